@@ -1,0 +1,194 @@
+// Package auth authenticates HTTP requests. It answers one question, who sent
+// this, and answers it the same way for every kind of credential.
+//
+// A backend is an [Authenticator]: it looks at a request and returns a user
+// and the credential that proved it, or one of a few errors. A [Guard] tries
+// its backends in order and wraps handlers:
+//
+//	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load})
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+//
+//	mux.Handle("GET /reports", guard.Require(auth.Scopes("reports:read"))(reports))
+//	mux.Handle("GET /public", guard.Optional()(public))
+//
+// In a handler, [UserFrom] and [CredentialFrom] return what was proved.
+//
+// What tells this package from its rivals is the error a backend returns. "No
+// credential", "a credential that is not mine", "a bad credential" and "I
+// cannot tell, the store is down" are four outcomes with four answers; see
+// [Authenticator]. Only the first lets a request go on as anonymous.
+package auth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// User is somebody (or, for a [Machine], something) that a credential stands
+// for. Applications put the method on their own user type and get that type
+// back from [UserFrom].
+//
+// A user may also have AuthStamp; see [Stamper].
+type User interface {
+	// UserID returns a stable identifier, unique among users and never empty.
+	// It must not start with "client:", which marks a Machine.
+	UserID() string
+}
+
+// Credential is what proved a user. Backends return their own types, which
+// [CredentialFrom] hands back; what a credential can tell beyond its backend
+// is told by the optional interfaces [Scoped], [Ambient], [Primary],
+// [LoginInformer] and [Expirer].
+type Credential interface {
+	// Backend returns the name of the backend that accepted the credential:
+	// "knox", "basic", "header", or its Config.Name.
+	Backend() string
+}
+
+// Authenticator is a backend: it proves who sent a request.
+//
+// Authenticate must be safe for concurrent use and must not change r. It
+// returns a user with a nil error, or one of these errors, told apart with
+// errors.Is:
+//
+//   - [ErrNoCredentials]: the request has nothing for this backend. The next
+//     backend is asked; if none has anything, the request is anonymous.
+//   - [ErrUnrecognized]: a scheme this backend speaks, but not one of its
+//     tokens. The next backend is asked; if none proves the request, it is
+//     refused with 401.
+//   - [ErrInvalid], [ErrMalformed], [ErrThrottled]: the credential is this
+//     backend's own, and no good. No other backend is asked.
+//   - any other error: the backend cannot tell (a store or key server is
+//     down). No other backend is asked, and the answer is 503.
+//
+// The credential may be nil where there is nothing to tell of it. A nil user
+// with a nil error is a bug of the backend and answered with 500.
+//
+// A backend may implement the optional interfaces [Challenger], [Ambient],
+// [Stripper], [Varier], [Named] and [TokenOwner].
+type Authenticator interface {
+	Authenticate(r *http.Request) (User, Credential, error)
+}
+
+// AuthenticatorFunc is a function as an [Authenticator].
+type AuthenticatorFunc func(r *http.Request) (User, Credential, error)
+
+// Authenticate calls f.
+func (f AuthenticatorFunc) Authenticate(r *http.Request) (User, Credential, error) { return f(r) }
+
+// TokenVerifier is a backend that can also judge a bare token, one that came
+// in a WebSocket message, gRPC metadata or another carrier. Errors and rules
+// are those of [Authenticator].
+type TokenVerifier interface {
+	VerifyToken(ctx context.Context, token string) (User, Credential, error)
+}
+
+// TokenVerifierFunc is a function as a [TokenVerifier].
+type TokenVerifierFunc func(ctx context.Context, token string) (User, Credential, error)
+
+// VerifyToken calls f.
+func (f TokenVerifierFunc) VerifyToken(ctx context.Context, token string) (User, Credential, error) {
+	return f(ctx, token)
+}
+
+const machinePrefix = "client:"
+
+// Machine is the user of a credential that stands for a program and nobody
+// behind it, such as a token of the OAuth 2 client credentials grant (RFC 6749
+// §4.4). Guards refuse machines unless a route says [AllowMachines].
+type Machine struct {
+	ID string // the client's identifier
+}
+
+// UserID returns "client:" and the ID, so that a client can never be taken for
+// a user whose identifier happens to be the same.
+func (m Machine) UserID() string { return machinePrefix + m.ID }
+
+// Stamper is a user that has a stamp: a string that changes whenever
+// credentials issued before should end, above all when the password changes.
+// The stored password hash serves well. Issuers keep a hash of the stamp in
+// what they issue, and refuse it once the user's stamp is another.
+type Stamper interface {
+	AuthStamp() string
+}
+
+// LoginInfo tells when and how a user last proved who they are, in the terms
+// of OpenID Connect Core §2. Issuers copy it into what they issue.
+type LoginInfo struct {
+	AuthTime time.Time // when; zero if not known
+	AMR      []string  // authentication methods (RFC 8176), such as "pwd"
+	ACR      string    // authentication context class reference
+}
+
+// Chain returns an Authenticator that asks each backend in turn by the rules
+// of [Authenticator]: it goes on after [ErrNoCredentials] and
+// [ErrUnrecognized], and stops at the first proof or any other error. If none
+// proves the request, it returns ErrUnrecognized if any backend did, and else
+// ErrNoCredentials. Chains nest, and a [Guard] treats a nested chain as if its
+// backends stood there one by one.
+func Chain(backends ...Authenticator) Authenticator { return chain(backends) }
+
+type chain []Authenticator
+
+var _ Authenticator = chain(nil)
+
+func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
+	var v verdict
+	for _, backend := range c {
+		user, cred, err := backend.Authenticate(r)
+		if v.settled(err) {
+			return user, cred, err
+		}
+	}
+	return nil, nil, v.result()
+}
+
+// verdict collects the outcomes after which a chain goes on.
+type verdict struct {
+	unrecognized error
+	absent       error // an ErrNoCredentials that has headers to set
+}
+
+// settled reports whether err ends the chain.
+func (v *verdict) settled(err error) bool {
+	switch Kind(err) {
+	case ErrNoCredentials:
+		if v.absent == nil && err != ErrNoCredentials {
+			v.absent = err
+		}
+		return false
+	case ErrUnrecognized:
+		if v.unrecognized == nil {
+			v.unrecognized = err
+		}
+		return false
+	}
+	return true
+}
+
+func (v *verdict) result() error {
+	switch {
+	case v.unrecognized != nil:
+		return v.unrecognized
+	case v.absent != nil:
+		return v.absent
+	}
+	return ErrNoCredentials
+}
+
+// flatten replaces nested chains by their backends.
+func flatten(backends []Authenticator) []Authenticator {
+	var flat []Authenticator
+	for _, backend := range backends {
+		if nested, ok := backend.(chain); ok {
+			flat = append(flat, flatten(nested)...)
+		} else {
+			flat = append(flat, backend)
+		}
+	}
+	return flat
+}
+
+func isMachineID(id string) bool { return strings.HasPrefix(id, machinePrefix) }

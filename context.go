@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/gatewarden/auth/internal/planted"
+)
+
+// identity is the one context a Guard adds to a request. It holds the headers
+// of the answer too, so that they cost no allocation of their own.
+type identity struct {
+	context.Context
+	guard        *Guard // nil in WithIdentity
+	user         User   // nil for an anonymous request
+	credential   Credential
+	vary, caches [1]string
+}
+
+type identityKey struct{}
+
+// guardKey asks for the identity that a certain guard proved.
+type guardKey struct{ guard *Guard }
+
+func (guardKey) AsksForIdentity(planted.Seal) {}
+
+var _ planted.Key = guardKey{}
+
+func (id *identity) Value(key any) any {
+	switch key := key.(type) {
+	case identityKey:
+		return id
+	case guardKey:
+		if key.guard == id.guard {
+			return id
+		}
+	}
+	return id.Context.Value(key)
+}
+
+// UserFrom returns the user of the request whose context this is, if a Guard
+// proved one and it is of type U.
+//
+//	user, ok := auth.UserFrom[*app.User](r.Context())
+func UserFrom[U User](ctx context.Context) (user U, ok bool) {
+	if id, found := ctx.Value(identityKey{}).(*identity); found {
+		user, ok = id.user.(U)
+	}
+	return user, ok
+}
+
+// CredentialFrom returns the credential that proved the request whose context
+// this is, if there is one and it is of type C.
+//
+//	token, ok := auth.CredentialFrom[*knox.Token](r.Context())
+func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
+	if id, found := ctx.Value(identityKey{}).(*identity); found {
+		credential, ok = id.credential.(C)
+	}
+	return credential, ok
+}
+
+// WithIdentity returns a context in which UserFrom and CredentialFrom find
+// user and credential: for carriers other than HTTP, after a TokenVerifier has
+// proved them, and for tests of bare handlers. No Guard believes it; to test a
+// handler behind one, use package authtest.
+func WithIdentity(ctx context.Context, user User, credential Credential) context.Context {
+	return &identity{Context: ctx, user: user, credential: credential}
+}

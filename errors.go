@@ -1,0 +1,140 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The kinds of outcome other than proof. Every error that a backend or policy
+// returns is one of these, told apart with errors.Is, or means that it could
+// not be decided: 503.
+var (
+	// ErrNoCredentials: nothing here for this backend, which includes a scheme
+	// it does not speak.
+	ErrNoCredentials = errors.New("no credentials")
+	// ErrUnrecognized: a scheme this backend speaks, but by its prefix, shape
+	// or issuer not one of its tokens.
+	ErrUnrecognized = errors.New("unrecognized credential")
+	// ErrInvalid: a credential of this backend that is unknown, expired,
+	// revoked, wrongly signed, or whose user is gone or inactive.
+	ErrInvalid = errors.New("invalid credential")
+	// ErrMalformed: a credential that breaks the syntax of its carrier.
+	ErrMalformed = errors.New("malformed credential")
+	// ErrInsufficient: proved, but not enough for this route.
+	ErrInsufficient = errors.New("insufficient credential")
+	// ErrCrossOrigin: an unsafe request from another origin, with a credential
+	// that the browser adds by itself.
+	ErrCrossOrigin = errors.New("cross-origin request")
+	// ErrThrottled: too many tries.
+	ErrThrottled = errors.New("throttled")
+
+	// ErrUserNotFound and ErrUserInactive are what a UserLoader returns for a
+	// user that does not exist or may not log in. Both are ErrInvalid.
+	ErrUserNotFound error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
+	ErrUserInactive error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
+
+	// errBug is a backend that broke the contract of Authenticator: 500.
+	errBug = errors.New("backend bug")
+)
+
+// Codes are what a client's program reads in the "code" member of an answer.
+// invalid_request, invalid_token and insufficient_scope are those of RFC 6750
+// §3.1, insufficient_user_authentication is that of RFC 9470 §3.
+const (
+	CodeNotAuthenticated               = "not_authenticated"
+	CodeAuthenticationFailed           = "authentication_failed"
+	CodeInvalidRequest                 = "invalid_request"
+	CodeInvalidToken                   = "invalid_token"
+	CodeInsufficientScope              = "insufficient_scope"
+	CodeInsufficientUserAuthentication = "insufficient_user_authentication"
+	CodeCrossOrigin                    = "cross_origin"
+	CodeThrottled                      = "throttled"
+	CodeUnavailable                    = "unavailable"
+	CodeInternal                       = "internal_error"
+	CodeNotFound                       = "not_found"
+	CodeMethodNotAllowed               = "method_not_allowed"
+)
+
+const detailUserGone = "User inactive or deleted."
+
+// Error is an outcome with what the client is told of it. Backends return it
+// where the sentence of the bare kind would not do.
+type Error struct {
+	// Kind is one of the Err… variables of this package. Nil is an outcome
+	// that could not be decided: 503.
+	Kind error
+	// Code is for the client's program. Empty is the kind's own.
+	Code string
+	// Detail is a sentence for the client. It must be a constant, or built
+	// from constants and numbers: never from Cause, nor from what the client
+	// sent. Empty is the kind's own.
+	Detail string
+	// Unauthorized makes the answer 401 with challenges where the kind's own
+	// is 400 or 403.
+	Unauthorized bool
+	// RetryAfter is how long to wait before the next try, rounded up to
+	// seconds. Used with ErrThrottled and undecided outcomes.
+	RetryAfter time.Duration
+	// Params are added to the challenge of the scheme that was presented, such
+	// as the scope that would do.
+	Params []Param
+	// Cause is for the log and never sent.
+	Cause error
+}
+
+// Error returns the kind and the cause, for a log.
+func (e *Error) Error() string {
+	text := "auth: undecided"
+	if e.Kind != nil {
+		text = "auth: " + e.Kind.Error()
+	}
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the kind and the cause.
+func (e *Error) Unwrap() []error {
+	var errs []error
+	if e.Kind != nil {
+		errs = append(errs, e.Kind)
+	}
+	if e.Cause != nil {
+		errs = append(errs, e.Cause)
+	}
+	return errs
+}
+
+// Kind returns which of this package's kinds err is, or nil for a nil error
+// and for every error that is none: an outage. The kind that an outer [Error]
+// states counts, whatever its cause is.
+func Kind(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case ErrNoCredentials, ErrUnrecognized: // the usual ones, found fast
+		return err
+	}
+	var stated *Error
+	if errors.As(err, &stated) {
+		return stated.Kind
+	}
+	// An error that claims to be absent and something else besides is not
+	// absent: a request becomes anonymous on a plain statement only.
+	for _, kind := range []error{errBug, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return nil
+}
+
+// clientGone reports whether err only says that the client went away.
+func clientGone(ctx context.Context, err error) bool {
+	return errors.Is(err, context.Canceled) && context.Cause(ctx) != nil && errors.Is(ctx.Err(), context.Canceled)
+}

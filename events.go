@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events. Guards report success and failure, issuers the rest.
+const (
+	EventSuccess   EventKind = "success"   // a request was proved
+	EventFailure   EventKind = "failure"   // a request was refused; Err says why
+	EventLogin     EventKind = "login"     // a user logged in
+	EventLogout    EventKind = "logout"    // a user logged out, of one device or all
+	EventIssued    EventKind = "issued"    // a credential was issued
+	EventRefreshed EventKind = "refreshed" // a credential was exchanged or its life extended
+	EventExpired   EventKind = "expired"   // an expired credential was removed
+	EventRevoked   EventKind = "revoked"   // a credential was ended before its time
+	EventReuse     EventKind = "reuse"     // a used-up credential came back
+)
+
+// Event is something worth counting or keeping. It holds no secret.
+type Event struct {
+	Kind         EventKind
+	Time         time.Time
+	Backend      string     // name of the backend, empty if none was concerned
+	UserID       string     // empty if not known
+	CredentialID string     // of a token that has a public identifier
+	ClientIP     netip.Addr // as Config.Proxies sees it; zero if not known
+	Err          error      // of a failure: Kind(Err) is its kind, nil for an outage
+}
+
+// Observer is told every event. Observe is called while a request waits, so it
+// must be quick, and from many goroutines.
+type Observer interface {
+	Observe(ctx context.Context, e Event)
+}
+
+// ObserverFunc is a function as an [Observer].
+type ObserverFunc func(ctx context.Context, e Event)
+
+// Observe calls f.
+func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
+
+// SlogObserver returns an Observer that writes events to logger (nil is
+// slog.Default): reuse at level Warn, outages at Error, successes at Debug, the
+// rest at Info.
+func SlogObserver(logger *slog.Logger) Observer {
+	return ObserverFunc(func(ctx context.Context, e Event) {
+		log := logger
+		if log == nil {
+			log = slog.Default()
+		}
+		level := slog.LevelInfo
+		switch {
+		case e.Kind == EventSuccess:
+			level = slog.LevelDebug
+		case e.Kind == EventReuse:
+			level = slog.LevelWarn
+		case e.Kind == EventFailure && Kind(e.Err) == nil:
+			level = slog.LevelError
+		}
+		attrs := make([]slog.Attr, 0, 5)
+		add := func(key, value string) {
+			if value != "" {
+				attrs = append(attrs, slog.String(key, value))
+			}
+		}
+		add("backend", e.Backend)
+		add("user", e.UserID)
+		add("credential", e.CredentialID)
+		if e.ClientIP.IsValid() {
+			add("client_ip", e.ClientIP.String())
+		}
+		if e.Err != nil {
+			add("error", e.Err.Error())
+		}
+		log.LogAttrs(ctx, level, "auth "+string(e.Kind), attrs...)
+	})
+}

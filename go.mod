@@ -1,0 +1,5 @@
+module github.com/gatewarden/auth
+
+go 1.25.0
+
+require golang.org/x/crypto v0.55.0 // indirect
