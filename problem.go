@@ -56,7 +56,7 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (g *Guard) RefuseWith(w http.ResponseWriter, r *http.Request, err error, extensions map[string]any) {
 	p := g.problem(r, failure{err: err})
 	p.Extensions = extensions
-	g.answer(w, r, p)
+	g.Answer(w, r, p)
 }
 
 func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
@@ -76,11 +76,12 @@ func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
 		}
 		g.observe(r, Event{Kind: EventFailure, Backend: name, Err: f.err})
 	}
-	g.answer(w, r, p)
+	g.Answer(w, r, p)
 }
 
-// answer sends a problem.
-func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
+// Answer sends p as the Guard sends its own: with its challenges and caching
+// headers, by Config.Render. It reports no event.
+func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
 	addVary(h, &[1]string{g.vary})
 	h.Set("Cache-Control", "no-store")
@@ -127,7 +128,9 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		challenge = CodeInvalidRequest
 	case ErrInsufficient:
 		say(http.StatusForbidden, CodeInsufficientScope, "You do not have permission to perform this action.")
-		challenge = p.Code
+		if p.Code == CodeInsufficientScope || p.Code == CodeInsufficientUserAuthentication {
+			challenge = p.Code
+		}
 	case ErrCrossOrigin:
 		say(http.StatusForbidden, CodeCrossOrigin, "Cross-origin request refused.")
 	case ErrThrottled:

@@ -1,0 +1,108 @@
+// Package opaque makes and reads the tokens that this module issues.
+//
+// A token is
+//
+//	prefix + shard (3) + random (27 or more) + checksum (6)
+//
+// in base62. The shard comes from a hash of the owner's identifier, so that a
+// clustered store can keep all of an owner's tokens on one node. The checksum
+// (CRC-32 of all before it) lets a secret scanner be sure of what it found, and
+// refuses garbage and other systems' tokens before a store is asked. It keeps
+// out nobody who reads this; the random part, of at least 160 bits, does.
+package opaque
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+)
+
+// Lengths in characters, the prefix not counted.
+const (
+	MinLength     = shardLength + 27 + checksumLength // 160 bits of chance
+	DefaultLength = 40                                // 184 bits, and one SHA-256 block with a prefix of up to 15
+	MaxLength     = 128
+	MaxPrefix     = 10
+
+	shardLength    = 3
+	checksumLength = 6
+)
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// New returns a token for owner. The length must be within MinLength and
+// MaxLength, the prefix at most MaxPrefix.
+func New(prefix, owner string, length int) string {
+	token := make([]byte, 0, len(prefix)+length)
+	token = append(token, prefix...)
+	token = append(token, Shard(owner)...)
+	token = appendRandom(token, length-shardLength-checksumLength)
+	return string(appendChecksum(token, crc32.ChecksumIEEE(token)))
+}
+
+// Shard returns the shard of an owner.
+func Shard(owner string) string {
+	sum := sha256.Sum256([]byte(owner))
+	n := binary.BigEndian.Uint32(sum[:4])
+	return string([]byte{alphabet[n%62], alphabet[n/62%62], alphabet[n/3844%62]})
+}
+
+func appendRandom(token []byte, n int) []byte {
+	var chunk [64]byte
+	for {
+		_, _ = rand.Read(chunk[:]) // never fails
+		for _, b := range chunk {
+			if n == 0 {
+				return token
+			}
+			if b < 4*62 { // the rest would favour some characters
+				token = append(token, alphabet[b%62])
+				n--
+			}
+		}
+	}
+}
+
+func appendChecksum(token []byte, sum uint32) []byte {
+	for range checksumLength {
+		token = append(token, alphabet[sum%62])
+		sum /= 62
+	}
+	return token
+}
+
+// Owns reports whether token has the shape of one that New made with this
+// prefix, of whatever length.
+func Owns(token, prefix string) bool {
+	length := len(token) - len(prefix)
+	if length < MinLength || length > MaxLength || !strings.HasPrefix(token, prefix) {
+		return false
+	}
+	end := len(token) - checksumLength
+	var buf [MaxPrefix + MaxLength]byte
+	if len(token) > len(buf) {
+		return false
+	}
+	sum := crc32.ChecksumIEEE(buf[:copy(buf[:], token[:end])])
+	for i := end; i < len(token); i++ {
+		if token[i] != alphabet[sum%62] {
+			return false
+		}
+		sum /= 62
+	}
+	return true
+}
+
+// Digest returns what a store keeps instead of a token that Owns accepted: the
+// shard and the SHA-256 of the whole token, in URL-safe base64.
+func Digest(token, prefix string) string {
+	var buf [MaxPrefix + MaxLength]byte
+	sum := sha256.Sum256(buf[:copy(buf[:], token)])
+	var digest [shardLength + 43]byte
+	copy(digest[:], token[len(prefix):len(prefix)+shardLength])
+	base64.RawURLEncoding.Encode(digest[shardLength:], sum[:])
+	return string(digest[:])
+}

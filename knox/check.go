@@ -1,0 +1,151 @@
+package knox
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+var (
+	errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
+	errUnknown      error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
+)
+
+// Authenticate proves a request by the token in its Authorization header; see
+// [auth.Authenticator]. Unknown, revoked and expired tokens and those whose
+// user's stamp has changed are ErrInvalid, "Invalid token."; an inactive user
+// is ErrInvalid, "User inactive or deleted.".
+func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	_, token, err := auth.TokenFrom(r, t.config.Schemes...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.VerifyToken(r.Context(), token)
+}
+
+// VerifyToken proves a bare token. It is ErrUnrecognized if it does not have
+// the shape of those that Tokens issues; no store is asked about it then.
+func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
+	digest, ok := t.digest(token)
+	if !ok {
+		return nil, nil, errUnrecognized
+	}
+	record, err := t.config.Store.Find(ctx, digest)
+	if err != nil {
+		return nil, nil, undecided(err)
+	}
+	now := time.Now()
+	if record == nil || !record.Live(now) {
+		return nil, nil, errUnknown
+	}
+	user, err := t.config.LoadUser.Load(ctx, record.UserID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !sameStamp(record.Stamp, stampOf(user)) {
+		return nil, nil, errUnknown
+	}
+	// Nothing is written before the user is known to be active.
+	record = t.touch(ctx, record, now)
+	return user, &Token{record, t.config.Name}, nil
+}
+
+// digest returns the store's key of a token, or false if it is not ours.
+func (t *Tokens) digest(token string) (string, bool) {
+	for _, prefix := range t.prefixes {
+		if opaque.Owns(token, prefix) {
+			return opaque.Digest(token, prefix), true
+		}
+	}
+	for _, format := range t.config.Formats {
+		if digest, ok := format(token); ok {
+			return digest, true
+		}
+	}
+	return "", false
+}
+
+// touchTimeout is how long a request waits for its last use to be written.
+const touchTimeout = time.Second
+
+// touch writes the last use and a slide, if either is due, and returns the
+// record as it then is. A touch that fails fails no request: the token is good,
+// and the next use tries again.
+func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Record {
+	expires := t.slid(record, now)
+	due := t.config.TouchInterval > 0 && now.Sub(record.LastUsed) >= t.config.TouchInterval
+	if !due && expires.Equal(record.Expires) {
+		return record
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
+	defer cancel()
+	if err := t.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
+		return record
+	}
+	touched := *record
+	touched.LastUsed = now
+	if touched.Expires.Before(expires) {
+		touched.Expires = expires
+		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: record.UserID, CredentialID: record.ID})
+	}
+	return &touched
+}
+
+// slid returns when the record expires if it is used now. It never comes
+// earlier: a token issued with a longer life than sliding gives keeps it.
+func (t *Tokens) slid(record *Record, now time.Time) time.Time {
+	if record.Slide <= 0 || record.Expires.IsZero() {
+		return record.Expires
+	}
+	expires := now.Add(record.Slide).UTC().Truncate(time.Microsecond)
+	if !record.Ends.IsZero() && expires.After(record.Ends) {
+		expires = record.Ends
+	}
+	if expires.Sub(record.Expires) <= t.config.MinRefreshInterval {
+		return record.Expires
+	}
+	return expires
+}
+
+// stampOf returns the hash of a user's stamp, or "" if there is none.
+func stampOf(user auth.User) string {
+	stamper, ok := user.(auth.Stamper)
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("knox\x00" + stamper.AuthStamp()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func sameStamp(a, b string) bool {
+	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// undecided keeps a store's error from being taken for a statement about the
+// token, whatever it wraps.
+func undecided(err error) error {
+	return &auth.Error{Cause: err}
+}
+
+// clean makes text from a client fit for any store: valid UTF-8 without
+// control characters, of at most max bytes.
+func clean(text string, max int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return -1
+		}
+		return r
+	}, text)
+	if len(text) > max {
+		text = strings.ToValidUTF8(text[:max], "")
+	}
+	return text
+}

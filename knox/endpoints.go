@@ -1,0 +1,267 @@
+package knox
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// maxBody is the longest request body that is read, in bytes.
+const maxBody = 8 << 10
+
+var (
+	errNotPrimary error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A token cannot be used to make another one."}
+	errScopes     error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The scopes exceed those of the credential presented."}
+)
+
+func (h handler) login(w http.ResponseWriter, r proved) {
+	answer := map[string]any{}
+	if h.config.UserInfo != nil {
+		info, err := h.config.UserInfo(r.Request, r.user)
+		if err != nil {
+			h.refuse(w, r, err)
+			return
+		}
+		text, err := json.Marshal(info) // now: a token nobody gets to see helps nobody
+		if err != nil {
+			h.refuse(w, r, err)
+			return
+		}
+		answer["user"] = json.RawMessage(text)
+	}
+	issued, err := h.issue(r, Options{Name: deviceName(r.Request)})
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.observe(r.Context(), h.event(r, auth.EventLogin, issued.ID()))
+	answer["expiry"] = h.instant(issued.Expiry())
+	answer["token"] = issued.Secret.Reveal()
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (h handler) logout(w http.ResponseWriter, r proved) {
+	token := r.credential.(*Token) // the guard has no other backend
+	if _, err := h.Revoke(r.Context(), token.UserID(), token.ID()); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.observe(r.Context(), h.event(r, auth.EventLogout, token.ID()))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h handler) logoutAll(w http.ResponseWriter, r proved) {
+	if _, err := h.RevokeAll(r.Context(), r.user.UserID()); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.observe(r.Context(), h.event(r, auth.EventLogout, ""))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h handler) list(w http.ResponseWriter, r proved) {
+	tokens, err := h.List(r.Context(), r.user.UserID())
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	answer := make([]map[string]any, len(tokens))
+	for i, token := range tokens {
+		answer[i] = h.describe(token)
+		answer[i]["last_used"] = h.instant(token.LastUsed())
+		answer[i]["ip"] = token.IP()
+		answer[i]["user_agent"] = token.UserAgent()
+		answer[i]["current"] = h.isCurrent(r, token.ID())
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (h handler) create(w http.ResponseWriter, r proved) {
+	options, err := h.personal(r.Request)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	issued, err := h.issue(r, options)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	answer := h.describe(issued.Token)
+	answer["token"] = issued.Secret.Reveal()
+	writeJSON(w, http.StatusCreated, answer)
+}
+
+func (h handler) revoke(w http.ResponseWriter, r proved) {
+	id := r.PathValue("id")
+	if err := auth.Unlimited(r.Request, r.user, r.credential); err != nil && !h.isCurrent(r, id) {
+		h.refuse(w, r, err)
+		return
+	}
+	switch found, err := h.Revoke(r.Context(), r.user.UserID(), id); {
+	case err != nil:
+		h.refuse(w, r, err)
+	case !found:
+		h.guard.Answer(w, r.Request, &auth.Problem{Status: http.StatusNotFound, Code: auth.CodeNotFound, Detail: "Not found."})
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// issue turns the credential of a request into a token. Scopes never grow, and
+// what a token makes never outlives it.
+func (h handler) issue(r proved, options Options) (*Issued, error) {
+	primary, ok := r.credential.(auth.Primary)
+	isPrimary := ok && primary.Primary()
+	if !isPrimary && !h.config.AllowIssueFromToken {
+		return nil, errNotPrimary
+	}
+	if addr := h.guard.Proxies().ClientIP(r.Request); addr.IsValid() {
+		options.IP = addr.String()
+	}
+	options.UserAgent = r.UserAgent()
+	if informer, ok := r.credential.(auth.LoginInformer); ok {
+		options.Login = informer.LoginInfo()
+	}
+	if h.config.BeforeIssue != nil {
+		if err := h.config.BeforeIssue(r.Request, r.user, &options); err != nil {
+			return nil, err
+		}
+	}
+	if scoped, ok := r.credential.(auth.Scoped); ok {
+		if have, limited := scoped.Scopes(); limited {
+			if !options.Limited && len(options.Scopes) == 0 {
+				options.Scopes = have
+			}
+			options.Limited = true
+			for _, scope := range options.Scopes {
+				if !slices.Contains(have, scope) {
+					return nil, errScopes
+				}
+			}
+		}
+	}
+	if expirer, ok := r.credential.(auth.Expirer); ok && !isPrimary {
+		options.end = expirer.ExpiresAt()
+	}
+	return h.Issue(r.Context(), r.user.UserID(), options)
+}
+
+// refuse answers with err. Over the limit, the member "error" says so where
+// clients of django-rest-knox look.
+func (h handler) refuse(w http.ResponseWriter, r proved, err error) {
+	var extensions map[string]any
+	if errors.Is(err, ErrLimit) {
+		extensions = map[string]any{"error": ErrLimit.(*auth.Error).Detail}
+	}
+	h.guard.RefuseWith(w, r.Request, err, extensions)
+}
+
+// describe returns the members that a token has in every answer.
+func (h handler) describe(token *Token) map[string]any {
+	answer := map[string]any{"id": token.ID(), "name": token.Name(), "scopes": nil,
+		"created": h.instant(token.Created()), "expiry": h.instant(token.Expiry())}
+	if scopes, limited := token.Scopes(); limited {
+		answer["scopes"] = append([]string{}, scopes...)
+	}
+	return answer
+}
+
+func (h handler) isCurrent(r proved, id string) bool {
+	token, ok := r.credential.(*Token)
+	return ok && token.Backend() == h.config.Name && token.ID() == id
+}
+
+// instant formats a time, and never as null.
+func (h handler) instant(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UTC().Format(h.config.ExpiryFormat)
+}
+
+func (h handler) event(r proved, kind auth.EventKind, id string) auth.Event {
+	return auth.Event{Kind: kind, UserID: r.user.UserID(), CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)}
+}
+
+// deviceName returns what a login body calls the device. Such a body is the
+// login backend's; here nothing in it is an error.
+func deviceName(r *http.Request) string {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || r.Body == nil {
+		return ""
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return ""
+	}
+	switch mediaType {
+	case "application/json":
+		var members struct{ Name any }
+		if json.Unmarshal(body, &members) == nil {
+			name, _ := members.Name.(string)
+			return name
+		}
+	case "application/x-www-form-urlencoded":
+		if fields, err := url.ParseQuery(string(body)); err == nil {
+			return fields.Get("name")
+		}
+	}
+	return ""
+}
+
+// personal reads the body that asks for a personal token.
+func (h handler) personal(r *http.Request) (Options, error) {
+	bad := func(detail string) (Options, error) {
+		return Options{}, &auth.Error{Kind: auth.ErrMalformed, Detail: detail}
+	}
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+		return bad("The body must be application/json.")
+	}
+	var body struct {
+		Name      string   `json:"name"`
+		Scopes    []string `json:"scopes"`
+		ExpiresIn *int64   `json:"expires_in"`
+	}
+	decoder := json.NewDecoder(io.LimitReader(r.Body, maxBody))
+	if err := decoder.Decode(&body); err != nil {
+		return bad("The body is not a JSON object with name, scopes and expires_in, or is too long.")
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return bad("The body has more than one JSON value.")
+	}
+	switch {
+	case body.Name == "" || clean(body.Name, 100) != body.Name:
+		return bad("name must have 1 to 100 bytes and no control characters.")
+	case len(body.Scopes) == 0:
+		return bad("scopes must name at least one scope.")
+	}
+	for _, scope := range body.Scopes {
+		if !validScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
+			return bad("scopes names a scope that does not exist.")
+		}
+	}
+	options := Options{Name: body.Name, Scopes: slices.Compact(slices.Sorted(slices.Values(body.Scopes))),
+		TTL: min(or(h.config.TTL, h.config.MaxPersonalTTL), h.config.MaxPersonalTTL)}
+	if body.ExpiresIn != nil {
+		if *body.ExpiresIn <= 0 || *body.ExpiresIn > int64(h.config.MaxPersonalTTL/time.Second) {
+			return bad("expires_in must be positive and not too far away.")
+		}
+		options.TTL = time.Duration(*body.ExpiresIn) * time.Second
+	}
+	return options, nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, _ := json.Marshal(body) // of strings, numbers and checked JSON
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
+}

@@ -1,0 +1,204 @@
+package knox
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// ErrLimit is returned when a user already has Config.Limit tokens.
+var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "token_limit",
+	Detail: "Maximum amount of tokens allowed per user exceeded."}
+
+// Options are the particulars of one token. The zero value takes everything
+// from Config.
+type Options struct {
+	// Name is what the user calls the token, such as "my phone": at most 100
+	// bytes, longer ones are cut and control characters left out.
+	Name string
+	// Scopes limit the token, if there are any or Limited is set. Each is a
+	// scope-token of RFC 6749 §3.3.
+	Scopes  []string
+	Limited bool
+
+	// TTL is how long the token lives; 0 is Config.TTL.
+	TTL time.Duration
+	// NoExpiry makes a token that never expires. It needs
+	// Config.AllowNoExpiry, and no TTL.
+	NoExpiry bool
+	// Sliding makes use prolong the token to its TTL from then, also without
+	// Config.AutoRefresh.
+	Sliding bool
+	// MaxTTL is the absolute end of a sliding token from now; 0 is
+	// Config.AutoRefreshMaxTTL.
+	MaxTTL time.Duration
+
+	// IP and UserAgent are those of the client, for the user to know it by.
+	IP, UserAgent string
+	// Login is when and how the user logged in.
+	Login auth.LoginInfo
+
+	// end is the instant that nothing issued may outlive; zero is none.
+	end time.Time
+}
+
+// Issue makes a token for a user and returns it with its secret, which is
+// nowhere kept. The user is loaded first: ErrUserNotFound or ErrUserInactive
+// is returned before anything is written, [ErrLimit] if there are too many.
+func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Issued, error) {
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	record, err := t.record(now, options)
+	if err != nil {
+		return nil, err
+	}
+	user, err := t.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	record.UserID = user.UserID()
+	record.Stamp = stampOf(user)
+	secret := opaque.New(t.config.Prefix, record.UserID, t.config.TokenLength)
+	record.Digest = opaque.Digest(secret, t.config.Prefix)
+
+	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, now)
+	if err != nil {
+		return nil, undecided(err)
+	}
+	if added.OverLimit {
+		return nil, ErrLimit
+	}
+	for _, id := range added.Evicted {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
+	}
+	t.observe(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
+	return &Issued{&Token{record, t.config.Name}, auth.Secret(secret)}, nil
+}
+
+// record makes the record that options ask for, without owner and digest.
+func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
+	if options.TTL < 0 || options.MaxTTL < 0 {
+		return nil, fmt.Errorf("knox: negative TTL or MaxTTL")
+	}
+	if options.NoExpiry && (!t.config.AllowNoExpiry || options.TTL > 0) {
+		return nil, fmt.Errorf("knox: NoExpiry with a TTL, or without Config.AllowNoExpiry")
+	}
+	for _, scope := range options.Scopes {
+		if !validScope(scope) {
+			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
+		}
+	}
+	record := &Record{
+		ID:        rand.Text(),
+		Name:      clean(options.Name, 100),
+		Scopes:    slices.Clone(options.Scopes),
+		Limited:   options.Limited || len(options.Scopes) > 0,
+		Created:   now,
+		IP:        clean(options.IP, 64),
+		UserAgent: clean(options.UserAgent, 200),
+		Login:     options.Login,
+	}
+	record.Login.AuthTime = record.Login.AuthTime.UTC().Truncate(time.Microsecond)
+	ttl := or(options.TTL, t.config.TTL)
+	if options.NoExpiry {
+		ttl = 0
+	}
+	if ttl > 0 {
+		record.Expires = now.Add(ttl)
+		if options.Sliding || t.config.AutoRefresh {
+			record.Slide = ttl
+			if end := or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
+				record.Ends = now.Add(max(end, ttl))
+			}
+		}
+	}
+	if end := options.end; !end.IsZero() {
+		record.Expires = earlier(record.Expires, end)
+		if record.Slide > 0 {
+			record.Ends = earlier(record.Ends, end)
+		}
+	}
+	return record, nil
+}
+
+// earlier returns the earlier of two instants, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// List returns the live tokens of a user, the newest first.
+func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
+	records, err := t.config.Store.List(ctx, userID, time.Now())
+	if err != nil {
+		return nil, undecided(err)
+	}
+	tokens := make([]*Token, len(records))
+	for i, record := range records {
+		tokens[i] = &Token{record, t.config.Name}
+	}
+	return tokens, nil
+}
+
+// Revoke ends the token of a user with this identifier, and reports whether
+// there was one.
+func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
+	found, err := t.config.Store.Revoke(ctx, userID, id)
+	if err != nil {
+		return false, undecided(err)
+	}
+	if found {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+	}
+	return found, nil
+}
+
+// RevokeAll ends all tokens of a user and returns how many there were.
+func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
+	ids, err := t.config.Store.RevokeAll(ctx, userID)
+	if err != nil {
+		return 0, undecided(err)
+	}
+	for _, id := range ids {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+	}
+	return len(ids), nil
+}
+
+// purgeBatch is how many records one step of Purge removes: few enough that
+// no request waits long for it.
+const purgeBatch = 500
+
+// Purge removes expired tokens, with an EventExpired for each, and returns how
+// many. Call it now and then; expired tokens are refused without it, but kept.
+func (t *Tokens) Purge(ctx context.Context) (int, error) {
+	now, total := time.Now(), 0
+	for {
+		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
+		if err != nil {
+			return total, undecided(err)
+		}
+		for _, record := range purged {
+			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
+		}
+		total += len(purged)
+		if len(purged) < purgeBatch {
+			return total, nil
+		}
+	}
+}
+
+func (t *Tokens) observe(ctx context.Context, e auth.Event) {
+	if t.config.Observer == nil {
+		return
+	}
+	e.Time = time.Now()
+	e.Backend = t.config.Name
+	t.config.Observer.Observe(ctx, e)
+}

@@ -1,0 +1,227 @@
+// Package knox authenticates by opaque tokens, one per device: every login
+// makes a new one, a logout ends just that one, and a user can see and end each
+// of them. It does what django-rest-knox does, on the same wire.
+//
+// Choose it where a token must end at once when a user logs out or is disabled,
+// and a look-up per request is fine. Choose package jwt where other services
+// must check tokens without asking this one.
+//
+//	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load})
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+//	mux.Handle("/reports", guard.Require()(reports))
+//
+//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+//	handlers, err := tokens.Handlers(login)
+//	handlers.Register(mux, "/auth") // login, logout, logoutall, tokens
+//
+// A client sends `Authorization: Token …`. Tokens are stored as SHA-256
+// hashes: who reads the store can use none of them.
+package knox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// Config is the configuration of [Tokens]. Store and LoadUser are required.
+type Config struct {
+	Store    Store
+	LoadUser auth.UserLoader
+
+	// Name is what credentials return as their backend; empty is "knox".
+	Name string
+	// Schemes are the schemes of the Authorization header that are spoken, in
+	// any case; nil is "Token". Add "Bearer" for clients that know no other.
+	Schemes []string
+	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	Realm string
+
+	// Prefix starts every token that is issued, at most 10 characters. One of
+	// your own, such as "acme_", lets secret scanners tell whose token leaked.
+	Prefix string
+	// AcceptPrefixes are earlier values of Prefix whose tokens stay good; ""
+	// among them is tokens without one.
+	AcceptPrefixes []string
+	// TokenLength is the length of tokens in characters without the prefix, 36
+	// to 128; 0 is 40. All have at least 160 bits of chance. Tokens of another
+	// length stay good when this changes.
+	TokenLength int
+	// Formats are tokens of other systems that Store can find, asked in order
+	// after our own.
+	Formats []Format
+
+	// TTL is how long a token lives; 0 is 10 hours, unless AllowNoExpiry.
+	TTL time.Duration
+	// AllowNoExpiry issues tokens that never expire: by default if TTL is 0,
+	// and else those with Options.NoExpiry. A token that is lost then stays
+	// good until somebody revokes it.
+	AllowNoExpiry bool
+	// AutoRefresh makes tokens slide: use prolongs them to TTL from then.
+	// Issuing writes this into the token; a change concerns new tokens.
+	AutoRefresh bool
+	// MinRefreshInterval is the least gain for which a slide is written; 0 is
+	// a minute.
+	MinRefreshInterval time.Duration
+	// AutoRefreshMaxTTL is the absolute end of a sliding token, from its
+	// creation. 0 is none.
+	AutoRefreshMaxTTL time.Duration
+	// TouchInterval is how often at most the last use of a token is written; 0
+	// is a minute, less than 0 is never.
+	TouchInterval time.Duration
+
+	// Limit is the most live tokens a user may have; 0 is no limit. One more
+	// is refused with ErrLimit or, with EvictOldest, ends the oldest.
+	Limit       int
+	EvictOldest bool
+
+	// Scopes are those that a user may give a personal token; nil is any.
+	Scopes []string
+	// MaxPersonalTTL is the longest life of a personal token; 0 is 366 days.
+	MaxPersonalTTL time.Duration
+
+	// AllowIssueFromToken lets a credential that is not [auth.Primary], such
+	// as a token, be turned into a new token, of no more scopes and no later
+	// end. Who steals one token can then make others, which its owner's logout
+	// does not end.
+	AllowIssueFromToken bool
+
+	// BeforeIssue may change what a handler is about to issue, or refuse by
+	// returning an error. Nothing has been written when it is called.
+	BeforeIssue func(r *http.Request, user auth.User, options *Options) error
+	// UserInfo is the "user" member of the answer to a login. Nil leaves it
+	// out. It is called before anything is written.
+	UserInfo func(r *http.Request, user auth.User) (any, error)
+	// ExpiryFormat is the layout (package time) of "expiry" in answers, in
+	// UTC; empty is RFC 3339 with microseconds.
+	ExpiryFormat string
+
+	// Observer is told of logins, logouts and what becomes of tokens.
+	Observer auth.Observer
+}
+
+// Format reads tokens of another system. It returns the digest under which
+// Store keeps the token, or false if the token is not of its shape.
+type Format func(token string) (digest string, ok bool)
+
+// Tokens issues and checks tokens. It is immutable and safe for concurrent use.
+type Tokens struct {
+	config   Config
+	prefixes []string // Prefix and AcceptPrefixes, longest first
+}
+
+var (
+	_ auth.Authenticator = (*Tokens)(nil)
+	_ auth.TokenVerifier = (*Tokens)(nil)
+	_ auth.Challenger    = (*Tokens)(nil)
+	_ auth.TokenOwner    = (*Tokens)(nil)
+)
+
+// New returns Tokens, or an error that says which setting is missing, out of
+// range or contradicts another.
+func New(config Config) (*Tokens, error) {
+	c := config
+	switch {
+	case c.Store == nil:
+		return nil, errors.New("knox: Config.Store is missing")
+	case c.LoadUser == nil:
+		return nil, errors.New("knox: Config.LoadUser is missing")
+	case c.TTL < 0 || c.MinRefreshInterval < 0 || c.AutoRefreshMaxTTL < 0 || c.MaxPersonalTTL < 0 || c.Limit < 0:
+		return nil, errors.New("knox: negative TTL, MinRefreshInterval, AutoRefreshMaxTTL, MaxPersonalTTL or Limit")
+	case c.EvictOldest && c.Limit == 0:
+		return nil, errors.New("knox: EvictOldest needs a Limit")
+	}
+	c.Name = or(c.Name, "knox")
+	c.Realm = or(c.Realm, "api")
+	c.ExpiryFormat = or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
+	c.TokenLength = or(c.TokenLength, opaque.DefaultLength)
+	c.MinRefreshInterval = or(c.MinRefreshInterval, time.Minute)
+	c.TouchInterval = or(c.TouchInterval, time.Minute)
+	c.MaxPersonalTTL = or(c.MaxPersonalTTL, 366*24*time.Hour)
+	if c.TTL == 0 && !c.AllowNoExpiry {
+		c.TTL = 10 * time.Hour
+	}
+	if c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL {
+		return nil, errors.New("knox: AutoRefreshMaxTTL is shorter than TTL")
+	}
+	if c.TokenLength < opaque.MinLength || c.TokenLength > opaque.MaxLength {
+		return nil, fmt.Errorf("knox: TokenLength %d is not within %d and %d", c.TokenLength, opaque.MinLength, opaque.MaxLength)
+	}
+	if len(c.Schemes) == 0 {
+		c.Schemes = []string{"Token"}
+	}
+	c.Schemes = slices.Clone(c.Schemes)
+	for _, scheme := range c.Schemes {
+		if scheme == "" || strings.EqualFold(scheme, "Basic") {
+			return nil, fmt.Errorf("knox: scheme %q cannot carry tokens", scheme)
+		}
+	}
+	for _, scope := range c.Scopes {
+		if !validScope(scope) {
+			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
+		}
+	}
+	t := &Tokens{config: c, prefixes: append([]string{c.Prefix}, c.AcceptPrefixes...)}
+	for _, prefix := range t.prefixes {
+		if len(prefix) > opaque.MaxPrefix || strings.ContainsFunc(prefix, notInToken) {
+			return nil, fmt.Errorf("knox: prefix %q is longer than %d or has characters that a token cannot have", prefix, opaque.MaxPrefix)
+		}
+	}
+	slices.SortFunc(t.prefixes, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	t.prefixes = slices.Compact(t.prefixes)
+	return t, nil
+}
+
+// Backend returns Config.Name.
+func (t *Tokens) Backend() string { return t.config.Name }
+
+// Challenges returns one challenge per scheme.
+func (t *Tokens) Challenges() []auth.Challenge {
+	var challenges []auth.Challenge
+	for _, scheme := range t.config.Schemes {
+		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: t.config.Realm}}})
+	}
+	return challenges
+}
+
+// OwnTokens returns the schemes and prefixes of the tokens issued.
+func (t *Tokens) OwnTokens() []auth.TokenClass {
+	var classes []auth.TokenClass
+	for _, scheme := range t.config.Schemes {
+		for _, prefix := range t.prefixes {
+			classes = append(classes, auth.TokenClass{Scheme: scheme, Prefix: prefix})
+		}
+	}
+	return classes
+}
+
+// Vary returns Authorization, the one header that is read.
+func (t *Tokens) Vary() []string { return []string{"Authorization"} }
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+func notInToken(r rune) bool {
+	return r > 'z' || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._+/", r)
+}
+
+// validScope reports a scope-token (RFC 6749 §3.3).
+func validScope(scope string) bool {
+	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}

@@ -1,0 +1,52 @@
+package knox
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps tokens. [NewMemoryStore] returns one, package sqlstore has one
+// over database/sql, and storetest.Knox checks yours.
+//
+// Each method is atomic and safe for concurrent use, and reads no clock. What
+// is not there is no error; an error says that the store cannot tell, and that
+// nothing was changed or, if the connection broke at the wrong moment, all of
+// it. A returned [Record] is shared: neither side changes it.
+type Store interface {
+	// Add adds record if its user has fewer than limit records that are live
+	// at now; a limit of 0 is none. If there are as many, it adds nothing and
+	// reports so or, with evict, removes live ones of that user, those created
+	// first, until there is room, and returns their identifiers. Counting,
+	// removing and adding are one step: of many at once, never more than limit
+	// are left.
+	Add(ctx context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error)
+
+	// Find returns the record with this digest, expired or not, or nil.
+	Find(ctx context.Context, digest string) (*Record, error)
+
+	// Touch writes into the record with this digest, if there is one that is
+	// live at used, that it was used then and, if expires is later than what
+	// is there, expires. It neither adds a record nor moves LastUsed back, nor
+	// gives an end to one that has none.
+	Touch(ctx context.Context, digest string, used, expires time.Time) error
+
+	// List returns the user's records that are live at now, the newest first.
+	List(ctx context.Context, userID string, now time.Time) ([]*Record, error)
+
+	// Revoke removes the user's record with this identifier, and reports
+	// whether there was one.
+	Revoke(ctx context.Context, userID, id string) (bool, error)
+
+	// RevokeAll removes all records of the user and returns their identifiers.
+	RevokeAll(ctx context.Context, userID string) ([]string, error)
+
+	// Purge removes at most limit records that are not live at now, and
+	// returns them. Each is returned to one caller only.
+	Purge(ctx context.Context, now time.Time, limit int) ([]*Record, error)
+}
+
+// Added is what became of Store.Add.
+type Added struct {
+	OverLimit bool     // nothing was added
+	Evicted   []string // identifiers of the records that made room
+}
