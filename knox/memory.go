@@ -3,6 +3,7 @@ package knox
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ func NewMemoryStore() *MemoryStore {
 func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.byDigest[record.Digest] != nil {
+		return Added{}, errors.New("knox: digest exists")
+	}
 	var added Added
 	if limit > 0 {
 		live := s.live(record.UserID, now) // newest first

@@ -18,7 +18,7 @@ type Store interface {
 	// reports so or, with evict, removes live ones of that user, those created
 	// first, until there is room, and returns their identifiers. Counting,
 	// removing and adding are one step: of many at once, never more than limit
-	// are left.
+	// are left. A digest that is there already is an error.
 	Add(ctx context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error)
 
 	// Find returns the record with this digest, expired or not, or nil.

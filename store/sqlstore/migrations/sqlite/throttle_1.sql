@@ -1,0 +1,9 @@
+-- Times are microseconds since 1970 in UTC; NULL is never.
+CREATE TABLE {prefix}throttle (
+	key      TEXT    NOT NULL PRIMARY KEY,
+	failures INTEGER NOT NULL,
+	until    INTEGER,
+	expires  INTEGER
+) WITHOUT ROWID;
+
+CREATE INDEX {prefix}throttle_expires ON {prefix}throttle (expires);

@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// OpenSQLite opens a SQLite file as a server should, with the driver of this
+// name: "sqlite" of modernc.org/sqlite, "sqlite3" of
+// github.com/mattn/go-sqlite3. A new file is readable by its owner only.
+//
+//   - WAL, so that readers do not wait for a writer;
+//   - a busy timeout of 5 s, for writers in other processes;
+//   - one connection that writes, and several that only read;
+//   - every commit on disk before it is acknowledged (synchronous=FULL): a
+//     logout that a power failure undid would be no logout;
+//   - foreign keys.
+func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*DB, error) {
+	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
+		return nil, fmt.Errorf("sqlstore: %q is not the path of a file; use a memory store for data that need not last", path)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("sqlstore: %w", err)
+	}
+	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
+	named, err := sql.Open(driverName, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: %w", err)
+	}
+	base := named.Driver()
+	_ = named.Close()
+
+	write := sql.OpenDB(connector{base, dsn, "PRAGMA synchronous=FULL"})
+	write.SetMaxOpenConns(1)
+	read := sql.OpenDB(connector{base, dsn, "PRAGMA query_only=ON"})
+	readers := max(4, runtime.GOMAXPROCS(0))
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	db, err := newDB(read, write, sqlite{}, config)
+	if err == nil {
+		err = write.PingContext(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlstore: %s: %w", path, err), read.Close(), write.Close())
+	}
+	return db, nil
+}
+
+// NewSQLite uses a SQLite database that is open already. Its connections must
+// have a busy timeout and foreign keys, the file WAL; [OpenSQLite] sees to that.
+func NewSQLite(db *sql.DB, config Config) (*DB, error) { return newDB(db, db, sqlite{}, config) }
+
+type sqlite struct{}
+
+func (sqlite) name() string { return "sqlite" }
+
+// begin takes the one write lock of the file at once. A transaction that reads
+// first and writes later fails, whatever the busy timeout, if another wrote in
+// between.
+func (sqlite) begin(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+// connector opens connections and sets them up by pragmas: each driver has its
+// own way to name them in a DSN.
+type connector struct {
+	driver driver.Driver
+	dsn    string
+	pragma string
+}
+
+func (c connector) Driver() driver.Driver { return c.driver }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	for _, pragma := range []string{"PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON", c.pragma} {
+		if err := patiently(ctx, func() error { return execute(ctx, conn, pragma) }); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+// patiently tries again for a while: the busy timeout does not hold while two
+// processes switch a new file to WAL.
+func patiently(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for {
+		err := try()
+		if err == nil || !strings.Contains(err.Error(), "locked") {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func execute(ctx context.Context, conn driver.Conn, statement string) error {
+	if execer, ok := conn.(driver.ExecerContext); ok {
+		_, err := execer.ExecContext(ctx, statement, nil)
+		return err
+	}
+	prepared, err := conn.Prepare(statement)
+	if err != nil {
+		return err
+	}
+	defer prepared.Close()
+	if execer, ok := prepared.(driver.StmtExecContext); ok {
+		_, err = execer.ExecContext(ctx, nil)
+		return err
+	}
+	return errors.New("the driver has no context support")
+}

@@ -1,0 +1,421 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/knox"
+)
+
+// noon is an instant like any other, with microseconds.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
+
+// Knox checks a [knox.Store].
+func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
+	t.Run("a record is found as it was added", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		full := record("alice", "full", 0)
+		full.Name, full.IP, full.UserAgent, full.Stamp = "my phöne", "2001:db8::1", "curl/8 \"'\\%", "stamp"
+		full.Scopes, full.Limited = []string{"a", "b:c"}, true
+		full.Slide, full.Ends = 90*time.Minute, noon.Add(24*time.Hour)
+		full.LastUsed = noon.Add(time.Second)
+		full.Login = auth.LoginInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
+		bare := &knox.Record{Digest: "bare", ID: "bare", UserID: "alice", Created: noon}
+		nothing := record("alice", "limited to nothing", 0)
+		nothing.Limited = true
+		for _, want := range []*knox.Record{full, bare, nothing} {
+			s.add(want)
+			if got := s.find(want.Digest); !reflect.DeepEqual(normal(got), normal(want)) {
+				t.Errorf("found %+v\nwant  %+v", got, want)
+			}
+		}
+	})
+	t.Run("what was never added is not found and no error", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		if got := s.find("nothing"); got != nil {
+			t.Errorf("found %+v", got)
+		}
+	})
+	t.Run("a digest that is there already is an error and changes nothing", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "1", 0))
+		other := record("bob", "2", 0)
+		other.Digest = record("alice", "1", 0).Digest
+		if _, err := s.Add(t.Context(), other, 0, false, noon); err == nil {
+			t.Error("no error")
+		}
+		if got := s.find(other.Digest); got.UserID != "alice" {
+			t.Errorf("now of %s", got.UserID)
+		}
+	})
+	t.Run("an expired record is found but not listed", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		r := record("alice", "1", 0)
+		s.add(r)
+		if s.find(r.Digest) == nil {
+			t.Error("not found")
+		}
+		if got := s.list("alice", r.Expires.Add(-time.Microsecond)); len(got) != 1 {
+			t.Errorf("listed %v just before it expires", got)
+		}
+		if got := s.list("alice", r.Expires); len(got) != 0 {
+			t.Errorf("listed %v at the instant it expires", got)
+		}
+	})
+	t.Run("the list has one user's records, the newest first", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i, minute := range []int{3, 1, 2} {
+			s.add(record("alice", fmt.Sprint(i), time.Duration(minute)*time.Minute))
+		}
+		s.add(record("bob", "b", 0))
+		if got, want := s.list("alice", noon), []string{"0", "2", "1"}; !slices.Equal(got, want) {
+			t.Errorf("listed %v, want %v", got, want)
+		}
+	})
+
+	t.Run("over the limit nothing is added", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "1", 0))
+		never := record("alice", "2", 0)
+		never.Expires = time.Time{}
+		s.add(never)
+		s.add(record("bob", "b", 0))
+		added, err := s.Add(t.Context(), record("alice", "3", 0), 2, false, noon)
+		if err != nil || !added.OverLimit || len(added.Evicted) != 0 {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if got := s.list("alice", noon); len(got) != 2 {
+			t.Errorf("now %v", got)
+		}
+	})
+	t.Run("expired records do not count against the limit and are not evicted", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		expired := record("alice", "old", -2*time.Hour)
+		expired.Expires = noon
+		s.add(expired)
+		s.add(record("alice", "1", 0))
+		for _, evict := range []bool{false, true} {
+			added, err := s.Add(t.Context(), record("alice", fmt.Sprint("2", evict), 0), 3, evict, noon)
+			if err != nil || added.OverLimit || len(added.Evicted) != 0 {
+				t.Errorf("evict %v: %+v, %v", evict, added, err)
+			}
+		}
+		if s.find(expired.Digest) == nil {
+			t.Error("the expired record is gone; it is Purge's")
+		}
+	})
+	t.Run("eviction ends the oldest until there is room", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 4 {
+			s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
+		}
+		added, err := s.Add(t.Context(), record("alice", "new", time.Hour), 3, true, noon)
+		slices.Sort(added.Evicted)
+		if err != nil || added.OverLimit || !slices.Equal(added.Evicted, []string{"0", "1"}) {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if got, want := s.list("alice", noon), []string{"new", "3", "2"}; !slices.Equal(got, want) {
+			t.Errorf("left %v, want %v", got, want)
+		}
+	})
+	t.Run("32 at once never exceed the limit", func(t *testing.T) {
+		for _, evict := range []bool{false, true} {
+			s := knoxStore{t, open(t)}
+			var mu sync.Mutex
+			added, evicted := 0, map[string]bool{}
+			parallel(32, func(i int) {
+				got, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 3, evict, noon)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				} else if !got.OverLimit {
+					added++
+				}
+				for _, id := range got.Evicted {
+					if evicted[id] {
+						t.Errorf("%s was evicted twice", id)
+					}
+					evicted[id] = true
+				}
+			})
+			left := len(s.list("alice", noon))
+			if left != 3 || added-len(evicted) != 3 {
+				t.Errorf("evict %v: %d left of %d added and %d evicted, want 3", evict, left, added, len(evicted))
+			}
+		}
+	})
+
+	t.Run("a touch moves the last use and the end forward, never back", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		r := record("alice", "1", 0)
+		s.add(r)
+		for _, step := range []struct{ used, expires, wantUsed, wantExpires time.Duration }{
+			{time.Minute, 0, time.Minute, 10 * time.Hour},
+			{2 * time.Minute, 11 * time.Hour, 2 * time.Minute, 11 * time.Hour},
+			{time.Minute, 10 * time.Hour, 2 * time.Minute, 11 * time.Hour},
+		} {
+			s.touch(r.Digest, noon.Add(step.used), noon.Add(step.expires))
+			got := s.find(r.Digest)
+			if used, expires := got.LastUsed.Sub(noon), got.Expires.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
+				t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
+			}
+		}
+	})
+	t.Run("a touch gives no end to a record that has none", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		r := record("alice", "1", 0)
+		r.Expires = time.Time{}
+		s.add(r)
+		s.touch(r.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
+		if got := s.find(r.Digest); !got.Expires.IsZero() || got.LastUsed.IsZero() {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("a touch brings back neither the revoked nor the expired", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		revoked, expired := record("alice", "1", 0), record("alice", "2", 0)
+		s.add(revoked)
+		s.add(expired)
+		if found, err := s.Revoke(t.Context(), "alice", "1"); !found || err != nil {
+			t.Fatal(found, err)
+		}
+		s.touch(revoked.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
+		s.touch(expired.Digest, expired.Expires, expired.Expires.Add(time.Hour))
+		if s.find(revoked.Digest) != nil {
+			t.Error("the revoked record is back")
+		}
+		if got := s.find(expired.Digest); !got.Expires.Equal(expired.Expires) {
+			t.Errorf("the expired record lives until %v", got.Expires)
+		}
+	})
+	t.Run("no touch in flight brings a record back after it was revoked", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for round := range 8 {
+			r := record("alice", fmt.Sprint(round), 0)
+			s.add(r)
+			parallel(24, func(i int) {
+				if i == 12 {
+					if _, err := s.RevokeAll(t.Context(), "alice"); err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				s.touch(r.Digest, noon.Add(time.Duration(i)*time.Second), noon.Add(20*time.Hour))
+			})
+			if s.find(r.Digest) != nil {
+				t.Fatal("it is back")
+			}
+		}
+	})
+
+	t.Run("revoking one leaves the others and other users'", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "1", 0))
+		s.add(record("alice", "2", 0))
+		s.add(record("bob", "b", 0))
+		for _, step := range []struct {
+			user, id string
+			want     bool
+		}{{"bob", "1", false}, {"alice", "b", false}, {"alice", "1", true}, {"alice", "1", false}} {
+			if got, err := s.Revoke(t.Context(), step.user, step.id); got != step.want || err != nil {
+				t.Errorf("%s of %s: %v, %v", step.id, step.user, got, err)
+			}
+		}
+		if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2", "b"}) {
+			t.Errorf("left %v", got)
+		}
+	})
+	t.Run("revoking all leaves other users'", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "1", 0))
+		s.add(record("alice", "2", -time.Minute))
+		s.add(record("bob", "b", 0))
+		ids, err := s.RevokeAll(t.Context(), "alice")
+		slices.Sort(ids)
+		if err != nil || !slices.Equal(ids, []string{"1", "2"}) {
+			t.Errorf("revoked %v, %v", ids, err)
+		}
+		if ids, err = s.RevokeAll(t.Context(), "alice"); err != nil || len(ids) != 0 {
+			t.Errorf("then revoked %v, %v", ids, err)
+		}
+		if s.find(record("alice", "1", 0).Digest) != nil || len(s.list("bob", noon)) != 1 {
+			t.Error("wrong ones are left")
+		}
+	})
+	t.Run("of many that revoke one, one is told so", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "1", 0))
+		var mu sync.Mutex
+		told := 0
+		parallel(16, func(int) {
+			found, err := s.Revoke(t.Context(), "alice", "1")
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if found {
+				told++
+			}
+		})
+		if told != 1 {
+			t.Errorf("%d were", told)
+		}
+	})
+
+	t.Run("purging removes what has expired, in batches, each once", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 10 {
+			r := record("alice", fmt.Sprint(i), 0)
+			r.Expires = noon.Add(time.Duration(i) * time.Minute)
+			s.add(r)
+		}
+		never := record("alice", "never", 0)
+		never.Expires = time.Time{}
+		s.add(never)
+		at := noon.Add(6 * time.Minute) // 0 to 6 have expired
+		if first, err := s.Purge(t.Context(), at, 3); err != nil || len(first) != 3 || first[0].UserID != "alice" {
+			t.Fatal(first, err)
+		}
+		var mu sync.Mutex
+		seen := map[string]bool{}
+		parallel(8, func(int) {
+			purged, err := s.Purge(t.Context(), at, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, r := range purged {
+				if seen[r.ID] {
+					t.Errorf("%s was purged twice", r.ID)
+				}
+				seen[r.ID] = true
+			}
+		})
+		if len(seen) != 4 {
+			t.Errorf("purged %v after the first three", seen)
+		}
+		if got := s.list("alice", time.Time{}); len(got) != 4 {
+			t.Errorf("left %v", got)
+		}
+	})
+	t.Run("text of any shape is data", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		odd := `'; DROP TABLE knox_tokens; -- "%_\ ` + "\u2028" + `日本`
+		r := record(odd, "1", 0)
+		r.ID, r.Name = odd, odd
+		s.add(r)
+		if got := s.list(odd, noon); !slices.Equal(got, []string{odd}) {
+			t.Errorf("listed %q", got)
+		}
+		if found, err := s.Revoke(t.Context(), odd, odd); !found || err != nil {
+			t.Error(found, err)
+		}
+	})
+	t.Run("a cancelled request changes nothing by half", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 3 {
+			s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := s.Add(ctx, record("alice", "new", time.Hour), 3, true, noon)
+		got := s.list("alice", noon)
+		if want := []string{"2", "1", "0"}; err != nil && !slices.Equal(got, want) {
+			t.Errorf("error %v, but left %v", err, got)
+		}
+		if want := []string{"new", "2", "1"}; err == nil && !slices.Equal(got, want) {
+			t.Errorf("no error, but left %v", got)
+		}
+		s.add(record("alice", "after", 2*time.Hour)) // the store still works
+	})
+}
+
+// knoxStore is a store with the test that uses it.
+type knoxStore struct {
+	t *testing.T
+	knox.Store
+}
+
+func (s knoxStore) add(r *knox.Record) {
+	s.t.Helper()
+	if added, err := s.Add(s.t.Context(), r, 0, false, noon); err != nil || added.OverLimit {
+		s.t.Fatalf("Add: %+v, %v", added, err)
+	}
+}
+
+func (s knoxStore) find(digest string) *knox.Record {
+	s.t.Helper()
+	r, err := s.Find(s.t.Context(), digest)
+	if err != nil {
+		s.t.Fatalf("Find: %v", err)
+	}
+	return r
+}
+
+func (s knoxStore) touch(digest string, used, expires time.Time) {
+	s.t.Helper()
+	if err := s.Touch(s.t.Context(), digest, used, expires); err != nil {
+		s.t.Errorf("Touch: %v", err)
+	}
+}
+
+func (s knoxStore) list(userID string, now time.Time) []string {
+	s.t.Helper()
+	records, err := s.List(s.t.Context(), userID, now)
+	if err != nil {
+		s.t.Fatalf("List: %v", err)
+	}
+	ids := []string{}
+	for _, r := range records {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// record returns a record that was created some time after noon and lives for
+// ten hours.
+func record(user, id string, after time.Duration) *knox.Record {
+	created := noon.Add(after)
+	return &knox.Record{Digest: "digest of " + user + id, ID: id, UserID: user, Created: created, Expires: created.Add(10 * time.Hour)}
+}
+
+// normal makes records comparable: no slice is an empty one, times are UTC.
+func normal(r *knox.Record) knox.Record {
+	n := *r
+	if len(n.Scopes) == 0 {
+		n.Scopes = nil
+	}
+	if len(n.Login.AMR) == 0 {
+		n.Login.AMR = nil
+	}
+	for _, at := range []*time.Time{&n.Created, &n.Expires, &n.Ends, &n.LastUsed, &n.Login.AuthTime} {
+		*at = at.UTC()
+	}
+	return n
+}
+
+// parallel calls f n times at once.
+func parallel(n int, f func(i int)) {
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-start
+			f(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+}
