@@ -188,10 +188,10 @@ func knoxValues(r *knox.Record) []any {
 
 func scanKnox(row interface{ Scan(...any) error }) (*knox.Record, error) {
 	var (
-		r                                           knox.Record
-		scopes                                      sql.NullString
-		amr                                         string
-		slide                                       int64
+		r                                          knox.Record
+		scopes                                     sql.NullString
+		amr                                        string
+		slide                                      int64
 		created, expires, ends, lastUsed, loggedIn sql.NullInt64
 	)
 	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Name, &scopes, &created, &expires, &slide,
