@@ -198,9 +198,8 @@ func (l *Login) verify(ctx context.Context, username, password string) (auth.Use
 	if err != nil && !gone {
 		return nil, undecided(err)
 	}
-	if encoded == "" || gone && user == nil {
-		encoded = l.config.Decoy
-		gone = true
+	if encoded == "" {
+		encoded, gone = l.config.Decoy, true
 	}
 	result, err := l.config.Hasher.Verify(ctx, password, encoded)
 	if err != nil {
