@@ -45,11 +45,11 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 				continue
 			}
 			// Not an upsert: each engine spells that differently.
-			if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}throttle WHERE key = ?"), key); err != nil {
+			if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}throttle WHERE digest = ?"), key); err != nil {
 				return err
 			}
 			if c := counters[i]; c != (password.Counter{}) {
-				if _, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}throttle (key, failures, until, expires) VALUES (?, ?, ?, ?)"),
+				if _, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}throttle (digest, failures, until, expires) VALUES (?, ?, ?, ?)"),
 					key, c.Failures, micros(c.Until), micros(c.Expires)); err != nil {
 					return err
 				}
@@ -62,7 +62,7 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string) (password.Counter, error) {
 	var c password.Counter
 	var until, expires sql.NullInt64
-	err := conn.QueryRowContext(ctx, s.db.table("SELECT failures, until, expires FROM {prefix}throttle WHERE key = ?"), key).
+	err := conn.QueryRowContext(ctx, s.db.table("SELECT failures, until, expires FROM {prefix}throttle WHERE digest = ?"), key).
 		Scan(&c.Failures, &until, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, nil
@@ -73,8 +73,8 @@ func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string)
 
 // Purge implements [password.ThrottleStore].
 func (s *ThrottleStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE key IN
-		(SELECT key FROM {prefix}throttle WHERE expires <= ? ORDER BY expires LIMIT ?)`), micros(now), limit)
+	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE digest IN
+		(SELECT digest FROM {prefix}throttle WHERE expires <= ? ORDER BY expires LIMIT ?)`), micros(now), limit)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,6 @@
 -- Times are microseconds since 1970 in UTC; NULL is never.
 CREATE TABLE {prefix}throttle (
-	key      TEXT    NOT NULL PRIMARY KEY,
+	digest   TEXT    NOT NULL PRIMARY KEY,
 	failures INTEGER NOT NULL,
 	until    INTEGER,
 	expires  INTEGER

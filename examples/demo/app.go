@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/header"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/store/sqlstore"
+)
+
+// app is the service, put together.
+type app struct {
+	stores
+	handler http.Handler
+	logger  *slog.Logger
+	tokens  *knox.Tokens
+}
+
+// stores are where things are kept.
+type stores struct {
+	knox     knox.Store
+	throttle password.ThrottleStore
+	users    *users
+	ping     func(context.Context) error
+	close    func() error
+}
+
+func openStores(ctx context.Context, where string, hasher *password.Hasher) (s stores, err error) {
+	kind, path, _ := strings.Cut(where, ":")
+	switch kind {
+	case "memory":
+		db, err := sql.Open("sqlite", ":memory:")
+		if err != nil {
+			return s, err
+		}
+		db.SetMaxOpenConns(1) // each connection would be a database of its own
+		s = stores{knox: knox.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
+		s.users, err = openUsers(ctx, db, db, hasher)
+		return s, err
+	case "sqlite":
+		db, err := sqlstore.OpenSQLite(ctx, "sqlite", path, sqlstore.Config{})
+		if err != nil {
+			return s, err
+		}
+		s.ping, s.close = db.Ping, db.Close
+		var errs [3]error
+		s.knox, errs[0] = sqlstore.Knox(ctx, db)
+		s.throttle, errs[1] = sqlstore.Throttle(ctx, db)
+		s.users, errs[2] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
+		return s, errors.Join(errs[:]...)
+	}
+	return s, fmt.Errorf("-db %s: want memory: or sqlite:PATH", where)
+}
+
+// open is all that a service has to do to use the library.
+func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
+	hasher, err := password.NewHasher(password.Config{})
+	if err != nil {
+		return nil, err
+	}
+	a := &app{logger: logger}
+	if a.stores, err = openStores(ctx, s.db, hasher); err != nil {
+		return nil, err
+	}
+	proxies := auth.Proxies{Trusted: s.trusted}
+	observer := auth.SlogObserver(logger)
+
+	// The backends.
+	if a.tokens, err = knox.New(knox.Config{
+		Store: a.knox, LoadUser: a.users.load, Observer: observer,
+		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: s.tokenTTL,
+		Scopes: []string{"reports:read", "reports:write"},
+	}); err != nil {
+		return nil, err
+	}
+	passwords, err := password.NewLogin(password.LoginConfig{
+		Hasher: hasher, Account: a.users.byName, Throttle: a.throttle, Proxies: proxies,
+		Upgrade: a.users.setPassword, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	basic, err := header.NewBasic(header.BasicConfig{Check: passwords.Check, LoadUser: a.users.load})
+	if err != nil {
+		return nil, err
+	}
+
+	// The guards: one for the API, one for logging in. Explicit credentials
+	// come before those that a browser or a proxy adds.
+	backends, logins := []auth.Authenticator{a.tokens, basic}, []auth.Authenticator{passwords}
+	if len(s.trusted) > 0 {
+		proxied, err := header.New(header.Config{Header: "X-Username", LoadUser: a.users.load,
+			Trust: header.Trust{Proxies: s.trusted}})
+		if err != nil {
+			return nil, err
+		}
+		backends, logins = append(backends, proxied), append(logins, proxied)
+	}
+	guard, err := auth.New(auth.Config{Backends: backends, Proxies: proxies, Observer: observer, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	login, err := guard.With(logins...)
+	if err != nil {
+		return nil, err
+	}
+	handlers, err := a.tokens.Handlers(login)
+	if err != nil {
+		return nil, err
+	}
+
+	// The routes.
+	mux := http.NewServeMux()
+	handlers.Register(mux, "/auth")
+	anyone := guard.Optional(auth.AllowMachines)
+	reading := guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:read")))
+	writing := guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:write")))
+	admins := guard.Require(auth.Unlimited, auth.UserIs(func(u *user) bool { return u.admin }))
+	mux.HandleFunc("GET /healthz", a.health)
+	mux.Handle("GET /api/me", guard.Require(auth.AllowMachines)(http.HandlerFunc(whoami)))
+	mux.Handle("GET /api/public", anyone(http.HandlerFunc(whoami)))
+	mux.Handle("GET /api/reports", reading(http.HandlerFunc(whoami)))
+	mux.Handle("POST /api/reports", writing(http.HandlerFunc(whoami)))
+	mux.Handle("POST /api/users/{name}/disable", admins(a.switchUser(false)))
+	mux.Handle("POST /api/users/{name}/enable", admins(a.switchUser(true)))
+	mux.Handle("GET /{$}", anyone(page(s.url)))
+	a.handler = mux
+	return a, nil
+}
+
+// purge removes what has expired, now and then, until ctx ends.
+func (a *app) purge(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		if _, err := a.tokens.Purge(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge", "error", err)
+		}
+		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (a *app) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := a.ping(ctx); err != nil {
+		http.Error(w, "store does not answer", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// identity is who a request is from, as the API tells it.
+type identity struct {
+	User    any      `json:"user"` // null for nobody, and for a machine
+	Backend string   `json:"backend,omitempty"`
+	Scopes  []string `json:"scopes,omitempty"`
+	Client  string   `json:"client,omitempty"`
+}
+
+func identify(ctx context.Context) (id identity) {
+	if u, ok := auth.UserFrom[*user](ctx); ok {
+		id.User = u.name
+	}
+	if m, ok := auth.UserFrom[auth.Machine](ctx); ok {
+		id.Client = m.ID
+	}
+	if c, ok := auth.CredentialFrom[auth.Credential](ctx); ok {
+		id.Backend = c.Backend()
+		if scoped, ok := c.(auth.Scoped); ok {
+			id.Scopes, _ = scoped.Scopes()
+		}
+	}
+	return id
+}
+
+func whoami(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(identify(r.Context()))
+}
+
+func (a *app) switchUser(active bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch found, err := a.users.setActive(r.Context(), r.PathValue("name"), active); {
+		case err != nil:
+			a.logger.ErrorContext(r.Context(), "users", "error", err)
+			http.Error(w, "store does not answer", http.StatusServiceUnavailable)
+		case !found:
+			http.NotFound(w, r)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+}

@@ -1,0 +1,134 @@
+// Demo is one server with every backend that exists so far in front of one
+// API, an SQLite file, and a page that says what to try.
+//
+//	go run ./examples/demo [-addr 127.0.0.1:8000] [-db sqlite:gatewarden-demo.db]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are the flags.
+type settings struct {
+	addr, db, cert, key string
+	tokenTTL            time.Duration
+	trusted             []netip.Prefix
+	url                 string // where it is served
+}
+
+func parseFlags(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&s.addr, "addr", "127.0.0.1:8000", "address to serve; port 0 is any free one")
+	flags.StringVar(&s.db, "db", "sqlite:gatewarden-demo.db", "`store`: memory: or sqlite:PATH")
+	flags.StringVar(&s.cert, "tls-cert", "", "PEM `file` of the certificate, to serve HTTPS")
+	flags.StringVar(&s.key, "tls-key", "", "PEM `file` of the certificate's key")
+	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
+	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
+		prefix, err := netip.ParsePrefix(text)
+		s.trusted = append(s.trusted, prefix)
+		return err
+	})
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if (s.cert == "") != (s.key == "") {
+		return s, errors.New("-tls-cert and -tls-key go together")
+	}
+	return s, nil
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s, err := parseFlags(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	s.url = serverURL(s, listener.Addr())
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
+	app, err := open(ctx, s, logger)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer app.close()
+
+	server := &http.Server{
+		Handler:           app.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() {
+		if s.cert != "" {
+			ended <- server.ServeTLS(listener, s.cert, s.key)
+		} else {
+			ended <- server.Serve(listener)
+		}
+	}()
+	purging := make(chan struct{})
+	go func() {
+		defer close(purging)
+		app.purge(ctx)
+	}()
+	fmt.Fprintln(stdout, "listening on", s.url)
+
+	select {
+	case err = <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	<-purging
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
+	defer cancel()
+	if err := server.Shutdown(last); err != nil {
+		return server.Close()
+	}
+	return nil
+}
+
+// serverURL is the address as a browser would write it.
+func serverURL(s settings, addr net.Addr) string {
+	scheme := "http"
+	if s.cert != "" {
+		scheme = "https"
+	}
+	host, port, _ := net.SplitHostPort(addr.String())
+	if ip, err := netip.ParseAddr(host); err != nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/password"
+)
+
+// user is the application's own type; two methods make it one of auth's.
+type user struct {
+	name, encoded string
+	active, admin bool
+}
+
+func (u *user) UserID() string { return u.name }
+
+// AuthStamp ends all that was issued to the user when the password changes.
+func (u *user) AuthStamp() string { return u.encoded }
+
+// users is the application's own table of users.
+type users struct{ read, write *sql.DB }
+
+func openUsers(ctx context.Context, read, write *sql.DB, hasher *password.Hasher) (*users, error) {
+	if _, err := write.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS demo_users
+		(name TEXT PRIMARY KEY, encoded TEXT NOT NULL, active INTEGER NOT NULL, admin INTEGER NOT NULL)`); err != nil {
+		return nil, err
+	}
+	us := &users{read, write}
+	var count int
+	if err := read.QueryRowContext(ctx, "SELECT COUNT(*) FROM demo_users").Scan(&count); err != nil || count > 0 {
+		return us, err
+	}
+	tx, err := write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	for _, u := range []struct {
+		name, password string
+		active, admin  bool
+	}{
+		{"alice", "correct-horse-battery", true, false},
+		{"bob", "staple-tractor-lamp", true, false},
+		{"carol", "closed-account-99", false, false},
+		{"admin", "only-for-the-demo", true, true},
+	} {
+		encoded, err := hasher.Hash(ctx, u.password)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", u.name, encoded, u.active, u.admin); err != nil {
+			return nil, err
+		}
+	}
+	return us, tx.Commit()
+}
+
+// load is the auth.UserLoader of all backends.
+func (us *users) load(ctx context.Context, id string) (auth.User, error) {
+	u, err := us.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !u.active {
+		return nil, auth.ErrUserInactive
+	}
+	return u, nil
+}
+
+// byName is the password.AccountFinder of the login.
+func (us *users) byName(ctx context.Context, name string) (auth.User, string, error) {
+	u, err := us.find(ctx, name)
+	if err != nil {
+		return nil, "", err
+	}
+	if !u.active {
+		return u, u.encoded, auth.ErrUserInactive
+	}
+	return u, u.encoded, nil
+}
+
+func (us *users) find(ctx context.Context, name string) (*user, error) {
+	u := &user{}
+	err := us.read.QueryRowContext(ctx, "SELECT name, encoded, active, admin FROM demo_users WHERE name = ?", name).
+		Scan(&u.name, &u.encoded, &u.active, &u.admin)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, auth.ErrUserNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// setActive reports whether there is such a user.
+func (us *users) setActive(ctx context.Context, name string, active bool) (bool, error) {
+	result, err := us.write.ExecContext(ctx, "UPDATE demo_users SET active = ? WHERE name = ?", active, name)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+func (us *users) setPassword(ctx context.Context, u auth.User, encoded string) error {
+	_, err := us.write.ExecContext(ctx, "UPDATE demo_users SET encoded = ? WHERE name = ?", encoded, u.UserID())
+	return err
+}
