@@ -21,6 +21,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -148,15 +149,19 @@ func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 // verdict collects the outcomes after which a chain goes on.
 type verdict struct {
 	unrecognized error
-	absent       error // an ErrNoCredentials that has headers to set
+	absent       error // ErrNoCredentials of those that have more to say, joined
 }
 
 // settled reports whether err ends the chain.
 func (v *verdict) settled(err error) bool {
 	switch Kind(err) {
 	case ErrNoCredentials:
-		if v.absent == nil && err != ErrNoCredentials {
-			v.absent = err
+		if err != ErrNoCredentials {
+			if v.absent == nil {
+				v.absent = err
+			} else {
+				v.absent = errors.Join(v.absent, err)
+			}
 		}
 		return false
 	case ErrUnrecognized:

@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -74,6 +75,14 @@ next:
 		merged = append(merged, p)
 	}
 	return Challenge{c.Scheme, merged}
+}
+
+// override returns a copy with params added; they replace others of their name,
+// so that the scope that is needed is told, not one that a challenge always has.
+func (c Challenge) override(params ...Param) Challenge {
+	return Challenge{c.Scheme, append(slices.DeleteFunc(slices.Clone(c.Params), func(have Param) bool {
+		return slices.ContainsFunc(params, func(p Param) bool { return strings.EqualFold(p.Name, have.Name) })
+	}), params...)}
 }
 
 // mergeChallenges keeps one challenge per scheme, in order of first

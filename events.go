@@ -47,7 +47,7 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // SlogObserver returns an Observer that writes events to logger (nil is
-// slog.Default): reuse at level Warn, outages at Error, successes at Debug, the
+// slog.Default): reuse at level Warn, outages and bugs at Error, successes at Debug, the
 // rest at Info.
 func SlogObserver(logger *slog.Logger) Observer {
 	return ObserverFunc(func(ctx context.Context, e Event) {
@@ -61,7 +61,7 @@ func SlogObserver(logger *slog.Logger) Observer {
 			level = slog.LevelDebug
 		case e.Kind == EventReuse:
 			level = slog.LevelWarn
-		case e.Kind == EventFailure && Kind(e.Err) == nil:
+		case e.Kind == EventFailure && (Kind(e.Err) == nil || Kind(e.Err) == errBug):
 			level = slog.LevelError
 		}
 		attrs := make([]slog.Attr, 0, 5)

@@ -107,7 +107,12 @@ func New(config Config) (*Guard, error) {
 				classes[class] = b.name
 			}
 		}
-		if challenger, ok := backend.(Challenger); ok {
+		if challenger, ok := backend.(Challenger); !ok {
+			// Config.Challenges speaks for backends that have none.
+			for _, c := range config.Challenges {
+				b.schemes = append(b.schemes, c.Scheme)
+			}
+		} else {
 			for _, c := range challenger.Challenges() {
 				challenges = append(challenges, c)
 				b.schemes = append(b.schemes, c.Scheme)
@@ -181,7 +186,13 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	switch known := r.Context().Value(guardKey{g}).(type) {
 	case *identity: // this guard, further out
 		if err := admit(r, known.user, known.credential, policies); err != nil {
-			g.fail(w, r, failure{err: err})
+			g.fail(w, r, failure{err: err, user: known.user})
+			return
+		}
+		if r.Context().Value(identityKey{}) != known {
+			// Another layer in between said who this is. The handler must see
+			// the user that the policies agreed to.
+			g.pass(w, r, next, known.user, known.credential)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -189,8 +200,11 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	case *planted.Context: // authtest
 		user, _ := known.User.(User)
 		credential, _ := known.Credential.(Credential)
+		if isNil(user) {
+			break // planted nobody: as if nothing was planted
+		}
 		if err := admit(r, user, credential, policies); err != nil {
-			g.fail(w, r, failure{err: err})
+			g.fail(w, r, failure{err: err, user: user})
 			return
 		}
 		g.pass(w, r, next, user, credential)
@@ -201,12 +215,13 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	switch {
 	case fault.err == nil:
 		if err := admit(r, user, credential, policies); err != nil {
-			fault.err = err
+			fault.err, fault.user = err, user
 			g.fail(w, r, fault)
 			return
 		}
 		g.pass(w, r, next, user, credential)
 	case optional && Kind(fault.err) == ErrNoCredentials:
+		setHeaders(w, fault.err, nil)
 		g.passAnonymous(w, r, next)
 	default:
 		g.fail(w, r, fault)
@@ -224,10 +239,29 @@ func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 // Challenges returns the challenges of all backends.
 func (g *Guard) Challenges() []Challenge { return slices.Clone(g.challenges) }
 
+// StripHeaders returns the headers that backends of g do not let through.
+func (g *Guard) StripHeaders() []string { return slices.Clone(g.strip) }
+
+// Vary returns the request headers that the backends of g read.
+func (g *Guard) Vary() []string {
+	if g.vary == "" {
+		return nil
+	}
+	return strings.Split(g.vary, ", ")
+}
+
+var (
+	_ Authenticator = (*Guard)(nil)
+	_ Challenger    = (*Guard)(nil)
+	_ Stripper      = (*Guard)(nil)
+	_ Varier        = (*Guard)(nil)
+)
+
 // failure is an error and the backend it came from.
 type failure struct {
 	err     error
 	backend *guarded // nil if no single one
+	user    User     // nil if not proved
 }
 
 // prove asks the backends and checks what they say. With a nil error, user is
@@ -247,24 +281,24 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential,
 		user, credential, err := b.Authenticate(r)
 		if err == nil {
 			if err = g.accept(r, b, user, credential); err != nil {
-				return nil, nil, failure{err, b}
+				setHeaders(w, v.absent, nil)
+				return nil, nil, failure{err: err, backend: b}
 			}
 			setHeaders(w, v.absent, credential)
-			return user, credential, failure{nil, b}
+			return user, credential, failure{backend: b}
 		}
 		if v.settled(err) {
 			setHeaders(w, v.absent, nil)
-			return nil, nil, failure{err, b}
+			return nil, nil, failure{err: err, backend: b}
 		}
-		if err == v.unrecognized && last == nil {
+		if v.unrecognized != nil && last == nil { // the first that stands
 			last = b
 		}
 	}
-	err := v.result()
-	if err != v.absent {
+	if v.unrecognized != nil {
 		setHeaders(w, v.absent, nil)
 	}
-	return nil, nil, failure{err, last}
+	return nil, nil, failure{err: v.result(), backend: last}
 }
 
 // accept checks a proof: a backend must not return nobody, nor a machine that
@@ -352,6 +386,7 @@ func (g *Guard) passAnonymous(w http.ResponseWriter, r *http.Request, next http.
 func addVary(h http.Header, line *[1]string) {
 	have := h["Vary"]
 	switch {
+	case line[0] == "": // no backend reads a header
 	case len(have) == 0:
 		h["Vary"] = line[:1:1]
 	case !slices.Contains(have, line[0]):
@@ -364,14 +399,25 @@ func setHeaders(w http.ResponseWriter, absent error, credential Credential) {
 	if w == nil {
 		return
 	}
-	if absent != nil {
-		var setter HeaderSetter
-		if errors.As(absent, &setter) {
-			setter.SetHeaders(w.Header())
-		}
-	}
+	setErrorHeaders(w.Header(), absent)
 	if setter, ok := credential.(HeaderSetter); ok {
 		setter.SetHeaders(w.Header())
+	}
+}
+
+// setErrorHeaders lets every error that is joined in err set headers.
+func setErrorHeaders(h http.Header, err error) {
+	if setter, ok := err.(HeaderSetter); ok {
+		setter.SetHeaders(h)
+		return
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		setErrorHeaders(h, wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range wrapper.Unwrap() {
+			setErrorHeaders(h, err)
+		}
 	}
 }
 

@@ -39,7 +39,8 @@ func isMachine(user User) bool {
 }
 
 // AllowMachines is the policy of a route that is also for programs with no
-// user behind them; see [Machine].
+// user behind them; see [Machine]. It agrees with everybody, so what machines
+// need besides goes into the same [All] or the same list.
 func AllowMachines(*http.Request, User, Credential) error { return errMachinesAllowed }
 
 // All agrees if every policy does, and refuses as the first that does not.

@@ -54,16 +54,27 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // RefuseWith is Refuse with further members in the body.
 func (g *Guard) RefuseWith(w http.ResponseWriter, r *http.Request, err error, extensions map[string]any) {
-	p := g.problem(r, failure{err: err})
+	f := failure{err: err}
+	p := g.problem(r, f)
 	p.Extensions = extensions
+	g.report(r, f, p)
 	g.Answer(w, r, p)
 }
 
 func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	p := g.problem(r, f)
-	name := ""
+	g.report(r, f, p)
+	g.Answer(w, r, p)
+}
+
+// report tells the log and the observer of a refusal.
+func (g *Guard) report(r *http.Request, f failure, p *Problem) {
+	name, id := "", ""
 	if f.backend != nil {
 		name = f.backend.name
+	}
+	if f.user != nil {
+		id = f.user.UserID()
 	}
 	switch {
 	case clientGone(r.Context(), f.err):
@@ -74,9 +85,8 @@ func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
 		if p.Status >= 500 {
 			g.logger().ErrorContext(r.Context(), "auth: cannot authenticate", "backend", name, "error", f.err)
 		}
-		g.observe(r, Event{Kind: EventFailure, Backend: name, Err: f.err})
+		g.observe(r, Event{Kind: EventFailure, Backend: name, UserID: id, Err: f.err})
 	}
-	g.Answer(w, r, p)
 }
 
 // Answer sends p as the Guard sends its own: with its challenges and caching
@@ -148,7 +158,7 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		p.Detail, p.Code = "", ""
 		say(http.StatusServiceUnavailable, CodeUnavailable, "Authentication is temporarily unavailable.")
 	}
-	if stated.Unauthorized {
+	if stated.Unauthorized && (p.Status == http.StatusBadRequest || p.Status == http.StatusForbidden) {
 		p.Status = http.StatusUnauthorized
 	}
 	p.Challenges = g.challengesFor(r, f.backend, p, challenge, stated.Params)
@@ -172,7 +182,7 @@ func (g *Guard) challengesFor(r *http.Request, backend *guarded, p *Problem, cod
 		c := g.challenges[presented]
 		attributes := errorParams(c.Scheme, code, p.Detail, params)
 		if p.Status == http.StatusUnauthorized || len(attributes) > 0 {
-			challenges = append(challenges, c.with(attributes...))
+			challenges = append(challenges, c.override(attributes...))
 		}
 	}
 	if p.Status == http.StatusUnauthorized {

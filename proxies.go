@@ -3,6 +3,7 @@ package auth
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -99,7 +100,9 @@ func (p Proxies) Scheme(r *http.Request) string {
 // Host returns the host, and port if there is one, that the client asked for.
 func (p Proxies) Host(r *http.Request) string {
 	if said := p.said(r, "X-Forwarded-Host"); said != "" && !strings.ContainsAny(said, "/\\?#@ \t") {
-		return said
+		if u, err := url.Parse("//" + said); err == nil && u.Host == said {
+			return said
+		}
 	}
 	return r.Host
 }

@@ -10,6 +10,11 @@ const redacted = "[redacted]"
 
 // Secret is a string that does not show itself: however it is printed, logged
 // or marshalled, it reads "[redacted]". Reveal returns what it hides.
+//
+// Two things get past it: package fmt reads the unexported fields of a struct
+// without asking them, and encoding/json writes the keys of a map as they are.
+// A struct that keeps a Secret in an unexported field needs a Format method of
+// its own, and a Secret is no key.
 type Secret string
 
 // Reveal returns the secret in the clear.

@@ -26,7 +26,7 @@ func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
 	}
 	user, err := load(ctx, id)
 	if err != nil {
-		if k := Kind(err); k == nil || k == ErrInvalid {
+		if k := Kind(err); k == nil || k == ErrInvalid || k == errBug { // errBug: a CachedUsers inside
 			return nil, err
 		}
 		// A loader has no say but "invalid": any other kind would let it turn
@@ -110,6 +110,10 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 	}
 
 	c.mu.Lock()
+	if entry, ok := c.entries[id]; ok && now.Before(entry.until) { // since we looked
+		c.mu.Unlock()
+		return entry.user, nil
+	}
 	flight, ok := c.flights[id]
 	if !ok {
 		flight = &userFlight{done: make(chan struct{})}
@@ -129,6 +133,7 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 // fly does the load. It ends at the latest after the timeout, if the loader
 // heeds its context.
 func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
+	until := time.Now().Add(c.limits.TTL) // from before the load: what it reads may be old when it ends
 	ctx, cancel := context.WithTimeout(ctx, c.limits.Timeout)
 	defer cancel()
 	flight.err = errors.New("auth: user loader panicked")
@@ -142,7 +147,7 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 		if c.flights[id] == flight {
 			delete(c.flights, id)
 			if flight.err == nil {
-				c.keep(id, flight.user)
+				c.keep(id, flight.user, until)
 			}
 		}
 		close(flight.done)
@@ -151,7 +156,7 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 }
 
 // keep stores a user, making room first: c.mu is held.
-func (c *CachedUsers) keep(id string, user User) {
+func (c *CachedUsers) keep(id string, user User, until time.Time) {
 	now := time.Now()
 	if _, ok := c.entries[id]; !ok && len(c.entries) >= c.limits.Max {
 		for other, entry := range c.entries {
@@ -166,7 +171,7 @@ func (c *CachedUsers) keep(id string, user User) {
 			delete(c.entries, other)
 		}
 	}
-	c.entries[id] = cachedUser{user, now.Add(c.limits.TTL)}
+	c.entries[id] = cachedUser{user, until}
 }
 
 // Forget drops a user from the cache. The next Load sees what the application

@@ -8,168 +8,210 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 )
 
-// maxBody is the longest login body that is read, in bytes.
-const maxBody = 8 << 10
-
-func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }
-
 var (
-	errBodySize   = malformed("The login body is longer than 8 KiB.")
-	errBodySyntax = malformed("The login body is not valid JSON or not a valid form.")
-	errBodyFields = malformed("username and password must each be given once, and not be empty.")
-	errBodyText   = malformed("username or password is too long or has characters that are not allowed.")
+	errLongBody   error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is longer than 8192 bytes."}
+	errUnreadable error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body could not be read."}
+	errNotUTF8    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not UTF-8."}
+	errNotJSON    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not JSON."}
+	errNotForm    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not a form."}
+	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password must be strings."}
+	errTwice      error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password must not be repeated."}
+	errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password are both required."}
 )
 
-// fields are what a login body says.
-type fields struct {
-	username, password       string
-	hasUsername, hasPassword bool
+// fromBody reads username and password from the body of r and puts it back.
+func fromBody(r *http.Request) (username, password string, err error) {
+	read := reader(r)
+	if read == nil {
+		return "", "", auth.ErrNoCredentials
+	}
+	body, err := takeBody(r)
+	if err != nil {
+		return "", "", err
+	}
+	if len(body) == 0 {
+		return "", "", auth.ErrNoCredentials
+	}
+	var found fields
+	if err := read(body, &found); err != nil {
+		return "", "", err
+	}
+	switch {
+	case !found.username.set && !found.password.set:
+		return "", "", auth.ErrNoCredentials
+	case !found.username.set || !found.password.set:
+		return "", "", errOneMissing
+	}
+	return found.username.value, found.password.value, nil
 }
 
-func (f *fields) set(name, value string) error {
-	switch {
-	case name == "username" && !f.hasUsername:
-		f.username, f.hasUsername = value, true
-	case name == "password" && !f.hasPassword:
-		f.password, f.hasPassword = value, true
-	default:
-		return errBodyFields
+// fields are what is looked for in a body.
+type fields struct{ username, password field }
+
+type field struct {
+	value string
+	set   bool
+}
+
+// named returns the field of that very name, or nil.
+func (f *fields) named(name string) *field {
+	switch name {
+	case "username":
+		return &f.username
+	case "password":
+		return &f.password
 	}
 	return nil
 }
 
-// fromBody reads username and password from the body of a POST: JSON or a
-// form. A body of another type, or with neither of the two, is not a login:
-// ErrNoCredentials. Whatever was read is put back.
-func fromBody(r *http.Request) (username, password string, err error) {
-	if r.Method != http.MethodPost || r.Body == nil || r.Body == http.NoBody {
-		return "", "", auth.ErrNoCredentials
+// reader returns the function that reads a body of the request's type, or nil
+// if it is no login.
+func reader(r *http.Request) func(body []byte, found *fields) error {
+	lines := r.Header["Content-Type"]
+	if r.Method != http.MethodPost || r.Body == nil || len(lines) != 1 {
+		return nil
 	}
-	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	var read func([]byte) (fields, error)
-	switch {
-	case err != nil:
-		return "", "", auth.ErrNoCredentials
-	case mediaType == "application/json":
-		read = fromJSON
-	case mediaType == "application/x-www-form-urlencoded":
-		read = fromForm
-	default:
-		return "", "", auth.ErrNoCredentials
-	}
-	body, err := peek(r)
+	kind, params, err := mime.ParseMediaType(lines[0])
 	if err != nil {
-		return "", "", err
+		return nil
 	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") || !utf8.Valid(body) {
-		return "", "", errBodySyntax
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return nil
 	}
-	f, err := read(body)
-	switch {
-	case err != nil:
-		return "", "", err
-	case !f.hasUsername && !f.hasPassword:
-		return "", "", auth.ErrNoCredentials
-	case f.username == "" || f.password == "":
-		return "", "", errBodyFields
+	switch kind {
+	case "application/json":
+		return readJSON
+	case "application/x-www-form-urlencoded":
+		return readForm
 	}
-	return f.username, f.password, nil
+	return nil
 }
 
-// peek returns the whole body and leaves it to be read again.
-func peek(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(body), rest{r.Body, err}), r.Body}
-	var tooLong *http.MaxBytesError
+// takeBody returns the body of r and puts it back, to be read again from its
+// start: with the error that ended it if one did, and with what follows if it
+// is too long.
+func takeBody(r *http.Request) ([]byte, error) {
+	original := r.Body
+	body, err := io.ReadAll(io.LimitReader(original, maxBody+1))
+	again := io.Reader(bytes.NewReader(body))
+	if err != nil || len(body) > maxBody {
+		rest := io.Reader(original)
+		if err != nil {
+			rest = failing{err}
+		}
+		again = io.MultiReader(again, rest)
+	}
+	r.Body = putBack{again, original}
+	var tooLong *http.MaxBytesError // a limit further out
 	switch {
-	case errors.As(err, &tooLong) || len(body) > maxBody:
-		return nil, errBodySize
-	case err != nil: // the client stopped half way
-		return nil, &auth.Error{Kind: auth.ErrMalformed, Detail: "The login body could not be read.", Cause: err}
+	case len(body) > maxBody, errors.As(err, &tooLong):
+		return nil, errLongBody
+	case err != nil && r.Context().Err() != nil:
+		return nil, &auth.Error{Cause: r.Context().Err()}
+	case err != nil:
+		return nil, errUnreadable
 	}
 	return body, nil
 }
 
-// rest is what follows of a body, or the error at which reading it ended.
-type rest struct {
+// putBack is a body that was read and can be read again.
+type putBack struct {
 	io.Reader
-	err error
+	io.Closer
 }
 
-func (r rest) Read(p []byte) (int, error) {
-	if r.err != nil {
-		return 0, r.err
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// readJSON finds the fields among the members of an object (RFC 8259).
+// Unmarshal into a struct would take "Username" for "username", let the last
+// of two win, and put U+FFFD for what it cannot read.
+func readJSON(body []byte, found *fields) error {
+	if !utf8.Valid(body) {
+		return errNotUTF8
 	}
-	return r.Reader.Read(p)
-}
-
-// fromJSON reads the members of an object, by their exact names.
-func fromJSON(body []byte) (f fields, err error) {
+	if !json.Valid(body) {
+		return errNotJSON
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return f, errBodySyntax
+		return nil // a value that has no members
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return f, errBodySyntax
+			return errNotJSON
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return f, errBodySyntax
+			return errNotJSON
 		}
-		if name != "username" && name != "password" {
+		text, _ := name.(string)
+		f := found.named(text)
+		switch {
+		case f == nil:
+			continue
+		case f.set:
+			return errTwice
+		case value[0] != '"':
+			return errNotText
+		case hasLoneSurrogate(value) || json.Unmarshal(value, &f.value) != nil:
+			return errNotJSON
+		}
+		f.set = true
+	}
+	return nil
+}
+
+// hasLoneSurrogate reports a \u escape of half a character in a JSON string.
+func hasLoneSurrogate(text []byte) bool {
+	unit := func(i int) uint64 { // the UTF-16 unit escaped at i, or 0
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return 0
+		}
+		n, _ := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		return n
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
 			continue
 		}
-		var text string
-		if value[0] != '"' || json.Unmarshal(value, &text) != nil {
-			return f, errBodyFields
+		switch first := unit(i); {
+		case first < 0xd800 || first > 0xdfff:
+			i++ // past the escaped character, which may be a backslash
+		case first < 0xdc00 && unit(i+6) >= 0xdc00 && unit(i+6) <= 0xdfff:
+			i += 11
+		default:
+			return true
 		}
-		if err := f.set(name.(string), text); err != nil {
-			return f, err
-		}
 	}
-	if _, err := decoder.Token(); err != nil {
-		return f, errBodySyntax
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return f, errBodySyntax
-	}
-	return f, nil
+	return false
 }
 
-// fromForm reads application/x-www-form-urlencoded.
-func fromForm(body []byte) (f fields, err error) {
-	form, err := url.ParseQuery(string(body))
+// readForm finds the fields among the parameters of a form (URL Standard §5.1).
+func readForm(body []byte, found *fields) error {
+	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return f, errBodySyntax
+		return errNotForm
 	}
 	for _, name := range []string{"username", "password"} {
-		for _, value := range form[name] {
-			if err := f.set(name, value); err != nil {
-				return f, err
+		switch given := values[name]; {
+		case len(given) > 1:
+			return errTwice
+		case len(given) == 1:
+			if !utf8.ValidString(given[0]) {
+				return errNotUTF8
 			}
+			*found.named(name) = field{given[0], true}
 		}
-	}
-	return f, nil
-}
-
-// checkText refuses what no account can have: a store need not cope with a NUL
-// byte, nor a hash with a megabyte.
-func checkText(username, password string) error {
-	control := func(r rune) bool { return r < ' ' || r == 0x7f }
-	if len(username) > 255 || len(password) > 4096 || strings.ContainsFunc(username, control) ||
-		!utf8.ValidString(username) || !utf8.ValidString(password) || strings.ContainsRune(password, 0) {
-		return errBodyText
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -15,192 +14,253 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// stored is an encoded password that was read.
+// stored is a parsed string of some format, all of whose parameters are within
+// bounds: matches neither panics nor exhausts the machine. It compares in
+// constant time.
 type stored interface {
-	matches(password string) bool
+	algorithm() string
+	matches(password string) (bool, error)
 }
 
-// Bounds on what an encoded password may ask for. A store that was tampered
-// with must not be able to take all of a server's memory or time.
+// What a stored string may ask for. A string comes from a database, but one
+// row of it must not be able to stop the service.
 const (
-	maxMemory     = 1 << 20 // KiB
-	maxTime       = 64
-	maxThreads    = 64
-	maxIterations = 20_000_000
+	maxMemory     = 1 << 20    // KiB: 1 GiB
+	maxPasses     = 100        // of argon2
+	maxWork       = 4 << 20    // KiB times passes: 4 GiB, some seconds
+	maxIterations = 10_000_000 // of PBKDF2
 	maxBcryptCost = 16
+	minKey        = 16 // bytes: a short key matches by chance, an empty one always
+	maxKey        = 64
+	maxEncoded    = 512
 )
 
-// parse reads an encoded password of any format; false is one that matches no
-// password.
-func parse(encoded string) (stored, bool) {
-	algorithm, rest, _ := strings.Cut(encoded, "$")
-	switch algorithm {
-	case "": // PHC and modular crypt strings start with "$"
-		if strings.HasPrefix(rest, "argon2") {
-			return parseArgon2(rest, false)
+// parse returns what encoded says, or nil if it can match no password.
+func parse(encoded string) stored {
+	if len(encoded) > maxEncoded {
+		return nil
+	}
+	name, rest, ok := strings.Cut(encoded, "$")
+	if !ok {
+		return nil
+	}
+	switch name {
+	case "": // PHC and crypt(3) start with "$"
+		if strings.HasPrefix(rest, "2") {
+			return parseBcrypt(encoded, false)
 		}
-		return parseBcrypt(encoded, false)
+		return parseArgon2(rest, false)
 	case "argon2":
 		return parseArgon2(rest, true)
-	case "bcrypt":
-		return parseBcrypt(rest, false)
-	case "bcrypt_sha256":
-		return parseBcrypt(rest, true)
 	case "pbkdf2_sha256":
 		return parsePBKDF2(rest)
+	case "bcrypt_sha256":
+		return parseBcrypt(rest, true)
+	case "bcrypt":
+		return parseBcrypt(rest, false)
 	case "scrypt":
 		return parseScrypt(rest)
 	}
-	return nil, false
+	return nil
 }
 
-// argon2Params are the parameters of RFC 9106 §3.1.
-type argon2Params struct {
-	id      bool // argon2id, else argon2i
-	memory  uint32
-	time    uint32
-	threads uint8
-	saltLen int
-	keyLen  int
-}
-
-func (p argon2Params) bounded() bool {
-	return p.memory >= 1 && p.memory <= maxMemory && p.time >= 1 && p.time <= maxTime &&
-		p.threads >= 1 && p.threads <= maxThreads && p.saltLen >= 8 && p.saltLen <= 128 && p.keyLen >= 12 && p.keyLen <= 128
-}
-
-func (p argon2Params) key(password string, salt []byte) []byte {
-	if p.id {
-		return argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, uint32(p.keyLen))
-	}
-	return argon2.Key([]byte(password), salt, p.time, p.memory, p.threads, uint32(p.keyLen))
-}
-
-func (p argon2Params) encode(salt, key []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
-}
-
+// argon2Hash is argon2id or argon2i (RFC 9106).
 type argon2Hash struct {
-	argon2Params
-	django    bool // written as Django does, with "argon2" in front
-	salt, sum []byte
+	independent  bool // argon2i
+	django       bool // with Django's "argon2" in front
+	memory, time uint32
+	threads      uint8
+	salt, key    []byte
 }
 
-// parseArgon2 reads argon2id$v=19$m=…,t=…,p=…$salt$hash.
-func parseArgon2(text string, django bool) (stored, bool) {
-	parts := strings.Split(text, "$")
-	if len(parts) != 5 || parts[0] != "argon2id" && parts[0] != "argon2i" || parts[1] != "v=19" {
-		return nil, false
+// parseArgon2 reads argon2id$v=19$m=…,t=…,p=…$salt$key.
+func parseArgon2(text string, django bool) stored {
+	part := strings.Split(text, "$")
+	// Version 0x10 is another function under the same name.
+	if len(part) != 5 || part[1] != "v=19" {
+		return nil
 	}
-	h := argon2Hash{django: django}
-	h.id = parts[0] == "argon2id"
-	params := strings.Split(parts[2], ",")
+	hash := &argon2Hash{django: django}
+	switch part[0] {
+	case "argon2id":
+	case "argon2i":
+		hash.independent = true
+	default:
+		return nil
+	}
+	params := strings.Split(part[2], ",")
 	if len(params) != 3 {
-		return nil, false
+		return nil
 	}
-	var values [3]uint64
+	var value [3]uint64
 	for i, name := range []string{"m=", "t=", "p="} {
 		digits, ok := strings.CutPrefix(params[i], name)
-		value, err := strconv.ParseUint(digits, 10, 32)
-		if !ok || err != nil {
-			return nil, false
+		if !ok {
+			return nil
 		}
-		values[i] = value
+		if value[i] = number(digits, 1<<32-1); value[i] == 0 {
+			return nil
+		}
 	}
-	if values[2] > maxThreads {
-		return nil, false
+	if value[2] > 255 {
+		return nil
 	}
-	h.memory, h.time, h.threads = uint32(values[0]), uint32(values[1]), uint8(values[2])
-	var err1, err2 error
-	h.salt, err1 = base64.RawStdEncoding.DecodeString(parts[3])
-	h.sum, err2 = base64.RawStdEncoding.DecodeString(parts[4])
-	h.saltLen, h.keyLen = len(h.salt), len(h.sum)
-	return h, err1 == nil && err2 == nil && h.bounded()
+	hash.memory, hash.time, hash.threads = uint32(value[0]), uint32(value[1]), uint8(value[2])
+	hash.salt = unbase64(base64.RawStdEncoding, part[3], 8, maxKey) // RFC 9106 §3.1: 8 or more
+	hash.key = unbase64(base64.RawStdEncoding, part[4], minKey, maxKey)
+	if hash.salt == nil || hash.key == nil || !hash.bounded() {
+		return nil
+	}
+	return hash
 }
 
-func (h argon2Hash) matches(password string) bool {
-	return subtle.ConstantTimeCompare(h.key(password, h.salt), h.sum) == 1
+// bounded reports whether the parameters are those of RFC 9106 §3.1 and not
+// too many. The package argon2 panics on no passes or lanes, and quietly takes
+// more memory than is asked for if that is less than 8 KiB a lane.
+func (a *argon2Hash) bounded() bool {
+	return a.time >= 1 && a.threads >= 1 && a.memory >= 8*uint32(a.threads) &&
+		a.memory <= maxMemory && a.time <= maxPasses && uint64(a.memory)*uint64(a.time) <= maxWork
 }
 
-// bcryptHash is Django's bcrypt (of the password) or bcrypt_sha256 (of the
-// SHA-256 of the password in hex, which has no 72 byte limit).
-type bcryptHash struct {
-	hash   []byte
-	sha256 bool
-}
-
-func parseBcrypt(text string, prehashed bool) (stored, bool) {
-	cost, err := bcrypt.Cost([]byte(text))
-	if err != nil || cost > maxBcryptCost || len(text) != 60 {
-		return nil, false
+func (a *argon2Hash) algorithm() string {
+	if a.independent {
+		return "argon2i"
 	}
-	return bcryptHash{[]byte(text), prehashed}, true
+	return "argon2id"
 }
 
-func (h bcryptHash) matches(password string) bool {
-	secret := []byte(password)
-	if h.sha256 {
-		sum := sha256.Sum256(secret)
-		secret = []byte(hex.EncodeToString(sum[:]))
+func (a *argon2Hash) matches(password string) (bool, error) {
+	derive := argon2.IDKey
+	if a.independent {
+		derive = argon2.Key
 	}
-	if len(secret) > 72 {
-		secret = secret[:72]
-	}
-	return bcrypt.CompareHashAndPassword(h.hash, secret) == nil
+	key := derive([]byte(password), a.salt, a.time, a.memory, a.threads, uint32(len(a.key)))
+	return subtle.ConstantTimeCompare(key, a.key) == 1, nil
 }
 
+// pbkdf2Hash is Django's PBKDF2 (RFC 8018 §5.2) with HMAC-SHA-256.
 type pbkdf2Hash struct {
 	iterations int
-	salt       string // the text itself, not base64
-	sum        []byte
+	salt, key  []byte
 }
 
-// parsePBKDF2 reads iterations$salt$hash.
-func parsePBKDF2(text string) (stored, bool) {
-	parts := strings.Split(text, "$")
-	if len(parts) != 3 {
-		return nil, false
+// parsePBKDF2 reads iterations$salt$key. The salt is text and stands for itself.
+func parsePBKDF2(text string) stored {
+	part := strings.Split(text, "$")
+	if len(part) != 3 || part[1] == "" {
+		return nil
 	}
-	iterations, err1 := strconv.Atoi(parts[0])
-	sum, err2 := base64.StdEncoding.DecodeString(parts[2])
-	ok := err1 == nil && err2 == nil && iterations >= 1 && iterations <= maxIterations && len(sum) == sha256.Size
-	return pbkdf2Hash{iterations, parts[1], sum}, ok
-}
-
-func (h pbkdf2Hash) matches(password string) bool {
-	key, err := pbkdf2.Key(sha256.New, password, []byte(h.salt), h.iterations, len(h.sum))
-	return err == nil && subtle.ConstantTimeCompare(key, h.sum) == 1
-}
-
-type scryptHash struct {
-	n, r, p int
-	salt    string
-	sum     []byte
-}
-
-// parseScrypt reads N$salt$r$p$hash.
-func parseScrypt(text string) (stored, bool) {
-	parts := strings.Split(text, "$")
-	if len(parts) != 5 {
-		return nil, false
+	iterations := number(part[0], maxIterations)
+	key := unbase64(base64.StdEncoding, part[2], sha256.Size, sha256.Size)
+	if iterations == 0 || key == nil {
+		return nil
 	}
-	var numbers [3]int
-	for i, part := range []string{parts[0], parts[2], parts[3]} {
-		number, err := strconv.Atoi(part)
-		if err != nil || number < 1 || number > 1<<22 {
-			return nil, false
+	return &pbkdf2Hash{int(iterations), []byte(part[1]), key}
+}
+
+func (*pbkdf2Hash) algorithm() string { return "pbkdf2_sha256" }
+
+func (p *pbkdf2Hash) matches(password string) (bool, error) {
+	// Fails in FIPS 140-only mode if the salt is short.
+	key, err := pbkdf2.Key(sha256.New, password, p.salt, p.iterations, len(p.key))
+	return err == nil && subtle.ConstantTimeCompare(key, p.key) == 1, err
+}
+
+// bcryptHash is bcrypt, of the password or of its SHA-256 in hexadecimal.
+type bcryptHash struct {
+	encoded []byte
+	sha256  bool
+}
+
+const bcryptLen = 60 // of $2b$12$ + 22 characters of salt + 31 of hash
+
+// parseBcrypt reads $2a$…, $2b$… and $2y$…, which are one function: the letter
+// says which bug of an implementation is not meant. $2x$ is such a bug.
+func parseBcrypt(text string, sha256 bool) stored {
+	if len(text) != bcryptLen || text[6] != '$' {
+		return nil
+	}
+	switch text[:4] {
+	case "$2a$", "$2b$", "$2y$":
+	default:
+		return nil
+	}
+	if cost := number(text[4:6], maxBcryptCost); cost < uint64(bcrypt.MinCost) {
+		return nil
+	}
+	for _, c := range []byte(text[7:]) {
+		if c != '.' && c != '/' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return nil
 		}
-		numbers[i] = number
 	}
-	sum, err := base64.StdEncoding.DecodeString(parts[4])
-	h := scryptHash{numbers[0], numbers[1], numbers[2], parts[1], sum}
-	// N must be a power of two (RFC 7914 §2); N*r*128 bytes is the memory.
-	ok := err == nil && len(sum) == 64 && h.n > 1 && h.n&(h.n-1) == 0 && h.r <= 64 && h.p <= 64 && h.n*h.r <= maxMemory*8
-	return h, ok
+	return &bcryptHash{[]byte(text), sha256}
 }
 
-func (h scryptHash) matches(password string) bool {
-	key, err := scrypt.Key([]byte(password), []byte(h.salt), h.n, h.r, h.p, len(h.sum))
-	return err == nil && subtle.ConstantTimeCompare(key, h.sum) == 1
+func (b *bcryptHash) algorithm() string {
+	if b.sha256 {
+		return "bcrypt_sha256"
+	}
+	return "bcrypt"
+}
+
+func (b *bcryptHash) matches(password string) (bool, error) {
+	given := []byte(password)
+	if b.sha256 {
+		sum := sha256.Sum256(given)
+		given = hex.AppendEncode(nil, sum[:])
+	}
+	if len(given) > 72 { // more does not fit into the Blowfish key
+		given = given[:72]
+	}
+	err := bcrypt.CompareHashAndPassword(b.encoded, given)
+	// bcrypt ends and repeats the password at a NUL, so "a\x00a" passes for "a".
+	return err == nil && strings.IndexByte(string(given), 0) < 0, nil
+}
+
+// scryptHash is Django's scrypt (RFC 7914).
+type scryptHash struct {
+	n, r, p   int
+	salt, key []byte
+}
+
+// parseScrypt reads N$salt$r$p$key. The salt is text and stands for itself.
+func parseScrypt(text string) stored {
+	part := strings.Split(text, "$")
+	if len(part) != 5 || part[1] == "" {
+		return nil
+	}
+	n, r, p := number(part[0], 1<<23), number(part[2], 1<<10), number(part[3], 1<<10)
+	key := unbase64(base64.StdEncoding, part[4], minKey, maxKey)
+	switch {
+	case n < 2 || n&(n-1) != 0 || r == 0 || p == 0 || key == nil: // RFC 7914 §2: N is a power of 2
+		return nil
+	case n*r/8 > maxMemory || n*r*p/8 > maxWork: // 128 N r bytes, p times
+		return nil
+	}
+	return &scryptHash{int(n), int(r), int(p), []byte(part[1]), key}
+}
+
+func (*scryptHash) algorithm() string { return "scrypt" }
+
+func (s *scryptHash) matches(password string) (bool, error) {
+	key, err := scrypt.Key([]byte(password), s.salt, s.n, s.r, s.p, len(s.key))
+	return err == nil && subtle.ConstantTimeCompare(key, s.key) == 1, err
+}
+
+// number reads decimal digits of 1 to limit; 0 is anything else.
+func number(digits string, limit uint64) uint64 {
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || n > limit {
+		return 0
+	}
+	return n
+}
+
+// unbase64 returns least to most bytes, or nil.
+func unbase64(encoding *base64.Encoding, text string, least, most int) []byte {
+	data, err := encoding.Strict().DecodeString(text)
+	if err != nil || len(data) < least || len(data) > most {
+		return nil
+	}
+	return data
 }

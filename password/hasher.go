@@ -1,170 +1,247 @@
-// Package password hashes and checks passwords, and logs users in by them.
+// Package password keeps and checks passwords. A [Hasher] turns them into
+// strings to store and verifies them, also those that Django stored; a [Login]
+// is the backend that logs users in by username and password, from JSON, a form
+// or HTTP Basic, and slows down whoever guesses.
 //
-// A [Hasher] writes argon2id and reads what Django wrote. A [Login] is the
-// backend that takes a username and a password from a JSON body, a form or HTTP
-// Basic, slows down guessing, and answers alike whether the user is unknown,
-// inactive or mistyped. Its credentials are primary: issuers such as knox turn
-// them into tokens.
+// Choose it where users have passwords of their own here. Put Login into the
+// guard of the login handlers of a package that issues tokens or sessions, so
+// that the password travels once:
 //
 //	hasher, err := password.NewHasher(password.Config{})
-//	encoded, err := hasher.Hash(ctx, "correct horse battery staple")
+//	passwords, err := password.NewLogin(password.LoginConfig{
+//		Hasher:  hasher,
+//		Account: users.FindByName, // (ctx, username) → user, stored hash, error
+//	})
+//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+//	handlers, err := tokens.Handlers(login) // knox
 //
-//	login, err := password.NewLogin(password.LoginConfig{Hasher: hasher, Account: users.ByName})
-//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{login}})
-//	handlers, err := tokens.Handlers(guard)
-//
-// Use a Login in the guard of login routes only: it reads request bodies.
+// What a stranger can learn is the same for every failed login: whether the
+// username is unknown, the password wrong or the user inactive, the answer, the
+// work and the event are one.
 package password
 
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"golang.org/x/crypto/argon2"
 )
 
-// Config is the cost of hashes. The zero value is the first choice of the OWASP
-// Password Storage Cheat Sheet: argon2id with 19 MiB, 2 passes, 1 lane. OWASP
-// holds it equal in strength to its choices with more memory; it is the one
-// that takes the least, so that a flood of logins costs a server Concurrent
-// times 19 MiB. RFC 9106 §4 recommends 64 MiB, 3 passes and 4 lanes where that
-// much can be had: Config{Memory: 64 << 10, Time: 3, Threads: 4}.
-type Config struct {
-	Memory  uint32 // KiB, at least 7168; 0 is 19456
-	Time    uint32 // passes; 0 is 2
-	Threads uint8  // lanes; 0 is 1
-
-	// Concurrent is how many hashes are computed at once; 0 is
-	// runtime.GOMAXPROCS, more than which gains nothing.
-	Concurrent int
-	// MaxWait is how long a hash waits for its turn before it gives up with
-	// [ErrBusy]; 0 is 5 seconds. The request's context ends the wait too.
-	MaxWait time.Duration
-}
-
-// ErrBusy is the cause when a hash did not get its turn in time. It is answered
+// ErrBusy is the cause of the error that a [Hasher] returns when too many
+// hashes are being computed: an [auth.Error] without a kind, which is answered
 // with 503.
 var ErrBusy = errors.New("password: too many hashes at once")
 
-// Hasher hashes and verifies passwords. It is safe for concurrent use, and
-// bounds how much memory all its callers take together: a program needs one.
-type Hasher struct {
-	own   argon2Params
-	turns chan struct{}
-	wait  time.Duration
-	decoy string
+// MaxPassword is the longest password that is hashed, in bytes.
+const MaxPassword = 4096
+
+// Config is the configuration of a [Hasher]. The zero value is right for most.
+type Config struct {
+	// Memory, Time and Threads are the parameters m (in KiB), t (passes) and p
+	// (lanes) of argon2id (RFC 9106 §3.1). 0 is 19456 (19 MiB), 2 and 1. At
+	// most 1 GiB, 100 passes, and 4 GiB of memory times passes.
+	//
+	// The defaults are from the OWASP Password Storage Cheat Sheet, which
+	// names five settings of equal strength: 46 MiB and 1 pass, 19 MiB and 2,
+	// 12 MiB and 3, 9 MiB and 4, 7 MiB and 5. The first two it prefers, and of
+	// these we take the smaller memory: a flood of logins then holds Concurrent
+	// times 19 MiB. The settings of RFC 9106 §4, 2 GiB and 1 pass or 64 MiB and
+	// 3, suit services with few logins and memory to spare.
+	Memory  uint32
+	Time    uint32
+	Threads uint8
+
+	// Concurrent is how many passwords are hashed at once, 0 is GOMAXPROCS.
+	// It bounds memory: this times Memory, or times what stored strings of
+	// other parameters ask for (Django's argon2: 100 MiB each).
+	Concurrent int
+	// MaxWait is how long others wait for their turn before [ErrBusy], within
+	// the context of their request. 0 is 5 seconds.
+	MaxWait time.Duration
 }
 
-// NewHasher returns a Hasher. It refuses parameters that are weaker than the
-// weakest choice of OWASP: 7 MiB, or less memory times passes than 35 MiB.
+// owaspMinimum is the settings of the OWASP Password Storage Cheat Sheet: KiB
+// and passes.
+var owaspMinimum = [...]struct{ memory, time uint32 }{{47104, 1}, {19456, 2}, {12288, 3}, {9216, 4}, {7168, 5}}
+
+const (
+	saltLen = 16 // RFC 9106 §3.1 recommends 16 bytes
+	keyLen  = 32 // 256 bits, as RFC 9106 §4 chooses
+)
+
+// Hasher hashes and verifies passwords, a bounded number at once. It is safe
+// for concurrent use. It writes argon2id (RFC 9106) and nothing else.
+type Hasher struct {
+	own   argon2Hash // parameters of what Hash writes; no salt and key
+	decoy argon2Hash
+	slots chan struct{}
+	wait  time.Duration
+	ran   func(algorithm string) // tests count the work; else nil
+}
+
+// Result is the outcome of [Hasher.Verify].
+type Result struct {
+	// OK reports that the password is the right one.
+	OK bool
+	// NeedsRehash reports that the password is right, and that the stored
+	// string has another format or other parameters than Hash writes.
+	NeedsRehash bool
+}
+
+// NewHasher returns a Hasher. It refuses parameters weaker than OWASP's
+// minimum, and such as no stored string may have.
 func NewHasher(config Config) (*Hasher, error) {
-	own := argon2Params{id: true, memory: config.Memory, time: config.Time, threads: config.Threads, saltLen: 16, keyLen: 32}
-	if own.memory == 0 {
-		own.memory = 19 << 10
+	if config.Memory == 0 {
+		config.Memory = 19456
 	}
-	if own.time == 0 {
-		own.time = 2
+	if config.Time == 0 {
+		config.Time = 2
 	}
-	if own.threads == 0 {
-		own.threads = 1
-	}
-	if own.memory < 7<<10 || uint64(own.memory)*uint64(own.time) < 35<<10 {
-		return nil, fmt.Errorf("password: %d KiB and %d passes are weaker than OWASP allows", own.memory, own.time)
-	}
-	if !own.bounded() {
-		return nil, fmt.Errorf("password: %d KiB and %d passes are more than any server can spare", own.memory, own.time)
-	}
-	if config.Concurrent < 0 || config.MaxWait < 0 {
-		return nil, errors.New("password: negative Concurrent or MaxWait")
-	}
-	h := &Hasher{own: own, wait: config.MaxWait}
-	if h.wait == 0 {
-		h.wait = 5 * time.Second
+	if config.Threads == 0 {
+		config.Threads = 1
 	}
 	if config.Concurrent == 0 {
 		config.Concurrent = runtime.GOMAXPROCS(0)
 	}
-	h.turns = make(chan struct{}, config.Concurrent)
-	// A hash of which nobody knows the password.
-	salt, key := make([]byte, own.saltLen), make([]byte, own.keyLen)
-	_, _ = rand.Read(salt)
-	_, _ = rand.Read(key)
-	h.decoy = own.encode(salt, key)
-	return h, nil
+	if config.MaxWait == 0 {
+		config.MaxWait = 5 * time.Second
+	}
+	if config.Concurrent < 0 || config.MaxWait < 0 {
+		return nil, errors.New("password: Config.Concurrent and Config.MaxWait must not be negative")
+	}
+	strong := false
+	for _, least := range owaspMinimum {
+		strong = strong || config.Memory >= least.memory && config.Time >= least.time
+	}
+	if !strong {
+		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes", config.Memory, config.Time)
+	}
+	own := argon2Hash{memory: config.Memory, time: config.Time, threads: config.Threads}
+	if !own.bounded() {
+		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
+	}
+	decoy := own
+	decoy.salt, decoy.key = make([]byte, saltLen), make([]byte, keyLen)
+	return &Hasher{own: own, decoy: decoy, slots: make(chan struct{}, config.Concurrent), wait: config.MaxWait}, nil
 }
 
-// Hash returns the password hashed by argon2id (RFC 9106) with 16 random bytes
-// of salt, as a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$hash. It fails
-// only if it does not get its turn; see [Hasher.Verify].
+// Hash returns a string to store for password: argon2id with a salt of its own
+// in the PHC format, $argon2id$v=19$m=…,t=…,p=…$salt$hash, of about 100
+// characters. It does not judge the password, but one longer than
+// [MaxPassword] is [auth.ErrMalformed]. Otherwise errors are those of the
+// context and ErrBusy, as [auth.Error] without a kind.
 func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err error) {
-	if err := h.turn(ctx); err != nil {
+	if len(password) > MaxPassword {
+		return "", errLongPassword
+	}
+	hash := h.own
+	hash.salt = make([]byte, saltLen)
+	_, _ = rand.Read(hash.salt) // never fails, crypto/rand says
+	err = h.turn(ctx, func() error {
+		h.count("argon2id")
+		hash.key = argon2.IDKey([]byte(password), hash.salt, hash.time, hash.memory, hash.threads, keyLen)
+		return nil
+	})
+	if err != nil {
 		return "", err
 	}
-	defer h.done()
-	salt := make([]byte, h.own.saltLen)
-	_, _ = rand.Read(salt)
-	return h.own.encode(salt, h.own.key(password, salt)), nil
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hash.memory, hash.time, hash.threads,
+		b64.EncodeToString(hash.salt), b64.EncodeToString(hash.key)), nil
 }
 
-// Result is what [Hasher.Verify] found.
-type Result struct {
-	OK bool // the password is right
-	// NeedsRehash is whether the encoding is another than Hash would write
-	// now: another algorithm or other parameters.
-	NeedsRehash bool
-}
-
-// Verify compares a password with an encoded one: ours, any PHC string of
-// argon2id, argon2i, or bcrypt, or one of Django's, pbkdf2_sha256, argon2,
-// bcrypt_sha256, bcrypt and scrypt. An empty, unusable ("!…") or unknown
-// encoding matches no password, and takes as long to say so as one of ours.
+// Verify reports whether password is the one that encoded was made from, and
+// whether it should be hashed anew. These are read:
 //
-// bcrypt looks at the first 72 bytes of a password. Where such hashes are read,
-// longer passwords are cut, as Django does; none is written.
+//   - argon2id and argon2i in PHC format, and Django's argon2$argon2id$…
+//   - Django's pbkdf2_sha256$…, bcrypt_sha256$$2b$…, bcrypt$$2b$… and scrypt$…
+//   - bcrypt as $2a$…, $2b$… and $2y$…; of a longer password only the first 72
+//     bytes count, as wherever such strings were made
 //
-// An error says that it could not be decided: the context ended, or [ErrBusy].
+// A string that is empty, unusable (Django's "!…"), unknown or broken, or asks
+// for more work than is allowed (1 GiB or some seconds), never matches and is
+// no error: it costs what verifying one of our own does, so that nobody learns
+// who has no password. A password longer than [MaxPassword] never matches.
+//
+// Errors are those of the context and [ErrBusy], as [auth.Error] without a kind.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, error) {
-	if err := h.turn(ctx); err != nil {
+	return h.verify(ctx, password, encoded, &h.decoy)
+}
+
+// Decoy does the work of verifying a password of our own and matches nothing.
+// Call it where there is no user to verify a password of. Errors are those of
+// Verify.
+func (h *Hasher) Decoy(ctx context.Context, password string) error {
+	_, err := h.verify(ctx, password, "", &h.decoy)
+	return err
+}
+
+// verify is Verify that does the work of decoy for what never matches.
+func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy stored) (result Result, err error) {
+	if len(password) > MaxPassword {
+		password, encoded = "", ""
+	}
+	hash := parse(encoded)
+	usable := hash != nil
+	if !usable {
+		hash = decoy
+	}
+	err = h.turn(ctx, func() error {
+		h.count(hash.algorithm())
+		ok, err := hash.matches(password)
+		if err != nil {
+			return err
+		}
+		result.OK = ok && usable
+		return nil
+	})
+	if err != nil {
 		return Result{}, err
 	}
-	defer h.done()
-	stored, ok := parse(encoded)
-	if !ok {
-		stored, _ = parse(h.decoy)
-		stored.matches(password)
-		return Result{}, nil
-	}
-	own, isArgon2 := stored.(argon2Hash)
-	return Result{
-		OK:          stored.matches(password),
-		NeedsRehash: !isArgon2 || own.django || own.argon2Params != h.own,
-	}, nil
+	result.NeedsRehash = result.OK && !h.isOwn(hash)
+	return result, nil
 }
 
-// turn waits until a hash may be computed.
-func (h *Hasher) turn(ctx context.Context) error {
+// isOwn reports whether hash is as Hash would have written it.
+func (h *Hasher) isOwn(hash stored) bool {
+	a, ok := hash.(*argon2Hash)
+	return ok && !a.django && !a.independent && a.memory == h.own.memory && a.time == h.own.time &&
+		a.threads == h.own.threads && len(a.salt) == saltLen && len(a.key) == keyLen
+}
+
+// turn calls work when it is its turn.
+func (h *Hasher) turn(ctx context.Context, work func() error) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("password: %w", err)
+		return &auth.Error{Cause: err}
 	}
 	select {
-	case h.turns <- struct{}{}:
-		return nil
+	case h.slots <- struct{}{}:
 	default:
+		timer := time.NewTimer(h.wait)
+		defer timer.Stop()
+		select {
+		case h.slots <- struct{}{}:
+		case <-ctx.Done():
+			return &auth.Error{Cause: ctx.Err()}
+		case <-timer.C:
+			return &auth.Error{Cause: ErrBusy}
+		}
 	}
-	timer := time.NewTimer(h.wait)
-	defer timer.Stop()
-	select {
-	case h.turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("password: %w", ctx.Err())
-	case <-timer.C:
-		return &auth.Error{Cause: ErrBusy, RetryAfter: h.wait}
+	defer func() { <-h.slots }()
+	if err := work(); err != nil {
+		return &auth.Error{Cause: err}
 	}
+	return nil
 }
 
-func (h *Hasher) done() { <-h.turns }
+func (h *Hasher) count(algorithm string) {
+	if h.ran != nil {
+		h.ran(algorithm)
+	}
+}

@@ -7,252 +7,325 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/basic"
 )
 
-// AccountFinder finds the user of a name that somebody typed, and the user's
-// encoded password. It returns [auth.ErrUserNotFound] if there is none, and
-// [auth.ErrUserInactive], best with the encoded password all the same, for one
-// who may not log in. Any other error is answered with 503.
-type AccountFinder func(ctx context.Context, username string) (user auth.User, encoded string, err error)
-
-// LoginConfig is the configuration of a [Login]. Hasher and Account are
-// required.
+// LoginConfig is the configuration of [Login]. Hasher and Account are required.
 type LoginConfig struct {
 	Hasher  *Hasher
 	Account AccountFinder
 
-	// Throttle keeps the counts of failures; nil is memory. Programs of which
-	// several instances run need one that they share.
+	// Throttle keeps the counters of failed logins; nil is a [MemoryThrottle].
+	// Instances of one service need a store they share.
 	Throttle ThrottleStore
-	// PerAccount and PerAddress say how guessing is slowed down: by default
-	// after 5 failures of an account and after 20 from an address.
-	PerAccount, PerAddress Slowdown
-	// AllowUnthrottled switches the throttle off. Passwords can then be
-	// guessed as fast as the server can hash.
+	// AllowUnthrottled counts nothing. Passwords can then be guessed as fast
+	// as they are hashed, unless something in front of the service counts.
 	AllowUnthrottled bool
-
-	// Proxies tell the client's address. Use the guard's.
+	// Limits say how guessing is slowed down.
+	Limits Limits
+	// Proxies in front of the service, as in auth.Config: without them all
+	// clients of a proxy share its address, and each other's failures.
 	Proxies auth.Proxies
 
-	// Upgrade is called after a login whose encoded password needs a rehash,
-	// to store the new one. Nil leaves passwords as they are: in a database
-	// shared with Django, a rehash ends the user's Django sessions. Its error
-	// is logged and fails no login.
+	// Upgrade stores a new string for a user whose password was just proved
+	// and whose stored one has another format or other parameters than
+	// Hasher's. Nil rehashes nothing. An error is logged and fails no login.
+	//
+	// Leave it nil while another program, such as Django, reads the same
+	// strings. A user whose AuthStamp changes with the stored string loses
+	// what was issued before; Account is asked again, so that this login
+	// gets the new stamp. To lose no race with a change of password, write
+	// only where the stored string is still the one that Account found.
 	Upgrade func(ctx context.Context, user auth.User, encoded string) error
-	// Decoy is an encoded password like those that most users have. It is
-	// verified when there is no user, so that the time of the answer does not
-	// tell. Empty is one of Hasher's own.
+	// Decoy is a stored string of the kind that most users have, of whatever
+	// password. It is verified where there is no other, so that unknown users
+	// take as long to refuse as known ones. Empty is one of Hasher's own,
+	// which is right unless most users were taken over from elsewhere.
 	Decoy string
 
 	// Name is what credentials return as their backend; empty is "password".
 	Name string
-	// Realm is named in the challenge; empty is "api".
+	// Realm is named in the challenge (RFC 7617 §2); empty is "api".
 	Realm string
-	// Silent leaves out the challenge, which makes browsers ask for a
-	// password in a dialog of their own.
+	// Silent sends no challenge, so that browsers open no dialog. The guard
+	// needs one of another backend then, or of its Config.Challenges.
 	Silent bool
-
-	// Logger is told of errors that fail no request; nil is slog.Default.
+	// Logger is told of failed upgrades and of counters that could not be
+	// given back. Nil is slog.Default.
 	Logger *slog.Logger
 }
 
-// Login is the backend that logs users in by username and password. It is
-// safe for concurrent use.
+// AccountFinder finds a user by the name they log in with, and the string that
+// [Hasher.Hash] or Django made of their password. It returns
+// [auth.ErrUserNotFound] if there is none of that name and
+// [auth.ErrUserInactive] if the user may not log in, best with the string, so
+// that it is verified all the same; any other error is answered with 503. A
+// user without a password has an empty or unusable string, which never matches.
+// It must be safe for concurrent use.
+type AccountFinder func(ctx context.Context, username string) (user auth.User, encoded string, err error)
+
+// Login is the backend that proves users by username and password. It is safe
+// for concurrent use.
 type Login struct {
-	config   LoginConfig
-	throttle throttle
+	config    LoginConfig
+	decoy     stored
+	throttle  *throttle // nil if unthrottled
+	challenge []auth.Challenge
 }
 
 var (
 	_ auth.Authenticator = (*Login)(nil)
 	_ auth.Challenger    = (*Login)(nil)
+	_ auth.Named         = (*Login)(nil)
 	_ auth.Varier        = (*Login)(nil)
-)
-
-// NewLogin returns a Login, or an error that says which setting is missing or
-// out of range.
-func NewLogin(config LoginConfig) (*Login, error) {
-	c := config
-	switch {
-	case c.Hasher == nil:
-		return nil, errors.New("password: LoginConfig.Hasher is missing")
-	case c.Account == nil:
-		return nil, errors.New("password: LoginConfig.Account is missing")
-	case c.AllowUnthrottled && c.Throttle != nil:
-		return nil, errors.New("password: AllowUnthrottled with a Throttle")
-	}
-	c.PerAccount, c.PerAddress = c.PerAccount.withDefaults(5), c.PerAddress.withDefaults(20)
-	for _, s := range []Slowdown{c.PerAccount, c.PerAddress} {
-		if s.Free < 0 || s.Delay < 0 || s.MaxDelay < s.Delay || s.Forget < s.MaxDelay {
-			return nil, errors.New("password: a Slowdown needs Delay <= MaxDelay <= Forget, none negative")
-		}
-	}
-	if c.Throttle == nil && !c.AllowUnthrottled {
-		c.Throttle = NewMemoryThrottle()
-	}
-	if c.Name == "" {
-		c.Name = "password"
-	}
-	if c.Realm == "" {
-		c.Realm = "api"
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	if c.Decoy == "" {
-		c.Decoy = c.Hasher.decoy
-	} else if _, ok := parse(c.Decoy); !ok {
-		return nil, errors.New("password: LoginConfig.Decoy is of no format that can be read")
-	}
-	return &Login{c, throttle{c.Throttle, c.PerAccount, c.PerAddress}}, nil
-}
-
-// Backend returns LoginConfig.Name.
-func (l *Login) Backend() string { return l.config.Name }
-
-// Challenges returns the challenge of HTTP Basic, unless Silent.
-func (l *Login) Challenges() []auth.Challenge {
-	if l.config.Silent {
-		return nil
-	}
-	return []auth.Challenge{basic.Challenge(l.config.Realm)}
-}
-
-// Vary returns Authorization.
-func (l *Login) Vary() []string { return []string{"Authorization"} }
-
-// Authenticate proves a request by HTTP Basic or, if it has none, by the
-// members or fields username and password of its body, which must be a POST of
-// application/json or application/x-www-form-urlencoded with at most 8 KiB. The
-// body can be read again afterwards. Other bodies, and those with neither of
-// the two, are ErrNoCredentials; a body that breaks its syntax, lacks one or
-// has one twice is ErrMalformed. For the rest see [Login.Check].
-func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	credential := &Credential{backend: l.config.Name}
-	scheme, value, err := auth.Authorization(r)
-	if err != nil && err != auth.ErrNoCredentials {
-		return nil, nil, err
-	}
-	var username, secret string
-	if strings.EqualFold(scheme, "Basic") {
-		credential.ambient = true
-		username, secret, err = basic.Credentials(value)
-	} else {
-		username, secret, err = fromBody(r)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	user, err := l.Check(r, username, secret)
-	if err != nil {
-		return nil, nil, err
-	}
-	credential.at = time.Now()
-	return user, credential, nil
-}
-
-var errWrong error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "Invalid username/password."}
-
-// Check proves a username and password, r being the request they came with. It
-// fits header.BasicConfig.Check.
-//
-// An unknown user, an inactive one and a wrong password are the same
-// ErrInvalid, after the same work. Too many of them are ErrThrottled, before a
-// hash is computed. What no account can have, such as a NUL byte, is
-// ErrMalformed.
-func (l *Login) Check(r *http.Request, username, password string) (auth.User, error) {
-	if err := checkText(username, password); err != nil {
-		return nil, err
-	}
-	ctx := r.Context()
-	if l.config.AllowUnthrottled {
-		return l.verify(ctx, username, password)
-	}
-	try := l.throttle.attempt(username, l.config.Proxies.ClientIP(r))
-	if err := try.begin(ctx, time.Now()); err != nil {
-		return nil, err
-	}
-	user, err := l.verify(ctx, username, password)
-	// The try is settled even if the client has gone away meanwhile.
-	settling := context.WithoutCancel(ctx)
-	switch {
-	case err == nil:
-		if err := try.succeed(settling, time.Now()); err != nil {
-			return nil, undecided(err)
-		}
-	case err != errWrong:
-		if err := try.abandon(settling, time.Now()); err != nil {
-			l.config.Logger.WarnContext(ctx, "password: a try that was not judged stays counted", "error", err)
-		}
-	}
-	return user, err
-}
-
-// verify does the same work for every account there could be.
-func (l *Login) verify(ctx context.Context, username, password string) (auth.User, error) {
-	user, encoded, err := l.config.Account(ctx, username)
-	gone := errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)
-	if err != nil && !gone {
-		return nil, undecided(err)
-	}
-	if encoded == "" {
-		encoded, gone = l.config.Decoy, true
-	}
-	result, err := l.config.Hasher.Verify(ctx, password, encoded)
-	if err != nil {
-		return nil, err
-	}
-	if gone || !result.OK {
-		return nil, errWrong
-	}
-	if result.NeedsRehash && l.config.Upgrade != nil {
-		l.upgrade(ctx, user, password)
-	}
-	return user, nil
-}
-
-func (l *Login) upgrade(ctx context.Context, user auth.User, password string) {
-	encoded, err := l.config.Hasher.Hash(ctx, password)
-	if err == nil {
-		err = l.config.Upgrade(ctx, user, encoded)
-	}
-	if err != nil {
-		l.config.Logger.WarnContext(ctx, "password: not rehashed", "user", user.UserID(), "error", err)
-	}
-}
-
-// undecided keeps the error of a store from being taken for a statement about
-// the password, whatever it wraps.
-func undecided(err error) error { return &auth.Error{Cause: err} }
-
-// Credential is a password that was right.
-type Credential struct {
-	backend string
-	ambient bool
-	at      time.Time
-}
-
-var (
-	_ auth.Credential    = (*Credential)(nil)
 	_ auth.Primary       = (*Credential)(nil)
 	_ auth.Ambient       = (*Credential)(nil)
 	_ auth.LoginInformer = (*Credential)(nil)
 )
 
-// Backend returns LoginConfig.Name.
+const (
+	maxBody     = 8 << 10
+	maxUsername = 255
+)
+
+var (
+	// errFailed is the one answer to unknown, wrong and inactive. It has no
+	// cause: a log that tells them apart would be read by more people than
+	// should know.
+	errFailed error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "Invalid username/password."}
+
+	errLongUsername    = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username is too long."}
+	errLongPassword    = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password is too long."}
+	errInvalidUsername = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username has invalid characters."}
+	errInvalidPassword = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password has invalid characters."}
+)
+
+// NewLogin returns a Login. It refuses a configuration without Hasher or
+// Account, a Decoy that is no stored string, a Throttle with AllowUnthrottled,
+// and Limits that contradict each other.
+func NewLogin(config LoginConfig) (*Login, error) {
+	if config.Hasher == nil || config.Account == nil {
+		return nil, errors.New("password: LoginConfig.Hasher and LoginConfig.Account are required")
+	}
+	if config.AllowUnthrottled && config.Throttle != nil {
+		return nil, errors.New("password: LoginConfig has both Throttle and AllowUnthrottled")
+	}
+	if config.Name == "" {
+		config.Name = "password"
+	}
+	if config.Realm == "" {
+		config.Realm = "api"
+	}
+	limits, err := config.Limits.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Login{config: config, decoy: &config.Hasher.decoy}
+	if config.Decoy != "" {
+		if l.decoy = parse(config.Decoy); l.decoy == nil {
+			return nil, errors.New("password: LoginConfig.Decoy is not a stored password that Verify reads")
+		}
+	}
+	if !config.AllowUnthrottled {
+		l.throttle = &throttle{config.Throttle, limits}
+		if config.Throttle == nil {
+			l.throttle.store = NewMemoryThrottle()
+		}
+	}
+	if !config.Silent {
+		l.challenge = []auth.Challenge{basic.Challenge(config.Realm)}
+	}
+	return l, nil
+}
+
+// Authenticate implements [auth.Authenticator]. It reads HTTP Basic (RFC 7617),
+// and if Authorization has no scheme or another, the members or parameters
+// "username" and "password" of a POST body in JSON or
+// application/x-www-form-urlencoded, in UTF-8 and at most 8 KiB. It puts the
+// body back, so that handlers read it from its start whatever the outcome.
+//
+// A body of another type, or with neither, is [auth.ErrNoCredentials]; one that
+// has only one of them, or one twice, or that is broken, is
+// [auth.ErrMalformed]. Other errors are those of Check.
+func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	scheme, value, err := auth.Authorization(r)
+	if err != nil && !errors.Is(err, auth.ErrNoCredentials) {
+		return nil, nil, err
+	}
+	var username, password string
+	byBasic := strings.EqualFold(scheme, "Basic")
+	if byBasic {
+		if username, password, err = basic.Credentials(value); err != nil {
+			return nil, nil, err
+		}
+		if fault := validate(username, password); fault != nil {
+			unauthorized := *fault
+			unauthorized.Unauthorized = true // as every other fault of Basic
+			return nil, nil, &unauthorized
+		}
+	} else if username, password, err = fromBody(r); err != nil {
+		return nil, nil, err
+	}
+	user, err := l.Check(r, username, password)
+	if err != nil {
+		return nil, nil, err
+	}
+	return user, &Credential{l.config.Name, byBasic, auth.LoginInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
+}
+
+// Check proves a user by a username and password that came in some other way;
+// r gives the context and the client's address. It asks the throttle, then
+// Account, and hashes last. Errors are
+//
+//   - [auth.ErrMalformed]: the username is longer than 255 bytes or has control
+//     characters, the password is longer than [MaxPassword], or one is not UTF-8
+//   - [auth.ErrThrottled]: too many failures, with RetryAfter; nothing was
+//     looked up or hashed
+//   - [auth.ErrInvalid]: no such user, wrong password or inactive user, which
+//     cannot be told apart
+//   - any other error: Account or the store failed, or the Hasher is busy
+func (l *Login) Check(r *http.Request, username, password string) (auth.User, error) {
+	if fault := validate(username, password); fault != nil {
+		return nil, fault
+	}
+	ctx := r.Context()
+	if l.throttle == nil {
+		user, rehash, err := l.prove(ctx, username, password)
+		if err != nil {
+			return nil, err
+		}
+		return l.upgrade(ctx, user, username, password, rehash), nil
+	}
+	try, err := l.throttle.begin(ctx, username, l.config.Proxies.ClientIP(r), instant())
+	if err != nil {
+		return nil, err
+	}
+	user, rehash, err := l.prove(ctx, username, password)
+	var unsettled error
+	switch {
+	case err == nil:
+		unsettled = settle(r, func(ctx context.Context) error { return l.throttle.succeeded(ctx, try, instant()) })
+	case !errors.Is(err, auth.ErrInvalid):
+		unsettled = settle(r, func(ctx context.Context) error { return l.throttle.undecided(ctx, try, instant()) })
+	}
+	if unsettled != nil {
+		l.warn(ctx, "password: a login's try stays counted", "error", unsettled)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.upgrade(ctx, user, username, password, rehash), nil
+}
+
+// prove finds the user and verifies the password. Whoever the user is or is
+// not, one hash is computed.
+func (l *Login) prove(ctx context.Context, username, password string) (user auth.User, rehash bool, err error) {
+	user, encoded, err := l.config.Account(ctx, username)
+	refused := errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)
+	switch {
+	case refused:
+	case err != nil:
+		return nil, false, outage("account finder", err)
+	default:
+		if err := checkUser(ctx, user); err != nil {
+			return nil, false, err
+		}
+	}
+	result, err := l.config.Hasher.verify(ctx, password, encoded, l.decoy)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case refused || !result.OK:
+		return nil, false, errFailed
+	}
+	return user, result.NeedsRehash, nil
+}
+
+// checkUser has a finder's user checked as a loader's: nobody, or one with a
+// reserved identifier, is a bug and answered with 500.
+func checkUser(ctx context.Context, user auth.User) error {
+	_, err := auth.UserLoader(func(context.Context, string) (auth.User, error) { return user, nil }).Load(ctx, "any")
+	return err
+}
+
+// upgrade has the password stored anew and returns the user as they are then.
+func (l *Login) upgrade(ctx context.Context, user auth.User, username, password string, rehash bool) auth.User {
+	if !rehash || l.config.Upgrade == nil {
+		return user
+	}
+	encoded, err := l.config.Hasher.Hash(ctx, password)
+	if err == nil {
+		err = l.config.Upgrade(ctx, user, encoded)
+	}
+	var fresh auth.User
+	if err == nil {
+		fresh, _, err = l.config.Account(ctx, username)
+	}
+	if err == nil {
+		err = checkUser(ctx, fresh)
+	}
+	if err != nil {
+		l.warn(ctx, "password: cannot upgrade a stored password", "user", user.UserID(), "error", err)
+		return user
+	}
+	if fresh.UserID() != user.UserID() {
+		return user // renamed in between
+	}
+	return fresh
+}
+
+func (l *Login) warn(ctx context.Context, message string, args ...any) {
+	logger := l.config.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.WarnContext(ctx, message, args...)
+}
+
+// validate returns what keeps username and password from being looked at.
+func validate(username, password string) *auth.Error {
+	switch {
+	case len(username) > maxUsername:
+		return errLongUsername
+	case len(password) > MaxPassword:
+		return errLongPassword
+	case !utf8.ValidString(username) || strings.ContainsFunc(username, unicode.IsControl):
+		return errInvalidUsername
+	case !utf8.ValidString(password):
+		return errInvalidPassword
+	}
+	return nil
+}
+
+// Backend returns Config.Name.
+func (l *Login) Backend() string { return l.config.Name }
+
+// Challenges returns the challenge of Basic (RFC 7617 §2.1), or none if Silent.
+func (l *Login) Challenges() []auth.Challenge { return l.challenge }
+
+// Vary implements [auth.Varier].
+func (l *Login) Vary() []string { return []string{"Authorization"} }
+
+// Credential is a username and password that were right.
+type Credential struct {
+	backend string
+	basic   bool
+	login   auth.LoginInfo
+}
+
+// Backend returns the Name of the Login.
 func (c *Credential) Backend() string { return c.backend }
 
-// Primary returns true: a password may be turned into a token.
+// Primary returns true: a password is what other credentials are issued for.
 func (c *Credential) Primary() bool { return true }
 
-// Ambient reports whether the password came by HTTP Basic, which a browser
-// sends again by itself.
-func (c *Credential) Ambient() bool { return c.ambient }
+// Ambient reports whether it came as HTTP Basic, which browsers add by
+// themselves once they were told.
+func (c *Credential) Ambient() bool { return c.basic }
 
-// LoginInfo returns the time of the check, and "pwd" (RFC 8176 §2).
-func (c *Credential) LoginInfo() auth.LoginInfo {
-	return auth.LoginInfo{AuthTime: c.at, AMR: []string{"pwd"}}
-}
+// LoginInfo returns when the password was proved, and "pwd" (RFC 8176 §2).
+func (c *Credential) LoginInfo() auth.LoginInfo { return c.login }

@@ -4,262 +4,263 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/netip"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
 )
 
-// Slowdown is how guessing is slowed down. The first Free failures cost
-// nothing; after each further one, the next try must wait, at first for Delay
-// and then twice as long each time, up to MaxDelay. Failures are forgotten
-// Forget after the last one. A zero field is the default.
-type Slowdown struct {
-	Free     int           // failures
-	Delay    time.Duration // default 1 s
-	MaxDelay time.Duration // default 15 min
-	Forget   time.Duration // default 1 h, at least MaxDelay
-}
-
-func (s Slowdown) withDefaults(free int) Slowdown {
-	if s.Free == 0 {
-		s.Free = free
-	}
-	if s.Delay == 0 {
-		s.Delay = time.Second
-	}
-	if s.MaxDelay == 0 {
-		s.MaxDelay = 15 * time.Minute
-	}
-	if s.Forget == 0 {
-		s.Forget = max(time.Hour, s.MaxDelay)
-	}
-	return s
-}
-
-// failed returns the counter after one more failure.
-func (s Slowdown) failed(c Counter, now time.Time) Counter {
-	c.Failures++
-	c.Until = time.Time{}
-	if over := c.Failures - s.Free; over > 0 {
-		delay := s.MaxDelay
-		if over <= 30 {
-			delay = min(s.Delay<<(over-1), s.MaxDelay)
-		}
-		c.Until = now.Add(delay)
-	}
-	c.Expires = now.Add(s.Forget)
-	return c
-}
-
-// Counter is what a [ThrottleStore] keeps under a key. The zero Counter is the
-// same as none.
-type Counter struct {
-	Failures int
-	Until    time.Time // no try before; zero is no wait
-	Expires  time.Time // forgotten from then on
-}
-
-// ThrottleStore keeps counters. [NewMemoryThrottle] returns one, package
-// sqlstore has one over database/sql, and storetest.Throttle checks yours.
+// ThrottleStore counts failed logins. It must be safe for concurrent use. It
+// reads no clock; instants are arguments, and it must keep their microseconds.
 type ThrottleStore interface {
-	// Update reads the counters of keys, lets change rewrite them, and keeps
-	// what it wrote; a zero Counter is removed. A key that has none, or one
-	// that has expired at now, reads as the zero Counter. All of it is one
-	// atomic step: of two at once with a key in common, the second reads what
-	// the first wrote. change may be called more than once; the last call
-	// counts. Keys differ from each other.
+	// Update reads the counters of keys, calls change with them in the order
+	// of keys, and writes back what change made of them, as one atomic step:
+	// of two Updates that share a key, one sees what the other wrote. A key
+	// that has no counter, or one that is expired at now, is given as the zero
+	// Counter; a zero Counter written deletes. If Update returns an error,
+	// nothing was written.
+	//
+	// Keys are distinct, opaque strings of at most 64 characters. change only
+	// looks at what it is given and may be called again (a retried
+	// transaction): the last call counts.
 	Update(ctx context.Context, keys []string, now time.Time, change func(counters []Counter)) error
-
-	// Purge removes at most limit counters that have expired at now, and
-	// returns how many it removed.
-	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+	// Purge deletes at most limit counters that are expired at now (limit <= 0
+	// is no limit) and returns how many it deleted. Call it now and then; no
+	// outcome depends on it.
+	Purge(ctx context.Context, now time.Time, limit int) (n int, err error)
 }
 
-// knownFor is how long an address that logged in counts as the user's own.
-const knownFor = 30 * 24 * time.Hour
+// Counter is what a [ThrottleStore] keeps of a key. The zero Counter is that
+// of a key nothing is known of; every other has an Expires.
+type Counter struct {
+	Failures int       // failed tries, and those under way
+	Until    time.Time // no try is let in before; zero or past is no block
+	Expires  time.Time // from then on the counter is as if it were not there
+}
 
-// throttle is the rule over a store: every try counts as a failure when it
-// begins, and is taken back if it was none. So a hundred guesses at once are a
-// hundred tries, not one.
+// Limits say how [Login] slows down guessing. Failures are counted per account
+// (a username, whether there is such a user or not) and per address (an IPv4
+// address or an IPv6 /64). After so many free ones each further failure doubles
+// the delay until the next try. Zero fields are the defaults.
+//
+// An address that a user logged in from is known for that user: there the
+// account's delays do not apply, only its own of the same size, so that
+// strangers cannot lock a user out.
+type Limits struct {
+	AccountFree int           // failures before the first delay, per account and per known address of it; 0 is 5
+	AddressFree int           // failures before the first delay, per address; 0 is 20
+	FirstDelay  time.Duration // 0 is 1 second
+	MaxDelay    time.Duration // 0 is 15 minutes
+	Forget      time.Duration // failures are forgotten so long after the last; more than MaxDelay; 0 is 1 hour
+	Known       time.Duration // how long an address is known after a login; 0 is 30 days
+}
+
+func (l Limits) withDefaults() (Limits, error) {
+	if min(l.AccountFree, l.AddressFree) < 0 || min(l.FirstDelay, l.MaxDelay, l.Forget, l.Known) < 0 {
+		return l, errors.New("password: Limits must not be negative")
+	}
+	if l.AccountFree == 0 {
+		l.AccountFree = 5
+	}
+	if l.AddressFree == 0 {
+		l.AddressFree = 20
+	}
+	if l.FirstDelay == 0 {
+		l.FirstDelay = time.Second
+	}
+	if l.MaxDelay == 0 {
+		l.MaxDelay = 15 * time.Minute
+	}
+	if l.Forget == 0 {
+		l.Forget = time.Hour
+	}
+	if l.Known == 0 {
+		l.Known = 30 * 24 * time.Hour
+	}
+	if l.FirstDelay > l.MaxDelay || l.MaxDelay >= l.Forget {
+		return l, errors.New("password: Limits must have FirstDelay <= MaxDelay < Forget")
+	}
+	return l, nil
+}
+
+// delay returns the delay after so many failures.
+func (l Limits) delay(failures, free int) time.Duration {
+	if failures < free {
+		return 0
+	}
+	delay := l.FirstDelay
+	for range failures - free {
+		if delay *= 2; delay >= l.MaxDelay {
+			return l.MaxDelay
+		}
+	}
+	return delay
+}
+
+// throttle applies Limits with a store.
 type throttle struct {
-	store            ThrottleStore
-	account, address Slowdown
+	store  ThrottleStore
+	limits Limits
 }
 
-// attempt is a try to log in: the keys it counts under.
-type attempt struct {
-	throttle
-	keys [4]string // indexes below
-}
-
+// Positions of the counters of a try. A known address has a counter at pair, and
+// others have none: strangers cannot fill the store with pairs.
 const (
-	keyAddress = iota // the client's address, whatever the account
-	keyAccount        // the account, whatever the address
-	keyPair           // the account from this address
-	keyKnown          // there if the account logged in from this address
+	account = iota
+	address
+	pair
 )
 
-func (t throttle) attempt(username string, addr netip.Addr) attempt {
-	if addr.Is6() { // one customer has at least a /64
-		if prefix, err := addr.Prefix(64); err == nil {
-			addr = prefix.Addr()
-		}
-	}
-	from := addr.String()
-	return attempt{t, [4]string{
-		keyAddress: digest("address", from),
-		keyAccount: digest("account", username),
-		keyPair:    digest("pair", from, username),
-		keyKnown:   digest("known", from, username),
-	}}
+// try is a login under way. It is counted as failed before anything is known
+// of it, or a hundred guesses at once would all pass before the first fails.
+type try struct {
+	keys          []string
+	before, after [3]Counter // as they were, and as counted
+	counted       [3]bool
 }
 
-// digest keeps what people typed, which at times is a password, out of stores.
-func digest(parts ...string) string {
-	hash := sha256.New()
-	for _, part := range parts {
-		hash.Write([]byte(part))
-		hash.Write([]byte{0})
-	}
-	return hex.EncodeToString(hash.Sum(nil)[:20])
-}
-
-// begin counts a try, or returns ErrThrottled and counts nothing. The wait of
-// an account does not concern an address it has logged in from before: others
-// cannot lock its owner out.
-func (a attempt) begin(ctx context.Context, now time.Time) error {
-	var wait time.Duration
-	err := a.store.Update(ctx, a.keys[:], now, func(c []Counter) {
-		wait = 0
-		counted := []int{keyAddress, keyAccount}
-		if c[keyKnown] != (Counter{}) {
-			counted[1] = keyPair
+// begin counts a try. It returns auth.ErrThrottled if any counter forbids it,
+// and counts nothing then.
+func (t *throttle) begin(ctx context.Context, username string, addr netip.Addr, now time.Time) (*try, error) {
+	tr := &try{keys: throttleKeys(username, addr)}
+	var until time.Time
+	err := t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
+		until, tr.counted = time.Time{}, [3]bool{}
+		tr.counted[account] = true
+		if len(counters) > address {
+			tr.counted[address] = true
+			known := counters[pair] != Counter{}
+			tr.counted[pair], tr.counted[account] = known, !known
 		}
-		for _, key := range counted {
-			wait = max(wait, c[key].Until.Sub(now))
+		for i, c := range counters {
+			if tr.counted[i] && c.Until.After(now) && c.Until.After(until) {
+				until = c.Until
+			}
 		}
-		if wait > 0 {
+		if !until.IsZero() {
 			return
 		}
-		c[keyAddress] = a.address.failed(c[keyAddress], now)
-		c[counted[1]] = a.account.failed(c[counted[1]], now)
-	})
-	if err != nil {
-		return undecided(err)
-	}
-	if wait > 0 {
-		return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait}
-	}
-	return nil
-}
-
-// succeed forgets the failures of the account, but not those of the address:
-// with an account of one's own one could otherwise guess at others' for ever.
-func (a attempt) succeed(ctx context.Context, now time.Time) error {
-	return a.store.Update(ctx, a.keys[:], now, func(c []Counter) {
-		c[keyAddress] = a.address.takenBack(c[keyAddress])
-		c[keyAccount], c[keyPair] = Counter{}, Counter{}
-		c[keyKnown] = Counter{Failures: 1, Expires: now.Add(knownFor)}
-	})
-}
-
-// abandon takes back a try that could not be judged.
-func (a attempt) abandon(ctx context.Context, now time.Time) error {
-	return a.store.Update(ctx, a.keys[:], now, func(c []Counter) {
-		c[keyAddress] = a.address.takenBack(c[keyAddress])
-		key := keyAccount
-		if c[keyKnown] != (Counter{}) {
-			key = keyPair
+		for i := range counters {
+			if tr.counted[i] {
+				tr.before[i] = counters[i]
+				counters[i] = t.failed(i, counters[i], now)
+				tr.after[i] = counters[i]
+			}
 		}
-		c[key] = a.account.takenBack(c[key])
 	})
+	switch {
+	case err != nil:
+		return nil, outage("throttle store", err)
+	case !until.IsZero():
+		return nil, &auth.Error{Kind: auth.ErrThrottled, RetryAfter: until.Sub(now)}
+	}
+	return tr, nil
 }
 
-// takenBack returns the counter without its last failure.
-func (s Slowdown) takenBack(c Counter) Counter {
-	if c.Failures <= 1 {
-		return Counter{}
+// failed returns c after one more failure.
+func (t *throttle) failed(i int, c Counter, now time.Time) Counter {
+	free := t.limits.AccountFree
+	if i == address {
+		free = t.limits.AddressFree
 	}
-	c.Failures--
-	if c.Failures <= s.Free {
-		c.Until = time.Time{}
+	if i == pair && now.Sub(c.Until) >= t.limits.Forget {
+		c.Failures = 0 // this row outlives its failures
+	}
+	c.Failures++
+	c.Until = now.Add(t.limits.delay(c.Failures, free))
+	if i != pair {
+		c.Expires = now.Add(t.limits.Forget)
 	}
 	return c
 }
 
-// maxCounters bounds a MemoryThrottle: about 20 MB.
-const maxCounters = 100_000
-
-// MemoryThrottle is a [ThrottleStore] in memory, for a program that runs once.
-// It keeps at most 100,000 counters. When it is full and none has expired, it
-// forgets some at random: whoever fills it with invented accounts gains a few
-// more guesses, not the memory of the server.
-type MemoryThrottle struct {
-	mu       sync.Mutex
-	counters map[string]Counter
+// succeeded forgets the failures of the account and makes the address known for
+// it. The address gets only this try back: whoever has an account of their own
+// could else clear it between guesses at others'.
+func (t *throttle) succeeded(ctx context.Context, tr *try, now time.Time) error {
+	return t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
+		counters[account] = Counter{}
+		if len(counters) > address {
+			counters[address] = tr.giveBack(address, counters[address])
+			counters[pair] = Counter{Expires: now.Add(t.limits.Known)}
+		}
+	})
 }
 
-var _ ThrottleStore = (*MemoryThrottle)(nil)
-
-// NewMemoryThrottle returns an empty store.
-func NewMemoryThrottle() *MemoryThrottle {
-	return &MemoryThrottle{counters: make(map[string]Counter)}
+// undecided gives the whole try back, as if it had not been.
+func (t *throttle) undecided(ctx context.Context, tr *try, now time.Time) error {
+	return t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
+		for i := range counters {
+			if tr.counted[i] {
+				counters[i] = tr.giveBack(i, counters[i])
+			}
+		}
+	})
 }
 
-// Update implements [ThrottleStore].
-func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time, change func(counters []Counter)) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	counters := make([]Counter, len(keys))
-	for i, key := range keys {
-		if c := m.counters[key]; now.Before(c.Expires) {
-			counters[i] = c
+// giveBack takes this try out of c, which others may have changed since.
+func (tr *try) giveBack(i int, c Counter) Counter {
+	was, counted := tr.before[i], tr.after[i]
+	switch {
+	case c.Failures == 0: // cleared or forgotten
+		return c
+	case c.Failures == counted.Failures && c.Until.Equal(counted.Until) && c.Expires.Equal(counted.Expires):
+		return was
+	}
+	c.Failures--
+	if c.Failures == 0 && i != pair {
+		return Counter{}
+	}
+	if c.Until.Equal(counted.Until) { // others came, but none failed later
+		c.Until = was.Until
+	}
+	return c
+}
+
+// throttleKeys returns the store keys of a try, those of address and pair only
+// if the address is known.
+func throttleKeys(username string, addr netip.Addr) []string {
+	// One counter for all spellings that a finder without regard to case or
+	// surrounding spaces takes for the same user.
+	username = strings.ToLower(strings.ToUpper(strings.TrimSpace(username)))
+	keys := []string{throttleKey("account", username)}
+	if addr.IsValid() {
+		bits := 32
+		if addr.Is6() {
+			bits = 64 // what one customer gets, at least
+		}
+		if prefix, err := addr.Prefix(bits); err == nil {
+			keys = append(keys, throttleKey("address", prefix.String()), throttleKey("pair", prefix.String()+" "+username))
 		}
 	}
-	change(counters)
-	for i, key := range keys {
-		if counters[i] == (Counter{}) {
-			delete(m.counters, key)
-			continue
-		}
-		if _, ok := m.counters[key]; !ok && len(m.counters) >= maxCounters {
-			m.makeRoom(now)
-		}
-		m.counters[key] = counters[i]
-	}
-	return nil
+	return keys
 }
 
-// makeRoom removes a hundredth of the counters or all that have expired: m.mu
-// is held.
-func (m *MemoryThrottle) makeRoom(now time.Time) {
-	m.purge(now, maxCounters)
-	for key := range m.counters {
-		if len(m.counters) < maxCounters-maxCounters/100 {
-			return
-		}
-		delete(m.counters, key)
-	}
+func throttleKey(label, value string) string {
+	sum := sha256.Sum256([]byte("password throttle " + label + ":" + value))
+	return hex.EncodeToString(sum[:])
 }
 
-// Purge implements [ThrottleStore].
-func (m *MemoryThrottle) Purge(_ context.Context, now time.Time, limit int) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.purge(now, limit), nil
+// instant is now as stores keep it.
+func instant() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// settle runs a store's last step even if the client is gone: a try of one who
+// hangs up must not stay counted, nor an answer wait for ever.
+func settle(r *http.Request, step func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+	defer cancel()
+	return step(ctx)
 }
 
-func (m *MemoryThrottle) purge(now time.Time, limit int) (purged int) {
-	for key, c := range m.counters {
-		if purged == limit {
-			break
-		}
-		if !now.Before(c.Expires) {
-			delete(m.counters, key)
-			purged++
-		}
+// outage returns err as one of no kind. Whatever else it claims to be does not
+// count: an application's database cannot tell what the client sent.
+func outage(what string, err error) error {
+	if auth.Kind(err) != nil {
+		err = errors.New(err.Error())
 	}
-	return purged
+	return &auth.Error{Cause: fmt.Errorf("password: %s: %w", what, err)}
 }

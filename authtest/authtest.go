@@ -1,0 +1,99 @@
+// Package authtest helps to test handlers that a Guard protects: requests of a
+// given user and credential, without tokens, stores or passwords, and
+// assertions on the answers to refused ones.
+//
+//	func TestReportsAreForReaders(t *testing.T) {
+//		app := guard.Require(auth.Scopes("reports:read"))(reports)
+//
+//		r := httptest.NewRequest("GET", "/reports", nil)
+//		r = authtest.WithIdentity(r, authtest.User("alice"), authtest.Credential{Scope: []string{"reports:write"}})
+//		w := httptest.NewRecorder()
+//		app.ServeHTTP(w, r)
+//
+//		authtest.AssertProblem(t, w.Result(), 403, auth.CodeInsufficientScope)
+//	}
+//
+// It is for tests alone: it imports package testing.
+package authtest
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/planted"
+)
+
+// WithIdentity returns a copy of r that every [auth.Guard] takes for proved: it
+// asks no backend and runs its policies, and the handler finds user and
+// credential by auth.UserFrom and auth.CredentialFrom. A handler behind no
+// Guard finds nobody; for that there is auth.WithIdentity.
+//
+// The credential may be nil. A nil user takes away what an earlier
+// WithIdentity planted: guards ask their backends again. No event is reported,
+// and the origin of the request is not checked.
+func WithIdentity(r *http.Request, user auth.User, credential auth.Credential) *http.Request {
+	return r.WithContext(&planted.Context{Context: r.Context(), User: user, Credential: credential})
+}
+
+// TestUser is a user who is nothing but an identifier.
+type TestUser struct{ ID string }
+
+var _ auth.User = TestUser{}
+
+// UserID returns the ID.
+func (u TestUser) UserID() string { return u.ID }
+
+// User returns the TestUser with this identifier.
+func User(id string) auth.User { return TestUser{ID: id} }
+
+// Credential is a credential of whatever properties a test needs. The zero
+// value is one that is not limited to scopes, never ends, is neither primary
+// nor ambient, and knows of no login.
+type Credential struct {
+	Name      string         // of the backend; empty is "authtest"
+	TokenID   string         // public identifier
+	Scope     []string       // what it is limited to, if anything
+	Limited   bool           // limited even where Scope is empty, and so to nothing
+	Login     auth.LoginInfo // the login it stems from
+	Expires   time.Time      // zero is never
+	IsPrimary bool           // good for issuing others; see auth.Primary
+	IsAmbient bool           // added by the browser; see auth.Ambient
+}
+
+var (
+	_ auth.Credential    = Credential{}
+	_ auth.Scoped        = Credential{}
+	_ auth.LoginInformer = Credential{}
+	_ auth.Expirer       = Credential{}
+	_ auth.Primary       = Credential{}
+	_ auth.Ambient       = Credential{}
+)
+
+// Backend returns the Name.
+func (c Credential) Backend() string {
+	if c.Name == "" {
+		return "authtest"
+	}
+	return c.Name
+}
+
+// ID returns the TokenID.
+func (c Credential) ID() string { return c.TokenID }
+
+// Scopes returns Scope, and whether there is any or Limited is set.
+func (c Credential) Scopes() (scopes []string, limited bool) {
+	return c.Scope, c.Limited || len(c.Scope) > 0
+}
+
+// LoginInfo returns Login.
+func (c Credential) LoginInfo() auth.LoginInfo { return c.Login }
+
+// ExpiresAt returns Expires.
+func (c Credential) ExpiresAt() time.Time { return c.Expires }
+
+// Primary returns IsPrimary.
+func (c Credential) Primary() bool { return c.IsPrimary }
+
+// Ambient returns IsAmbient.
+func (c Credential) Ambient() bool { return c.IsAmbient }

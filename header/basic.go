@@ -1,0 +1,271 @@
+package header
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/basic"
+)
+
+// BasicConfig is the configuration of [Basic]. Check is required, and LoadUser
+// unless Remember is negative.
+type BasicConfig struct {
+	// Check decides about a username and password; (*password.Login).Check is
+	// one. Its errors are those of an [auth.Authenticator] and are returned as
+	// they are, but that it must not call a password absent or unrecognized:
+	// that is answered with 503. It must be safe for concurrent use, and it is
+	// where tries are throttled.
+	Check func(r *http.Request, username, password string) (auth.User, error)
+
+	// LoadUser loads the user of a remembered password, on every request, so
+	// that a user who is disabled is out at once. It gets the UserID of what
+	// Check returned, and should return the same type.
+	LoadUser auth.UserLoader
+	// Remember is how long a password that was right is not checked again: at
+	// most, and if 0, 60 seconds; negative is never. A password check is slow
+	// on purpose, and clients send Basic with every request. What is kept is a
+	// hash under a key of this process. Only users with an [auth.Stamper]
+	// stamp are remembered, and only while it stays the same: of others a
+	// change of password could not be noticed. [auth.Fresh] counts from the
+	// check.
+	Remember time.Duration
+
+	// Realm is named in the challenge; empty is "api".
+	Realm string
+	// Silent leaves out the challenge, which makes browsers ask for a password
+	// in a dialog of their own. Another backend must then have one; see
+	// [auth.New].
+	Silent bool
+	// Name is what credentials return as their backend; empty is "basic".
+	Name string
+}
+
+// Basic is the backend for HTTP Basic (RFC 7617). It is safe for concurrent
+// use.
+type Basic struct {
+	config BasicConfig
+	key    [32]byte // of this process
+
+	mu       sync.Mutex
+	verified map[[sha256.Size]byte]remembered
+}
+
+// remembered is a password that was right.
+type remembered struct {
+	userID string
+	stamp  [sha256.Size]byte
+	at     time.Time // of the check
+}
+
+// maxRemembered bounds what is remembered.
+const maxRemembered = 10_000
+
+var (
+	_ auth.Authenticator = (*Basic)(nil)
+	_ auth.Named         = (*Basic)(nil)
+	_ auth.Challenger    = (*Basic)(nil)
+	_ auth.TokenOwner    = (*Basic)(nil)
+	_ auth.Ambient       = (*Basic)(nil)
+	_ auth.Varier        = (*Basic)(nil)
+)
+
+// NewBasic returns a Basic, or an error that says which setting is missing or
+// out of range.
+func NewBasic(config BasicConfig) (*Basic, error) {
+	if config.Check == nil {
+		return nil, errors.New("header: BasicConfig.Check is missing")
+	}
+	if config.Remember > time.Minute {
+		return nil, errors.New("header: BasicConfig.Remember is longer than 60 s")
+	}
+	if config.Remember == 0 {
+		config.Remember = time.Minute
+	}
+	if config.Remember > 0 && config.LoadUser == nil {
+		return nil, errors.New("header: BasicConfig.LoadUser is missing, and Remember not negative")
+	}
+	if strings.ContainsFunc(config.Realm, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return nil, errors.New("header: BasicConfig.Realm has control characters")
+	}
+	if config.Name == "" {
+		config.Name = "basic"
+	}
+	if config.Realm == "" {
+		config.Realm = "api"
+	}
+	b := &Basic{config: config, verified: make(map[[sha256.Size]byte]remembered)}
+	_, _ = rand.Read(b.key[:])
+	return b, nil
+}
+
+// Authenticate proves a request by HTTP Basic. It returns ErrNoCredentials if
+// the Authorization header is absent or has another scheme, ErrMalformed if it
+// is not base64 of a username, a colon and a password, and else what Check says.
+// A remembered user who is gone or inactive is ErrInvalid, "Invalid
+// username/password.".
+func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	scheme, value, err := auth.Authorization(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !strings.EqualFold(scheme, "Basic") {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	username, password, err := basic.Credentials(value)
+	if err != nil {
+		return nil, nil, err
+	}
+	digest := b.digest(username, password)
+	if user, at, err := b.recall(r, digest); user != nil || err != nil {
+		if err != nil {
+			return nil, nil, err
+		}
+		return user, &BasicCredential{b.config.Name, at}, nil
+	}
+	// The time before the check, so that a password which is changed meanwhile
+	// does not look newer than the change.
+	now := time.Now()
+	user, err := b.config.Check(r, username, password)
+	switch auth.Kind(err) {
+	case auth.ErrNoCredentials, auth.ErrUnrecognized:
+		// As text, so that nothing finds the kind inside and goes on to a
+		// weaker backend.
+		return nil, nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %v", err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	b.remember(digest, user, now)
+	return user, &BasicCredential{b.config.Name, now}, nil
+}
+
+// digest is the key under which a username and password are remembered.
+func (b *Basic) digest(username, password string) (digest [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, b.key[:])
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(username))))
+	mac.Write([]byte(username))
+	mac.Write([]byte(password))
+	mac.Sum(digest[:0])
+	return digest
+}
+
+// recall returns the user of a remembered password and when it was checked, no
+// user if it is not remembered or the user has changed, and an error if the
+// user cannot be loaded.
+func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, time.Time, error) {
+	if b.config.Remember < 0 {
+		return nil, time.Time{}, nil
+	}
+	b.mu.Lock()
+	entry, ok := b.verified[digest]
+	b.mu.Unlock()
+	if !ok || time.Since(entry.at) >= b.config.Remember {
+		return nil, time.Time{}, nil
+	}
+	user, err := b.config.LoadUser.Load(r.Context(), entry.userID)
+	gone := auth.Kind(err) == auth.ErrInvalid
+	if err != nil && !gone {
+		return nil, time.Time{}, err
+	}
+	if !gone {
+		if stamp, ok := stampOf(user); ok && hmac.Equal(stamp[:], entry.stamp[:]) {
+			return user, entry.at, nil
+		}
+	}
+	b.mu.Lock()
+	delete(b.verified, digest)
+	b.mu.Unlock()
+	if gone {
+		return nil, time.Time{}, &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid username/password.", Cause: err}
+	}
+	return nil, time.Time{}, nil // a new password: Check decides
+}
+
+func (b *Basic) remember(digest [sha256.Size]byte, user auth.User, now time.Time) {
+	stamp, ok := stampOf(user)
+	if b.config.Remember < 0 || !ok {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.verified) >= maxRemembered {
+		for other, entry := range b.verified {
+			if now.Sub(entry.at) >= b.config.Remember || len(b.verified) >= maxRemembered {
+				delete(b.verified, other)
+			}
+		}
+	}
+	b.verified[digest] = remembered{user.UserID(), stamp, now}
+}
+
+// stampOf returns the hash of a user's stamp, or false for a user who cannot be
+// remembered. One that is nil or has no identifier is the Guard's to judge.
+func stampOf(user auth.User) (stamp [sha256.Size]byte, ok bool) {
+	stamper, ok := user.(auth.Stamper)
+	if v := reflect.ValueOf(user); !ok || v.Kind() == reflect.Pointer && v.IsNil() {
+		return stamp, false
+	}
+	if id := user.UserID(); id == "" || strings.HasPrefix(id, "client:") {
+		return stamp, false
+	}
+	return sha256.Sum256([]byte(stamper.AuthStamp())), true
+}
+
+// Backend returns BasicConfig.Name.
+func (b *Basic) Backend() string { return b.config.Name }
+
+// Challenges returns the challenge of RFC 7617, unless Silent.
+func (b *Basic) Challenges() []auth.Challenge {
+	if b.config.Silent {
+		return nil
+	}
+	return []auth.Challenge{basic.Challenge(b.config.Realm)}
+}
+
+// OwnTokens returns the scheme Basic: a second backend of it would never be
+// asked about a password that this one refuses.
+func (b *Basic) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
+
+// Vary returns Authorization.
+func (b *Basic) Vary() []string { return []string{"Authorization"} }
+
+// Ambient returns true: a browser that has been told a password sends it with
+// every request to the same origin, whichever page caused it.
+func (b *Basic) Ambient() bool { return true }
+
+// BasicCredential is a password that was right.
+type BasicCredential struct {
+	backend string
+	at      time.Time
+}
+
+var (
+	_ auth.Credential    = (*BasicCredential)(nil)
+	_ auth.Primary       = (*BasicCredential)(nil)
+	_ auth.Ambient       = (*BasicCredential)(nil)
+	_ auth.LoginInformer = (*BasicCredential)(nil)
+)
+
+// Backend returns BasicConfig.Name.
+func (c *BasicCredential) Backend() string { return c.backend }
+
+// Primary returns true: a password may be turned into a token.
+func (c *BasicCredential) Primary() bool { return true }
+
+// Ambient returns true, as [Basic.Ambient] does.
+func (c *BasicCredential) Ambient() bool { return true }
+
+// LoginInfo returns when the password was checked, and "pwd" (RFC 8176 §2).
+func (c *BasicCredential) LoginInfo() auth.LoginInfo {
+	return auth.LoginInfo{AuthTime: c.at, AMR: []string{"pwd"}}
+}

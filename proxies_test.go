@@ -1,0 +1,169 @@
+package auth_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth"
+)
+
+var behindProxy = auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
+
+func TestClientIP(t *testing.T) {
+	for name, row := range map[string]struct {
+		peer  string
+		lines []string
+		want  string
+	}{
+		"no proxy":                               {"203.0.113.1:5", nil, "203.0.113.1"},
+		"a stranger cannot say who it is":        {"203.0.113.1:5", []string{"1.2.3.4"}, "203.0.113.1"},
+		"a proxy says who it was":                {"10.0.0.1:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"what the client says of itself":         {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1"}, "203.0.113.1"},
+		"a client that pretends to be a proxy":   {"10.0.0.1:5", []string{"1.2.3.4, 10.9.9.9, 203.0.113.1"}, "203.0.113.1"},
+		"two proxies":                            {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1, 10.0.0.2"}, "203.0.113.1"},
+		"several lines are one list":             {"10.0.0.1:5", []string{"1.2.3.4", "203.0.113.1", "10.0.0.2"}, "203.0.113.1"},
+		"only proxies":                           {"10.0.0.1:5", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		"no header":                              {"10.0.0.1:5", nil, "10.0.0.1"},
+		"an entry that is junk":                  {"10.0.0.1:5", []string{"203.0.113.1, unknown"}, "10.0.0.1"},
+		"junk further left of a proxy":           {"10.0.0.1:5", []string{"203.0.113.1, _hidden, 10.0.0.2"}, "10.0.0.2"},
+		"an empty entry is junk":                 {"10.0.0.1:5", []string{"203.0.113.1,"}, "10.0.0.1"},
+		"with a port":                            {"10.0.0.1:5", []string{"203.0.113.1:4711"}, "203.0.113.1"},
+		"IPv6":                                   {"10.0.0.1:5", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv6 in brackets":                       {"10.0.0.1:5", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"IPv6 in brackets with a port":           {"10.0.0.1:5", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		"IPv4 mapped into IPv6":                  {"10.0.0.1:5", []string{"::ffff:203.0.113.1"}, "203.0.113.1"},
+		"a mapped entry of a proxy is a proxy's": {"10.0.0.1:5", []string{"203.0.113.1, ::ffff:10.0.0.2"}, "203.0.113.1"},
+		"a mapped peer":                          {"[::ffff:10.0.0.1]:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"an IPv6 peer with a zone":               {"[fd00::1%eth0]:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"a peer without an address":              {"@", []string{"203.0.113.1"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request("GET", "/")
+			r.RemoteAddr = row.peer
+			r.Header["X-Forwarded-For"] = row.lines
+			want, _ := netip.ParseAddr(row.want)
+			if got := behindProxy.ClientIP(r); got != want {
+				t.Errorf("%v, want %v", got, want)
+			}
+			if got := (auth.Proxies{}).ClientIP(r); got != auth.Peer(r) {
+				t.Errorf("%v without trusted proxies, want the peer", got)
+			}
+		})
+	}
+}
+
+func TestSchemeAndHost(t *testing.T) {
+	for name, row := range map[string]struct {
+		peer, proto, forwardedHost string
+		tls                        bool
+		scheme, host               string
+	}{
+		"a direct request":                {"203.0.113.1:5", "", "", false, "http", "example.com"},
+		"a direct request over TLS":       {"203.0.113.1:5", "", "", true, "https", "example.com"},
+		"a stranger's words":              {"203.0.113.1:5", "https", "evil.example", false, "http", "example.com"},
+		"a proxy's words":                 {"10.0.0.1:5", "https", "app.example:8443", false, "https", "app.example:8443"},
+		"in any case":                     {"10.0.0.1:5", "HTTPS", "", false, "https", "example.com"},
+		"plain to the proxy, TLS to us":   {"10.0.0.1:5", "http", "", true, "http", "example.com"},
+		"the last proxy's words":          {"10.0.0.1:5", "http, https", "evil.example, app.example", false, "https", "app.example"},
+		"a scheme that is none":           {"10.0.0.1:5", "javascript", "", false, "http", "example.com"},
+		"a host that is a URL":            {"10.0.0.1:5", "", "https://evil.example/", false, "http", "example.com"},
+		"a host with a user":              {"10.0.0.1:5", "", "app@evil.example", false, "http", "example.com"},
+		"a host with a port that is none": {"10.0.0.1:5", "", "app.example:x", false, "http", "example.com"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := "http://example.com/"
+			if row.tls {
+				target = "https://example.com/"
+			}
+			r := httptest.NewRequest("GET", target, nil)
+			r.RemoteAddr = row.peer
+			r.Header.Set("X-Forwarded-Proto", row.proto)
+			r.Header.Set("X-Forwarded-Host", row.forwardedHost)
+			if got := behindProxy.Scheme(r); got != row.scheme {
+				t.Errorf("scheme %s, want %s", got, row.scheme)
+			}
+			if got := behindProxy.Host(r); got != row.host {
+				t.Errorf("host %s, want %s", got, row.host)
+			}
+		})
+	}
+}
+
+func TestTheOriginIsComparedWithTheHostTheBrowserAskedFor(t *testing.T) {
+	cookie := speaking("Session", nil)
+	cookie.ambient = true
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{cookie}, Proxies: behindProxy})
+	for name, row := range map[string]struct {
+		peer, origin string
+		status       int
+	}{
+		"the proxy's host is the origin's":      {"10.0.0.1:5", "https://app.example", 200},
+		"another origin":                        {"10.0.0.1:5", "https://evil.example", 403},
+		"the name inside is no origin outside":  {"10.0.0.1:5", "https://backend.internal", 403},
+		"a stranger's X-Forwarded-Host":         {"203.0.113.1:5", "https://app.example", 403},
+		"a stranger who asks for the real host": {"203.0.113.1:5", "https://backend.internal", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request("POST", "/", "Origin", row.origin, "X-Forwarded-Host", "app.example")
+			r.Host, r.RemoteAddr = "backend.internal", row.peer
+			wantStatus(t, do(g.Require()(whoami), r), row.status)
+			if r.Host != "backend.internal" {
+				t.Error("the server's request was changed")
+			}
+		})
+	}
+	trusting := http.NewCrossOriginProtection()
+	if err := trusting.AddTrustedOrigin("https://partner.example"); err != nil {
+		t.Fatal(err)
+	}
+	g = newGuard(t, auth.Config{Backends: []auth.Authenticator{cookie}, CrossOrigin: trusting})
+	wantStatus(t, do(g.Require()(whoami), request("POST", "/", "Origin", "https://partner.example", "Sec-Fetch-Site", "cross-site")), 200)
+}
+
+func FuzzClientIP(f *testing.F) {
+	for _, s := range []string{"1.2.3.4, 10.0.0.2", "[::1]:80\n::ffff:10.0.0.1", "x,,", "fe80::1%eth0", "[", "[]", " , "} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, lines string) {
+		r := request("GET", "/")
+		r.Header["X-Forwarded-For"] = strings.Split(lines, "\n")
+		r.RemoteAddr = "203.0.113.1:5"
+		if got := behindProxy.ClientIP(r); got != auth.Peer(r) {
+			t.Errorf("a stranger became %v", got)
+		}
+		r.RemoteAddr = "10.0.0.1:5"
+		got := behindProxy.ClientIP(r)
+		if !got.IsValid() || got.Is4In6() || got.Zone() != "" {
+			t.Errorf("client %v", got)
+		}
+		// What a client writes to the left of the proxy's entry changes nothing.
+		r.Header["X-Forwarded-For"] = append(r.Header["X-Forwarded-For"], "198.51.100.7")
+		if got := behindProxy.ClientIP(r); got != netip.MustParseAddr("198.51.100.7") {
+			t.Errorf("spoofed: %v", got)
+		}
+	})
+}
+
+func FuzzProxiesHost(f *testing.F) {
+	for _, s := range []string{"app.example", "a:1", "a, b", "a@b", "[::1]:80", "a:x", "%zz", "a\"<b>", "a%20b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, forwarded string) {
+		r := request("GET", "/")
+		r.Header["X-Forwarded-Host"] = []string{forwarded}
+		r.RemoteAddr = "203.0.113.1:5"
+		if got := behindProxy.Host(r); got != r.Host {
+			t.Errorf("a stranger made it %q", got)
+		}
+		r.RemoteAddr = "10.0.0.1:5"
+		got := behindProxy.Host(r)
+		u, err := url.Parse("https://" + got + "/path")
+		if err != nil || u.Host != got || u.Path != "/path" || u.User != nil {
+			t.Errorf("%q is no host: %v, %v", got, u, err)
+		}
+	})
+}
