@@ -1,0 +1,43 @@
+# `make test` is all there is to know: it finds or installs what the tests
+# need, then vets, checks and race-tests every module.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
+MODULES = . store/sqlstore store/sqlstore/enginetest examples
+FUZZTIME ?= 10s
+
+.PHONY: test tools chromium fuzz bench release
+
+test: tools chromium
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
+	@echo "== . without the workspace"
+	@GOWORK=off go build ./... && GOWORK=off go vet ./...
+
+tools: .tools/staticcheck
+
+.tools/staticcheck: Makefile
+	GOBIN=$(CURDIR)/.tools go install $(STATICCHECK)
+	@touch $@
+
+# The browser that looks at pages. Tests that need it skip, and say so, where
+# there is none, unless GATEWARDEN_REQUIRE_SERVICES is set.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	else echo "no Chromium: tests of pages will skip"; fi
+
+# Each fuzz target for a while.
+fuzz:
+	@for m in $(MODULES); do (cd $$m && for d in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+		case $$m/$$d in ./store/*|./examples/*) continue;; esac; \
+		for f in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' $$d --exclude-dir='[a-z]*' | sed 's/func //' | sort -u); do \
+			echo "== $$m $$d $$f"; go test $$d -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done) || exit 1; done
+
+# The numbers of docs/benchmarks.md. Pipe into benchstat to compare.
+bench:
+	go test ./knox -run '^$$' -bench . -count 6
+	cd store/sqlstore/enginetest && go test . -run '^$$' -bench . -count 6
+
+# What a release takes; see CONTRIBUTING.md.
+release:
+	@echo "1. tag vX.Y.Z (root)                 2. in store/sqlstore: drop replace, require that tag, tag store/sqlstore/vX.Y.Z"
+	@echo "3. enginetest and examples follow; neither is tagged"
