@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/gatewarden/auth/password"
@@ -73,6 +74,9 @@ func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string)
 
 // Purge implements [password.ThrottleStore].
 func (s *ThrottleStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	if limit <= 0 {
+		limit = math.MaxInt32 // none
+	}
 	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE digest IN
 		(SELECT digest FROM {prefix}throttle WHERE expires <= ? ORDER BY expires LIMIT ?)`), micros(now), limit)
 	if err != nil {

@@ -1,0 +1,144 @@
+package enginetest
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/store/sqlstore"
+)
+
+// faults makes the nth statement of a database fail, before it runs.
+type faults struct {
+	calls, nth atomic.Int64
+}
+
+var errFault = errors.New("the disk is gone")
+
+func (f *faults) hit() bool { return f.calls.Add(1) == f.nth.Load() }
+
+// driverOf is the driver of SQLite with faults in front.
+type driverOf struct {
+	driver.Driver
+	*faults
+}
+
+func (d driverOf) Open(name string) (driver.Conn, error) {
+	conn, err := d.Driver.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return faultyConn{conn, d.faults}, nil
+}
+
+type faultyConn struct {
+	driver.Conn
+	*faults
+}
+
+func (c faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if c.hit() {
+		return nil, errFault
+	}
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+}
+
+func (c faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.hit() {
+		return nil, errFault
+	}
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.hit() {
+		return nil, errFault
+	}
+	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+}
+
+func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
+	plain, err := sql.Open("sqlite", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &faults{}
+	sql.Register("sqlite with faults", driverOf{plain.Driver(), f})
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite with faults", filepath.Join(t.TempDir(), "faults.db"), sqlstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	store, err := sqlstore.Knox(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	record := func(user string, i int) *knox.Record {
+		return &knox.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: now.Add(time.Duration(i) * time.Second), Expires: now.Add(time.Hour)}
+	}
+	state := func(user string) (ids []string) {
+		records, err := store.List(t.Context(), user, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	for _, row := range []struct {
+		sentence string
+		do       func(user string) error
+		after    []string
+	}{
+		{"adding with eviction", func(user string) error {
+			_, err := store.Add(t.Context(), record(user, 9), 2, true, now)
+			return err
+		}, []string{"9", "3"}},
+		{"revoking all", func(user string) error { _, err := store.RevokeAll(t.Context(), user); return err }, nil},
+		{"revoking one", func(user string) error { _, err := store.Revoke(t.Context(), user, "2"); return err }, []string{"3", "1"}},
+	} {
+		before := []string{"3", "2", "1"}
+		failed := 0
+		for nth := int64(1); ; nth++ {
+			user := fmt.Sprint(row.sentence, nth)
+			for i := 1; i <= 3; i++ {
+				if _, err := store.Add(t.Context(), record(user, i), 0, false, now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.calls.Store(0)
+			f.nth.Store(nth)
+			err := row.do(user)
+			calls := f.calls.Load()
+			f.nth.Store(0)
+			want := row.after
+			if err != nil {
+				want = before
+				failed++
+			}
+			if got := state(user); !slices.Equal(got, want) {
+				t.Errorf("%s, statement %d failing: error %v, left %v, want %v", row.sentence, nth, err, got, want)
+			}
+			if calls < nth {
+				break
+			}
+		}
+		// A single prepared statement runs past the faulty connection.
+		if failed < 4 && row.sentence != "revoking one" {
+			t.Errorf("%s failed %d times only", row.sentence, failed)
+		}
+	}
+}
