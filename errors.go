@@ -120,6 +120,9 @@ func Kind(err error) error {
 	case ErrNoCredentials, ErrUnrecognized: // the usual ones, found fast
 		return err
 	}
+	if stated, ok := err.(*Error); ok {
+		return stated.Kind
+	}
 	var stated *Error
 	if errors.As(err, &stated) {
 		return stated.Kind

@@ -34,16 +34,28 @@ func Authorization(r *http.Request) (scheme, value string, err error) {
 	if len(line) > MaxAuthorization {
 		return "", "", errLongAuthorization
 	}
-	line = strings.Trim(line, " \t")
+	// Loops of our own: every request of every backend comes by here.
+	for line != "" && isSpace(line[0]) {
+		line = line[1:]
+	}
+	for line != "" && isSpace(line[len(line)-1]) {
+		line = line[:len(line)-1]
+	}
 	if line == "" {
 		return "", "", ErrNoCredentials
 	}
-	end := strings.IndexAny(line, " \t")
-	if end < 0 {
-		return line, "", nil
+	end := 0
+	for end < len(line) && !isSpace(line[end]) {
+		end++
 	}
-	return line[:end], strings.TrimLeft(line[end:], " \t"), nil
+	scheme, value = line[:end], line[end:]
+	for value != "" && isSpace(value[0]) {
+		value = value[1:]
+	}
+	return scheme, value, nil
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
 // The sentences are those of Django REST framework. RFC 6750 §3.1 wants 400
 // for Bearer; Token, which no RFC defines, answers 401 as it always did.

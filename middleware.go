@@ -269,7 +269,8 @@ type failure struct {
 func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential, failure) {
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
-	if _, _, err := Authorization(r); err != nil && err != ErrNoCredentials {
+	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
+		_, _, err := Authorization(r)
 		return nil, nil, failure{err: err}
 	}
 	var (

@@ -82,11 +82,7 @@ func Owns(token, prefix string) bool {
 		return false
 	}
 	end := len(token) - checksumLength
-	var buf [MaxPrefix + MaxLength]byte
-	if len(token) > len(buf) {
-		return false
-	}
-	sum := crc32.ChecksumIEEE(buf[:copy(buf[:], token[:end])])
+	sum := checksum(token[:end])
 	for i := end; i < len(token); i++ {
 		if token[i] != alphabet[sum%62] {
 			return false
@@ -96,10 +92,19 @@ func Owns(token, prefix string) bool {
 	return true
 }
 
+// checksum is crc32.ChecksumIEEE of a string, which that would copy to the heap.
+func checksum(text string) uint32 {
+	sum := ^uint32(0)
+	for i := range len(text) {
+		sum = crc32.IEEETable[byte(sum)^text[i]] ^ sum>>8
+	}
+	return ^sum
+}
+
 // Digest returns what a store keeps instead of a token that Owns accepted: the
 // shard and the SHA-256 of the whole token, in URL-safe base64.
 func Digest(token, prefix string) string {
-	var buf [MaxPrefix + MaxLength]byte
+	var buf [MaxPrefix + MaxLength]byte // Owns admits no longer one
 	sum := sha256.Sum256(buf[:copy(buf[:], token)])
 	var digest [shardLength + 43]byte
 	copy(digest[:], token[len(prefix):len(prefix)+shardLength])
