@@ -123,18 +123,45 @@ func Kind(err error) error {
 	if stated, ok := err.(*Error); ok {
 		return stated.Kind
 	}
+	kind := kindOf(err)
+	if kind == ErrNoCredentials && !isAbsent(err) {
+		return nil
+	}
+	return kind
+}
+
+func kindOf(err error) error {
 	var stated *Error
 	if errors.As(err, &stated) {
 		return stated.Kind
 	}
-	// An error that claims to be absent and something else besides is not
-	// absent: a request becomes anonymous on a plain statement only.
 	for _, kind := range []error{errBug, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
 		if errors.Is(err, kind) {
 			return kind
 		}
 	}
 	return nil
+}
+
+// isAbsent reports whether err says that there are no credentials and nothing
+// besides. Joined with an outage it does not: a request becomes anonymous on a
+// plain statement only.
+func isAbsent(err error) bool {
+	if stated, ok := err.(*Error); ok {
+		return stated.Kind == ErrNoCredentials
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return isAbsent(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, each := range wrapper.Unwrap() {
+			if !isAbsent(each) {
+				return false
+			}
+		}
+		return true
+	}
+	return errors.Is(err, ErrNoCredentials)
 }
 
 // clientGone reports whether err only says that the client went away.

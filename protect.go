@@ -51,7 +51,7 @@ func (g *Guard) Protect(router Router, options ...RouteOption) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, pattern := router.Handler(r)
 		policies, restricted := rs.policies[pattern]
-		if rs.open[pattern] && !restricted {
+		if pattern != "" && rs.open[pattern] && !restricted {
 			router.ServeHTTP(w, g.withoutStripped(r))
 			return
 		}

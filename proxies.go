@@ -32,6 +32,9 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 	}
 	addr = addr.Unmap().WithZone("")
 	for _, prefix := range p.Trusted {
+		if mapped := prefix.Addr(); mapped.Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(mapped.Unmap(), prefix.Bits()-96)
+		}
 		if prefix.Contains(addr) {
 			return true
 		}

@@ -301,6 +301,9 @@ func validate(username, password string) *auth.Error {
 	return nil
 }
 
+// OwnTokens returns Basic, so that no guard has a second backend for it.
+func (l *Login) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
+
 // Backend returns Config.Name.
 func (l *Login) Backend() string { return l.config.Name }
 

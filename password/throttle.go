@@ -259,7 +259,7 @@ func settle(r *http.Request, step func(ctx context.Context) error) error {
 // outage returns err as one of no kind. Whatever else it claims to be does not
 // count: an application's database cannot tell what the client sent.
 func outage(what string, err error) error {
-	if auth.Kind(err) != nil {
+	if auth.Kind(err) != nil || errors.Is(err, auth.ErrNoCredentials) {
 		err = errors.New(err.Error())
 	}
 	return &auth.Error{Cause: fmt.Errorf("password: %s: %w", what, err)}
