@@ -3,7 +3,9 @@ package auth_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 
@@ -42,5 +44,21 @@ func TestAProxyNamedByAMappedPrefixIsTrusted(t *testing.T) {
 	r.RemoteAddr = "11.1.2.3:4"
 	if got := proxies.ClientIP(r).String(); got != "11.1.2.3" {
 		t.Error(got)
+	}
+}
+
+func TestANilPolicyRefuses(t *testing.T) {
+	backend := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return auth.Machine{ID: "x"}, nil, nil })
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: []auth.Challenge{{Scheme: "X"}}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, policy := range []auth.Policy{nil, auth.Any(nil), auth.All(auth.AllowMachines, nil)} {
+		w := httptest.NewRecorder()
+		guard.Require(policy)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached") })).
+			ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		if w.Code != 500 {
+			t.Error(w.Code)
+		}
 	}
 }

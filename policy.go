@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,6 +17,9 @@ type Policy func(r *http.Request, user User, credential Credential) error
 
 // errMachinesAllowed is how AllowMachines agrees: it says more than nil.
 var errMachinesAllowed error = &Error{Kind: ErrInsufficient, Detail: "machines allowed"}
+
+// errNilPolicy refuses rather than lets through what nobody decided.
+var errNilPolicy = fmt.Errorf("%w: nil policy", errBug)
 
 // admit runs policies over a proved request.
 func admit(r *http.Request, user User, credential Credential, policies []Policy) error {
@@ -52,6 +56,9 @@ func All(policies ...Policy) Policy {
 
 func askAll(policies []Policy, r *http.Request, user User, credential Credential) (agreed error) {
 	for _, policy := range policies {
+		if policy == nil {
+			return errNilPolicy
+		}
 		switch err := policy(r, user, credential); err {
 		case nil:
 		case errMachinesAllowed:
@@ -71,6 +78,9 @@ func Any(policies ...Policy) Policy {
 		refusal := ErrInsufficient
 		agreed := false
 		for _, policy := range policies {
+			if policy == nil {
+				return errNilPolicy
+			}
 			err := policy(r, user, credential)
 			switch {
 			case err == errMachinesAllowed:
