@@ -48,7 +48,11 @@ func (h handler) login(w http.ResponseWriter, r proved) {
 }
 
 func (h handler) logout(w http.ResponseWriter, r proved) {
-	token := r.credential.(*Token) // the guard has no other backend
+	token, ok := r.credential.(*Token)
+	if !ok { // a test planted another identity
+		h.refuse(w, r, auth.ErrNoCredentials)
+		return
+	}
 	if _, err := h.Revoke(r.Context(), token.UserID(), token.ID()); err != nil {
 		h.refuse(w, r, err)
 		return

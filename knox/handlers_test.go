@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/authtest"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -256,5 +258,16 @@ func TestVerifyTokenServesOtherCarriers(t *testing.T) {
 	}
 	if _, _, err := s.tokens.VerifyToken(t.Context(), "garbage"); !errors.Is(err, auth.ErrUnrecognized) {
 		t.Errorf("garbage: %v", err)
+	}
+}
+
+func TestLogoutWithAPlantedIdentityEndsNothing(t *testing.T) {
+	s := start(t, nil)
+	s.login("alice")
+	r := authtest.WithIdentity(httptest.NewRequest("POST", "/auth/logout/", nil), authtest.User("alice"), nil)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	if w.Code != 401 || len(s.rows("alice")) != 1 {
+		t.Errorf("%d, %d rows", w.Code, len(s.rows("alice")))
 	}
 }
