@@ -88,3 +88,15 @@ type LoginInformer interface {
 type Expirer interface {
 	ExpiresAt() time.Time
 }
+
+// Revoker is a backend that issues credentials and can end them. What changes
+// a password asks it to end the others.
+//
+// RevokeOthers ends everything the backend issued to user, but the credential
+// that proved r (see [CredentialFrom]) if that is one of its own and of this
+// user. That one stays good: it is given the stamp of user, who is passed as
+// they are after the change, and a new secret, set on w, where it travels in a
+// cookie. If nothing proved r, nothing is left. An error says that some may be.
+type Revoker interface {
+	RevokeOthers(w http.ResponseWriter, r *http.Request, user User) error
+}
