@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"hash"
 	"strconv"
 	"strings"
 
@@ -35,7 +36,8 @@ const (
 	maxEncoded    = 512
 )
 
-// parse returns what encoded says, or nil if it can match no password.
+// parse returns what encoded says in a format that is always read, or nil if it
+// can match no password.
 func parse(encoded string) stored {
 	if len(encoded) > maxEncoded {
 		return nil
@@ -53,7 +55,7 @@ func parse(encoded string) stored {
 	case "argon2":
 		return parseArgon2(rest, true)
 	case "pbkdf2_sha256":
-		return parsePBKDF2(rest)
+		return parsePBKDF2(rest, name, sha256.New, sha256.Size)
 	case "bcrypt_sha256":
 		return parseBcrypt(rest, true)
 	case "bcrypt":
@@ -138,31 +140,34 @@ func (a *argon2Hash) matches(password string) (bool, error) {
 	return subtle.ConstantTimeCompare(key, a.key) == 1, nil
 }
 
-// pbkdf2Hash is Django's PBKDF2 (RFC 8018 §5.2) with HMAC-SHA-256.
+// pbkdf2Hash is Django's PBKDF2 (RFC 8018 §5.2) with HMAC.
 type pbkdf2Hash struct {
+	name       string
+	new        func() hash.Hash
 	iterations int
 	salt, key  []byte
 }
 
-// parsePBKDF2 reads iterations$salt$key. The salt is text and stands for itself.
-func parsePBKDF2(text string) stored {
+// parsePBKDF2 reads iterations$salt$key. The salt is text and stands for itself,
+// the key has the size of the hash.
+func parsePBKDF2(text, name string, new func() hash.Hash, size int) stored {
 	part := strings.Split(text, "$")
 	if len(part) != 3 || part[1] == "" {
 		return nil
 	}
 	iterations := number(part[0], maxIterations)
-	key := unbase64(base64.StdEncoding, part[2], sha256.Size, sha256.Size)
+	key := unbase64(base64.StdEncoding, part[2], size, size)
 	if iterations == 0 || key == nil {
 		return nil
 	}
-	return &pbkdf2Hash{int(iterations), []byte(part[1]), key}
+	return &pbkdf2Hash{name, new, int(iterations), []byte(part[1]), key}
 }
 
-func (*pbkdf2Hash) algorithm() string { return "pbkdf2_sha256" }
+func (p *pbkdf2Hash) algorithm() string { return p.name }
 
 func (p *pbkdf2Hash) matches(password string) (bool, error) {
 	// Fails in FIPS 140-only mode if the salt is short.
-	key, err := pbkdf2.Key(sha256.New, password, p.salt, p.iterations, len(p.key))
+	key, err := pbkdf2.Key(p.new, password, p.salt, p.iterations, len(p.key))
 	return err == nil && subtle.ConstantTimeCompare(key, p.key) == 1, err
 }
 

@@ -64,6 +64,16 @@ type Config struct {
 	// MaxWait is how long others wait for their turn before [ErrBusy], within
 	// the context of their request. 0 is 5 seconds.
 	MaxWait time.Duration
+
+	// AllowLegacy names formats that are read although they protect nobody:
+	// LegacySHA1, LegacyMD5, LegacyUnsaltedSHA1, LegacyUnsaltedMD5, and
+	// LegacyPBKDF2SHA1, which is the best of them. Whoever gets hold of the
+	// database tries billions of passwords a second against the first four,
+	// without a salt against all users at once. They always need a rehash: set
+	// LoginConfig.Upgrade, so that each is replaced at the user's next login,
+	// and drop the name when none are left. MD5 and SHA-1 panic in a program
+	// that runs in FIPS 140-only mode. Django's crypt is not read.
+	AllowLegacy []string
 }
 
 // owaspMinimum is the settings of the OWASP Password Storage Cheat Sheet: KiB
@@ -80,6 +90,7 @@ const (
 type Hasher struct {
 	own   argon2Hash // parameters of what Hash writes; no salt and key
 	decoy argon2Hash
+	old   legacy
 	slots chan struct{}
 	wait  time.Duration
 	ran   func(algorithm string) // tests count the work; else nil
@@ -95,7 +106,7 @@ type Result struct {
 }
 
 // NewHasher returns a Hasher. It refuses parameters weaker than OWASP's
-// minimum, and such as no stored string may have.
+// minimum, such as no stored string may have, and unknown names in AllowLegacy.
 func NewHasher(config Config) (*Hasher, error) {
 	if config.Memory == 0 {
 		config.Memory = 19456
@@ -122,13 +133,17 @@ func NewHasher(config Config) (*Hasher, error) {
 	if !strong {
 		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes", config.Memory, config.Time)
 	}
+	old, err := newLegacy(config.AllowLegacy)
+	if err != nil {
+		return nil, err
+	}
 	own := argon2Hash{memory: config.Memory, time: config.Time, threads: config.Threads}
 	if !own.bounded() {
 		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
 	}
 	decoy := own
 	decoy.salt, decoy.key = make([]byte, saltLen), make([]byte, keyLen)
-	return &Hasher{own: own, decoy: decoy, slots: make(chan struct{}, config.Concurrent), wait: config.MaxWait}, nil
+	return &Hasher{own: own, decoy: decoy, old: old, slots: make(chan struct{}, config.Concurrent), wait: config.MaxWait}, nil
 }
 
 // Hash returns a string to store for password: argon2id with a salt of its own
@@ -163,6 +178,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 //   - Django's pbkdf2_sha256$…, bcrypt_sha256$$2b$…, bcrypt$$2b$… and scrypt$…
 //   - bcrypt as $2a$…, $2b$… and $2y$…; of a longer password only the first 72
 //     bytes count, as wherever such strings were made
+//   - what Config.AllowLegacy names; the work of verifying one of our own is
+//     done besides, so that a login does not tell who still has such a string
 //
 // A string that is empty, unusable (Django's "!…"), unknown or broken, or asks
 // for more work than is allowed (1 GiB or some seconds), never matches and is
@@ -187,7 +204,7 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if len(password) > MaxPassword {
 		password, encoded = "", ""
 	}
-	hash := parse(encoded)
+	hash := h.parse(encoded)
 	usable := hash != nil
 	if !usable {
 		hash = decoy
@@ -198,6 +215,10 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 		if err != nil {
 			return err
 		}
+		if _, quick := hash.(*digest); quick {
+			h.count(h.decoy.algorithm())
+			_, _ = h.decoy.matches(password)
+		}
 		result.OK = ok && usable
 		return nil
 	})
@@ -206,6 +227,14 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	}
 	result.NeedsRehash = result.OK && !h.isOwn(hash)
 	return result, nil
+}
+
+// parse returns what encoded says, or nil if it can match no password.
+func (h *Hasher) parse(encoded string) stored {
+	if hash := parse(encoded); hash != nil {
+		return hash
+	}
+	return h.old.parse(encoded)
 }
 
 // isOwn reports whether hash is as Hash would have written it.

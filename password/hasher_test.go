@@ -226,12 +226,16 @@ func FuzzVerify(f *testing.F) {
 	f.Add("$2a$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 	f.Add("pbkdf2_sha256$1$salt$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=")
 	f.Add("scrypt$2$seasalt$1$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==")
-	h, err := password.NewHasher(password.Config{Memory: 7168, Time: 5})
-	if err != nil {
-		f.Fatal(err)
+	var legacy []string
+	for name, strings := range legacyStrings(f) {
+		legacy = append(legacy, name)
+		for _, encoded := range strings {
+			f.Add(encoded)
+		}
 	}
+	h := newHasher(f, password.Config{Memory: 7168, Time: 5, AllowLegacy: legacy})
 	f.Fuzz(func(t *testing.T, encoded string) {
-		if !password.Cheap(encoded) {
+		if !password.Cheap(h, encoded) {
 			return // read without panic; the work is bounded but long
 		}
 		got, err := h.Verify(context.Background(), "never this", encoded)
