@@ -16,64 +16,70 @@ import (
 )
 
 var (
-	errLongBody   error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is longer than 8192 bytes."}
-	errUnreadable error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body could not be read."}
-	errNotUTF8    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not UTF-8."}
-	errNotJSON    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not JSON."}
-	errNotForm    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Login body is not a form."}
-	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password must be strings."}
-	errTwice      error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password must not be repeated."}
+	errLongBody   error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is longer than 8192 bytes."}
+	errUnreadable error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body could not be read."}
+	errNotUTF8    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not UTF-8."}
+	errNotJSON    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not JSON."}
+	errNotForm    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not a form."}
+	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field that must be a string is none."}
+	errTwice      error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field must not be repeated."}
 	errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password are both required."}
 )
 
 // fromBody reads username and password from the body of r and puts it back.
 func fromBody(r *http.Request) (username, password string, err error) {
-	read := reader(r)
-	if read == nil {
-		return "", "", auth.ErrNoCredentials
-	}
-	body, err := takeBody(r)
-	if err != nil {
-		return "", "", err
-	}
-	if len(body) == 0 {
-		return "", "", auth.ErrNoCredentials
-	}
-	var found fields
-	if err := read(body, &found); err != nil {
+	found := fields{{name: "username"}, {name: "password"}}
+	if err := found.from(r); err != nil {
 		return "", "", err
 	}
 	switch {
-	case !found.username.set && !found.password.set:
+	case !found[0].set && !found[1].set:
 		return "", "", auth.ErrNoCredentials
-	case !found.username.set || !found.password.set:
+	case !found[0].set || !found[1].set:
 		return "", "", errOneMissing
 	}
-	return found.username.value, found.password.value, nil
+	return found[0].value, found[1].value, nil
 }
 
 // fields are what is looked for in a body.
-type fields struct{ username, password field }
+type fields []field
 
 type field struct {
-	value string
-	set   bool
+	name, value string
+	set         bool
+}
+
+// from reads the fields from the body of r and puts it back. If the body is of
+// another type than JSON or a form in UTF-8, or empty, it returns
+// auth.ErrNoCredentials.
+func (f fields) from(r *http.Request) error {
+	read := reader(r)
+	if read == nil {
+		return auth.ErrNoCredentials
+	}
+	body, err := takeBody(r)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return auth.ErrNoCredentials
+	}
+	return read(body, f)
 }
 
 // named returns the field of that very name, or nil.
-func (f *fields) named(name string) *field {
-	switch name {
-	case "username":
-		return &f.username
-	case "password":
-		return &f.password
+func (f fields) named(name string) *field {
+	for i := range f {
+		if f[i].name == name {
+			return &f[i]
+		}
 	}
 	return nil
 }
 
 // reader returns the function that reads a body of the request's type, or nil
-// if it is no login.
-func reader(r *http.Request) func(body []byte, found *fields) error {
+// if it is none that is read.
+func reader(r *http.Request) func(body []byte, found fields) error {
 	lines := r.Header["Content-Type"]
 	if r.Method != http.MethodPost || r.Body == nil || len(lines) != 1 {
 		return nil
@@ -134,7 +140,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // readJSON finds the fields among the members of an object (RFC 8259).
 // Unmarshal into a struct would take "Username" for "username", let the last
 // of two win, and put U+FFFD for what it cannot read.
-func readJSON(body []byte, found *fields) error {
+func readJSON(body []byte, found fields) error {
 	if !utf8.Valid(body) {
 		return errNotUTF8
 	}
@@ -197,20 +203,20 @@ func hasLoneSurrogate(text []byte) bool {
 }
 
 // readForm finds the fields among the parameters of a form (URL Standard §5.1).
-func readForm(body []byte, found *fields) error {
+func readForm(body []byte, found fields) error {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return errNotForm
 	}
-	for _, name := range []string{"username", "password"} {
-		switch given := values[name]; {
+	for i := range found {
+		switch given := values[found[i].name]; {
 		case len(given) > 1:
 			return errTwice
 		case len(given) == 1:
 			if !utf8.ValidString(given[0]) {
 				return errNotUTF8
 			}
-			*found.named(name) = field{given[0], true}
+			found[i].value, found[i].set = given[0], true
 		}
 	}
 	return nil

@@ -38,13 +38,15 @@ type LoginConfig struct {
 	// Leave it nil while another program, such as Django, reads the same
 	// strings. A user whose AuthStamp changes with the stored string loses
 	// what was issued before; Account is asked again, so that this login
-	// gets the new stamp. To lose no race with a change of password, write
-	// only where the stored string is still the one that Account found.
+	// gets the new stamp if the new string is what it finds. To lose no race
+	// with a change of password, write only where the stored string is still
+	// the one that Account found.
 	Upgrade func(ctx context.Context, user auth.User, encoded string) error
 	// Decoy is a stored string of the kind that most users have, of whatever
 	// password. It is verified where there is no other, so that unknown users
 	// take as long to refuse as known ones. Empty is one of Hasher's own,
-	// which is right unless most users were taken over from elsewhere.
+	// which is right unless most users were taken over from elsewhere. A
+	// legacy one needs Hasher to allow it.
 	Decoy string
 
 	// Name is what credentials return as their backend; empty is "password".
@@ -65,7 +67,9 @@ type LoginConfig struct {
 // [auth.ErrUserInactive] if the user may not log in, best with the string, so
 // that it is verified all the same; any other error is answered with 503. A
 // user without a password has an empty or unusable string, which never matches.
-// It must be safe for concurrent use.
+// User and string must be of one moment, best of one query: a login that races
+// a change of the password then has the stamp of the password it proved, with
+// which nothing is accepted any more. It must be safe for concurrent use.
 type AccountFinder func(ctx context.Context, username string) (user auth.User, encoded string, err error)
 
 // Login is the backend that proves users by username and password. It is safe
@@ -126,7 +130,7 @@ func NewLogin(config LoginConfig) (*Login, error) {
 	}
 	l := &Login{config: config, decoy: &config.Hasher.decoy}
 	if config.Decoy != "" {
-		if l.decoy = parse(config.Decoy); l.decoy == nil {
+		if l.decoy = config.Hasher.parse(config.Decoy); l.decoy == nil {
 			return nil, errors.New("password: LoginConfig.Decoy is not a stored password that Verify reads")
 		}
 	}
@@ -189,22 +193,27 @@ func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 //     cannot be told apart
 //   - any other error: Account or the store failed, or the Hasher is busy
 func (l *Login) Check(r *http.Request, username, password string) (auth.User, error) {
+	user, rehash, err := l.check(r, username, password)
+	if err != nil || !rehash {
+		return user, err
+	}
+	return l.upgrade(r.Context(), user, username, password), nil
+}
+
+// check is Check that upgrades nothing, and says whether that would be due.
+func (l *Login) check(r *http.Request, username, password string) (user auth.User, rehash bool, err error) {
 	if fault := validate(username, password); fault != nil {
-		return nil, fault
+		return nil, false, fault
 	}
 	ctx := r.Context()
 	if l.throttle == nil {
-		user, rehash, err := l.prove(ctx, username, password)
-		if err != nil {
-			return nil, err
-		}
-		return l.upgrade(ctx, user, username, password, rehash), nil
+		return l.prove(ctx, username, password)
 	}
 	try, err := l.throttle.begin(ctx, username, l.config.Proxies.ClientIP(r), instant())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	user, rehash, err := l.prove(ctx, username, password)
+	user, rehash, err = l.prove(ctx, username, password)
 	var unsettled error
 	switch {
 	case err == nil:
@@ -215,10 +224,7 @@ func (l *Login) Check(r *http.Request, username, password string) (auth.User, er
 	if unsettled != nil {
 		l.warn(ctx, "password: a login's try stays counted", "error", unsettled)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return l.upgrade(ctx, user, username, password, rehash), nil
+	return user, rehash, err
 }
 
 // prove finds the user and verifies the password. Whoever the user is or is
@@ -253,8 +259,11 @@ func checkUser(ctx context.Context, user auth.User) error {
 }
 
 // upgrade has the password stored anew and returns the user as they are then.
-func (l *Login) upgrade(ctx context.Context, user auth.User, username, password string, rehash bool) auth.User {
-	if !rehash || l.config.Upgrade == nil {
+// If the string is not what was just stored, the password was changed meanwhile:
+// the user is then returned as they were when it was proved, or whoever knows
+// the old one would get the stamp of the new.
+func (l *Login) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
+	if l.config.Upgrade == nil {
 		return user
 	}
 	encoded, err := l.config.Hasher.Hash(ctx, password)
@@ -262,8 +271,9 @@ func (l *Login) upgrade(ctx context.Context, user auth.User, username, password 
 		err = l.config.Upgrade(ctx, user, encoded)
 	}
 	var fresh auth.User
+	var have string
 	if err == nil {
-		fresh, _, err = l.config.Account(ctx, username)
+		fresh, have, err = l.config.Account(ctx, username)
 	}
 	if err == nil {
 		err = checkUser(ctx, fresh)
@@ -272,8 +282,9 @@ func (l *Login) upgrade(ctx context.Context, user auth.User, username, password 
 		l.warn(ctx, "password: cannot upgrade a stored password", "user", user.UserID(), "error", err)
 		return user
 	}
-	if fresh.UserID() != user.UserID() {
-		return user // renamed in between
+	// With Django's "argon2" in front, perhaps.
+	if !strings.HasSuffix(have, encoded) || fresh.UserID() != user.UserID() {
+		return user
 	}
 	return fresh
 }

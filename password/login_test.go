@@ -316,6 +316,36 @@ func TestTheUpgradeHook(t *testing.T) {
 	}
 }
 
+func TestAnUpgradeThatRacesAChangeOfPasswordGetsNoNewStamp(t *testing.T) {
+	changed := false
+	l := newLogin(t, func(c *password.LoginConfig) {
+		c.Account = func(context.Context, string) (auth.User, string, error) {
+			if changed {
+				return stamped{"alice", "new"}, "$argon2id$of another password", nil
+			}
+			return stamped{"alice", "old"}, cheap, nil
+		}
+		// Writes only where the old string is: not any more.
+		c.Upgrade = func(context.Context, auth.User, string) error { changed = true; return nil }
+	})
+	u, _, err := l.Authenticate(byBasic("alice", "password"))
+	if err != nil || u != (stamped{"alice", "old"}) {
+		t.Errorf("%v, %v: whoever knew the old password goes on with the stamp of the new", u, err)
+	}
+}
+
+func TestAnUpgradeMayStoreDjangosFormat(t *testing.T) {
+	kept := cheap
+	l := newLogin(t, func(c *password.LoginConfig) {
+		c.Account = func(context.Context, string) (auth.User, string, error) { return stamped{"alice", kept}, kept, nil }
+		c.Upgrade = func(_ context.Context, _ auth.User, encoded string) error { kept = "argon2" + encoded; return nil }
+	})
+	u, _, err := l.Authenticate(byBasic("alice", "password"))
+	if err != nil || kept == cheap || u != (stamped{"alice", kept}) {
+		t.Errorf("%v, %v", u, err)
+	}
+}
+
 // stamped is a user whose stamp is their stored password.
 type stamped struct{ id, stamp string }
 
