@@ -1,0 +1,219 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+)
+
+// Validator judges a password that a user chooses, knowing something about the
+// user. It returns nil if it has nothing against it; an [auth.Error] of kind
+// [auth.ErrMalformed], whose Code and Detail say what is wrong with it; and any
+// other error if it cannot tell, which is answered with 503. It must be safe for
+// concurrent use, and never repeat the password in what it returns.
+//
+// It is given valid UTF-8 of at most [MaxPassword] bytes, as the user typed it:
+// nothing is trimmed and no form of Unicode preferred.
+type Validator func(ctx context.Context, password string, about []Attribute) error
+
+// Attribute is something about a user that a password should not resemble.
+type Attribute struct {
+	// Name completes "The password is too similar to the …": "username",
+	// "email address". It must be a constant; users are told it.
+	Name  string
+	Value string
+}
+
+// Validators are asked one and all. Nil or empty are those of
+// [DefaultValidators]: a service that wants none says so with one of its own.
+type Validators []Validator
+
+// DefaultValidators returns MinLength(0), Similar, Common and Numeric, which is
+// what Django has and NIST SP 800-63B-4 §3.1.1.2 asks for: a minimum length and
+// a blocklist that knows the user's name, but no rule about which kinds of
+// characters there must be. It builds the blocklist; call it once.
+func DefaultValidators() Validators {
+	return Validators{MinLength(0), Similar(), Common(), Numeric()}
+}
+
+// WeakError is what Validate returns of a password that is not good enough. It
+// is [auth.ErrMalformed], and a Guard answers it with the code and sentence of
+// the first reason.
+type WeakError struct {
+	Reasons []*auth.Error // at least one, in the order of the validators
+}
+
+// Error returns the sentences.
+func (e *WeakError) Error() string {
+	text := make([]string, len(e.Reasons))
+	for i, reason := range e.Reasons {
+		text[i] = reason.Detail
+	}
+	return "password: " + strings.Join(text, " ")
+}
+
+// Unwrap returns the reasons.
+func (e *WeakError) Unwrap() []error {
+	errs := make([]error, len(e.Reasons))
+	for i, reason := range e.Reasons {
+		errs[i] = reason
+	}
+	return errs
+}
+
+var (
+	errTooLong = &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_long", Detail: "This password is too long. It must contain at most " + strconv.Itoa(MaxPassword) + " bytes."}
+	errNoText  = &auth.Error{Kind: auth.ErrMalformed, Code: "password_not_text", Detail: "This password is not valid UTF-8."}
+	errNumeric = &auth.Error{Kind: auth.ErrMalformed, Code: "password_entirely_numeric", Detail: "This password is entirely numeric."}
+)
+
+// Validate asks every validator and returns nil or a [WeakError] with all that
+// they have against the password. If one cannot tell, that is the error. A
+// password that is longer than [MaxPassword] or no UTF-8 is weak without being
+// shown to them.
+func (v Validators) Validate(ctx context.Context, password string, about []Attribute) error {
+	switch {
+	case len(password) > MaxPassword:
+		return &WeakError{[]*auth.Error{errTooLong}}
+	case !utf8.ValidString(password):
+		return &WeakError{[]*auth.Error{errNoText}}
+	}
+	if len(v) == 0 {
+		v = DefaultValidators()
+	}
+	weak := &WeakError{}
+	for _, validator := range v {
+		if validator == nil {
+			return &auth.Error{Cause: errors.New("password: nil Validator")}
+		}
+		err := validator(ctx, password, about)
+		if err == nil {
+			continue
+		}
+		if several, ok := err.(*WeakError); ok {
+			weak.Reasons = append(weak.Reasons, several.Reasons...)
+			continue
+		}
+		var reason *auth.Error
+		if auth.Kind(err) != auth.ErrMalformed || !errors.As(err, &reason) {
+			return outage("validator", err)
+		}
+		weak.Reasons = append(weak.Reasons, reason)
+	}
+	if len(weak.Reasons) == 0 {
+		return nil
+	}
+	return weak
+}
+
+// MinLength refuses passwords of fewer than n characters (code points), with
+// Django's code "password_too_short".
+//
+// 0 is 15: what NIST SP 800-63B-4 §3.1.1.2 requires of a password that is all
+// it takes to log in. It allows 8, which is Django's default too, where a second
+// factor is always asked for; n less than 8 counts as 8.
+func MinLength(n int) Validator {
+	if n == 0 {
+		n = 15
+	}
+	n = max(n, 8)
+	short := &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_short",
+		Detail: "This password is too short. It must contain at least " + strconv.Itoa(n) + " characters."}
+	return func(_ context.Context, password string, _ []Attribute) error {
+		if utf8.RuneCountInString(password) < n {
+			return short
+		}
+		return nil
+	}
+}
+
+// Numeric refuses passwords of nothing but digits, with Django's code
+// "password_entirely_numeric".
+func Numeric() Validator {
+	return func(_ context.Context, password string, _ []Attribute) error {
+		if password != "" && !strings.ContainsFunc(password, func(r rune) bool { return !unicode.IsNumber(r) }) {
+			return errNumeric
+		}
+		return nil
+	}
+}
+
+// What of an attribute is compared. Values come from users, who have no reason
+// to be longer.
+const (
+	maxAttribute = 1024 // bytes
+	maxParts     = 32
+)
+
+// similarity is Django's threshold.
+const similarity = 0.7
+
+// Similar refuses passwords that resemble an attribute of the user, or a part
+// of one, with Django's code "password_too_similar". They do if, without regard
+// to case, they have so many characters in common, in whatever order, that these
+// make 70 per cent of the two (Django's UserAttributeSimilarityValidator,
+// difflib's quick_ratio); or if they are made of a part of at least 4
+// characters, digits, sequences and the like, such as "alice.alice.2024". An
+// attribute counts with its first 1024 bytes and 32 parts.
+func Similar() Validator {
+	return func(_ context.Context, password string, about []Attribute) error {
+		password = strings.ToLower(password)
+		var reasons []*auth.Error
+		for _, attribute := range about {
+			if resembles(password, attribute.Value) {
+				reasons = append(reasons, &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_similar",
+					Detail: "The password is too similar to the " + attribute.Name + "."})
+			}
+		}
+		if reasons == nil {
+			return nil
+		}
+		return &WeakError{reasons}
+	}
+}
+
+// resembles compares a password in lower case with an attribute and its parts.
+func resembles(password, value string) bool {
+	if len(value) > maxAttribute {
+		value = value[:maxAttribute]
+	}
+	value = strings.ToLower(strings.ToValidUTF8(value, ""))
+	parts := strings.FieldsFunc(value, func(r rune) bool { // Python's \W+
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && r != '_'
+	})
+	parts = append(parts[:min(len(parts), maxParts)], value)
+	own := make(map[string]bool)
+	counts, length := histogram(password)
+	for _, part := range parts {
+		other, n := histogram(part)
+		if n == 0 {
+			continue
+		}
+		common := 0
+		for r, count := range other {
+			common += min(count, counts[r])
+		}
+		if 2*float64(common)/float64(length+n) >= similarity {
+			return true
+		}
+		if n >= 4 {
+			own[part] = true
+		}
+	}
+	return len(own) > 0 && guessable(password, own) && !guessable(password, nil)
+}
+
+// histogram counts the characters of text.
+func histogram(text string) (counts map[rune]int, length int) {
+	counts = make(map[rune]int)
+	for _, r := range text {
+		counts[r]++
+		length++
+	}
+	return counts, length
+}
