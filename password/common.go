@@ -21,7 +21,7 @@ var errCommon = &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_common"
 //
 //   - one such word: "p4ssw0rd", and three are as bad: "ilovemymonkey"
 //   - a sequence or a walk on the keyboard: "abcdefgh", "98765432", "1qaz2wsx"
-//   - up to four digits, such as a year, two other characters, or one letter
+//   - up to four digits, such as a year, two signs, or one other character
 //
 // not counting spaces, dots, hyphens and underscores; and passwords of no more than three different characters, or that repeat
 // fewer than eight. It knows no breaches: add [CommonFrom] with a list of those
@@ -141,30 +141,29 @@ func pieces(spellings []string, start int, words map[string]bool) (ends []int) {
 	if end := start + run(password[start:]); end-start >= minRun {
 		ends = append(ends, end)
 	}
-	most := map[int]int{digit: 4, other: 2, letter: 1}[kind(password[start])]
-	for end := start + 1; end <= min(start+most, len(password)) && kind(password[end-1]) == kind(password[start]); end++ {
+	_, size := utf8.DecodeRuneInString(password[start:])
+	ends = append(ends, start+size)
+	most := map[int]int{digit: 4, other: 2}[kind(password[start])]
+	for end := start + 2; end <= min(start+most, len(password)) && kind(password[end-1]) == kind(password[start]); end++ {
 		ends = append(ends, end)
 	}
 	return ends
 }
 
 const (
-	letter = iota + 1
+	letter = iota // or part of a character that is not ASCII
 	digit
-	other // of ASCII
+	other
 )
 
-// kind returns what sort of character c is; 0 is part of one that is not ASCII.
 func kind(c byte) int {
 	switch {
-	case 'a' <= c && c <= 'z':
+	case 'a' <= c && c <= 'z' || c >= utf8.RuneSelf:
 		return letter
 	case '0' <= c && c <= '9':
 		return digit
-	case c < utf8.RuneSelf:
-		return other
 	}
-	return 0
+	return other
 }
 
 // run returns the length of the longest repetition of one character or walk on

@@ -70,6 +70,8 @@ func TestWhatTheDefaultValidatorsSay(t *testing.T) {
 		{"  DragonMonkey2024  ", []string{common}},
 		{"password password", []string{common}},
 		{"dragon-sunshine-2024", []string{common}},
+		{"passwort ö sunshine", []string{common}},
+		{"passwort öö sunshine", nil},
 		{"correct horse battery staple", []string{common}},
 
 		{"alice.liddell.2024", []string{similar}},
@@ -88,6 +90,21 @@ func TestWhatTheDefaultValidatorsSay(t *testing.T) {
 		}
 		if err != nil && auth.Kind(err) != auth.ErrMalformed {
 			t.Errorf("%q: %v is no ErrMalformed", row.password, err)
+		}
+	}
+}
+
+func TestWhatIsRepeatedCountsOnce(t *testing.T) {
+	v := password.Validators{password.Common()}
+	for given, want := range map[string]bool{
+		"gT7#gT7#":             true,
+		"gT7#gT7#gT":           true,  // cut off
+		"gT7#kgT7":             false, // less than twice
+		"gT7#kq9vgT7#kq9v":     false, // eight are enough
+		"password1!password1!": true,
+	} {
+		if err := v.Validate(t.Context(), given, nil); (err != nil) != want {
+			t.Errorf("%q: %v", given, err)
 		}
 	}
 }
