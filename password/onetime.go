@@ -1,0 +1,284 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// Purpose says what a one-time token is for. A token of one purpose is unknown
+// to every other. Applications may have purposes of their own: 1 to 64 of a-z,
+// 0-9, "_" and "-".
+type Purpose string
+
+// The purposes that this package knows.
+const (
+	PurposeReset       Purpose = "reset"        // of a password that was forgotten
+	PurposeVerifyEmail Purpose = "verify_email" // that an address is the user's
+)
+
+// OneTimeConfig is the configuration of [OneTimeTokens]. Store and LoadUser are
+// required.
+type OneTimeConfig struct {
+	Store OneTimeStore
+	// LoadUser loads the user of a token when it is issued, checked and
+	// redeemed. One for PurposeVerifyEmail may admit users whom that of the
+	// guard refuses, where nobody may log in before they are verified.
+	LoadUser auth.UserLoader
+
+	// TTL is how long tokens of a purpose are good. Those it does not name are
+	// good for an hour, PurposeVerifyEmail for 24 hours.
+	TTL map[Purpose]time.Duration
+	// Limit is the most live tokens that a user has of one purpose; one more
+	// ends the oldest. 0 is 5.
+	Limit int
+	// Applies is asked when a token is checked and redeemed: false makes it
+	// invalid. It ends, say, a reset that was mailed to an address which is the
+	// user's no longer. Nil is always true.
+	Applies func(user auth.User, purpose Purpose, about string) bool
+
+	// Prefix starts every token, for secret scanners: at most 10 letters,
+	// digits, "_", "-" and "."; empty is "gwonce_".
+	Prefix string
+	// Name is the backend of events; empty is "onetime".
+	Name string
+	// Observer is told of tokens issued, revoked and, as EventReuse, used a
+	// second time.
+	Observer auth.Observer
+}
+
+// OneTimeTokens issues tokens that are good once, for a while, for one user and
+// purpose, and as long as the user's [auth.Stamper] stamp stays what it was. It
+// is what resetting a forgotten password and verifying an e-mail address are
+// built on; the application sends the mail:
+//
+//	token, err := tokens.Issue(ctx, user.UserID(), password.PurposeReset, user.Email)
+//	link := "https://app.example/reset#" + token.Reveal()
+//
+// The page behind the link must not give the token away: put it into the
+// fragment, which browsers send nobody, or into the path of a page that sends
+// "Referrer-Policy: no-referrer" and loads nothing from elsewhere. The page
+// posts it, to [Reset] or a handler that calls Redeem. A GET must only Check:
+// programs that look for malware follow every link of a mail.
+//
+// Whoever asks for a mail must not learn who has an account. Answer "if there is
+// such an account, we have sent it a mail" in any case and as fast in any case:
+// issue and send after the answer. Slow such requests down with a [MailThrottle],
+// or anybody can fill a user's mailbox and end the links they wait for.
+//
+// It keeps tokens as SHA-256 hashes. It is immutable and safe for concurrent use.
+type OneTimeTokens struct {
+	config OneTimeConfig
+}
+
+var _ auth.Revoker = (*OneTimeTokens)(nil)
+
+// errOneTime is the one answer to every token that is not good. It has no cause:
+// nobody is told whether it was used or never was, or what became of its user.
+var errOneTime error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken,
+	Detail: "The link is invalid or has expired, possibly because it has already been used. Please request a new one."}
+
+var errAbout error = &auth.Error{Kind: auth.ErrMalformed, Detail: "What a link is about must be at most 320 bytes of text without control characters."}
+
+const (
+	maxAbout     = 320 // bytes: 64 + "@" + 255, the longest e-mail address
+	oneTimePurge = 500 // records in one step of Purge
+)
+
+// NewOneTimeTokens returns OneTimeTokens, or an error that says which setting is
+// missing or out of range.
+func NewOneTimeTokens(config OneTimeConfig) (*OneTimeTokens, error) {
+	c := config
+	if c.Store == nil || c.LoadUser == nil {
+		return nil, errors.New("password: OneTimeConfig.Store and OneTimeConfig.LoadUser are required")
+	}
+	if c.Limit < 0 {
+		return nil, errors.New("password: OneTimeConfig.Limit must not be negative")
+	}
+	if c.Limit == 0 {
+		c.Limit = 5
+	}
+	if c.Prefix == "" {
+		c.Prefix = "gwonce_"
+	}
+	if c.Name == "" {
+		c.Name = "onetime"
+	}
+	if len(c.Prefix) > opaque.MaxPrefix || strings.Trim(c.Prefix, urlSafe) != "" {
+		return nil, fmt.Errorf("password: OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, opaque.MaxPrefix)
+	}
+	c.TTL = maps.Clone(c.TTL)
+	for purpose, ttl := range c.TTL {
+		if !purpose.valid() || ttl <= 0 {
+			return nil, fmt.Errorf("password: OneTimeConfig.TTL has %v for purpose %q; it must be positive, and the purpose one", ttl, purpose)
+		}
+	}
+	return &OneTimeTokens{c}, nil
+}
+
+const urlSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
+func (p Purpose) valid() bool {
+	return p != "" && len(p) <= 64 && strings.Trim(string(p), "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
+}
+
+func (t *OneTimeTokens) ttl(purpose Purpose) time.Duration {
+	if ttl := t.config.TTL[purpose]; ttl > 0 {
+		return ttl
+	}
+	if purpose == PurposeVerifyEmail {
+		return 24 * time.Hour
+	}
+	return time.Hour
+}
+
+// Issue makes a token for a user and returns it; it is nowhere kept. about is
+// what Check and Redeem return with the user, such as the address the mail goes
+// to, and may be empty.
+//
+// The user is loaded first: [auth.ErrUserNotFound] or [auth.ErrUserInactive] is
+// returned before anything is written. An about longer than 320 bytes, or with
+// control characters or bytes that are no UTF-8, is [auth.ErrMalformed]. Other
+// errors are those of the store and the loader, without a kind.
+func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpose, about string) (auth.Secret, error) {
+	if !purpose.valid() {
+		return "", fmt.Errorf("password: %q is no purpose", purpose)
+	}
+	if len(about) > maxAbout || !utf8.ValidString(about) || strings.ContainsFunc(about, unicode.IsControl) {
+		return "", errAbout
+	}
+	user, err := t.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return "", err
+	}
+	now := issue.Instant(time.Now())
+	token := opaque.New(t.config.Prefix, user.UserID(), opaque.DefaultLength)
+	record := &OneTimeRecord{
+		Digest:  opaque.Digest(token, t.config.Prefix),
+		UserID:  user.UserID(),
+		Purpose: purpose,
+		About:   about,
+		Stamp:   issue.Stamp("onetime", user),
+		Created: now,
+		Expires: now.Add(t.ttl(purpose)),
+	}
+	if err := t.config.Store.Add(ctx, record, t.config.Limit, now); err != nil {
+		return "", outage("one-time store", err)
+	}
+	t.observe(ctx, auth.EventIssued, record.UserID)
+	return auth.Secret(token), nil
+}
+
+// Check proves a token without using it up, and returns the user as they are now
+// and what it is about: for the page with the form. Errors are those of Redeem.
+func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+	_, user, about, err = t.check(ctx, purpose, token, false)
+	return user, about, err
+}
+
+// Redeem proves a token and uses it up: of any number of calls, one succeeds. It
+// ends the other tokens that the user has for this purpose. Errors are
+//
+//   - [auth.ErrInvalid]: the token is unknown, of another purpose, expired or
+//     used, or its user gone, inactive or of another stamp, which cannot be told
+//     apart; it is not used up then
+//   - any other error: the store or the loader failed
+func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+	digest, user, about, err := t.check(ctx, purpose, token, true)
+	if err != nil {
+		return nil, "", err
+	}
+	verdict, err := t.config.Store.Redeem(ctx, digest, issue.Instant(time.Now()))
+	switch {
+	case err != nil:
+		return nil, "", outage("one-time store", err)
+	case verdict == OneTimeUsed:
+		t.observe(ctx, auth.EventReuse, user.UserID())
+		return nil, "", errOneTime
+	case verdict != OneTimeFirst:
+		return nil, "", errOneTime
+	}
+	return user, about, nil
+}
+
+// check is Check that reports reuse if the token was to be redeemed.
+func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string, redeem bool) (digest string, user auth.User, about string, err error) {
+	// The alphabet matters too: part of the token is a key in the store.
+	if !opaque.Owns(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
+		return "", nil, "", errOneTime
+	}
+	digest = opaque.Digest(token, t.config.Prefix)
+	record, err := t.config.Store.Find(ctx, digest)
+	if err != nil {
+		return "", nil, "", outage("one-time store", err)
+	}
+	if record == nil || record.Purpose != purpose || !record.Live(time.Now()) {
+		if redeem && record != nil && record.Purpose == purpose && !record.Used.IsZero() {
+			t.observe(ctx, auth.EventReuse, record.UserID)
+		}
+		return "", nil, "", errOneTime
+	}
+	user, err = t.config.LoadUser.Load(ctx, record.UserID)
+	if auth.Kind(err) == auth.ErrInvalid {
+		return "", nil, "", errOneTime
+	}
+	if err != nil {
+		return "", nil, "", err
+	}
+	if !issue.SameStamp(record.Stamp, issue.Stamp("onetime", user)) ||
+		t.config.Applies != nil && !t.config.Applies(user, purpose, record.About) {
+		return "", nil, "", errOneTime
+	}
+	return digest, user, record.About, nil
+}
+
+// RevokeAll ends all tokens of a user, whatever their purpose, and returns how
+// many there were that had not been used. Errors are those of the store, without a kind.
+func (t *OneTimeTokens) RevokeAll(ctx context.Context, userID string) (int, error) {
+	n, err := t.config.Store.RemoveUnused(ctx, userID)
+	if err != nil {
+		return 0, outage("one-time store", err)
+	}
+	if n > 0 {
+		t.observe(ctx, auth.EventRevoked, userID)
+	}
+	return n, nil
+}
+
+// RevokeOthers implements [auth.Revoker]: it ends all tokens of the user. None of
+// them ever proves a request.
+func (t *OneTimeTokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
+	_, err := t.RevokeAll(r.Context(), user.UserID())
+	return err
+}
+
+// Purge removes expired tokens and returns how many. Call it now and then;
+// expired tokens are refused without it, but kept.
+func (t *OneTimeTokens) Purge(ctx context.Context) (int, error) {
+	now, total := time.Now(), 0
+	for {
+		n, err := t.config.Store.Purge(ctx, now, oneTimePurge)
+		if err != nil {
+			return total, outage("one-time store", err)
+		}
+		if total += n; n < oneTimePurge {
+			return total, nil
+		}
+	}
+}
+
+func (t *OneTimeTokens) observe(ctx context.Context, kind auth.EventKind, userID string) {
+	if t.config.Observer != nil {
+		t.config.Observer.Observe(ctx, auth.Event{Kind: kind, Time: time.Now(), Backend: t.config.Name, UserID: userID})
+	}
+}

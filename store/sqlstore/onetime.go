@@ -1,0 +1,117 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/password"
+)
+
+// OneTimeStore is a [password.OneTimeStore] in a database.
+type OneTimeStore struct {
+	db *DB
+}
+
+var _ password.OneTimeStore = (*OneTimeStore)(nil)
+
+// OneTime opens the store of one-time tokens of a database, and creates or
+// migrates its table.
+func OneTime(ctx context.Context, db *DB) (*OneTimeStore, error) {
+	if err := db.migrate(ctx, "onetime"); err != nil {
+		return nil, err
+	}
+	return &OneTimeStore{db}, nil
+}
+
+// Add implements [password.OneTimeStore] in one transaction.
+func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit int, now time.Time) error {
+	return s.db.update(ctx, func(conn *sql.Conn) error {
+		var live int
+		if err := conn.QueryRowContext(ctx, s.db.table(`SELECT COUNT(*) FROM {prefix}onetime
+			WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires > ?`), r.UserID, string(r.Purpose), micros(now)).Scan(&live); err != nil {
+			return err
+		}
+		if surplus := live - limit + 1; surplus > 0 {
+			if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime WHERE digest IN (SELECT digest FROM {prefix}onetime
+				WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires > ? ORDER BY created, digest LIMIT ?)`),
+				r.UserID, string(r.Purpose), micros(now), surplus); err != nil {
+				return err
+			}
+		}
+		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}onetime
+			(digest, user_id, purpose, about, stamp, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+			r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.Expires), micros(r.Used))
+		return err
+	})
+}
+
+// Find implements [password.OneTimeStore].
+func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTimeRecord, error) {
+	r := &password.OneTimeRecord{Digest: digest}
+	var created, expires, used sql.NullInt64
+	err := s.db.read.QueryRowContext(ctx, s.db.table("SELECT user_id, purpose, about, stamp, created, expires, used FROM {prefix}onetime WHERE digest = ?"), digest).
+		Scan(&r.UserID, (*string)(&r.Purpose), &r.About, &r.Stamp, &created, &expires, &used)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Created, r.Expires, r.Used = instant(created), instant(expires), instant(used)
+	return r, nil
+}
+
+// Redeem implements [password.OneTimeStore] in one transaction.
+func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (verdict password.OneTimeVerdict, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		var userID, purpose string
+		var expires, used sql.NullInt64
+		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id, purpose, expires, used FROM {prefix}onetime WHERE digest = ?"), digest).
+			Scan(&userID, &purpose, &expires, &used)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil // OneTimeUnknown
+		case err != nil:
+			return err
+		case used.Valid:
+			verdict = password.OneTimeUsed
+			return nil
+		case !now.Before(instant(expires)):
+			verdict = password.OneTimeExpired
+			return nil
+		}
+		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}onetime SET used = ? WHERE digest = ?"), micros(now), digest); err != nil {
+			return err
+		}
+		verdict = password.OneTimeFirst
+		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}onetime WHERE user_id = ? AND purpose = ? AND used IS NULL"), userID, purpose)
+		return err
+	})
+	if err != nil {
+		return password.OneTimeUnknown, err
+	}
+	return verdict, nil
+}
+
+// RemoveUnused implements [password.OneTimeStore].
+func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
+	return s.remove(ctx, "DELETE FROM {prefix}onetime WHERE user_id = ? AND used IS NULL", userID)
+}
+
+// Purge implements [password.OneTimeStore].
+func (s *OneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.remove(ctx, `DELETE FROM {prefix}onetime WHERE digest IN
+		(SELECT digest FROM {prefix}onetime WHERE expires <= ? ORDER BY expires LIMIT ?)`, micros(now), limit)
+}
+
+// remove runs a statement and returns how many rows it concerned.
+func (s *OneTimeStore) remove(ctx context.Context, statement string, args ...any) (int, error) {
+	result, err := s.db.write.ExecContext(ctx, s.db.table(statement), args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
