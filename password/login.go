@@ -135,7 +135,7 @@ func NewLogin(config LoginConfig) (*Login, error) {
 		}
 	}
 	if !config.AllowUnthrottled {
-		l.throttle = &throttle{config.Throttle, limits}
+		l.throttle = &throttle{store: config.Throttle, limits: limits}
 		if config.Throttle == nil {
 			l.throttle.store = NewMemoryThrottle()
 		}

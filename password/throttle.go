@@ -105,6 +105,7 @@ func (l Limits) delay(failures, free int) time.Duration {
 type throttle struct {
 	store  ThrottleStore
 	limits Limits
+	label  string // keeps what it counts apart; logins have none
 }
 
 // Positions of the counters of a try. A known address has a counter at pair, and
@@ -126,7 +127,7 @@ type try struct {
 // begin counts a try. It returns auth.ErrThrottled if any counter forbids it,
 // and counts nothing then.
 func (t *throttle) begin(ctx context.Context, username string, addr netip.Addr, now time.Time) (*try, error) {
-	tr := &try{keys: throttleKeys(username, addr)}
+	tr := &try{keys: throttleKeys(t.label, username, addr)}
 	var until time.Time
 	err := t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
 		until, tr.counted = time.Time{}, [3]bool{}
@@ -223,18 +224,18 @@ func (tr *try) giveBack(i int, c Counter) Counter {
 
 // throttleKeys returns the store keys of a try, those of address and pair only
 // if the address is known.
-func throttleKeys(username string, addr netip.Addr) []string {
+func throttleKeys(label, username string, addr netip.Addr) []string {
 	// One counter for all spellings that a finder without regard to case or
 	// surrounding spaces takes for the same user.
 	username = strings.ToLower(strings.ToUpper(strings.TrimSpace(username)))
-	keys := []string{throttleKey("account", username)}
+	keys := []string{throttleKey(label+"account", username)}
 	if addr.IsValid() {
 		bits := 32
 		if addr.Is6() {
 			bits = 64 // what one customer gets, at least
 		}
 		if prefix, err := addr.Prefix(bits); err == nil {
-			keys = append(keys, throttleKey("address", prefix.String()), throttleKey("pair", prefix.String()+" "+username))
+			keys = append(keys, throttleKey(label+"address", prefix.String()), throttleKey(label+"pair", prefix.String()+" "+username))
 		}
 	}
 	return keys

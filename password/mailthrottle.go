@@ -1,0 +1,58 @@
+package password
+
+import (
+	"cmp"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// MailThrottleConfig is the configuration of [MailThrottle]. The zero value is
+// right for a program of one instance.
+type MailThrottleConfig struct {
+	// Store keeps the counters; nil is a [MemoryThrottle]. It may be that of a
+	// Login, whose counters are others.
+	Store ThrottleStore
+	// Limits say how many requests are free and how long the delays are. Zero
+	// fields are 3 requests per account and 20 per address, then delays from a
+	// minute, doubled up to an hour, and all forgotten a day after the last.
+	// Known is not used.
+	Limits Limits
+	// Proxies in front of the service, as in auth.Config.
+	Proxies auth.Proxies
+}
+
+// MailThrottle slows down requests that have a mail sent to somebody, such as
+// the link to a forgotten password. It is safe for concurrent use.
+type MailThrottle struct {
+	throttle *throttle
+	proxies  auth.Proxies
+}
+
+// NewMailThrottle returns a MailThrottle. It refuses Limits that contradict each
+// other.
+func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
+	l := config.Limits
+	l.AccountFree = cmp.Or(l.AccountFree, 3)
+	l.FirstDelay = cmp.Or(l.FirstDelay, time.Minute)
+	l.MaxDelay = cmp.Or(l.MaxDelay, time.Hour)
+	l.Forget = cmp.Or(l.Forget, 24*time.Hour)
+	limits, err := l.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if config.Store == nil {
+		config.Store = NewMemoryThrottle()
+	}
+	return &MailThrottle{&throttle{config.Store, limits, "mail "}, config.Proxies}, nil
+}
+
+// Count counts a request for a mail to an account, by the name or address that
+// was typed, whether there is such an account or not. It returns [auth.ErrThrottled], with RetryAfter, if there were too
+// many; nothing is to be sent then. Any other error is the store's, without a
+// kind.
+func (t *MailThrottle) Count(r *http.Request, account string) error {
+	_, err := t.throttle.begin(r.Context(), account, t.proxies.ClientIP(r), instant())
+	return err
+}
