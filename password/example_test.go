@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -76,4 +77,163 @@ func ExampleLogin() {
 	// Output:
 	// 200 hello alice
 	// 401 {"code":"authentication_failed","detail":"Invalid username/password.","status":401,"title":"Unauthorized","type":"about:blank"}
+}
+
+func ExampleConfig_allowLegacy() {
+	hasher, err := password.NewHasher(password.Config{AllowLegacy: []string{password.LegacyMD5}})
+	if err != nil {
+		panic(err)
+	}
+	// What an old Django stored for "hunter2", with the salt "seasalt".
+	got, err := hasher.Verify(context.Background(), "hunter2", "md5$seasalt$7f5c0829f2c85db349329185a43b363d")
+	fmt.Println(got.OK, got.NeedsRehash, err)
+	// Output: true true <nil>
+}
+
+// A form of registration asks the validators itself.
+func ExampleValidators() {
+	validators := password.DefaultValidators() // once
+	about := []password.Attribute{{Name: "username", Value: "alice.liddell"}}
+
+	for _, given := range []string{"123456", "alice.liddell.2024", "umbrella cabinet tractor"} {
+		err := validators.Validate(context.Background(), given, about)
+		var weak *password.WeakError
+		switch {
+		case errors.As(err, &weak):
+			for _, reason := range weak.Reasons {
+				fmt.Println(reason.Code, "-", reason.Detail)
+			}
+		case err != nil:
+			fmt.Println("cannot tell:", err)
+		default:
+			fmt.Println("good")
+		}
+	}
+	// Output:
+	// password_too_short - This password is too short. It must contain at least 15 characters.
+	// password_too_common - This password is too common.
+	// password_entirely_numeric - This password is entirely numeric.
+	// password_too_similar - The password is too similar to the username.
+	// good
+}
+
+func ExampleOneTimeTokens() {
+	tokens, err := password.NewOneTimeTokens(password.OneTimeConfig{
+		Store:    password.NewMemoryOneTimeStore(),
+		LoadUser: func(_ context.Context, id string) (auth.User, error) { return user(id), nil },
+	})
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	token, err := tokens.Issue(ctx, "alice", password.PurposeVerifyEmail, "alice@example.org")
+	if err != nil {
+		panic(err)
+	}
+	_ = "https://app.example/verify#" + token.Reveal() // goes into the mail
+	fmt.Println("in a log it is", token)
+
+	for range 2 {
+		who, address, err := tokens.Redeem(ctx, password.PurposeVerifyEmail, token.Reveal())
+		if err != nil {
+			fmt.Println(errors.Is(err, auth.ErrInvalid))
+			continue
+		}
+		fmt.Println(address, "is an address of", who.UserID())
+	}
+	// Output:
+	// in a log it is [redacted]
+	// alice@example.org is an address of alice
+	// true
+}
+
+// The table of users of a program.
+type userTable struct{ stored map[string]string }
+
+func (t *userTable) byName(_ context.Context, name string) (auth.User, string, error) {
+	if t.stored[name] == "" {
+		return nil, "", auth.ErrUserNotFound
+	}
+	return stamped{name, t.stored[name]}, t.stored[name], nil
+}
+
+func (t *userTable) load(ctx context.Context, id string) (auth.User, error) {
+	found, _, err := t.byName(ctx, id)
+	return found, err
+}
+
+// UPDATE users SET password = $1 WHERE id = $2 AND password = $3
+func (t *userTable) set(_ context.Context, who auth.User, encoded string) error {
+	if t.stored[who.UserID()] != who.(stamped).AuthStamp() {
+		return password.ErrChanged
+	}
+	t.stored[who.UserID()] = encoded
+	return nil
+}
+
+// A program in which users change their password, and set another one if they
+// forgot it.
+func ExampleNewChange() {
+	users := &userTable{map[string]string{"alice": cheap}} // of "password"
+	hasher, err := password.NewHasher(password.Config{})
+	if err != nil {
+		panic(err)
+	}
+	passwords, err := password.NewLogin(password.LoginConfig{Hasher: hasher, Account: users.byName})
+	if err != nil {
+		panic(err)
+	}
+	links, err := password.NewOneTimeTokens(password.OneTimeConfig{Store: password.NewMemoryOneTimeStore(), LoadUser: users.load})
+	if err != nil {
+		panic(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}}) // and knox.Tokens, sessions
+	if err != nil {
+		panic(err)
+	}
+	renewal := password.Renewal{
+		Hasher:   hasher,
+		Set:      users.set,
+		LoadUser: users.load,
+		Revokers: []auth.Revoker{links}, // and knox.Tokens, sessions
+		Attributes: func(who auth.User) []password.Attribute {
+			return []password.Attribute{{Name: "username", Value: who.UserID()}}
+		},
+	}
+	change, err := password.NewChange(guard, password.ChangeConfig{Renewal: renewal, Login: passwords})
+	if err != nil {
+		panic(err)
+	}
+	reset, err := password.NewReset(guard, password.ResetConfig{Renewal: renewal, Tokens: links})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/password", change)
+	mux.Handle("/password/reset", reset)
+
+	send := func(path, body string) {
+		r := httptest.NewRequest("POST", path, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		if path == "/password" {
+			r.SetBasicAuth("alice", "password")
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(path, w.Code)
+	}
+	send("/password", `{"old": "passwort", "new": "umbrella cabinet tractor"}`)
+	send("/password", `{"old": "password", "new": "umbrella cabinet tractor"}`)
+
+	token, err := links.Issue(context.Background(), "alice", password.PurposeReset, "alice@example.org")
+	if err != nil {
+		panic(err)
+	}
+	send("/password/reset", `{"token": "`+token.Reveal()+`", "new": "gravel under the awning"}`)
+	send("/password/reset", `{"token": "`+token.Reveal()+`", "new": "gravel under the awning"}`)
+	// Output:
+	// /password 400
+	// /password 204
+	// /password/reset 204
+	// /password/reset 400
 }

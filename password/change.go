@@ -1,0 +1,134 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
+)
+
+// ChangeConfig is the configuration of [Change]. Login and Renewal are required.
+type ChangeConfig struct {
+	Renewal
+
+	// Login checks the old password, and slows down who guesses it.
+	Login *Login
+	// Username returns the name that a user logs in with; nil is UserID.
+	Username func(user auth.User) string
+	// Redirect is the path of this site that a browser which posted a form is
+	// sent to afterwards. Empty answers 204 to them too.
+	Redirect string
+}
+
+// Change is the handler by which users who are logged in change their password.
+// It authenticates requests by itself and needs no middleware:
+//
+//	POST {"old": "…", "new": "…"}, or a form of these; at most 8 KiB
+//
+// It refuses requests that a page of another origin made a browser send, with
+// 403, and other methods with 405; machines and credentials that are limited to
+// scopes with 403. Then, in this order, by Guard.Answer so that Config.Render may
+// show a form again:
+//
+//   - 400 "invalid_request": the body is broken or a field is missing
+//   - 400 with the code of the first reason and all as "errors", an array of
+//     {"code", "detail"}: Renewal.Validators refuse the new password, or it is
+//     the old one ("password_unchanged")
+//   - 429: too many wrong passwords, counted as those of logins are
+//   - 400 "password_incorrect": the old password is wrong, or was changed
+//     meanwhile. Not 401: the credential of the request is good
+//   - 503: a store or the loader is down. With "password_changed": true the new
+//     password holds, but some of what was issued before may have been left; the
+//     remedy is another change
+//
+// On success, 204 or 303, the new password is stored and all that Renewal.Revokers
+// issued is ended, but the credential of this very request. A client that goes
+// away meanwhile interrupts none of it.
+//
+// A login with the old password that was under way ends too if users have an
+// [auth.Stamper] stamp, since it has that of before. Without one, it survives if
+// its credential is issued after the others were ended.
+//
+// A user without a usable password, such as one of a third-party login, has no
+// old one to prove: mail them a link to [Reset]. It is safe for concurrent use.
+type Change struct {
+	shared  *renewer
+	config  ChangeConfig
+	handler http.Handler
+}
+
+var _ http.Handler = (*Change)(nil)
+
+var (
+	errOldPassword error = &auth.Error{Kind: auth.ErrInvalid, Code: "password_incorrect",
+		Detail: "Your old password was entered incorrectly. Please enter it again."}
+	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and new."}
+	errUnchanged error = &auth.Error{Kind: auth.ErrMalformed, Code: "password_unchanged", Detail: "The new password must differ from the old one."}
+)
+
+// NewChange returns a Change for the users that guard proves, or an error that
+// says which setting is missing or wrong.
+func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
+	if config.Login == nil {
+		return nil, errors.New("password: ChangeConfig.Login is required")
+	}
+	if config.Username == nil {
+		config.Username = auth.User.UserID
+	}
+	shared, err := newRenewer(guard, config.Renewal, config.Redirect)
+	if err != nil {
+		return nil, err
+	}
+	c := &Change{shared: shared, config: config}
+	c.handler = endpoint.New(guard, guard.Require(auth.Unlimited), endpoint.Methods{"POST": c.post})
+	return c, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (c *Change) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+func (c *Change) post(w http.ResponseWriter, r endpoint.Request) {
+	user, encoded, err := c.prove(r)
+	if err != nil {
+		c.shared.refuse(w, r.Request, r.User, err)
+		return
+	}
+	stored, err := c.shared.apply(w, r.Request, user, encoded)
+	if errors.Is(err, ErrChanged) && !stored {
+		err = errOldPassword // that it was right a moment ago is nobody's business
+	}
+	c.shared.finish(w, r.Request, user, EventChanged, stored, err)
+}
+
+// prove returns the user of a request, as they were when their old password was
+// proved, and what is to be stored of the new one.
+func (c *Change) prove(r endpoint.Request) (user auth.User, encoded string, err error) {
+	values, err := c.shared.read(r.Request, errOldAndNew, "old", "new")
+	if err != nil {
+		return nil, "", err
+	}
+	old, chosen := values[0], values[1]
+	// First, since it costs nothing, and a new password that is refused should
+	// not use up a try at the old one.
+	err = c.shared.judge(r.Context(), r.User, chosen, func(_ context.Context, password string, _ []Attribute) error {
+		if password == old {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	// Upgrading what is about to be replaced would be for nothing.
+	user, _, err = c.config.Login.check(r.Request, c.config.Username(r.User), old)
+	if errors.Is(err, auth.ErrInvalid) || err == nil && user.UserID() != r.User.UserID() {
+		err = errOldPassword
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	encoded, err = c.shared.Hasher.Hash(r.Context(), chosen)
+	return user, encoded, err
+}

@@ -1,0 +1,538 @@
+package password_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/password"
+)
+
+const (
+	oldOne = "password" // what cheap is of
+	newOne = "umbrella cabinet tractor"
+)
+
+// service is a service whose users have cheap stored, which is their stamp too,
+// and log in by their id and "@"; bob has the same password as alice.
+type service struct {
+	t      testing.TB
+	hasher *password.Hasher
+	login  *password.Login
+	tokens *knox.Tokens // that prove who sends a change
+	guard  *auth.Guard
+	log    *eventLog
+	render *auth.Problem // the last refusal
+	logged bytes.Buffer
+
+	mu      sync.Mutex
+	stored  map[string]string
+	names   map[string]string // other names of users
+	inSet   func() error      // called by Set, before it writes
+	loading error             // of LoadUser
+	onRead  func()            // called by Account, after it read
+
+	others, more *recorder
+}
+
+// recorder is a Revoker that remembers what it was asked.
+type recorder struct {
+	calls     []string // user, stamp and the credential that is kept
+	fault     error
+	cancelled bool
+}
+
+func (c *recorder) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
+	kept := "nothing"
+	if credential, ok := auth.CredentialFrom[*knox.Token](r.Context()); ok {
+		kept = credential.UserID() + "'s token"
+	}
+	if who, ok := auth.UserFrom[auth.User](r.Context()); ok && kept == "nothing" {
+		kept = "nothing, but proved " + who.UserID()
+	}
+	stamp := "a new stamp"
+	if user.(stamped).stamp == cheap {
+		stamp = "the old stamp"
+	}
+	c.calls = append(c.calls, fmt.Sprintf("%s with %s keeps %s", user.UserID(), stamp, kept))
+	c.cancelled = r.Context().Err() != nil
+	http.SetCookie(w, &http.Cookie{Name: "session", Value: "renewed"})
+	return c.fault
+}
+
+func newService(t testing.TB) *service {
+	t.Helper()
+	s := &service{t: t, hasher: newHasher(t, password.Config{}), log: &eventLog{}, others: &recorder{}, more: &recorder{},
+		stored: map[string]string{"alice": cheap, "bob": cheap}, names: map[string]string{}}
+	var err error
+	s.login, err = password.NewLogin(password.LoginConfig{Hasher: s.hasher, Decoy: cheap, Account: s.account})
+	if err == nil {
+		s.tokens, err = knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: s.loadForTokens})
+	}
+	if err == nil {
+		s.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens}, Observer: s.log,
+			Render: func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) {
+				s.mu.Lock()
+				s.render = p
+				s.mu.Unlock()
+				auth.WriteProblem(w, p)
+			}, Logger: slog.New(slog.NewTextHandler(&s.logged, nil))})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *service) account(_ context.Context, username string) (auth.User, string, error) {
+	s.mu.Lock()
+	id, ok := strings.CutSuffix(username, "@")
+	if other := s.names[id]; other != "" {
+		id = other
+	}
+	stored := s.stored[id]
+	onRead := s.onRead
+	s.onRead = nil
+	s.mu.Unlock()
+	if onRead != nil {
+		onRead()
+	}
+	if !ok || stored == "" {
+		return nil, "", auth.ErrUserNotFound
+	}
+	return stamped{id, stored}, stored, nil
+}
+
+func (s *service) load(_ context.Context, id string) (auth.User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loading != nil {
+		return nil, s.loading
+	}
+	if s.stored[id] == "" {
+		return nil, auth.ErrUserNotFound
+	}
+	return stamped{id, s.stored[id]}, nil
+}
+
+// loadForTokens loads users without a stamp: these tokens are to prove requests
+// before and after a change.
+func (s *service) loadForTokens(context.Context, string) (auth.User, error) {
+	return user("alice"), nil
+}
+
+func (s *service) set(ctx context.Context, u auth.User, encoded string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.inSet != nil {
+		if err := s.inSet(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.stored[u.UserID()] != u.(stamped).stamp {
+		return password.ErrChanged
+	}
+	s.stored[u.UserID()] = encoded
+	return nil
+}
+
+func (s *service) renewal() password.Renewal {
+	return password.Renewal{Hasher: s.hasher, Set: s.set, LoadUser: s.load, Revokers: []auth.Revoker{s.others, s.more}, Observer: s.log,
+		Attributes: func(u auth.User) []password.Attribute {
+			return []password.Attribute{{Name: "username", Value: u.UserID() + ".liddell"}}
+		}}
+}
+
+func (s *service) change(redirect string) *password.Change {
+	s.t.Helper()
+	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Login: s.login, Redirect: redirect,
+		Username: func(u auth.User) string { return u.UserID() + "@" }})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
+// changes is a request of alice, with a token of hers.
+func (s *service) changes(contentType, body string) *http.Request {
+	s.t.Helper()
+	return s.withToken(post(contentType, body), knox.Options{})
+}
+
+func (s *service) withToken(r *http.Request, options knox.Options) *http.Request {
+	issued, err := s.tokens.Issue(context.Background(), "alice", options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Token "+issued.Secret.Reveal())
+	return r
+}
+
+func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// code returns the status and the code of an answer.
+func code(w *httptest.ResponseRecorder) string {
+	var body struct{ Code string }
+	_ = json.Unmarshal(w.Body.Bytes(), &body)
+	return strings.TrimSpace(fmt.Sprint(w.Code, " ", body.Code))
+}
+
+// is reports whether the stored password of a user is this one.
+func (s *service) is(id, given string) bool {
+	s.t.Helper()
+	s.mu.Lock()
+	stored := s.stored[id]
+	s.mu.Unlock()
+	result, err := s.hasher.Verify(context.Background(), given, stored)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return result.OK
+}
+
+// untouched fails the test if anything was stored or revoked.
+func (s *service) untouched(what string) {
+	s.t.Helper()
+	if s.stored["alice"] != cheap || s.stored["bob"] != cheap || len(s.others.calls)+len(s.more.calls) > 0 {
+		s.t.Errorf("%s: stored %q, revoked %q %q", what, s.stored, s.others.calls, s.more.calls)
+	}
+}
+
+const changeBody = `{"old":"` + oldOne + `","new":"` + newOne + `"}`
+
+func TestAChangeStoresTheNewPasswordAndEndsWhatWasIssuedBefore(t *testing.T) {
+	s := newService(t)
+	r := s.changes(typeJSON, changeBody)
+	s.log.take()
+	w := serve(s.change(""), r)
+	if w.Code != 204 || w.Body.Len() != 0 || w.Header().Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if !s.is("alice", newOne) || !s.is("bob", oldOne) || strings.HasPrefix(s.stored["alice"], "$argon2id$v=19$m=256") {
+		t.Errorf("stored %q", s.stored)
+	}
+	for _, revoker := range []*recorder{s.others, s.more} {
+		if want := []string{"alice with a new stamp keeps alice's token"}; !slices.Equal(revoker.calls, want) {
+			t.Errorf("revoked %q, want %q", revoker.calls, want)
+		}
+	}
+	if w.Header().Get("Set-Cookie") == "" {
+		t.Error("the renewed cookie is not sent")
+	}
+	if got, want := s.log.take(), []string{"success alice", "password_changed alice"}; !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
+	if w := serve(s.change(""), s.changes(typeJSON, changeBody)); code(w) != "400 password_incorrect" {
+		t.Errorf("the old one again: %s", code(w))
+	}
+}
+
+func TestWhereABrowserGoesAfterAChange(t *testing.T) {
+	form := "old=" + oldOne + "&new=umbrella+cabinet+tractor"
+	for _, row := range []struct {
+		name, redirect, kind, body, accept string
+		want                               int
+	}{
+		{"a browser's form", "/account?saved=1", typeForm, form, "text/html,application/xhtml+xml", 303},
+		{"a form of a program", "/account", typeForm, form, "*/*", 204},
+		{"a form, and no place to go", "", typeForm, form, "text/html", 204},
+		{"JSON", "/account", typeJSON, changeBody, "text/html", 204},
+	} {
+		s := newService(t)
+		r := s.changes(row.kind, row.body)
+		r.Header.Set("Accept", row.accept)
+		w := serve(s.change(row.redirect), r)
+		if w.Code != row.want || !s.is("alice", newOne) {
+			t.Errorf("%s: %d %s", row.name, w.Code, w.Body)
+		}
+		if location := w.Header().Get("Location"); location != map[int]string{303: row.redirect}[w.Code] {
+			t.Errorf("%s: Location %q", row.name, location)
+		}
+	}
+}
+
+func TestChangesThatAreRefused(t *testing.T) {
+	s := newService(t)
+	change := s.change("")
+	json := func(old, new string) *http.Request {
+		return s.changes(typeJSON, fmt.Sprintf(`{"old":%q,"new":%q}`, old, new))
+	}
+	crossSite := json(oldOne, newOne)
+	crossSite.Header.Set("Sec-Fetch-Site", "cross-site")
+	anonymous := post(typeJSON, changeBody)
+	limited := s.withToken(post(typeJSON, changeBody), knox.Options{Scopes: []string{"all"}})
+	get := json(oldOne, newOne)
+	get.Method = "GET"
+	for _, row := range []struct {
+		name string
+		r    *http.Request
+		want string
+	}{
+		{"nobody", anonymous, "401 not_authenticated"},
+		{"a token limited to scopes", limited, "403 insufficient_scope"},
+		{"a page of another origin", crossSite, "403 cross_origin"},
+		{"another method", get, "405 method_not_allowed"},
+
+		{"no body", s.changes(typeJSON, ""), "400 invalid_request"},
+		{"another type", s.changes("text/plain", changeBody), "400 invalid_request"},
+		{"broken JSON", s.changes(typeJSON, changeBody[1:]), "400 invalid_request"},
+		{"no old password", s.changes(typeJSON, `{"new":"`+newOne+`"}`), "400 invalid_request"},
+		{"no new password", s.changes(typeForm, `old=password`), "400 invalid_request"},
+		{"two new passwords", s.changes(typeForm, `old=password&new=umbrella+cabinet&new=umbrella+cabinet`), "400 invalid_request"},
+		{"a number", s.changes(typeJSON, `{"old":"password","new":1}`), "400 invalid_request"},
+		{"not UTF-8", s.changes(typeForm, `old=password&new=%ff`), "400 invalid_request"},
+		{"too long a body", s.changes(typeForm, `old=password&new=umbrella&x=`+strings.Repeat("x", 8192)), "400 invalid_request"},
+
+		{"the wrong old password", json("passwort", newOne), "400 password_incorrect"},
+		{"an empty old password", json("", newOne), "400 password_incorrect"},
+		{"the old password, longer than any", json(strings.Repeat("x", 4097), newOne), "400 invalid_request"},
+		{"a short new password", json(oldOne, "gT7#kq9vLm2!xW"), "400 password_too_short"},
+		{"a new password like the username", json(oldOne, "alice.liddell.alice"), "400 password_too_similar"},
+		{"too long a new password", json(oldOne, strings.Repeat("x", 4097)), "400 password_too_long"},
+		{"the new password is the old one", json(newOne, newOne), "400 password_unchanged"},
+	} {
+		w := serve(change, row.r)
+		if got := code(w); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+		if challenged := w.Header().Get("WWW-Authenticate") != ""; challenged != (w.Code == 401) && row.name != "a token limited to scopes" {
+			t.Errorf("%s: %v", row.name, w.Header())
+		}
+		if row.want[:3] == "405" && w.Header().Get("Allow") != "OPTIONS, POST" && w.Header().Get("Allow") != "POST, OPTIONS" {
+			t.Errorf("Allow: %q", w.Header().Get("Allow"))
+		}
+		s.untouched(row.name)
+	}
+}
+
+func TestMachinesHaveNoPassword(t *testing.T) {
+	s := newService(t)
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return auth.Machine{ID: "alice"}, nil, nil
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.guard = guard
+	if w := serve(s.change(""), post(typeJSON, changeBody)); w.Code != 403 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	s.untouched("a machine")
+}
+
+func TestAllThatIsWrongWithANewPasswordIsTold(t *testing.T) {
+	s := newService(t)
+	w := serve(s.change(""), s.changes(typeJSON, `{"old":"12345","new":"12345"}`))
+	var body struct {
+		Code, Detail string
+		Errors       []struct{ Code, Detail string }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != 400 {
+		t.Fatal(w.Code, err)
+	}
+	var got []string
+	for _, e := range body.Errors {
+		got = append(got, e.Code)
+		if e.Detail == "" {
+			t.Errorf("%s has no detail", e.Code)
+		}
+	}
+	if want := []string{short, common, numeric, "password_unchanged"}; !slices.Equal(got, want) || body.Code != want[0] || body.Detail != body.Errors[0].Detail {
+		t.Errorf("%+v, want %q", body, want)
+	}
+	if s.render == nil || s.render.Status != 400 || s.render.Extensions["errors"] == nil {
+		t.Errorf("Render was given %+v", s.render)
+	}
+}
+
+func TestGuessingTheOldPasswordIsSlowedDown(t *testing.T) {
+	s := newService(t)
+	change := s.change("")
+	for i := range 5 {
+		if w := serve(change, s.changes(typeJSON, `{"old":"wrong","new":"`+newOne+`"}`)); code(w) != "400 password_incorrect" {
+			t.Errorf("try %d: %s", i, code(w))
+		}
+	}
+	s.log.take()
+	w := serve(change, s.changes(typeJSON, changeBody))
+	if code(w) != "429 throttled" || w.Header().Get("Retry-After") == "" {
+		t.Errorf("then: %s %v", code(w), w.Header())
+	}
+	if _, err := s.login.Check(post(typeJSON, ""), "alice@", oldOne); !errors.Is(err, auth.ErrThrottled) {
+		t.Errorf("a login: %v", err)
+	}
+	s.untouched("throttled")
+}
+
+func TestAWeakNewPasswordUsesUpNoTry(t *testing.T) {
+	s := newService(t)
+	change := s.change("")
+	for range 10 {
+		serve(change, s.changes(typeJSON, `{"old":"wrong","new":"short"}`))
+	}
+	if w := serve(change, s.changes(typeJSON, changeBody)); w.Code != 204 {
+		t.Error(code(w))
+	}
+}
+
+func TestThePasswordOfAnotherUserIsNotOnesOwn(t *testing.T) {
+	s := newService(t)
+	s.names["alice"] = "bob" // the name is bob's by now
+	if w := serve(s.change(""), s.changes(typeJSON, changeBody)); code(w) != "400 password_incorrect" {
+		t.Error(code(w))
+	}
+	s.untouched("renamed")
+}
+
+func TestWhatHoldsIfAChangeFails(t *testing.T) {
+	down := errors.New("down")
+	for _, row := range []struct {
+		name    string
+		breaks  func(s *service)
+		want    string
+		changed bool
+		revoked string // what each revoker was asked
+	}{
+		{"storing", func(s *service) { s.inSet = func() error { return down } }, "503 unavailable", false, ""},
+		{"storing, with a kind that is none of its business", func(s *service) { s.inSet = func() error { return auth.ErrInvalid } }, "503 unavailable", false, ""},
+		{"another change was first", func(s *service) { s.inSet = func() error { return fmt.Errorf("users: %w", password.ErrChanged) } }, "400 password_incorrect", false, ""},
+		{"another change was first, and its error claims more", func(s *service) {
+			s.inSet = func() error { return fmt.Errorf("%w: %w", auth.ErrThrottled, password.ErrChanged) }
+		}, "400 password_incorrect", false, ""},
+		{"loading", func(s *service) { s.inSet = func() error { s.loading = down; return nil } }, "503 unavailable", true, "alice with the old stamp keeps alice's token"},
+		{"the user is disabled meanwhile", func(s *service) { s.inSet = func() error { s.loading = auth.ErrUserInactive; return nil } }, "503 unavailable", true, "alice with the old stamp keeps alice's token"},
+		{"the first to revoke", func(s *service) { s.others.fault = down }, "503 unavailable", true, "alice with a new stamp keeps alice's token"},
+		{"the last to revoke", func(s *service) { s.more.fault = auth.ErrInvalid }, "503 unavailable", true, "alice with a new stamp keeps alice's token"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newService(t)
+			row.breaks(s)
+			w := serve(s.change(""), s.changes(typeJSON, changeBody))
+			if got := code(w); got != row.want {
+				t.Errorf("%s, want %s", got, row.want)
+			}
+			var body map[string]any
+			_ = json.Unmarshal(w.Body.Bytes(), &body)
+			if told := body["password_changed"] == true; told != row.changed || s.is("alice", newOne) != row.changed {
+				t.Errorf("told that it was changed: %v; it was: %v", told, s.is("alice", newOne))
+			}
+			for i, revoker := range []*recorder{s.others, s.more} {
+				if got := strings.Join(revoker.calls, ", "); got != row.revoked {
+					t.Errorf("revoker %d was asked %q, want %q", i, got, row.revoked)
+				}
+			}
+		})
+	}
+}
+
+func TestAClientThatGoesAwayInterruptsNothing(t *testing.T) {
+	s := newService(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.inSet = func() error { cancel(); return nil }
+	serve(s.change(""), s.changes(typeJSON, changeBody).WithContext(ctx))
+	if !s.is("alice", newOne) || len(s.others.calls) != 1 || len(s.more.calls) != 1 || s.others.cancelled || s.more.cancelled {
+		t.Errorf("%+v %+v", s.others, s.more)
+	}
+}
+
+func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
+	s := newService(t)
+	var together sync.WaitGroup // each reads the old string before any is stored
+	together.Add(4)
+	login, err := password.NewLogin(password.LoginConfig{Hasher: s.hasher, AllowUnthrottled: true,
+		Account: func(ctx context.Context, username string) (auth.User, string, error) {
+			u, stored, err := s.account(ctx, username)
+			together.Done()
+			together.Wait()
+			return u, stored, err
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.login = login
+	renewal := s.renewal()
+	renewal.Revokers, renewal.AllowNoRevokers = nil, true
+	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Login: login, Username: func(auth.User) string { return "alice@" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	outcomes := map[int]int{}
+	var group sync.WaitGroup
+	for i := range 4 {
+		r := s.changes(typeJSON, fmt.Sprintf(`{"old":%q,"new":"umbrella cabinet %d"}`, oldOne, i))
+		group.Go(func() {
+			w := serve(change, r)
+			mu.Lock()
+			defer mu.Unlock()
+			outcomes[w.Code]++
+		})
+	}
+	group.Wait()
+	if outcomes[204] != 1 || outcomes[400] != 3 {
+		t.Errorf("%v", outcomes)
+	}
+}
+
+// A login reads alice's row, then the password is changed and all is revoked,
+// then the login succeeds: it knew the password. But it comes with the stamp of
+// before, which nothing issued for it is accepted with.
+func TestALoginThatRacesAChangeHasTheOldStamp(t *testing.T) {
+	s := newService(t)
+	s.onRead = func() {
+		if w := serve(s.change(""), s.changes(typeJSON, changeBody)); w.Code != 204 {
+			t.Error(code(w))
+		}
+	}
+	u, err := s.login.Check(post(typeJSON, ""), "alice@", oldOne)
+	if err != nil || u != (stamped{"alice", cheap}) || s.stored["alice"] == cheap {
+		t.Errorf("%v, %v", u, err)
+	}
+}
+
+func TestNewChangeRefusesContradictions(t *testing.T) {
+	s := newService(t)
+	for name, spoil := range map[string]func(c *password.ChangeConfig){
+		"no login":            func(c *password.ChangeConfig) { c.Login = nil },
+		"no hasher":           func(c *password.ChangeConfig) { c.Hasher = nil },
+		"no set":              func(c *password.ChangeConfig) { c.Set = nil },
+		"no loader":           func(c *password.ChangeConfig) { c.LoadUser = nil },
+		"nobody revokes":      func(c *password.ChangeConfig) { c.Revokers = nil },
+		"a nil revoker":       func(c *password.ChangeConfig) { c.Revokers = []auth.Revoker{s.others, nil} },
+		"a nil validator":     func(c *password.ChangeConfig) { c.Validators = password.Validators{nil} },
+		"another site":        func(c *password.ChangeConfig) { c.Redirect = "https://example.org/" },
+		"a host":              func(c *password.ChangeConfig) { c.Redirect = "//example.org/" },
+		"a host, hidden":      func(c *password.ChangeConfig) { c.Redirect = `/\example.org/` },
+		"a relative path":     func(c *password.ChangeConfig) { c.Redirect = "done" },
+		"a host behind a tab": func(c *password.ChangeConfig) { c.Redirect = "/\t/example.org/" },
+		"a line break":        func(c *password.ChangeConfig) { c.Redirect = "/\r\nSet-Cookie: a=b" },
+	} {
+		config := password.ChangeConfig{Renewal: s.renewal(), Login: s.login}
+		spoil(&config)
+		if _, err := password.NewChange(s.guard, config); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := password.NewChange(nil, password.ChangeConfig{Renewal: s.renewal(), Login: s.login}); err == nil {
+		t.Error("no guard: no error")
+	}
+}

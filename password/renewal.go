@@ -1,0 +1,236 @@
+package password
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Renewal says what a new password must be and what becomes of it. [Change] and
+// [Reset] share it. Hasher, Set, LoadUser and Revokers are required.
+type Renewal struct {
+	Hasher *Hasher // best that of the Login: it bounds the memory of both
+
+	// Set stores the string that Hasher made of the new password. It should
+	// write only where the stored string is still the one that user was loaded
+	// with, and return [ErrChanged] where it is not: of two changes at once one
+	// then fails, rather than being undone unseen. user is as Login's Account or
+	// the LoadUser of the one-time tokens returned them.
+	Set func(ctx context.Context, user auth.User, encoded string) error
+	// LoadUser loads the user after that, with the new stamp. It must see what
+	// Set wrote: if it is [auth.CachedUsers], Set calls Forget.
+	LoadUser auth.UserLoader
+	// Revokers are all that issue credentials to users: knox.Tokens, sessions,
+	// OneTimeTokens. They end what was issued before; whoever knew the old
+	// password may have made some.
+	Revokers []auth.Revoker
+	// AllowNoRevokers lets Revokers be empty. What was issued before then ends
+	// only where users have an [auth.Stamper] stamp, and there the credential in
+	// use ends with it.
+	AllowNoRevokers bool
+
+	// Validators judge the new password; empty is DefaultValidators.
+	Validators Validators
+	// Attributes returns what it must not resemble. Nil is nothing, and then a
+	// user's own name is a good password.
+	Attributes func(user auth.User) []Attribute
+
+	// Observer is told of EventChanged and EventReset, and as EventFailure of
+	// what is answered with 400. What else is refused, the Guard reports.
+	Observer auth.Observer
+}
+
+// The kinds of events of this package.
+const (
+	EventChanged auth.EventKind = "password_changed" // by who knew the old one
+	EventReset   auth.EventKind = "password_reset"   // with a one-time token
+)
+
+// ErrChanged is returned by Renewal.Set if the stored string is not the one that
+// its user was loaded with any more.
+var ErrChanged = errors.New("password: changed meanwhile")
+
+// applyTimeout is how long storing a password and ending credentials may take
+// in all. The client cannot end it sooner.
+const applyTimeout = 30 * time.Second
+
+// complete checks the settings and fills in the defaults.
+func (n *Renewal) complete() error {
+	switch {
+	case n.Hasher == nil || n.Set == nil || n.LoadUser == nil:
+		return errors.New("password: Renewal.Hasher, Renewal.Set and Renewal.LoadUser are required")
+	case len(n.Revokers) == 0 && !n.AllowNoRevokers:
+		return errors.New("password: Renewal.Revokers is empty; see Renewal.AllowNoRevokers")
+	}
+	n.Revokers, n.Validators = slices.Clone(n.Revokers), slices.Clone(n.Validators)
+	for i, revoker := range n.Revokers {
+		if revoker == nil {
+			return fmt.Errorf("password: Renewal.Revokers[%d] is nil", i)
+		}
+	}
+	for i, validator := range n.Validators {
+		if validator == nil {
+			return fmt.Errorf("password: Renewal.Validators[%d] is nil", i)
+		}
+	}
+	if len(n.Validators) == 0 {
+		n.Validators = DefaultValidators()
+	}
+	return nil
+}
+
+// judge returns a WeakError if password is not good enough for user.
+func (n *Renewal) judge(ctx context.Context, user auth.User, password string, more ...Validator) error {
+	var about []Attribute
+	if n.Attributes != nil {
+		about = n.Attributes(user)
+	}
+	return append(slices.Clone(n.Validators), more...).Validate(ctx, password, about)
+}
+
+// apply stores the new password and ends what was issued before. The client
+// cannot interrupt it: a password that is changed while sessions of the old one
+// live on is the one outcome that must not be. stored reports whether it got as
+// far as that.
+func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, encoded string) (stored bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), applyTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	if err := n.Set(ctx, user, encoded); errors.Is(err, ErrChanged) {
+		return false, ErrChanged
+	} else if err != nil {
+		return false, outage("storing a password", err)
+	}
+	fresh, err := n.LoadUser.Load(ctx, user.UserID())
+	if err == nil && fresh.UserID() != user.UserID() {
+		err = errors.New("the loader returned another user")
+	}
+	var faults []error
+	if err != nil {
+		// The others end all the same. The one in use gets no new stamp.
+		faults, fresh = append(faults, fmt.Errorf("loading the user: %w", err)), user
+	}
+	for _, revoker := range n.Revokers {
+		if err := revoker.RevokeOthers(w, r, fresh); err != nil {
+			faults = append(faults, fmt.Errorf("revoking: %w", err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return true, outage("after a change", err)
+	}
+	return true, nil
+}
+
+// renewer is what the two handlers share.
+type renewer struct {
+	Renewal
+	guard    *auth.Guard
+	redirect string
+}
+
+func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, error) {
+	if guard == nil {
+		return nil, errors.New("password: a guard is required")
+	}
+	if err := renewal.complete(); err != nil {
+		return nil, err
+	}
+	if redirect != "" {
+		to, err := url.Parse(redirect)
+		// Browsers take a backslash for a slash, and what starts with two for a host.
+		if err != nil || redirect[0] != '/' || strings.HasPrefix(redirect, "//") || strings.Contains(redirect, `\`) {
+			return nil, fmt.Errorf("password: Redirect %q is not a path of this site", redirect)
+		}
+		redirect = to.String()
+	}
+	return &renewer{renewal, guard, redirect}, nil
+}
+
+// read reads fields from the body of r, all of which there must be.
+func (n *renewer) read(r *http.Request, missing error, names ...string) ([]string, error) {
+	found := make(fields, len(names))
+	for i, name := range names {
+		found[i].name = name
+	}
+	if err := found.from(r); errors.Is(err, auth.ErrNoCredentials) {
+		return nil, missing
+	} else if err != nil {
+		return nil, err
+	}
+	values := make([]string, len(found))
+	for i, f := range found {
+		if !f.set {
+			return nil, missing
+		}
+		values[i] = f.value
+	}
+	return values, nil
+}
+
+// refuse answers with err. What is wrong with a body is no statement about the
+// credential that proved the request: 400 without a challenge.
+func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
+	kind := auth.Kind(err)
+	if kind != auth.ErrMalformed && kind != auth.ErrInvalid {
+		n.guard.Refuse(w, r, err)
+		return
+	}
+	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.", Err: err}
+	var stated *auth.Error
+	if errors.As(err, &stated) {
+		p.Code, p.Detail = cmp.Or(stated.Code, p.Code), cmp.Or(stated.Detail, p.Detail)
+	}
+	var weak *WeakError
+	if errors.As(err, &weak) {
+		list := make([]map[string]string, len(weak.Reasons))
+		for i, reason := range weak.Reasons {
+			list[i] = map[string]string{"code": reason.Code, "detail": reason.Detail}
+		}
+		p.Extensions = map[string]any{"errors": list}
+	}
+	n.observe(r, auth.EventFailure, user, err)
+	n.guard.Answer(w, r, p)
+}
+
+// finish answers after apply.
+func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool, err error) {
+	if stored {
+		n.observe(r, kind, user, nil)
+	}
+	switch {
+	case err != nil && stored:
+		n.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
+	case err != nil:
+		n.refuse(w, r, user, err)
+	case n.redirect != "" && isForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html"):
+		w.Header().Set("Location", n.redirect)
+		w.WriteHeader(http.StatusSeeOther)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (n *renewer) observe(r *http.Request, kind auth.EventKind, user auth.User, err error) {
+	if n.Observer == nil {
+		return
+	}
+	e := auth.Event{Kind: kind, Time: time.Now(), Backend: "password", ClientIP: n.guard.Proxies().ClientIP(r), Err: err}
+	if user != nil {
+		e.UserID = user.UserID()
+	}
+	n.Observer.Observe(r.Context(), e)
+}
+
+func isForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
+}

@@ -1,0 +1,132 @@
+package password
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
+)
+
+// ResetConfig is the configuration of [Reset]. Tokens and Renewal are required.
+type ResetConfig struct {
+	Renewal
+
+	// Tokens issued the links, for PurposeReset. They are among Renewal.Revokers
+	// without being named there.
+	Tokens *OneTimeTokens
+	// Redirect is the path of this site that a browser which posted a form is
+	// sent to afterwards, such as that of the login. Empty answers 204 to them
+	// too.
+	Redirect string
+}
+
+// Reset is the handler by which users who forgot their password set another one,
+// with the token of a link that was mailed to them (see [OneTimeTokens]):
+//
+//	POST {"token": "…", "new": "…"}, or a form of these; at most 8 KiB
+//
+// It takes no notice of who sends the request and logs nobody in. It refuses
+// requests that a page of another origin made a browser send, with 403, and other
+// methods with 405. Then, in this order, by Guard.Answer:
+//
+//   - 400 "invalid_request": the body is broken or a field is missing
+//   - 400 "invalid_token": the token is not good, for whatever reason
+//   - 400 with the code of the first reason and all as "errors", an array of
+//     {"code", "detail"}: Renewal.Validators refuse the new password, and the
+//     token is not used up
+//   - 503: a store or the loader is down, or the Hasher busy. The token is used
+//     up only just before the password is stored; if that fails the user needs
+//     another link. With "password_changed": true the new password holds, but
+//     some of what was issued before may have been left; the remedy is another
+//     reset
+//
+// On success, 204 or 303, the new password is stored and all that Renewal.Revokers
+// issued to the user is ended. A client that goes away interrupts none of it.
+//
+// Nothing slows guessing down: a token has more than 160 bits of chance. It is
+// safe for concurrent use.
+type Reset struct {
+	shared  *renewer
+	tokens  *OneTimeTokens
+	handler http.Handler
+}
+
+var _ http.Handler = (*Reset)(nil)
+
+var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token and new."}
+
+// NewReset returns a Reset, or an error that says which setting is missing or
+// wrong. The guard proves nobody here: its Proxies, CrossOrigin, Preflight and
+// Render serve the handler.
+func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
+	if config.Tokens == nil {
+		return nil, errors.New("password: ResetConfig.Tokens is required")
+	}
+	shared, err := newRenewer(guard, config.Renewal, config.Redirect)
+	if err != nil {
+		return nil, err
+	}
+	shared.Revokers = append(shared.Revokers, config.Tokens)
+	s := &Reset{shared: shared, tokens: config.Tokens}
+	s.handler = endpoint.New(guard, anonymous(guard), endpoint.Methods{"POST": s.post})
+	return s, nil
+}
+
+// anonymous returns middleware behind which nobody is proved: a stale credential
+// of the browser must not keep its user from resetting their password, nor a good
+// one be the one that survives. Preflights are the guard's.
+func anonymous(guard *auth.Guard) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		preflight := guard.Optional()(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodOptions {
+				preflight.ServeHTTP(w, r)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(auth.WithIdentity(r.Context(), nil, nil)))
+		})
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Reset) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Reset) post(w http.ResponseWriter, r endpoint.Request) {
+	user, encoded, err := s.prove(r.Request)
+	if err != nil {
+		s.shared.refuse(w, r.Request, user, err)
+		return
+	}
+	stored, err := s.shared.apply(w, r.Request, user, encoded)
+	if errors.Is(err, ErrChanged) && !stored {
+		err = errOneTime
+	}
+	s.shared.finish(w, r.Request, user, EventReset, stored, err)
+}
+
+// prove uses the token of a request up, and returns its user and what is to be
+// stored of the new password. With an error, the user is whom the token was
+// issued to, if it was good.
+func (s *Reset) prove(r *http.Request) (user auth.User, encoded string, err error) {
+	values, err := s.shared.read(r, errTokenAndNew, "token", "new")
+	if err != nil {
+		return nil, "", err
+	}
+	token, chosen := values[0], values[1]
+	user, _, err = s.tokens.Check(r.Context(), PurposeReset, token)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.shared.judge(r.Context(), user, chosen); err != nil {
+		return user, "", err
+	}
+	if encoded, err = s.shared.Hasher.Hash(r.Context(), chosen); err != nil {
+		return user, "", err
+	}
+	redeemed, _, err := s.tokens.Redeem(r.Context(), PurposeReset, token)
+	if err != nil {
+		return user, "", err
+	}
+	return redeemed, encoded, nil
+}
