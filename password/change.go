@@ -47,9 +47,10 @@ type ChangeConfig struct {
 // issued is ended, but the credential of this very request. A client that goes
 // away meanwhile interrupts none of it.
 //
-// A login with the old password that was under way ends too if users have an
-// [auth.Stamper] stamp, since it has that of before. Without one, it survives if
-// its credential is issued after the others were ended.
+// A login with the old password may be under way meanwhile. Login proves the user
+// with the [auth.Stamper] stamp of before, so that what an issuer makes of that
+// very user is not accepted. Where users have no stamp, or an issuer loads them
+// anew, it survives if it is issued after the others were ended.
 //
 // A user without a usable password, such as one of a third-party login, has no
 // old one to prove: mail them a link to [Reset]. It is safe for concurrent use.

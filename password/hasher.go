@@ -15,6 +15,9 @@
 //	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
 //	handlers, err := tokens.Handlers(login) // knox
 //
+// [Validators] judge new passwords, [Change] and [Reset] are the handlers that set
+// one, and [OneTimeTokens] make the links of mails.
+//
 // What a stranger can learn is the same for every failed login: whether the
 // username is unknown, the password wrong or the user inactive, the answer, the
 // work and the event are one.
