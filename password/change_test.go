@@ -172,8 +172,13 @@ func TestGuessingTheOldPasswordIsSlowedDown(t *testing.T) {
 			t.Errorf("try %d: %s", i, code(w))
 		}
 	}
-	s.log.take()
+	if got := s.log.take(); len(got) != 10 || got[9] != "failure alice" {
+		t.Errorf("events %q, want one success of the token and one failure for each try", got)
+	}
 	w := serve(change, s.changes(typeJSON, changeBody))
+	if got, want := s.log.take(), []string{"success alice", "failure "}; !slices.Equal(got, want) { // the guard's
+		t.Errorf("events %q, want %q", got, want)
+	}
 	if code(w) != "429 throttled" || w.Header().Get("Retry-After") == "" {
 		t.Errorf("then: %s %v", code(w), w.Header())
 	}
