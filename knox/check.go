@@ -2,14 +2,11 @@ package knox
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
 	"github.com/gatewarden/auth/internal/opaque"
 )
 
@@ -39,7 +36,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	}
 	record, err := t.config.Store.Find(ctx, digest)
 	if err != nil {
-		return nil, nil, undecided(err)
+		return nil, nil, issue.Undecided(err)
 	}
 	now := time.Now()
 	if record == nil || !record.Live(now) {
@@ -49,7 +46,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	if err != nil {
 		return nil, nil, err
 	}
-	if !sameStamp(record.Stamp, stampOf(user)) {
+	if !issue.SameStamp(record.Stamp, issue.Stamp("knox", user)) {
 		return nil, nil, errUnknown
 	}
 	// Nothing is written before the user is known to be active.
@@ -84,7 +81,7 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	if !due && expires.Equal(record.Expires) {
 		return record
 	}
-	now = now.UTC().Truncate(time.Microsecond)
+	now = issue.Instant(now)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	if err := t.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
@@ -105,7 +102,7 @@ func (t *Tokens) slid(record *Record, now time.Time) time.Time {
 	if record.Slide <= 0 || record.Expires.IsZero() {
 		return record.Expires
 	}
-	expires := now.Add(record.Slide).UTC().Truncate(time.Microsecond)
+	expires := issue.Instant(now.Add(record.Slide))
 	if !record.Ends.IsZero() && expires.After(record.Ends) {
 		expires = record.Ends
 	}
@@ -113,39 +110,4 @@ func (t *Tokens) slid(record *Record, now time.Time) time.Time {
 		return record.Expires
 	}
 	return expires
-}
-
-// stampOf returns the hash of a user's stamp, or "" if there is none.
-func stampOf(user auth.User) string {
-	stamper, ok := user.(auth.Stamper)
-	if !ok {
-		return ""
-	}
-	sum := sha256.Sum256([]byte("knox\x00" + stamper.AuthStamp()))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func sameStamp(a, b string) bool {
-	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
-}
-
-// undecided keeps a store's error from being taken for a statement about the
-// token, whatever it wraps.
-func undecided(err error) error {
-	return &auth.Error{Cause: err}
-}
-
-// clean makes text from a client fit for any store: valid UTF-8 without
-// control characters, of at most max bytes.
-func clean(text string, max int) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xfffd {
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) > max {
-		text = strings.ToValidUTF8(text[:max], "")
-	}
-	return text
 }

@@ -11,20 +11,17 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/internal/issue"
 )
 
 // maxBody is the longest request body that is read, in bytes.
 const maxBody = 8 << 10
 
-var (
-	errNotPrimary error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A token cannot be used to make another one."}
-	errScopes     error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The scopes exceed those of the credential presented."}
-)
-
-func (h handler) login(w http.ResponseWriter, r proved) {
+func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
 	answer := map[string]any{}
 	if h.config.UserInfo != nil {
-		info, err := h.config.UserInfo(r.Request, r.user)
+		info, err := h.config.UserInfo(r.Request, r.User)
 		if err != nil {
 			h.refuse(w, r, err)
 			return
@@ -44,11 +41,11 @@ func (h handler) login(w http.ResponseWriter, r proved) {
 	h.observe(r.Context(), h.event(r, auth.EventLogin, issued.ID()))
 	answer["expiry"] = h.instant(issued.Expiry())
 	answer["token"] = issued.Secret.Reveal()
-	writeJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) logout(w http.ResponseWriter, r proved) {
-	token, ok := r.credential.(*Token)
+func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
+	token, ok := r.Credential.(*Token)
 	if !ok { // a test planted another identity
 		h.refuse(w, r, auth.ErrNoCredentials)
 		return
@@ -61,8 +58,8 @@ func (h handler) logout(w http.ResponseWriter, r proved) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) logoutAll(w http.ResponseWriter, r proved) {
-	if _, err := h.RevokeAll(r.Context(), r.user.UserID()); err != nil {
+func (h handler) logoutAll(w http.ResponseWriter, r endpoint.Request) {
+	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
@@ -70,8 +67,8 @@ func (h handler) logoutAll(w http.ResponseWriter, r proved) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) list(w http.ResponseWriter, r proved) {
-	tokens, err := h.List(r.Context(), r.user.UserID())
+func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
+	tokens, err := h.List(r.Context(), r.User.UserID())
 	if err != nil {
 		h.refuse(w, r, err)
 		return
@@ -84,10 +81,10 @@ func (h handler) list(w http.ResponseWriter, r proved) {
 		answer[i]["user_agent"] = token.UserAgent()
 		answer[i]["current"] = h.isCurrent(r, token.ID())
 	}
-	writeJSON(w, http.StatusOK, answer)
+	endpoint.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) create(w http.ResponseWriter, r proved) {
+func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
 	options, err := h.personal(r.Request)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -100,20 +97,20 @@ func (h handler) create(w http.ResponseWriter, r proved) {
 	}
 	answer := h.describe(issued.Token)
 	answer["token"] = issued.Secret.Reveal()
-	writeJSON(w, http.StatusCreated, answer)
+	endpoint.WriteJSON(w, http.StatusCreated, answer)
 }
 
-func (h handler) revoke(w http.ResponseWriter, r proved) {
+func (h handler) revoke(w http.ResponseWriter, r endpoint.Request) {
 	id := r.PathValue("id")
-	if err := auth.Unlimited(r.Request, r.user, r.credential); err != nil && !h.isCurrent(r, id) {
+	if err := auth.Unlimited(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
 		h.refuse(w, r, err)
 		return
 	}
-	switch found, err := h.Revoke(r.Context(), r.user.UserID(), id); {
+	switch found, err := h.Revoke(r.Context(), r.User.UserID(), id); {
 	case err != nil:
 		h.refuse(w, r, err)
 	case !found:
-		h.guard.Answer(w, r.Request, &auth.Problem{Status: http.StatusNotFound, Code: auth.CodeNotFound, Detail: "Not found."})
+		endpoint.NotFound(h.guard, w, r)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -121,46 +118,28 @@ func (h handler) revoke(w http.ResponseWriter, r proved) {
 
 // issue turns the credential of a request into a token. Scopes never grow, and
 // what a token makes never outlives it.
-func (h handler) issue(r proved, options Options) (*Issued, error) {
-	primary, ok := r.credential.(auth.Primary)
-	isPrimary := ok && primary.Primary()
-	if !isPrimary && !h.config.AllowIssueFromToken {
-		return nil, errNotPrimary
+func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
+	terms, err := issue.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+	if err != nil {
+		return nil, err
 	}
-	if addr := h.guard.Proxies().ClientIP(r.Request); addr.IsValid() {
-		options.IP = addr.String()
-	}
-	options.UserAgent = r.UserAgent()
-	if informer, ok := r.credential.(auth.LoginInformer); ok {
-		options.Login = informer.LoginInfo()
-	}
+	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
+	options.Login = terms.Login
 	if h.config.BeforeIssue != nil {
-		if err := h.config.BeforeIssue(r.Request, r.user, &options); err != nil {
+		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
 			return nil, err
 		}
 	}
-	if scoped, ok := r.credential.(auth.Scoped); ok {
-		if have, limited := scoped.Scopes(); limited {
-			if !options.Limited && len(options.Scopes) == 0 {
-				options.Scopes = have
-			}
-			options.Limited = true
-			for _, scope := range options.Scopes {
-				if !slices.Contains(have, scope) {
-					return nil, errScopes
-				}
-			}
-		}
+	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
+		return nil, err
 	}
-	if expirer, ok := r.credential.(auth.Expirer); ok && !isPrimary {
-		options.end = expirer.ExpiresAt()
-	}
-	return h.Issue(r.Context(), r.user.UserID(), options)
+	options.end = terms.Ends
+	return h.Issue(r.Context(), r.User.UserID(), options)
 }
 
 // refuse answers with err. Over the limit, the member "error" says so where
 // clients of django-rest-knox look.
-func (h handler) refuse(w http.ResponseWriter, r proved, err error) {
+func (h handler) refuse(w http.ResponseWriter, r endpoint.Request, err error) {
 	var extensions map[string]any
 	if errors.Is(err, ErrLimit) {
 		extensions = map[string]any{"error": ErrLimit.(*auth.Error).Detail}
@@ -178,8 +157,8 @@ func (h handler) describe(token *Token) map[string]any {
 	return answer
 }
 
-func (h handler) isCurrent(r proved, id string) bool {
-	token, ok := r.credential.(*Token)
+func (h handler) isCurrent(r endpoint.Request, id string) bool {
+	token, ok := r.Credential.(*Token)
 	return ok && token.Backend() == h.config.Name && token.ID() == id
 }
 
@@ -191,8 +170,8 @@ func (h handler) instant(at time.Time) any {
 	return at.UTC().Format(h.config.ExpiryFormat)
 }
 
-func (h handler) event(r proved, kind auth.EventKind, id string) auth.Event {
-	return auth.Event{Kind: kind, UserID: r.user.UserID(), CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)}
+func (h handler) event(r endpoint.Request, kind auth.EventKind, id string) auth.Event {
+	return auth.Event{Kind: kind, UserID: r.User.UserID(), CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)}
 }
 
 // deviceName returns what a login body calls the device. Such a body is the
@@ -242,7 +221,7 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		return bad("The body has more than one JSON value.")
 	}
 	switch {
-	case body.Name == "" || clean(body.Name, 100) != body.Name:
+	case body.Name == "" || issue.Clean(body.Name, 100) != body.Name:
 		return bad("name must have 1 to 100 bytes and no control characters.")
 	case len(body.Scopes) == 0:
 		return bad("scopes must name at least one scope.")
@@ -261,11 +240,4 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		options.TTL = time.Duration(*body.ExpiresIn) * time.Second
 	}
 	return options, nil
-}
-
-func writeJSON(w http.ResponseWriter, status int, body any) {
-	text, _ := json.Marshal(body) // of strings, numbers and checked JSON
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n'))
 }

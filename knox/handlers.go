@@ -3,10 +3,9 @@ package knox
 import (
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
 )
 
 // Handlers are the HTTP interface of [Tokens]. Each authenticates its requests
@@ -57,11 +56,11 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 	}
 	h := handler{Tokens: t, guard: login}
 	return &Handlers{
-		Login:     h.route(login, methods{"POST": h.login}),
-		Logout:    h.route(own, methods{"POST": h.logout}),
-		LogoutAll: h.route(own, methods{"POST": h.logoutAll}, auth.Unlimited),
-		Tokens:    h.route(manage, methods{"GET": h.list, "POST": h.create}, auth.Unlimited),
-		Token:     h.route(manage, methods{"DELETE": h.revoke}),
+		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
+		Logout:    endpoint.New(own, own.Require(), endpoint.Methods{"POST": h.logout}),
+		LogoutAll: endpoint.New(own, own.Require(auth.Unlimited), endpoint.Methods{"POST": h.logoutAll}),
+		Tokens:    endpoint.New(manage, manage.Require(auth.Unlimited), endpoint.Methods{"GET": h.list, "POST": h.create}),
+		Token:     endpoint.New(manage, manage.Require(), endpoint.Methods{"DELETE": h.revoke}),
 	}, nil
 }
 
@@ -79,50 +78,4 @@ func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
 type handler struct {
 	*Tokens
 	guard *auth.Guard
-}
-
-// proved is a request and who sent it.
-type proved struct {
-	*http.Request
-	user       auth.User
-	credential auth.Credential
-}
-
-type methods map[string]func(w http.ResponseWriter, r proved)
-
-// route checks method and origin before it authenticates: a wrong method needs
-// no password, and a forged login must not log anybody in.
-func (h handler) route(guard *auth.Guard, by methods, policies ...auth.Policy) http.Handler {
-	var allowed []string
-	for method := range by {
-		allowed = append(allowed, method)
-	}
-	slices.Sort(allowed)
-	allow := strings.Join(append(allowed, http.MethodOptions), ", ")
-	serve := guard.Require(policies...)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		user, _ := auth.UserFrom[auth.User](r.Context())
-		credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
-		w.Header().Set("Cache-Control", "no-store")
-		by[r.Method](w, proved{r, user, credential})
-	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if by[r.Method] == nil {
-			w.Header().Set("Allow", allow)
-			switch {
-			case r.Method != http.MethodOptions:
-				guard.Answer(w, r, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
-					Detail: `Method "` + clean(r.Method, 20) + `" not allowed.`})
-			case r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "":
-				serve.ServeHTTP(w, r) // the guard's business
-			default:
-				w.WriteHeader(http.StatusNoContent)
-			}
-			return
-		}
-		if err := guard.CheckOrigin(r); err != nil {
-			guard.Refuse(w, r, err)
-			return
-		}
-		serve.ServeHTTP(w, r)
-	})
 }

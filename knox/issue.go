@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
 	"github.com/gatewarden/auth/internal/opaque"
 )
 
@@ -51,7 +52,7 @@ type Options struct {
 // nowhere kept. The user is loaded first: ErrUserNotFound or ErrUserInactive
 // is returned before anything is written, [ErrLimit] if there are too many.
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Issued, error) {
-	now := time.Now().UTC().Truncate(time.Microsecond)
+	now := issue.Instant(time.Now())
 	record, err := t.record(now, options)
 	if err != nil {
 		return nil, err
@@ -61,13 +62,13 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, err
 	}
 	record.UserID = user.UserID()
-	record.Stamp = stampOf(user)
+	record.Stamp = issue.Stamp("knox", user)
 	secret := opaque.New(t.config.Prefix, record.UserID, t.config.TokenLength)
 	record.Digest = opaque.Digest(secret, t.config.Prefix)
 
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, now)
 	if err != nil {
-		return nil, undecided(err)
+		return nil, issue.Undecided(err)
 	}
 	if added.OverLimit {
 		return nil, ErrLimit
@@ -94,15 +95,15 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 	}
 	record := &Record{
 		ID:        rand.Text(),
-		Name:      clean(options.Name, 100),
+		Name:      issue.Clean(options.Name, 100),
 		Scopes:    slices.Clone(options.Scopes),
 		Limited:   options.Limited || len(options.Scopes) > 0,
 		Created:   now,
-		IP:        clean(options.IP, 64),
-		UserAgent: clean(options.UserAgent, 200),
+		IP:        issue.Clean(options.IP, 64),
+		UserAgent: issue.Clean(options.UserAgent, 200),
 		Login:     options.Login,
 	}
-	record.Login.AuthTime = record.Login.AuthTime.UTC().Truncate(time.Microsecond)
+	record.Login.AuthTime = issue.Instant(record.Login.AuthTime)
 	ttl := or(options.TTL, t.config.TTL)
 	if options.NoExpiry {
 		ttl = 0
@@ -117,27 +118,19 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		}
 	}
 	if end := options.end; !end.IsZero() {
-		record.Expires = earlier(record.Expires, end)
+		record.Expires = issue.Earlier(record.Expires, end)
 		if record.Slide > 0 {
-			record.Ends = earlier(record.Ends, end)
+			record.Ends = issue.Earlier(record.Ends, end)
 		}
 	}
 	return record, nil
-}
-
-// earlier returns the earlier of two instants, of which zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // List returns the live tokens of a user, the newest first.
 func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
 	records, err := t.config.Store.List(ctx, userID, time.Now())
 	if err != nil {
-		return nil, undecided(err)
+		return nil, issue.Undecided(err)
 	}
 	tokens := make([]*Token, len(records))
 	for i, record := range records {
@@ -151,7 +144,7 @@ func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
 func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
 	found, err := t.config.Store.Revoke(ctx, userID, id)
 	if err != nil {
-		return false, undecided(err)
+		return false, issue.Undecided(err)
 	}
 	if found {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
@@ -163,7 +156,7 @@ func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
 func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
 	ids, err := t.config.Store.RevokeAll(ctx, userID)
 	if err != nil {
-		return 0, undecided(err)
+		return 0, issue.Undecided(err)
 	}
 	for _, id := range ids {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
@@ -182,7 +175,7 @@ func (t *Tokens) Purge(ctx context.Context) (int, error) {
 	for {
 		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
 		if err != nil {
-			return total, undecided(err)
+			return total, issue.Undecided(err)
 		}
 		for _, record := range purged {
 			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})

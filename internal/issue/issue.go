@@ -1,0 +1,121 @@
+// Package issue is what the backends that issue credentials share: what a new
+// credential takes over from the one it was asked for with, and what is kept of
+// the user and the client.
+package issue
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+var (
+	errNotPrimary error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A token cannot be used to make another one."}
+	errScopes     error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The scopes exceed those of the credential presented."}
+)
+
+// Terms are what a credential allows a new one that is made with it.
+type Terms struct {
+	Login   auth.LoginInfo
+	Scopes  []string // all that there may be, if Limited
+	Limited bool
+	Ends    time.Time // what the new one may not outlive; zero is none
+}
+
+// TermsOf returns the terms of a credential. One that is not [auth.Primary]
+// allows nothing, unless allowToken.
+func TermsOf(credential auth.Credential, allowToken bool) (Terms, error) {
+	var t Terms
+	primary, ok := credential.(auth.Primary)
+	isPrimary := ok && primary.Primary()
+	if !isPrimary && !allowToken {
+		return t, errNotPrimary
+	}
+	if informer, ok := credential.(auth.LoginInformer); ok {
+		t.Login = informer.LoginInfo()
+	}
+	if scoped, ok := credential.(auth.Scoped); ok {
+		t.Scopes, t.Limited = scoped.Scopes()
+	}
+	if expirer, ok := credential.(auth.Expirer); ok && !isPrimary {
+		t.Ends = expirer.ExpiresAt()
+	}
+	return t, nil
+}
+
+// Narrow returns the scopes of the new credential for those that were asked
+// for; none are as many as there may be. It never returns more.
+func (t Terms) Narrow(scopes []string, limited bool) ([]string, bool, error) {
+	if !t.Limited {
+		return scopes, limited, nil
+	}
+	if !limited && len(scopes) == 0 {
+		return t.Scopes, true, nil
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(t.Scopes, scope) {
+			return nil, true, errScopes
+		}
+	}
+	return scopes, true, nil
+}
+
+// Stamp returns a hash of a user's [auth.Stamper] stamp that is the issuer's
+// own, or "" if there is none.
+func Stamp(issuer string, user auth.User) string {
+	stamper, ok := user.(auth.Stamper)
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(issuer + "\x00" + stamper.AuthStamp()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// SameStamp compares in constant time.
+func SameStamp(a, b string) bool {
+	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// Client returns the client's address, or "", and what it calls itself.
+func Client(r *http.Request, proxies auth.Proxies) (ip, userAgent string) {
+	if addr := proxies.ClientIP(r); addr.IsValid() {
+		ip = addr.String()
+	}
+	return ip, r.UserAgent()
+}
+
+// Clean makes text from a client fit for any store: valid UTF-8 without
+// control characters, of at most max bytes.
+func Clean(text string, max int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return -1
+		}
+		return r
+	}, text)
+	if len(text) > max {
+		text = strings.ToValidUTF8(text[:max], "")
+	}
+	return text
+}
+
+// Instant is a time as stores keep it: UTC, in microseconds.
+func Instant(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
+
+// Earlier returns the earlier of two instants, of which zero is never.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Undecided keeps a store's error from being taken for a statement about the
+// credential, whatever it wraps.
+func Undecided(err error) error { return &auth.Error{Cause: err} }
