@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// Authenticate proves a request by its session cookie; see
+// [auth.Authenticator]. It returns ErrNoCredentials if there is no cookie, and
+// an error that is ErrNoCredentials and clears the cookie if it is malformed or
+// twice there, if its session is unknown, ended or expired, if the user's stamp
+// has changed, and if the user is gone or inactive. Any other error is an
+// outage of the store or the loader.
+func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	value, count := cookieValue(r.Header["Cookie"], s.cookie)
+	if count == 0 {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	if count > 1 || !opaque.Owns(value, "") {
+		return nil, nil, s.stale
+	}
+	record, err := s.config.Store.Find(r.Context(), opaque.Digest(value, ""))
+	if err != nil {
+		return nil, nil, issue.Undecided(err)
+	}
+	now := time.Now()
+	if record == nil || !record.Live(now) {
+		return nil, nil, s.stale
+	}
+	user, err := s.config.LoadUser.Load(r.Context(), record.UserID)
+	if err != nil {
+		if auth.Kind(err) == auth.ErrInvalid { // gone or inactive
+			return nil, nil, s.stale
+		}
+		return nil, nil, err
+	}
+	if !issue.SameStamp(record.Stamp, issue.Stamp(stampLabel, user)) {
+		return nil, nil, s.stale
+	}
+	return user, &Session{s.touch(r.Context(), record, now), s.config.Name}, nil
+}
+
+// stampLabel makes the hash of a stamp this package's own.
+const stampLabel = "session"
+
+// touchTimeout is how long a request waits for its use to be written.
+const touchTimeout = time.Second
+
+// touch writes the last use and what it prolongs, if it is due, and returns the
+// record as it then is. A touch that fails fails no request: the next use tries
+// again.
+func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Record {
+	if now.Sub(record.LastUsed) < s.config.TouchInterval {
+		return record
+	}
+	now = issue.Instant(now)
+	expires := issue.Earlier(now.Add(record.Idle), record.Ends)
+	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
+	defer cancel()
+	if err := s.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
+		return record
+	}
+	touched := *record
+	touched.LastUsed = now
+	if expires.After(touched.Expires) {
+		touched.Expires = expires
+	}
+	return &touched
+}

@@ -1,0 +1,254 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// ErrLimit is returned when a user already has Config.Limit sessions.
+var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "session_limit",
+	Detail: "Maximum amount of sessions allowed per user exceeded."}
+
+// errChanged: what proved the user is void by now.
+var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
+
+// Options are the particulars of one session.
+type Options struct {
+	// Remember gives the session Config.Remember, if there is one: it outlives
+	// the browser.
+	Remember bool
+	// Scopes limit the session, if there are any or Limited is set.
+	Scopes  []string
+	Limited bool
+	// Login is when and how the user logged in; AuthTime zero is now.
+	Login auth.LoginInfo
+}
+
+// Login starts a session for user, who must have just been proved, and sets its
+// cookie on w. It always makes a new identifier, so one that somebody planted in
+// the browser is worth nothing, and ends the session that the browser had. It is
+// what [Handlers].Login calls; use it after a proof of your own, with the user
+// as of that proof.
+//
+// The user is loaded again first: ErrUserNotFound or ErrUserInactive is
+// returned before anything is written, ErrInvalid if the user's stamp is no
+// longer the one that was proved, and [ErrLimit] if there are too many.
+func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
+	ctx, now := r.Context(), issue.Instant(time.Now())
+	fresh, err := s.config.LoadUser.Load(ctx, user.UserID())
+	if err != nil {
+		return nil, err
+	}
+	stamp := issue.Stamp(stampLabel, fresh)
+	// The password may have been changed since it was proved.
+	if _, ok := user.(auth.Stamper); ok && !issue.SameStamp(stamp, issue.Stamp(stampLabel, user)) {
+		return nil, errChanged
+	}
+	lifetime, remembered := s.config.Lifetime, options.Remember && s.config.Remember != Lifetime{}
+	if remembered {
+		lifetime = s.config.Remember
+	}
+	record := &Record{
+		ID: rand.Text(), UserID: fresh.UserID(), Stamp: stamp, Login: options.Login,
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
+		Created: now, LastUsed: now, Expires: now.Add(lifetime.Idle), Idle: lifetime.Idle, Ends: now.Add(lifetime.Absolute),
+	}
+	record.IP, record.UserAgent = issue.Client(r, s.config.Proxies)
+	record.UserAgent = issue.Clean(record.UserAgent, 200)
+	if record.Login.AuthTime.IsZero() {
+		record.Login.AuthTime = now
+	}
+	record.Login.AuthTime = issue.Instant(record.Login.AuthTime)
+	secret := newSecret(record)
+	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	if added.OverLimit {
+		return nil, ErrLimit
+	}
+	if old := added.Replaced; old != nil {
+		s.observe(ctx, auth.EventRevoked, old.UserID, old.ID)
+	}
+	for _, id := range added.Evicted {
+		s.observe(ctx, auth.EventRevoked, record.UserID, id)
+	}
+	s.observe(ctx, auth.EventIssued, record.UserID, record.ID)
+	s.warnOfHTTP(r)
+	s.give(w, record, secret, now)
+	return &Session{record, s.config.Name}, nil
+}
+
+// Logout ends the session whose cookie came with r, if there is one, whatever
+// became of its user, and clears the cookie. It reports whether there was a
+// session. On an error the session may go on, and the cookie is left.
+func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) {
+	found := false
+	if digest := s.presented(r); digest != "" {
+		record, err := s.config.Store.Find(r.Context(), digest)
+		if err != nil {
+			return false, issue.Undecided(err)
+		}
+		if record != nil {
+			if found, err = s.Revoke(r.Context(), record.UserID, record.ID); err != nil {
+				return false, err
+			}
+		}
+	}
+	s.clearCookie(w.Header(), s.cookie)
+	return found, nil
+}
+
+// Renew gives the session whose cookie came with r a new identifier: call it
+// when the session becomes worth more, such as when a user switches to an
+// administrator's rights. Its end stays. If it has ended meanwhile, it stays
+// so, and the error is ErrNoCredentials.
+//
+// A request that was under way with the old cookie is answered as one of a
+// stranger, and clears the cookie.
+func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
+	user, credential, err := s.Authenticate(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.renew(w, r, credential.(*Session), user)
+	return err
+}
+
+// renew replaces a session by one with another secret and the present stamp of
+// user, and returns its digest.
+func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (digest string, err error) {
+	now := issue.Instant(time.Now())
+	successor := *session.record
+	successor.Stamp = issue.Stamp(stampLabel, user)
+	secret := newSecret(&successor)
+	replaced, err := s.config.Store.Replace(r.Context(), session.record.Digest, &successor, now)
+	if err != nil {
+		return "", issue.Undecided(err)
+	}
+	if !replaced {
+		return "", s.stale
+	}
+	s.observe(r.Context(), auth.EventRefreshed, successor.UserID, successor.ID)
+	s.give(w, &successor, secret, now)
+	return successor.Digest, nil
+}
+
+// RevokeOthers implements [auth.Revoker]. The session that proved r gets a new
+// identifier; one that has ended meanwhile stays so.
+func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
+	kept := ""
+	current, ok := auth.CredentialFrom[*Session](r.Context())
+	if ok && current.Backend() == s.config.Name && current.UserID() == user.UserID() {
+		digest, err := s.renew(w, r, current, user)
+		if err != nil && err != s.stale {
+			return err
+		}
+		kept = digest
+	}
+	_, err := s.revokeAll(r.Context(), user.UserID(), kept)
+	return err
+}
+
+// List returns the live sessions of a user, the newest first.
+func (s *Sessions) List(ctx context.Context, userID string) ([]*Session, error) {
+	records, err := s.config.Store.List(ctx, userID, time.Now())
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	sessions := make([]*Session, len(records))
+	for i, record := range records {
+		sessions[i] = &Session{record, s.config.Name}
+	}
+	return sessions, nil
+}
+
+// Revoke ends the session of a user with this identifier, and reports whether
+// there was one.
+func (s *Sessions) Revoke(ctx context.Context, userID, id string) (bool, error) {
+	found, err := s.config.Store.Revoke(ctx, userID, id)
+	if err != nil {
+		return false, issue.Undecided(err)
+	}
+	if found {
+		s.observe(ctx, auth.EventRevoked, userID, id)
+	}
+	return found, nil
+}
+
+// RevokeAll ends all sessions of a user and returns how many there were.
+func (s *Sessions) RevokeAll(ctx context.Context, userID string) (int, error) {
+	return s.revokeAll(ctx, userID, "")
+}
+
+func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, error) {
+	ids, err := s.config.Store.RevokeAll(ctx, userID, kept)
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, id := range ids {
+		s.observe(ctx, auth.EventRevoked, userID, id)
+	}
+	return len(ids), nil
+}
+
+// purgeBatch is how many records one step of Purge removes.
+const purgeBatch = 500
+
+// Purge removes expired sessions, with an EventExpired for each, and returns
+// how many. Call it now and then; expired sessions are refused without it, but
+// kept.
+func (s *Sessions) Purge(ctx context.Context) (int, error) {
+	now, total := time.Now(), 0
+	for {
+		purged, err := s.config.Store.Purge(ctx, now, purgeBatch)
+		if err != nil {
+			return total, issue.Undecided(err)
+		}
+		for _, record := range purged {
+			s.observe(ctx, auth.EventExpired, record.UserID, record.ID)
+		}
+		total += len(purged)
+		if len(purged) < purgeBatch {
+			return total, nil
+		}
+	}
+}
+
+// newSecret makes the value of a cookie, and writes its digest into record.
+func newSecret(record *Record) string {
+	secret := opaque.New("", record.UserID, opaque.DefaultLength)
+	record.Digest = opaque.Digest(secret, "")
+	return secret
+}
+
+// presented returns the digest of the cookie that came with r, or "".
+func (s *Sessions) presented(r *http.Request) string {
+	value, count := cookieValue(r.Header["Cookie"], s.cookie)
+	if count != 1 || !opaque.Owns(value, "") {
+		return ""
+	}
+	return opaque.Digest(value, "")
+}
+
+// give sets the cookie of a session.
+func (s *Sessions) give(w http.ResponseWriter, record *Record, secret string, now time.Time) {
+	var ends time.Time
+	if record.Remembered {
+		ends = record.Ends
+	}
+	setCookie(w.Header(), s.newCookie(s.cookie, secret, ends, now))
+}
+
+func (s *Sessions) observe(ctx context.Context, kind auth.EventKind, userID, id string) {
+	if s.config.Observer != nil {
+		s.config.Observer.Observe(ctx, auth.Event{Kind: kind, Time: time.Now(), Backend: s.config.Name, UserID: userID, CredentialID: id})
+	}
+}

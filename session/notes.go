@@ -1,0 +1,174 @@
+package session
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+)
+
+// notes are what a browser keeps for us: sealed, so that nobody else can write
+// or read them, and in no store, so that strangers cannot fill one.
+type notes struct {
+	Return  string   `json:"r,omitempty"` // where a login leads back to
+	Flashes []string `json:"f,omitempty"`
+	Until   int64    `json:"u"` // seconds since 1970
+}
+
+const (
+	notesTTL = 30 * time.Minute
+	maxNotes = 2500 // bytes before sealing: browsers keep cookies of 4096
+)
+
+func (s *Sessions) notesCookie() string { return s.cookie + "-notes" }
+
+// AddFlash keeps a text for the browser's next page, without a session: a
+// sealed cookie holds it, for 30 minutes at most. The oldest texts give way
+// where there are more than a cookie holds, and one of more than 1000 bytes is
+// cut.
+func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string) {
+	for len(text) > 1000 {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	n := s.notes(w, r)
+	n.Flashes = append(n.Flashes, text)
+	s.setNotes(w, n)
+}
+
+// Flashes returns the texts that were kept for this page, and forgets them: a
+// header is set on w, so call it before the body is written. Texts come back as
+// they were given; html/template escapes them.
+func (s *Sessions) Flashes(w http.ResponseWriter, r *http.Request) []string {
+	n := s.notes(w, r)
+	texts := n.Flashes
+	if len(texts) > 0 {
+		n.Flashes = nil
+		s.setNotes(w, n)
+	}
+	return texts
+}
+
+// setReturn keeps where a login is to lead back to.
+func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string) {
+	n := s.notes(w, r)
+	n.Return = path
+	s.setNotes(w, n)
+}
+
+// takeReturn returns where a login leads back to, or "", and forgets it.
+func (s *Sessions) takeReturn(w http.ResponseWriter, r *http.Request) string {
+	n := s.notes(w, r)
+	path := n.Return
+	if path != "" {
+		n.Return = ""
+		s.setNotes(w, n)
+	}
+	return path
+}
+
+// notes returns what this answer leaves with the browser so far, or what the
+// browser sent.
+func (s *Sessions) notes(w http.ResponseWriter, r *http.Request) (n notes) {
+	answer := http.Response{Header: w.Header()}
+	for _, c := range answer.Cookies() {
+		if c.Name == s.notesCookie() {
+			n, _ = s.unseal(c.Value, time.Now())
+			return n
+		}
+	}
+	if value, count := cookieValue(r.Header["Cookie"], s.notesCookie()); count == 1 {
+		n, _ = s.unseal(value, time.Now())
+	}
+	return n
+}
+
+func (s *Sessions) setNotes(w http.ResponseWriter, n notes) {
+	if n.Return == "" && len(n.Flashes) == 0 {
+		s.clearCookie(w.Header(), s.notesCookie())
+		return
+	}
+	now := time.Now()
+	until := now.Add(notesTTL)
+	n.Until = until.Unix()
+	setCookie(w.Header(), s.newCookie(s.notesCookie(), s.seal(n), until, now))
+}
+
+// seal encrypts notes with the first key (AES-256-GCM, NIST SP 800-38D). The
+// name of the cookie is bound in.
+func (s *Sessions) seal(n notes) string {
+	text, _ := json.Marshal(n) // of strings and a number
+	for len(text) > maxNotes && len(n.Flashes) > 0 {
+		n.Flashes = n.Flashes[1:]
+		text, _ = json.Marshal(n)
+	}
+	aead := s.seals[0]
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	_, _ = rand.Read(nonce) // never fails
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, text, []byte(s.notesCookie())))
+}
+
+var errNotes = errors.New("session: notes are not ours or too old")
+
+func (s *Sessions) unseal(value string, now time.Time) (notes, error) {
+	if len(value) > 4096 {
+		return notes{}, errNotes
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return notes{}, errNotes
+	}
+	for _, aead := range s.seals {
+		if len(sealed) < aead.NonceSize() {
+			break
+		}
+		text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], []byte(s.notesCookie()))
+		if err != nil {
+			continue
+		}
+		var n notes
+		if json.Unmarshal(text, &n) != nil || !now.Before(time.Unix(n.Until, 0)) {
+			break
+		}
+		return n, nil
+	}
+	return notes{}, errNotes
+}
+
+// seals derives a key for notes from each of the application's.
+func seals(keys []auth.Secret) ([]cipher.AEAD, error) {
+	if len(keys) == 0 {
+		random := make([]byte, 32)
+		_, _ = rand.Read(random) // never fails
+		keys = []auth.Secret{auth.Secret(random)}
+	}
+	var seals []cipher.AEAD
+	for _, key := range keys {
+		if len(key.Reveal()) < 32 {
+			return nil, errors.New("session: a key in Config.Keys is shorter than 32 bytes")
+		}
+		derived, err := hkdf.Key(sha256.New, []byte(key.Reveal()), nil, "gatewarden session notes", 32)
+		if err != nil {
+			return nil, err
+		}
+		block, err := aes.NewCipher(derived)
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		seals = append(seals, aead)
+	}
+	return seals, nil
+}

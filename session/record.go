@@ -1,0 +1,97 @@
+package session
+
+import (
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Record is a session as a [Store] keeps it. It holds nothing that could be
+// used as a cookie. Times are UTC, with microseconds.
+type Record struct {
+	Digest string // identifies the session to the store
+	ID     string // identifies the session to its user; no secret
+	UserID string
+
+	Scopes     []string // what it is limited to, if Limited
+	Limited    bool
+	Remembered bool // its cookie outlives the browser
+
+	Created time.Time
+	Expires time.Time     // when it ends unless it is used before
+	Idle    time.Duration // use moves Expires so far
+	Ends    time.Time     // the instant past which use does not move it
+
+	LastUsed  time.Time
+	IP        string // where the login came from
+	UserAgent string
+
+	Stamp string // hash of the user's AuthStamp; empty if there was none
+	Login auth.LoginInfo
+}
+
+// Live reports whether the record has not expired at now.
+func (rec *Record) Live(now time.Time) bool { return now.Before(rec.Expires) }
+
+// Session is a session that was started or proved, as a credential. It is
+// immutable.
+type Session struct {
+	record  *Record
+	backend string
+}
+
+var (
+	_ auth.Credential    = (*Session)(nil)
+	_ auth.Scoped        = (*Session)(nil)
+	_ auth.Ambient       = (*Session)(nil)
+	_ auth.Primary       = (*Session)(nil)
+	_ auth.LoginInformer = (*Session)(nil)
+	_ auth.Expirer       = (*Session)(nil)
+)
+
+// Backend returns the Config.Name of the Sessions it belongs to.
+func (s *Session) Backend() string { return s.backend }
+
+// ID returns the identifier by which [Sessions.Revoke] ends the session. It
+// stays when the cookie changes.
+func (s *Session) ID() string { return s.record.ID }
+
+// UserID returns the identifier of the user who logged in.
+func (s *Session) UserID() string { return s.record.UserID }
+
+// Scopes returns what the session is limited to, if it is. The slice must not
+// be changed.
+func (s *Session) Scopes() (scopes []string, limited bool) {
+	return s.record.Scopes, s.record.Limited
+}
+
+// Ambient returns true, as [Sessions.Ambient] does.
+func (s *Session) Ambient() bool { return true }
+
+// Primary returns true: a session may be turned into a token.
+func (s *Session) Primary() bool { return true }
+
+// Remembered reports whether the cookie outlives the browser.
+func (s *Session) Remembered() bool { return s.record.Remembered }
+
+// Created returns when the user logged in.
+func (s *Session) Created() time.Time { return s.record.Created }
+
+// Expiry returns when the session ends unless it is used before.
+func (s *Session) Expiry() time.Time { return s.record.Expires }
+
+// ExpiresAt returns when the session ends however often it is used.
+func (s *Session) ExpiresAt() time.Time { return s.record.Ends }
+
+// LastUsed returns when it was last used, as exactly as Config.TouchInterval
+// has it written.
+func (s *Session) LastUsed() time.Time { return s.record.LastUsed }
+
+// IP returns the address of the browser at login, or "" if it was not known.
+func (s *Session) IP() string { return s.record.IP }
+
+// UserAgent returns what the browser called itself at login.
+func (s *Session) UserAgent() string { return s.record.UserAgent }
+
+// LoginInfo returns when and how the user logged in.
+func (s *Session) LoginInfo() auth.LoginInfo { return s.record.Login }

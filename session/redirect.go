@@ -1,0 +1,98 @@
+package session
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// RedirectToLogin returns an auth.Config.Render for guards of pages: a browser
+// that opens a page and must log in first, or again, is sent to the login page
+// at path with 303 (RFC 9110 §15.4.4), and after the login back to where it
+// wanted to go; a sealed cookie remembers that. Everything else is answered by
+// otherwise (nil is auth.WriteProblem): programs, scripts of pages and requests
+// with an Authorization header get 401 and challenges, and whoever is logged in
+// and may not do something gets 403.
+func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWriter, *http.Request, *auth.Problem)) func(http.ResponseWriter, *http.Request, *auth.Problem) {
+	if otherwise == nil {
+		otherwise = func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) { auth.WriteProblem(w, p) }
+	}
+	return func(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
+		h := w.Header()
+		h.Add("Vary", "Accept, Sec-Fetch-Mode")
+		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil || r.URL.Path == path {
+			otherwise(w, r, p)
+			return
+		}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			if back, ok := localPath(r.URL.RequestURI()); ok {
+				s.setReturn(w, r, back)
+			}
+		}
+		delete(h, "Www-Authenticate") // belongs to a 401
+		h.Set("Location", path)
+		w.WriteHeader(http.StatusSeeOther)
+	}
+}
+
+// WantsPage reports whether somebody is waiting for a page: a browser that
+// navigates (Sec-Fetch-Mode, Fetch Metadata §2.2), or, where that header is
+// missing, a client that accepts text/html by name and no less than
+// application/json (RFC 9110 §12.5.1).
+func WantsPage(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	html, json := 0.0, 0.0
+	for _, line := range r.Header["Accept"] {
+		for part := range strings.SplitSeq(line, ",") {
+			kind, params, err := mime.ParseMediaType(part)
+			if err != nil {
+				continue
+			}
+			quality := 1.0
+			if q, ok := params["q"]; ok {
+				if quality, err = strconv.ParseFloat(q, 64); err != nil {
+					quality = 0
+				}
+			}
+			switch kind {
+			case "text/html", "application/xhtml+xml":
+				html = max(html, quality)
+			case "application/json", "application/problem+json":
+				json = max(json, quality)
+			}
+		}
+	}
+	return html > 0 && html >= json
+}
+
+// maxPath is the longest path a login leads back to, in bytes.
+const maxPath = 1024
+
+// localPath returns next as a path of this server, with its query, or false if
+// a browser could take it for anything else (CWE-601).
+func localPath(next string) (string, bool) {
+	if len(next) > maxPath || !strings.HasPrefix(next, "/") {
+		return "", false
+	}
+	for i := range len(next) {
+		// Browsers take a backslash for a slash and leave out tabs and line
+		// breaks (URL Standard §4.4). What is not ASCII belongs escaped.
+		if c := next[i]; c <= ' ' || c >= 0x7f || c == '\\' {
+			return "", false
+		}
+	}
+	if strings.HasPrefix(next, "//") {
+		return "", false
+	}
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return "", false
+	}
+	return next, true
+}

@@ -1,0 +1,206 @@
+// Package session logs people in with a browser: a server-side session behind
+// a cookie, as Django's sessions are, that a user can see and end on every
+// device.
+//
+// Choose it for pages. For apps and scripts choose package knox; both work
+// behind one [auth.Guard].
+//
+//	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: users.Load})
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{sessions},
+//		Render:   sessions.RedirectToLogin("/session/login", nil),
+//	})
+//	mux.Handle("/account", guard.Require()(account))
+//
+//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+//	handlers, err := sessions.Handlers(login)
+//	handlers.Register(mux, "/session") // login, logout, logoutall, sessions
+//
+// The cookie holds an identifier of 184 random bits and nothing else. The store
+// has its SHA-256 hash: who reads the store can use none of the sessions.
+//
+// A cookie that is unknown, expired or of a user who is gone is no credential:
+// the request is anonymous and the cookie cleared, since the browser sends it
+// by itself. Unsafe methods are checked by [net/http.CrossOriginProtection],
+// because the backend is [auth.Ambient]; there is no CSRF token to forget.
+// Nothing is stored before a login; see [Sessions.AddFlash].
+package session
+
+import (
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Lifetime is how long a session lives.
+type Lifetime struct {
+	Idle     time.Duration // it ends so long after it was last used
+	Absolute time.Duration // it ends so long after the login, used or not
+}
+
+// Config is the configuration of [Sessions]. Store and LoadUser are required.
+type Config struct {
+	Store    Store
+	LoadUser auth.UserLoader
+
+	// Name is what credentials return as their backend; empty is "session".
+	Name string
+	// Cookie is the name of the cookie, without the prefix "__Host-" that it
+	// gets; empty is "session". Browsers send a server's cookies to all its
+	// ports: two programs on one host need two names.
+	Cookie string
+	// InsecureCookie is for a host that is served by plain http and is not the
+	// browser's own machine (browsers take http://localhost for secure). It
+	// leaves out Secure and the prefix "__Host-": anybody on the way can read
+	// the session, and pages of sibling domains can plant one of theirs.
+	InsecureCookie bool
+	// Realm is named in the challenge (RFC 9110 §11.5); empty is "api".
+	Realm string
+	// Proxies in front of the service, as in auth.Config.
+	Proxies auth.Proxies
+
+	// Lifetime of a session; zero is 1 hour idle and 24 hours absolute, as NIST
+	// SP 800-63B-4 §2.2.3 has for AAL2. The cookie ends with the browser.
+	Lifetime Lifetime
+	// Remember is the lifetime of a session whose login asked to be
+	// remembered; its cookie stays when the browser is closed. Zero remembers
+	// nobody. NIST SP 800-63B-4 §2.1.3 has 30 days for AAL1.
+	Remember Lifetime
+	// TouchInterval is how often at most the use of a session is written, at
+	// most half of any Idle; 0 is a minute, or a tenth of Idle if that is less.
+	TouchInterval time.Duration
+
+	// Limit is the most live sessions a user may have; 0 is no limit. One more
+	// is refused with ErrLimit or, with EvictOldest, ends the oldest.
+	Limit       int
+	EvictOldest bool
+
+	// BeforeLogin may change what a login gets, or refuse it by returning an
+	// error: it is where a policy decides who is remembered. Nothing has been
+	// written when it is called.
+	BeforeLogin func(r *http.Request, user auth.User, options *Options) error
+
+	// Keys seal the cookie that holds flashes and the way back from a login.
+	// The first seals, all open; each has at least 32 bytes of chance. Nil is
+	// a random one: what was sealed is then lost when the program ends, and
+	// instances of one service do not read each other's.
+	Keys []auth.Secret
+
+	// Observer is told of logins, logouts and what becomes of sessions.
+	Observer auth.Observer
+	// Logger is warned of a login whose cookie browsers will not keep. Nil is
+	// slog.Default.
+	Logger *slog.Logger
+}
+
+// Sessions starts and checks sessions. It is immutable and safe for concurrent
+// use.
+type Sessions struct {
+	config Config
+	cookie string // its whole name
+	stale  error  // what a cookie that is no good is answered with
+	seals  []cipher.AEAD
+}
+
+var (
+	_ auth.Authenticator = (*Sessions)(nil)
+	_ auth.Named         = (*Sessions)(nil)
+	_ auth.Challenger    = (*Sessions)(nil)
+	_ auth.Ambient       = (*Sessions)(nil)
+	_ auth.Varier        = (*Sessions)(nil)
+	_ auth.Revoker       = (*Sessions)(nil)
+)
+
+// New returns Sessions, or an error that says which setting is missing, out of
+// range or contradicts another.
+func New(config Config) (*Sessions, error) {
+	c := config
+	switch {
+	case c.Store == nil:
+		return nil, errors.New("session: Config.Store is missing")
+	case c.LoadUser == nil:
+		return nil, errors.New("session: Config.LoadUser is missing")
+	case c.Limit < 0 || c.TouchInterval < 0:
+		return nil, errors.New("session: negative Limit or TouchInterval")
+	case c.EvictOldest && c.Limit == 0:
+		return nil, errors.New("session: EvictOldest needs a Limit")
+	}
+	if c.Name == "" {
+		c.Name = "session"
+	}
+	if c.Cookie == "" {
+		c.Cookie = "session"
+	}
+	if c.Realm == "" {
+		c.Realm = "api"
+	}
+	if c.Lifetime == (Lifetime{}) {
+		c.Lifetime = Lifetime{Idle: time.Hour, Absolute: 24 * time.Hour}
+	}
+	shortest := c.Lifetime.Idle
+	for name, l := range map[string]Lifetime{"Lifetime": c.Lifetime, "Remember": c.Remember} {
+		if l == (Lifetime{}) {
+			continue
+		}
+		if l.Idle < time.Second || l.Absolute < l.Idle {
+			return nil, fmt.Errorf("session: Config.%s must have an Idle of a second or more, and an Absolute of no less", name)
+		}
+		shortest = min(shortest, l.Idle)
+	}
+	if c.TouchInterval == 0 {
+		c.TouchInterval = min(time.Minute, shortest/10)
+	}
+	if c.TouchInterval > shortest/2 {
+		return nil, errors.New("session: Config.TouchInterval is more than half of an Idle, so sessions in use would end")
+	}
+	if strings.HasPrefix(c.Cookie, "__") {
+		return nil, fmt.Errorf("session: Config.Cookie %q must not have a prefix; it gets one", c.Cookie)
+	}
+	s := &Sessions{config: c, cookie: c.Cookie}
+	if !c.InsecureCookie {
+		s.cookie = "__Host-" + c.Cookie
+	}
+	for _, name := range []string{s.cookie, s.notesCookie()} {
+		if err := (&http.Cookie{Name: name, Value: "x"}).Valid(); err != nil {
+			return nil, fmt.Errorf("session: Config.Cookie: %w", err)
+		}
+	}
+	var err error
+	if s.seals, err = seals(c.Keys); err != nil {
+		return nil, err
+	}
+	s.config.Keys = nil // not needed any more, and package fmt would show them
+	s.stale = &staleCookie{s}
+	return s, nil
+}
+
+// Backend returns Config.Name.
+func (s *Sessions) Backend() string { return s.config.Name }
+
+// Ambient returns true: the browser adds the cookie to every request, whichever
+// page caused it.
+func (s *Sessions) Ambient() bool { return true }
+
+// Challenges returns a challenge of the scheme "Cookie" that names the cookie.
+// No RFC defines one, and browsers ignore it; but a 401 must have a challenge
+// (RFC 9110 §15.5.2), and only a program reads it.
+func (s *Sessions) Challenges() []auth.Challenge {
+	return []auth.Challenge{{Scheme: "Cookie", Params: []auth.Param{
+		{Name: "realm", Value: s.config.Realm}, {Name: "cookie-name", Value: s.cookie}}}}
+}
+
+// Vary returns Cookie, the one header that is read.
+func (s *Sessions) Vary() []string { return []string{"Cookie"} }
+
+func (s *Sessions) logger() *slog.Logger {
+	if s.config.Logger != nil {
+		return s.config.Logger
+	}
+	return slog.Default()
+}

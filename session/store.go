@@ -1,0 +1,58 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps sessions. [NewMemoryStore] returns one, package sqlstore has one
+// over database/sql, and storetest.Sessions checks yours.
+//
+// Each method is atomic and safe for concurrent use, and reads no clock. What
+// is not there is no error; an error says that the store cannot tell, and that
+// nothing was changed or, if the connection broke at the wrong moment, all of
+// it. A returned [Record] is shared: neither side changes it.
+type Store interface {
+	// Add adds record, and removes the one with the digest replaced, if that
+	// is not "" and there is one: the session that the browser had until now,
+	// of whichever user. If record's user then still has limit records that
+	// are live at now (a limit of 0 is none), it does nothing at all and
+	// reports so or, with evict, removes live ones of that user, those created
+	// first, until there is room. A digest that is there already is an error.
+	Add(ctx context.Context, record *Record, replaced string, limit int, evict bool, now time.Time) (Added, error)
+
+	// Find returns the record with this digest, expired or not, or nil.
+	Find(ctx context.Context, digest string) (*Record, error)
+
+	// Touch writes into the record with this digest, if there is one that is
+	// live at used, that it was used then and, if expires is later than what
+	// is there, expires. It never adds a record nor moves LastUsed back.
+	Touch(ctx context.Context, digest string, used, expires time.Time) error
+
+	// Replace removes the record with this digest, if there is one that is
+	// live at now, and adds successor; and reports whether it did. If there is
+	// none it adds nothing: nothing comes back after a logout.
+	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
+
+	// List returns the user's records that are live at now, the newest first.
+	List(ctx context.Context, userID string, now time.Time) ([]*Record, error)
+
+	// Revoke removes the user's record with this identifier, and reports
+	// whether there was one.
+	Revoke(ctx context.Context, userID, id string) (bool, error)
+
+	// RevokeAll removes all records of the user but the one with the digest
+	// kept, which may be "", and returns their identifiers.
+	RevokeAll(ctx context.Context, userID, kept string) ([]string, error)
+
+	// Purge removes at most limit records that are not live at now, and
+	// returns them. Each is returned to one caller only.
+	Purge(ctx context.Context, now time.Time, limit int) ([]*Record, error)
+}
+
+// Added is what became of Store.Add.
+type Added struct {
+	OverLimit bool     // nothing was changed
+	Replaced  *Record  // the one that was removed by its digest, or nil
+	Evicted   []string // identifiers of the records that made room
+}
