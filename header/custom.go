@@ -1,26 +1,10 @@
-// Package header authenticates by headers that are not tokens: one that a
-// trusted proxy sets, such as X-Username ([New]), and HTTP Basic ([NewBasic]).
-//
-// Choose the custom header where something in front of the service has
-// authenticated the user already. It refuses to be built without a rule for
-// whom to believe, because a header is what anybody can write:
-//
-//	proxied, err := header.New(header.Config{
-//		Header:   "X-Username",
-//		LoadUser: users.Load,
-//		Trust:    header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32")}},
-//	})
-//
-// Choose Basic for scripts and for logging in; see [NewBasic].
 package header
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 )
@@ -32,9 +16,31 @@ type Config struct {
 	// sender must overwrite what its client sent under this name: a second
 	// line beside its own is refused, but alone the client's is believed.
 	Header string
-	// LoadUser finds the user by the header's value.
+	// Groups is the name of a header that holds the user's groups, separated
+	// by commas, on one line or several; "" reads none. [Credential.Groups]
+	// returns them. The sender must overwrite this header too, and remove it
+	// from requests of users without groups: a line of the client's that is
+	// left stands for groups like any other. A group with a comma in its name
+	// reads as two, so users must not be able to choose such names.
+	Groups string
+	// Clean returns the identifier that is loaded for the one in the header,
+	// without its domain, say. "" is nobody: "No such user". It should refuse
+	// so whatever it does not expect: if it drops any domain rather than the
+	// one it knows, alice of another domain is alice. It must be safe for
+	// concurrent use. Nil changes nothing.
+	Clean func(id string) string
+	// LoadUser finds the user by the header's value, cleaned.
 	LoadUser auth.UserLoader
-	// Trust says whose header is believed. There is no default.
+	// Create makes the user of an identifier that LoadUser does not know,
+	// [auth.ErrUserNotFound], and returns them. It is asked only if Trust
+	// holds, never about users who are inactive nor because LoadUser is down.
+	// What it returns is judged as from LoadUser; see [auth.UserLoader.Load].
+	// With ErrUserNotFound it declines. First requests of one user may come at
+	// once and then call it at once, so it must be safe for concurrent use and
+	// idempotent: insert if there is none, and return the one there is. groups
+	// are those of this request. Nil creates nobody.
+	Create func(ctx context.Context, id string, groups []string) (auth.User, error)
+	// Trust says whose headers are believed. There is no default.
 	Trust Trust
 	// Name is what credentials return as their backend; empty is "header".
 	Name string
@@ -43,15 +49,21 @@ type Config struct {
 // Header is the backend for a header that a trusted sender sets. It is
 // immutable and safe for concurrent use.
 //
-// From anybody else the header counts as absent. A Guard removes it, and the
-// secret header, from every request before a handler sees it, in any case and
-// with "_" for "-"; the spelling with "_" is never read. There is no challenge:
-// a client cannot do anything about a 401.
+// From anybody else the header counts as absent. A Guard removes it, the
+// groups and the secret header from every request before a handler sees it, in
+// any case and with "_" for "-"; the spelling with "_" is never read. There is
+// no challenge: a client cannot do anything about a 401.
+//
+// Nothing is remembered between requests, so a request without the header is
+// nobody's, and what Django calls force_logout_if_no_header is not needed.
+// Only what an issuer was asked to make of the header's word, a session or a
+// token, outlives it, by the rules of its own; it has no groups.
 type Header struct {
 	config Config
 	key    string // canonical
-	twice  error
-	bad    error
+	groups string // canonical, or ""
+
+	twice, bad, badGroups error
 }
 
 var (
@@ -63,40 +75,37 @@ var (
 )
 
 // New returns a Header, or an error that says which setting is missing or
-// dangerous: no rule in Trust, one that trusts everybody or can never hold, or
-// a header that is another's (Authorization, Cookie, Host) or no name of
-// letters, digits and "-".
+// dangerous: no rule in Trust, one that trusts everybody or can never hold, a
+// header that is another's (Authorization, Cookie, X-Forwarded-For), of one
+// connection only (Upgrade) or no name of letters, digits and "-", or one
+// header for two things.
 func New(config Config) (*Header, error) {
-	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header)}
+	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header), groups: http.CanonicalHeaderKey(config.Groups)}
 	if h.config.Name == "" {
 		h.config.Name = "header"
-	}
-	for _, name := range []string{h.key, http.CanonicalHeaderKey(config.Trust.SecretHeader)} {
-		switch name {
-		case "Authorization", "Cookie", "Host":
-			return nil, fmt.Errorf("header: %s has a meaning of its own", name)
-		}
-		if strings.ContainsFunc(name, func(r rune) bool {
-			return !(r == '-' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')
-		}) {
-			return nil, fmt.Errorf("header: %q is not a name of letters, digits and -", name)
-		}
 	}
 	switch {
 	case h.key == "":
 		return nil, errors.New("header: Config.Header is missing")
 	case config.LoadUser == nil:
 		return nil, errors.New("header: Config.LoadUser is missing")
-	case strings.EqualFold(config.Header, config.Trust.SecretHeader):
-		return nil, errors.New("header: Header and Trust.SecretHeader are the same")
 	}
-	if err := config.Trust.check(); err != nil {
+	if err := checkTrusted(config.Trust, h.headers()...); err != nil {
 		return nil, err
 	}
 	h.config.Trust.Proxies = unmapped(config.Trust.Proxies)
 	h.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + h.key + " header."}
 	h.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.key + " header."}
+	h.badGroups = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.groups + " header."}
 	return h, nil
+}
+
+// headers returns the names of the headers that are read.
+func (h *Header) headers() []string {
+	if h.groups == "" {
+		return []string{h.key}
+	}
+	return []string{h.key, h.groups}
 }
 
 // maxValue is the longest identifier that is read, in bytes.
@@ -105,8 +114,10 @@ const maxValue = 256
 // Authenticate proves a request by the header. It returns ErrNoCredentials if
 // the header is absent or empty, or if its sender is not trusted; ErrMalformed
 // if it comes more than once, is longer than 256 bytes, is not UTF-8 or has
-// control characters; ErrInvalid, "No such user", if there is no such user. What else
-// LoadUser says is returned as it is.
+// control characters, and so for groups that are not UTF-8, have control
+// characters, are more than 256 or come in more than 8 KiB; ErrInvalid, "No
+// such user", if there is no such user. What else LoadUser or Create says is
+// returned as it is.
 func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[h.key]
 	if len(lines) == 0 || !h.config.Trust.holds(r) {
@@ -119,40 +130,77 @@ func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if id == "" {
 		return nil, nil, auth.ErrNoCredentials
 	}
-	if len(id) > maxValue || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
+	if len(id) > maxValue || !isText(id) {
 		return nil, nil, h.bad
 	}
-	user, err := h.config.LoadUser.Load(r.Context(), id)
-	if errors.Is(err, auth.ErrUserNotFound) {
-		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "No such user", Cause: err}
+	groups := ""
+	if h.groups != "" {
+		var ok bool
+		if groups, ok = joinGroups(r.Header[h.groups]); !ok {
+			return nil, nil, h.badGroups
+		}
 	}
+	user, err := h.user(r.Context(), id, groups)
 	if err != nil {
 		return nil, nil, err
 	}
-	return user, Credential{h.config.Name}, nil
+	return user, Credential{h.config.Name, groups}, nil
+}
+
+// user returns who the trusted sender named.
+func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error) {
+	if h.config.Clean != nil {
+		id = h.config.Clean(id)
+	}
+	user, err := h.config.LoadUser.Load(ctx, id)
+	if isUnknown(err) && h.config.Create != nil {
+		// A loader too, so that nobody is created under a reserved identifier.
+		var create auth.UserLoader = func(ctx context.Context, id string) (auth.User, error) {
+			return h.config.Create(ctx, id, splitGroups(groups))
+		}
+		user, err = create.Load(ctx, id)
+	}
+	if err != nil {
+		return nil, noSuchUser(err)
+	}
+	return user, nil
+}
+
+// isUnknown reports whether err states that there is no such user. What is
+// undecided, or of an inactive user, does not state it, whatever it wraps.
+func isUnknown(err error) bool {
+	return auth.Kind(err) == auth.ErrInvalid && errors.Is(err, auth.ErrUserNotFound) && !errors.Is(err, auth.ErrUserInactive)
+}
+
+// noSuchUser returns err, in the words of Django REST framework if it is that
+// there is no such user.
+func noSuchUser(err error) error {
+	if !isUnknown(err) {
+		return err
+	}
+	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "No such user", Cause: err}
 }
 
 // Backend returns Config.Name.
 func (h *Header) Backend() string { return h.config.Name }
 
 // StripHeaders returns the headers that no handler may see.
-func (h *Header) StripHeaders() []string {
-	if h.config.Trust.SecretHeader == "" {
-		return []string{h.key}
-	}
-	return []string{h.key, h.config.Trust.SecretHeader}
-}
+func (h *Header) StripHeaders() []string { return h.config.Trust.strip(h.headers()...) }
 
-// Vary returns the header. The secret's is left out: its name is no client's
-// business.
-func (h *Header) Vary() []string { return []string{h.key} }
+// Vary returns the headers that are read. The secret's is left out: its name is
+// no client's business.
+func (h *Header) Vary() []string { return h.headers() }
 
 // Ambient returns true: the proxy adds the header to whatever a browser was
 // made to send.
 func (h *Header) Ambient() bool { return true }
 
-// Credential is the word of a trusted sender.
-type Credential struct{ backend string }
+// Credential is the word of a trusted sender. Two are equal if they say the
+// same.
+type Credential struct {
+	backend string
+	groups  string // joined by commas, so that credentials compare
+}
 
 var (
 	_ auth.Credential    = Credential{}
@@ -163,6 +211,10 @@ var (
 
 // Backend returns Config.Name.
 func (c Credential) Backend() string { return c.backend }
+
+// Groups returns the user's groups as the sender named them, in its order; nil
+// if there are none or Config.Groups is "". The slice is the caller's.
+func (c Credential) Groups() []string { return splitGroups(c.groups) }
 
 // Primary returns true: the word may be turned into a token.
 func (c Credential) Primary() bool { return true }

@@ -1,7 +1,9 @@
 package header_test
 
 import (
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gatewarden/auth/header"
 )
@@ -56,6 +58,37 @@ func FuzzHeader(f *testing.F) {
 			t.Fatalf("%q %q reached the handler", name, value)
 		case !a.reached && a.status != 400 && a.status != 401:
 			t.Fatalf("%q %q: %d", name, value, a.status)
+		}
+	})
+}
+
+func FuzzGroups(f *testing.F) {
+	guard := newGuard(f, newGrouped(f, grouped(newPeople("alice"))))
+	for _, seed := range []string{"", ",", " a ,b,, c ", "a\x00", "\xff", "\u0085", "a\r\nb", strings.Repeat("g,", 300)} {
+		f.Add(seed, seed, true)
+		f.Add(seed, "admins", false)
+	}
+	f.Fuzz(func(t *testing.T, one, other string, trusted bool) {
+		peer := outside
+		if trusted {
+			peer = inside
+		}
+		a := ask(t, guard.Optional(), request(peer, "X-Forwarded-User", "alice", "X-Forwarded-Groups", one, "X-Forwarded-Groups", other))
+		c, proved := a.credential.(header.Credential)
+		switch {
+		case !trusted && (proved || !a.reached) || a.seen["X-Forwarded-Groups"] != nil:
+			t.Fatalf("%q %q: %d, %v", one, other, a.status, a.seen)
+		case trusted && !proved && a.status != 400:
+			t.Fatalf("%q %q: %d", one, other, a.status)
+		}
+		if len(c.Groups()) > 256 {
+			t.Fatalf("%d groups", len(c.Groups()))
+		}
+		for _, group := range c.Groups() {
+			if group != strings.Trim(group, " \t") || group == "" || strings.Contains(group, ",") || !utf8.ValidString(group) ||
+				!strings.Contains(one+","+other, group) {
+				t.Fatalf("%q %q: group %q", one, other, group)
+			}
 		}
 	})
 }

@@ -38,7 +38,7 @@ type Trust struct {
 
 func (t Trust) check() error {
 	if len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "" {
-		return errors.New("header: Config.Trust has no rule, so anybody could send the header")
+		return errors.New("header: Trust has no rule, so anybody could send the header")
 	}
 	for _, prefix := range t.Proxies {
 		if !prefix.IsValid() || unmap(prefix).Bits() <= 0 {
@@ -63,6 +63,14 @@ func (t Trust) check() error {
 }
 
 const maxSecret = 1 << 10
+
+// strip returns the names and that of the secret, which no handler may see.
+func (t Trust) strip(names ...string) []string {
+	if t.SecretHeader == "" {
+		return names
+	}
+	return append(names, t.SecretHeader)
+}
 
 // unmapped returns a copy of prefixes as they compare with [auth.Peer], which
 // writes no IPv4 address as IPv6.
