@@ -133,7 +133,7 @@ func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
 	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
 		return nil, err
 	}
-	options.end = terms.Ends
+	options.end, options.proved = terms.Ends, r.User
 	return h.Issue(r.Context(), r.User.UserID(), options)
 }
 

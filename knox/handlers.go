@@ -17,7 +17,9 @@ type Handlers struct {
 	// Login makes a token for the user that the login guard proves: POST, 200
 	// with {"expiry", "token"} and Config.UserInfo as "user". "expiry" is null
 	// for a token that never expires. A member or field "name" of the body
-	// becomes the token's name. Over the limit: 403 with "error".
+	// becomes the token's name. Over the limit: 403 with "error". A user whose
+	// stamp ([auth.Stamper]) is not the one that Config.LoadUser finds is
+	// refused, 401: the password was changed while this login was under way.
 	Login http.Handler
 	// Logout ends the token that came with the request: POST, 204.
 	Logout http.Handler

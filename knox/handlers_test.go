@@ -1,6 +1,7 @@
 package knox_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -269,5 +270,49 @@ func TestLogoutWithAPlantedIdentityEndsNothing(t *testing.T) {
 	s.handler.ServeHTTP(w, r)
 	if w.Code != 401 || len(s.rows("alice")) != 1 {
 		t.Errorf("%d, %d rows", w.Code, len(s.rows("alice")))
+	}
+}
+
+func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
+	for _, row := range []struct {
+		sentence, before, after string
+		status                  int
+	}{
+		{"nothing changed", "old", "old", 200},
+		{"the password changed between the proof and the token", "old", "new", 401},
+		{"the user had an empty stamp until then", "", "new", 401},
+	} {
+		for path, body := range map[string]string{"/auth/login/": "", "/auth/tokens/": `{"name":"ci","scopes":["a"]}`} {
+			s := start(t, func(c *knox.Config) {
+				c.LoadUser = func(context.Context, string) (auth.User, error) { return &person{"alice", row.after}, nil }
+				// What a hook does to the options is no way around it.
+				c.BeforeIssue = func(_ *http.Request, _ auth.User, o *knox.Options) error { *o = knox.Options{}; return nil }
+			})
+			s.people.set(func() { s.people.stamps["alice"] = row.before }) // what the login finds
+			got := s.do("POST", path, basicOf("alice"), body)
+			if row.status == 200 {
+				if got.status >= 300 || len(s.rows("alice")) != 1 {
+					t.Errorf("%s, %s: %d %s", row.sentence, path, got.status, got.text)
+				}
+				continue
+			}
+			if got.status != 401 || got.json(t)["detail"] != "Incorrect authentication credentials." || got.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s, %s: %d %s", row.sentence, path, got.status, got.text)
+			}
+			if len(s.rows("alice")) != 0 || s.events.count(auth.EventIssued) != 0 || s.events.count(auth.EventLogin) != 0 {
+				t.Errorf("%s, %s: something was written: %+v", row.sentence, path, s.events.seen)
+			}
+		}
+	}
+}
+
+func TestALoginWhoseUserHasNoStampIsNotCompared(t *testing.T) {
+	s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = true }) // the planted identity has no credential
+	s.people.set(func() { s.people.stamps["alice"] = "stamp" })
+	r := authtest.WithIdentity(httptest.NewRequest("POST", "/auth/login/", nil), authtest.User("alice"), nil)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	if w.Code != 200 || len(s.rows("alice")) != 1 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

@@ -46,7 +46,13 @@ type Options struct {
 
 	// end is the instant that nothing issued may outlive; zero is none.
 	end time.Time
+	// proved is the user as the login proved them; nil is nobody.
+	proved auth.User
 }
+
+// errChanged refuses a login whose user changed since they were proved: the
+// password that proved them may be theirs no more.
+var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
 
 // Issue makes a token for a user and returns it with its secret, which is
 // nowhere kept. The user is loaded first: ErrUserNotFound or ErrUserInactive
@@ -63,6 +69,9 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	}
 	record.UserID = user.UserID()
 	record.Stamp = issue.Stamp("knox", user)
+	if _, ok := options.proved.(auth.Stamper); ok && !issue.SameStamp(record.Stamp, issue.Stamp("knox", options.proved)) {
+		return nil, errChanged
+	}
 	secret := opaque.New(t.config.Prefix, record.UserID, t.config.TokenLength)
 	record.Digest = opaque.Digest(secret, t.config.Prefix)
 

@@ -33,7 +33,10 @@ import (
 
 // Config is the configuration of [Tokens]. Store and LoadUser are required.
 type Config struct {
-	Store    Store
+	Store Store
+	// LoadUser is asked on every request with a token, and before one is made.
+	// A cache in front of it must forget a user whose stamp changes: until it
+	// does, their logins are refused.
 	LoadUser auth.UserLoader
 
 	// Name is what credentials return as their backend; empty is "knox".
