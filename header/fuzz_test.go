@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth/header"
+	"github.com/gatewarden/auth/knox"
 )
 
 // Whatever a client sends is let in as who it is, or refused with a 4xx.
@@ -89,6 +90,32 @@ func FuzzGroups(f *testing.F) {
 				!strings.Contains(one+","+other, group) {
 				t.Fatalf("%q %q: group %q", one, other, group)
 			}
+		}
+	})
+}
+
+func FuzzAPIKey(f *testing.F) {
+	tokens := newTokens(f, newPeople("alice"))
+	key := issue(f, tokens, knox.Options{})
+	guard := newGuard(f, newAPIKey(f, tokens))
+	for _, seed := range []string{"", " ", "=", key, " " + key, key + "=", key + "," + key, "\x00", "\xff", "a b", strings.ToUpper(key)} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, value string, twice bool) {
+		r := request(outside, "X-Api-Key", value)
+		if twice {
+			r.Header.Add("X-Api-Key", value)
+		}
+		a := ask(t, guard.Optional(), r)
+		blank := strings.Trim(value, " \t") == ""
+		switch {
+		case a.userID != "" && (strings.Trim(value, " \t") != key || twice):
+			t.Fatalf("%q: let in as %q", value, a.userID)
+		case a.reached && a.userID == "" && (!blank || twice):
+			t.Fatalf("%q: anonymous", value)
+		case !a.reached && a.status != 400 && a.status != 401:
+			t.Fatalf("%q: %d", value, a.status)
 		}
 	})
 }

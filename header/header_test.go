@@ -95,6 +95,7 @@ func newGuard(t testing.TB, backends ...auth.Authenticator) *auth.Guard {
 type answer struct {
 	status     int
 	detail     string
+	code       string
 	challenges []string
 	header     http.Header
 	reached    bool
@@ -117,11 +118,11 @@ func ask(t testing.TB, middleware func(http.Handler) http.Handler, r *http.Reque
 	})).ServeHTTP(w, r)
 	a.status, a.header, a.challenges = w.Code, w.Header(), w.Header()["Www-Authenticate"]
 	if !a.reached && w.Body.Len() > 0 {
-		var body struct{ Detail string }
+		var body struct{ Detail, Code string }
 		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 			t.Fatalf("body %q: %v", w.Body, err)
 		}
-		a.detail = body.Detail
+		a.detail, a.code = body.Detail, body.Code
 	}
 	return a
 }

@@ -1,0 +1,158 @@
+package header
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// APIKeyConfig is the configuration of an [APIKey]. Header and Verifier are
+// required.
+type APIKeyConfig struct {
+	// Header is the name of the header that holds the key, such as X-API-Key.
+	Header string
+	// Verifier decides about a key: *knox.Tokens is one, so that a key is a
+	// token which is named, limited to scopes, listed and revoked as any
+	// other. Its errors are those of an [auth.Authenticator] and are returned
+	// as they are, but that it must not call a key absent: that is answered
+	// with 503. It must be safe for concurrent use.
+	Verifier auth.TokenVerifier
+	// Scheme and Realm are the challenge; empty are "ApiKey" and "api". The
+	// scheme must be none that clients answer in Authorization.
+	Scheme, Realm string
+	// Name is the name of the backend, for events and logs; empty is "apikey".
+	// Credentials return the verifier's own.
+	Name string
+}
+
+// APIKey is the backend for a key in a header of its own. It is immutable and
+// safe for concurrent use.
+//
+//	tokens, err := knox.New(knox.Config{…})
+//	keys, err := header.NewAPIKey(header.APIKeyConfig{Header: "X-API-Key", Verifier: tokens})
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens, keys}})
+//
+// The credential is what Verifier returns: CredentialFrom[*knox.Token] finds
+// it, and scopes are the token's. No browser adds the header by itself, so
+// requests from other origins are not refused; those of scripts need the
+// consent of CORS. A handler sees the header, as it sees Authorization.
+//
+// A 401 has a challenge, as RFC 9110 §11.6.1 wants:
+//
+//	WWW-Authenticate: ApiKey realm="api", header="X-Api-Key"
+//
+// There is no error attribute in it, for that tells of what came in
+// Authorization: whether a key was missing or bad is told by the members code
+// and detail of the body.
+//
+// Keys in query parameters are not read, on purpose: URLs are kept in logs,
+// histories and Referer headers (RFC 6750 §5.3).
+type APIKey struct {
+	config APIKeyConfig
+	key    string // canonical
+
+	twice, long, bad error
+}
+
+var (
+	_ auth.Authenticator = (*APIKey)(nil)
+	_ auth.Named         = (*APIKey)(nil)
+	_ auth.Challenger    = (*APIKey)(nil)
+	_ auth.Varier        = (*APIKey)(nil)
+)
+
+// NewAPIKey returns an APIKey, or an error that says which setting is missing
+// or cannot work: no Verifier, or a header or scheme that is another's or no
+// name of letters, digits and "-".
+func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
+	a := &APIKey{config: config, key: http.CanonicalHeaderKey(config.Header)}
+	if a.config.Name == "" {
+		a.config.Name = "apikey"
+	}
+	if a.config.Scheme == "" {
+		a.config.Scheme = "ApiKey"
+	}
+	if a.config.Realm == "" {
+		a.config.Realm = "api"
+	}
+	switch {
+	case a.key == "":
+		return nil, errors.New("header: APIKeyConfig.Header is missing")
+	case isNil(config.Verifier):
+		return nil, errors.New("header: APIKeyConfig.Verifier is missing, so anybody's key would do")
+	case !isName(a.config.Scheme):
+		return nil, fmt.Errorf("header: APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
+	case strings.ContainsFunc(config.Realm, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return nil, errors.New("header: APIKeyConfig.Realm has control characters")
+	}
+	switch strings.ToLower(a.config.Scheme) {
+	case "basic", "bearer", "digest", "dpop", "negotiate", "ntlm", "token":
+		return nil, fmt.Errorf("header: clients answer %s in Authorization, where no key is read", config.Scheme)
+	}
+	if err := checkNames(a.key); err != nil {
+		return nil, err
+	}
+	a.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + a.key + " header."}
+	a.long = &auth.Error{Kind: auth.ErrMalformed, Detail: a.key + " header is too long."}
+	a.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + a.key + " header."}
+	return a, nil
+}
+
+// Authenticate proves a request by the key. It returns ErrNoCredentials if the
+// header is absent or empty; ErrMalformed, answered with 400, if it comes more
+// than once, is longer than [auth.MaxAuthorization], or has characters outside
+// b64token (RFC 6750 §2.1), and else what Verifier says. A key that is
+// ErrUnrecognized is for the next backend, which may read the same header if
+// each Verifier knows its own, such as *knox.Tokens by prefix.
+func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	lines := r.Header[a.key]
+	if len(lines) == 0 {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	if len(lines) > 1 {
+		return nil, nil, a.twice
+	}
+	if len(lines[0]) > auth.MaxAuthorization {
+		return nil, nil, a.long
+	}
+	key := strings.Trim(lines[0], " \t")
+	if key == "" {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	if !isB64token(key) {
+		return nil, nil, a.bad
+	}
+	user, credential, err := a.config.Verifier.VerifyToken(r.Context(), key)
+	if err != nil {
+		if auth.Kind(err) == auth.ErrNoCredentials {
+			// As text, so that nothing finds the kind inside: a request with a
+			// key must not become anonymous.
+			err = fmt.Errorf("header: APIKeyConfig.Verifier called a key absent: %v", err)
+		}
+		return nil, nil, err
+	}
+	return user, credential, nil
+}
+
+// isB64token reports a b64token (RFC 6750 §2.1). s is not empty.
+func isB64token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	return body != "" && !strings.ContainsFunc(body, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._~+/", r))
+	})
+}
+
+// Backend returns APIKeyConfig.Name.
+func (a *APIKey) Backend() string { return a.config.Name }
+
+// Challenges returns the scheme with the realm and the name of the header.
+func (a *APIKey) Challenges() []auth.Challenge {
+	return []auth.Challenge{{Scheme: a.config.Scheme, Params: []auth.Param{
+		{Name: "realm", Value: a.config.Realm}, {Name: "header", Value: a.key}}}}
+}
+
+// Vary returns the header.
+func (a *APIKey) Vary() []string { return []string{a.key} }
