@@ -17,20 +17,25 @@ import (
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
 // app is the service, put together.
 type app struct {
 	stores
-	handler http.Handler
-	logger  *slog.Logger
-	tokens  *knox.Tokens
+	handler  http.Handler
+	logger   *slog.Logger
+	guard    *auth.Guard
+	tokens   *knox.Tokens
+	sessions *session.Sessions
+	pages    *pages
 }
 
 // stores are where things are kept.
 type stores struct {
 	knox     knox.Store
+	session  session.Store
 	throttle password.ThrottleStore
 	users    *users
 	ping     func(context.Context) error
@@ -46,7 +51,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		db.SetMaxOpenConns(1) // each connection would be a database of its own
-		s = stores{knox: knox.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
+		s = stores{knox: knox.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
 		s.users, err = openUsers(ctx, db, db, hasher)
 		return s, err
 	case "sqlite":
@@ -55,10 +60,11 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		s.ping, s.close = db.Ping, db.Close
-		var errs [3]error
+		var errs [4]error
 		s.knox, errs[0] = sqlstore.Knox(ctx, db)
-		s.throttle, errs[1] = sqlstore.Throttle(ctx, db)
-		s.users, errs[2] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
+		s.session, errs[1] = sqlstore.Sessions(ctx, db)
+		s.throttle, errs[2] = sqlstore.Throttle(ctx, db)
+		s.users, errs[3] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
 		return s, errors.Join(errs[:]...)
 	}
 	return s, fmt.Errorf("-db %s: want memory: or sqlite:PATH", where)
@@ -74,6 +80,13 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if a.stores, err = openStores(ctx, s.db, hasher); err != nil {
 		return nil, err
 	}
+	if _, path, ok := strings.Cut(s.db, "sqlite:"); ok && s.key == "" {
+		s.key = path + ".key"
+	}
+	keys, err := applicationKeys(s.key)
+	if err != nil {
+		return nil, err
+	}
 	proxies := auth.Proxies{Trusted: s.trusted}
 	observer := auth.SlogObserver(logger)
 
@@ -83,6 +96,16 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: s.tokenTTL,
 		Scopes: []string{"reports:read", "reports:write"},
 	}); err != nil {
+		return nil, err
+	}
+	if a.sessions, err = session.New(session.Config{
+		Store: a.session, LoadUser: a.users.load, Observer: observer, Logger: logger, Proxies: proxies, Keys: keys,
+		Cookie:   "session-" + s.port,
+		Remember: session.Lifetime{Idle: 7 * 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
+	}); err != nil {
+		return nil, err
+	}
+	if a.pages, err = newPages(a.sessions); err != nil {
 		return nil, err
 	}
 	passwords, err := password.NewLogin(password.LoginConfig{
@@ -97,9 +120,9 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 
-	// The guards: one for the API, one for logging in. Explicit credentials
-	// come before those that a browser or a proxy adds.
-	backends, logins := []auth.Authenticator{a.tokens, basic}, []auth.Authenticator{passwords}
+	// The guards: one for the API, one for pages, and those for logging in.
+	// Explicit credentials come before those that a browser or a proxy adds.
+	backends, logins := []auth.Authenticator{a.tokens, a.sessions, basic}, []auth.Authenticator{passwords}
 	if len(s.trusted) > 0 {
 		proxied, err := header.New(header.Config{Header: "X-Username", LoadUser: a.users.load,
 			Trust: header.Trust{Proxies: s.trusted}})
@@ -108,11 +131,26 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		}
 		backends, logins = append(backends, proxied), append(logins, proxied)
 	}
-	guard, err := auth.New(auth.Config{Backends: backends, Proxies: proxies, Observer: observer, Logger: logger})
+	config := auth.Config{Backends: backends, Proxies: proxies, Observer: observer, Logger: logger}
+	if a.guard, err = auth.New(config); err != nil {
+		return nil, err
+	}
+	config.Render = a.sessions.RedirectToLogin("/session/login", nil)
+	pageGuard, err := auth.New(config)
 	if err != nil {
 		return nil, err
 	}
-	login, err := guard.With(logins...)
+	config.Render = a.sessions.RedirectToLogin("/session/login", a.pages.passwordRefused)
+	changeGuard, err := auth.New(config)
+	if err != nil {
+		return nil, err
+	}
+	login, err := a.guard.With(logins...)
+	if err != nil {
+		return nil, err
+	}
+	config.Backends, config.Render = logins, a.pages.loginFailed
+	formLogin, err := auth.New(config)
 	if err != nil {
 		return nil, err
 	}
@@ -120,22 +158,45 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	sessionHandlers, err := a.sessions.Handlers(formLogin)
+	if err != nil {
+		return nil, err
+	}
+	changePassword, err := password.NewChange(changeGuard, password.ChangeConfig{
+		Login: passwords, Redirect: "/devices?changed",
+		Renewal: password.Renewal{Hasher: hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: observer,
+			Revokers:   []auth.Revoker{a.sessions, a.tokens},
+			Validators: password.Validators{password.MinLength(8), password.Numeric(), password.Similar(), password.Common()},
+			Attributes: func(u auth.User) []password.Attribute {
+				return []password.Attribute{{Name: "username", Value: u.UserID()}}
+			}},
+	})
+	if err != nil {
+		return nil, err
+	}
 
 	// The routes.
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
-	anyone := guard.Optional(auth.AllowMachines)
-	reading := guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:read")))
-	writing := guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:write")))
-	admins := guard.Require(auth.Unlimited, auth.UserIs(func(u *user) bool { return u.admin }))
+	sessionHandlers.Register(mux, "/session")
+	anyone := a.guard.Optional(auth.AllowMachines)
+	reading := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:read")))
+	writing := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:write")))
+	admins := a.guard.Require(auth.Unlimited, auth.UserIs(func(u *user) bool { return u.admin }))
 	mux.HandleFunc("GET /healthz", a.health)
-	mux.Handle("GET /api/me", guard.Require(auth.AllowMachines)(http.HandlerFunc(whoami)))
+	mux.Handle("GET /api/me", a.guard.Require(auth.AllowMachines)(http.HandlerFunc(whoami)))
 	mux.Handle("GET /api/public", anyone(http.HandlerFunc(whoami)))
 	mux.Handle("GET /api/reports", reading(http.HandlerFunc(whoami)))
 	mux.Handle("POST /api/reports", writing(http.HandlerFunc(whoami)))
 	mux.Handle("POST /api/users/{name}/disable", admins(a.switchUser(false)))
 	mux.Handle("POST /api/users/{name}/enable", admins(a.switchUser(true)))
-	mux.Handle("GET /{$}", anyone(page(s.url)))
+	visitors, members := pageGuard.Optional(auth.AllowMachines), pageGuard.Require(auth.Unlimited)
+	mux.Handle("GET /{$}", visitors(a.pages.home(s.url)))
+	mux.Handle("GET /session/login", visitors(http.HandlerFunc(a.pages.login)))
+	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
+	mux.Handle("POST /session/password", changePassword)
+	mux.Handle("GET /devices", members(http.HandlerFunc(a.devices)))
+	mux.Handle("POST /devices", members(http.HandlerFunc(a.endDevice)))
 	a.handler = mux
 	return a, nil
 }
@@ -146,6 +207,9 @@ func (a *app) purge(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if _, err := a.tokens.Purge(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge", "error", err)
+		}
+		if _, err := a.sessions.Purge(ctx); err != nil && ctx.Err() == nil {
 			a.logger.Warn("purge", "error", err)
 		}
 		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {

@@ -237,6 +237,7 @@ var printed = map[string][]int{
 	"Log out of one":            {204, 401, 200, 204, 401},
 	"Make a token for a script": {200, 403},
 	"Switch a user off":         {204, 401, 204, 401},
+	"Sign in as a browser does": {303, 200, 403, 303, 401},
 	"Send something wrong":      {200, 401, 401, 400, 401, 400, 401, 200},
 }
 

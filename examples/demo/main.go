@@ -31,10 +31,12 @@ func main() {
 
 // settings are the flags.
 type settings struct {
-	addr, db, cert, key string
-	tokenTTL            time.Duration
-	trusted             []netip.Prefix
-	url                 string // where it is served
+	addr, db, cert, certKey string
+	key                     string // file of the application key
+	tokenTTL                time.Duration
+	trusted                 []netip.Prefix
+	url                     string // where it is served
+	port                    string
 }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
@@ -44,7 +46,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8000", "address to serve; port 0 is any free one")
 	flags.StringVar(&s.db, "db", "sqlite:gatewarden-demo.db", "`store`: memory: or sqlite:PATH")
 	flags.StringVar(&s.cert, "tls-cert", "", "PEM `file` of the certificate, to serve HTTPS")
-	flags.StringVar(&s.key, "tls-key", "", "PEM `file` of the certificate's key")
+	flags.StringVar(&s.certKey, "tls-key", "", "PEM `file` of the certificate's key")
+	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
 		prefix, err := netip.ParsePrefix(text)
@@ -57,7 +60,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if (s.cert == "") != (s.key == "") {
+	if (s.cert == "") != (s.certKey == "") {
 		return s, errors.New("-tls-cert and -tls-key go together")
 	}
 	return s, nil
@@ -77,6 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	s.url = serverURL(s, listener.Addr())
+	_, s.port, _ = net.SplitHostPort(listener.Addr().String())
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	app, err := open(ctx, s, logger)
 	if err != nil {
@@ -94,7 +98,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ended := make(chan error, 1)
 	go func() {
 		if s.cert != "" {
-			ended <- server.ServeTLS(listener, s.cert, s.key)
+			ended <- server.ServeTLS(listener, s.cert, s.certKey)
 		} else {
 			ended <- server.Serve(listener)
 		}

@@ -2,80 +2,129 @@ package main
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/session"
 )
 
-//go:embed page.html
-var pageHTML string
+//go:embed *.html
+var templates embed.FS
 
-//go:embed page.css
-var pageCSS string
+//go:embed style.css
+var styleCSS string
 
-// pagePolicy allows the page its own style and nothing else.
+// pagePolicy allows pages their own style and forms, and nothing else.
 var pagePolicy = func() string {
-	sum := sha256.Sum256([]byte(pageCSS))
+	sum := sha256.Sum256([]byte(styleCSS))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+		"'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 }()
 
-// step is something to try: what it shows, and the lines to paste.
-type step struct{ Title, Why, Lines string }
-
-var steps = []step{
-	{"Log in on two devices", "Each login makes a token of its own. Basic, JSON and form all work.", `
-TOKEN='s/.*"token":"\([^"]*\)".*/\1/'
-PHONE=$(curl -s -X POST -u alice:correct-horse-battery $URL/auth/login/ | sed "$TOKEN")
-LAPTOP=$(curl -s $URL/auth/login/ -H 'Content-Type: application/json' -d '{"username":"alice","password":"correct-horse-battery","name":"laptop"}' | sed "$TOKEN")
-echo $PHONE $LAPTOP`},
-	{"Use them", "The scheme may be Token or Bearer, in any case.", `
-curl -i -H "Authorization: Token $PHONE" $URL/api/me
-curl -i -H "Authorization: bearer $LAPTOP" $URL/api/me`},
-	{"See your devices", "The one you ask with is marked current.", `
-curl -i -H "Authorization: Token $LAPTOP" $URL/auth/tokens/`},
-	{"Log out of one", "The other stays. Log out everywhere, and none does.", `
-curl -i -X POST -H "Authorization: Token $PHONE" $URL/auth/logout/
-curl -i -H "Authorization: Token $PHONE" $URL/api/me
-curl -i -H "Authorization: Token $LAPTOP" $URL/api/me
-curl -i -X POST -H "Authorization: Token $LAPTOP" $URL/auth/logoutall/
-curl -i -H "Authorization: Token $LAPTOP" $URL/api/me`},
-	{"Make a token for a script", "It may read reports, for an hour, and nothing else.", `
-SCRIPT=$(curl -s -u alice:correct-horse-battery $URL/auth/tokens/ -H 'Content-Type: application/json' -d '{"name":"script","scopes":["reports:read"],"expires_in":3600}' | sed "$TOKEN")
-curl -i -H "Authorization: Bearer $SCRIPT" $URL/api/reports
-curl -i -X POST -H "Authorization: Bearer $SCRIPT" $URL/api/reports`},
-	{"Switch a user off", "A token dies with its user, at once. An inactive user cannot log in, and the answer does not tell why.", `
-BOB=$(curl -s -u bob:staple-tractor-lamp -X POST $URL/auth/login/ | sed "$TOKEN")
-curl -i -X POST -u admin:only-for-the-demo $URL/api/users/bob/disable
-curl -i -H "Authorization: Token $BOB" $URL/api/me
-curl -i -X POST -u admin:only-for-the-demo $URL/api/users/bob/enable
-curl -i -X POST -u carol:closed-account-99 $URL/auth/login/`},
-	{"Send something wrong", "Absent, malformed, unknown and forged are told apart. Nothing bad becomes anonymous.", `
-curl -i $URL/api/public
-curl -i -H 'Authorization: Token' $URL/api/public
-curl -i -H 'Authorization: Token a b' $URL/api/public
-curl -i -H 'Authorization: Bearer a b' $URL/api/public
-curl -i -H "Authorization: Token $(printf '\377')" $URL/api/public
-curl -i -H 'Authorization: Token a' -H 'Authorization: Token b' $URL/api/public
-curl -i -H 'Authorization: Digest a' $URL/api/me
-curl -i -H 'X-Username: alice' $URL/api/public`},
+// view is what every page shows.
+type view struct {
+	Title, Here string
+	User        string // who is signed in
+	Flashes     []string
+	Fault       string
+	Page
 }
 
-// page shows who you are and what to try. It works without script.
-func page(url string) http.Handler {
-	parsed := template.Must(template.New("page").Funcs(template.FuncMap{"trim": strings.TrimSpace}).Parse(pageHTML))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", pagePolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		_ = parsed.Execute(w, map[string]any{
-			"CSS": template.CSS(pageCSS), "URL": url, "Who": identify(r.Context()), "Steps": steps,
-			"Users": [][2]string{{"alice", "correct-horse-battery"}, {"bob", "staple-tractor-lamp"},
-				{"carol", "closed-account-99 (inactive)"}, {"admin", "only-for-the-demo"}},
-		})
-	})
+// Page is what the single pages show.
+type Page struct {
+	Who            identity // home
+	URL            string
+	Steps          []step
+	Users          [][2]string
+	Username, Next string // login
+	Devices        []device
+	Backend        string
+}
+
+// pages writes pages. They work without script.
+type pages struct {
+	sessions *session.Sessions
+	parsed   map[string]*template.Template
+}
+
+func newPages(sessions *session.Sessions) (*pages, error) {
+	ps := &pages{sessions, make(map[string]*template.Template)}
+	for _, name := range []string{"home", "login", "password", "devices"} {
+		parsed, err := template.New(name).Funcs(template.FuncMap{
+			"trim": strings.TrimSpace,
+			"css":  func() template.CSS { return template.CSS(styleCSS) },
+		}).ParseFS(templates, "layout.html", name+".html")
+		if err != nil {
+			return nil, err
+		}
+		ps.parsed[name] = parsed
+	}
+	return ps, nil
+}
+
+func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	v.Here = r.URL.Path
+	v.Flashes = append(v.Flashes, ps.sessions.Flashes(w, r)...)
+	if u, ok := auth.UserFrom[*user](r.Context()); ok {
+		v.User = u.name
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store") // also for the back button after signing out
+	w.WriteHeader(status)
+	_ = ps.parsed[name].ExecuteTemplate(w, "layout", v)
+}
+
+// home shows who you are and what to try.
+func (ps *pages) home(url string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{
+			Who: identify(r.Context()), URL: url, Steps: steps,
+			Users: [][2]string{{"alice", "correct-horse-battery"}, {"bob", "staple-tractor-lamp"},
+				{"carol", "closed-account-99 (inactive)"}, {"admin", "only-for-the-demo"}}}})
+	}
+}
+
+func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
+	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: r.URL.Query().Get("next")}})
+}
+
+func (ps *pages) password(w http.ResponseWriter, r *http.Request) {
+	ps.write(w, r, http.StatusOK, "password", view{Title: "Change your password"})
+}
+
+// loginFailed is the Render of the guard that logs in: the form again, for whom
+// there is one.
+func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
+	if !session.WantsPage(r) {
+		auth.WriteProblem(w, p)
+		return
+	}
+	delete(w.Header(), "Www-Authenticate") // the browser would ask in a dialog
+	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
+		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next")}})
+}
+
+// passwordRefused is the Render of the guard that changes passwords.
+func (ps *pages) passwordRefused(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
+	if !session.WantsPage(r) {
+		auth.WriteProblem(w, p)
+		return
+	}
+	fault := p.Detail
+	if reasons, ok := p.Extensions["errors"].([]map[string]string); ok {
+		var all []string
+		for _, reason := range reasons {
+			all = append(all, reason["detail"])
+		}
+		fault = strings.Join(all, " ")
+	}
+	ps.write(w, r, p.Status, "password", view{Title: "Change your password", Fault: fault})
 }

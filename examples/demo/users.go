@@ -105,7 +105,14 @@ func (us *users) setActive(ctx context.Context, name string, active bool) (bool,
 	return n > 0, err
 }
 
+// setPassword stores a password in place of the one that u was loaded with.
 func (us *users) setPassword(ctx context.Context, u auth.User, encoded string) error {
-	_, err := us.write.ExecContext(ctx, "UPDATE demo_users SET encoded = ? WHERE name = ?", encoded, u.UserID())
-	return err
+	result, err := us.write.ExecContext(ctx, "UPDATE demo_users SET encoded = ? WHERE name = ? AND encoded = ?", encoded, u.UserID(), u.(*user).encoded)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return password.ErrChanged
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/session"
+)
+
+// device is a row of the page of devices: a session or a token.
+type device struct {
+	Kind, ID, Name, IP string
+	Created, Used      time.Time
+	Current            bool
+}
+
+// devices lists where a user is signed in.
+func (a *app) devices(w http.ResponseWriter, r *http.Request) {
+	u, _ := auth.UserFrom[auth.User](r.Context())
+	current, _ := auth.CredentialFrom[auth.Credential](r.Context())
+	sessions, err := a.sessions.List(r.Context(), u.UserID())
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
+	tokens, err := a.tokens.List(r.Context(), u.UserID())
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
+	var all []device
+	for _, s := range sessions {
+		c, ok := current.(*session.Session)
+		all = append(all, device{"session", s.ID(), browser(s.UserAgent()), s.IP(), s.Created(), s.LastUsed(), ok && c.ID() == s.ID()})
+	}
+	for _, t := range tokens {
+		c, ok := current.(*knox.Token)
+		all = append(all, device{"token", t.ID(), cmp.Or(t.Name(), browser(t.UserAgent())), t.IP(), t.Created(), t.LastUsed(), ok && c.ID() == t.ID()})
+	}
+	slices.SortStableFunc(all, func(x, y device) int { return y.Created.Compare(x.Created) })
+	v := view{Title: "Your devices", Page: Page{Devices: all, Backend: current.Backend()}}
+	if r.URL.Query().Has("changed") {
+		v.Flashes = []string{"Your password is changed. Every other device is signed out."}
+	}
+	a.pages.write(w, r, http.StatusOK, "devices", v)
+}
+
+// endDevice is a form of that page.
+func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
+	u, _ := auth.UserFrom[auth.User](r.Context())
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	kind, id := r.PostFormValue("kind"), r.PostFormValue("id")
+	var found bool
+	var err error
+	switch c, ok := auth.CredentialFrom[*session.Session](r.Context()); {
+	case kind == "session" && ok && c.ID() == id: // this one: the cookie goes too
+		found, err = a.sessions.Logout(w, r)
+	case kind == "session":
+		found, err = a.sessions.Revoke(r.Context(), u.UserID(), id)
+	case kind == "token":
+		found, err = a.tokens.Revoke(r.Context(), u.UserID(), id)
+	}
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
+	if found {
+		a.sessions.AddFlash(w, r, "The "+kind+" has ended.")
+	} else {
+		a.sessions.AddFlash(w, r, "That one had ended already.")
+	}
+	w.Header().Set("Location", "/devices")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// browser names a browser well enough for its owner to know it.
+func browser(userAgent string) string {
+	name := ""
+	for _, product := range []string{"Edg/", "OPR/", "Firefox/", "Chrome/", "Safari/", "curl/"} {
+		if strings.Contains(userAgent, product) {
+			name = strings.Trim(product, "/")
+			break
+		}
+	}
+	name = map[string]string{"Edg": "Edge", "OPR": "Opera"}[name] + strings.NewReplacer("Edg", "", "OPR", "").Replace(name)
+	if name == "" {
+		return cmp.Or(userAgent, "A program without a name")
+	}
+	for _, system := range [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS X", "macOS"}, {"Linux", "Linux"}} {
+		if strings.Contains(userAgent, system[0]) {
+			return name + " on " + system[1]
+		}
+	}
+	return name
+}
