@@ -135,67 +135,6 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 	return record, nil
 }
 
-// List returns the live tokens of a user, the newest first.
-func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
-	records, err := t.config.Store.List(ctx, userID, time.Now())
-	if err != nil {
-		return nil, issue.Undecided(err)
-	}
-	tokens := make([]*Token, len(records))
-	for i, record := range records {
-		tokens[i] = &Token{record, t.config.Name}
-	}
-	return tokens, nil
-}
-
-// Revoke ends the token of a user with this identifier, and reports whether
-// there was one.
-func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	found, err := t.config.Store.Revoke(ctx, userID, id)
-	if err != nil {
-		return false, issue.Undecided(err)
-	}
-	if found {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
-	}
-	return found, nil
-}
-
-// RevokeAll ends all tokens of a user and returns how many there were.
-func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
-	ids, err := t.config.Store.RevokeAll(ctx, userID)
-	if err != nil {
-		return 0, issue.Undecided(err)
-	}
-	for _, id := range ids {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
-	}
-	return len(ids), nil
-}
-
-// purgeBatch is how many records one step of Purge removes: few enough that
-// no request waits long for it.
-const purgeBatch = 500
-
-// Purge removes expired tokens, with an EventExpired for each, and returns how
-// many. Call it now and then; expired tokens are refused without it, but kept.
-func (t *Tokens) Purge(ctx context.Context) (int, error) {
-	now, total := time.Now(), 0
-	for {
-		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
-		if err != nil {
-			return total, issue.Undecided(err)
-		}
-		for _, record := range purged {
-			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
-		}
-		total += len(purged)
-		if len(purged) < purgeBatch {
-			return total, nil
-		}
-	}
-}
-
 func (t *Tokens) observe(ctx context.Context, e auth.Event) {
 	if t.config.Observer == nil {
 		return

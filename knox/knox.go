@@ -80,7 +80,7 @@ type Config struct {
 	// is a minute, less than 0 is never.
 	TouchInterval time.Duration
 
-	// Limit is the most live tokens a user may have; 0 is no limit. One more
+	// Limit is the most tokens that List has of a user; 0 is no limit. One more
 	// is refused with ErrLimit or, with EvictOldest, ends the oldest.
 	Limit       int
 	EvictOldest bool
@@ -123,8 +123,10 @@ type Tokens struct {
 var (
 	_ auth.Authenticator = (*Tokens)(nil)
 	_ auth.TokenVerifier = (*Tokens)(nil)
+	_ auth.Named         = (*Tokens)(nil)
 	_ auth.Challenger    = (*Tokens)(nil)
 	_ auth.TokenOwner    = (*Tokens)(nil)
+	_ auth.Revoker       = (*Tokens)(nil)
 )
 
 // New returns Tokens, or an error that says which setting is missing, out of

@@ -33,7 +33,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	}
 	var added Added
 	if limit > 0 {
-		live := s.live(record.UserID, now) // newest first
+		live := slices.DeleteFunc(s.live(record.UserID, now), func(other *Record) bool { return other.Stamp != record.Stamp })
 		if len(live) >= limit && !evict {
 			return Added{OverLimit: true}, nil
 		}
@@ -95,11 +95,17 @@ func (s *MemoryStore) Revoke(_ context.Context, userID, id string) (bool, error)
 }
 
 // RevokeAll implements [Store].
-func (s *MemoryStore) RevokeAll(_ context.Context, userID string) ([]string, error) {
+func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
 	for _, record := range s.byUser[userID] {
+		if record.Digest == kept {
+			restamped := *record
+			restamped.Stamp = stamp
+			s.put(&restamped)
+			continue
+		}
 		s.remove(record)
 		ids = append(ids, record.ID)
 	}

@@ -65,11 +65,11 @@ func (f *faulty) Revoke(ctx context.Context, userID, id string) (bool, error) {
 	return f.Store.Revoke(ctx, userID, id)
 }
 
-func (f *faulty) RevokeAll(ctx context.Context, userID string) ([]string, error) {
+func (f *faulty) RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error) {
 	if f.fails() {
 		return nil, errDown
 	}
-	return f.Store.RevokeAll(ctx, userID)
+	return f.Store.RevokeAll(ctx, userID, kept, stamp)
 }
 
 func (f *faulty) Purge(ctx context.Context, now time.Time, limit int) ([]*knox.Record, error) {

@@ -14,11 +14,12 @@ import (
 // it. A returned [Record] is shared: neither side changes it.
 type Store interface {
 	// Add adds record if its user has fewer than limit records that are live
-	// at now; a limit of 0 is none. If there are as many, it adds nothing and
-	// reports so or, with evict, removes live ones of that user, those created
-	// first, until there is room, and returns their identifiers. Counting,
-	// removing and adding are one step: of many at once, never more than limit
-	// are left. A digest that is there already is an error.
+	// at now and have record's Stamp, as nobody can use others; a limit of 0 is
+	// none. If there are as many, it adds nothing and reports so or, with
+	// evict, removes of these the ones created first until there is room, and
+	// returns their identifiers. Counting, removing and adding are one step: of
+	// many at once, never more than limit are left. A digest that is there
+	// already is an error.
 	Add(ctx context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error)
 
 	// Find returns the record with this digest, expired or not, or nil.
@@ -37,8 +38,10 @@ type Store interface {
 	// whether there was one.
 	Revoke(ctx context.Context, userID, id string) (bool, error)
 
-	// RevokeAll removes all records of the user and returns their identifiers.
-	RevokeAll(ctx context.Context, userID string) ([]string, error)
+	// RevokeAll removes all records of the user but the one with the digest
+	// kept, which may be "", and returns their identifiers. It gives stamp to
+	// the one that is kept, if it is there and the user's, in the same step.
+	RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error)
 
 	// Purge removes at most limit records that are not live at now, and
 	// returns them. Each is returned to one caller only.

@@ -30,8 +30,8 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	s := &KnoxStore{db: db,
 		insert: db.table("INSERT INTO {prefix}knox_tokens (" + knoxColumns + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"),
 		remove: db.table("DELETE FROM {prefix}knox_tokens WHERE digest = ?"),
-		live:   db.table("SELECT COUNT(*) FROM {prefix}knox_tokens WHERE user_id = ? AND (expires IS NULL OR expires > ?)"),
-		oldest: db.table("SELECT digest, id FROM {prefix}knox_tokens WHERE user_id = ? AND (expires IS NULL OR expires > ?) ORDER BY created, id LIMIT ?"),
+		live:   db.table("SELECT COUNT(*) FROM {prefix}knox_tokens WHERE user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?)"),
+		oldest: db.table("SELECT digest, id FROM {prefix}knox_tokens WHERE user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?) ORDER BY created, id LIMIT ?"),
 	}
 	var errs [4]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE digest = ?"))
@@ -53,7 +53,7 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		if limit > 0 {
 			var have int
-			if err := conn.QueryRowContext(ctx, s.live, r.UserID, micros(now)).Scan(&have); err != nil {
+			if err := conn.QueryRowContext(ctx, s.live, r.UserID, r.Stamp, micros(now)).Scan(&have); err != nil {
 				return err
 			}
 			if have >= limit && !evict {
@@ -61,7 +61,7 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 				return nil
 			}
 			if have >= limit {
-				evicted, err := s.evict(ctx, conn, r.UserID, now, have-limit+1)
+				evicted, err := s.evict(ctx, conn, r, now, have-limit+1)
 				if err != nil {
 					return err
 				}
@@ -77,9 +77,9 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 	return added, nil
 }
 
-// evict removes the n oldest live records of a user.
-func (s *KnoxStore) evict(ctx context.Context, conn *sql.Conn, userID string, now time.Time, n int) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, s.oldest, userID, micros(now), n)
+// evict removes the n oldest of the records that stand in the way of r.
+func (s *KnoxStore) evict(ctx context.Context, conn *sql.Conn, r *knox.Record, now time.Time, n int) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, s.oldest, r.UserID, r.Stamp, micros(now), n)
 	if err != nil {
 		return nil, err
 	}
@@ -138,40 +138,52 @@ func (s *KnoxStore) Revoke(ctx context.Context, userID, id string) (bool, error)
 }
 
 // RevokeAll implements [knox.Store].
-func (s *KnoxStore) RevokeAll(ctx context.Context, userID string) ([]string, error) {
+func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error) {
+	var removed []*knox.Record
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if removed, err = s.removeWhere(ctx, conn, "user_id = ? AND digest <> ?", userID, kept); err != nil || kept == "" {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}knox_tokens SET stamp = ? WHERE digest = ? AND user_id = ?"), stamp, kept, userID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	var ids []string
-	removed, err := s.removeWhere(ctx, "user_id = ?", userID)
 	for _, r := range removed {
 		ids = append(ids, r.ID)
 	}
-	return ids, err
+	return ids, nil
 }
 
 // Purge implements [knox.Store].
 func (s *KnoxStore) Purge(ctx context.Context, now time.Time, limit int) ([]*knox.Record, error) {
-	return s.removeWhere(ctx, "expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
-}
-
-// removeWhere removes records and returns them, in one transaction.
-func (s *KnoxStore) removeWhere(ctx context.Context, condition string, args ...any) ([]*knox.Record, error) {
 	var removed []*knox.Record
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, s.db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE "+condition), args...)
-		if err != nil {
-			return err
-		}
-		if removed, err = scanAllKnox(rows); err != nil {
-			return err
-		}
-		for _, r := range removed {
-			if _, err := conn.ExecContext(ctx, s.remove, r.Digest); err != nil {
-				return err
-			}
-		}
-		return nil
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		removed, err = s.removeWhere(ctx, conn, "expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	return removed, nil
+}
+
+// removeWhere removes records and returns them.
+func (s *KnoxStore) removeWhere(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]*knox.Record, error) {
+	rows, err := conn.QueryContext(ctx, s.db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE "+condition), args...)
+	if err != nil {
+		return nil, err
+	}
+	removed, err := scanAllKnox(rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range removed {
+		if _, err := conn.ExecContext(ctx, s.remove, r.Digest); err != nil {
+			return nil, err
+		}
 	}
 	return removed, nil
 }

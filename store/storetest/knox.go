@@ -124,6 +124,30 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			t.Errorf("left %v, want %v", got, want)
 		}
 	})
+	t.Run("records of another stamp do not count against the limit and are not evicted", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 3 {
+			s.add(record("alice", fmt.Sprint("dead", i), time.Duration(i)*time.Second))
+		}
+		stamped := func(id string) *knox.Record {
+			r := record("alice", id, time.Minute)
+			r.Stamp = "new"
+			return r
+		}
+		s.add(stamped("1"))
+		if added, err := s.Add(t.Context(), stamped("2"), 2, false, noon); err != nil || added.OverLimit {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if added, err := s.Add(t.Context(), stamped("3"), 2, false, noon); err != nil || !added.OverLimit {
+			t.Errorf("one too many: %+v, %v", added, err)
+		}
+		if added, err := s.Add(t.Context(), stamped("3"), 2, true, noon); err != nil || !slices.Equal(added.Evicted, []string{"1"}) {
+			t.Errorf("evicting: %+v, %v", added, err)
+		}
+		if got, want := s.list("alice", noon), []string{"3", "2", "dead2", "dead1", "dead0"}; !slices.Equal(got, want) {
+			t.Errorf("left %v, want %v", got, want)
+		}
+	})
 	t.Run("32 at once never exceed the limit", func(t *testing.T) {
 		for _, evict := range []bool{false, true} {
 			s := knoxStore{t, open(t)}
@@ -202,7 +226,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			s.add(r)
 			parallel(24, func(i int) {
 				if i == 12 {
-					if _, err := s.RevokeAll(t.Context(), "alice"); err != nil {
+					if _, err := s.RevokeAll(t.Context(), "alice", "", ""); err != nil {
 						t.Error(err)
 					}
 					return
@@ -237,16 +261,138 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s.add(record("alice", "1", 0))
 		s.add(record("alice", "2", -time.Minute))
 		s.add(record("bob", "b", 0))
-		ids, err := s.RevokeAll(t.Context(), "alice")
+		ids, err := s.RevokeAll(t.Context(), "alice", "", "")
 		slices.Sort(ids)
 		if err != nil || !slices.Equal(ids, []string{"1", "2"}) {
 			t.Errorf("revoked %v, %v", ids, err)
 		}
-		if ids, err = s.RevokeAll(t.Context(), "alice"); err != nil || len(ids) != 0 {
+		if ids, err = s.RevokeAll(t.Context(), "alice", "", ""); err != nil || len(ids) != 0 {
 			t.Errorf("then revoked %v, %v", ids, err)
 		}
 		if s.find(record("alice", "1", 0).Digest) != nil || len(s.list("bob", noon)) != 1 {
 			t.Error("wrong ones are left")
+		}
+	})
+	t.Run("revoking all but one leaves that one as it was, with the new stamp", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		kept := record("alice", "1", 0)
+		kept.Name, kept.Stamp, kept.LastUsed = "phone", "old", noon
+		s.add(kept)
+		s.add(record("alice", "2", 0))
+		s.add(record("alice", "3", -20*time.Hour)) // expired
+		bobs := record("bob", "b", 0)
+		bobs.Stamp = "bob's"
+		s.add(bobs)
+		ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new")
+		slices.Sort(ids)
+		if err != nil || !slices.Equal(ids, []string{"2", "3"}) {
+			t.Errorf("revoked %v, %v", ids, err)
+		}
+		want := *kept
+		want.Stamp = "new"
+		if got := s.find(kept.Digest); got == nil || !reflect.DeepEqual(normal(got), normal(&want)) {
+			t.Errorf("kept %+v, want %+v", got, want)
+		}
+		if got := s.find(bobs.Digest); got == nil || got.Stamp != "bob's" {
+			t.Errorf("another user's is now %+v", got)
+		}
+		if got := s.list("alice", time.Time{}); !slices.Equal(got, []string{"1"}) {
+			t.Errorf("left %v", got)
+		}
+	})
+	t.Run("what is kept must be the user's and be there", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		bobs, gone := record("bob", "b", 0), record("alice", "0", 0)
+		s.add(bobs)
+		for _, kept := range []string{bobs.Digest, gone.Digest} {
+			s.add(record("alice", "1", 0))
+			if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new"); err != nil || !slices.Equal(ids, []string{"1"}) {
+				t.Errorf("revoked %v, %v", ids, err)
+			}
+			if got := s.find(bobs.Digest); got == nil || got.Stamp != "" {
+				t.Errorf("another user's is now %+v", got)
+			}
+			if s.find(gone.Digest) != nil {
+				t.Error("what was not there is")
+			}
+		}
+	})
+	t.Run("of many revoked and used at once exactly the kept one is left", func(t *testing.T) {
+		for round := range 4 {
+			s := knoxStore{t, open(t)}
+			kept := record("alice", "0", 0)
+			s.add(kept)
+			var others []*knox.Record
+			for i := range 8 {
+				others = append(others, record("alice", fmt.Sprint(i+1), 0))
+				s.add(others[i])
+			}
+			var mu sync.Mutex
+			told := map[string]int{}
+			parallel(32, func(i int) {
+				other := others[i/4]
+				switch i % 4 {
+				case 0:
+					ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new")
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					for _, id := range ids {
+						told[id]++
+					}
+				case 1:
+					found, err := s.Revoke(t.Context(), "alice", other.ID)
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if found {
+						told[other.ID]++
+					}
+				case 2:
+					s.touch(other.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+				case 3:
+					s.touch(kept.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+				}
+			})
+			if got := s.list("alice", time.Time{}); !slices.Equal(got, []string{"0"}) {
+				t.Fatalf("round %d left %v", round, got)
+			}
+			if got := s.find(kept.Digest); got.Stamp != "new" || !got.LastUsed.Equal(noon.Add(time.Minute)) {
+				t.Errorf("kept %+v", got)
+			}
+			for _, other := range others {
+				if told[other.ID] != 1 || s.find(other.Digest) != nil {
+					t.Errorf("%s was revoked %d times", other.ID, told[other.ID])
+				}
+			}
+		}
+	})
+	t.Run("what is kept does not come back after it was revoked", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for round := range 8 {
+			kept := record("alice", fmt.Sprint(round), 0)
+			s.add(kept)
+			parallel(16, func(i int) {
+				switch {
+				case i == 8:
+					if found, err := s.Revoke(t.Context(), "alice", kept.ID); !found || err != nil {
+						t.Error(found, err)
+					}
+				case i%2 == 0:
+					if ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new"); len(ids) != 0 || err != nil {
+						t.Error(ids, err)
+					}
+				default:
+					s.touch(kept.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+				}
+			})
+			if s.find(kept.Digest) != nil {
+				t.Fatal("it is back")
+			}
 		}
 	})
 	t.Run("of many that revoke one, one is told so", func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range records {
-			ids = append(ids, r.ID)
+			ids = append(ids, strings.TrimSpace(r.ID+" "+r.Stamp))
 		}
 		return ids
 	}
@@ -107,7 +108,11 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			_, err := store.Add(t.Context(), record(user, 9), 2, true, now)
 			return err
 		}, []string{"9", "3"}},
-		{"revoking all", func(user string) error { _, err := store.RevokeAll(t.Context(), user); return err }, nil},
+		{"revoking all", func(user string) error { _, err := store.RevokeAll(t.Context(), user, "", ""); return err }, nil},
+		{"revoking all others", func(user string) error {
+			_, err := store.RevokeAll(t.Context(), user, record(user, 2).Digest, "new")
+			return err
+		}, []string{"2 new"}},
 		{"revoking one", func(user string) error { _, err := store.Revoke(t.Context(), user, "2"); return err }, []string{"3", "1"}},
 	} {
 		before := []string{"3", "2", "1"}

@@ -1,0 +1,101 @@
+package knox
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// List returns the tokens of a user that are good, the newest first: neither
+// those that expired nor those issued before the user's stamp changed. Of a user
+// who may not log in none is: it returns what Config.LoadUser does, such as
+// ErrUserInactive.
+func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
+	user, err := t.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	records, err := t.config.Store.List(ctx, userID, time.Now())
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	stamp := issue.Stamp("knox", user)
+	tokens := make([]*Token, 0, len(records))
+	for _, record := range records {
+		if issue.SameStamp(record.Stamp, stamp) {
+			tokens = append(tokens, &Token{record, t.config.Name})
+		}
+	}
+	return tokens, nil
+}
+
+// Revoke ends the token of a user with this identifier, and reports whether
+// there was one.
+func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
+	found, err := t.config.Store.Revoke(ctx, userID, id)
+	if err != nil {
+		return false, issue.Undecided(err)
+	}
+	if found {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+	}
+	return found, nil
+}
+
+// RevokeAll ends all tokens of a user and returns how many there were.
+func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
+	return t.revokeAll(ctx, userID, "", "")
+}
+
+// RevokeOthers implements [auth.Revoker]: it ends all tokens of user but the
+// one that proved r, which gets user's stamp. A token that was itself revoked
+// meanwhile does not come back. Nothing is set on w.
+//
+// It ends what is there. Of users without an [auth.Stamper] stamp, a login that
+// was proved before and is still under way makes its token afterwards.
+func (t *Tokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
+	kept := ""
+	token, ok := auth.CredentialFrom[*Token](r.Context())
+	if ok && token.Backend() == t.config.Name && token.UserID() == user.UserID() {
+		kept = token.record.Digest
+	}
+	_, err := t.revokeAll(r.Context(), user.UserID(), kept, issue.Stamp("knox", user))
+	return err
+}
+
+func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp)
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, id := range ids {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+	}
+	return len(ids), nil
+}
+
+// purgeBatch is how many records one step of Purge removes: few enough that
+// no request waits long for it.
+const purgeBatch = 500
+
+// Purge removes expired tokens, with an EventExpired for each, and returns how
+// many. Call it now and then; expired tokens are refused without it, but kept.
+func (t *Tokens) Purge(ctx context.Context) (int, error) {
+	now, total := time.Now(), 0
+	for {
+		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
+		if err != nil {
+			return total, issue.Undecided(err)
+		}
+		for _, record := range purged {
+			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
+		}
+		total += len(purged)
+		if len(purged) < purgeBatch {
+			return total, nil
+		}
+	}
+}
