@@ -162,11 +162,18 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As lenient as Django, for trying things out; without Validators there are
+	// stricter ones.
+	common, err := password.CommonFrom(strings.NewReader("password\npassword1\npassword123\n12345678\nqwertyuiop\niloveyou\n"))
+	if err != nil {
+		return nil, err
+	}
+	validators := password.Validators{password.MinLength(8), password.Numeric(), password.Similar(), common}
 	changePassword, err := password.NewChange(changeGuard, password.ChangeConfig{
 		Login: passwords, Redirect: "/devices?changed",
 		Renewal: password.Renewal{Hasher: hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: observer,
 			Revokers:   []auth.Revoker{a.sessions, a.tokens},
-			Validators: password.Validators{password.MinLength(8), password.Numeric(), password.Similar(), password.Common()},
+			Validators: validators,
 			Attributes: func(u auth.User) []password.Attribute {
 				return []password.Attribute{{Name: "username", Value: u.UserID()}}
 			}},
