@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,7 +146,8 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := a.guard.With(logins...)
+	// Whoever is signed in with a browser may have tokens, too.
+	login, err := a.guard.With(append(slices.Clone(logins), a.sessions)...)
 	if err != nil {
 		return nil, err
 	}
