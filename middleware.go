@@ -339,17 +339,34 @@ func isAmbient(backend Ambient, credential Credential) bool {
 
 // CheckOrigin returns ErrCrossOrigin for an unsafe request that a page of
 // another origin made a browser send, by Config.CrossOrigin. The Guard calls it
-// for [Ambient] credentials; handlers of login and logout call it always.
+// for [Ambient] credentials; handlers of login and logout call it always. A
+// request that opens a WebSocket is unsafe, though its method is GET (RFC 6455
+// §10.2): browsers let every page open one anywhere.
 func (g *Guard) CheckOrigin(r *http.Request) error {
-	if host := g.config.Proxies.Host(r); host != r.Host {
+	host, webSocket := g.config.Proxies.Host(r), opensWebSocket(r)
+	if host != r.Host || webSocket {
 		clone := *r
 		clone.Host = host
+		if webSocket {
+			clone.Method = http.MethodConnect
+		}
 		r = &clone
 	}
 	if err := g.config.CrossOrigin.Check(r); err != nil {
 		return &Error{Kind: ErrCrossOrigin, Cause: err}
 	}
 	return nil
+}
+
+func opensWebSocket(r *http.Request) bool {
+	for _, line := range r.Header["Upgrade"] {
+		for protocol := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(protocol), "websocket") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Proxies returns Config.Proxies, for handlers that need the client's address.

@@ -124,6 +124,34 @@ func TestTheOriginIsComparedWithTheHostTheBrowserAskedFor(t *testing.T) {
 	wantStatus(t, do(g.Require()(whoami), request("POST", "/", "Origin", "https://partner.example", "Sec-Fetch-Site", "cross-site")), 200)
 }
 
+func TestAPageOfAnotherOriginOpensNoWebSocket(t *testing.T) {
+	cookie := speaking("Session", nil)
+	cookie.ambient = true
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{cookie}})
+	for name, row := range map[string]struct {
+		upgrade, origin string
+		status          int
+	}{
+		"a WebSocket of the same origin":       {"websocket", "http://example.com", 200},
+		"a WebSocket of no browser":            {"websocket", "", 200},
+		"a WebSocket of another origin":        {"websocket", "https://evil.example", 403},
+		"in other letters, among others":       {"h2c, WebSocket", "https://evil.example", 403},
+		"a plain GET of another origin's link": {"", "https://evil.example", 200},
+		"an upgrade to something else":         {"h2c", "https://evil.example", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request("GET", "/")
+			if row.origin != "" {
+				r.Header.Set("Origin", row.origin)
+			}
+			if row.upgrade != "" {
+				r.Header.Set("Upgrade", row.upgrade)
+			}
+			wantStatus(t, do(g.Require()(whoami), r), row.status)
+		})
+	}
+}
+
 func FuzzClientIP(f *testing.F) {
 	for _, s := range []string{"1.2.3.4, 10.0.0.2", "[::1]:80\n::ffff:10.0.0.1", "x,,", "fe80::1%eth0", "[", "[]", " , "} {
 		f.Add(s)
