@@ -37,7 +37,8 @@ type Handlers struct {
 	LogoutAll http.Handler
 	// Sessions lists the user's sessions: GET, 200 with a JSON array of {"id",
 	// "created", "last_used", "expiry", "ends", "remembered", "ip",
-	// "user_agent", "current"}.
+	// "user_agent", "current"}; and ends all but the one of the request, which
+	// gets a new identifier: DELETE, 204.
 	Sessions http.Handler
 	// Session ends the session whose identifier is the path value "id":
 	// DELETE, 204, or 404 if the user has none of that identifier.
@@ -61,7 +62,7 @@ func (s *Sessions) Handlers(login *auth.Guard) (*Handlers, error) {
 		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
 		Logout:    endpoint.New(own, anybody, endpoint.Methods{"POST": h.logout}),
 		LogoutAll: endpoint.New(own, unlimited, endpoint.Methods{"POST": h.logoutAll}),
-		Sessions:  endpoint.New(own, unlimited, endpoint.Methods{"GET": h.list}),
+		Sessions:  endpoint.New(own, unlimited, endpoint.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
 		Session:   endpoint.New(own, unlimited, endpoint.Methods{"DELETE": h.revoke}),
 	}, nil
 }
@@ -186,6 +187,14 @@ func (h handler) revoke(w http.ResponseWriter, r endpoint.Request) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+func (h handler) revokeOthers(w http.ResponseWriter, r endpoint.Request) {
+	if err := h.RevokeOthers(w, r.Request, r.User); err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (h handler) observeRequest(r endpoint.Request, kind auth.EventKind, userID, id string) {

@@ -55,6 +55,10 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	u, _ := auth.UserFrom[auth.User](r.Context())
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
 	kind, id := r.PostFormValue("kind"), r.PostFormValue("id")
+	if kind == "others" {
+		a.endOthers(w, r, u)
+		return
+	}
 	var found bool
 	var err error
 	switch c, ok := auth.CredentialFrom[*session.Session](r.Context()); {
@@ -74,6 +78,19 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	} else {
 		a.sessions.AddFlash(w, r, "That one had ended already.")
 	}
+	w.Header().Set("Location", "/devices")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// endOthers ends all but what proved the request.
+func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
+	for _, issuer := range []auth.Revoker{a.sessions, a.tokens} {
+		if err := issuer.RevokeOthers(w, r, u); err != nil {
+			a.guard.Refuse(w, r, err)
+			return
+		}
+	}
+	a.sessions.AddFlash(w, r, "All others have ended.")
 	w.Header().Set("Location", "/devices")
 	w.WriteHeader(http.StatusSeeOther)
 }
