@@ -1,10 +1,12 @@
 package header_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/knox"
 )
@@ -116,6 +118,43 @@ func FuzzAPIKey(f *testing.F) {
 			t.Fatalf("%q: anonymous", value)
 		case !a.reached && a.status != 400 && a.status != 401:
 			t.Fatalf("%q: %d", value, a.status)
+		}
+	})
+}
+
+// Whatever a proxy forwards: only the very certificate is let in, however it is
+// written, and what is not its issuer's is anonymous or refused.
+func FuzzForwardedCertificate(f *testing.F) {
+	issuer := newAuthority(f, "issuer")
+	below := issuer.sub(f, "below")
+	leaf := below.issue(f, "alice", email("alice@corp.example"))
+	config := forwarded(newPeople("alice@corp.example"), issuer, below)
+	guards := map[string]*auth.Guard{"Client-Cert": newGuard(f, newCertificate(f, config))}
+	config.Forwarded = &header.Forwarded{Trust: proxy, EscapedPEM: "X-Client-Cert"}
+	guards["X-Client-Cert"] = newGuard(f, newCertificate(f, config))
+	for _, seed := range []string{"", ":", "::", sequence(leaf), sequence(leaf) + ";a", ":" + rfcLeaf + ":", ":\n:", ":====:", "\xff",
+		escaped(leaf.Certificate[0]), "-----BEGIN CERTIFICATE-----", "%2d%", "-----BEGIN CERTIFICATE-----%0A-----END CERTIFICATE-----"} {
+		f.Add(seed, der(below.certificate.Raw), true)
+		f.Add(seed, ", :a:,", true)
+		f.Add(sequence(leaf), seed, true)
+		f.Add(seed, "", false)
+	}
+	f.Fuzz(func(t *testing.T, value, chain string, trusted bool) {
+		peer := outside
+		if trusted {
+			peer = inside
+		}
+		for name, guard := range guards {
+			a := ask(t, guard.Optional(), request(peer, name, value, "Client-Cert-Chain", chain))
+			c, proved := a.credential.(*header.CertificateCredential)
+			switch {
+			case proved && (!trusted || !bytes.Equal(c.Leaf().Raw, leaf.Certificate[0]) || a.userID != "alice@corp.example"):
+				t.Fatalf("%q: let in as %q", value, a.userID)
+			case !trusted && !a.reached || a.seen[name] != nil:
+				t.Fatalf("%q: %d, the handler saw %v", value, a.status, a.seen)
+			case !a.reached && a.status != 400 && a.status != 401:
+				t.Fatalf("%q: %d", value, a.status)
+			}
 		}
 	})
 }

@@ -1,0 +1,275 @@
+package header
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
+// and one of LoadUser and LoadMachine are required.
+type CertificateConfig struct {
+	// Issuers are the authorities whose certificates are believed, at least
+	// one: roots, or better the intermediate that signs for clients only. A
+	// chain that the server verified must have one of them, byte for byte, so
+	// list the old and the new one while an authority is renewed. There is no
+	// default, and tls.Config.ClientCAs is none: it is the whole server's, and
+	// may be wider.
+	Issuers []*x509.Certificate
+	// Identity returns the identifier that a certificate stands for:
+	// [URIIdentity], [EmailIdentity], [DNSIdentity], or one's own. An error
+	// says that it stands for nobody, ErrInvalid; that is also how to refuse
+	// serial numbers that were revoked, since nothing here asks for revocation
+	// lists or OCSP. The subject's common name is a weak choice: authorities
+	// check it less, and it is no name of a certain kind. It must be safe for
+	// concurrent use.
+	Identity func(leaf *x509.Certificate) (id string, err error)
+	// LoadUser finds the user by the identifier.
+	LoadUser auth.UserLoader
+	// LoadMachine finds the [auth.Machine] by the identifier, where
+	// certificates are those of services. It returns [auth.ErrUserNotFound] or
+	// [auth.ErrUserInactive] for one that may not enter, and any other error
+	// if it cannot tell: 503. It must be safe for concurrent use. Let services
+	// and people have Issuers and backends of their own.
+	LoadMachine func(ctx context.Context, id string) (auth.Machine, error)
+
+	// Forwarded reads the certificate from a proxy's header. The connection's
+	// own is not looked at then: it would be the proxy's. Nil is that of the
+	// connection.
+	Forwarded *Forwarded
+	// Name is what credentials return as their backend; empty is
+	// "certificate".
+	Name string
+}
+
+// Certificate is the backend for client certificates (mutual TLS). It is
+// immutable and safe for concurrent use.
+//
+// Choose it for services and devices that have keys of their own. The server
+// must ask for certificates and verify them:
+//
+//	server.TLSConfig = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
+//
+// A certificate that no Issuer signed counts as absent, like a cookie that
+// nobody knows: browsers and service meshes add certificates by themselves, and
+// a client can do nothing about it on this connection. One that an Issuer
+// signed is presented: if it ended since the handshake, or nobody has its
+// identity, the request is refused. There is no challenge, for TLS has asked
+// already; see [auth.Config].Challenges.
+type Certificate struct {
+	config  CertificateConfig
+	roots   *x509.CertPool // the Issuers, for forwarded certificates
+	headers []string       // that are read; canonical
+
+	twice, bad, badChain error
+}
+
+var (
+	_ auth.Authenticator = (*Certificate)(nil)
+	_ auth.Named         = (*Certificate)(nil)
+	_ auth.Stripper      = (*Certificate)(nil)
+	_ auth.Ambient       = (*Certificate)(nil)
+	_ auth.Varier        = (*Certificate)(nil)
+)
+
+// NewCertificate returns a Certificate, or an error that says which setting is
+// missing, contradictory or dangerous: no Issuers, one that is no authority
+// (RFC 5280 §4.2.1.9), no Identity, neither or both of LoadUser and
+// LoadMachine, or a Forwarded that [New] would refuse.
+func NewCertificate(config CertificateConfig) (*Certificate, error) {
+	config.Issuers = slices.Clone(config.Issuers)
+	c := &Certificate{config: config, roots: x509.NewCertPool()}
+	if c.config.Name == "" {
+		c.config.Name = "certificate"
+	}
+	switch {
+	case len(config.Issuers) == 0:
+		return nil, errors.New("header: CertificateConfig.Issuers is empty, so no certificate could be believed")
+	case config.Identity == nil:
+		return nil, errors.New("header: CertificateConfig.Identity is missing")
+	case (config.LoadUser == nil) == (config.LoadMachine == nil):
+		return nil, errors.New("header: CertificateConfig needs one of LoadUser and LoadMachine")
+	}
+	for i, issuer := range config.Issuers {
+		if issuer == nil || !issuer.BasicConstraintsValid || !issuer.IsCA {
+			return nil, fmt.Errorf("header: CertificateConfig.Issuers[%d] is no certificate authority", i)
+		}
+		c.roots.AddCert(issuer)
+	}
+	if config.Forwarded == nil {
+		return c, nil
+	}
+	forwarded := *config.Forwarded
+	c.headers = []string{clientCert, clientCertChain}
+	if forwarded.EscapedPEM != "" {
+		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
+	}
+	if err := checkTrusted(forwarded.Trust, c.headers...); err != nil {
+		return nil, err
+	}
+	forwarded.Trust.Proxies = unmapped(forwarded.Trust.Proxies)
+	c.config.Forwarded = &forwarded
+	c.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + c.headers[0] + " header."}
+	c.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + c.headers[0] + " header."}
+	c.badChain = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + clientCertChain + " header."}
+	return c, nil
+}
+
+// maxIdentity is the longest identifier of a certificate, in bytes: that of a
+// SPIFFE ID.
+const maxIdentity = 2048
+
+// Authenticate proves a request by the client's certificate. It returns
+// ErrNoCredentials if there is none, the server did not verify it, no Issuer
+// signed it, or a forwarded one comes from a sender who is not trusted;
+// ErrMalformed if a forwarded one comes more than once, does not parse, or is
+// longer than 16 KiB, or its chain than 8 certificates or 64 KiB; ErrInvalid if
+// it, or the chain up to the Issuer, is not valid at this time (connections
+// outlive certificates), is forwarded and not for clients (RFC 5280
+// §4.2.1.12), names nobody, or names more than 2048 bytes or control
+// characters; ErrInvalid, "No such user", if there is no such user. What else
+// LoadUser or LoadMachine says is returned as it is.
+func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	var chains [][]*x509.Certificate
+	if c.config.Forwarded != nil {
+		var err error
+		if chains, err = c.forwarded(r); err != nil {
+			return nil, nil, err
+		}
+	} else if r.TLS != nil {
+		chains = r.TLS.VerifiedChains
+	}
+	leaf, err := c.leaf(chains, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := c.config.Identity(leaf)
+	if err == nil && (len(id) > maxIdentity || !isText(id)) {
+		err = errors.New("header: identity is too long or has control characters")
+	}
+	if err != nil {
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate names nobody.", Cause: err}
+	}
+	user, err := c.load(r.Context(), id)
+	if err != nil {
+		return nil, nil, noSuchUser(err)
+	}
+	return user, &CertificateCredential{c.config.Name, leaf, c.config.LoadMachine != nil}, nil
+}
+
+// leaf returns the first certificate of a chain with an Issuer behind it, if
+// all up to the Issuer are valid at now. What is behind the Issuer does not
+// count: it is the anchor.
+func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.Certificate, error) {
+	err := auth.ErrNoCredentials
+	for _, chain := range chains {
+		for i, certificate := range chain {
+			if i == 0 || !slices.ContainsFunc(c.config.Issuers, certificate.Equal) {
+				continue
+			}
+			if !slices.ContainsFunc(chain[:i+1], func(each *x509.Certificate) bool {
+				return now.Before(each.NotBefore) || now.After(each.NotAfter)
+			}) {
+				return chain[0], nil
+			}
+			err = &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate has expired or is not yet valid."}
+		}
+	}
+	return nil, err
+}
+
+func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
+	if c.config.LoadUser != nil {
+		return c.config.LoadUser.Load(ctx, id)
+	}
+	if id == "" {
+		return nil, auth.ErrUserNotFound
+	}
+	machine, err := c.config.LoadMachine(ctx, id)
+	if err != nil {
+		if kind := auth.Kind(err); kind == nil || kind == auth.ErrInvalid {
+			return nil, err
+		}
+		// As text: a certificate that was presented is not absent.
+		return nil, fmt.Errorf("header: CertificateConfig.LoadMachine: %v", err)
+	}
+	if machine.ID == "" {
+		return nil, errors.New("header: CertificateConfig.LoadMachine returned neither machine nor error")
+	}
+	return machine, nil
+}
+
+// Backend returns CertificateConfig.Name.
+func (c *Certificate) Backend() string { return c.config.Name }
+
+// StripHeaders returns the headers that no handler may see: none, unless
+// Forwarded.
+func (c *Certificate) StripHeaders() []string {
+	if c.config.Forwarded == nil {
+		return nil
+	}
+	return c.config.Forwarded.Trust.strip(slices.Clone(c.headers)...)
+}
+
+// Vary returns the headers that are read (RFC 9440 §2.4). A connection's
+// certificate is in none: no cache stands between it and the server.
+func (c *Certificate) Vary() []string { return slices.Clone(c.headers) }
+
+// Ambient returns true: a browser shows its certificate whichever page caused
+// the request.
+func (c *Certificate) Ambient() bool { return true }
+
+// CertificateCredential is a client certificate whose key the client proved to
+// have.
+type CertificateCredential struct {
+	backend string
+	leaf    *x509.Certificate
+	machine bool
+}
+
+var (
+	_ auth.Credential    = (*CertificateCredential)(nil)
+	_ auth.Primary       = (*CertificateCredential)(nil)
+	_ auth.Ambient       = (*CertificateCredential)(nil)
+	_ auth.LoginInformer = (*CertificateCredential)(nil)
+	_ auth.Expirer       = (*CertificateCredential)(nil)
+)
+
+// Backend returns CertificateConfig.Name.
+func (c *CertificateCredential) Backend() string { return c.backend }
+
+// Leaf returns the client's certificate. It must not be changed.
+func (c *CertificateCredential) Leaf() *x509.Certificate { return c.leaf }
+
+// Thumbprint returns the base64url SHA-256 of the certificate in DER, the
+// x5t#S256 to which access tokens are bound (RFC 8705 §3.1).
+func (c *CertificateCredential) Thumbprint() string {
+	sum := sha256.Sum256(c.leaf.Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// Primary returns true for a user, whose certificate may be turned into a
+// token, and false for a machine.
+func (c *CertificateCredential) Primary() bool { return !c.machine }
+
+// Ambient returns true, as [Certificate.Ambient] does.
+func (c *CertificateCredential) Ambient() bool { return true }
+
+// LoginInfo returns "pop", proof of possession of a key (RFC 8176 §2): whether
+// software or hardware keeps it, as "swk" and "hwk" would say, is not known
+// here. Nor is when the user last unlocked it, so [auth.Fresh] refuses the
+// credential.
+func (c *CertificateCredential) LoginInfo() auth.LoginInfo {
+	return auth.LoginInfo{AMR: []string{"pop"}}
+}
+
+// ExpiresAt returns the end of the certificate.
+func (c *CertificateCredential) ExpiresAt() time.Time { return c.leaf.NotAfter }

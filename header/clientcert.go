@@ -1,0 +1,189 @@
+package header
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Forwarded says how a proxy that terminates TLS hands on the certificate that
+// a client proved to have.
+//
+// The proxy must ask for the certificate, overwrite the headers named here on
+// every request, and remove them from requests of clients that showed none
+// (RFC 9440 §2.4). What it checked of the certificate is checked again.
+type Forwarded struct {
+	// Trust says whose headers are believed. There is no default.
+	Trust Trust
+	// EscapedPEM is the name of a header with the certificate in PEM, escaped
+	// as in URLs, the value of nginx's $ssl_client_escaped_cert:
+	//
+	//	ssl_verify_client optional;
+	//	proxy_set_header X-Client-Cert $ssl_client_escaped_cert;
+	//
+	// It comes without intermediate certificates, so the authority that signed
+	// it must be among the Issuers. Empty reads Client-Cert and
+	// Client-Cert-Chain (RFC 9440).
+	EscapedPEM string
+}
+
+const (
+	clientCert      = "Client-Cert"
+	clientCertChain = "Client-Cert-Chain"
+
+	maxClientCert = 16 << 10 // in bytes, encoded
+	maxChainBytes = 64 << 10 // of all lines together
+	maxChain      = 8
+)
+
+// forwarded returns the chains from the certificate in the proxy's header to
+// the Issuers.
+func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) {
+	lines := r.Header[c.headers[0]]
+	if len(lines) == 0 || !c.config.Forwarded.Trust.holds(r) {
+		return nil, auth.ErrNoCredentials
+	}
+	if len(lines) > 1 {
+		return nil, c.twice
+	}
+	value := strings.Trim(lines[0], " \t")
+	if value == "" {
+		return nil, auth.ErrNoCredentials
+	}
+	intermediates := x509.NewCertPool()
+	if c.config.Forwarded.EscapedPEM != "" {
+		leaf, ok := parseEscapedPEM(value)
+		if !ok {
+			return nil, c.bad
+		}
+		return c.verify(leaf, intermediates)
+	}
+	leaf, ok := parseClientCert(value)
+	if !ok {
+		return nil, c.bad
+	}
+	chain, ok := parseClientCertChain(r.Header[clientCertChain])
+	if !ok {
+		return nil, c.badChain
+	}
+	for _, certificate := range chain {
+		intermediates.AddCert(certificate)
+	}
+	return c.verify(leaf, intermediates)
+}
+
+// verify returns the chains from leaf to the Issuers (RFC 5280 §6). Those of
+// the past and future are returned where there is none now: an expired
+// certificate of ours is bad, and one of a stranger absent.
+func (c *Certificate) verify(leaf *x509.Certificate, intermediates *x509.CertPool) ([][]*x509.Certificate, error) {
+	var refusal error
+	for _, at := range []time.Time{time.Now(), leaf.NotBefore, leaf.NotAfter} {
+		chains, err := leaf.Verify(x509.VerifyOptions{Roots: c.roots, Intermediates: intermediates,
+			CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		if err == nil {
+			return chains, nil
+		}
+		var unknown x509.UnknownAuthorityError
+		var invalid x509.CertificateInvalidError
+		if !errors.As(err, &unknown) && !(errors.As(err, &invalid) && invalid.Reason == x509.Expired) {
+			refusal = err
+		}
+	}
+	if refusal != nil {
+		return nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate is not valid here.", Cause: refusal}
+	}
+	return nil, auth.ErrNoCredentials
+}
+
+// parseClientCert reads the value of Client-Cert: a Byte Sequence that is a
+// certificate in DER (RFC 9440 §2.1, §2.2). It has no parameters.
+func parseClientCert(value string) (*x509.Certificate, bool) {
+	if len(value) > maxClientCert {
+		return nil, false
+	}
+	der, ok := parseByteSequence(value)
+	if !ok {
+		return nil, false
+	}
+	return parseDER(der)
+}
+
+// parseClientCertChain reads the lines of Client-Cert-Chain: a List of Byte
+// Sequences (RFC 9440 §2.3), which may be empty (RFC 8941 §4.2.1).
+func parseClientCertChain(lines []string) ([]*x509.Certificate, bool) {
+	size := 0
+	for _, line := range lines {
+		size += len(line)
+	}
+	if size > maxChainBytes {
+		return nil, false
+	}
+	list := strings.Trim(strings.Join(lines, ","), " \t")
+	if list == "" {
+		return nil, true
+	}
+	items := strings.Split(list, ",") // no Byte Sequence has a comma
+	if len(items) > maxChain {
+		return nil, false
+	}
+	chain := make([]*x509.Certificate, len(items))
+	for i, item := range items {
+		der, ok := parseByteSequence(strings.Trim(item, " \t"))
+		if !ok {
+			return nil, false
+		}
+		if chain[i], ok = parseDER(der); !ok {
+			return nil, false
+		}
+	}
+	return chain, true
+}
+
+// parseByteSequence reads base64 between colons (RFC 8941 §4.2.7). Padding may
+// be missing, and the bits behind the last byte need not be zero.
+func parseByteSequence(s string) ([]byte, bool) {
+	if len(s) < 2 || s[0] != ':' || s[len(s)-1] != ':' {
+		return nil, false
+	}
+	s = s[1 : len(s)-1]
+	// Package base64 skips line breaks, so they are refused here.
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, false
+	}
+	encoding := base64.StdEncoding
+	if !strings.Contains(s, "=") {
+		encoding = base64.RawStdEncoding
+	}
+	decoded, err := encoding.DecodeString(s)
+	return decoded, err == nil
+}
+
+// parseEscapedPEM reads one certificate in PEM (RFC 7468 §5), percent-encoded
+// (RFC 3986 §2.1). A "+" is a plus.
+func parseEscapedPEM(value string) (*x509.Certificate, bool) {
+	if len(value) > 3*maxClientCert { // every byte may be escaped
+		return nil, false
+	}
+	text, err := url.PathUnescape(value)
+	if err != nil || !strings.HasPrefix(text, "-----BEGIN CERTIFICATE-----") {
+		return nil, false
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "CERTIFICATE" || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, false
+	}
+	return parseDER(block.Bytes)
+}
+
+func parseDER(der []byte) (*x509.Certificate, bool) {
+	certificate, err := x509.ParseCertificate(der)
+	return certificate, err == nil
+}

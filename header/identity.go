@@ -1,0 +1,45 @@
+package header
+
+import (
+	"crypto/x509"
+	"fmt"
+	"strings"
+)
+
+// URIIdentity is a CertificateConfig.Identity: the only URI among the subject
+// alternative names, as package net/url writes it, such as the SPIFFE ID of a
+// service (X.509-SVID §2). A certificate with none or with several has no
+// identity.
+func URIIdentity(leaf *x509.Certificate) (id string, err error) {
+	uris := make([]string, len(leaf.URIs))
+	for i, uri := range leaf.URIs {
+		uris[i] = uri.String()
+	}
+	return only("URI", uris)
+}
+
+// EmailIdentity is a CertificateConfig.Identity: the only email address among
+// the subject alternative names (RFC 5280 §4.2.1.6), as it is written there. A
+// certificate with none or with several has no identity. The authority must
+// have checked that the address is the holder's.
+func EmailIdentity(leaf *x509.Certificate) (id string, err error) {
+	return only("email address", leaf.EmailAddresses)
+}
+
+// DNSIdentity is a CertificateConfig.Identity: the only DNS name among the
+// subject alternative names, in lower case. A certificate with none, with
+// several, or for all names of a domain ("*.") has no identity.
+func DNSIdentity(leaf *x509.Certificate) (id string, err error) {
+	name, err := only("DNS name", leaf.DNSNames)
+	if strings.Contains(name, "*") {
+		return "", fmt.Errorf("header: certificate is for every host of %s", name)
+	}
+	return strings.ToLower(name), err
+}
+
+func only(kind string, names []string) (string, error) {
+	if len(names) != 1 {
+		return "", fmt.Errorf("header: certificate names %d of kind %s, not 1", len(names), kind)
+	}
+	return names[0], nil
+}
