@@ -1,0 +1,156 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// program is the demo as a newcomer runs it: a process.
+type program struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	url string
+	log *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *lockedBuffer) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.String()
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gatewarden")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "demo")
+	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := build(); err == nil {
+		os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
+}
+
+func launch(t *testing.T, args ...string) *program {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{t: t, cmd: exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...), log: &lockedBuffer{}}
+	p.cmd.Stderr = p.log
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !ok {
+		t.Fatalf("stdout %q, %v\n%s", line, err, p.log.text())
+	}
+	p.url = url
+	return p
+}
+
+func (p *program) stop(signal syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil && signal != syscall.SIGKILL {
+		p.t.Fatalf("%v: %v\n%s", signal, err, p.log.text())
+	}
+}
+
+// do sends a request; authorization is "user:password", a header, or empty.
+func (p *program) do(method, path, authorization, body string, more ...string) (int, string) {
+	p.t.Helper()
+	r, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if user, password, ok := strings.Cut(authorization, ":"); ok {
+		r.SetBasicAuth(user, password)
+	} else if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		r.Header.Add(more[i], more[i+1])
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+func (p *program) want(status int, method, path, authorization string, more ...string) {
+	p.t.Helper()
+	if got, text := p.do(method, path, authorization, "", more...); got != status {
+		p.t.Errorf("%s %s: %d %s, want %d", method, path, got, text, status)
+	}
+}
+
+func (p *program) login(credentials string) string {
+	p.t.Helper()
+	status, text := p.do("POST", "/auth/login/", credentials, "")
+	var body struct{ Token string }
+	if err := json.Unmarshal([]byte(text), &body); status != 200 || err != nil {
+		p.t.Fatalf("login: %d %s", status, text)
+	}
+	return body.Token
+}
+
+const alice, bob, admin = "alice:correct-horse-battery", "bob:staple-tractor-lamp", "admin:only-for-the-demo"
+
+// skip skips a test for want of something, unless CI promised to have it.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("GATEWARDEN_REQUIRE_SERVICES") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
