@@ -50,7 +50,7 @@ func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
 		h.refuse(w, r, auth.ErrNoCredentials)
 		return
 	}
-	if _, err := h.Revoke(r.Context(), token.UserID(), token.ID()); err != nil {
+	if _, err := h.revoke(r.Context(), token.UserID(), token.ID(), EndLoggedOut); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
@@ -84,6 +84,21 @@ func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
 	endpoint.WriteJSON(w, http.StatusOK, answer)
 }
 
+func (h handler) ended(w http.ResponseWriter, r endpoint.Request) {
+	ended, err := h.Ended(r.Context(), r.User.UserID())
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	answer := make([]map[string]any, len(ended))
+	for i, token := range ended {
+		answer[i] = map[string]any{"id": token.ID, "name": token.Name, "scopes": scopesOf(token.Scopes, token.Limited),
+			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed), "ended": h.instant(token.Ended),
+			"reason": token.Reason, "ip": token.IP, "user_agent": token.UserAgent}
+	}
+	endpoint.WriteJSON(w, http.StatusOK, answer)
+}
+
 func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
 	options, err := h.personal(r.Request)
 	if err != nil {
@@ -100,7 +115,7 @@ func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
 	endpoint.WriteJSON(w, http.StatusCreated, answer)
 }
 
-func (h handler) revoke(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) revokeOne(w http.ResponseWriter, r endpoint.Request) {
 	id := r.PathValue("id")
 	if err := auth.Unlimited(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
 		h.refuse(w, r, err)
@@ -149,12 +164,16 @@ func (h handler) refuse(w http.ResponseWriter, r endpoint.Request, err error) {
 
 // describe returns the members that a token has in every answer.
 func (h handler) describe(token *Token) map[string]any {
-	answer := map[string]any{"id": token.ID(), "name": token.Name(), "scopes": nil,
+	return map[string]any{"id": token.ID(), "name": token.Name(), "scopes": scopesOf(token.Scopes()),
 		"created": h.instant(token.Created()), "expiry": h.instant(token.Expiry())}
-	if scopes, limited := token.Scopes(); limited {
-		answer["scopes"] = append([]string{}, scopes...)
+}
+
+// scopesOf returns scopes as they are answered: null is not limited.
+func scopesOf(scopes []string, limited bool) any {
+	if !limited {
+		return nil
 	}
-	return answer
+	return append([]string{}, scopes...)
 }
 
 func (h handler) isCurrent(r endpoint.Request, id string) bool {

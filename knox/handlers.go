@@ -34,6 +34,12 @@ type Handlers struct {
 	// after expires_in seconds, by default after Config.TTL. Credentials
 	// limited to scopes may do neither.
 	Tokens http.Handler
+	// Ended lists the user's tokens that ended, as [Tokens.Ended] does: GET, 200
+	// with an array of {"id", "name", "scopes", "created", "last_used",
+	// "ended", "reason", "ip", "user_agent"}, which is empty without
+	// Config.KeepEnded. "reason" is an EndReason. Credentials limited to scopes
+	// may not.
+	Ended http.Handler
 	// Token ends the token whose identifier is the path value "id": DELETE,
 	// 204, or 404 if the user has none of that identifier. A token limited to
 	// scopes may end only itself.
@@ -62,17 +68,19 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 		Logout:    endpoint.New(own, own.Require(), endpoint.Methods{"POST": h.logout}),
 		LogoutAll: endpoint.New(own, own.Require(auth.Unlimited), endpoint.Methods{"POST": h.logoutAll}),
 		Tokens:    endpoint.New(manage, manage.Require(auth.Unlimited), endpoint.Methods{"GET": h.list, "POST": h.create}),
-		Token:     endpoint.New(manage, manage.Require(), endpoint.Methods{"DELETE": h.revoke}),
+		Ended:     endpoint.New(manage, manage.Require(auth.Unlimited), endpoint.Methods{"GET": h.ended}),
+		Token:     endpoint.New(manage, manage.Require(), endpoint.Methods{"DELETE": h.revokeOne}),
 	}, nil
 }
 
 // Register mounts the handlers below prefix, without a trailing slash, at
-// login/, logout/, logoutall/, tokens/ and tokens/{id}/.
+// login/, logout/, logoutall/, tokens/, tokens/ended/ and tokens/{id}/.
 func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
 	mux.Handle(prefix+"/login/{$}", h.Login)
 	mux.Handle(prefix+"/logout/{$}", h.Logout)
 	mux.Handle(prefix+"/logoutall/{$}", h.LogoutAll)
 	mux.Handle(prefix+"/tokens/{$}", h.Tokens)
+	mux.Handle(prefix+"/tokens/ended/{$}", h.Ended)
 	mux.Handle(prefix+"/tokens/{id}/{$}", h.Token)
 }
 

@@ -75,7 +75,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	secret := opaque.New(t.config.Prefix, record.UserID, t.config.TokenLength)
 	record.Digest = opaque.Digest(secret, t.config.Prefix)
 
-	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, now)
+	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, t.ending(EndEvicted))
 	if err != nil {
 		return nil, issue.Undecided(err)
 	}

@@ -85,6 +85,13 @@ type Config struct {
 	Limit       int
 	EvictOldest bool
 
+	// KeepEnded is how long an [EndedToken] is kept of each token that ended,
+	// for [Tokens.Ended]; 0 keeps none. It is personal data: it tells from
+	// which addresses and with which programs a user logged in, and when they
+	// last used them. Tokens.Purge is what removes it in time, so it must be
+	// called. A change concerns what is kept already, too.
+	KeepEnded time.Duration
+
 	// Scopes are those that a user may give a personal token; nil is any.
 	Scopes []string
 	// MaxPersonalTTL is the longest life of a personal token; 0 is 366 days.
@@ -138,8 +145,8 @@ func New(config Config) (*Tokens, error) {
 		return nil, errors.New("knox: Config.Store is missing")
 	case c.LoadUser == nil:
 		return nil, errors.New("knox: Config.LoadUser is missing")
-	case c.TTL < 0 || c.MinRefreshInterval < 0 || c.AutoRefreshMaxTTL < 0 || c.MaxPersonalTTL < 0 || c.Limit < 0:
-		return nil, errors.New("knox: negative TTL, MinRefreshInterval, AutoRefreshMaxTTL, MaxPersonalTTL or Limit")
+	case c.TTL < 0 || c.MinRefreshInterval < 0 || c.AutoRefreshMaxTTL < 0 || c.MaxPersonalTTL < 0 || c.Limit < 0 || c.KeepEnded < 0:
+		return nil, errors.New("knox: negative TTL, MinRefreshInterval, AutoRefreshMaxTTL, MaxPersonalTTL, Limit or KeepEnded")
 	case c.EvictOldest && c.Limit == 0:
 		return nil, errors.New("knox: EvictOldest needs a Limit")
 	}

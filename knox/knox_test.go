@@ -374,7 +374,7 @@ func TestTokensOfAnotherSystemAreFoundByTheirFormat(t *testing.T) {
 	stamp := s.login("alice") // for the stamp of its record
 	record := *s.rows("alice")[0]
 	record.Digest, record.ID = digest, "django"
-	if _, err := s.store.Add(t.Context(), &record, 0, false, time.Now()); err != nil {
+	if _, err := s.store.Add(t.Context(), &record, 0, false, knox.Ending{At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if s.me(token) != 200 || s.me(strings.Repeat("0", 64)) != 401 || s.me(stamp) != 200 {
@@ -392,6 +392,7 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		"an accepted prefix of 11":   {AcceptPrefixes: []string{"elevenchars"}},
 		"a negative TTL":             {TTL: -1},
 		"a negative limit":           {Limit: -1},
+		"keeping ended ones for -1":  {KeepEnded: -1},
 		"evicting without a limit":   {EvictOldest: true},
 		"35 characters":              {TokenLength: 35},
 		"129 characters":             {TokenLength: 129},

@@ -35,7 +35,11 @@ func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
 // Revoke ends the token of a user with this identifier, and reports whether
 // there was one.
 func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	found, err := t.config.Store.Revoke(ctx, userID, id)
+	return t.revoke(ctx, userID, id, EndRevoked)
+}
+
+func (t *Tokens) revoke(ctx context.Context, userID, id string, reason EndReason) (bool, error) {
+	found, err := t.config.Store.Revoke(ctx, userID, id, t.ending(reason))
 	if err != nil {
 		return false, issue.Undecided(err)
 	}
@@ -67,7 +71,7 @@ func (t *Tokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
-	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp)
+	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp, t.ending(EndRevokedAll))
 	if err != nil {
 		return 0, issue.Undecided(err)
 	}
@@ -82,11 +86,12 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 const purgeBatch = 500
 
 // Purge removes expired tokens, with an EventExpired for each, and returns how
-// many. Call it now and then; expired tokens are refused without it, but kept.
+// many; then what was kept of ended ones for longer than Config.KeepEnded. Call
+// it now and then; expired tokens are refused without it, but kept.
 func (t *Tokens) Purge(ctx context.Context) (int, error) {
-	now, total := time.Now(), 0
+	ending, total := t.ending(EndExpired), 0
 	for {
-		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
+		purged, err := t.config.Store.Purge(ctx, purgeBatch, ending)
 		if err != nil {
 			return total, issue.Undecided(err)
 		}
@@ -95,6 +100,15 @@ func (t *Tokens) Purge(ctx context.Context) (int, error) {
 		}
 		total += len(purged)
 		if len(purged) < purgeBatch {
+			break
+		}
+	}
+	for { // also if nothing is kept any more
+		n, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), purgeBatch)
+		if err != nil {
+			return total, issue.Undecided(err)
+		}
+		if n < purgeBatch {
 			return total, nil
 		}
 	}

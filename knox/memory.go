@@ -15,17 +15,19 @@ type MemoryStore struct {
 	mu       sync.RWMutex
 	byDigest map[string]*Record // records are replaced, never changed
 	byUser   map[string]map[string]*Record
+	ended    map[string][]*EndedToken // of each user, as they came
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{byDigest: make(map[string]*Record), byUser: make(map[string]map[string]*Record)}
+	return &MemoryStore{byDigest: make(map[string]*Record), byUser: make(map[string]map[string]*Record),
+		ended: make(map[string][]*EndedToken)}
 }
 
 // Add implements [Store].
-func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error) {
+func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bool, ending Ending) (Added, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byDigest[record.Digest] != nil {
@@ -33,14 +35,14 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	}
 	var added Added
 	if limit > 0 {
-		live := slices.DeleteFunc(s.live(record.UserID, now), func(other *Record) bool { return other.Stamp != record.Stamp })
+		live := slices.DeleteFunc(s.live(record.UserID, ending.At), func(other *Record) bool { return other.Stamp != record.Stamp })
 		if len(live) >= limit && !evict {
 			return Added{OverLimit: true}, nil
 		}
 		for len(live) >= limit {
 			oldest := live[len(live)-1]
 			live = live[:len(live)-1]
-			s.remove(oldest)
+			s.end(oldest, ending)
 			added.Evicted = append(added.Evicted, oldest.ID)
 		}
 	}
@@ -82,12 +84,12 @@ func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*
 }
 
 // Revoke implements [Store].
-func (s *MemoryStore) Revoke(_ context.Context, userID, id string) (bool, error) {
+func (s *MemoryStore) Revoke(_ context.Context, userID, id string, ending Ending) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, record := range s.byUser[userID] {
 		if record.ID == id {
-			s.remove(record)
+			s.end(record, ending)
 			return true, nil
 		}
 	}
@@ -95,7 +97,7 @@ func (s *MemoryStore) Revoke(_ context.Context, userID, id string) (bool, error)
 }
 
 // RevokeAll implements [Store].
-func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string) ([]string, error) {
+func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, ending Ending) ([]string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
@@ -106,14 +108,14 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string) (
 			s.put(&restamped)
 			continue
 		}
-		s.remove(record)
+		s.end(record, ending)
 		ids = append(ids, record.ID)
 	}
 	return ids, nil
 }
 
 // Purge implements [Store].
-func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Record, error) {
+func (s *MemoryStore) Purge(_ context.Context, limit int, ending Ending) ([]*Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var purged []*Record
@@ -121,9 +123,45 @@ func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Rec
 		if len(purged) == limit {
 			break
 		}
-		if !record.Live(now) {
-			s.remove(record)
+		if !record.Live(ending.At) {
+			s.end(record, ending)
 			purged = append(purged, record)
+		}
+	}
+	return purged, nil
+}
+
+// Ended implements [Store].
+func (s *MemoryStore) Ended(_ context.Context, userID string, since time.Time, limit int) ([]*EndedToken, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var ended []*EndedToken
+	for _, token := range s.ended[userID] {
+		if token.Ended.After(since) {
+			ended = append(ended, token)
+		}
+	}
+	slices.SortFunc(ended, func(a, b *EndedToken) int {
+		return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(b.ID, a.ID))
+	})
+	return ended[:min(limit, len(ended))], nil
+}
+
+// PurgeEnded implements [Store].
+func (s *MemoryStore) PurgeEnded(_ context.Context, before time.Time, limit int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	purged := 0
+	for userID, ended := range s.ended {
+		ended = slices.DeleteFunc(ended, func(token *EndedToken) bool {
+			if purged == limit || token.Ended.After(before) {
+				return false
+			}
+			purged++
+			return true
+		})
+		if s.ended[userID] = ended; len(ended) == 0 {
+			delete(s.ended, userID)
 		}
 	}
 	return purged, nil
@@ -151,7 +189,10 @@ func (s *MemoryStore) put(record *Record) {
 	s.byUser[record.UserID][record.Digest] = record
 }
 
-func (s *MemoryStore) remove(record *Record) {
+func (s *MemoryStore) end(record *Record, ending Ending) {
+	if ending.Keep {
+		s.ended[record.UserID] = append(s.ended[record.UserID], ending.Of(record))
+	}
 	delete(s.byDigest, record.Digest)
 	delete(s.byUser[record.UserID], record.Digest)
 	if len(s.byUser[record.UserID]) == 0 {

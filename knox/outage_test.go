@@ -29,11 +29,11 @@ type faulty struct {
 
 func (f *faulty) fails() bool { return f.calls.Add(1) == f.nth || f.all.Load() }
 
-func (f *faulty) Add(ctx context.Context, r *knox.Record, limit int, evict bool, now time.Time) (knox.Added, error) {
+func (f *faulty) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added, error) {
 	if f.fails() {
 		return knox.Added{}, errDown
 	}
-	return f.Store.Add(ctx, r, limit, evict, now)
+	return f.Store.Add(ctx, r, limit, evict, ending)
 }
 
 func (f *faulty) Find(ctx context.Context, digest string) (*knox.Record, error) {
@@ -58,25 +58,39 @@ func (f *faulty) List(ctx context.Context, userID string, now time.Time) ([]*kno
 	return f.Store.List(ctx, userID, now)
 }
 
-func (f *faulty) Revoke(ctx context.Context, userID, id string) (bool, error) {
+func (f *faulty) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
 	if f.fails() {
 		return false, errDown
 	}
-	return f.Store.Revoke(ctx, userID, id)
+	return f.Store.Revoke(ctx, userID, id, ending)
 }
 
-func (f *faulty) RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error) {
+func (f *faulty) RevokeAll(ctx context.Context, userID, kept, stamp string, ending knox.Ending) ([]string, error) {
 	if f.fails() {
 		return nil, errDown
 	}
-	return f.Store.RevokeAll(ctx, userID, kept, stamp)
+	return f.Store.RevokeAll(ctx, userID, kept, stamp, ending)
 }
 
-func (f *faulty) Purge(ctx context.Context, now time.Time, limit int) ([]*knox.Record, error) {
+func (f *faulty) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	if f.fails() {
 		return nil, errDown
 	}
-	return f.Store.Purge(ctx, now, limit)
+	return f.Store.Purge(ctx, limit, ending)
+}
+
+func (f *faulty) Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*knox.EndedToken, error) {
+	if f.fails() {
+		return nil, errDown
+	}
+	return f.Store.Ended(ctx, userID, since, limit)
+}
+
+func (f *faulty) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
+	if f.fails() {
+		return 0, errDown
+	}
+	return f.Store.PurgeEnded(ctx, before, limit)
 }
 
 func TestAStoreThatFailsAtAnyCallGives503AndTheOldStateOrTheNew(t *testing.T) {
@@ -88,12 +102,13 @@ func TestAStoreThatFailsAtAnyCallGives503AndTheOldStateOrTheNew(t *testing.T) {
 		{"logout", "POST", "/auth/logout/", false},
 		{"logoutall", "POST", "/auth/logoutall/", false},
 		{"list", "GET", "/auth/tokens/", false},
+		{"ended", "GET", "/auth/tokens/ended/", false},
 		{"revoke", "DELETE", "/auth/tokens/{id}/", false},
 		{"use", "GET", "/me", false},
 	} {
 		for nth := int64(1); ; nth++ {
 			store := &faulty{Store: knox.NewMemoryStore()}
-			s := start(t, func(c *knox.Config) { c.Store = store })
+			s := start(t, func(c *knox.Config) { c.Store, c.KeepEnded = store, time.Hour })
 			token := s.login("alice")
 			id := s.rows("alice")[0].ID
 			authorization := "Token " + token

@@ -12,15 +12,20 @@ import (
 // is not there is no error; an error says that the store cannot tell, and that
 // nothing was changed or, if the connection broke at the wrong moment, all of
 // it. A returned [Record] is shared: neither side changes it.
+//
+// What a method removes has ended as ending says. If ending.Keep is set, the
+// store adds ending.Of(record) of each record to what it keeps of ended tokens,
+// in the same step: there is never both, nor neither. It keeps all of them, in
+// whatever number and with whatever identifiers, until PurgeEnded.
 type Store interface {
 	// Add adds record if its user has fewer than limit records that are live
-	// at now and have record's Stamp, as nobody can use others; a limit of 0 is
-	// none. If there are as many, it adds nothing and reports so or, with
-	// evict, removes of these the ones created first until there is room, and
-	// returns their identifiers. Counting, removing and adding are one step: of
-	// many at once, never more than limit are left. A digest that is there
-	// already is an error.
-	Add(ctx context.Context, record *Record, limit int, evict bool, now time.Time) (Added, error)
+	// at ending.At and have record's Stamp, as nobody can use others; a limit
+	// of 0 is none. If there are as many, it adds nothing and reports so or,
+	// with evict, removes of these the ones created first until there is room,
+	// and returns their identifiers. Counting, removing and adding are one
+	// step: of many at once, never more than limit are left. A digest that is
+	// there already is an error.
+	Add(ctx context.Context, record *Record, limit int, evict bool, ending Ending) (Added, error)
 
 	// Find returns the record with this digest, expired or not, or nil.
 	Find(ctx context.Context, digest string) (*Record, error)
@@ -36,16 +41,24 @@ type Store interface {
 
 	// Revoke removes the user's record with this identifier, and reports
 	// whether there was one.
-	Revoke(ctx context.Context, userID, id string) (bool, error)
+	Revoke(ctx context.Context, userID, id string, ending Ending) (bool, error)
 
 	// RevokeAll removes all records of the user but the one with the digest
 	// kept, which may be "", and returns their identifiers. It gives stamp to
 	// the one that is kept, if it is there and the user's, in the same step.
-	RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error)
+	RevokeAll(ctx context.Context, userID, kept, stamp string, ending Ending) ([]string, error)
 
-	// Purge removes at most limit records that are not live at now, and
+	// Purge removes at most limit records that are not live at ending.At, and
 	// returns them. Each is returned to one caller only.
-	Purge(ctx context.Context, now time.Time, limit int) ([]*Record, error)
+	Purge(ctx context.Context, limit int, ending Ending) ([]*Record, error)
+
+	// Ended returns what is kept of the user's tokens that ended after since,
+	// the last of them first, and at most limit.
+	Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*EndedToken, error)
+
+	// PurgeEnded removes what is kept of at most limit tokens that ended at
+	// before or earlier, and returns of how many.
+	PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
 // Added is what became of Store.Add.

@@ -12,35 +12,33 @@ import (
 
 // KnoxStore is a [knox.Store] in a database.
 type KnoxStore struct {
-	db                           *DB
-	insert, remove, oldest, live string
-	find, list                   *sql.Stmt
-	touch, revoke                *sql.Stmt
+	db                *DB
+	find, list, touch *sql.Stmt
 }
 
 var _ knox.Store = (*KnoxStore)(nil)
 
-const knoxColumns = "digest, id, user_id, name, scopes, created, expires, slide, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
+const (
+	knoxColumns      = "digest, id, user_id, name, scopes, created, expires, slide, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
+	knoxEndedColumns = "id, user_id, name, scopes, created, last_used, ended, reason, ip, user_agent"
 
-// Knox opens the knox store of a database, and creates or migrates its table.
+	// knoxRivals are the records that Store.Add counts against a limit.
+	knoxRivals = "user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?)"
+)
+
+// Knox opens the knox store of a database, and creates or migrates its tables.
 func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	if err := db.migrate(ctx, "knox"); err != nil {
 		return nil, err
 	}
-	s := &KnoxStore{db: db,
-		insert: db.table("INSERT INTO {prefix}knox_tokens (" + knoxColumns + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"),
-		remove: db.table("DELETE FROM {prefix}knox_tokens WHERE digest = ?"),
-		live:   db.table("SELECT COUNT(*) FROM {prefix}knox_tokens WHERE user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?)"),
-		oldest: db.table("SELECT digest, id FROM {prefix}knox_tokens WHERE user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?) ORDER BY created, id LIMIT ?"),
-	}
-	var errs [4]error
+	s := &KnoxStore{db: db}
+	var errs [3]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE digest = ?"))
 	s.list, errs[1] = db.read.PrepareContext(ctx, db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE user_id = ? AND (expires IS NULL OR expires > ?) ORDER BY created DESC, id DESC"))
 	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}knox_tokens SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
 		expires = CASE WHEN expires < ? THEN ? ELSE expires END
 		WHERE digest = ? AND (expires IS NULL OR expires > ?)`))
-	s.revoke, errs[3] = db.write.PrepareContext(ctx, db.table("DELETE FROM {prefix}knox_tokens WHERE user_id = ? AND id = ?"))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -48,12 +46,13 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 }
 
 // Add implements [knox.Store] in one transaction.
-func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bool, now time.Time) (knox.Added, error) {
+func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added, error) {
 	var added knox.Added
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		if limit > 0 {
+			rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
 			var have int
-			if err := conn.QueryRowContext(ctx, s.live, r.UserID, r.Stamp, micros(now)).Scan(&have); err != nil {
+			if err := conn.QueryRowContext(ctx, s.db.table("SELECT COUNT(*) FROM {prefix}knox_tokens WHERE "+knoxRivals), rivals...).Scan(&have); err != nil {
 				return err
 			}
 			if have >= limit && !evict {
@@ -61,46 +60,20 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 				return nil
 			}
 			if have >= limit {
-				evicted, err := s.evict(ctx, conn, r, now, have-limit+1)
+				evicted, err := s.end(ctx, conn, ending, knoxRivals+" ORDER BY created, id LIMIT ?", append(rivals, have-limit+1)...)
 				if err != nil {
 					return err
 				}
-				added.Evicted = evicted
+				added.Evicted = knoxIDs(evicted)
 			}
 		}
-		_, err := conn.ExecContext(ctx, s.insert, knoxValues(r)...)
+		_, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}knox_tokens ("+knoxColumns+") VALUES (?"+strings.Repeat(", ?", 15)+")"), knoxValues(r)...)
 		return err
 	})
 	if err != nil {
 		return knox.Added{}, err
 	}
 	return added, nil
-}
-
-// evict removes the n oldest of the records that stand in the way of r.
-func (s *KnoxStore) evict(ctx context.Context, conn *sql.Conn, r *knox.Record, now time.Time, n int) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, s.oldest, r.UserID, r.Stamp, micros(now), n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var digests, ids []string
-	for rows.Next() {
-		var digest, id string
-		if err := rows.Scan(&digest, &id); err != nil {
-			return nil, err
-		}
-		digests, ids = append(digests, digest), append(ids, id)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
-	}
-	for _, digest := range digests {
-		if _, err := conn.ExecContext(ctx, s.remove, digest); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
 }
 
 // Find implements [knox.Store].
@@ -124,24 +97,20 @@ func (s *KnoxStore) List(ctx context.Context, userID string, now time.Time) ([]*
 	if err != nil {
 		return nil, err
 	}
-	return scanAllKnox(rows)
+	return scanKnoxAll(rows, scanKnox)
 }
 
-// Revoke implements [knox.Store].
-func (s *KnoxStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	result, err := s.revoke.ExecContext(ctx, userID, id)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
+// Revoke implements [knox.Store] in one transaction.
+func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
+	ended, err := s.endAll(ctx, ending, "user_id = ? AND id = ?", userID, id)
+	return len(ended) > 0, err
 }
 
-// RevokeAll implements [knox.Store].
-func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string) ([]string, error) {
-	var removed []*knox.Record
+// RevokeAll implements [knox.Store] in one transaction.
+func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, ending knox.Ending) ([]string, error) {
+	var ended []*knox.Record
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if removed, err = s.removeWhere(ctx, conn, "user_id = ? AND digest <> ?", userID, kept); err != nil || kept == "" {
+		if ended, err = s.end(ctx, conn, ending, "user_id = ? AND digest <> ?", userID, kept); err != nil || kept == "" {
 			return err
 		}
 		_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}knox_tokens SET stamp = ? WHERE digest = ? AND user_id = ?"), stamp, kept, userID)
@@ -150,55 +119,101 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string) (
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, r := range removed {
-		ids = append(ids, r.ID)
-	}
-	return ids, nil
+	return knoxIDs(ended), nil
 }
 
-// Purge implements [knox.Store].
-func (s *KnoxStore) Purge(ctx context.Context, now time.Time, limit int) ([]*knox.Record, error) {
-	var removed []*knox.Record
+// Purge implements [knox.Store] in one transaction.
+func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
+	return s.endAll(ctx, ending, "expires <= ? ORDER BY expires LIMIT ?", ending.At.UnixMicro(), limit)
+}
+
+// Ended implements [knox.Store].
+func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*knox.EndedToken, error) {
+	rows, err := s.db.read.QueryContext(ctx, s.db.table("SELECT "+knoxEndedColumns+` FROM {prefix}knox_ended
+		WHERE user_id = ? AND ended > ? ORDER BY ended DESC, id DESC LIMIT ?`), userID, since.UnixMicro(), limit)
+	if err != nil {
+		return nil, err
+	}
+	return scanKnoxAll(rows, scanKnoxEnded)
+}
+
+// PurgeEnded implements [knox.Store].
+func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
+	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}knox_ended WHERE n IN
+		(SELECT n FROM {prefix}knox_ended WHERE ended <= ? ORDER BY ended LIMIT ?)`), before.UnixMicro(), limit)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// endAll is end in a transaction of its own.
+func (s *KnoxStore) endAll(ctx context.Context, ending knox.Ending, condition string, args ...any) ([]*knox.Record, error) {
+	var ended []*knox.Record
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		removed, err = s.removeWhere(ctx, conn, "expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+		ended, err = s.end(ctx, conn, ending, condition, args...)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return removed, nil
+	return ended, nil
 }
 
-// removeWhere removes records and returns them.
-func (s *KnoxStore) removeWhere(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]*knox.Record, error) {
+// end removes records and returns them, having kept what ending wants kept.
+func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string, args ...any) ([]*knox.Record, error) {
 	rows, err := conn.QueryContext(ctx, s.db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE "+condition), args...)
 	if err != nil {
 		return nil, err
 	}
-	removed, err := scanAllKnox(rows)
+	records, err := scanKnoxAll(rows, scanKnox)
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range removed {
-		if _, err := conn.ExecContext(ctx, s.remove, r.Digest); err != nil {
+	keep := s.db.table("INSERT INTO {prefix}knox_ended (" + knoxEndedColumns + ") VALUES (?" + strings.Repeat(", ?", 9) + ")")
+	remove := s.db.table("DELETE FROM {prefix}knox_tokens WHERE digest = ?")
+	for _, r := range records {
+		if ending.Keep {
+			e := ending.Of(r)
+			if _, err := conn.ExecContext(ctx, keep, e.ID, e.UserID, e.Name, knoxScopes(e.Scopes, e.Limited), e.Created.UnixMicro(),
+				micros(e.LastUsed), e.Ended.UnixMicro(), string(e.Reason), e.IP, e.UserAgent); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := conn.ExecContext(ctx, remove, r.Digest); err != nil {
 			return nil, err
 		}
 	}
-	return removed, nil
+	return records, nil
+}
+
+func knoxIDs(records []*knox.Record) []string {
+	var ids []string
+	for _, r := range records {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// knoxScopes are scopes as they are stored: NULL is not limited.
+func knoxScopes(scopes []string, limited bool) any {
+	if !limited {
+		return nil
+	}
+	return strings.Join(scopes, " ")
 }
 
 // knoxValues are the columns of a record, in the order of knoxColumns.
 func knoxValues(r *knox.Record) []any {
-	var scopes any
-	if r.Limited {
-		scopes = strings.Join(r.Scopes, " ")
-	}
-	return []any{r.Digest, r.ID, r.UserID, r.Name, scopes, micros(r.Created), micros(r.Expires), r.Slide.Microseconds(),
+	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited), micros(r.Created), micros(r.Expires), r.Slide.Microseconds(),
 		micros(r.Ends), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.Login.AuthTime), strings.Join(r.Login.AMR, " "), r.Login.ACR}
 }
 
-func scanKnox(row interface{ Scan(...any) error }) (*knox.Record, error) {
+// knoxRow is a row of whichever kind.
+type knoxRow interface{ Scan(...any) error }
+
+func scanKnox(row knoxRow) (*knox.Record, error) {
 	var (
 		r                                          knox.Record
 		scopes                                     sql.NullString
@@ -217,15 +232,30 @@ func scanKnox(row interface{ Scan(...any) error }) (*knox.Record, error) {
 	return &r, nil
 }
 
-func scanAllKnox(rows *sql.Rows) ([]*knox.Record, error) {
+func scanKnoxEnded(row knoxRow) (*knox.EndedToken, error) {
+	var (
+		e                        knox.EndedToken
+		scopes                   sql.NullString
+		created, lastUsed, ended sql.NullInt64
+	)
+	if err := row.Scan(&e.ID, &e.UserID, &e.Name, &scopes, &created, &lastUsed, &ended, (*string)(&e.Reason), &e.IP, &e.UserAgent); err != nil {
+		return nil, err
+	}
+	e.Limited, e.Scopes = scopes.Valid, strings.Fields(scopes.String)
+	e.Created, e.LastUsed, e.Ended = instant(created), instant(lastUsed), instant(ended)
+	return &e, nil
+}
+
+// scanKnoxAll reads rows to their end and closes them.
+func scanKnoxAll[T any](rows *sql.Rows, scan func(knoxRow) (T, error)) ([]T, error) {
 	defer rows.Close()
-	var all []*knox.Record
+	var all []T
 	for rows.Next() {
-		r, err := scanKnox(rows)
+		one, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, r)
+		all = append(all, one)
 	}
 	return all, rows.Err()
 }

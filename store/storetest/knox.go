@@ -16,6 +16,9 @@ import (
 // noon is an instant like any other, with microseconds.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC)
 
+// none is an end at noon of which nothing is kept.
+var none = knox.Ending{Reason: knox.EndRevoked, At: noon}
+
 // Knox checks a [knox.Store].
 func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 	t.Run("a record is found as it was added", func(t *testing.T) {
@@ -47,11 +50,18 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s.add(record("alice", "1", 0))
 		other := record("bob", "2", 0)
 		other.Digest = record("alice", "1", 0).Digest
-		if _, err := s.Add(t.Context(), other, 0, false, noon); err == nil {
+		if _, err := s.Add(t.Context(), other, 0, false, none); err == nil {
 			t.Error("no error")
 		}
 		if got := s.find(other.Digest); got.UserID != "alice" {
 			t.Errorf("now of %s", got.UserID)
+		}
+		s.add(record("bob", "3", 0))
+		if added, err := s.Add(t.Context(), other, 1, true, knox.Ending{At: noon, Keep: true}); err == nil || len(added.Evicted) != 0 {
+			t.Errorf("evicting: %+v, %v", added, err)
+		}
+		if got := s.list("bob", noon); !slices.Equal(got, []string{"3"}) || len(s.ended("bob")) != 0 {
+			t.Errorf("evicted all the same: left %v, ended %v", got, s.ended("bob"))
 		}
 	})
 	t.Run("an expired record is found but not listed", func(t *testing.T) {
@@ -86,7 +96,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		never.Expires = time.Time{}
 		s.add(never)
 		s.add(record("bob", "b", 0))
-		added, err := s.Add(t.Context(), record("alice", "3", 0), 2, false, noon)
+		added, err := s.Add(t.Context(), record("alice", "3", 0), 2, false, none)
 		if err != nil || !added.OverLimit || len(added.Evicted) != 0 {
 			t.Errorf("%+v, %v", added, err)
 		}
@@ -101,7 +111,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s.add(expired)
 		s.add(record("alice", "1", 0))
 		for _, evict := range []bool{false, true} {
-			added, err := s.Add(t.Context(), record("alice", fmt.Sprint("2", evict), 0), 3, evict, noon)
+			added, err := s.Add(t.Context(), record("alice", fmt.Sprint("2", evict), 0), 3, evict, none)
 			if err != nil || added.OverLimit || len(added.Evicted) != 0 {
 				t.Errorf("evict %v: %+v, %v", evict, added, err)
 			}
@@ -115,7 +125,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		for i := range 4 {
 			s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
 		}
-		added, err := s.Add(t.Context(), record("alice", "new", time.Hour), 3, true, noon)
+		added, err := s.Add(t.Context(), record("alice", "new", time.Hour), 3, true, none)
 		slices.Sort(added.Evicted)
 		if err != nil || added.OverLimit || !slices.Equal(added.Evicted, []string{"0", "1"}) {
 			t.Errorf("%+v, %v", added, err)
@@ -135,13 +145,13 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			return r
 		}
 		s.add(stamped("1"))
-		if added, err := s.Add(t.Context(), stamped("2"), 2, false, noon); err != nil || added.OverLimit {
+		if added, err := s.Add(t.Context(), stamped("2"), 2, false, none); err != nil || added.OverLimit {
 			t.Errorf("%+v, %v", added, err)
 		}
-		if added, err := s.Add(t.Context(), stamped("3"), 2, false, noon); err != nil || !added.OverLimit {
+		if added, err := s.Add(t.Context(), stamped("3"), 2, false, none); err != nil || !added.OverLimit {
 			t.Errorf("one too many: %+v, %v", added, err)
 		}
-		if added, err := s.Add(t.Context(), stamped("3"), 2, true, noon); err != nil || !slices.Equal(added.Evicted, []string{"1"}) {
+		if added, err := s.Add(t.Context(), stamped("3"), 2, true, none); err != nil || !slices.Equal(added.Evicted, []string{"1"}) {
 			t.Errorf("evicting: %+v, %v", added, err)
 		}
 		if got, want := s.list("alice", noon), []string{"3", "2", "dead2", "dead1", "dead0"}; !slices.Equal(got, want) {
@@ -154,7 +164,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			var mu sync.Mutex
 			added, evicted := 0, map[string]bool{}
 			parallel(32, func(i int) {
-				got, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 3, evict, noon)
+				got, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 3, evict, none)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -207,7 +217,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		revoked, expired := record("alice", "1", 0), record("alice", "2", 0)
 		s.add(revoked)
 		s.add(expired)
-		if found, err := s.Revoke(t.Context(), "alice", "1"); !found || err != nil {
+		if found, err := s.Revoke(t.Context(), "alice", "1", none); !found || err != nil {
 			t.Fatal(found, err)
 		}
 		s.touch(revoked.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
@@ -226,7 +236,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			s.add(r)
 			parallel(24, func(i int) {
 				if i == 12 {
-					if _, err := s.RevokeAll(t.Context(), "alice", "", ""); err != nil {
+					if _, err := s.RevokeAll(t.Context(), "alice", "", "", none); err != nil {
 						t.Error(err)
 					}
 					return
@@ -248,7 +258,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			user, id string
 			want     bool
 		}{{"bob", "1", false}, {"alice", "b", false}, {"alice", "1", true}, {"alice", "1", false}} {
-			if got, err := s.Revoke(t.Context(), step.user, step.id); got != step.want || err != nil {
+			if got, err := s.Revoke(t.Context(), step.user, step.id, none); got != step.want || err != nil {
 				t.Errorf("%s of %s: %v, %v", step.id, step.user, got, err)
 			}
 		}
@@ -261,12 +271,12 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s.add(record("alice", "1", 0))
 		s.add(record("alice", "2", -time.Minute))
 		s.add(record("bob", "b", 0))
-		ids, err := s.RevokeAll(t.Context(), "alice", "", "")
+		ids, err := s.RevokeAll(t.Context(), "alice", "", "", none)
 		slices.Sort(ids)
 		if err != nil || !slices.Equal(ids, []string{"1", "2"}) {
 			t.Errorf("revoked %v, %v", ids, err)
 		}
-		if ids, err = s.RevokeAll(t.Context(), "alice", "", ""); err != nil || len(ids) != 0 {
+		if ids, err = s.RevokeAll(t.Context(), "alice", "", "", none); err != nil || len(ids) != 0 {
 			t.Errorf("then revoked %v, %v", ids, err)
 		}
 		if s.find(record("alice", "1", 0).Digest) != nil || len(s.list("bob", noon)) != 1 {
@@ -283,7 +293,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		bobs := record("bob", "b", 0)
 		bobs.Stamp = "bob's"
 		s.add(bobs)
-		ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new")
+		ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", none)
 		slices.Sort(ids)
 		if err != nil || !slices.Equal(ids, []string{"2", "3"}) {
 			t.Errorf("revoked %v, %v", ids, err)
@@ -306,7 +316,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s.add(bobs)
 		for _, kept := range []string{bobs.Digest, gone.Digest} {
 			s.add(record("alice", "1", 0))
-			if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new"); err != nil || !slices.Equal(ids, []string{"1"}) {
+			if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new", none); err != nil || !slices.Equal(ids, []string{"1"}) {
 				t.Errorf("revoked %v, %v", ids, err)
 			}
 			if got := s.find(bobs.Digest); got == nil || got.Stamp != "" {
@@ -333,7 +343,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 				other := others[i/4]
 				switch i % 4 {
 				case 0:
-					ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new")
+					ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", none)
 					if err != nil {
 						t.Error(err)
 					}
@@ -343,7 +353,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 						told[id]++
 					}
 				case 1:
-					found, err := s.Revoke(t.Context(), "alice", other.ID)
+					found, err := s.Revoke(t.Context(), "alice", other.ID, none)
 					if err != nil {
 						t.Error(err)
 					}
@@ -379,11 +389,11 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			parallel(16, func(i int) {
 				switch {
 				case i == 8:
-					if found, err := s.Revoke(t.Context(), "alice", kept.ID); !found || err != nil {
+					if found, err := s.Revoke(t.Context(), "alice", kept.ID, none); !found || err != nil {
 						t.Error(found, err)
 					}
 				case i%2 == 0:
-					if ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new"); len(ids) != 0 || err != nil {
+					if ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", none); len(ids) != 0 || err != nil {
 						t.Error(ids, err)
 					}
 				default:
@@ -401,7 +411,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		var mu sync.Mutex
 		told := 0
 		parallel(16, func(int) {
-			found, err := s.Revoke(t.Context(), "alice", "1")
+			found, err := s.Revoke(t.Context(), "alice", "1", none)
 			if err != nil {
 				t.Error(err)
 			}
@@ -427,13 +437,13 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		never.Expires = time.Time{}
 		s.add(never)
 		at := noon.Add(6 * time.Minute) // 0 to 6 have expired
-		if first, err := s.Purge(t.Context(), at, 3); err != nil || len(first) != 3 || first[0].UserID != "alice" {
+		if first, err := s.Purge(t.Context(), 3, knox.Ending{At: at}); err != nil || len(first) != 3 || first[0].UserID != "alice" {
 			t.Fatal(first, err)
 		}
 		var mu sync.Mutex
 		seen := map[string]bool{}
 		parallel(8, func(int) {
-			purged, err := s.Purge(t.Context(), at, 100)
+			purged, err := s.Purge(t.Context(), 100, knox.Ending{At: at})
 			if err != nil {
 				t.Error(err)
 			}
@@ -453,17 +463,212 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			t.Errorf("left %v", got)
 		}
 	})
+	t.Run("what is kept of an ended record is what it was, and when and why it ended", func(t *testing.T) {
+		at := noon.Add(time.Hour)
+		for sentence, end := range map[string]func(knoxStore, *knox.Record, knox.Ending) error{
+			"revoked": func(s knoxStore, r *knox.Record, e knox.Ending) error {
+				return errorOf(s.Revoke(t.Context(), r.UserID, r.ID, e))
+			},
+			"revoked with all": func(s knoxStore, r *knox.Record, e knox.Ending) error {
+				return errorOf(s.RevokeAll(t.Context(), r.UserID, "", "", e))
+			},
+			"revoked with others": func(s knoxStore, r *knox.Record, e knox.Ending) error {
+				return errorOf(s.RevokeAll(t.Context(), r.UserID, "kept", "stamp", e))
+			},
+			"evicted": func(s knoxStore, r *knox.Record, e knox.Ending) error {
+				newer := record("alice", "kept", time.Hour)
+				newer.Stamp = r.Stamp
+				return errorOf(s.Add(t.Context(), newer, 1, true, e))
+			},
+		} {
+			full := record("alice", "full", 0)
+			full.Name, full.IP, full.UserAgent, full.Stamp = "my phöne", "2001:db8::1", "curl/8 \"'\\%", "stamp"
+			full.Scopes, full.Limited, full.LastUsed = []string{"a", "b:c"}, true, noon.Add(time.Second)
+			bare := &knox.Record{Digest: "bare", ID: "bare", UserID: "alice", Created: noon}
+			nothing := record("alice", "limited to nothing", 0)
+			nothing.Limited = true
+			for _, r := range []*knox.Record{full, bare, nothing} {
+				s := knoxStore{t, open(t)}
+				s.add(r)
+				if err := end(s, r, knox.Ending{Reason: knox.EndLoggedOut, At: at, Keep: true}); err != nil {
+					t.Fatalf("%s: %v", sentence, err)
+				}
+				want := knox.EndedToken{ID: r.ID, UserID: r.UserID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited, Created: r.Created,
+					LastUsed: r.LastUsed, Ended: at, Reason: knox.EndLoggedOut, IP: r.IP, UserAgent: r.UserAgent}
+				got := s.ended("alice")
+				if len(got) != 1 || !reflect.DeepEqual(normalEnded(got[0]), want) || s.find(r.Digest) != nil {
+					t.Errorf("%s: kept %+v\nwant %+v", sentence, got, want)
+				}
+
+				s = knoxStore{t, open(t)}
+				s.add(r)
+				if err := end(s, r, knox.Ending{Reason: knox.EndLoggedOut, At: at}); err != nil {
+					t.Fatalf("%s: %v", sentence, err)
+				}
+				if got := s.ended("alice"); len(got) != 0 || s.find(r.Digest) != nil {
+					t.Errorf("%s: kept %+v without being asked to", sentence, got)
+				}
+			}
+		}
+	})
+	t.Run("a record found expired has ended when it expired", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 4 {
+			r := record("alice", fmt.Sprint(i), 0)
+			r.Expires = noon.Add(time.Duration(i) * time.Minute)
+			s.add(r)
+		}
+		end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(2 * time.Minute), Keep: true} // the last is still live
+		if purged, err := s.Purge(t.Context(), 1, end); err != nil || len(purged) != 1 {
+			t.Fatal(purged, err)
+		}
+		if ids, err := s.RevokeAll(t.Context(), "alice", "", "", end); err != nil || len(ids) != 3 {
+			t.Fatal(ids, err)
+		}
+		got := map[string]string{}
+		for _, e := range s.ended("alice") {
+			got[e.ID] = fmt.Sprint(e.Reason, " after ", e.Ended.Sub(noon))
+		}
+		if want := map[string]string{"0": "expired after 0s", "1": "expired after 1m0s", "2": "expired after 2m0s", "3": "revoked after 2m0s"}; !reflect.DeepEqual(got, want) {
+			t.Errorf("kept %v, want %v", got, want)
+		}
+	})
+	t.Run("ended ones are listed for their user, the last first, after an instant and up to a number", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i, minute := range []int{3, 1, 4, 2} {
+			s.end("alice", fmt.Sprint(i), noon.Add(time.Duration(minute)*time.Minute))
+		}
+		s.end("bob", "b", noon.Add(time.Hour))
+		for _, row := range []struct {
+			since time.Time
+			limit int
+			want  []string
+		}{
+			{time.Time{}, 10, []string{"2", "0", "3", "1"}},
+			{time.Time{}, 2, []string{"2", "0"}},
+			{noon.Add(2*time.Minute - time.Microsecond), 10, []string{"2", "0", "3"}},
+			{noon.Add(2 * time.Minute), 10, []string{"2", "0"}},
+			{noon.Add(time.Hour), 10, []string{}},
+		} {
+			ended, err := s.Ended(t.Context(), "alice", row.since, row.limit)
+			got := []string{}
+			for _, e := range ended {
+				got = append(got, e.ID)
+			}
+			if err != nil || !slices.Equal(got, row.want) {
+				t.Errorf("since %v, at most %d: %v, %v, want %v", row.since, row.limit, got, err, row.want)
+			}
+		}
+	})
+	t.Run("of many that end one record, one is kept", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for round := range 8 {
+			user := fmt.Sprint("user", round)
+			r := record(user, "1", 0)
+			r.Expires = noon // so that Purge may have it too
+			s.add(r)
+			parallel(16, func(i int) {
+				end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(-time.Minute), Keep: true}
+				var err error
+				switch i % 4 {
+				case 0:
+					_, err = s.Revoke(t.Context(), user, "1", end)
+				case 1:
+					_, err = s.RevokeAll(t.Context(), user, "", "", end)
+				case 2:
+					_, err = s.Purge(t.Context(), 10, knox.Ending{Reason: knox.EndExpired, At: noon, Keep: true})
+				case 3:
+					_, err = s.Add(t.Context(), record(fmt.Sprint("another", i), fmt.Sprint(round), 0), 1, true, end)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			if got := s.ended(user); len(got) != 1 || s.find(r.Digest) != nil {
+				t.Errorf("%d were", len(got))
+			}
+		}
+	})
+	t.Run("of many that take the place of one record, one is told and one is kept", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "old", -time.Hour))
+		var mu sync.Mutex
+		told := map[string]int{}
+		parallel(16, func(i int) {
+			added, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), 1, true, knox.Ending{Reason: knox.EndEvicted, At: noon, Keep: true})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range added.Evicted {
+				told[id]++
+			}
+		})
+		kept := map[string]int{}
+		for _, e := range s.ended("alice") {
+			kept[e.ID]++
+		}
+		if len(told) != 16 || told["old"] != 1 || !reflect.DeepEqual(told, kept) {
+			t.Errorf("told %v, kept %v", told, kept)
+		}
+	})
+	t.Run("ended ones are purged by when they ended, in batches, and no live record with them", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		s.add(record("alice", "live", -time.Hour))
+		for i := range 10 {
+			s.end(fmt.Sprint("user", i%2), fmt.Sprint(i), noon.Add(time.Duration(i)*time.Minute))
+		}
+		at := noon.Add(6 * time.Minute) // 0 to 6 had ended
+		if n, err := s.PurgeEnded(t.Context(), at, 3); err != nil || n != 3 {
+			t.Fatal(n, err)
+		}
+		var mu sync.Mutex
+		total := 0
+		parallel(8, func(int) {
+			n, err := s.PurgeEnded(t.Context(), at, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			total += n
+		})
+		var left []string
+		for _, e := range append(s.ended("user0"), s.ended("user1")...) {
+			left = append(left, e.ID)
+		}
+		if total != 4 || !slices.Equal(left, []string{"8", "9", "7"}) {
+			t.Errorf("purged %d after the first three, left %v", total, left)
+		}
+		if got := s.list("alice", noon); !slices.Equal(got, []string{"live"}) {
+			t.Errorf("live ones left: %v", got)
+		}
+	})
+	t.Run("one identifier may end twice", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for range 2 {
+			s.end("alice", "1", noon)
+		}
+		if got := s.ended("alice"); len(got) != 2 {
+			t.Errorf("kept %v", got)
+		}
+	})
 	t.Run("text of any shape is data", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
 		odd := `'; DROP TABLE knox_tokens; -- "%_\ ` + "\u2028" + `日本`
 		r := record(odd, "1", 0)
-		r.ID, r.Name = odd, odd
+		r.ID, r.Name, r.IP, r.UserAgent = odd, odd, odd, odd
 		s.add(r)
 		if got := s.list(odd, noon); !slices.Equal(got, []string{odd}) {
 			t.Errorf("listed %q", got)
 		}
-		if found, err := s.Revoke(t.Context(), odd, odd); !found || err != nil {
+		end := knox.Ending{Reason: knox.EndReason(odd), At: noon, Keep: true}
+		if found, err := s.Revoke(t.Context(), odd, odd, end); !found || err != nil {
 			t.Error(found, err)
+		}
+		if got := s.ended(odd); len(got) != 1 || got[0].ID != odd || got[0].Name != odd || got[0].IP != odd || got[0].UserAgent != odd || got[0].Reason != end.Reason {
+			t.Errorf("kept %+v", got)
 		}
 	})
 	t.Run("a cancelled request changes nothing by half", func(t *testing.T) {
@@ -473,7 +678,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := s.Add(ctx, record("alice", "new", time.Hour), 3, true, noon)
+		_, err := s.Add(ctx, record("alice", "new", time.Hour), 3, true, none)
 		got := s.list("alice", noon)
 		if want := []string{"2", "1", "0"}; err != nil && !slices.Equal(got, want) {
 			t.Errorf("error %v, but left %v", err, got)
@@ -493,7 +698,7 @@ type knoxStore struct {
 
 func (s knoxStore) add(r *knox.Record) {
 	s.t.Helper()
-	if added, err := s.Add(s.t.Context(), r, 0, false, noon); err != nil || added.OverLimit {
+	if added, err := s.Add(s.t.Context(), r, 0, false, none); err != nil || added.OverLimit {
 		s.t.Fatalf("Add: %+v, %v", added, err)
 	}
 }
@@ -526,6 +731,40 @@ func (s knoxStore) list(userID string, now time.Time) []string {
 	}
 	return ids
 }
+
+// ended returns all that is kept of a user's ended tokens.
+func (s knoxStore) ended(userID string) []*knox.EndedToken {
+	s.t.Helper()
+	ended, err := s.Ended(s.t.Context(), userID, time.Time{}, 1000)
+	if err != nil {
+		s.t.Fatalf("Ended: %v", err)
+	}
+	return ended
+}
+
+// end adds a record of a user and ends it at an instant.
+func (s knoxStore) end(userID, id string, at time.Time) {
+	s.t.Helper()
+	s.add(record(userID, id, 0))
+	if found, err := s.Revoke(s.t.Context(), userID, id, knox.Ending{Reason: knox.EndRevoked, At: at, Keep: true}); !found || err != nil {
+		s.t.Fatalf("Revoke: %v, %v", found, err)
+	}
+}
+
+// normalEnded is normal for what is kept of an ended record.
+func normalEnded(e *knox.EndedToken) knox.EndedToken {
+	n := *e
+	if len(n.Scopes) == 0 {
+		n.Scopes = nil
+	}
+	for _, at := range []*time.Time{&n.Created, &n.LastUsed, &n.Ended} {
+		*at = at.UTC()
+	}
+	return n
+}
+
+// second returns the error of two results.
+func errorOf[T any](_ T, err error) error { return err }
 
 // record returns a record that was created some time after noon and lives for
 // ten hours.

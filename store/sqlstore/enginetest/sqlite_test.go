@@ -1,12 +1,17 @@
 package enginetest
 
 import (
+	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/store/sqlstore"
 	"github.com/gatewarden/auth/store/storetest"
@@ -54,4 +59,52 @@ func TestInstancesThatStartAtOnceMigrateOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestTheFirstSchemaOfKnoxIsMigrated opens a database as the first version of
+// this module left it.
+func TestTheFirstSchemaOfKnoxIsMigrated(t *testing.T) {
+	db := openSQLite(t, filepath.Join(t.TempDir(), "first.db"))
+	first, err := os.ReadFile("../migrations/sqlite/knox_1.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range []string{
+		"CREATE TABLE gatewarden_schema (component VARCHAR(64) NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
+		"INSERT INTO gatewarden_schema VALUES ('knox', 1)",
+		strings.ReplaceAll(string(first), "{prefix}", "gatewarden_"),
+		`INSERT INTO gatewarden_knox_tokens VALUES ('digest', 'id', 'alice', 'phone', 'a b', 1000001, 2000002,
+			3, 4000004, 1500005, '192.0.2.1', 'curl/8', 'stamp', 900000, 'pwd otp', 'high')`,
+	} {
+		if _, err := db.Writer().Exec(script); err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+	}
+	for range 2 { // the second finds nothing to do
+		store, err := sqlstore.Knox(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &knox.Record{Digest: "digest", ID: "id", UserID: "alice", Name: "phone", Scopes: []string{"a", "b"}, Limited: true,
+			Created: time.UnixMicro(1000001).UTC(), Expires: time.UnixMicro(2000002).UTC(), Slide: 3 * time.Microsecond,
+			Ends: time.UnixMicro(4000004).UTC(), LastUsed: time.UnixMicro(1500005).UTC(), IP: "192.0.2.1", UserAgent: "curl/8", Stamp: "stamp",
+			Login: auth.LoginInfo{AuthTime: time.UnixMicro(900000).UTC(), AMR: []string{"pwd", "otp"}, ACR: "high"}}
+		if got, err := store.Find(t.Context(), "digest"); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("found %+v, %v\nwant %+v", got, err, want)
+		}
+		var version int
+		if err := db.Reader().QueryRow("SELECT version FROM gatewarden_schema WHERE component = 'knox'").Scan(&version); err != nil || version < 2 {
+			t.Errorf("version %d, %v", version, err)
+		}
+	}
+	store, err := sqlstore.Knox(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := store.Revoke(t.Context(), "alice", "id", knox.Ending{Reason: knox.EndLoggedOut, At: time.UnixMicro(1600000), Keep: true}); !found || err != nil {
+		t.Fatal(found, err)
+	}
+	if ended, err := store.Ended(t.Context(), "alice", time.Time{}, 10); err != nil || len(ended) != 1 || ended[0].Name != "phone" || ended[0].Reason != knox.EndLoggedOut {
+		t.Errorf("%+v, %v", ended, err)
+	}
 }
