@@ -214,6 +214,7 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 		short := issuer.sub(t, "short", valid(0, 10*time.Hour))
 		leaf := issuer.issue(t, "alice", email("alice@corp.example"), valid(time.Hour, 2*time.Hour)).Leaf
 		below := short.issue(t, "alice", email("alice@corp.example"), long).Leaf
+		late := issuer.issue(t, "alice", email("alice@corp.example"), valid(0, 48*time.Hour)).Leaf
 		start := time.Now()
 		// The root ends after an hour, but the issuer is the anchor.
 		chain := []*x509.Certificate{leaf, issuer.certificate, root.certificate}
@@ -233,7 +234,8 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 			{"a stranger's that expired is still absent", 2*time.Hour + 1, [][]*x509.Certificate{other}, auth.ErrNoCredentials},
 			{"one chain that is valid is enough", 3 * time.Hour, [][]*x509.Certificate{chain, other, through}, nil},
 			{"an authority between that expired is refused", 10*time.Hour + 1, [][]*x509.Certificate{through}, auth.ErrInvalid},
-			{"an issuer that expired is refused", 24*time.Hour + 1, [][]*x509.Certificate{chain, through}, auth.ErrInvalid},
+			{"an issuer to its last instant", 24 * time.Hour, [][]*x509.Certificate{{late, issuer.certificate}}, nil},
+			{"an issuer that expired is refused", 24*time.Hour + 1, [][]*x509.Certificate{{late, issuer.certificate}}, auth.ErrInvalid},
 		}
 		backend := newCertificate(t, byEmail(newPeople("alice@corp.example"), issuer))
 		for _, tt := range tests {

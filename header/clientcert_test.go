@@ -105,9 +105,10 @@ func TestExampleOfRFC9440(t *testing.T) {
 
 func TestForwardedCertificate(t *testing.T) {
 	const (
-		absent = "Authentication credentials were not provided."
-		badOne = "Malformed Client-Cert header."
-		badAll = "Malformed Client-Cert-Chain header."
+		absent  = "Authentication credentials were not provided."
+		badOne  = "Malformed Client-Cert header."
+		badAll  = "Malformed Client-Cert-Chain header."
+		expired = "Client certificate has expired or is not yet valid."
 	)
 	issuer, stranger := newAuthority(t, "issuer"), newAuthority(t, "stranger")
 	below := issuer.sub(t, "below")
@@ -125,6 +126,13 @@ func TestForwardedCertificate(t *testing.T) {
 	alice := sequence(issuer.issue(t, "alice", email("alice@corp.example")))
 	throughBelow := sequence(below.issue(t, "alice", email("alice@corp.example")))
 	throughEight := sequence(deep[8].issue(t, "alice", email("alice@corp.example")))
+	// through is alice's certificate of one life, by an authority of another
+	// that an issuer without end signed.
+	eternal := (*authority)(nil).sub(t, "eternal", valid(-24*time.Hour, 24*time.Hour))
+	through := func(leaf, between func(*x509.Certificate)) []string {
+		a := eternal.sub(t, "between", between)
+		return []string{"Client-Cert", sequence(a.issue(t, "alice", email("alice@corp.example"), leaf)), "Client-Cert-Chain", chainOf(a)}
+	}
 	unpadded := ":" + strings.Trim(alice, ":=") + ":"
 	tests := []struct {
 		sentence string
@@ -156,10 +164,13 @@ func TestForwardedCertificate(t *testing.T) {
 			[]string{"Client-Cert", sequence((*authority)(nil).issue(t, "alice", email("alice@corp.example")))}, 401, absent},
 		{"the issuer's own is no credential", inside, []string{"Client-Cert", der(issuer.certificate.Raw)}, 401, absent},
 		{"an expired one is refused", inside,
-			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))}, 401,
-			"Client certificate has expired or is not yet valid."},
+			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))}, 401, expired},
 		{"an expired one of another authority is no credential", inside,
 			[]string{"Client-Cert", sequence(stranger.issue(t, "alice", email("alice@corp.example"), valid(-time.Hour, -time.Minute)))}, 401, absent},
+		{"one that is valid now, through an authority of now alone, is its user", inside, through(valid(-time.Hour, time.Hour), valid(-time.Minute, time.Minute)), 200, ""},
+		{"an expired one, through an authority that was renewed, is refused", inside, through(valid(-3*time.Hour, -time.Hour), valid(-2*time.Hour, time.Hour)), 401, expired},
+		{"an expired one, through an authority that ended before, is refused", inside, through(valid(-3*time.Hour, -time.Hour), valid(-4*time.Hour, -2*time.Hour)), 401, expired},
+		{"one through an authority that ended is refused", inside, through(valid(-time.Hour, time.Hour), valid(-2*time.Hour, -time.Minute)), 401, expired},
 		{"one for servers is refused", inside,
 			[]string{"Client-Cert", sequence(issuer.issue(t, "alice", email("alice@corp.example"), func(c *x509.Certificate) {
 				c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -189,7 +200,7 @@ func TestForwardedCertificate(t *testing.T) {
 		{"a comma at the end of the chain is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", chainOf(below) + ","}, 400, badAll},
 		{"a chain of over 64 KiB is refused", inside, []string{"Client-Cert", alice, "Client-Cert-Chain", strings.Repeat(" ", 64<<10+1)}, 400, badAll},
 	}
-	guard := newGuard(t, newCertificate(t, forwarded(newPeople("alice@corp.example"), issuer)))
+	guard := newGuard(t, newCertificate(t, forwarded(newPeople("alice@corp.example"), issuer, eternal)))
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
 			a := ask(t, guard.Require(), request(tt.peer, tt.headers...))
@@ -252,6 +263,8 @@ func TestEscapedCertificate(t *testing.T) {
 		{"text after it is refused", inside, []string{"X-Client-Cert", alice + "x"}, 400, bad},
 		{"a broken escape is refused", inside, []string{"X-Client-Cert", alice + "%0"}, 400, bad},
 		{"another block is refused", inside, []string{"X-Client-Cert", strings.ReplaceAll(alice, "CERTIFICATE", "PUBLIC%20KEY")}, 400, bad},
+		{"another block after a broken one is refused", inside,
+			[]string{"X-Client-Cert", "-----BEGIN%20CERTIFICATE-----%0A" + strings.ReplaceAll(alice, "CERTIFICATE", "PUBLIC%20KEY")}, 400, bad},
 		{"headers in PEM are refused", inside,
 			[]string{"X-Client-Cert", url.PathEscape(strings.Replace(decoded, "-----\n", "-----\nA: b\n\n", 1))}, 400, bad},
 		{"no end is refused", inside, []string{"X-Client-Cert", strings.Split(alice, "-----END")[0]}, 400, bad},
