@@ -30,7 +30,7 @@
 // it, paths that need no login pass on what the client wrote. Use version 7 or
 // later: earlier ones could add to the groups that the client sent (its issue
 // 877). Set --pass-basic-auth=false: else every request has an Authorization
-// header too, which a [Basic] beside this backend takes for a wrong password.
+// header too, which a [Basic] that is asked first takes for a wrong password.
 //
 // # Behind nginx with auth_request
 //
