@@ -101,8 +101,10 @@ func New(config Config) (*Guard, error) {
 		if owner, ok := backend.(TokenOwner); ok {
 			for _, class := range owner.OwnTokens() {
 				class.Scheme = strings.ToLower(class.Scheme)
-				if other, taken := classes[class]; taken {
-					return nil, fmt.Errorf("auth: backends %q and %q both own scheme %s with prefix %q", other, b.name, class.Scheme, class.Prefix)
+				for other, name := range classes {
+					if name != b.name && class.overlaps(other) {
+						return nil, fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q", name, b.name, class.Scheme, class.Prefix)
+					}
 				}
 				classes[class] = b.name
 			}
@@ -145,6 +147,19 @@ func New(config Config) (*Guard, error) {
 	g.vary = strings.Join(slices.Compact(vary), ", ")
 	return g, nil
 }
+
+// overlaps reports whether a token could be of both classes: their prefixes are
+// the same, or what one has more could be the start of the other's random part.
+func (c TokenClass) overlaps(other TokenClass) bool {
+	longer, shorter := c.Prefix, other.Prefix
+	if len(longer) < len(shorter) {
+		longer, shorter = shorter, longer
+	}
+	rest, ok := strings.CutPrefix(longer, shorter)
+	return ok && strings.EqualFold(c.Scheme, other.Scheme) && strings.Trim(rest, alphanumeric) == ""
+}
+
+const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // With returns a Guard like g that asks other backends.
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {

@@ -34,6 +34,8 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		"two of a name":                      {auth.Config{Backends: backends{token(), auth.Chain(token())}}, `named "token"`},
 		"two that own a scheme and prefix":   {auth.Config{Backends: backends{owning(token(), "Token", "gw_"), owning(bearer(), "token", "gw_")}}, "both own"},
 		"two that own a scheme, by prefixes": {auth.Config{Backends: backends{owning(token(), "Token", "gw_"), owning(bearer(), "Token", "pat_")}}, ""},
+		"a prefix that continues another":    {auth.Config{Backends: backends{owning(token(), "Token", "gw"), owning(bearer(), "Token", "gw2")}}, "both own"},
+		"a prefix that ends":                 {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Token", "gw_")}}, ""},
 		"two that own schemes":               {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Bearer", "")}}, ""},
 		"no challenge at all":                {auth.Config{Backends: backends{silent()}}, "no backend has a challenge"},
 		"a challenge in the configuration":   {auth.Config{Backends: backends{silent()}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}}, ""},

@@ -22,7 +22,9 @@ type Named interface {
 
 // TokenOwner is a backend that takes tokens in the Authorization header.
 // [New] refuses two backends that own the same scheme and prefix, because
-// then neither could tell the other's tokens from bad ones of its own.
+// then neither could tell the other's tokens from bad ones of its own. Prefixes
+// of which one continues the other with letters and digits only, such as "" and
+// "acme", count as the same: end prefixes with "_".
 // Several backends may share a scheme if their prefixes differ, or if they
 // leave this interface out and tell tokens apart by themselves.
 type TokenOwner interface {

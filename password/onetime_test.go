@@ -113,7 +113,7 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 			}, token)
 		}, false},
 		{"of another prefix", func(*mailroom, string) string { return opaque.New("knox_", "alice", 40) }, false},
-		{"of the shape, with a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false},
+		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false},
 		{"never issued", func(*mailroom, string) string { return opaque.New("gwonce_", "alice", 40) }, true},
 		{"used", func(m *mailroom, token string) string {
 			if _, _, err := m.Redeem(context.Background(), password.PurposeReset, token); err != nil {
@@ -161,8 +161,8 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 	}
 }
 
-// withShard is a token of our shape whose shard has other bytes than ours have:
-// a store might not take them as a key.
+// withShard is a token with a right checksum whose shard has other bytes than
+// ours have: a store might not take them as a key.
 func withShard(shard string) string {
 	token := "gwonce_" + shard + strings.Repeat("0", 31)
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -178,8 +178,8 @@ func withShard(shard string) string {
 		token += string(alphabet[sum%62])
 		sum /= 62
 	}
-	if !opaque.Owns(token, "gwonce_") {
-		panic("not of the shape")
+	if opaque.Owns(token, "gwonce_") {
+		panic("taken for one of ours")
 	}
 	return token
 }

@@ -75,13 +75,19 @@ func appendChecksum(token []byte, sum uint32) []byte {
 }
 
 // Owns reports whether token has the shape of one that New made with this
-// prefix, of whatever length.
+// prefix, of whatever length. With the prefix "" it does not own those of "acme_",
+// since "_" is not base62; it does own those of "acme".
 func Owns(token, prefix string) bool {
 	length := len(token) - len(prefix)
 	if length < MinLength || length > MaxLength || !strings.HasPrefix(token, prefix) {
 		return false
 	}
 	end := len(token) - checksumLength
+	for i := len(prefix); i < end; i++ {
+		if c := token[i]; !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
 	sum := checksum(token[:end])
 	for i := end; i < len(token); i++ {
 		if token[i] != alphabet[sum%62] {

@@ -52,6 +52,12 @@ func TestNoTokenComesTwiceAndEveryCharacterCounts(t *testing.T) {
 	}
 }
 
+func TestATokenWithAPrefixIsNoneWithout(t *testing.T) {
+	if token := opaque.New("acme_", "alice", opaque.DefaultLength); opaque.Owns(token, "") || opaque.Owns(token, "acm") {
+		t.Error("a shorter prefix owns it")
+	}
+}
+
 func TestRandomCharactersAreAlikeLikely(t *testing.T) {
 	counts := map[byte]int{}
 	const tokens, random = 2000, 27
