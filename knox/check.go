@@ -106,7 +106,7 @@ func (t *Tokens) slid(record *Record, now time.Time) time.Time {
 	if !record.Ends.IsZero() && expires.After(record.Ends) {
 		expires = record.Ends
 	}
-	if expires.Sub(record.Expires) <= t.config.MinRefreshInterval {
+	if expires.Sub(record.Expires) <= min(t.config.MinRefreshInterval, record.Slide/10) {
 		return record.Expires
 	}
 	return expires

@@ -70,8 +70,8 @@ type Config struct {
 	// AutoRefresh makes tokens slide: use prolongs them to TTL from then.
 	// Issuing writes this into the token; a change concerns new tokens.
 	AutoRefresh bool
-	// MinRefreshInterval is the least gain for which a slide is written; 0 is
-	// a minute.
+	// MinRefreshInterval is a gain for which no slide is written yet; 0 is a
+	// minute. It is at most a tenth of the life of a token.
 	MinRefreshInterval time.Duration
 	// AutoRefreshMaxTTL is the absolute end of a sliding token, from its
 	// creation. 0 is none.

@@ -214,6 +214,25 @@ func TestAutoRefresh(t *testing.T) {
 	})
 }
 
+func TestAShortTokenSlidesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.TTL = true, 30*time.Second })
+		token := s.login("alice")
+		first := s.rows("alice")[0].Expires
+		time.Sleep(3 * time.Second)
+		s.me(token)
+		if !s.rows("alice")[0].Expires.Equal(first) {
+			t.Error("a tenth of its life was written")
+		}
+		for range 10 {
+			time.Sleep(20 * time.Second)
+			if s.me(token) != 200 {
+				t.Fatal("it expired in use")
+			}
+		}
+	})
+}
+
 func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.AllowNoExpiry = true, true })
