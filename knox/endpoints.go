@@ -258,5 +258,6 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		}
 		options.TTL = time.Duration(*body.ExpiresIn) * time.Second
 	}
+	options.MaxTTL = options.TTL // with Config.AutoRefresh, too
 	return options, nil
 }

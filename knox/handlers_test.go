@@ -122,6 +122,27 @@ func TestAPersonalTokenIsNamedScopedAndEnds(t *testing.T) {
 	})
 }
 
+func TestAPersonalTokenDoesNotSlidePastItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.MaxPersonalTTL = true, 2*time.Hour })
+		for body, life := range map[string]time.Duration{
+			`{"name": "ci", "scopes": ["reports:read"], "expires_in": 3600}`: time.Hour,
+			`{"name": "ci", "scopes": ["reports:read"]}`:                     2 * time.Hour,
+		} {
+			token := "Token " + s.do("POST", "/auth/tokens/", basicOf("alice"), body).json(t)["token"].(string)
+			for range 10 {
+				time.Sleep(life / 10)
+				if got := s.do("GET", "/reports", token, ""); got.status != 200 {
+					break
+				}
+			}
+			if got := s.do("GET", "/reports", token, ""); got.status != 401 {
+				t.Errorf("%s: after %v: %d", body, life, got.status)
+			}
+		}
+	})
+}
+
 func TestABadPersonalTokenBodyIs400AndWritesNothing(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Scopes = []string{"reports:read"} })
 	for sentence, body := range map[string]string{
