@@ -50,11 +50,14 @@ func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
 		h.refuse(w, r, auth.ErrNoCredentials)
 		return
 	}
-	if _, err := h.revoke(r.Context(), token.UserID(), token.ID(), EndLoggedOut); err != nil {
+	found, err := h.revoke(r.Context(), token.UserID(), token.ID(), EndLoggedOut)
+	if err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	h.observe(r.Context(), h.event(r, auth.EventLogout, token.ID()))
+	if found { // and not by another request meanwhile
+		h.observe(r.Context(), h.event(r, auth.EventLogout, token.ID()))
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -337,3 +337,24 @@ func TestALoginWhoseUserHasNoStampIsNotCompared(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// overtaken is a store in which another request is always quicker to revoke.
+type overtaken struct{ knox.Store }
+
+func (o overtaken) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
+	if _, err := o.Store.Revoke(ctx, userID, id, ending); err != nil {
+		return false, err
+	}
+	return o.Store.Revoke(ctx, userID, id, ending)
+}
+
+func TestOfTwoLogoutsAtOnceOneIsReported(t *testing.T) {
+	s := start(t, func(c *knox.Config) { c.Store = overtaken{knox.NewMemoryStore()} })
+	token := s.login("alice")
+	if got := s.do("POST", "/auth/logout/", "Token "+token, ""); got.status != 204 {
+		t.Errorf("%d %s", got.status, got.text)
+	}
+	if n := s.events.count(auth.EventLogout) + s.events.count(auth.EventRevoked); n != 0 || s.me(token) != 401 {
+		t.Errorf("%d events of the one that came too late", n)
+	}
+}
