@@ -51,7 +51,8 @@ type Config struct {
 	// your own, such as "acme_", lets secret scanners tell whose token leaked.
 	Prefix string
 	// AcceptPrefixes are earlier values of Prefix whose tokens stay good; ""
-	// among them is tokens without one.
+	// among them is tokens without one. None may be another followed by letters
+	// and digits only, as "acme" is "": their tokens could not be told apart.
 	AcceptPrefixes []string
 	// TokenLength is the length of tokens in characters without the prefix, 36
 	// to 128; 0 is 40. All have at least 160 bits of chance. Tokens of another
@@ -190,6 +191,13 @@ func New(config Config) (*Tokens, error) {
 		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
 	})
 	t.prefixes = slices.Compact(t.prefixes)
+	for i, long := range t.prefixes {
+		for _, short := range t.prefixes[i+1:] {
+			if rest, ok := strings.CutPrefix(long, short); ok && strings.Trim(rest, alphanumeric) == "" {
+				return nil, fmt.Errorf("knox: tokens with prefix %q could be ones with %q; let it end in one of -._+/", long, short)
+			}
+		}
+	}
 	return t, nil
 }
 
@@ -227,9 +235,9 @@ func or[T comparable](value, otherwise T) T {
 	return value
 }
 
-func notInToken(r rune) bool {
-	return r > 'z' || !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._+/", r)
-}
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+func notInToken(r rune) bool { return !strings.ContainsRune(alphanumeric+"-._+/", r) }
 
 // validScope reports a scope-token (RFC 6749 §3.3).
 func validScope(scope string) bool {

@@ -369,6 +369,37 @@ func TestEarlierPrefixesStayGoodIfNamed(t *testing.T) {
 	}
 }
 
+func TestATokenIsItsOwnBackendsInWhateverOrderTheyAreAsked(t *testing.T) {
+	prefixes := []string{"", "b_", "b_c.", "acme", "0123456789"[:9] + "-"}
+	var backends []*knox.Tokens
+	var secrets []string
+	for i, prefix := range prefixes {
+		tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: (&people{}).load, Name: fmt.Sprint(i), Prefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		issued, err := tokens.Issue(t.Context(), "alice", knox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		backends, secrets = append(backends, tokens), append(secrets, issued.Secret.Reveal())
+	}
+	for i, backend := range backends {
+		for j, secret := range secrets {
+			if prefixes[i] == "" && prefixes[j] == "acme" {
+				continue // they cannot be told apart: New refuses the two in one Config
+			}
+			_, credential, err := backend.VerifyToken(t.Context(), secret)
+			switch {
+			case i == j && (err != nil || credential.Backend() != fmt.Sprint(i)):
+				t.Errorf("prefix %q refuses its own: %v", prefixes[i], err)
+			case i != j && !errors.Is(err, auth.ErrUnrecognized):
+				t.Errorf("prefix %q takes a token of %q for its own: %v", prefixes[i], prefixes[j], err)
+			}
+		}
+	}
+}
+
 func TestTokensOfAnotherLengthStayGood(t *testing.T) {
 	store := knox.NewMemoryStore()
 	long := start(t, func(c *knox.Config) { c.Store, c.TokenLength = store, 128 }).login("alice")
@@ -404,21 +435,23 @@ func TestTokensOfAnotherSystemAreFoundByTheirFormat(t *testing.T) {
 func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 	load := (&people{}).load
 	for sentence, config := range map[string]knox.Config{
-		"no store":                   {LoadUser: load},
-		"no loader":                  {Store: knox.NewMemoryStore()},
-		"a prefix of 11":             {Prefix: "elevenchars"},
-		"a space in a prefix":        {Prefix: "a b"},
-		"an accepted prefix of 11":   {AcceptPrefixes: []string{"elevenchars"}},
-		"a negative TTL":             {TTL: -1},
-		"a negative limit":           {Limit: -1},
-		"keeping ended ones for -1":  {KeepEnded: -1},
-		"evicting without a limit":   {EvictOldest: true},
-		"35 characters":              {TokenLength: 35},
-		"129 characters":             {TokenLength: 129},
-		"a maximum shorter than TTL": {TTL: 2 * time.Hour, AutoRefreshMaxTTL: time.Hour},
-		"the scheme Basic":           {Schemes: []string{"basic"}},
-		"an empty scheme":            {Schemes: []string{""}},
-		"a scope with a space":       {Scopes: []string{"a b"}},
+		"no store":            {LoadUser: load},
+		"no loader":           {Store: knox.NewMemoryStore()},
+		"a prefix of 11":      {Prefix: "elevenchars"},
+		"a space in a prefix": {Prefix: "a b"},
+		"a prefix that a token without one may start with": {Prefix: "acme", AcceptPrefixes: []string{""}},
+		"a prefix that is another and more":                {Prefix: "gw_", AcceptPrefixes: []string{"gw_2"}},
+		"an accepted prefix of 11":                         {AcceptPrefixes: []string{"elevenchars"}},
+		"a negative TTL":                                   {TTL: -1},
+		"a negative limit":                                 {Limit: -1},
+		"keeping ended ones for -1":                        {KeepEnded: -1},
+		"evicting without a limit":                         {EvictOldest: true},
+		"35 characters":                                    {TokenLength: 35},
+		"129 characters":                                   {TokenLength: 129},
+		"a maximum shorter than TTL":                       {TTL: 2 * time.Hour, AutoRefreshMaxTTL: time.Hour},
+		"the scheme Basic":                                 {Schemes: []string{"basic"}},
+		"an empty scheme":                                  {Schemes: []string{""}},
+		"a scope with a space":                             {Scopes: []string{"a b"}},
 	} {
 		if !strings.HasPrefix(sentence, "no ") {
 			config.Store, config.LoadUser = knox.NewMemoryStore(), load
