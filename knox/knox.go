@@ -78,7 +78,7 @@ type Config struct {
 	// creation. 0 is none.
 	AutoRefreshMaxTTL time.Duration
 	// TouchInterval is how often at most the last use of a token is written; 0
-	// is a minute, less than 0 is never.
+	// is a minute, less than 0 is only with a slide.
 	TouchInterval time.Duration
 
 	// Limit is the most tokens that List has of a user; 0 is no limit. One more
@@ -110,8 +110,8 @@ type Config struct {
 	// UserInfo is the "user" member of the answer to a login. Nil leaves it
 	// out. It is called before anything is written.
 	UserInfo func(r *http.Request, user auth.User) (any, error)
-	// ExpiryFormat is the layout (package time) of "expiry" in answers, in
-	// UTC; empty is RFC 3339 with microseconds.
+	// ExpiryFormat is the layout (package time) of "expiry" and all other
+	// instants in answers, in UTC; empty is RFC 3339 with microseconds.
 	ExpiryFormat string
 
 	// Observer is told of logins, logouts and what becomes of tokens.
