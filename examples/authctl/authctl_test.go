@@ -1,0 +1,557 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/sqlstore"
+)
+
+const alice, bob, admin = "alice:correct-horse-battery", "bob:staple-tractor-lamp", "admin:only-for-the-demo"
+
+func TestTheRunningDemoAndTheCLIShareAFile(t *testing.T) {
+	f := newFile(t)
+	d := launch(t, f)
+
+	t.Run("a token issued here is good there, as what it was issued, until it is revoked here", func(t *testing.T) {
+		f.t, d.t = t, t
+		token := f.issue("alice", "-name", "nightly", "-scopes", "reports:read")
+		if _, text := d.want(200, "GET", "/api/me", "Authorization: Token "+token); strings.TrimSpace(text) != `{"user":"alice","backend":"knox","scopes":["reports:read"]}` {
+			t.Errorf("/api/me: %s", text)
+		}
+		d.want(200, "GET", "/api/reports", "Authorization: Bearer "+token)
+		d.want(403, "POST", "/api/reports", "Authorization: Bearer "+token)
+		all := f.entries("list", "alice")
+		if len(all) != 1 || all[0].Name != "nightly" || all[0].LastUsed == nil {
+			t.Fatalf("list: %+v", all)
+		}
+		f.want("revoke", "alice", all[0].ID)
+		d.want(401, "GET", "/api/me", "Authorization: Token "+token)
+		if all := f.entries("list", "alice"); len(all) != 0 {
+			t.Errorf("list: %+v", all)
+		}
+	})
+	t.Run("a session of a browser is listed and ended", func(t *testing.T) {
+		f.t, d.t = t, t
+		cookie := d.signIn("alice", "correct-horse-battery")
+		d.want(200, "GET", "/api/me", cookie)
+		all := f.entries("list", "alice")
+		if len(all) != 1 || all[0].Kind != "session" || all[0].UserAgent != "Firefox/150" || all[0].IP != "127.0.0.1" || all[0].Scopes != nil {
+			t.Fatalf("list: %+v", all)
+		}
+		if out := f.want("revoke", "alice", all[0].ID); out != "session "+all[0].ID+" of alice has ended\n" {
+			t.Errorf("revoke: %s", out)
+		}
+		d.want(401, "GET", "/api/me", cookie)
+	})
+	t.Run("-all ends what either issued, and nothing of others", func(t *testing.T) {
+		f.t, d.t = t, t
+		other := "Authorization: Token " + d.login(bob)
+		proofs := []string{"Authorization: Token " + d.login(alice), "Authorization: Token " + f.issue("alice"), d.signIn("alice", "correct-horse-battery")}
+		for _, proof := range proofs {
+			d.want(200, "GET", "/api/me", proof)
+		}
+		f.want("revoke", "-all", "alice")
+		for _, proof := range proofs {
+			d.want(401, "GET", "/api/me", proof)
+		}
+		d.want(200, "GET", "/api/me", other)
+	})
+	t.Run("a changed password ends what was issued before, not what is issued after", func(t *testing.T) {
+		f.t, d.t = t, t
+		before := "Authorization: Token " + f.issue("bob")
+		cookie := d.signIn("bob", "staple-tractor-lamp")
+		d.want(204, "POST", "/session/password", cookie, "old", "staple-tractor-lamp", "new", "another-lamp-burns")
+		after := "Authorization: Token " + f.issue("bob")
+		d.want(401, "GET", "/api/me", before)
+		d.want(200, "GET", "/api/me", after)
+	})
+	t.Run("a user who is switched off there gets nothing here, and what they have is listed with a warning", func(t *testing.T) {
+		f.t, d.t = t, t
+		token := "Authorization: Token " + f.issue("bob", "-name", "kept")
+		d.want(204, "POST", "/api/users/bob/disable", admin)
+		d.want(401, "GET", "/api/me", token)
+		if r := f.run("issue", "bob"); r.code != 1 || r.out != "" || r.err != "authctl: \"bob\" is inactive\n" {
+			t.Errorf("issue: %+v", r)
+		}
+		if r := f.run("list", "bob"); r.code != 0 || !strings.Contains(r.out, "kept") || !strings.HasPrefix(r.err, "bob is inactive") {
+			t.Errorf("list: %+v", r)
+		}
+		d.want(204, "POST", "/api/users/bob/enable", admin)
+		d.want(200, "GET", "/api/me", token)
+	})
+	t.Run("both write at once, and nobody fails", func(t *testing.T) {
+		f.t, d.t = t, t
+		f.want("revoke", "alice", "-all")
+		cookie := d.signIn("alice", "correct-horse-battery")
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				if r := f.run("issue", "alice"); r.code != 0 {
+					t.Errorf("%+v", r)
+				}
+			})
+			wg.Go(func() {
+				if answer, text := d.do("POST", "/auth/login/", cookie); answer.StatusCode != 200 {
+					t.Errorf("%d %s", answer.StatusCode, text)
+				}
+			})
+			wg.Go(func() {
+				if r := f.run("purge"); r.code != 0 {
+					t.Errorf("%+v", r)
+				}
+			})
+		}
+		wg.Wait()
+		if all := f.entries("list", "alice"); len(all) != 13 {
+			t.Errorf("%d tokens and sessions, want 12 and one", len(all))
+		}
+	})
+}
+
+func TestIssue(t *testing.T) {
+	f := newFile(t)
+	for _, row := range []struct {
+		name, args string
+		lives      time.Duration // 0 is for ever
+		scopes     []string
+	}{
+		{"lives 10 hours and is unlimited if nothing is said", "issue alice", 10 * time.Hour, nil},
+		{"lives as long as -ttl says", "issue alice -ttl 90m", 90 * time.Minute, nil},
+		{"never expires with -no-expiry", "issue -no-expiry alice", 0, nil},
+		{"is limited to -scopes", "issue alice -scopes reports:write", 10 * time.Hour, []string{"reports:write"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f.t = t
+			f.want("revoke", "alice", "-all")
+			r := f.run(append(strings.Fields(row.args), "-name", "for CI")...)
+			if r.code != 0 || !regexp.MustCompile(`^demo_[0-9A-Za-z]{40}\n$`).MatchString(r.out) {
+				t.Fatalf("%+v", r)
+			}
+			if strings.Contains(r.err, strings.TrimSpace(r.out)) {
+				t.Error("the secret is on stderr, too")
+			}
+			all := f.entries("list", "alice")
+			if len(all) != 1 || all[0].Name != "for CI" || all[0].Kind != "token" || all[0].UserAgent != "authctl" || all[0].LastUsed != nil ||
+				!slices.Equal(all[0].Scopes, row.scopes) || !strings.Contains(r.err, all[0].ID) {
+				t.Fatalf("%+v\n%s", all, r.err)
+			}
+			if row.lives == 0 {
+				if all[0].Expiry != nil || !all[0].HasExpiry {
+					t.Errorf("%+v", all[0])
+				}
+				return
+			}
+			created, err1 := time.Parse(time.RFC3339, all[0].Created)
+			expiry, err2 := time.Parse(time.RFC3339, *all[0].Expiry)
+			if err1 != nil || err2 != nil || expiry.Sub(created) != row.lives {
+				t.Errorf("%v to %v", created, expiry)
+			}
+		})
+	}
+}
+
+func TestASecretThatNobodyCouldReadIsRevoked(t *testing.T) {
+	reader, closed, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	outputs := map[string]*os.File{"the reader went away": closed}
+	if full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0); err == nil {
+		outputs["the disk is full"] = full
+	}
+	for name, output := range outputs {
+		t.Run(name, func(t *testing.T) {
+			defer output.Close()
+			f := newFile(t)
+			cmd := exec.Command(binary(t, "authctl"), "-db", "sqlite:"+f.path, "issue", "alice")
+			cmd.Stdout = output
+			if r := start(t, cmd); r.code != 1 || !strings.Contains(r.err, "nobody could read the secret") {
+				t.Errorf("%+v", r)
+			}
+			if all := f.entries("list", "alice"); len(all) != 0 {
+				t.Errorf("%+v", all)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeDoneSaysSo(t *testing.T) {
+	f := newFile(t)
+	f.issue("alice")
+	before := f.want("list", "alice", "-json")
+	for _, row := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"nobody by that name gets a token", []string{"issue", "nobody"}, 1, `there is no user "nobody"`},
+		{"an inactive user gets none", []string{"issue", "carol"}, 1, `"carol" is inactive`},
+		{"nobody by that name has a list", []string{"list", "nobody"}, 1, `there is no user "nobody"`},
+		{"nor a past", []string{"audit", "nobody"}, 1, `there is no user "nobody"`},
+		{"nor anything to end", []string{"revoke", "nobody", "-all"}, 1, `there is no user "nobody"`},
+		{"an identifier of nobody's user", []string{"revoke", "nobody", "x"}, 1, `there is no user "nobody"`},
+		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token or session "x"`},
+		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token or session ""`},
+		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token or session "-all"`},
+		{"a user who looks like a flag, after --", []string{"list", "--", "-json"}, 1, `there is no user "-json"`},
+		{"an empty user", []string{"issue", ""}, 1, `there is no user ""`},
+
+		{"no command", nil, 2, "a command is missing"},
+		{"a command that there is not", []string{"create"}, 2, `there is no command "create"`},
+		{"no user", []string{"issue"}, 2, "an argument is missing"},
+		{"two users", []string{"list", "alice", "bob"}, 2, `one argument too many: "bob"`},
+		{"purge of something", []string{"purge", "alice"}, 2, `one argument too many: "alice"`},
+		{"a flag that there is not", []string{"issue", "alice", "-admin"}, 2, "not defined: -admin"},
+		{"revoke of nothing", []string{"revoke", "alice"}, 2, "want either an ID or -all"},
+		{"revoke of one and all", []string{"revoke", "alice", "x", "-all"}, 2, "want either an ID or -all"},
+		{"an empty -scopes, which would not limit", []string{"issue", "alice", "-scopes", " "}, 2, "-scopes names no scope"},
+		{"a scope that there is not", []string{"issue", "alice", "-scopes", "reports:read reports:raed"}, 2, `there is no scope "reports:raed"`},
+		{"a life of nothing", []string{"issue", "alice", "-ttl", "0"}, 2, "less than a second"},
+		{"a life without a unit", []string{"issue", "alice", "-ttl", "10"}, 2, `invalid value "10"`},
+		{"a life that both ends and does not", []string{"issue", "alice", "-ttl", "1h", "-no-expiry"}, 2, "contradict"},
+		{"a store that two programs cannot share", []string{"-db", "memory:", "purge"}, 2, "want sqlite:PATH"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f.t = t
+			r := f.run(row.args...)
+			if r.code != row.code || r.out != "" || !strings.HasPrefix(r.err, "authctl: ") || !strings.Contains(r.err, row.says) {
+				t.Errorf("%+v\nwant %d, %s", r, row.code, row.says)
+			}
+			if usage := strings.Contains(r.err, "usage:"); usage != (row.code == 2) {
+				t.Errorf("usage shown: %v", usage)
+			}
+			if after := f.want("list", "alice", "-json"); after != before {
+				t.Errorf("what alice has changed:\n%s\n%s", before, after)
+			}
+		})
+	}
+	t.Run("-h is no mistake", func(t *testing.T) {
+		f.t = t
+		for _, args := range [][]string{{"-h"}, {"issue", "-h"}} {
+			if r := f.run(args...); r.code != 0 || !strings.HasPrefix(r.out, "usage:") || r.err != "" {
+				t.Errorf("%+v", r)
+			}
+		}
+	})
+}
+
+func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
+	for _, row := range []struct{ name, content, says string }{
+		{"a missing one is not made", "", "no such file"},
+		{"one of text stays as it is", "a poem, at least as long as the header of a database file of SQLite would be, which has a hundred bytes.\n", "not a database"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := file{t, filepath.Join(t.TempDir(), "demo.db")}
+			if row.content != "" {
+				if err := os.WriteFile(f.path, []byte(row.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, args := range [][]string{{"issue", "alice"}, {"list", "alice"}, {"revoke", "alice", "-all"}, {"audit", "alice"}, {"purge"}} {
+				if r := f.run(args...); r.code != 1 || r.out != "" || !strings.Contains(r.err, row.says) {
+					t.Errorf("%v: %+v", args, r)
+				}
+			}
+			content, err := os.ReadFile(f.path)
+			if (err == nil) != (row.content != "") || string(content) != row.content {
+				t.Errorf("the file is %q, %v", content, err)
+			}
+		})
+	}
+	t.Run("a database of another program gets no tables", func(t *testing.T) {
+		f := file{t, filepath.Join(t.TempDir(), "other.db")}
+		db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", f.path, sqlstore.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if r := f.run("purge"); r.code != 1 || !strings.Contains(r.err, "the users cannot be read") {
+			t.Errorf("%+v", r)
+		}
+		var tables int
+		if err := db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil || tables != 0 {
+			t.Errorf("%d tables, %v", tables, err)
+		}
+	})
+}
+
+// library opens the file in the test, for what no command makes.
+func library(t *testing.T, f file) *service {
+	t.Helper()
+	s, err := open(t.Context(), "sqlite:"+f.path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.db.Close() })
+	return s
+}
+
+func (s *service) signIn(t *testing.T, name, userAgent string) {
+	t.Helper()
+	u, err := s.users.find(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://app.example/", nil)
+	r.Header.Set("User-Agent", userAgent)
+	if _, err := s.sessions.Login(httptest.NewRecorder(), r, u, session.Options{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
+	f, ctx, now := newFile(t), t.Context(), time.Now().UTC()
+	s := library(t, f)
+	past, future := now.Add(-time.Hour), now.Add(time.Hour)
+
+	kept := f.issue("alice")
+	for range 3 {
+		if _, err := s.tokens.Issue(ctx, "alice", knox.Options{TTL: time.Microsecond}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sessions, err := sqlstore.Sessions(ctx, s.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oneTime, err := sqlstore.OneTime(ctx, s.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, expires := range []time.Time{past, past, future} {
+		id := string(rune('a' + i))
+		if _, err := sessions.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past, LastUsed: past,
+			Expires: expires, Idle: time.Hour, Ends: expires}, "", 0, false, past); err != nil {
+			t.Fatal(err)
+		}
+		if err := oneTime.Add(ctx, &password.OneTimeRecord{Digest: id, UserID: "alice", Purpose: password.PurposeReset,
+			Created: past, Expires: expires}, 5, past.Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys := make([]string, 700) // more than a batch
+	for i := range keys {
+		keys[i] = string(rune(0x4e00 + i))
+	}
+	if err := s.throttle.Update(ctx, keys, past, func(counters []password.Counter) {
+		for i := range counters {
+			counters[i] = password.Counter{Failures: 1, Expires: past.Add(time.Second)}
+		}
+		counters[0].Expires = future
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, want := range []string{
+		"tokens             3\nsessions           2\nthrottle counters  699\none-time tokens    2\n",
+		"tokens             0\nsessions           0\nthrottle counters  0\none-time tokens    0\n",
+	} {
+		if out := f.want("purge"); out != want {
+			t.Errorf("%s\nwant\n%s", out, want)
+		}
+	}
+	if all := f.entries("list", "alice"); len(all) != 2 {
+		t.Errorf("%+v", all)
+	}
+	if _, _, err := s.tokens.VerifyToken(ctx, kept); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRevokeAll(t *testing.T) {
+	const three = "one-time tokens  1\nsessions         1\ntokens           2\n"
+	for _, row := range []struct {
+		name  string
+		first func(ctx context.Context, s *service) error // before the command
+	}{
+		{"ends tokens, sessions and links sent by mail", nil},
+		{"also of a user who is inactive", func(ctx context.Context, s *service) error {
+			_, err := s.db.Writer().ExecContext(ctx, "UPDATE demo_users SET active = 0 WHERE name = 'alice'")
+			return err
+		}},
+		{"also of a user who is gone", func(ctx context.Context, s *service) error {
+			_, err := s.db.Writer().ExecContext(ctx, "DELETE FROM demo_users WHERE name = 'alice'")
+			return err
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newFile(t)
+			s := library(t, f)
+			f.issue("alice")
+			f.issue("alice", "-no-expiry")
+			s.signIn(t, "alice", "Firefox/150")
+			if _, err := s.oneTime.Issue(t.Context(), "alice", password.PurposeReset, ""); err != nil {
+				t.Fatal(err)
+			}
+			if row.first != nil {
+				if err := row.first(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out := f.want("revoke", "alice", "-all"); out != three {
+				t.Errorf("%s\nwant\n%s", out, three)
+			}
+			for _, table := range []string{"knox_tokens", "sessions", "onetime"} {
+				var left int
+				if err := s.db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(&left); err != nil || left != 0 {
+					t.Errorf("%s: %d left, %v", table, left, err)
+				}
+			}
+		})
+	}
+	t.Run("of a user who has nothing is done already", func(t *testing.T) {
+		f := newFile(t)
+		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 3 {
+			t.Error(out)
+		}
+	})
+	t.Run("one at a time works for a user who is gone, too", func(t *testing.T) {
+		f := newFile(t)
+		f.issue("alice")
+		id := f.entries("list", "alice")[0].ID
+		s := library(t, f)
+		if _, err := s.db.Writer().ExecContext(t.Context(), "DELETE FROM demo_users"); err != nil {
+			t.Fatal(err)
+		}
+		f.want("revoke", "alice", id)
+	})
+	t.Run("the identifier of somebody else's token ends nothing", func(t *testing.T) {
+		f := newFile(t)
+		f.issue("alice")
+		id := f.entries("list", "alice")[0].ID
+		if r := f.run("revoke", "bob", id); r.code != 1 {
+			t.Errorf("%+v", r)
+		}
+		if len(f.entries("list", "alice")) != 1 {
+			t.Error("it has ended")
+		}
+	})
+}
+
+func TestAuditTellsWhatEndedAndWhy(t *testing.T) {
+	f := newFile(t)
+	if all := f.entries("audit", "alice"); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	f.issue("alice", "-name", "first", "-scopes", "reports:read")
+	id := f.entries("list", "alice")[0].ID
+	f.want("revoke", "alice", id)
+	f.issue("alice", "-name", "second")
+	f.want("revoke", "alice", "-all")
+	if _, err := library(t, f).tokens.Issue(t.Context(), "alice", knox.Options{Name: "third", TTL: time.Microsecond}); err != nil {
+		t.Fatal(err)
+	}
+	f.want("purge")
+	f.issue("alice", "-name", "good")
+
+	all := f.entries("audit", "alice")
+	var got []string
+	for _, e := range all {
+		got = append(got, e.Name+" "+e.Reason)
+		if e.Ended == "" || e.HasExpiry {
+			t.Errorf("%+v", e)
+		}
+	}
+	if want := []string{"third expired", "second revoked_all", "first revoked"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if first := all[2]; first.ID != id || !slices.Equal(first.Scopes, []string{"reports:read"}) {
+		t.Errorf("%+v", first)
+	}
+	table := f.want("audit", "alice")
+	if !regexp.MustCompile(`(?m)^ID +NAME +CREATED .*\n.*third.* expired .*\n.*second.* revoked_all .*\n.*first .* revoked .* reports:read$`).MatchString(table) {
+		t.Error(table)
+	}
+}
+
+func TestTheTable(t *testing.T) {
+	f := newFile(t)
+	s := library(t, f)
+	f.issue("alice", "-name", "nightly build", "-no-expiry")
+	f.issue("alice", "-scopes", "reports:read reports:write")
+	s.signIn(t, "alice", "\u009b31mEvil\u202e\x1b]0;owned\a "+strings.Repeat("long ", 20))
+
+	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	for _, row := range []struct{ name, pattern string }{
+		{"has a head", `(?m)\AKIND +ID +NAME +CREATED +LAST USED +EXPIRES +IP +SCOPES$`},
+		{"has a line for a token", `(?m)^token +[A-Z2-7]{26} +nightly build +` + at + ` +never +never +- +unlimited$`},
+		{"shows what issued it where there is no name", `(?m)^token +[A-Z2-7]{26} +authctl +` + at + ` +never +` + at + ` +- +reports:read reports:write$`},
+		{"cuts user agents short, and takes out what commands a terminal", `(?m)^session +[A-Z2-7]{26} +\?31mEvil\?\]0;owned [long ]+… +` + at + ` +` + at + ` +` + at + ` +192\.0\.2\.1 +unlimited$`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f.t = t
+			if out := f.want("list", "alice"); !regexp.MustCompile(row.pattern).MatchString(out) {
+				t.Error(out)
+			}
+		})
+	}
+	t.Run("an empty list is an array for programs", func(t *testing.T) {
+		f.t = t
+		if out := f.want("list", "bob", "-json"); out != "[]\n" {
+			t.Error(out)
+		}
+	})
+}
+
+func TestNoCommandPrintsASecretButThatOfIssue(t *testing.T) {
+	f := newFile(t)
+	s := library(t, f)
+	secret := f.issue("alice", "-name", "one")
+	s.signIn(t, "alice", "Firefox/150")
+	link, err := s.oneTime.Issue(t.Context(), "alice", password.PurposeReset, "alice@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := []string{secret, link.Reveal()}
+	for _, query := range []string{"SELECT encoded FROM demo_users", "SELECT digest FROM gatewarden_knox_tokens", "SELECT stamp FROM gatewarden_knox_tokens",
+		"SELECT digest FROM gatewarden_sessions", "SELECT stamp FROM gatewarden_sessions", "SELECT digest FROM gatewarden_onetime", "SELECT stamp FROM gatewarden_onetime"} {
+		rows, err := s.db.Reader().QueryContext(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var text string
+			if err := rows.Scan(&text); err != nil || text == "" {
+				t.Fatal(query, err)
+			}
+			secrets = append(secrets, text)
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := f.entries("list", "alice")[0].ID
+	for _, args := range [][]string{{"list", "alice"}, {"list", "alice", "-json"}, {"list", "carol"}, {"purge"}, {"revoke", "alice", id},
+		{"revoke", "alice", "-all"}, {"audit", "alice"}, {"audit", "alice", "-json"}, {"issue", "carol"}, {"issue", "bob"}} {
+		r := f.run(args...)
+		for _, secret := range secrets {
+			if strings.Contains(r.out+r.err, secret) {
+				t.Errorf("%v prints %q", args, secret)
+			}
+		}
+	}
+	u, err := s.users.find(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s %d %v", u, u, u, u, u, []any{*u, u}); strings.Contains(text, u.AuthStamp()) {
+		t.Errorf("a user is printed as %s", text)
+	}
+}

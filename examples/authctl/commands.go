@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/knox"
+)
+
+// issue makes a token. It tells of no login, so routes that ask for a recent
+// one (auth.Fresh) refuse it.
+func issue(ctx context.Context, c *call) error {
+	o := knox.Options{UserAgent: "authctl"}
+	var names string
+	c.flags.StringVar(&o.Name, "name", "", "what the user will see it as")
+	c.flags.StringVar(&names, "scopes", "", "what it is limited to, separated by spaces: "+strings.Join(scopes, ", "))
+	c.flags.DurationVar(&o.TTL, "ttl", 10*time.Hour, "how long it is good")
+	c.flags.BoolVar(&o.NoExpiry, "no-expiry", false, "it is good until somebody revokes it")
+	if err := c.parse(1, 1); err != nil {
+		return err
+	}
+	o.Scopes = strings.Fields(names)
+	switch {
+	case c.given("scopes") && len(o.Scopes) == 0: // an empty variable of a script, perhaps
+		return misused("-scopes names no scope; leave it out for a token without limits")
+	case o.TTL < time.Second:
+		return misused("-ttl %v is less than a second", o.TTL)
+	case o.NoExpiry && c.given("ttl"):
+		return misused("-ttl and -no-expiry contradict each other")
+	case o.NoExpiry:
+		o.TTL = 0
+	}
+	for _, scope := range o.Scopes {
+		if !slices.Contains(scopes, scope) {
+			return misused("there is no scope %q", scope)
+		}
+	}
+	s, err := open(ctx, c.db, false)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	issued, err := s.tokens.Issue(ctx, c.args[0], o)
+	if err != nil {
+		return named(err, c.args[0])
+	}
+	if _, err := fmt.Fprintln(c.stdout, issued.Secret.Reveal()); err != nil {
+		_, e := s.tokens.Revoke(context.WithoutCancel(ctx), issued.UserID(), issued.ID())
+		return errors.Join(fmt.Errorf("nobody could read the secret, so the token is revoked: %w", err), e)
+	}
+	row := rowOfToken(issued.Token)
+	fmt.Fprintf(c.stderr, "token %s of %s: expires %s, scopes %s\n", row.ID, printable(issued.UserID()), when(row.Expiry), limits(row.Scopes))
+	return nil
+}
+
+// list shows what a user has.
+func list(ctx context.Context, c *call) error {
+	asJSON := c.flags.Bool("json", false, "for programs: an array of objects, null for never and for not limited")
+	if err := c.parse(1, 1); err != nil {
+		return err
+	}
+	s, err := open(ctx, c.db, true)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	tokens, err := s.tokens.List(ctx, c.args[0])
+	if err != nil {
+		return named(err, c.args[0])
+	}
+	sessions, err := s.sessions.List(ctx, c.args[0])
+	if err != nil {
+		return err
+	}
+	rows := make([]row, 0, len(tokens)+len(sessions))
+	for _, token := range tokens {
+		rows = append(rows, rowOfToken(token))
+	}
+	for _, session := range sessions {
+		rows = append(rows, rowOfSession(session))
+	}
+	if u, err := s.users.find(ctx, c.args[0]); err == nil && !u.active {
+		fmt.Fprintf(c.stderr, "%s is inactive: nothing of this is accepted until that changes\n", printable(c.args[0]))
+	}
+	if *asJSON {
+		return writeJSON(c.stdout, rows)
+	}
+	return writeRows(c.stdout, rows)
+}
+
+// revoke ends what a user has. It does so for one who is gone, too: what they
+// had may still be there.
+func revoke(ctx context.Context, c *call) error {
+	all := c.flags.Bool("all", false, "end all tokens, sessions and links sent by mail")
+	if err := c.parse(1, 2); err != nil {
+		return err
+	}
+	if *all != (len(c.args) == 1) {
+		return misused("want either an ID or -all")
+	}
+	s, err := open(ctx, c.db, true)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	userID := c.args[0]
+	if *all {
+		return revokeAll(ctx, c, s, userID)
+	}
+	id := c.args[1]
+	for _, kind := range []struct {
+		name   string
+		revoke func(context.Context, string, string) (bool, error)
+	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}} {
+		found, err := kind.revoke(ctx, userID, id)
+		if err != nil {
+			return err
+		}
+		if found {
+			fmt.Fprintf(c.stdout, "%s %s of %s has ended\n", kind.name, printable(id), printable(userID))
+			return nil
+		}
+	}
+	if _, err := s.users.find(ctx, userID); err != nil {
+		return named(err, userID)
+	}
+	return fmt.Errorf("%q has no token or session %q", userID, id)
+}
+
+// revokeAll ends first what the rest can be had with: a link changes the
+// password, and a session may make tokens.
+func revokeAll(ctx context.Context, c *call, s *service, userID string) error {
+	var counts []count
+	var errs []error
+	total := 0
+	for _, kind := range []struct {
+		name   string
+		revoke func(context.Context, string) (int, error)
+	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"tokens", s.tokens.RevokeAll}} {
+		n, err := kind.revoke(ctx, userID)
+		if err != nil { // the others end all the same
+			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
+			continue
+		}
+		counts, total = append(counts, count{kind.name, n}), total+n
+	}
+	if len(errs) == 0 && total == 0 {
+		if _, err := s.users.find(ctx, userID); err != nil {
+			return named(err, userID)
+		}
+	}
+	return errors.Join(append(errs, writeCounts(c.stdout, counts))...)
+}
+
+// audit shows what a user had.
+func audit(ctx context.Context, c *call) error {
+	asJSON := c.flags.Bool("json", false, "for programs: an array of objects, null for never and for not limited")
+	if err := c.parse(1, 1); err != nil {
+		return err
+	}
+	s, err := open(ctx, c.db, true)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	ended, err := s.tokens.Ended(ctx, c.args[0])
+	if err != nil {
+		return err
+	}
+	if len(ended) == 0 { // of one who is gone there may be some
+		if _, err := s.users.find(ctx, c.args[0]); err != nil {
+			return named(err, c.args[0])
+		}
+	}
+	rows := make([]endedRow, 0, len(ended))
+	for _, token := range ended {
+		rows = append(rows, rowOfEnded(token))
+	}
+	if *asJSON {
+		return writeJSON(c.stdout, rows)
+	}
+	return writeEnded(c.stdout, rows)
+}
+
+// purge removes what has expired. One store that fails keeps no other from it.
+func purge(ctx context.Context, c *call) error {
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	s, err := open(ctx, c.db, true)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	var counts []count
+	var errs []error
+	for _, kind := range []struct {
+		name  string
+		purge func(context.Context) (int, error)
+	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
+		n, err := kind.purge(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
+		}
+		counts = append(counts, count{kind.name, n}) // a part of them may be gone
+	}
+	return errors.Join(append(errs, writeCounts(c.stdout, counts))...)
+}
+
+func (s *service) purgeThrottle(ctx context.Context) (int, error) {
+	const batch = 500 // so that a running service never waits long
+	now, total := time.Now(), 0
+	for {
+		n, err := s.throttle.Purge(ctx, now, batch)
+		if total += n; err != nil || n < batch {
+			return total, err
+		}
+	}
+}
+
+// named puts the errors about users into a sentence.
+func named(err error, userID string) error {
+	switch {
+	case errors.Is(err, auth.ErrUserNotFound):
+		return fmt.Errorf("there is no user %q", userID)
+	case errors.Is(err, auth.ErrUserInactive):
+		return fmt.Errorf("%q is inactive", userID)
+	}
+	return err
+}

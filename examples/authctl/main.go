@@ -1,0 +1,156 @@
+// Authctl manages from a shell what a service has issued: tokens for scripts,
+// who is signed in where, what has ended and what has expired. It does what
+// drf_create_token, flushexpiredtokens and cleartokens do for Django.
+//
+//	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] COMMAND
+//
+// Copy it into your own project: service.go is about one service, here the
+// demo, and is what you replace; all else stays. The service may be running.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A reader of stdout that went away is an error to deal with: issue then
+	// revokes what nobody has read.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit codes.
+const (
+	done   = 0
+	failed = 1 // also: no such user, no such identifier
+	misuse = 2
+)
+
+// command is what to do, and how it is written.
+type command struct {
+	name, arguments, about string
+	do                     func(ctx context.Context, c *call) error
+}
+
+var commands = []command{
+	{"issue", "USER [-name NAME] [-scopes \"A B\"] [-ttl 10h | -no-expiry]", "make a token; its secret, and nothing else, goes to stdout", issue},
+	{"list", "USER [-json]", "show the user's tokens and sessions", list},
+	{"revoke", "USER ID | USER -all", "end a token or session, or all that the user has", revoke},
+	{"audit", "USER [-json]", "show the tokens that ended lately, and why", audit},
+	{"purge", "", "remove all that has expired, and count it", purge},
+}
+
+// call is one use of a command.
+type call struct {
+	db             string
+	flags          *flag.FlagSet
+	args           []string
+	stdout, stderr io.Writer
+}
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func misused(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
+
+// run returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := &call{flags: newFlags("authctl"), stdout: stdout, stderr: stderr}
+	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`, sqlite:PATH")
+	err := c.command(ctx, args)
+	switch {
+	case err == nil:
+		return done
+	case errors.Is(err, flag.ErrHelp):
+		c.usage(stdout)
+		return done
+	}
+	fmt.Fprintln(stderr, "authctl:", err)
+	if errors.As(err, new(usageError)) {
+		c.usage(stderr)
+		return misuse
+	}
+	return failed
+}
+
+func (c *call) command(ctx context.Context, args []string) error {
+	if err := c.flags.Parse(args); err != nil {
+		return usageError{err}
+	}
+	if c.flags.NArg() == 0 {
+		return misused("a command is missing")
+	}
+	name, rest := c.flags.Arg(0), c.flags.Args()[1:]
+	for _, command := range commands {
+		if command.name == name {
+			c.flags, c.args = newFlags(name), rest
+			return command.do(ctx, c)
+		}
+	}
+	return misused("there is no command %q", name)
+}
+
+// parse reads flags and arguments in any order, and wants so many arguments at
+// least and at most. After "--" everything is an argument.
+func (c *call) parse(least, most int) error {
+	var arguments []string
+	for rest := c.args; ; {
+		if err := c.flags.Parse(rest); err != nil {
+			return usageError{err}
+		}
+		read := rest[:len(rest)-c.flags.NArg()]
+		rest = c.flags.Args()
+		if len(read) > 0 && read[len(read)-1] == "--" {
+			arguments = append(arguments, rest...)
+			break
+		}
+		if len(rest) == 0 {
+			break
+		}
+		arguments, rest = append(arguments, rest[0]), rest[1:]
+	}
+	switch c.args = arguments; {
+	case len(arguments) < least:
+		return misused("an argument is missing")
+	case len(arguments) > most:
+		return misused("one argument too many: %q", arguments[most])
+	}
+	return nil
+}
+
+// given reports whether a flag is on the command line.
+func (c *call) given(name string) (given bool) {
+	c.flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
+}
+
+func newFlags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // run says what is wrong
+	flags.Usage = func() {}
+	return flags
+}
+
+// usage shows the command at hand, or all.
+func (c *call) usage(w io.Writer) {
+	fmt.Fprintln(w, "usage:")
+	for _, command := range commands {
+		if name := c.flags.Name(); name == command.name || name == "authctl" {
+			fmt.Fprintf(w, "  authctl [-db sqlite:PATH] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
+		}
+	}
+	c.flags.SetOutput(w)
+	c.flags.PrintDefaults()
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/session"
+)
+
+// known is what is known of a token or session, in the names that the service's
+// own answers have.
+type known struct {
+	Kind      string     `json:"kind"` // token or session
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	UserAgent string     `json:"user_agent"`
+	IP        string     `json:"ip"`
+	Scopes    []string   `json:"scopes"` // nil is not limited
+	Created   time.Time  `json:"created"`
+	LastUsed  *time.Time `json:"last_used"` // nil is never
+}
+
+// row is one that is good.
+type row struct {
+	known
+	Expiry *time.Time `json:"expiry"` // nil is never
+}
+
+// endedRow is one that was.
+type endedRow struct {
+	known
+	Ended  time.Time      `json:"ended"`
+	Reason knox.EndReason `json:"reason"`
+}
+
+func rowOfToken(t *knox.Token) row {
+	return row{known{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(), instant(t.LastUsed())}, instant(t.Expiry())}
+}
+
+func rowOfSession(s *session.Session) row {
+	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(), instant(s.LastUsed())}, instant(s.Expiry())}
+}
+
+func rowOfEnded(t *knox.EndedToken) endedRow {
+	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created, instant(t.LastUsed)}, t.Ended, t.Reason}
+}
+
+func writeRows(w io.Writer, rows []row) error {
+	lines := [][]string{{"KIND", "ID", "NAME", "CREATED", "LAST USED", "EXPIRES", "IP", "SCOPES"}}
+	for _, r := range rows {
+		lines = append(lines, []string{r.Kind, r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(r.Expiry), cmp.Or(r.IP, "-"), limits(r.Scopes)})
+	}
+	return writeTable(w, lines)
+}
+
+func writeEnded(w io.Writer, rows []endedRow) error {
+	lines := [][]string{{"ID", "NAME", "CREATED", "LAST USED", "ENDED", "WHY", "IP", "SCOPES"}}
+	for _, r := range rows {
+		lines = append(lines, []string{r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(&r.Ended), string(r.Reason), cmp.Or(r.IP, "-"), limits(r.Scopes)})
+	}
+	return writeTable(w, lines)
+}
+
+// count is how many of a kind.
+type count struct {
+	kind string
+	n    int
+}
+
+func writeCounts(w io.Writer, counts []count) error {
+	var lines [][]string
+	for _, c := range counts {
+		lines = append(lines, []string{c.kind, fmt.Sprint(c.n)})
+	}
+	return writeTable(w, lines)
+}
+
+func writeTable(w io.Writer, lines [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range lines {
+		for i := range line {
+			line[i] = printable(line[i])
+		}
+		fmt.Fprintln(table, strings.Join(line, "\t"))
+	}
+	return table.Flush()
+}
+
+func writeJSON(w io.Writer, rows any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(rows)
+}
+
+// label is by what a user would know it, short enough for a table.
+func (k known) label() string {
+	const most = 40
+	text := []rune(cmp.Or(k.Name, k.UserAgent, "-"))
+	if len(text) > most {
+		return string(text[:most-1]) + "…"
+	}
+	return string(text)
+}
+
+// printable takes out what would command a terminal rather than be read: names
+// and user agents are whatever a client sent.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+func when(at *time.Time) string {
+	if at == nil {
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+func instant(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
+}
+
+func limit(scopes []string, limited bool) []string {
+	if !limited {
+		return nil
+	}
+	return append([]string{}, scopes...)
+}
+
+func limits(scopes []string) string {
+	switch {
+	case scopes == nil:
+		return "unlimited"
+	case len(scopes) == 0:
+		return "none"
+	}
+	return strings.Join(scopes, " ")
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/sqlstore"
+)
+
+// This file is what you replace by your own: how your service opens its stores,
+// configures its backends and loads its users. Better still, have both programs
+// call one function: a token is good in the service only if Prefix and stamps
+// are the same in both.
+
+// scopes are those that routes of the service ask for.
+var scopes = []string{"reports:read", "reports:write"}
+
+// keepEnded must be what the service has: whichever of the two purges, removes
+// what it would not have kept.
+const keepEnded = 30 * 24 * time.Hour
+
+// service is what the service keeps.
+type service struct {
+	db       *sqlstore.DB
+	users    users
+	tokens   *knox.Tokens
+	sessions *session.Sessions
+	throttle password.ThrottleStore
+	oneTime  *password.OneTimeTokens
+}
+
+// open opens the stores of the service. The migrations of this program are
+// applied if they are newer, so build it from the same version as the service.
+func open(ctx context.Context, where string, inactive bool) (*service, error) {
+	path, ok := strings.CutPrefix(where, "sqlite:")
+	if !ok {
+		return nil, misused("-db %s: want sqlite:PATH", where)
+	}
+	// The stores would make the file.
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
+	}
+	db, err := sqlstore.OpenSQLite(ctx, "sqlite", path, sqlstore.Config{})
+	if err != nil {
+		return nil, err
+	}
+	s := &service{db: db, users: users{db.Reader(), inactive}}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+func (s *service) open(ctx context.Context) error {
+	// Before anything is written: is it the service's?
+	if _, err := s.users.find(ctx, "-"); err != nil && !errors.Is(err, auth.ErrUserNotFound) {
+		return fmt.Errorf("-db: the users cannot be read: %w", err)
+	}
+	tokens, err := sqlstore.Knox(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	sessions, err := sqlstore.Sessions(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if s.throttle, err = sqlstore.Throttle(ctx, s.db); err != nil {
+		return err
+	}
+	oneTime, err := sqlstore.OneTime(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	// Give each the Observer of the service, if you keep the events.
+	s.tokens, err = knox.New(knox.Config{
+		Store: tokens, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
+		AllowNoExpiry: true, // who has this program has the database
+	})
+	if err != nil {
+		return err
+	}
+	if s.sessions, err = session.New(session.Config{Store: sessions, LoadUser: s.users.load}); err != nil {
+		return err
+	}
+	s.oneTime, err = password.NewOneTimeTokens(password.OneTimeConfig{Store: oneTime, LoadUser: s.users.load})
+	return err
+}
+
+// user is a user of the service, as far as it matters here.
+type user struct {
+	id     string
+	stamp  auth.Secret // the hash of the password
+	active bool
+}
+
+func (u *user) UserID() string { return u.id }
+
+// AuthStamp must be the same as in the service: what is issued with another is
+// refused there.
+func (u *user) AuthStamp() string { return u.stamp.Reveal() }
+
+// Format keeps the stamp out of whatever is printed.
+func (u user) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.id) }
+
+// users is the service's table of users, to read only.
+type users struct {
+	db *sql.DB
+	// inactive admits those who may not log in, too: to see and to end what
+	// they have, never to issue.
+	inactive bool
+}
+
+// load is the auth.UserLoader.
+func (us users) load(ctx context.Context, id string) (auth.User, error) {
+	u, err := us.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !u.active && !us.inactive {
+		return nil, auth.ErrUserInactive
+	}
+	return u, nil
+}
+
+func (us users) find(ctx context.Context, id string) (*user, error) {
+	u := &user{}
+	err := us.db.QueryRowContext(ctx, "SELECT name, encoded, active FROM demo_users WHERE name = ?", id).
+		Scan(&u.id, (*string)(&u.stamp), &u.active)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, auth.ErrUserNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
