@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +64,12 @@ func TestUsernameHeaderIsBelievedFromTheProxyOnly(t *testing.T) {
 func TestTheLogAndTheFileHoldNothingUsable(t *testing.T) {
 	dir := t.TempDir()
 	p := launch(t, "-db", "sqlite:"+filepath.Join(dir, "demo.db"))
-	token := p.login(alice)
+	token, v, out := p.login(alice), p.signIn(alice), p.signIn(bob)
+	session, ended := v.session(), out.session()
+	out.post("/session/logout", nil)
+	v.post("/session/password", url.Values{"old": {"correct-horse-battery"}, "new": {"a lamp, a ladder and rain"}})
+	v.post("/session/password", url.Values{"old": {"an-old-guess"}, "new": {"a-new-guess"}})
+	v.logIn("alice:another-wrong-password")
 	p.want(401, "POST", "/auth/login/", "alice:a-wrong-password")
 	p.want(401, "GET", "/api/me", "Token "+token[:len(token)-1])
 	p.stop(syscall.SIGTERM)
@@ -71,6 +78,7 @@ func TestTheLogAndTheFileHoldNothingUsable(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
+	key := ""
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -79,15 +87,92 @@ func TestTheLogAndTheFileHoldNothingUsable(t *testing.T) {
 		if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v", filepath.Base(file), info.Mode())
 		}
+		if filepath.Base(file) == "demo.db.key" {
+			key = strings.TrimSpace(string(text))
+			continue // a file of its own, to be kept elsewhere
+		}
 		all += string(text)
 	}
-	for _, secret := range []string{token, token[10:30], "correct-horse-battery", "a-wrong-password"} {
-		if strings.Contains(all, secret) {
-			t.Errorf("%q is kept", secret)
+	raw, err := base64.StdEncoding.DecodeString(key)
+	if err != nil || len(raw) != 32 {
+		t.Fatalf("the key file has %d bytes, %v", len(raw), err)
+	}
+	for name, secret := range map[string]string{
+		"a token": token, "a part of a token": token[10:30],
+		"a cookie that was replaced": session, "a part of a cookie": session[5:25],
+		"the cookie in use": v.session(), "a part of the cookie in use": v.session()[5:25],
+		"a cookie that ended": ended, "a part of it": ended[5:25],
+		"the key": key, "the key's bytes": string(raw),
+		"a password": "correct-horse-battery", "a new password": "a lamp, a ladder and rain",
+		"a wrong password": "a-wrong-password", "another wrong one": "another-wrong-password",
+		"a wrong old password": "an-old-guess", "a new one that was refused": "a-new-guess",
+	} {
+		if len(secret) < 11 {
+			t.Errorf("%s is too short to look for: %q", name, secret)
 		}
+		if strings.Contains(all, secret) {
+			t.Errorf("%s is kept: %q", name, secret)
+		}
+	}
+	if !strings.Contains(all, "demo_users") {
+		t.Error("this is not the database") // where nothing would be found either
 	}
 	if !strings.Contains(p.log.text(), "auth failure") {
 		t.Error("the failed login was not logged")
+	}
+}
+
+func TestTheKeyIsThatOfTheFileNamed(t *testing.T) {
+	dir := t.TempDir()
+	given, missing := filepath.Join(dir, "given"), filepath.Join(dir, "missing")
+	if err := os.WriteFile(given, []byte(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// What seals the way back of one start opens it, or does not, at the next.
+	back := func(first, second []string) string {
+		p := launch(t, first...)
+		address, _ := url.Parse(p.url)
+		v := p.visit()
+		v.get("/devices?way=back")
+		p.stop(syscall.SIGTERM)
+		launch(t, append(second, "-addr", address.Host)...)
+		return v.logIn(alice).header.Get("Location")
+	}
+	memory := []string{"-db", "memory:"}
+	for name, c := range map[string]struct {
+		first, second []string
+		to            string
+	}{
+		"given twice it opens what it sealed":       {append(memory, "-key", given), append(memory, "-key", given), "/devices?way=back"},
+		"made by the first start, the second opens": {append(memory, "-key", missing), append(memory, "-key", missing), "/devices?way=back"},
+		"another opens nothing":                     {append(memory, "-key", given), append(memory, "-key", filepath.Join(dir, "another")), "/"},
+		"without one each start has its own":        {memory, memory, "/"},
+	} {
+		if to := back(c.first, c.second); to != c.to {
+			t.Errorf("%s: the login leads to %q, want %q", name, to, c.to)
+		}
+	}
+	if info, err := os.Stat(missing); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file that was made: %v %v", info, err)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "no base64": "not base64 at all", "too short": base64.StdEncoding.EncodeToString(make([]byte, 31)),
+		"too long": base64.StdEncoding.EncodeToString(make([]byte, 33)),
+	} {
+		malformed := filepath.Join(dir, "malformed")
+		if err := os.WriteFile(malformed, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if says := refuses(t, "-db", "memory:", "-key", malformed); !strings.Contains(says, "-key "+malformed+": want 32 bytes in base64") {
+			t.Errorf("%s: %s", name, says)
+		}
+		if now, _ := os.ReadFile(malformed); string(now) != text {
+			t.Errorf("%s: the file was changed to %q", name, now)
+		}
+	}
+	nowhere := filepath.Join(dir, "nowhere", "key")
+	if says := refuses(t, "-db", "memory:", "-key", nowhere); !strings.Contains(says, nowhere) {
+		t.Errorf("in a folder that is not there: %s", says)
 	}
 }
 

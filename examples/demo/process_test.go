@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // program is the demo as a newcomer runs it: a process.
@@ -95,6 +98,23 @@ func (p *program) stop(signal syscall.Signal) {
 	if err := p.cmd.Wait(); err != nil && signal != syscall.SIGKILL {
 		p.t.Fatalf("%v: %v\n%s", signal, err, p.log.text())
 	}
+}
+
+// refuses starts a program that must not start, and returns what it says.
+func refuses(t *testing.T, args ...string) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || bytes.Contains(out, []byte("listening on")) {
+		t.Errorf("%v: %v, want exit status 1", args, err)
+	}
+	return string(out)
 }
 
 // do sends a request; authorization is "user:password", a header, or empty.
