@@ -49,7 +49,10 @@ type Handlers struct {
 // Handlers returns the handlers. The guard says how users log in: its backends
 // are those of primary credentials, such as password.Login or header.Basic. Its
 // Render, Proxies, CrossOrigin and Observer serve all handlers. The tokens of a
-// user are managed with a token or with any credential of the login guard.
+// user are managed with a token or with any credential of the login guard. Users
+// whom a login backend returns should have the [auth.Stamper] stamp that those of
+// Config.LoadUser have: without one, a login that races a change of password is
+// not noticed.
 func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 	if login == nil {
 		return nil, errors.New("knox: Handlers needs a guard that logs users in")

@@ -1,6 +1,7 @@
 package knox_test
 
 import (
+	"context"
 	"errors"
 	"net/http/httptest"
 	"testing"
@@ -96,6 +97,28 @@ func TestNoTokenIsLeftByWhatNoTokenOfTheUserProved(t *testing.T) {
 		if n := len(s.rows("alice")); n != 0 || s.me(token) != 401 || s.me(bobs) != 200 {
 			t.Errorf("%s: %d rows left", sentence, n)
 		}
+	}
+}
+
+// keeping is a store that remembers what it was told to keep.
+type keeping struct {
+	knox.Store
+	kept string
+}
+
+func (k *keeping) RevokeAll(ctx context.Context, userID, kept, stamp string, ending knox.Ending) ([]string, error) {
+	k.kept = kept
+	return k.Store.RevokeAll(ctx, userID, kept, stamp, ending)
+}
+
+func TestAnotherUsersTokenIsNothingToKeep(t *testing.T) {
+	store := &keeping{Store: knox.NewMemoryStore()}
+	s := start(t, func(c *knox.Config) { c.Store = store })
+	if err := s.revokeOthers(s.prove(s.login("bob")), &person{name: "alice"}); err != nil || store.kept != "" {
+		t.Errorf("kept %q, %v", store.kept, err)
+	}
+	if err := s.revokeOthers(s.prove(s.login("bob")), &person{name: "bob"}); err != nil || store.kept == "" {
+		t.Errorf("kept %q, %v", store.kept, err)
 	}
 }
 

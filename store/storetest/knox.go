@@ -136,8 +136,10 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 	})
 	t.Run("records of another stamp do not count against the limit and are not evicted", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
-		for i := range 3 {
-			s.add(record("alice", fmt.Sprint("dead", i), time.Duration(i)*time.Second))
+		for i, stamp := range []string{"", "new ", "old"} {
+			dead := record("alice", fmt.Sprint("dead", i), time.Duration(i)*time.Second)
+			dead.Stamp = stamp
+			s.add(dead)
 		}
 		stamped := func(id string) *knox.Record {
 			r := record("alice", id, time.Minute)
