@@ -176,6 +176,7 @@ func audit(ctx context.Context, c *call) error {
 		if _, err := s.users.find(ctx, c.args[0]); err != nil {
 			return named(err, c.args[0])
 		}
+		fmt.Fprintf(c.stderr, "nothing is kept of tokens of %s that ended; a service without KeepEnded removes it\n", printable(c.args[0]))
 	}
 	rows := make([]endedRow, 0, len(ended))
 	for _, token := range ended {
