@@ -157,15 +157,25 @@ func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 	return err
 }
 
-// List returns the live sessions of a user, the newest first.
+// List returns the sessions of a user that are good, the newest first: neither
+// those that expired nor those of before the user's stamp changed. Of a user who
+// may not log in none is: it returns what Config.LoadUser does, such as
+// ErrUserInactive.
 func (s *Sessions) List(ctx context.Context, userID string) ([]*Session, error) {
+	user, err := s.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
 	records, err := s.config.Store.List(ctx, userID, time.Now())
 	if err != nil {
 		return nil, issue.Undecided(err)
 	}
-	sessions := make([]*Session, len(records))
-	for i, record := range records {
-		sessions[i] = &Session{record, s.config.Name}
+	stamp := issue.Stamp(stampLabel, user)
+	sessions := make([]*Session, 0, len(records))
+	for _, record := range records {
+		if issue.SameStamp(record.Stamp, stamp) {
+			sessions = append(sessions, &Session{record, s.config.Name})
+		}
 	}
 	return sessions, nil
 }

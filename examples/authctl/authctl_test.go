@@ -367,8 +367,11 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 			t.Errorf("%s\nwant\n%s", out, want)
 		}
 	}
-	if all := f.entries("list", "alice"); len(all) != 2 {
+	if all := f.entries("list", "alice"); len(all) != 1 || all[0].Kind != "token" {
 		t.Errorf("%+v", all)
+	}
+	if left, err := sessions.List(ctx, "alice", past); err != nil || len(left) != 1 || !left[0].Expires.Equal(future) {
+		t.Errorf("sessions left: %v, %v", left, err)
 	}
 	if _, _, err := s.tokens.VerifyToken(ctx, kept); err != nil {
 		t.Error(err)

@@ -94,7 +94,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	// The backends.
 	if a.tokens, err = knox.New(knox.Config{
 		Store: a.knox, LoadUser: a.users.load, Observer: observer,
-		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: s.tokenTTL,
+		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: s.tokenTTL, KeepEnded: 30 * 24 * time.Hour,
 		Scopes: []string{"reports:read", "reports:write"},
 	}); err != nil {
 		return nil, err
