@@ -370,7 +370,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].Kind != "token" {
 		t.Errorf("%+v", all)
 	}
-	if left, err := sessions.List(ctx, "alice", past); err != nil || len(left) != 1 || !left[0].Expires.Equal(future) {
+	if left, err := sessions.List(ctx, "alice", past); err != nil || len(left) != 1 || left[0].ID != "c" {
 		t.Errorf("sessions left: %v, %v", left, err)
 	}
 	if _, _, err := s.tokens.VerifyToken(ctx, kept); err != nil {
