@@ -41,8 +41,8 @@ type EndedToken struct {
 // Ending is an end of tokens: what a [Store] is told when it removes records.
 type Ending struct {
 	Reason EndReason
-	At     time.Time
-	Keep   bool // keep an EndedToken of each, in the same step
+	At     time.Time // the method's now, in UTC with microseconds
+	Keep   bool      // keep an EndedToken of each, in the same step
 }
 
 // Of returns what is kept of a record. One that had expired before has ended

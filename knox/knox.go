@@ -90,7 +90,8 @@ type Config struct {
 	// for [Tokens.Ended]; 0 keeps none. It is personal data: it tells from
 	// which addresses and with which programs a user logged in, and when they
 	// last used them. Tokens.Purge is what removes it in time, so it must be
-	// called. A change concerns what is kept already, too.
+	// called; nothing else bounds how many there are. A change concerns what is
+	// kept already, too.
 	KeepEnded time.Duration
 
 	// Scopes are those that a user may give a personal token; nil is any.
