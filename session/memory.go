@@ -36,7 +36,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 	added := Added{Replaced: s.byDigest[replaced]}
 	if limit > 0 {
 		live := s.live(record.UserID, now) // newest first
-		live = slices.DeleteFunc(live, func(r *Record) bool { return r == added.Replaced })
+		live = slices.DeleteFunc(live, func(r *Record) bool { return r == added.Replaced || r.Stamp != record.Stamp })
 		if len(live) >= limit && !evict {
 			return Added{OverLimit: true}, nil
 		}

@@ -16,9 +16,10 @@ type Store interface {
 	// Add adds record, and removes the one with the digest replaced, if that
 	// is not "" and there is one: the session that the browser had until now,
 	// of whichever user. If record's user then still has limit records that
-	// are live at now (a limit of 0 is none), it does nothing at all and
-	// reports so or, with evict, removes live ones of that user, those created
-	// first, until there is room. A digest that is there already is an error.
+	// are live at now and of record's stamp (a limit of 0 is none; those of
+	// another stamp are void), it does nothing at all and reports so or, with
+	// evict, removes such ones, those created first, until there is room. A
+	// digest that is there already is an error.
 	Add(ctx context.Context, record *Record, replaced string, limit int, evict bool, now time.Time) (Added, error)
 
 	// Find returns the record with this digest, expired or not, or nil.

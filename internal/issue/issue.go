@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 )
@@ -90,11 +92,12 @@ func Client(r *http.Request, proxies auth.Proxies) (ip, userAgent string) {
 	return ip, r.UserAgent()
 }
 
-// Clean makes text from a client fit for any store: valid UTF-8 without
-// control characters, of at most max bytes.
+// Clean makes text from a client fit for any store and screen: valid UTF-8
+// without control characters nor those that turn the direction of what follows,
+// of at most max bytes.
 func Clean(text string, max int) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xfffd {
+		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
 		}
 		return r

@@ -73,7 +73,7 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 			room := limit
 			for _, other := range live { // newest first
 				switch {
-				case added.Replaced != nil && other.Digest == added.Replaced.Digest:
+				case added.Replaced != nil && other.Digest == added.Replaced.Digest, other.Stamp != r.Stamp:
 				case room > 1:
 					room--
 				default:
