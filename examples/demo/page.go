@@ -18,12 +18,22 @@ var templates embed.FS
 //go:embed style.css
 var styleCSS string
 
-// pagePolicy allows pages their own style and forms, and nothing else.
-var pagePolicy = func() string {
-	sum := sha256.Sum256([]byte(styleCSS))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-}()
+// pageJS has the browser ask again for a page that the back button returns to.
+// Chromium shows some that are no-store as they were left, even after signing
+// out: it keeps the page that a login's redirect led to.
+//
+//go:embed page.js
+var pageJS string
+
+// pagePolicy allows pages their own style, script and forms, and nothing else.
+var pagePolicy = "default-src 'none'; style-src " + digest(styleCSS) + "; script-src " + digest(pageJS) +
+	"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// digest names a text to a Content-Security-Policy.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
 
 // view is what every page shows.
 type view struct {
@@ -57,6 +67,7 @@ func newPages(sessions *session.Sessions) (*pages, error) {
 		parsed, err := template.New(name).Funcs(template.FuncMap{
 			"trim": strings.TrimSpace,
 			"css":  func() template.CSS { return template.CSS(styleCSS) },
+			"js":   func() template.JS { return template.JS(pageJS) },
 		}).ParseFS(templates, "layout.html", name+".html")
 		if err != nil {
 			return nil, err
@@ -77,7 +88,7 @@ func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, name 
 	h.Set("Content-Security-Policy", pagePolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store") // also for the back button after signing out
+	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = ps.parsed[name].ExecuteTemplate(w, "layout", v)
 }

@@ -1,0 +1,2 @@
+addEventListener("pagehide", () => { document.documentElement.hidden = true })
+addEventListener("pageshow", e => { if (e.persisted) location.replace(location.href) })
