@@ -239,6 +239,7 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 	if username != "alice" || password != "" {
 		t.Errorf("the form has %q and %q", username, password)
 	}
+	b.do(chromedp.Poll(`document.activeElement.id === "password"`, nil)) // what is to be written again
 
 	b.fill("alice", "correct-horse-battery")
 	b.click("main form button")
@@ -363,6 +364,11 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		if len(all) < 3 {
 			t.Fatalf("%s: only %q to reach", path, all)
 		}
+		var misnamed []string
+		b.eval(`[...document.querySelectorAll("button[aria-label]")].filter(e => !e.ariaLabel.includes(e.innerText)).map(e => e.outerHTML)`, &misnamed)
+		if len(misnamed) > 0 {
+			t.Errorf("%s: spoken to, these are not what they show: %q", path, misnamed)
+		}
 		reached := make(map[string]bool)
 		for range len(all) + 2 {
 			var at string
@@ -478,17 +484,22 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			width, height int64
 			scheme        string
 		}{{"wide", 1100, 900, "light"}, {"phone", 390, 844, "light"}, {"dark", 1100, 900, "dark"}} {
-			var overflow int64
-			var title, scheme string
+			var overflow, headings int64
+			var title string
+			var scheme bool
 			b.do(b.size(window.width, window.height),
 				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: window.scheme}}),
 				chromedp.Evaluate("document.scrollingElement.scrollWidth", &overflow), chromedp.Title(&title),
-				chromedp.Evaluate("getComputedStyle(document.body).backgroundColor", &scheme))
+				chromedp.Evaluate("document.querySelectorAll('h1').length", &headings),
+				chromedp.Evaluate(`parseInt(getComputedStyle(document.body).backgroundColor.slice(4)) < 128`, &scheme))
 			if overflow > window.width {
 				t.Errorf("%s, %s: %d pixels wide, in a window of %d", name, window.name, overflow, window.width)
 			}
-			if !strings.HasSuffix(title, " · Gatewarden demo") {
-				t.Errorf("%s is titled %q", name, title)
+			if !strings.HasSuffix(title, " · Gatewarden demo") || headings != 1 {
+				t.Errorf("%s is titled %q and has %d h1", name, title, headings)
+			}
+			if scheme != (window.scheme == "dark") {
+				t.Errorf("%s, %s: dark is %v", name, window.name, scheme)
 			}
 			if dir == "" {
 				continue
