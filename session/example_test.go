@@ -1,0 +1,101 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/session"
+)
+
+type account struct{ name, encoded string }
+
+func (a account) UserID() string    { return a.name }
+func (a account) AuthStamp() string { return a.encoded } // changes with the password
+
+func Example() {
+	// The application's users.
+	hasher, _ := password.NewHasher(password.Config{})
+	encoded, _ := hasher.Hash(context.Background(), "correct-horse-battery")
+	alice := account{"alice", encoded}
+	load := func(_ context.Context, id string) (auth.User, error) {
+		if id != alice.name {
+			return nil, auth.ErrUserNotFound
+		}
+		return alice, nil
+	}
+
+	// Sessions, a guard for pages, and one for logging in.
+	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: load})
+	if err != nil {
+		panic(err)
+	}
+	pages, err := auth.New(auth.Config{
+		Backends: []auth.Authenticator{sessions},
+		Render:   sessions.RedirectToLogin("/session/login", nil),
+	})
+	if err != nil {
+		panic(err)
+	}
+	passwords, err := password.NewLogin(password.LoginConfig{
+		Hasher: hasher,
+		Account: func(ctx context.Context, name string) (auth.User, string, error) {
+			user, err := load(ctx, name)
+			return user, alice.encoded, err
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+	if err != nil {
+		panic(err)
+	}
+	handlers, err := sessions.Handlers(login)
+	if err != nil {
+		panic(err)
+	}
+
+	// The routes.
+	mux := http.NewServeMux()
+	handlers.Register(mux, "/session")
+	mux.HandleFunc("GET /session/login", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `<form method="post"><input name="username"><input name="password" type="password"><button>Sign in</button></form>`)
+	})
+	mux.Handle("GET /account", pages.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, _ := auth.UserFrom[account](r.Context())
+		fmt.Fprint(w, "the account of ", user.name)
+	})))
+
+	// A browser opens a page, is sent to the form, signs in, and is led back.
+	server := httptest.NewTLSServer(mux)
+	defer server.Close()
+	browser := server.Client()
+	browser.Jar, _ = cookiejar.New(nil)
+	show := func(answer *http.Response, err error) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(answer.StatusCode, answer.Request.URL.Path)
+		answer.Body.Close()
+	}
+	open := func(path string) {
+		r, _ := http.NewRequest("GET", server.URL+path, nil)
+		r.Header.Set("Accept", "text/html")
+		show(browser.Do(r))
+	}
+	open("/account")
+	show(browser.PostForm(server.URL+"/session/login", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}}))
+	show(browser.PostForm(server.URL+"/session/logout", url.Values{"next": {"/session/login"}}))
+	open("/account")
+	// Output:
+	// 200 /session/login
+	// 200 /account
+	// 200 /session/login
+	// 200 /session/login
+}

@@ -1,0 +1,191 @@
+package session_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/session"
+)
+
+// answerOf runs f as a handler for a request with a Cookie header, and returns
+// the Cookie header of the browser afterwards.
+func answerOf(t *testing.T, cookie string, f http.HandlerFunc) string {
+	t.Helper()
+	r := httptest.NewRequest("GET", "https://app.example/", nil)
+	if cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	w := httptest.NewRecorder()
+	f(w, r)
+	for _, c := range w.Result().Cookies() {
+		if line := c.String(); len(line) > 4096 {
+			t.Errorf("a cookie of %d bytes", len(line))
+		}
+		if cookie = c.Name + "=" + c.Value; c.MaxAge < 0 {
+			cookie = ""
+		}
+	}
+	return cookie
+}
+
+func TestAFlashIsShownOnce(t *testing.T) {
+	s := newService(t, session.Config{})
+	cookie := answerOf(t, "", func(w http.ResponseWriter, r *http.Request) {
+		s.AddFlash(w, r, "one <b>")
+		s.AddFlash(w, r, "two")
+	})
+	var got, again []string
+	cookie = answerOf(t, cookie, func(w http.ResponseWriter, r *http.Request) {
+		got, again = s.Flashes(w, r), s.Flashes(w, r)
+	})
+	if !slices.Equal(got, []string{"one <b>", "two"}) || again != nil || cookie != "" {
+		t.Errorf("%q, then %q, cookie %q", got, again, cookie)
+	}
+	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+		t.Error("something is in the store")
+	}
+}
+
+func TestFlashesFitIntoACookie(t *testing.T) {
+	s := newService(t, session.Config{})
+	long := strings.Repeat("ü<", 1000)
+	cookie := answerOf(t, "", func(w http.ResponseWriter, r *http.Request) {
+		for range 10 {
+			s.AddFlash(w, r, long)
+		}
+		s.AddFlash(w, r, "last")
+	})
+	answerOf(t, cookie, func(w http.ResponseWriter, r *http.Request) {
+		got := s.Flashes(w, r)
+		if n := len(got); n == 0 || got[n-1] != "last" {
+			t.Errorf("%d flashes", n)
+		}
+		for _, text := range got[:max(len(got)-1, 0)] {
+			if !strings.HasPrefix(long, text) || len(text) > 1000 {
+				t.Errorf("cut to %q", text)
+			}
+		}
+	})
+}
+
+func TestNotesAreReadOnlyByWhoHasTheKey(t *testing.T) {
+	now := time.Now()
+	key := func(b byte) auth.Secret { return auth.Secret(bytes.Repeat([]byte{b}, 32)) }
+	with := func(name string, keys ...auth.Secret) *service {
+		return newService(t, session.Config{Keys: keys, Cookie: name})
+	}
+	sealed := with("a", key(1)).Seal("/back", now.Add(time.Minute))
+	for sentence, row := range map[string]struct {
+		s    *service
+		at   time.Time
+		want string
+	}{
+		"the same key":               {with("a", key(1)), now, "/back"},
+		"a newer key before it":      {with("a", key(2), key(1)), now, "/back"},
+		"another key":                {with("a", key(2)), now, ""},
+		"no key: one of the process": {with("a"), now, ""},
+		"a cookie of another name":   {with("b", key(1)), now, ""},
+		"after it has expired":       {with("a", key(1)), now.Add(time.Minute), ""},
+	} {
+		if back, _, err := row.s.Unseal(sealed, row.at); back != row.want || (err == nil) != (row.want != "") {
+			t.Errorf("%s: %q, %v", sentence, back, err)
+		}
+	}
+	s := with("a", key(1))
+	for i := range len(sealed) {
+		changed := []byte(sealed)
+		if changed[i]++; i == len(sealed)-1 {
+			continue // its low bits may be padding
+		}
+		if back, _, err := s.Unseal(string(changed), now); err == nil {
+			t.Errorf("character %d changed: %q", i, back)
+		}
+	}
+}
+
+func FuzzUnseal(f *testing.F) {
+	s := newService(f, session.Config{})
+	f.Add("")
+	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	f.Fuzz(func(t *testing.T, value string) {
+		if _, _, err := s.Unseal(value, time.Now()); err == nil {
+			t.Errorf("%q was unsealed", value)
+		}
+	})
+}
+
+// FuzzLocalPath resolves what is accepted as a browser does (URL Standard §4.4).
+func FuzzLocalPath(f *testing.F) {
+	for _, seed := range []string{"/", "/a?b#c", "//x", `/\x`, "/\t/x", "/.//x", "/..//x", "/a//b", "/%2f%2fx", "/:80", "/@x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, next string) {
+		path, ok := session.LocalPath(next)
+		if !ok {
+			return
+		}
+		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(strings.TrimFunc(path, func(r rune) bool { return r <= ' ' }))
+		if seen != path || path[0] != '/' || strings.HasPrefix(seen, "//") || len(path) > 1024 {
+			t.Errorf("%q", path)
+		}
+		u, err := httptest.NewRequest("GET", "https://app.example/session/login", nil).URL.Parse(path)
+		if err != nil || u.Host != "app.example" || u.Scheme != "https" || u.User != nil {
+			t.Errorf("%q leads to %v, %v", path, u, err)
+		}
+	})
+}
+
+// FuzzCookieValue compares with net/http where the value is one of ours.
+func FuzzCookieValue(f *testing.F) {
+	for _, seed := range []string{"s=abc", "a=b; s=abc", "s=a; s=b", `s="abc"`, ";;s", " s = abc ", "S=x", "s"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		value, count := session.CookieValue([]string{line}, "s")
+		if count == 0 && value != "" || count < 0 {
+			t.Errorf("%q, %d", value, count)
+		}
+		if strings.ContainsAny(line, "\r\n") {
+			return // no header can
+		}
+		r := http.Request{Header: http.Header{"Cookie": {line}}}
+		theirs := r.CookiesNamed("s")
+		if len(theirs) > count {
+			t.Fatalf("%q: net/http sees %d, we %d", line, len(theirs), count)
+		}
+		if count == 1 && len(theirs) == 1 && strings.Trim(theirs[0].Value, " ") != value {
+			t.Errorf("%q: net/http reads %q, we %q", line, theirs[0].Value, value)
+		}
+	})
+}
+
+func FuzzAuthenticate(f *testing.F) {
+	s := newService(f, session.Config{})
+	f.Add("__Host-session=x")
+	f.Add("__Host-session=" + strings.Repeat("0", 40))
+	f.Fuzz(func(t *testing.T, cookie string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = []string{cookie}
+		if _, _, err := s.Authenticate(r); auth.Kind(err) != auth.ErrNoCredentials {
+			t.Errorf("%q: %v", cookie, err)
+		}
+		_ = session.WantsPage(&http.Request{Header: http.Header{"Accept": {cookie}}})
+	})
+}
+
+func TestWhatBrowsersTakeForSecure(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "localhost:8000": true, "LOCALHOST.": true, "app.localhost:80": true, "127.0.0.1:8000": true, "127.9.9.9": true,
+		"[::1]:8000": true, "[::1]": true, "example.com": false, "localhost.example.com": false, "10.0.0.1:80": false, "[2001:db8::1]:80": false, "": false,
+	} {
+		if got := session.IsLoopback(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+}
