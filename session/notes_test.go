@@ -159,7 +159,8 @@ func FuzzCookieValue(f *testing.F) {
 		if len(theirs) > count {
 			t.Fatalf("%q: net/http sees %d, we %d", line, len(theirs), count)
 		}
-		if count == 1 && len(theirs) == 1 && strings.Trim(theirs[0].Value, " ") != value {
+		// A value of ours has no spaces, which each reads in its own way.
+		if count == 1 && len(theirs) == 1 && !strings.Contains(line, " ") && theirs[0].Value != value {
 			t.Errorf("%q: net/http reads %q, we %q", line, theirs[0].Value, value)
 		}
 	})
