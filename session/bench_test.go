@@ -1,0 +1,85 @@
+package session_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/session"
+)
+
+// nothing answers without doing anything.
+var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+
+// discard is a ResponseWriter whose header is used again, as no server's is.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}
+
+// serve measures a handler with one request.
+func serve(b *testing.B, handler http.Handler, cookie string) {
+	b.Helper()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", "theme=dark; "+cookie+"; lang=en")
+	w := &discard{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		handler.ServeHTTP(w, r)
+	}
+}
+
+// BenchmarkFloor is the least that any such middleware does: one cookie, one
+// SHA-256, one look-up, one context.
+func BenchmarkFloor(b *testing.B) {
+	type key struct{}
+	value := strings.Repeat("x", 40)
+	users := map[[32]byte]auth.User{sha256.Sum256([]byte(value)): &person{"alice", "a1"}}
+	serve(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := r.Cookie("__Host-session")
+		if err != nil {
+			b.Fatal(err)
+		}
+		user, ok := users[sha256.Sum256([]byte(c.Value))]
+		if !ok {
+			b.Fatal("not found")
+		}
+		nothing.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, user)))
+	}), "__Host-session="+value)
+}
+
+type benchUser struct{}
+
+func (benchUser) UserID() string { return "alice" }
+
+func BenchmarkSessionMemory(b *testing.B) {
+	alice := auth.User(benchUser{})
+	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(),
+		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if _, err := sessions.Login(w, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+		b.Fatal(err)
+	}
+	cookie := cookieOf(b, w.Result())
+	if w := httptest.NewRecorder(); true {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", cookie)
+		if guard.Require()(nothing).ServeHTTP(w, r); w.Code != 200 {
+			b.Fatal(w.Code)
+		}
+	}
+	serve(b, guard.Require()(nothing), cookie)
+}
