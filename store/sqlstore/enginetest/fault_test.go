@@ -66,21 +66,70 @@ func (c faultyConn) PrepareContext(ctx context.Context, query string) (driver.St
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
+// openFaulty opens a database whose statements can be made to fail.
+func openFaulty(t *testing.T) (*sqlstore.DB, *faults) {
+	t.Helper()
 	plain, err := sql.Open("sqlite", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &faults{}
-	sql.Register("sqlite with faults", driverOf{plain.Driver(), f})
+	sql.Register(t.Name(), driverOf{plain.Driver(), f})
 	if err := plain.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite with faults", filepath.Join(t.TempDir(), "faults.db"), sqlstore.Config{})
+	db, err := sqlstore.OpenSQLite(t.Context(), t.Name(), filepath.Join(t.TempDir(), "faults.db"), sqlstore.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() })
+	return db, f
+}
+
+// faultRow is a method of a store, and the state it leaves.
+type faultRow struct {
+	sentence string
+	do       func(user string) error
+	after    []string
+	fails    int // at least so often: begin, each statement, commit
+}
+
+// failEach makes every statement of each row fail in turn, each time for a user
+// of its own, whose state must then be as prepare left it, or, if there was no
+// error, the row's.
+func (f *faults) failEach(t *testing.T, prepare func(user string), state func(user string) []string, rows []faultRow) {
+	t.Helper()
+	for _, row := range rows {
+		failed := 0
+		for nth := int64(1); ; nth++ {
+			user := fmt.Sprint(row.sentence, nth)
+			prepare(user)
+			before := state(user)
+			f.calls.Store(0)
+			f.nth.Store(nth)
+			err := row.do(user)
+			calls := f.calls.Load()
+			f.nth.Store(0)
+			want := row.after
+			if err != nil {
+				want = before
+				failed++
+			}
+			if got := state(user); !slices.Equal(got, want) {
+				t.Errorf("%s, statement %d failing: error %v, left %q, want %q", row.sentence, nth, err, got, want)
+			}
+			if calls < nth {
+				break
+			}
+		}
+		if failed < row.fails {
+			t.Errorf("%s failed %d times only", row.sentence, failed)
+		}
+	}
+}
+
+func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
+	db, f := openFaulty(t)
 	store, err := sqlstore.Knox(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +158,18 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		return ids
 	}
-	for _, row := range []struct {
-		sentence string
-		do       func(user string) error
-		after    []string
-		fails    int // at least so often: begin, each statement, commit
-	}{
+	prepare := func(user string) {
+		// Purging takes those of all users.
+		if _, err := store.Purge(t.Context(), 100, knox.Ending{At: now.Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		for i := 1; i <= 3; i++ {
+			if _, err := store.Add(t.Context(), record(user, i), 0, false, knox.Ending{At: now}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.failEach(t, prepare, state, []faultRow{
 		{"adding with eviction", func(user string) error {
 			_, err := store.Add(t.Context(), record(user, 9), 2, true, ending)
 			return err
@@ -141,38 +196,5 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			}
 			return err
 		}, []string{"ended 3", "ended 2", "ended 1"}, 9},
-	} {
-		before := []string{"3", "2", "1"}
-		failed := 0
-		for nth := int64(1); ; nth++ {
-			user := fmt.Sprint(row.sentence, nth)
-			for i := 1; i <= 3; i++ {
-				if _, err := store.Add(t.Context(), record(user, i), 0, false, knox.Ending{At: now}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			f.calls.Store(0)
-			f.nth.Store(nth)
-			err := row.do(user)
-			calls := f.calls.Load()
-			f.nth.Store(0)
-			want := row.after
-			if err != nil {
-				want = before
-				failed++
-			}
-			if got := state(user); !slices.Equal(got, want) {
-				t.Errorf("%s, statement %d failing: error %v, left %v, want %v", row.sentence, nth, err, got, want)
-			}
-			if _, err := store.RevokeAll(t.Context(), user, "", "", knox.Ending{At: now}); err != nil {
-				t.Fatal(err)
-			}
-			if calls < nth {
-				break
-			}
-		}
-		if failed < row.fails {
-			t.Errorf("%s failed %d times only", row.sentence, failed)
-		}
-	}
+	})
 }

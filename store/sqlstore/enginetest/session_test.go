@@ -1,12 +1,10 @@
 package enginetest
 
 import (
-	"database/sql"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,20 +25,7 @@ func TestSessionsOnSQLite(t *testing.T) {
 }
 
 func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
-	plain, err := sql.Open("sqlite", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &faults{}
-	sql.Register("sqlite with faults for sessions", driverOf{plain.Driver(), f})
-	if err := plain.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite with faults for sessions", filepath.Join(t.TempDir(), "faults.db"), sqlstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, f := openFaulty(t)
 	store, err := sqlstore.Sessions(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +46,14 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		return ids
 	}
-	for _, row := range []struct {
-		sentence string
-		do       func(user string) error
-		after    []string
-		fails    int // at least so often
-	}{
+	prepare := func(user string) {
+		for i := 1; i <= 3; i++ {
+			if _, err := store.Add(t.Context(), record(user, i), "", 0, false, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	f.failEach(t, prepare, state, []faultRow{
 		{"a login in place of one, that evicts another", func(user string) error {
 			_, err := store.Add(t.Context(), record(user, 9), record(user, 2).Digest, 2, true, now)
 			return err
@@ -82,36 +69,7 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			_, err := store.RevokeAll(t.Context(), user, record(user, 2).Digest)
 			return err
 		}, []string{"2"}, 5},
-	} {
-		failed := 0
-		for nth := int64(1); ; nth++ {
-			user := fmt.Sprint(row.sentence, nth)
-			for i := 1; i <= 3; i++ {
-				if _, err := store.Add(t.Context(), record(user, i), "", 0, false, now); err != nil {
-					t.Fatal(err)
-				}
-			}
-			f.calls.Store(0)
-			f.nth.Store(nth)
-			err := row.do(user)
-			calls := f.calls.Load()
-			f.nth.Store(0)
-			want := row.after
-			if err != nil {
-				want = []string{"3", "2", "1"}
-				failed++
-			}
-			if got := state(user); !slices.Equal(got, want) {
-				t.Errorf("%s, statement %d failing: error %v, left %v, want %v", row.sentence, nth, err, got, want)
-			}
-			if calls < nth {
-				break
-			}
-		}
-		if failed < row.fails {
-			t.Errorf("%s failed %d times only", row.sentence, failed)
-		}
-	}
+	})
 }
 
 func BenchmarkSessionSQLite(b *testing.B) {
