@@ -24,6 +24,11 @@
 // by itself. Unsafe methods are checked by [net/http.CrossOriginProtection],
 // because the backend is [auth.Ambient]; there is no CSRF token to forget.
 // Nothing is stored before a login; see [Sessions.AddFlash].
+//
+// Serve pages of users with "Cache-Control: no-store", and change another cookie
+// when they log out, as a flash does: Chromium keeps no-store pages for its back
+// button until cookies change, and takes the end of the session alone for what
+// the login's redirect had changed.
 package session
 
 import (

@@ -188,6 +188,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
 	sessionHandlers.Register(mux, "/session")
+	mux.Handle("POST /session/logout", a.signOut(sessionHandlers.Logout))
 	anyone := a.guard.Optional(auth.AllowMachines)
 	reading := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:read")))
 	writing := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:write")))
@@ -230,6 +231,16 @@ func (a *app) purge(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// signOut tells people that they are signed out, on the next page.
+func (a *app) signOut(logout http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if session.WantsPage(r) && a.guard.CheckOrigin(r) == nil {
+			a.sessions.AddFlash(w, r, "You are signed out.")
+		}
+		logout.ServeHTTP(w, r)
+	})
 }
 
 func (a *app) health(w http.ResponseWriter, r *http.Request) {

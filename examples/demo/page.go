@@ -18,15 +18,8 @@ var templates embed.FS
 //go:embed style.css
 var styleCSS string
 
-// pageJS has the browser ask again for a page that the back button returns to.
-// Chromium shows some that are no-store as they were left, even after signing
-// out: it keeps the page that a login's redirect led to.
-//
-//go:embed page.js
-var pageJS string
-
-// pagePolicy allows pages their own style, script and forms, and nothing else.
-var pagePolicy = "default-src 'none'; style-src " + digest(styleCSS) + "; script-src " + digest(pageJS) +
+// pagePolicy allows pages their own style and forms, and nothing else.
+var pagePolicy = "default-src 'none'; style-src " + digest(styleCSS) +
 	"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // digest names a text to a Content-Security-Policy.
@@ -67,7 +60,6 @@ func newPages(sessions *session.Sessions) (*pages, error) {
 		parsed, err := template.New(name).Funcs(template.FuncMap{
 			"trim": strings.TrimSpace,
 			"css":  func() template.CSS { return template.CSS(styleCSS) },
-			"js":   func() template.JS { return template.JS(pageJS) },
 		}).ParseFS(templates, "layout.html", name+".html")
 		if err != nil {
 			return nil, err
