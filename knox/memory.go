@@ -7,22 +7,23 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/index"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may forget
 // all tokens when they end.
 type MemoryStore struct {
-	mu       sync.RWMutex
-	byDigest map[string]*Record // records are replaced, never changed
-	byUser   map[string]map[string]*Record
-	ended    map[string][]*EndedToken // of each user, as they came
+	mu      sync.RWMutex
+	records *index.Index[Record]     // by digest and by user
+	ended   map[string][]*EndedToken // of each user, as they came
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{byDigest: make(map[string]*Record), byUser: make(map[string]map[string]*Record),
+	return &MemoryStore{records: index.New(func(r *Record) (digest, userID string) { return r.Digest, r.UserID }),
 		ended: make(map[string][]*EndedToken)}
 }
 
@@ -30,7 +31,7 @@ func NewMemoryStore() *MemoryStore {
 func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bool, ending Ending) (Added, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byDigest[record.Digest] != nil {
+	if s.records.Get(record.Digest) != nil {
 		return Added{}, errors.New("knox: digest exists")
 	}
 	var added Added
@@ -46,7 +47,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 			added.Evicted = append(added.Evicted, oldest.ID)
 		}
 	}
-	s.put(record)
+	s.records.Put(record)
 	return added, nil
 }
 
@@ -54,14 +55,14 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 func (s *MemoryStore) Find(_ context.Context, digest string) (*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.byDigest[digest], nil
+	return s.records.Get(digest), nil
 }
 
 // Touch implements [Store].
 func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.byDigest[digest]
+	record := s.records.Get(digest)
 	if record == nil || !record.Live(used) {
 		return nil
 	}
@@ -72,7 +73,7 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if !record.Expires.IsZero() && expires.After(record.Expires) {
 		touched.Expires = expires
 	}
-	s.put(&touched)
+	s.records.Put(&touched)
 	return nil
 }
 
@@ -87,7 +88,7 @@ func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*
 func (s *MemoryStore) Revoke(_ context.Context, userID, id string, ending Ending) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.ID == id {
 			s.end(record, ending)
 			return true, nil
@@ -101,11 +102,11 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.Digest == kept {
 			restamped := *record
 			restamped.Stamp = stamp
-			s.put(&restamped)
+			s.records.Put(&restamped)
 			continue
 		}
 		s.end(record, ending)
@@ -119,7 +120,7 @@ func (s *MemoryStore) Purge(_ context.Context, limit int, ending Ending) ([]*Rec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var purged []*Record
-	for _, record := range s.byDigest {
+	for _, record := range s.records.All() {
 		if len(purged) == limit {
 			break
 		}
@@ -170,7 +171,7 @@ func (s *MemoryStore) PurgeEnded(_ context.Context, before time.Time, limit int)
 // live returns the live records of a user, newest first: s.mu is held.
 func (s *MemoryStore) live(userID string, now time.Time) []*Record {
 	var live []*Record
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.Live(now) {
 			live = append(live, record)
 		}
@@ -181,21 +182,9 @@ func (s *MemoryStore) live(userID string, now time.Time) []*Record {
 	return live
 }
 
-func (s *MemoryStore) put(record *Record) {
-	s.byDigest[record.Digest] = record
-	if s.byUser[record.UserID] == nil {
-		s.byUser[record.UserID] = make(map[string]*Record)
-	}
-	s.byUser[record.UserID][record.Digest] = record
-}
-
 func (s *MemoryStore) end(record *Record, ending Ending) {
 	if ending.Keep {
 		s.ended[record.UserID] = append(s.ended[record.UserID], ending.Of(record))
 	}
-	delete(s.byDigest, record.Digest)
-	delete(s.byUser[record.UserID], record.Digest)
-	if len(s.byUser[record.UserID]) == 0 {
-		delete(s.byUser, record.UserID)
-	}
+	s.records.Remove(record)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/index"
 )
 
 // OneTimeRecord is a one-time token as a [OneTimeStore] keeps it. It holds
@@ -73,32 +75,31 @@ const (
 // MemoryOneTimeStore is a [OneTimeStore] in memory, for tests and programs of
 // one instance that may forget all tokens when they end.
 type MemoryOneTimeStore struct {
-	mu       sync.Mutex
-	byDigest map[string]*OneTimeRecord // records are replaced, never changed
-	byUser   map[string]map[string]*OneTimeRecord
+	mu      sync.Mutex
+	records *index.Index[OneTimeRecord] // by digest and by user
 }
 
 var _ OneTimeStore = (*MemoryOneTimeStore)(nil)
 
 // NewMemoryOneTimeStore returns an empty store.
 func NewMemoryOneTimeStore() *MemoryOneTimeStore {
-	return &MemoryOneTimeStore{byDigest: make(map[string]*OneTimeRecord), byUser: make(map[string]map[string]*OneTimeRecord)}
+	return &MemoryOneTimeStore{records: index.New(func(r *OneTimeRecord) (digest, userID string) { return r.Digest, r.UserID })}
 }
 
 // Add implements [OneTimeStore].
 func (s *MemoryOneTimeStore) Add(_ context.Context, record *OneTimeRecord, limit int, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byDigest[record.Digest] != nil {
+	if s.records.Get(record.Digest) != nil {
 		return errors.New("password: digest exists")
 	}
 	live := s.live(record.UserID, record.Purpose, now)
 	for len(live) > 0 && len(live) >= limit {
-		s.remove(live[0])
+		s.records.Remove(live[0])
 		live = live[1:]
 	}
 	kept := *record
-	s.put(&kept)
+	s.records.Put(&kept)
 	return nil
 }
 
@@ -106,14 +107,14 @@ func (s *MemoryOneTimeStore) Add(_ context.Context, record *OneTimeRecord, limit
 func (s *MemoryOneTimeStore) Find(_ context.Context, digest string) (*OneTimeRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.byDigest[digest], nil
+	return s.records.Get(digest), nil
 }
 
 // Redeem implements [OneTimeStore].
 func (s *MemoryOneTimeStore) Redeem(_ context.Context, digest string, now time.Time) (OneTimeVerdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.byDigest[digest]
+	record := s.records.Get(digest)
 	switch {
 	case record == nil:
 		return OneTimeUnknown, nil
@@ -124,10 +125,10 @@ func (s *MemoryOneTimeStore) Redeem(_ context.Context, digest string, now time.T
 	}
 	used := *record
 	used.Used = now
-	s.put(&used)
-	for _, other := range s.byUser[record.UserID] {
+	s.records.Put(&used)
+	for _, other := range s.records.Of(record.UserID) {
 		if other.Purpose == record.Purpose && other.Used.IsZero() {
-			s.remove(other)
+			s.records.Remove(other)
 		}
 	}
 	return OneTimeFirst, nil
@@ -137,9 +138,9 @@ func (s *MemoryOneTimeStore) Redeem(_ context.Context, digest string, now time.T
 func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.Used.IsZero() {
-			s.remove(record)
+			s.records.Remove(record)
 			n++
 		}
 	}
@@ -150,12 +151,12 @@ func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n i
 func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) (n int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.byDigest {
+	for _, record := range s.records.All() {
 		if n == limit {
 			break
 		}
 		if !now.Before(record.Expires) {
-			s.remove(record)
+			s.records.Remove(record)
 			n++
 		}
 	}
@@ -165,7 +166,7 @@ func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) 
 // live returns a user's live records of a purpose, oldest first: s.mu is held.
 func (s *MemoryOneTimeStore) live(userID string, purpose Purpose, now time.Time) []*OneTimeRecord {
 	var live []*OneTimeRecord
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.Purpose == purpose && record.Live(now) {
 			live = append(live, record)
 		}
@@ -174,20 +175,4 @@ func (s *MemoryOneTimeStore) live(userID string, purpose Purpose, now time.Time)
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Digest, b.Digest))
 	})
 	return live
-}
-
-func (s *MemoryOneTimeStore) put(record *OneTimeRecord) {
-	s.byDigest[record.Digest] = record
-	if s.byUser[record.UserID] == nil {
-		s.byUser[record.UserID] = make(map[string]*OneTimeRecord)
-	}
-	s.byUser[record.UserID][record.Digest] = record
-}
-
-func (s *MemoryOneTimeStore) remove(record *OneTimeRecord) {
-	delete(s.byDigest, record.Digest)
-	delete(s.byUser[record.UserID], record.Digest)
-	if len(s.byUser[record.UserID]) == 0 {
-		delete(s.byUser, record.UserID)
-	}
 }

@@ -7,21 +7,22 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/index"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may log
 // everybody out when they end.
 type MemoryStore struct {
-	mu       sync.RWMutex
-	byDigest map[string]*Record // records are replaced, never changed
-	byUser   map[string]map[string]*Record
+	mu      sync.RWMutex
+	records *index.Index[Record] // by digest and by user
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{byDigest: make(map[string]*Record), byUser: make(map[string]map[string]*Record)}
+	return &MemoryStore{records: index.New(func(r *Record) (digest, userID string) { return r.Digest, r.UserID })}
 }
 
 var errExists = errors.New("session: digest exists")
@@ -30,10 +31,10 @@ var errExists = errors.New("session: digest exists")
 func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, limit int, evict bool, now time.Time) (Added, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byDigest[record.Digest] != nil {
+	if s.records.Get(record.Digest) != nil {
 		return Added{}, errExists
 	}
-	added := Added{Replaced: s.byDigest[replaced]}
+	added := Added{Replaced: s.records.Get(replaced)}
 	if limit > 0 {
 		live := s.live(record.UserID, now) // newest first
 		live = slices.DeleteFunc(live, func(r *Record) bool { return r == added.Replaced || r.Stamp != record.Stamp })
@@ -43,14 +44,14 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 		for len(live) >= limit {
 			oldest := live[len(live)-1]
 			live = live[:len(live)-1]
-			s.remove(oldest)
+			s.records.Remove(oldest)
 			added.Evicted = append(added.Evicted, oldest.ID)
 		}
 	}
 	if added.Replaced != nil {
-		s.remove(added.Replaced)
+		s.records.Remove(added.Replaced)
 	}
-	s.put(record)
+	s.records.Put(record)
 	return added, nil
 }
 
@@ -58,14 +59,14 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 func (s *MemoryStore) Find(_ context.Context, digest string) (*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.byDigest[digest], nil
+	return s.records.Get(digest), nil
 }
 
 // Touch implements [Store].
 func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.byDigest[digest]
+	record := s.records.Get(digest)
 	if record == nil || !record.Live(used) {
 		return nil
 	}
@@ -76,7 +77,7 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if expires.After(record.Expires) {
 		touched.Expires = expires
 	}
-	s.put(&touched)
+	s.records.Put(&touched)
 	return nil
 }
 
@@ -84,15 +85,15 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 func (s *MemoryStore) Replace(_ context.Context, digest string, successor *Record, now time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.byDigest[digest]
+	record := s.records.Get(digest)
 	if record == nil || !record.Live(now) {
 		return false, nil
 	}
-	if s.byDigest[successor.Digest] != nil {
+	if s.records.Get(successor.Digest) != nil {
 		return false, errExists
 	}
-	s.remove(record)
-	s.put(successor)
+	s.records.Remove(record)
+	s.records.Put(successor)
 	return true, nil
 }
 
@@ -107,9 +108,9 @@ func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*
 func (s *MemoryStore) Revoke(_ context.Context, userID, id string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.ID == id {
-			s.remove(record)
+			s.records.Remove(record)
 			return true, nil
 		}
 	}
@@ -121,9 +122,9 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for digest, record := range s.byUser[userID] {
+	for digest, record := range s.records.Of(userID) {
 		if digest != kept {
-			s.remove(record)
+			s.records.Remove(record)
 			ids = append(ids, record.ID)
 		}
 	}
@@ -135,12 +136,12 @@ func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Rec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var purged []*Record
-	for _, record := range s.byDigest {
+	for _, record := range s.records.All() {
 		if len(purged) == limit {
 			break
 		}
 		if !record.Live(now) {
-			s.remove(record)
+			s.records.Remove(record)
 			purged = append(purged, record)
 		}
 	}
@@ -150,7 +151,7 @@ func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Rec
 // live returns the live records of a user, newest first: s.mu is held.
 func (s *MemoryStore) live(userID string, now time.Time) []*Record {
 	var live []*Record
-	for _, record := range s.byUser[userID] {
+	for _, record := range s.records.Of(userID) {
 		if record.Live(now) {
 			live = append(live, record)
 		}
@@ -159,20 +160,4 @@ func (s *MemoryStore) live(userID string, now time.Time) []*Record {
 		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
 	})
 	return live
-}
-
-func (s *MemoryStore) put(record *Record) {
-	s.byDigest[record.Digest] = record
-	if s.byUser[record.UserID] == nil {
-		s.byUser[record.UserID] = make(map[string]*Record)
-	}
-	s.byUser[record.UserID][record.Digest] = record
-}
-
-func (s *MemoryStore) remove(record *Record) {
-	delete(s.byDigest, record.Digest)
-	delete(s.byUser[record.UserID], record.Digest)
-	if len(s.byUser[record.UserID]) == 0 {
-		delete(s.byUser, record.UserID)
-	}
 }
