@@ -149,6 +149,17 @@ func TestWhoIsSentToTheLoginPage(t *testing.T) {
 	s.want(403, "insufficient_scope", s.do("GET", "/admins", "", "Cookie", cookie, "Sec-Fetch-Mode", "navigate"))
 }
 
+func TestASessionTellsOfTheLoginItStemsFrom(t *testing.T) {
+	s := newService(t, session.Config{})
+	s.want(200, "alice", s.do("GET", "/fresh", "", "Cookie", s.login("alice")))
+	// A proxy that authenticated may not say when.
+	s.want(401, "insufficient_user_authentication", s.do("GET", "/fresh", "", "Cookie", s.login("alice", "X-Login-Time", "unknown")))
+	list, err := s.List(t.Context(), "alice")
+	if err != nil || len(list) != 2 || !list[0].LoginInfo().AuthTime.IsZero() || !slices.Equal(list[1].LoginInfo().AMR, []string{"pwd"}) {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
 func TestProgramsLogInWithJSON(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
 	answer := s.do("POST", "/session/login", `{"remember":true,"next":"//evil.example"}`, "X-Login", "alice", "Content-Type", "application/json")

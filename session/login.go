@@ -27,7 +27,8 @@ type Options struct {
 	// Scopes limit the session, if there are any or Limited is set.
 	Scopes  []string
 	Limited bool
-	// Login is when and how the user logged in; AuthTime zero is now.
+	// Login is when and how the user logged in. A zero AuthTime is not known:
+	// auth.Fresh refuses the session then.
 	Login auth.LoginInfo
 }
 
@@ -62,9 +63,6 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, user auth.User,
 	}
 	record.IP, record.UserAgent = issue.Client(r, s.config.Proxies)
 	record.UserAgent = issue.Clean(record.UserAgent, 200)
-	if record.Login.AuthTime.IsZero() {
-		record.Login.AuthTime = now
-	}
 	record.Login.AuthTime = issue.Instant(record.Login.AuthTime)
 	secret := newSecret(record)
 	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)

@@ -142,7 +142,10 @@ func newService(t testing.TB, config session.Config) *service {
 		if stamp := r.Header.Get("X-Login-Stamp"); stamp != "" { // the password as it was proved
 			return &person{name, stamp}, primary{}, nil
 		}
-		return user, primary{}, err
+		if r.Header.Get("X-Login-Time") == "unknown" {
+			return user, primary{}, err
+		}
+		return user, primary{time.Now()}, err
 	}), bearer{})
 	if err != nil {
 		t.Fatal(err)
@@ -161,16 +164,20 @@ func newService(t testing.TB, config session.Config) *service {
 	mux.Handle("/me", s.guard.Require()(http.HandlerFunc(whoami)))
 	mux.Handle("/public", s.guard.Optional()(http.HandlerFunc(whoami)))
 	mux.Handle("/page", pages.Require()(http.HandlerFunc(whoami)))
+	mux.Handle("/fresh", s.guard.Require(auth.Fresh(time.Hour))(http.HandlerFunc(whoami)))
 	mux.Handle("/admins", pages.Require(func(*http.Request, auth.User, auth.Credential) error { return auth.ErrInsufficient })(http.HandlerFunc(whoami)))
 	s.handler = mux
 	return s
 }
 
-// primary is what the login guard proves by.
-type primary struct{}
+// primary is what the login guard proves by, at an instant that may not be known.
+type primary struct{ at time.Time }
 
 func (primary) Backend() string { return "test" }
 func (primary) Primary() bool   { return true }
+func (p primary) LoginInfo() auth.LoginInfo {
+	return auth.LoginInfo{AuthTime: p.at, AMR: []string{"pwd"}}
+}
 
 // bearer is another backend: one token is good.
 type bearer struct{}
