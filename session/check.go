@@ -11,8 +11,8 @@ import (
 )
 
 // Authenticate proves a request by its session cookie; see
-// [auth.Authenticator]. It returns ErrNoCredentials if there is no cookie, and
-// an error that is ErrNoCredentials and clears the cookie if it is malformed or
+// [auth.Authenticator]. It returns ErrNoCredentials if there is no cookie, or
+// one that was replaced within the last minute, and an error that is ErrNoCredentials and clears the cookie if it is malformed or
 // twice there, if its session is unknown, ended or expired, if the user's stamp
 // has changed, and if the user is gone or inactive. Any other error is an
 // outage of the store or the loader.
@@ -31,6 +31,9 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	now := time.Now()
 	if record == nil || !record.Live(now) {
 		return nil, nil, s.stale
+	}
+	if record.IsMark() { // the browser has another cookie by now
+		return nil, nil, auth.ErrNoCredentials
 	}
 	user, err := s.config.LoadUser.Load(r.Context(), record.UserID)
 	if err != nil {

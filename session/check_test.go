@@ -227,3 +227,36 @@ func withCookie(cookie string) *http.Request {
 	r.Header.Set("Cookie", cookie)
 	return r
 }
+
+func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, session.Config{})
+		first := s.login("alice")
+		second := s.login("alice", "Cookie", first)
+		w := httptest.NewRecorder()
+		if err := s.Renew(w, withCookie(second)); err != nil {
+			t.Fatal(err)
+		}
+		s.kinds()
+		for _, old := range []string{first, second} {
+			answer := s.do("GET", "/public", "", "Cookie", old)
+			s.want(200, "nobody", answer)
+			s.wantCleared(false, answer)
+			s.want(401, "", s.do("GET", "/me", "", "Cookie", old))
+			if err := s.Renew(httptest.NewRecorder(), withCookie(old)); auth.Kind(err) != auth.ErrNoCredentials {
+				t.Errorf("renewing the old one: %v", err)
+			}
+		}
+		if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+			t.Errorf("%v, %v", list, err)
+		}
+		s.want(200, "alice", s.do("GET", "/me", "", "Cookie", cookieOf(t, w.Result())))
+		time.Sleep(time.Minute) // longer than a request is under way
+		for _, old := range []string{first, second} {
+			s.wantCleared(true, s.do("GET", "/public", "", "Cookie", old))
+		}
+		if n, err := s.Purge(t.Context()); n != 0 || err != nil || len(s.kinds()) != 0 {
+			t.Errorf("purged %d sessions, %v", n, err)
+		}
+	})
+}

@@ -94,7 +94,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 		if err != nil {
 			return false, issue.Undecided(err)
 		}
-		if record != nil {
+		if record != nil && !record.IsMark() {
 			if found, err = s.Revoke(r.Context(), record.UserID, record.ID); err != nil {
 				return false, err
 			}
@@ -110,7 +110,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 // so, and the error is ErrNoCredentials.
 //
 // A request that was under way with the old cookie is answered as one of a
-// stranger, and clears the cookie.
+// stranger, but does not clear the new one.
 func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 	user, credential, err := s.Authenticate(r)
 	if err != nil {
@@ -221,9 +221,11 @@ func (s *Sessions) Purge(ctx context.Context) (int, error) {
 			return total, issue.Undecided(err)
 		}
 		for _, record := range purged {
-			s.observe(ctx, auth.EventExpired, record.UserID, record.ID)
+			if !record.IsMark() {
+				s.observe(ctx, auth.EventExpired, record.UserID, record.ID)
+				total++
+			}
 		}
-		total += len(purged)
 		if len(purged) < purgeBatch {
 			return total, nil
 		}

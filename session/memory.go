@@ -34,7 +34,10 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 	if s.records.Get(record.Digest) != nil {
 		return Added{}, errExists
 	}
-	added := Added{Replaced: s.records.Get(replaced)}
+	var added Added
+	if old := s.records.Get(replaced); old != nil && !old.IsMark() {
+		added.Replaced = old
+	}
 	if limit > 0 {
 		live := s.live(record.UserID, now) // newest first
 		live = slices.DeleteFunc(live, func(r *Record) bool { return r == added.Replaced || r.Stamp != record.Stamp })
@@ -49,7 +52,7 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 		}
 	}
 	if added.Replaced != nil {
-		s.records.Remove(added.Replaced)
+		s.move(added.Replaced, now)
 	}
 	s.records.Put(record)
 	return added, nil
@@ -67,7 +70,7 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	record := s.records.Get(digest)
-	if record == nil || !record.Live(used) {
+	if record == nil || !record.Live(used) || record.IsMark() {
 		return nil
 	}
 	touched := *record
@@ -86,13 +89,13 @@ func (s *MemoryStore) Replace(_ context.Context, digest string, successor *Recor
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	record := s.records.Get(digest)
-	if record == nil || !record.Live(now) {
+	if record == nil || !record.Live(now) || record.IsMark() {
 		return false, nil
 	}
 	if s.records.Get(successor.Digest) != nil {
 		return false, errExists
 	}
-	s.records.Remove(record)
+	s.move(record, now)
 	s.records.Put(successor)
 	return true, nil
 }
@@ -146,6 +149,12 @@ func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Rec
 		}
 	}
 	return purged, nil
+}
+
+// move leaves a mark in place of a record: s.mu is held.
+func (s *MemoryStore) move(record *Record, now time.Time) {
+	s.records.Remove(record)
+	s.records.Put(record.Moved(now))
 }
 
 // live returns the live records of a user, newest first: s.mu is held.

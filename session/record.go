@@ -33,6 +33,20 @@ type Record struct {
 // Live reports whether the record has not expired at now.
 func (rec *Record) Live(now time.Time) bool { return now.Before(rec.Expires) }
 
+// movedTTL is how long a mark is kept: longer than a request takes.
+const movedTTL = time.Minute
+
+// Moved returns the mark that a store keeps for a minute in place of a record
+// that another has replaced. It belongs to no user and proves nothing; but a
+// request that was under way with the old cookie is known by it, so that its
+// answer does not clear the new one.
+func (rec *Record) Moved(now time.Time) *Record {
+	return &Record{Digest: rec.Digest, ID: rec.ID, Created: now, LastUsed: now, Expires: now.Add(movedTTL), Ends: now.Add(movedTTL)}
+}
+
+// IsMark reports whether Moved made the record.
+func (rec *Record) IsMark() bool { return rec.UserID == "" }
+
 // Session is a session that was started or proved, as a credential. It is
 // immutable.
 type Session struct {

@@ -13,9 +13,9 @@ import (
 // nothing was changed or, if the connection broke at the wrong moment, all of
 // it. A returned [Record] is shared: neither side changes it.
 type Store interface {
-	// Add adds record, and removes the one with the digest replaced, if that
-	// is not "" and there is one: the session that the browser had until now,
-	// of whichever user. If record's user then still has limit records that
+	// Add adds record, and puts what Moved(now) returns in place of the one with
+	// the digest replaced, if that is not "" and there is one that is no mark
+	// itself: the session that the browser had until now, of whichever user. If record's user then still has limit records that
 	// are live at now and of record's stamp (a limit of 0 is none; those of
 	// another stamp are void), it does nothing at all and reports so or, with
 	// evict, removes such ones, those created first, until there is room. A
@@ -26,13 +26,14 @@ type Store interface {
 	Find(ctx context.Context, digest string) (*Record, error)
 
 	// Touch writes into the record with this digest, if there is one that is
-	// live at used, that it was used then and, if expires is later than what
+	// live at used and no mark, that it was used then and, if expires is later than what
 	// is there, expires. It never adds a record nor moves LastUsed back.
 	Touch(ctx context.Context, digest string, used, expires time.Time) error
 
-	// Replace removes the record with this digest, if there is one that is
-	// live at now, and adds successor; and reports whether it did. If there is
-	// none it adds nothing: nothing comes back after a logout.
+	// Replace adds successor, and puts what Moved(now) returns in place of the
+	// record with this digest, if there is one that is live at now and no
+	// mark; and reports whether it did. If there is none it adds nothing:
+	// nothing comes back after a logout.
 	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
 
 	// List returns the user's records that are live at now, the newest first.
@@ -54,6 +55,6 @@ type Store interface {
 // Added is what became of Store.Add.
 type Added struct {
 	OverLimit bool     // nothing was changed
-	Replaced  *Record  // the one that was removed by its digest, or nil
+	Replaced  *Record  // the one that was replaced, or nil
 	Evicted   []string // identifiers of the records that made room
 }

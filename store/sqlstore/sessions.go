@@ -39,7 +39,7 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}sessions SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
 		expires = CASE WHEN expires < ? THEN ? ELSE expires END
-		WHERE digest = ? AND expires > ?`))
+		WHERE digest = ? AND expires > ? AND user_id <> ''`))
 	s.revoke, errs[3] = db.write.PrepareContext(ctx, db.table("DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?"))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 			if err != nil {
 				return err
 			}
-			if len(old) > 0 {
+			if len(old) > 0 && !old[0].IsMark() {
 				added.Replaced = old[0]
 			}
 		}
@@ -94,8 +94,12 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 		if err := s.removeAll(ctx, conn, ending); err != nil {
 			return err
 		}
-		_, err := conn.ExecContext(ctx, s.insert, sessionValues(r)...)
-		return err
+		if added.Replaced != nil {
+			if err := s.add(ctx, conn, added.Replaced.Moved(now)); err != nil {
+				return err
+			}
+		}
+		return s.add(ctx, conn, r)
 	})
 	if err != nil {
 		return session.Added{}, err
@@ -122,7 +126,7 @@ func (s *SessionStore) Touch(ctx context.Context, digest string, used, expires t
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (bool, error) {
 	replaced := false
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, s.remove+" AND expires > ?", digest, micros(now))
+		result, err := conn.ExecContext(ctx, s.remove+" AND expires > ? AND user_id <> ''", digest, micros(now))
 		if err != nil {
 			return err
 		}
@@ -131,8 +135,11 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 			return err
 		}
 		replaced = true
-		_, err = conn.ExecContext(ctx, s.insert, sessionValues(successor)...)
-		return err
+		old := session.Record{Digest: digest, ID: successor.ID}
+		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
+			return err
+		}
+		return s.add(ctx, conn, successor)
 	})
 	return replaced && err == nil, err
 }
@@ -193,6 +200,11 @@ func (s *SessionStore) removeAll(ctx context.Context, conn *sql.Conn, records []
 		}
 	}
 	return nil
+}
+
+func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {
+	_, err := conn.ExecContext(ctx, s.insert, sessionValues(r)...)
+	return err
 }
 
 func (s *SessionStore) rows(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]*session.Record, error) {

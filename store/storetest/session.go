@@ -84,8 +84,8 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			if err != nil || added.Replaced == nil || added.Replaced.ID != old.ID || added.Replaced.UserID != old.UserID {
 				t.Errorf("%s of %s: %+v, %v", old.ID, old.UserID, added, err)
 			}
-			if s.find(old.Digest) != nil {
-				t.Errorf("%s of %s is still there", old.ID, old.UserID)
+			if mark := s.find(old.Digest); !reflect.DeepEqual(normalSession(mark), normalSession(old.Moved(noon))) {
+				t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, mark)
 			}
 		}
 		added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
@@ -271,8 +271,37 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 				t.Errorf("%s: %v, %v", step.sentence, got, err)
 			}
 		}
-		if s.find(old.Digest) != nil || !reflect.DeepEqual(normalSession(s.find("successor")), normalSession(&successor)) {
+		if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Moved(noon))) || !reflect.DeepEqual(normalSession(s.find("successor")), normalSession(&successor)) {
 			t.Errorf("found %+v", s.find("successor"))
+		}
+	})
+	t.Run("a mark proves nothing and is never prolonged, until it is purged", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		old := sessionRecord("alice", "1", 0)
+		s.add(old)
+		successor := *old
+		successor.Digest = "successor"
+		if replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon); !replaced || err != nil {
+			t.Fatal(replaced, err)
+		}
+		mark := old.Moved(noon)
+		s.touch(old.Digest, noon.Add(time.Second), noon.Add(time.Hour))
+		another := *old
+		another.Digest = "another"
+		if replaced, err := s.Replace(t.Context(), old.Digest, &another, noon); replaced || err != nil {
+			t.Errorf("replaced %v, %v", replaced, err)
+		}
+		if added, err := s.Add(t.Context(), &another, old.Digest, 2, false, noon); added.Replaced != nil || added.OverLimit || err != nil {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
+			t.Errorf("revoked %v, %v", ids, err)
+		}
+		if got := s.find(old.Digest); got == nil || !got.IsMark() || !reflect.DeepEqual(normalSession(got), normalSession(mark)) {
+			t.Errorf("the mark is %+v", got)
+		}
+		if purged, err := s.Purge(t.Context(), mark.Expires, 10); len(purged) != 1 || err != nil || s.find(old.Digest) != nil {
+			t.Errorf("purged %v, %v", purged, err)
 		}
 	})
 	t.Run("of many that replace one, one does", func(t *testing.T) {
