@@ -84,7 +84,7 @@ func Owns(token, prefix string) bool {
 	}
 	end := len(token) - checksumLength
 	for i := len(prefix); i < end; i++ {
-		if c := token[i]; !('0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+		if !base62[token[i]] {
 			return false
 		}
 	}
@@ -99,13 +99,40 @@ func Owns(token, prefix string) bool {
 }
 
 // checksum is crc32.ChecksumIEEE of a string, which that would copy to the heap.
+// It takes eight bytes at a time ("slicing-by-8"): byte by byte it was the
+// slowest part of a request.
 func checksum(text string) uint32 {
 	sum := ^uint32(0)
+	for ; len(text) >= 8; text = text[8:] {
+		sum ^= uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16 | uint32(text[3])<<24
+		sum = slices[7][sum&0xff] ^ slices[6][sum>>8&0xff] ^ slices[5][sum>>16&0xff] ^ slices[4][sum>>24] ^
+			slices[3][text[4]] ^ slices[2][text[5]] ^ slices[1][text[6]] ^ slices[0][text[7]]
+	}
 	for i := range len(text) {
-		sum = crc32.IEEETable[byte(sum)^text[i]] ^ sum>>8
+		sum = slices[0][byte(sum)^text[i]] ^ sum>>8
 	}
 	return ^sum
 }
+
+// slices[n] is what a byte followed by n zero bytes adds to a checksum.
+var slices = func() (slices [8][256]uint32) {
+	for i := range 256 {
+		sum := crc32.IEEETable[i]
+		for n := range 8 {
+			slices[n][i] = sum
+			sum = crc32.IEEETable[byte(sum)] ^ sum>>8
+		}
+	}
+	return slices
+}()
+
+// base62 tells the characters of the alphabet.
+var base62 = func() (is [256]bool) {
+	for i := range len(alphabet) {
+		is[alphabet[i]] = true
+	}
+	return is
+}()
 
 // Digest returns what a store keeps instead of a token that Owns accepted: the
 // shard and the SHA-256 of the whole token, in URL-safe base64.

@@ -27,6 +27,15 @@ func TestATokenIsPrefixShardRandomAndChecksum(t *testing.T) {
 	}
 }
 
+func TestTokensOfEveryLengthHaveTheirChecksum(t *testing.T) {
+	for length := opaque.MinLength; length <= opaque.MaxLength; length++ {
+		token := opaque.New("", "alice", length)
+		if !opaque.Owns(token, "") || opaque.Owns("0"+token, "") {
+			t.Errorf("%q", token)
+		}
+	}
+}
+
 func TestTheDigestIsTheShardAndTheHashOfAll(t *testing.T) {
 	token := opaque.New("acme_", "alice", opaque.DefaultLength)
 	sum := sha256.Sum256([]byte(token))
