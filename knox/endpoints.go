@@ -249,7 +249,7 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		return bad("scopes must name at least one scope.")
 	}
 	for _, scope := range body.Scopes {
-		if !validScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
+		if !issue.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
 			return bad("scopes names a scope that does not exist.")
 		}
 	}

@@ -98,7 +98,7 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		return nil, fmt.Errorf("knox: NoExpiry with a TTL, or without Config.AllowNoExpiry")
 	}
 	for _, scope := range options.Scopes {
-		if !validScope(scope) {
+		if !issue.ValidScope(scope) {
 			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}

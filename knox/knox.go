@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
 	"github.com/gatewarden/auth/internal/opaque"
 )
 
@@ -178,7 +179,7 @@ func New(config Config) (*Tokens, error) {
 		}
 	}
 	for _, scope := range c.Scopes {
-		if !validScope(scope) {
+		if !issue.ValidScope(scope) {
 			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
@@ -239,10 +240,3 @@ func or[T comparable](value, otherwise T) T {
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 func notInToken(r rune) bool { return !strings.ContainsRune(alphanumeric+"-._+/", r) }
-
-// validScope reports a scope-token (RFC 6749 §3.3).
-func validScope(scope string) bool {
-	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
-		return r <= ' ' || r > '~' || r == '"' || r == '\\'
-	})
-}

@@ -120,6 +120,38 @@ func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 	}
 }
 
+func TestTheWayBackIsWhatTheBrowserAskedFor(t *testing.T) {
+	s := newService(t, session.Config{})
+	server := httptest.NewServer(http.StripPrefix("/app", s.handler))
+	defer server.Close()
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/app/page?q=%2F", nil)
+	r.Header.Set("Accept", "text/html")
+	sent, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || len(sent.Cookies()) != 1 {
+		t.Fatal(sent, err)
+	}
+	sent.Body.Close()
+	if back, _, err := s.Unseal(sent.Cookies()[0].Value, time.Now()); back != "/app/page?q=%2F" || err != nil {
+		t.Errorf("%q, %v", back, err)
+	}
+}
+
+func TestLoginOfNobodyOrWithWhatIsNoScopeIsAnError(t *testing.T) {
+	s := newService(t, session.Config{})
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "https://app.example/", nil)
+	if _, err := s.Login(w, r, nil, session.Options{}); err == nil {
+		t.Error("nobody is logged in")
+	}
+	for _, scope := range []string{"", "a b", "a\"", "ä"} {
+		if _, err := s.Login(w, r, &person{"alice", "a1"}, session.Options{Scopes: []string{scope}}); err == nil {
+			t.Errorf("%q is a scope", scope)
+		}
+	}
+	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 || w.Header()["Set-Cookie"] != nil {
+		t.Errorf("%v, %v, %v", list, err, w.Header())
+	}
+}
+
 func TestWhoIsSentToTheLoginPage(t *testing.T) {
 	s := newService(t, session.Config{})
 	for sentence, row := range map[string]struct {

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -24,7 +26,8 @@ type Options struct {
 	// Remember gives the session Config.Remember, if there is one: it outlives
 	// the browser.
 	Remember bool
-	// Scopes limit the session, if there are any or Limited is set.
+	// Scopes limit the session, if there are any or Limited is set. Each is a
+	// scope-token of RFC 6749 §3.3.
 	Scopes  []string
 	Limited bool
 	// Login is when and how the user logged in. A zero AuthTime is not known:
@@ -43,6 +46,14 @@ type Options struct {
 // longer the one that was proved, and [ErrLimit] if there are too many.
 func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
 	ctx, now := r.Context(), issue.Instant(time.Now())
+	if user == nil {
+		return nil, errors.New("session: Login without a user")
+	}
+	for _, scope := range options.Scopes {
+		if !issue.ValidScope(scope) {
+			return nil, fmt.Errorf("session: %q is not a scope (RFC 6749 §3.3)", scope)
+		}
+	}
 	fresh, err := s.config.LoadUser.Load(ctx, user.UserID())
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			if back, ok := localPath(r.URL.RequestURI()); ok {
+			if back, ok := localPath(requested(r)); ok {
 				s.setReturn(w, r, back)
 			}
 		}
@@ -37,6 +37,15 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 		h.Set("Location", path)
 		w.WriteHeader(http.StatusSeeOther)
 	}
+}
+
+// requested returns the path and query that the client asked for, also where
+// http.StripPrefix took some of it away.
+func requested(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
 }
 
 // WantsPage reports whether somebody is waiting for a page: a browser that

@@ -68,6 +68,13 @@ func (t Terms) Narrow(scopes []string, limited bool) ([]string, bool, error) {
 	return scopes, true, nil
 }
 
+// ValidScope reports a scope-token (RFC 6749 §3.3).
+func ValidScope(scope string) bool {
+	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}
+
 // Stamp returns a hash of a user's [auth.Stamper] stamp that is the issuer's
 // own, or "" if there is none.
 func Stamp(issuer string, user auth.User) string {
