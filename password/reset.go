@@ -114,7 +114,7 @@ func (s *Reset) prove(r *http.Request) (user auth.User, encoded string, err erro
 		return nil, "", err
 	}
 	token, chosen := values[0], values[1]
-	user, _, err = s.tokens.Check(r.Context(), PurposeReset, token)
+	_, user, _, err = s.tokens.check(r.Context(), PurposeReset, token, true)
 	if err != nil {
 		return nil, "", err
 	}

@@ -87,7 +87,14 @@ type handler struct {
 	guard *auth.Guard
 }
 
+// errFromSession: a session that started another would never end.
+var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A session cannot be used to start another one."}
+
 func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
+	if _, ok := r.Credential.(*Session); ok {
+		h.guard.Refuse(w, r.Request, errFromSession)
+		return
+	}
 	terms, err := issue.TermsOf(r.Credential, false)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)

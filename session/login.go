@@ -105,8 +105,12 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 		if err != nil {
 			return false, issue.Undecided(err)
 		}
-		if record != nil && !record.IsMark() {
-			if found, err = s.Revoke(r.Context(), record.UserID, record.ID); err != nil {
+		if record != nil {
+			user := record.UserID
+			if record.IsMark() { // the session goes on by another cookie
+				user = record.Owner
+			}
+			if found, err = s.Revoke(r.Context(), user, record.ID); err != nil {
 				return false, err
 			}
 		}
@@ -157,13 +161,39 @@ func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 	current, ok := auth.CredentialFrom[*Session](r.Context())
 	if ok && current.Backend() == s.config.Name && current.UserID() == user.UserID() {
 		digest, err := s.renew(w, r, current, user)
-		if err != nil && err != s.stale {
+		if err == s.stale { // ended, or renewed by a request at the same time
+			digest, err = s.successor(w, r, current, user)
+		}
+		if err != nil {
 			return err
 		}
 		kept = digest
 	}
 	_, err := s.revokeAll(r.Context(), user.UserID(), kept)
 	return err
+}
+
+// successor returns the digest that a session has by now, after giving it the
+// stamp of user, or "" if it has ended.
+func (s *Sessions) successor(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (string, error) {
+	records, err := s.config.Store.List(r.Context(), user.UserID(), time.Now())
+	if err != nil {
+		return "", issue.Undecided(err)
+	}
+	for _, record := range records {
+		if record.ID != session.ID() {
+			continue
+		}
+		if issue.SameStamp(record.Stamp, issue.Stamp(stampLabel, user)) {
+			return record.Digest, nil
+		}
+		digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
+		if err == s.stale {
+			return "", nil
+		}
+		return digest, err
+	}
+	return "", nil
 }
 
 // List returns the sessions of a user that are good, the newest first: neither

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -11,9 +12,9 @@ import (
 	"errors"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
 )
 
 // notes are what a browser keeps for us: sealed, so that nobody else can write
@@ -33,15 +34,11 @@ func (s *Sessions) notesCookie() string { return s.cookie + "-notes" }
 
 // AddFlash keeps a text for the browser's next page, without a session: a
 // sealed cookie holds it, for 30 minutes at most. The oldest texts give way
-// where there are more than a cookie holds, and one of more than 1000 bytes is
-// cut.
+// where there are more than a cookie holds; one of more than 1000 bytes is cut,
+// and control characters are left out.
 func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string) {
-	for len(text) > 1000 {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
 	n := s.notes(w, r)
-	n.Flashes = append(n.Flashes, text)
+	n.Flashes = append(n.Flashes, issue.Clean(text, 1000))
 	s.setNotes(w, n)
 }
 
@@ -106,15 +103,24 @@ func (s *Sessions) setNotes(w http.ResponseWriter, n notes) {
 // seal encrypts notes with the first key (AES-256-GCM, NIST SP 800-38D). The
 // name of the cookie is bound in.
 func (s *Sessions) seal(n notes) string {
-	text, _ := json.Marshal(n) // of strings and a number
+	text := n.encode()
 	for len(text) > maxNotes && len(n.Flashes) > 0 {
 		n.Flashes = n.Flashes[1:]
-		text, _ = json.Marshal(n)
+		text = n.encode()
 	}
 	aead := s.seals[0]
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails
 	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, text, []byte(s.notesCookie())))
+}
+
+// encode writes "<" and "&" as they are: escaped they take six bytes.
+func (n notes) encode() []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(n) // of strings and a number
+	return text.Bytes()
 }
 
 var errNotes = errors.New("session: notes are not ours or too old")

@@ -12,6 +12,7 @@ type Record struct {
 	Digest string // identifies the session to the store
 	ID     string // identifies the session to its user; no secret
 	UserID string
+	Owner  string // of a mark: whose session it was; see Moved
 
 	Scopes     []string // what it is limited to, if Limited
 	Limited    bool
@@ -37,11 +38,11 @@ func (rec *Record) Live(now time.Time) bool { return now.Before(rec.Expires) }
 const movedTTL = time.Minute
 
 // Moved returns the mark that a store keeps for a minute in place of a record
-// that another has replaced. It belongs to no user and proves nothing; but a
-// request that was under way with the old cookie is known by it, so that its
-// answer does not clear the new one.
+// that another has replaced. It has no UserID and proves nothing; but a request
+// that was under way with the old cookie is known by it, so that its answer does
+// not clear the new one, and a logout ends the successor.
 func (rec *Record) Moved(now time.Time) *Record {
-	return &Record{Digest: rec.Digest, ID: rec.ID, Created: now, LastUsed: now, Expires: now.Add(movedTTL), Ends: now.Add(movedTTL)}
+	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now, Expires: now.Add(movedTTL), Ends: now.Add(movedTTL)}
 }
 
 // IsMark reports whether Moved made the record.

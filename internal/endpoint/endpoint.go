@@ -39,6 +39,7 @@ func New(guard *auth.Guard, protect func(http.Handler) http.Handler, by Methods)
 		w.Header().Set("Cache-Control", "no-store")
 		by[r.Method](w, Request{r, user, credential})
 	}))
+	preflight := guard.Optional()(http.NotFoundHandler()) // answered by the guard itself
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if by[r.Method] == nil {
 			w.Header().Set("Allow", allow)
@@ -47,7 +48,7 @@ func New(guard *auth.Guard, protect func(http.Handler) http.Handler, by Methods)
 				guard.Answer(w, r, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
 					Detail: `Method "` + issue.Clean(r.Method, 20) + `" not allowed.`})
 			case r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "":
-				serve.ServeHTTP(w, r) // the guard's business
+				preflight.ServeHTTP(w, r)
 			default:
 				w.WriteHeader(http.StatusNoContent)
 			}

@@ -20,7 +20,7 @@ type SessionStore struct {
 
 var _ session.Store = (*SessionStore)(nil)
 
-const sessionColumns = "digest, id, user_id, scopes, remembered, created, expires, idle, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
+const sessionColumns = "digest, id, user_id, owner, scopes, remembered, created, expires, idle, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
 
 // Sessions opens the session store of a database, and creates or migrates its
 // table.
@@ -29,7 +29,7 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		return nil, err
 	}
 	s := &SessionStore{db: db,
-		insert: db.table("INSERT INTO {prefix}sessions (" + sessionColumns + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"),
+		insert: db.table("INSERT INTO {prefix}sessions (" + sessionColumns + ") VALUES (?" + strings.Repeat(", ?", 16) + ")"),
 		remove: db.table("DELETE FROM {prefix}sessions WHERE digest = ?"),
 		live:   "user_id = ? AND expires > ? ORDER BY created DESC, id DESC",
 	}
@@ -135,7 +135,7 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 			return err
 		}
 		replaced = true
-		old := session.Record{Digest: digest, ID: successor.ID}
+		old := session.Record{Digest: digest, ID: successor.ID, UserID: successor.UserID}
 		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func sessionValues(r *session.Record) []any {
 	if r.Remembered {
 		remembered = 1
 	}
-	return []any{r.Digest, r.ID, r.UserID, scopes, remembered, micros(r.Created), micros(r.Expires), r.Idle.Microseconds(),
+	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.Expires), r.Idle.Microseconds(),
 		micros(r.Ends), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.Login.AuthTime), strings.Join(r.Login.AMR, " "), r.Login.ACR}
 }
 
@@ -237,7 +237,7 @@ func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
 		remembered, idle                           int64
 		created, expires, ends, lastUsed, loggedIn sql.NullInt64
 	)
-	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &scopes, &remembered, &created, &expires, &idle,
+	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Owner, &scopes, &remembered, &created, &expires, &idle,
 		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.Login.ACR); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ CREATE TABLE {prefix}sessions (
 	digest     TEXT    NOT NULL PRIMARY KEY,
 	id         TEXT    NOT NULL,
 	user_id    TEXT    NOT NULL,    -- '' marks a session that has another digest now
+	owner      TEXT    NOT NULL,    -- of such a mark, whose session it was; else ''
 	scopes     TEXT,                -- separated by spaces; NULL is not limited
 	remembered INTEGER NOT NULL,    -- 0 or 1
 	created    INTEGER NOT NULL,
