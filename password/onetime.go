@@ -24,7 +24,11 @@ type Purpose string
 // The purposes that this package knows.
 const (
 	PurposeReset       Purpose = "reset"        // of a password that was forgotten
-	PurposeVerifyEmail Purpose = "verify_email" // that an address is the user's
+	PurposeVerifyEmail Purpose = "verify_email" // that the address in about is the user's
+
+	// A user may change their address after a link was mailed: mark as verified
+	// the address that Redeem returns as about, and no other, or let
+	// OneTimeConfig.Applies compare the two.
 )
 
 // OneTimeConfig is the configuration of [OneTimeTokens]. Store and LoadUser are

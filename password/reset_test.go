@@ -265,3 +265,19 @@ func FuzzResetBody(f *testing.F) {
 		}
 	})
 }
+
+func TestAResetLinkThatComesBackIsToldAsReuse(t *testing.T) {
+	d := newDesk(t)
+	token := d.mail.issue("alice", password.PurposeReset, "")
+	h := d.reset("")
+	if w := serve(h, post(typeJSON, resetBody(token, newOne))); w.Code != 204 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	d.mail.log.take()
+	if w := serve(h, post(typeJSON, resetBody(token, newOne))); w.Code != 400 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if got := d.mail.log.take(); !slices.Equal(got, []string{"reuse alice"}) {
+		t.Errorf("events %q", got)
+	}
+}
