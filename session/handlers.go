@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -225,8 +226,7 @@ const maxBody = 8 << 10
 // form is what a body says besides the credentials, which are the login
 // backend's. Nothing in it is an error.
 type form struct {
-	given    bool // there is a next
-	wanted   string
+	wanted   string // the next; empty is none
 	remember bool
 	json     bool // the answer is for a program
 }
@@ -242,45 +242,36 @@ func readForm(r *http.Request) (f form) {
 	case "application/json":
 		var members struct{ Next, Remember any }
 		if json.Unmarshal(body, &members) == nil {
-			f.wanted, f.given = members.Next.(string)
+			f.wanted, _ = members.Next.(string)
 			f.remember, _ = members.Remember.(bool)
 		}
 	case "application/x-www-form-urlencoded":
 		if fields, err := url.ParseQuery(string(body)); err == nil {
-			f.wanted, f.given = fields.Get("next"), fields.Get("next") != ""
+			f.wanted = fields.Get("next")
 			switch fields.Get("remember") {
 			case "on", "1", "true", "yes":
 				f.remember = true
 			}
 		}
 	}
-	if !f.given {
+	if f.wanted == "" {
 		f.wanted = r.URL.Query().Get("next")
-		f.given = f.wanted != ""
 	}
 	return f
 }
 
-// prefersJSON reports a client that accepts JSON by name, and no page.
+// prefersJSON reports a client that accepts JSON by name, and a page less.
 func prefersJSON(r *http.Request) bool {
 	if WantsPage(r) {
 		return false
 	}
-	for _, line := range r.Header["Accept"] {
-		if kind, _, err := mime.ParseMediaType(line); err == nil && kind == "application/json" {
-			return true
-		}
-	}
-	return false
+	_, quality := accepted(r)
+	return quality > 0
 }
 
 // next returns where the browser goes.
 func (f form) next(otherwise string) string {
-	wanted := f.wanted
-	if !f.given {
-		wanted = otherwise
-	}
-	if path, ok := localPath(wanted); ok {
+	if path, ok := localPath(cmp.Or(f.wanted, otherwise)); ok {
 		return path
 	}
 	return "/"

@@ -112,6 +112,12 @@ func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 	if !slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "__Host-session-notes" && c.MaxAge < 0 }) {
 		t.Errorf("the way back is kept: %v", answer.Header["Set-Cookie"])
 	}
+	for kind, body := range map[string]string{"application/x-www-form-urlencoded": "next=", "application/json": `{"next":""}`} {
+		answer := s.do("POST", "/session/login", body, "X-Login", "alice", "Cookie", notes, "Content-Type", kind)
+		if !strings.Contains(answer.Header.Get("Location")+text(answer), "/page?q=1") {
+			t.Errorf("an empty next in %s leads to %q", kind, answer.Header.Get("Location"))
+		}
+	}
 	if got := s.do("POST", "/session/login", form("next", "//evil.example"), "X-Login", "alice", "Cookie", notes).Header.Get("Location"); got != "/" {
 		t.Errorf("with a hostile next it leads to %q", got)
 	}
@@ -133,6 +139,30 @@ func TestTheWayBackIsWhatTheBrowserAskedFor(t *testing.T) {
 	sent.Body.Close()
 	if back, _, err := s.Unseal(sent.Cookies()[0].Value, time.Now()); back != "/app/page?q=%2F" || err != nil {
 		t.Errorf("%q, %v", back, err)
+	}
+}
+
+func TestALoginPageThatIsGuardedItselfIsNoCircle(t *testing.T) {
+	s := newService(t, session.Config{})
+	for sentence, row := range map[string]struct{ path, prefix string }{
+		"at the root":    {"/session/login", ""},
+		"below a prefix": {"/app/session/login", "/app"},
+		"with a query":   {"/session/login?from=guard", ""},
+	} {
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.Sessions}, Render: s.RedirectToLogin(row.path, nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(http.StripPrefix(row.prefix, guard.Require()(http.HandlerFunc(whoami))))
+		b := newBrowser(t, server)
+		page := []string{"Accept", "text/html"}
+		if status, location, _ := b.send("GET", row.prefix+"/page", "", page...); status != 303 || location != row.path {
+			t.Errorf("%s: a page is %d, leads to %q", sentence, status, location)
+		}
+		if status, location, _ := b.send("GET", row.path, "", page...); status != 401 || location != "" {
+			t.Errorf("%s: the login page is %d, leads to %q", sentence, status, location)
+		}
+		server.Close()
 	}
 }
 
@@ -209,7 +239,16 @@ func TestProgramsLogInWithJSON(t *testing.T) {
 	}
 	s.want(204, "", s.do("POST", "/session/logout", "{}", "Cookie", cookie, "Content-Type", "application/json"))
 	s.want(303, "", s.do("POST", "/session/login", "", "X-Login", "alice", "Accept", "*/*"))
-	s.want(200, "expiry", s.do("POST", "/session/login", "", "X-Login", "alice", "Accept", "application/json"))
+	for accept, status := range map[string]int{
+		"application/json":                    200,
+		"application/json, text/plain, */*":   200, // axios
+		"text/html;q=0.4, application/json":   200,
+		"text/html, application/json;q=0.9":   303,
+		"application/json;q=0, */*":           303,
+		"text/html,application/xml;q=0.9,*/*": 303,
+	} {
+		s.want(status, "", s.do("POST", "/session/login", "", "X-Login", "alice", "Accept", accept))
+	}
 }
 
 func TestALoginIsRefused(t *testing.T) {

@@ -24,7 +24,8 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 	return func(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
 		h := w.Header()
 		h.Add("Vary", "Accept, Sec-Fetch-Mode")
-		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil || r.URL.Path == path {
+		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil ||
+			r.URL.Path == path || requested(r) == path { // that would go round in circles
 			otherwise(w, r, p)
 			return
 		}
@@ -56,7 +57,12 @@ func WantsPage(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	html, json := 0.0, 0.0
+	html, json := accepted(r)
+	return html > 0 && html >= json
+}
+
+// accepted returns the qualities with which r accepts pages and JSON by name.
+func accepted(r *http.Request) (html, json float64) {
 	for _, line := range r.Header["Accept"] {
 		for part := range strings.SplitSeq(line, ",") {
 			kind, params, err := mime.ParseMediaType(part)
@@ -77,7 +83,7 @@ func WantsPage(r *http.Request) bool {
 			}
 		}
 	}
-	return html > 0 && html >= json
+	return html, json
 }
 
 // maxPath is the longest path a login leads back to, in bytes.
