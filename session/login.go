@@ -105,11 +105,15 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 		if err != nil {
 			return false, issue.Undecided(err)
 		}
-		if record != nil {
-			user := record.UserID
-			if record.IsMark() { // the session goes on by another cookie
-				user = record.Owner
-			}
+		user := ""
+		switch {
+		case record == nil:
+		case !record.IsMark():
+			user = record.UserID
+		case record.Live(time.Now()): // the session goes on by another cookie
+			user = record.Owner
+		}
+		if user != "" {
 			if found, err = s.Revoke(r.Context(), user, record.ID); err != nil {
 				return false, err
 			}
