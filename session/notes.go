@@ -43,8 +43,8 @@ func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string)
 }
 
 // Flashes returns the texts that were kept for this page, and forgets them: a
-// header is set on w, so call it before the body is written. Texts come back as
-// they were given; html/template escapes them.
+// header is set on w, so call it before the body is written. Markup in them is
+// as it was given; html/template escapes it.
 func (s *Sessions) Flashes(w http.ResponseWriter, r *http.Request) []string {
 	n := s.notes(w, r)
 	texts := n.Flashes

@@ -2,11 +2,13 @@ package session_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -74,6 +76,67 @@ func TestFlashesFitIntoACookie(t *testing.T) {
 	})
 }
 
+func TestAnyWayBackFitsIntoACookieBesideFlashes(t *testing.T) {
+	s := newService(t, session.Config{})
+	for _, character := range []string{"a", "&", "<", `"`, "%41"} {
+		path := "/page?" + strings.Repeat(character, 1018/len(character))
+		flash := answerOf(t, "", func(w http.ResponseWriter, r *http.Request) { s.AddFlash(w, r, strings.Repeat("&", 300)) })
+		sent := s.do("GET", path, "", "Sec-Fetch-Mode", "navigate", "Cookie", flash)
+		var notes string
+		for _, c := range sent.Cookies() {
+			if line := sent.Header.Get("Set-Cookie"); len(line) > 4096 {
+				t.Errorf("%s: %d bytes", character, len(line))
+			}
+			notes = c.Name + "=" + c.Value
+		}
+		// Showing the flash on the login page keeps the way back.
+		var texts []string
+		notes = answerOf(t, notes, func(w http.ResponseWriter, r *http.Request) { texts = s.Flashes(w, r) })
+		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes).Header.Get("Location"); got != path || len(texts) != 1 {
+			t.Errorf("%s: %d flashes, then leads to %.20q", character, len(texts), got)
+		}
+	}
+	long := "/page?" + strings.Repeat("a", 1100)
+	sent := s.do("GET", long, "", "Sec-Fetch-Mode", "navigate")
+	if s.want(303, "", sent); sent.Header["Set-Cookie"] != nil {
+		t.Error("a path too long to lead back to was kept")
+	}
+}
+
+func TestNotesOfTwoCookiesOrNoneOfOursAreNone(t *testing.T) {
+	s := newService(t, session.Config{})
+	good := "__Host-session-notes=" + s.Seal("/page", time.Now().Add(time.Minute))
+	for cookie, want := range map[string]string{
+		good:                                "/page",
+		good + "; " + good:                  "/",
+		good + "x":                          "/",
+		"__Host-session-notes=":             "/",
+		strings.Replace(good, "=", "2=", 1): "/",
+		"__Host-session-notes=" + strings.Repeat("A", 5000): "/",
+	} {
+		if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", cookie).Header.Get("Location"); got != want {
+			t.Errorf("%.40q leads to %q", cookie, got)
+		}
+	}
+}
+
+func TestNotesLastHalfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, session.Config{})
+		for wait, want := range map[time.Duration]string{30*time.Minute - time.Second: "/page", 30 * time.Minute: "/"} {
+			sent := s.do("GET", "/page", "", "Sec-Fetch-Mode", "navigate")
+			c := sent.Cookies()[0]
+			if c.MaxAge != 1800 {
+				t.Errorf("the browser keeps it for %d s", c.MaxAge)
+			}
+			time.Sleep(wait)
+			if got := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", c.Name+"="+c.Value).Header.Get("Location"); got != want {
+				t.Errorf("after %v it leads to %q", wait, got)
+			}
+		}
+	})
+}
+
 func TestNotesAreReadOnlyByWhoHasTheKey(t *testing.T) {
 	now := time.Now()
 	key := func(b byte) auth.Secret { return auth.Secret(bytes.Repeat([]byte{b}, 32)) }
@@ -109,13 +172,26 @@ func TestNotesAreReadOnlyByWhoHasTheKey(t *testing.T) {
 	}
 }
 
+// FuzzUnseal changes a value at will: whatever differs from what was sealed is
+// not read.
 func FuzzUnseal(f *testing.F) {
 	s := newService(f, session.Config{})
-	f.Add("")
-	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
-	f.Fuzz(func(t *testing.T, value string) {
-		if _, _, err := s.Unseal(value, time.Now()); err == nil {
-			t.Errorf("%q was unsealed", value)
+	until := time.Now().Add(time.Hour)
+	f.Add("", 0)
+	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 7)
+	f.Add("=", 1000)
+	f.Fuzz(func(t *testing.T, put string, at int) {
+		if _, _, err := s.Unseal(put, time.Now()); err == nil {
+			t.Errorf("%q was unsealed", put)
+		}
+		sealed := s.Seal("/back", until)
+		at = (at & 0xffff) % len(sealed)
+		changed := sealed[:at] + put + sealed[min(at+len(put), len(sealed)):]
+		was, _ := base64.RawURLEncoding.DecodeString(sealed)
+		is, err := base64.RawURLEncoding.DecodeString(changed)
+		same := err == nil && bytes.Equal(was, is) // padding bits and line breaks mean nothing
+		if back, _, err := s.Unseal(changed, time.Now()); (err == nil) != same || same != (back == "/back") {
+			t.Errorf("%q in %q at %d: %q, %v", put, sealed, at, back, err)
 		}
 	})
 }
@@ -176,7 +252,26 @@ func FuzzAuthenticate(f *testing.F) {
 		if _, _, err := s.Authenticate(r); auth.Kind(err) != auth.ErrNoCredentials {
 			t.Errorf("%q: %v", cookie, err)
 		}
-		_ = session.WantsPage(&http.Request{Header: http.Header{"Accept": {cookie}}})
+	})
+}
+
+// FuzzWantsPage: only who names a page waits for one, and nothing but the mode
+// of a navigation outweighs a Sec-Fetch-Mode.
+func FuzzWantsPage(f *testing.F) {
+	for _, seed := range []string{"text/html", "*/*", "text/html;q=0.1,application/json;q=0.2", "text/html;q=NaN", "TEXT/HTML;q=1e9", ",;=,"} {
+		f.Add(seed, "")
+		f.Add(seed, "cors")
+	}
+	f.Fuzz(func(t *testing.T, accept, mode string) {
+		r := &http.Request{Header: http.Header{"Accept": {accept}}}
+		named := strings.Contains(strings.ToLower(accept), "html")
+		if session.WantsPage(r) && !named {
+			t.Errorf("%q wants a page", accept)
+		}
+		r.Header.Set("Sec-Fetch-Mode", mode)
+		if got := session.WantsPage(r); mode != "" && got != (mode == "navigate") {
+			t.Errorf("mode %q wants a page: %v", mode, got)
+		}
 	})
 }
 
