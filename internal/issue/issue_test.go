@@ -2,6 +2,8 @@ package issue_test
 
 import (
 	"errors"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +98,69 @@ func TestEarlierTakesZeroForNever(t *testing.T) {
 	for _, row := range [][3]time.Time{{noon, later, noon}, {later, noon, noon}, {{}, noon, noon}, {noon, {}, noon}, {{}, {}, {}}} {
 		if got := issue.Earlier(row[0], row[1]); !got.Equal(row[2]) {
 			t.Errorf("%v of %v and %v", got, row[0], row[1])
+		}
+	}
+}
+
+func TestWhatIsAScope(t *testing.T) {
+	// RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+	for c := range 256 {
+		want := c == 0x21 || 0x23 <= c && c <= 0x5B || 0x5D <= c && c <= 0x7E
+		for _, scope := range []string{string([]byte{byte(c)}), "read" + string([]byte{byte(c)}) + "x"} {
+			if got := issue.ValidScope(scope); got != want {
+				t.Errorf("%q: %v", scope, got)
+			}
+		}
+	}
+	if issue.ValidScope("") || issue.ValidScope("é") {
+		t.Error("one that is empty or not ASCII")
+	}
+}
+
+func TestTheClientIsWhomTheProxyNames(t *testing.T) {
+	proxies := auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	for peer, want := range map[string]string{"10.0.0.1:5": "198.51.100.7", "192.0.2.1:5": "192.0.2.1", "[2001:db8::1]:5": "2001:db8::1", "@": ""} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = peer
+		r.Header.Set("X-Forwarded-For", "198.51.100.7")
+		r.Header.Set("User-Agent", "curl/8")
+		if ip, agent := issue.Client(r, proxies); ip != want || agent != "curl/8" {
+			t.Errorf("%s: %q %q", peer, ip, agent)
+		}
+	}
+}
+
+func TestCleanLeavesOutWhatFoolsAScreenOrAStore(t *testing.T) {
+	for text, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux)": "Mozilla/5.0 (X11; Linux)",
+		"my phöne 📱 日本":            "my phöne 📱 日本",
+		"a\x00b\nc\td\x1b[31me":    "abcd[31me",
+		"a\u0085\u009bb":           "ab",           // C1
+		"a\u202egpj.exe\u2066b":    "agpj.exeb",    // turns the direction
+		"a\xff\xfeb\ufffd":         "ab",           // no UTF-8
+		strings.Repeat("ä", 20):    "ääääääääääää", // 24 bytes, not half a character
+		strings.Repeat("x", 100):   "xxxxxxxxxxxxxxxxxxxxxxxxx",
+	} {
+		if got := issue.Clean(text, 25); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAnInstantIsWhatEveryStoreKeeps(t *testing.T) {
+	at := time.Date(2026, 11, 23, 13, 0, 0, 123456789, time.FixedZone("", 3600))
+	if got := issue.Instant(at); got.Location() != time.UTC || !got.Equal(noon.Add(123456*time.Microsecond)) {
+		t.Error(got)
+	}
+	if !issue.Instant(time.Time{}).IsZero() {
+		t.Error("never became an instant")
+	}
+}
+
+func TestAnOutageIsNeverAVerdict(t *testing.T) {
+	for _, cause := range []error{auth.ErrNoCredentials, auth.ErrInvalid, auth.ErrUserNotFound, errors.New("x")} {
+		if err := issue.Undecided(cause); auth.Kind(err) != nil || !errors.Is(err, cause) {
+			t.Errorf("%v: %v", cause, auth.Kind(err))
 		}
 	}
 }
