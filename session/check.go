@@ -12,10 +12,11 @@ import (
 
 // Authenticate proves a request by its session cookie; see
 // [auth.Authenticator]. It returns ErrNoCredentials if there is no cookie, or
-// one that was replaced within the last minute, and an error that is ErrNoCredentials and clears the cookie if it is malformed or
-// twice there, if its session is unknown, ended or expired, if the user's stamp
-// has changed, and if the user is gone or inactive. Any other error is an
-// outage of the store or the loader.
+// one that was replaced within the last minute, and an error that is
+// ErrNoCredentials and clears the cookie if it is malformed or twice there, if
+// its session is unknown, ended or expired, if the user's stamp has changed, and
+// if the user is gone or inactive. Any other error is an outage of the store or
+// the loader.
 func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	value, count := cookieValue(r.Header["Cookie"], s.cookie)
 	if count == 0 {

@@ -15,25 +15,27 @@ import (
 type Store interface {
 	// Add adds record, and puts what Moved(now) returns in place of the one with
 	// the digest replaced, if that is not "" and there is one that is no mark
-	// itself: the session that the browser had until now, of whichever user. If record's user then still has limit records that
-	// are live at now and of record's stamp (a limit of 0 is none; those of
-	// another stamp are void), it does nothing at all and reports so or, with
-	// evict, removes such ones, those created first, until there is room. A
-	// digest that is there already is an error.
+	// itself: the session that the browser had until now, of whichever user. If
+	// record's user then still has limit records that are live at now and of
+	// record's stamp (a limit of 0 is none; those of another stamp are void), it
+	// does nothing at all and reports so or, with evict, removes such ones,
+	// those created first, until there is room. A digest that is there already
+	// is an error.
 	Add(ctx context.Context, record *Record, replaced string, limit int, evict bool, now time.Time) (Added, error)
 
 	// Find returns the record with this digest, expired or not, or nil.
 	Find(ctx context.Context, digest string) (*Record, error)
 
 	// Touch writes into the record with this digest, if there is one that is
-	// live at used and no mark, that it was used then and, if expires is later than what
-	// is there, expires. It never adds a record nor moves LastUsed back.
+	// live at used and no mark, that it was used then and, if expires is later
+	// than what is there, expires. It never adds a record nor moves LastUsed
+	// back.
 	Touch(ctx context.Context, digest string, used, expires time.Time) error
 
-	// Replace adds successor, and puts what Moved(now) returns in place of the
-	// record with this digest, if there is one that is live at now and no
-	// mark; and reports whether it did. If there is none it adds nothing:
-	// nothing comes back after a logout.
+	// Replace adds successor, which has the ID and the user of the record with
+	// this digest, and puts what Moved(now) returns in place of that record, if
+	// there is one that is live at now and no mark; and reports whether it did.
+	// If there is none it adds nothing: nothing comes back after a logout.
 	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
 
 	// List returns the user's records that are live at now, the newest first.
