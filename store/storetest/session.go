@@ -121,6 +121,46 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			}
 		}
 	})
+	t.Run("another user's session that is replaced makes no room", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		s.add(sessionRecord("alice", "1", 0))
+		s.add(sessionRecord("bob", "b", 0))
+		bobs := sessionRecord("bob", "b", 0).Digest
+		if added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, false, noon); err != nil || !added.OverLimit || added.Replaced != nil {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if got := s.find(bobs); got == nil || got.IsMark() {
+			t.Errorf("over the limit bob's became %+v", got)
+		}
+		added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), bobs, 1, true, noon)
+		if err != nil || !slices.Equal(added.Evicted, []string{"1"}) || added.Replaced == nil || added.Replaced.ID != "b" {
+			t.Errorf("%+v, %v", added, err)
+		}
+		if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2"}) {
+			t.Errorf("left %v", got)
+		}
+	})
+	t.Run("of many that add in place of one, one replaces it", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		old := sessionRecord("alice", "old", 0)
+		s.add(old)
+		var mu sync.Mutex
+		told := 0
+		parallel(16, func(i int) {
+			added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), time.Minute), old.Digest, 0, false, noon)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if added.Replaced != nil {
+				told++
+			}
+		})
+		if left := s.list("alice", noon); told != 1 || len(left) != 16 {
+			t.Errorf("%d were told so, left %v", told, left)
+		}
+	})
 	t.Run("expired records do not count against the limit and are not evicted", func(t *testing.T) {
 		s := sessionStore{t, open(t)}
 		expired := sessionRecord("alice", "old", -time.Hour)
@@ -245,6 +285,72 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			})
 			if left := s.list("alice", noon); len(left) != 0 {
 				t.Fatalf("%v is back", left)
+			}
+		}
+	})
+
+	t.Run("nothing in flight brings a session back after all were ended", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		for round := range 8 {
+			var records []*session.Record
+			for i := range 3 {
+				r := sessionRecord("alice", fmt.Sprint(round, " ", i), 0)
+				s.add(r)
+				records = append(records, r)
+			}
+			var mu sync.Mutex
+			ended := map[string]int{}
+			parallel(24, func(i int) {
+				switch {
+				case i == 12:
+					ids, err := s.RevokeAll(t.Context(), "alice", "")
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					for _, id := range ids {
+						ended[id]++
+					}
+				case i%2 == 0:
+					successor := *records[i%3]
+					successor.Digest += fmt.Sprint(" after ", i)
+					if _, err := s.Replace(t.Context(), records[i%3].Digest, &successor, noon); err != nil {
+						t.Error(err)
+					}
+				default:
+					s.touch(records[i%3].Digest, noon.Add(time.Duration(i)*time.Second), noon.Add(2*time.Hour))
+				}
+			})
+			if left := s.list("alice", noon); len(left) != 0 || len(ended) != 3 {
+				t.Fatalf("%v is back, %v were ended", left, ended)
+			}
+		}
+	})
+	t.Run("a logout beats a replacement, whichever comes first", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		for round := range 16 {
+			r := sessionRecord("alice", fmt.Sprint(round), 0)
+			s.add(r)
+			successor := *r
+			successor.Digest += " after"
+			parallel(2, func(i int) {
+				if i == 0 {
+					if found, err := s.Revoke(t.Context(), "alice", r.ID); !found || err != nil {
+						t.Errorf("revoked %v, %v", found, err)
+					}
+					return
+				}
+				replaced, err := s.Replace(t.Context(), r.Digest, &successor, noon)
+				if err != nil {
+					t.Error(err)
+				}
+				if mark := s.find(r.Digest); replaced && (mark == nil || !mark.IsMark()) {
+					t.Errorf("replaced, and in its place is %+v", mark)
+				}
+			})
+			if got := s.find(successor.Digest); got != nil {
+				t.Fatalf("%+v is back", got)
 			}
 		}
 	})
@@ -422,8 +528,11 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		s := sessionStore{t, open(t)}
 		odd := `'; DROP TABLE sessions; -- "%_\ ` + "\u2028" + `日本`
 		r := sessionRecord(odd, "1", 0)
-		r.ID, r.UserAgent = odd, odd
+		r.Digest, r.ID, r.IP, r.UserAgent, r.Stamp, r.Login.ACR = odd, odd, odd, odd, odd, odd
 		s.add(r)
+		if got := s.find(odd); got == nil || !reflect.DeepEqual(normalSession(got), normalSession(r)) {
+			t.Errorf("found %+v", got)
+		}
 		if got := s.list(odd, noon); !slices.Equal(got, []string{odd}) {
 			t.Errorf("listed %q", got)
 		}
@@ -447,6 +556,24 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			t.Errorf("no error, but left %v", got)
 		}
 		s.add(sessionRecord("alice", "after", 2*time.Hour)) // the store still works
+
+		one := sessionRecord("bob", "1", 0)
+		s.add(one)
+		s.add(sessionRecord("bob", "2", time.Minute))
+		successor := *one
+		successor.Digest = "successor"
+		replaced, err := s.Replace(ctx, one.Digest, &successor, noon)
+		if old, fresh := s.find(one.Digest), s.find("successor"); err != nil && (old.IsMark() || fresh != nil) || err == nil && (!replaced || !old.IsMark() || fresh == nil) {
+			t.Errorf("replaced %v with error %v: left %+v and %+v", replaced, err, old, fresh)
+		}
+		ids, err := s.RevokeAll(ctx, "bob", "")
+		if left := s.list("bob", noon); err != nil && len(left) != 2 || err == nil && (len(left) != 0 || len(ids) != 2) {
+			t.Errorf("revoked %v with error %v, but left %v", ids, err, left)
+		}
+		purged, err := s.Purge(ctx, noon.Add(48*time.Hour), 100)
+		if left := s.list("alice", time.Time{}); err != nil && (len(left) != 4 || len(purged) != 0) || err == nil && len(left) != 0 {
+			t.Errorf("purged %d with error %v, but left %v", len(purged), err, left)
+		}
 	})
 }
 
