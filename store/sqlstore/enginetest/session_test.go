@@ -1,10 +1,14 @@
 package enginetest
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,9 +48,20 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		for _, r := range records {
 			ids = append(ids, r.ID)
 		}
+		for i := 1; i <= 3; i++ {
+			if r, err := store.Find(t.Context(), record(user, i).Digest); err != nil {
+				t.Fatal(err)
+			} else if r != nil && r.IsMark() {
+				ids = append(ids, "mark "+r.ID)
+			}
+		}
 		return ids
 	}
 	prepare := func(user string) {
+		// Purging takes those of all users.
+		if _, err := store.Purge(t.Context(), now.Add(24*time.Hour), 100); err != nil {
+			t.Fatal(err)
+		}
 		for i := 1; i <= 3; i++ {
 			if _, err := store.Add(t.Context(), record(user, i), "", 0, false, now); err != nil {
 				t.Fatal(err)
@@ -57,19 +72,130 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"a login in place of one, that evicts another", func(user string) error {
 			_, err := store.Add(t.Context(), record(user, 9), record(user, 2).Digest, 2, true, now)
 			return err
-		}, []string{"9", "3"}, 7},
+		}, []string{"9", "3", "mark 2"}, 8},
+		{"a login over the limit", func(user string) error {
+			added, err := store.Add(t.Context(), record(user, 9), record(user, 2).Digest, 2, false, now)
+			if added.OverLimit != (err == nil) || added.Replaced != nil {
+				t.Errorf("%+v with error %v", added, err)
+			}
+			return err
+		}, []string{"3", "2", "1"}, 4},
 		{"replacing", func(user string) error {
-			replaced, err := store.Replace(t.Context(), record(user, 3).Digest, record(user, 9), now)
+			successor := record(user, 3)
+			successor.Digest += " after"
+			replaced, err := store.Replace(t.Context(), record(user, 3).Digest, successor, now)
 			if replaced != (err == nil) {
 				t.Errorf("replaced %v with error %v", replaced, err)
 			}
 			return err
-		}, []string{"9", "2", "1"}, 4},
+		}, []string{"3", "2", "1", "mark 3"}, 5},
 		{"revoking all others", func(user string) error {
 			_, err := store.RevokeAll(t.Context(), user, record(user, 2).Digest)
 			return err
 		}, []string{"2"}, 5},
+		{"purging", func(string) error {
+			purged, err := store.Purge(t.Context(), now.Add(time.Hour), 10)
+			if (len(purged) == 3) != (err == nil) {
+				t.Errorf("purged %v with error %v", purged, err)
+			}
+			return err
+		}, nil, 6},
 	})
+}
+
+// TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout runs a service over
+// SQLite, with real connections.
+func TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	store, err := sqlstore.Sessions(t.Context(), openSQLite(t, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := benchUser("alice")
+	sessions, err := session.New(session.Config{Store: store, Lifetime: session.Lifetime{Idle: time.Minute, Absolute: time.Hour},
+		TouchInterval: time.Nanosecond, LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := sessions.Handlers(guard) // for all but the login
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	handlers.Register(mux, "/session")
+	mux.Handle("GET /me", guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for range 4 {
+		login := httptest.NewRecorder()
+		if _, err := sessions.Login(login, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		first := login.Result().Cookies()[0]
+		var mu sync.Mutex
+		given := []*http.Cookie{first}
+		send := func(method, path string, c *http.Cookie) int {
+			r, _ := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
+			r.Header.Set("Cookie", c.Name+"="+c.Value)
+			answer, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Error(err)
+				return 0
+			}
+			answer.Body.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			for _, c := range answer.Cookies() {
+				if c.Value != "" {
+					given = append(given, c)
+				}
+			}
+			return answer.StatusCode
+		}
+		if status := send("GET", "/me", first); status != 200 {
+			t.Fatalf("before: %d", status)
+		}
+		var group sync.WaitGroup
+		for i := range 24 {
+			group.Go(func() {
+				method, path, want := "GET", "/me", 200
+				switch {
+				case i == 12:
+					method, path, want = "POST", "/session/logout", 303
+				case i%4 == 0: // each gives the session another cookie
+					method, path, want = "DELETE", "/session/sessions", 204
+				}
+				if status := send(method, path, first); status != want && status != 401 {
+					t.Errorf("%s %s: %d", method, path, status)
+				}
+			})
+		}
+		group.Wait()
+		for _, c := range given {
+			if status := send("GET", "/me", c); status != 401 {
+				t.Errorf("of %d cookies one is still good: %d", len(given), status)
+			}
+		}
+		for _, name := range []string{path, path + "-wal"} {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == path+"-wal" && !bytes.Contains(content, []byte("alice")) {
+				t.Error("the user is not on the disk either: this proves nothing")
+			}
+			for _, c := range given {
+				if bytes.Contains(content, []byte(c.Value[3:])) {
+					t.Errorf("%s has a cookie", name)
+				}
+			}
+		}
+	}
 }
 
 func BenchmarkSessionSQLite(b *testing.B) {
