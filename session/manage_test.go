@@ -1,0 +1,155 @@
+package session_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/session"
+)
+
+func TestTheListTellsDevicesApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, session.Config{Remember: monthly})
+		start := time.Now().UTC()
+		phone := s.login("alice", "User-Agent", "Phone \u202e\x01"+strings.Repeat("x", 300))
+		time.Sleep(time.Minute)
+		answer := s.do("POST", "/session/login", form("remember", "on"), "X-Login", "alice", "User-Agent", "Laptop")
+		laptop := cookieOf(t, answer)
+		time.Sleep(5 * time.Minute)
+		answer = s.do("GET", "/session/sessions", "", "Cookie", phone)
+		var list []struct {
+			ID         string
+			Created    time.Time
+			LastUsed   time.Time `json:"last_used"`
+			Expiry     time.Time
+			Ends       time.Time
+			Remembered bool
+			IP         string
+			UserAgent  string `json:"user_agent"`
+			Current    bool
+		}
+		if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || len(list) != 2 || answer.Header.Get("Cache-Control") != "no-store" {
+			t.Fatal(list, err, answer.Header)
+		}
+		newest, oldest := list[0], list[1]
+		if newest.UserAgent != "Laptop" || newest.Current || !newest.Remembered || newest.IP != "192.0.2.1" ||
+			!newest.Created.Equal(start.Add(time.Minute)) || !newest.LastUsed.Equal(newest.Created) ||
+			!newest.Expiry.Equal(newest.Created.Add(monthly.Idle)) || !newest.Ends.Equal(newest.Created.Add(monthly.Absolute)) {
+			t.Errorf("%+v", newest)
+		}
+		if !oldest.Current || oldest.Remembered || oldest.UserAgent != "Phone "+strings.Repeat("x", 194) || oldest.ID == newest.ID ||
+			!oldest.Created.Equal(start) || !oldest.LastUsed.Equal(start.Add(6*time.Minute)) ||
+			!oldest.Expiry.Equal(start.Add(66*time.Minute)) || !oldest.Ends.Equal(start.Add(24*time.Hour)) {
+			t.Errorf("%+v", oldest)
+		}
+		s.want(204, "", s.do("DELETE", "/session/sessions/"+newest.ID, "", "Cookie", phone))
+		s.want(401, "", s.do("GET", "/me", "", "Cookie", laptop))
+		answer = s.do("DELETE", "/session/sessions/"+oldest.ID, "", "Cookie", phone)
+		s.want(204, "", answer)
+		s.wantCleared(true, answer) // its own
+	})
+}
+
+func TestASessionLimitedToScopesManagesNoOthers(t *testing.T) {
+	s := newService(t, session.Config{BeforeLogin: func(_ *http.Request, user auth.User, o *session.Options) error {
+		if user.UserID() == "alice" {
+			o.Scopes = []string{"reports:read"}
+		} else {
+			o.Limited = true // to nothing
+		}
+		return nil
+	}})
+	limited, other := s.login("alice"), s.login("bob")
+	list, err := s.List(t.Context(), "alice")
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	for _, request := range [][2]string{{"GET", "/session/sessions"}, {"DELETE", "/session/sessions"}, {"DELETE", "/session/sessions/" + list[0].ID()}, {"POST", "/session/logoutall"}} {
+		answer := s.do(request[0], request[1], "", "Cookie", limited)
+		s.want(403, "", answer)
+		s.wantCleared(false, answer)
+	}
+	for scope, status := range map[string]int{"reports:read": 200, "reports:write": 403} {
+		w := httptest.NewRecorder()
+		s.guard.Require(auth.Scopes(scope))(http.HandlerFunc(whoami)).ServeHTTP(w, withCookie(limited))
+		if w.Code != status {
+			t.Errorf("%s: %d", scope, w.Code)
+		}
+	}
+	s.want(200, "alice", s.do("GET", "/me", "", "Cookie", limited))
+	s.want(303, "", s.do("POST", "/session/logout", "", "Cookie", limited)) // its own end is always its own
+	s.want(401, "", s.do("GET", "/me", "", "Cookie", limited))
+	s.want(200, "bob", s.do("GET", "/me", "", "Cookie", other))
+	s.want(403, "", s.do("GET", "/session/sessions", "", "Cookie", other))
+}
+
+func TestRevokeOthersKeepsOnlyALiveSessionOfItsOwn(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		meanwhile func(s *service) error // between the proof and the call
+		name      string                 // of the Sessions that are asked
+	}{
+		"the session in use ended meanwhile": {func(s *service) error { _, err := s.RevokeAll(t.Context(), "alice"); return err }, "session"},
+		"it is another package's or name's":  {nil, "admin"},
+	} {
+		s := newService(t, session.Config{})
+		asked := s.Sessions
+		if row.name != "session" {
+			var err error
+			if asked, err = session.New(session.Config{Store: s.store, LoadUser: s.load, Name: row.name}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mine, other := s.login("alice"), s.login("alice")
+		w := httptest.NewRecorder()
+		s.guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if row.meanwhile != nil {
+				if err := row.meanwhile(s); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := asked.RevokeOthers(w, r, &person{"alice", "a1"}); err != nil {
+				t.Errorf("%s: %v", sentence, err)
+			}
+		})).ServeHTTP(w, withCookie(mine))
+		if got := w.Result().Header["Set-Cookie"]; got != nil {
+			t.Errorf("%s: %q", sentence, got)
+		}
+		for _, cookie := range []string{mine, other} {
+			s.want(401, "", s.do("GET", "/me", "", "Cookie", cookie))
+		}
+	}
+}
+
+func TestTheListOfAUserWhoMayNotLogInIsAnError(t *testing.T) {
+	s := newService(t, session.Config{})
+	s.login("alice")
+	s.set("alice", &person{"alice", "a2"}, nil) // the stamp changed
+	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	s.set("alice", &person{"alice", "a1"}, auth.ErrUserInactive)
+	if list, err := s.List(t.Context(), "alice"); auth.Kind(err) != auth.ErrInvalid || list != nil {
+		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestASessionIsAPrimaryCredentialThatTheBrowserAdds(t *testing.T) {
+	s := newService(t, session.Config{Name: "pages"})
+	_, credential, err := s.Authenticate(withCookie(s.login("alice")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof := credential.(*session.Session)
+	if !proof.Primary() || !proof.Ambient() || proof.Backend() != "pages" || proof.UserID() != "alice" || proof.ID() == "" {
+		t.Errorf("%+v", proof)
+	}
+	if scopes, limited := proof.Scopes(); scopes != nil || limited {
+		t.Errorf("%v, %v", scopes, limited)
+	}
+}
