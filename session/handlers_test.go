@@ -348,7 +348,11 @@ func TestOneAllAndAllOthersAreEnded(t *testing.T) {
 	s.want(200, "alice", s.do("GET", "/me", "", "Cookie", fresh))
 
 	other := s.login("alice")
+	s.kinds()
 	answer = s.do("POST", "/session/logoutall", "", "Cookie", fresh)
+	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventRevoked, auth.EventRevoked, auth.EventLogout}) {
+		t.Errorf("events %v", kinds)
+	}
 	s.want(303, "", answer)
 	s.wantCleared(true, answer)
 	for _, ended := range []string{fresh, other} {
@@ -436,6 +440,9 @@ func TestRenewingChangesTheIdentifierAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := cookieOf(t, w.Result())
+	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventIssued, auth.EventLogin, auth.EventRefreshed}) {
+		t.Errorf("events %v", kinds)
+	}
 	after, _ := s.List(t.Context(), "alice")
 	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) || !after[0].LoginInfo().AuthTime.Equal(before[0].LoginInfo().AuthTime) {
 		t.Errorf("%+v, was %+v", after, before)

@@ -48,7 +48,9 @@ func TestTheListTellsDevicesApart(t *testing.T) {
 			!oldest.Expiry.Equal(start.Add(66*time.Minute)) || !oldest.Ends.Equal(start.Add(24*time.Hour)) {
 			t.Errorf("%+v", oldest)
 		}
-		s.want(204, "", s.do("DELETE", "/session/sessions/"+newest.ID, "", "Cookie", phone))
+		answer = s.do("DELETE", "/session/sessions/"+newest.ID, "", "Cookie", phone)
+		s.want(204, "", answer)
+		s.wantCleared(false, answer)
 		s.want(401, "", s.do("GET", "/me", "", "Cookie", laptop))
 		answer = s.do("DELETE", "/session/sessions/"+oldest.ID, "", "Cookie", phone)
 		s.want(204, "", answer)
@@ -152,4 +154,77 @@ func TestASessionIsAPrimaryCredentialThatTheBrowserAdds(t *testing.T) {
 	if scopes, limited := proof.Scopes(); scopes != nil || limited {
 		t.Errorf("%v, %v", scopes, limited)
 	}
+}
+
+// scoped is a primary credential that is limited.
+type scoped struct{ primary }
+
+func (scoped) Scopes() ([]string, bool) { return []string{"reports:read"}, true }
+
+func TestASessionIsWorthNoMoreThanTheProofOfTheLogin(t *testing.T) {
+	for wanted, row := range map[string]struct {
+		status int
+		list   string
+	}{"": {303, "reports:read"}, "reports:read": {303, "reports:read"}, "reports:write": {403, ""}} {
+		s := newService(t, session.Config{BeforeLogin: func(_ *http.Request, _ auth.User, o *session.Options) error {
+			o.Scopes = strings.Fields(wanted)
+			return nil
+		}})
+		login, err := s.guard.With(auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return &person{"alice", "a1"}, scoped{}, nil
+		}), bearer{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handlers, err := s.Handlers(login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		handlers.Login.ServeHTTP(w, httptest.NewRequest("POST", "https://app.example/session/login", nil))
+		list, err := s.List(t.Context(), "alice")
+		if err != nil || w.Code != row.status || (len(list) == 0) != (row.list == "") {
+			t.Fatalf("%q: %d, %v, %v", wanted, w.Code, list, err)
+		}
+		for _, one := range list {
+			if scopes, limited := one.Scopes(); !limited || strings.Join(scopes, " ") != row.list {
+				t.Errorf("%q: %v, %v", wanted, scopes, limited)
+			}
+		}
+	}
+}
+
+func TestHandlersNeedALogin(t *testing.T) {
+	s := newService(t, session.Config{})
+	if _, err := s.Handlers(nil); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t, session.Config{})
+		for range 1001 { // two batches of 500 and a rest
+			s.login("alice")
+		}
+		renewed := s.login("bob")
+		if err := s.Renew(httptest.NewRecorder(), withCookie(renewed)); err != nil {
+			t.Fatal(err)
+		}
+		s.kinds()
+		if n, err := s.Purge(t.Context()); n != 0 || err != nil {
+			t.Errorf("purged %d live ones, %v", n, err)
+		}
+		time.Sleep(time.Hour)
+		if n, err := s.Purge(t.Context()); n != 1002 || err != nil { // the mark is no session
+			t.Errorf("purged %d, %v", n, err)
+		}
+		counts := map[auth.EventKind]int{}
+		for _, kind := range s.kinds() {
+			counts[kind]++
+		}
+		if len(counts) != 1 || counts[auth.EventExpired] != 1002 {
+			t.Errorf("events %v", counts)
+		}
+	})
 }

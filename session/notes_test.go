@@ -54,6 +54,16 @@ func TestAFlashIsShownOnce(t *testing.T) {
 	}
 }
 
+func TestAPageWithoutFlashesSetsNoCookie(t *testing.T) {
+	s := newService(t, session.Config{})
+	for _, cookie := range []string{"", "__Host-session-notes=x", "__Host-session-notes=" + s.Seal("/page", time.Now().Add(time.Minute))} {
+		w := httptest.NewRecorder()
+		if got := s.Flashes(w, withCookie(cookie)); got != nil || w.Result().Header["Set-Cookie"] != nil {
+			t.Errorf("%.30q: %q, %v", cookie, got, w.Result().Header)
+		}
+	}
+}
+
 func TestFlashesFitIntoACookie(t *testing.T) {
 	s := newService(t, session.Config{})
 	long := strings.Repeat("ü<", 1000)
