@@ -74,7 +74,7 @@ func TestWhereALoginLeads(t *testing.T) {
 	for _, next := range []string{
 		"//evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, "https://evil.example", "https:evil.example", "http:/evil.example",
 		"javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example", "/\x00/evil.example",
-		"evil.example", "?x", "#x", "/a b", "/ä", "/" + strings.Repeat("a", 2000), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
+		"evil.example", "?x", "#x", "/a b", "/\x7f", "/ä", "/" + strings.Repeat("a", 2000), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
 	} {
 		answer := s.do("POST", "/session/login", form("next", next), "X-Login", "alice")
 		if answer.StatusCode != 303 || answer.Header.Get("Location") != "/" {
@@ -197,13 +197,17 @@ func TestWhoIsSentToTheLoginPage(t *testing.T) {
 		"curl":                         {"GET", "/page", []string{"Accept", "*/*"}, 401, false},
 		"a program":                    {"GET", "/page", []string{"Accept", "application/json"}, 401, false},
 		"who likes JSON better":        {"GET", "/page", []string{"Accept", "text/html;q=0.5, application/json"}, 401, false},
+		"who likes pages better":       {"GET", "/page", []string{"Accept", "application/json;q=0.5, text/html;q=0.6"}, 303, true},
+		"who likes both alike":         {"GET", "/page", []string{"Accept", "application/json, text/html"}, 303, true},
+		"who cannot say how much":      {"GET", "/page", []string{"Accept", "text/html;q=much"}, 401, false},
 		"who wants no page":            {"GET", "/page", []string{"Accept", "text/html;q=0"}, 401, false},
 		"who sent a bad token":         {"GET", "/page", []string{"Sec-Fetch-Mode", "navigate", "Authorization", "Bearer bad"}, 401, false},
 		"a guard without the renderer": {"GET", "/me", []string{"Sec-Fetch-Mode", "navigate"}, 401, false},
 	} {
 		answer := s.do(row.method, row.path, "", row.headers...)
 		back := slices.ContainsFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == "__Host-session-notes" })
-		if answer.StatusCode != row.status || back != row.back || (row.status == 401) != (answer.Header["Www-Authenticate"] != nil) {
+		if answer.StatusCode != row.status || back != row.back || (row.status == 401) != (answer.Header["Www-Authenticate"] != nil) ||
+			row.path == "/page" && !slices.Contains(answer.Header["Vary"], "Accept, Sec-Fetch-Mode") {
 			t.Errorf("%s: %s, way back %v, %v", sentence, answer.Status, back, answer.Header)
 		}
 	}
