@@ -46,8 +46,8 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		if _, err := s.Add(t.Context(), other, sessionRecord("alice", "2", 0).Digest, 0, false, noon); err == nil {
 			t.Error("Add: no error")
 		}
-		if _, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, other, noon); err == nil {
-			t.Error("Replace: no error")
+		if replaced, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, other, noon); err == nil || replaced {
+			t.Errorf("Replace: %v, %v", replaced, err)
 		}
 		if got := s.list("alice", noon); !slices.Equal(got, []string{"2", "1"}) {
 			t.Errorf("now %v", got)
