@@ -58,8 +58,14 @@ type benchUser struct{}
 
 func (benchUser) UserID() string { return "alice" }
 
-func BenchmarkSessionMemory(b *testing.B) {
-	alice := auth.User(benchUser{})
+func BenchmarkSessionMemory(b *testing.B) { benchSession(b, benchUser{}) }
+
+// BenchmarkSessionMemoryStamp is of a user whose stamp is hashed and compared.
+func BenchmarkSessionMemoryStamp(b *testing.B) {
+	benchSession(b, &person{"alice", "argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$QmFzZTY0IG9mIDMyIGJ5dGVzIG9mIGEgaGFzaCBoZXJl"})
+}
+
+func benchSession(b *testing.B, alice auth.User) {
 	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(),
 		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
 	if err != nil {
