@@ -228,3 +228,33 @@ func TestALogoutIsReportedOnceWithItsUser(t *testing.T) {
 		t.Errorf("events %+v", events)
 	}
 }
+
+func TestEndingAllOthersManyTimesAtOnceLeavesOneGoodCookie(t *testing.T) {
+	for range 16 {
+		s := newService(t, session.Config{})
+		first, other := s.login("alice"), s.login("alice")
+		answers := make([]*http.Response, 12)
+		var group sync.WaitGroup
+		for i := range answers {
+			group.Go(func() { answers[i] = s.do("DELETE", "/session/sessions", "", "Cookie", first) })
+		}
+		group.Wait()
+		var given []string
+		for _, answer := range answers {
+			if answer.StatusCode != 204 && answer.StatusCode != 401 {
+				t.Errorf("%s", answer.Status)
+			}
+			s.wantCleared(false, answer) // it would take the new one away
+			if answer.Header["Set-Cookie"] != nil {
+				given = append(given, cookieOf(t, answer))
+			}
+		}
+		if len(given) != 1 {
+			t.Fatalf("%d cookies were given", len(given))
+		}
+		s.want(200, "alice", s.do("GET", "/me", "", "Cookie", given[0]))
+		for _, ended := range []string{first, other} {
+			s.want(401, "", s.do("GET", "/me", "", "Cookie", ended))
+		}
+	}
+}
