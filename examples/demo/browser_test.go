@@ -263,7 +263,7 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 	b.click("header nav form button")
 	b.wantAt("/")
 	b.wantHeader("")
-	b.do(chromedp.Evaluate("history.back()", nil), chromedp.WaitVisible("#username", chromedp.ByQuery))
+	b.do(chromedp.Evaluate("setTimeout(() => history.back())", nil), chromedp.WaitVisible("#username", chromedp.ByQuery))
 	b.wantAt("/session/login")
 	b.wantHeader("")
 	if got := b.text("body"); strings.Contains(got, "alice") || strings.Contains(got, "this one") {
