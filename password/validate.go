@@ -157,9 +157,10 @@ const similarity = 0.7
 // of one, with Django's code "password_too_similar". They do if, without regard
 // to case, they have so many characters in common, in whatever order, that these
 // make 70 per cent of the two (Django's UserAttributeSimilarityValidator,
-// difflib's quick_ratio); or if they are made of a part of at least 4
-// characters, digits, sequences and the like, such as "alice.alice.2024". An
-// attribute counts with its first 1024 bytes and 32 parts.
+// difflib's quick_ratio); or if they are made, as [Common] says it, of a part of
+// at least 4 characters and at most 32 bytes, digits, sequences and the like,
+// such as "alice.alice.2024". An attribute counts with its first 1024 bytes and
+// 32 parts.
 func Similar() Validator {
 	return func(_ context.Context, password string, about []Attribute) error {
 		password = strings.ToLower(password)
@@ -201,7 +202,8 @@ func resembles(password, value string) bool {
 		if 2*float64(common)/float64(length+n) >= similarity {
 			return true
 		}
-		if n >= 4 {
+		// As guessable looks for it: a name with "_" in it is no other name.
+		if part = separators.Replace(part); utf8.RuneCountInString(part) >= 4 {
 			own[part] = true
 		}
 	}

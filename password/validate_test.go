@@ -162,6 +162,27 @@ func TestSimilarityIsDjangos(t *testing.T) {
 	}
 }
 
+// Spaces, dots, hyphens and underscores make no difference, on neither side.
+func TestSeparatorsMakeNoNameAnother(t *testing.T) {
+	v := password.Validators{password.Similar()}
+	for _, row := range []struct {
+		value, password string
+		want            bool
+	}{
+		{"bobmiller", "bob_miller bob_miller bob_miller", true},
+		{"bob_miller", "bob_miller bob_miller bob_miller", true},
+		{"bob_miller", "bobmiller bobmiller bobmiller", true},
+		{"bob_miller", "bob.miller-0123456789abcdefghijklmnopq", true},
+		{"a-li-ce", "a-li-ce:a-li-ce:a-li-ce:a-li-ce", true},
+		{"j.d.", "j.d.:J.D.:j.d.:J.D.:j.d.", false}, // two characters are not four
+	} {
+		err := v.Validate(t.Context(), row.password, []password.Attribute{{Name: "username", Value: row.value}})
+		if got := err != nil; got != row.want {
+			t.Errorf("%q of %q: %v, want %v", row.password, row.value, got, row.want)
+		}
+	}
+}
+
 func TestAListOfCommonPasswords(t *testing.T) {
 	var zipped strings.Builder
 	w := gzip.NewWriter(&zipped)
