@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -45,7 +46,17 @@ func DefaultValidators() Validators {
 // is [auth.ErrMalformed], and a Guard answers it with the code and sentence of
 // the first reason.
 type WeakError struct {
-	Reasons []*auth.Error // at least one, in the order of the validators
+	// Reasons are at least one, each of kind [auth.ErrMalformed], in the order of
+	// the validators. A validator that returns others cannot tell.
+	Reasons []*auth.Error
+}
+
+// stated reports whether e says anything against a password. An error without a
+// reason must not count as none.
+func (e *WeakError) stated() bool {
+	return e != nil && len(e.Reasons) > 0 && !slices.ContainsFunc(e.Reasons, func(reason *auth.Error) bool {
+		return reason == nil || reason.Kind != auth.ErrMalformed
+	})
 }
 
 // Error returns the sentences.
@@ -95,7 +106,11 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 		if err == nil {
 			continue
 		}
-		if several, ok := err.(*WeakError); ok {
+		var several *WeakError
+		if errors.As(err, &several) {
+			if !several.stated() {
+				return outage("validator", errors.New("a WeakError with no reason, or one that is not ErrMalformed"))
+			}
 			weak.Reasons = append(weak.Reasons, several.Reasons...)
 			continue
 		}
