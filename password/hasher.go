@@ -181,8 +181,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 //   - Django's pbkdf2_sha256$…, bcrypt_sha256$$2b$…, bcrypt$$2b$… and scrypt$…
 //   - bcrypt as $2a$…, $2b$… and $2y$…; of a longer password only the first 72
 //     bytes count, as wherever such strings were made
-//   - what Config.AllowLegacy names; the work of verifying one of our own is
-//     done besides, so that a login does not tell who still has such a string
+//   - what Config.AllowLegacy names; where that is a digest, which takes no time,
+//     the work of verifying one of our own, or LoginConfig.Decoy, is done besides,
+//     so that a login does not tell who still has such a string
 //
 // A string that is empty, unusable (Django's "!…"), unknown or broken, or asks
 // for more work than is allowed (1 GiB or some seconds), never matches and is
@@ -219,8 +220,12 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 			return err
 		}
 		if _, quick := hash.(*digest); quick {
-			h.count(h.decoy.algorithm())
-			_, _ = h.decoy.matches(password)
+			slow := decoy // what a user who is unknown takes
+			if _, quick := decoy.(*digest); quick {
+				slow = &h.decoy
+			}
+			h.count(slow.algorithm())
+			_, _ = slow.matches(password)
 		}
 		result.OK = ok && usable
 		return nil

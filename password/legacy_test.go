@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -123,6 +124,38 @@ func TestALegacyStringCostsWhatOneOfOurOwnDoes(t *testing.T) {
 		password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
 		if _, err := h.Verify(t.Context(), given, "md5$seasalt$"+md5Hex("seasalthunter2")); err != nil || !slices.Equal(work, []string{"md5", "argon2id"}) {
 			t.Errorf("%s: work done: %q, %v", given, work, err)
+		}
+	}
+}
+
+// With a decoy of what most users have, those who have a digest would stand out
+// if they cost what one of our own does.
+func TestALegacyStringCostsWhatAnUnknownUserDoes(t *testing.T) {
+	const pbkdf2 = "pbkdf2_sha256$1000$seasalt$aZOLUDnbVq4qfmIhIFCkAqvDNHspRzj9l43SgVe7GOM="
+	for name, row := range map[string]struct {
+		decoy         string
+		known, nobody []string
+	}{
+		"none":          {"", []string{"md5", "argon2id"}, []string{"argon2id"}},
+		"Django's":      {pbkdf2, []string{"md5", "pbkdf2_sha256"}, []string{"pbkdf2_sha256"}},
+		"a digest, too": {md5Hex("x"), []string{"md5", "argon2id"}, []string{"unsalted_md5", "argon2id"}},
+	} {
+		h := newHasher(t, password.Config{AllowLegacy: []string{password.LegacyMD5, password.LegacyUnsaltedMD5}})
+		l := newLogin(t, func(c *password.LoginConfig) {
+			c.Hasher, c.Decoy = h, row.decoy
+			c.Account = func(_ context.Context, username string) (auth.User, string, error) {
+				if username != "alice" {
+					return nil, "", auth.ErrUserNotFound
+				}
+				return user("alice"), "md5$seasalt$" + md5Hex("seasalthunter2"), nil
+			}
+		})
+		for username, want := range map[string][]string{"alice": row.known, "nobody": row.nobody} {
+			var work []string
+			password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
+			if _, _, err := l.Authenticate(byBasic(username, "wrong")); !errors.Is(err, auth.ErrInvalid) || !slices.Equal(work, want) {
+				t.Errorf("decoy %s, %s: work done: %q, want %q, %v", name, username, work, want, err)
+			}
 		}
 	}
 }
