@@ -27,7 +27,9 @@ type Renewal struct {
 	// the LoadUser of the one-time tokens returned them.
 	Set func(ctx context.Context, user auth.User, encoded string) error
 	// LoadUser loads the user after that, with the new stamp. It must see what
-	// Set wrote: if it is [auth.CachedUsers], Set calls Forget.
+	// Set wrote: if it is [auth.CachedUsers], Set calls Forget. A user whom it
+	// refuses, such as one whose address is not verified yet, has the new
+	// password all the same.
 	LoadUser auth.UserLoader
 	// Revokers are all that issue credentials to users: knox.Tokens, sessions,
 	// OneTimeTokens. They end what was issued before; whoever knew the old
@@ -117,7 +119,11 @@ func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, 
 	var faults []error
 	if err != nil {
 		// The others end all the same. The one in use gets no new stamp.
-		faults, fresh = append(faults, fmt.Errorf("loading the user: %w", err)), user
+		fresh = user
+		// A user who may not log in, or not yet, has nothing that could go on.
+		if auth.Kind(err) != auth.ErrInvalid {
+			faults = append(faults, fmt.Errorf("loading the user: %w", err))
+		}
 	}
 	for _, revoker := range n.Revokers {
 		if err := revoker.RevokeOthers(w, r, fresh); err != nil {

@@ -179,6 +179,27 @@ func TestWhatHoldsIfAResetFails(t *testing.T) {
 	}
 }
 
+// The loader of the tokens may admit users whom that of the guard refuses. Their
+// resets are no outage, or each of them would be one.
+func TestAUserWhoMayNotLogInYetResetsTheirPassword(t *testing.T) {
+	d := newDesk(t)
+	renewal := d.renewal()
+	renewal.LoadUser = func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserInactive }
+	reset, err := password.NewReset(d.guard, password.ResetConfig{Renewal: renewal, Tokens: d.mail.OneTimeTokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := d.mail.issue("alice", password.PurposeReset, "")
+	if w := serve(reset, post(typeJSON, resetBody(token, newOne))); w.Code != 204 || !d.is("alice", newOne) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, revoker := range []*recorder{d.others, d.more} {
+		if want := []string{"alice with the old stamp keeps nothing"}; !slices.Equal(revoker.calls, want) {
+			t.Errorf("revoked %q, want %q", revoker.calls, want)
+		}
+	}
+}
+
 func TestOf8ResetsWithOneTokenOneSucceeds(t *testing.T) {
 	d := newDesk(t)
 	token := d.mail.issue("alice", password.PurposeReset, "")
