@@ -23,9 +23,10 @@ var errCommon = &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_common"
 //   - a sequence or a walk on the keyboard: "abcdefgh", "98765432", "1qaz2wsx"
 //   - up to four digits, such as a year, two signs, or one other character
 //
-// not counting spaces, dots, hyphens and underscores; and passwords of no more than three different characters, or that repeat
-// fewer than eight. It knows no breaches: add [CommonFrom] with a list of those
-// you have, or a Validator that asks a service.
+// not counting spaces, dots, hyphens and underscores; and passwords of no more
+// than three different characters, or that repeat fewer than eight. It knows no
+// breaches: add [CommonFrom] with a list of those you have, or a Validator that
+// asks a service.
 func Common() Validator {
 	words := make(map[string]bool)
 	for word := range strings.FieldsSeq(commonWords) {

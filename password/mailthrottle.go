@@ -49,9 +49,9 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 }
 
 // Count counts a request for a mail to an account, by the name or address that
-// was typed, whether there is such an account or not. It returns [auth.ErrThrottled], with RetryAfter, if there were too
-// many; nothing is to be sent then. Any other error is the store's, without a
-// kind.
+// was typed, whether there is such an account or not. It returns
+// [auth.ErrThrottled], with RetryAfter, if there were too many; nothing is to be
+// sent then. Any other error is the store's, without a kind.
 func (t *MailThrottle) Count(r *http.Request, account string) error {
 	_, err := t.throttle.begin(r.Context(), account, t.proxies.ClientIP(r), instant())
 	return err

@@ -69,24 +69,17 @@ func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	}
 	shared.Revokers = append(shared.Revokers, config.Tokens)
 	s := &Reset{shared: shared, tokens: config.Tokens}
-	s.handler = endpoint.New(guard, anonymous(guard), endpoint.Methods{"POST": s.post})
+	s.handler = endpoint.New(guard, anonymous, endpoint.Methods{"POST": s.post})
 	return s, nil
 }
 
-// anonymous returns middleware behind which nobody is proved: a stale credential
+// anonymous is middleware behind which nobody is proved: a stale credential
 // of the browser must not keep its user from resetting their password, nor a good
-// one be the one that survives. Preflights are the guard's.
-func anonymous(guard *auth.Guard) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		preflight := guard.Optional()(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodOptions {
-				preflight.ServeHTTP(w, r)
-				return
-			}
-			next.ServeHTTP(w, r.WithContext(auth.WithIdentity(r.Context(), nil, nil)))
-		})
-	}
+// one be the one that survives.
+func anonymous(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(auth.WithIdentity(r.Context(), nil, nil)))
+	})
 }
 
 // ServeHTTP implements [http.Handler].
