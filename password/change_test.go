@@ -249,6 +249,27 @@ func TestWhatHoldsIfAChangeFails(t *testing.T) {
 	}
 }
 
+// A loader that is mixed up must not have another user's credentials ended, nor
+// the stamp of another put on the one in use.
+func TestALoaderThatReturnsAnotherUserIsAnOutage(t *testing.T) {
+	s := newService(t)
+	renewal := s.renewal()
+	renewal.LoadUser = func(context.Context, string) (auth.User, error) { return stamped{"bob", "of bob"}, nil }
+	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Login: s.login,
+		Username: func(u auth.User) string { return u.UserID() + "@" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := serve(change, s.changes(typeJSON, changeBody)); code(w) != "503 unavailable" || !s.is("alice", newOne) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for _, revoker := range []*recorder{s.others, s.more} {
+		if want := []string{"alice with the old stamp keeps alice's token"}; !slices.Equal(revoker.calls, want) {
+			t.Errorf("revoked %q, want %q", revoker.calls, want)
+		}
+	}
+}
+
 func TestAClientThatGoesAwayInterruptsNothing(t *testing.T) {
 	s := newService(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -60,6 +60,38 @@ func TestRequestsForMailsAreSlowedDown(t *testing.T) {
 			t.Errorf("a login is held up by requests for mails: %v", err)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		throttle, err := password.NewMailThrottle(password.MailThrottleConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/forgotten", nil)
+		for range 20 { // the longest delay is an hour
+			if err := throttle.Count(r, "alice"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+		}
+		if err := throttle.Count(r, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if d := wait(throttle.Count(r, "alice")); d != time.Hour {
+			t.Errorf("at last it waits %v", d)
+		}
+		time.Sleep(24*time.Hour - time.Second) // nearly a day after the last
+		if err := throttle.Count(r, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		if d := wait(throttle.Count(r, "alice")); d != time.Hour {
+			t.Errorf("before a day is over it waits %v", d)
+		}
+		time.Sleep(24 * time.Hour)
+		for range 3 {
+			if err := throttle.Count(r, "alice"); err != nil {
+				t.Errorf("after a day: %v", err)
+			}
+		}
+	})
 	if _, err := password.NewMailThrottle(password.MailThrottleConfig{Limits: password.Limits{Forget: time.Minute}}); err == nil {
 		t.Error("forgets too early: no error")
 	}
