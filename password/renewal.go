@@ -25,6 +25,10 @@ type Renewal struct {
 	// with, and return [ErrChanged] where it is not: of two changes at once one
 	// then fails, rather than being undone unseen. user is as Login's Account or
 	// the LoadUser of the one-time tokens returned them.
+	//
+	// After any other error nothing is ended, as if nothing were stored. Where
+	// that is not certain, such as after a commit whose answer was lost, Set should
+	// find out before it returns.
 	Set func(ctx context.Context, user auth.User, encoded string) error
 	// LoadUser loads the user after that, with the new stamp. It must see what
 	// Set wrote: if it is [auth.CachedUsers], Set calls Forget. A user whom it
@@ -43,7 +47,8 @@ type Renewal struct {
 	// Validators judge the new password; empty is DefaultValidators.
 	Validators Validators
 	// Attributes returns what it must not resemble. Nil is nothing, and then a
-	// user's own name is a good password.
+	// user's own name is a good password. user is as the guard proved them in
+	// Change, and as the LoadUser of the one-time tokens returned them in Reset.
 	Attributes func(user auth.User) []Attribute
 
 	// Observer is told of EventChanged and EventReset, and as EventFailure of
