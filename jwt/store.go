@@ -1,0 +1,178 @@
+package jwt
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Store keeps families of refresh tokens. [NewMemoryStore] returns one, package
+// sqlstore has one over database/sql, and storetest.JWT checks yours.
+//
+// Each method is atomic and safe for concurrent use, and reads no clock. What
+// is not there is no error; an error says that the store cannot tell, and that
+// nothing was changed or, if the connection broke at the wrong moment, all of
+// it. A returned [Family] or [Refresh] is shared: neither side changes it.
+//
+// A family is live while it has not ended and its Expires is later than now.
+type Store interface {
+	// Start adds a family with its first refresh token. If adopted is not nil,
+	// it is a refresh token of another system that the first one replaces: it
+	// is added as rotated into first, and if its digest is there already,
+	// nothing is added, its family ends at family.Created, and Seen is
+	// reported. A family or a first digest that is there is an error.
+	Start(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error)
+
+	// Find returns the refresh token with this digest and its family, whatever
+	// became of them, or nil and nil.
+	Find(ctx context.Context, digest string) (*Refresh, *Family, error)
+
+	// Rotate uses up the refresh token with the digest old: it adds next, of
+	// the same family, moves the family's LastUsed to now and Expires to that
+	// of next, and forgets the Sealed of the token that old had replaced. Of
+	// many calls at once with one digest, one is Rotated. What a token that is
+	// no good answers, and what becomes of its family, is said at [Verdict].
+	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
+
+	// Revoked reports whether what a token claims is void at now: see
+	// [Claimed]. It is one look-up.
+	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
+
+	// List returns the user's families that are live at now, the newest first.
+	List(ctx context.Context, userID string, now time.Time) ([]*Family, error)
+
+	// End ends the user's family with this identifier, and reports whether it
+	// was live at now.
+	End(ctx context.Context, userID, id string, now time.Time) (bool, error)
+
+	// EndAll ends all families of the user that are live at now but the one
+	// with the identifier kept, which may be "", and returns their identifiers.
+	// It gives stamp to the one that is kept, if it is there, live and the
+	// user's. If kept is "", it also adds one to the user's generation and
+	// notes that everything until now is void, in the same step.
+	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
+
+	// Purge removes at most limit families whose Expires is now or earlier, with
+	// their refresh tokens, ended ones too, and returns how many. Until then a
+	// used token of theirs is known again.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Family is one login: a refresh token, and all that come of it. It is the unit
+// of revocation; the claim "sid" of every token in it is its ID.
+type Family struct {
+	ID       string
+	UserID   string
+	ClientID string // of an OAuth 2 client, or ""
+
+	Scopes  []string
+	Limited bool // to Scopes
+
+	Created  time.Time
+	LastUsed time.Time // the last refresh
+	Expires  time.Time // of the newest refresh token
+	Ends     time.Time // never later than this, however often it is refreshed
+	Ended    time.Time // zero unless ended before its time
+
+	IP, UserAgent string
+	Stamp         string         // hash of the user's auth.Stamper stamp, or ""
+	Login         auth.LoginInfo // AuthTime in microseconds
+	Claims        []byte         // what its tokens say besides, a JSON object, or nil
+}
+
+// Live reports whether the family is neither ended nor expired at now.
+func (f *Family) Live(now time.Time) bool { return f.Ended.IsZero() && now.Before(f.Expires) }
+
+// Refresh is a refresh token, or a sliding one, as a store keeps it.
+type Refresh struct {
+	Digest    string // of its identifier, the claim "jti"; the store's key
+	FamilyID  string
+	Issued    time.Time
+	Expires   time.Time
+	Rotated   time.Time // zero until it is used
+	Successor string    // digest of the token that replaced it, or ""
+	// Sealed is this token, encrypted so that only who has its predecessor can
+	// read it; nil without a grace. It is kept with the predecessor's use and
+	// forgotten when this token is used itself.
+	Sealed []byte
+}
+
+// Started is what became of Store.Start.
+type Started struct {
+	Seen       bool  // the adopted token was used before: nothing was added
+	Generation int64 // of the user; 0 at first
+}
+
+// Verdict is the answer of a store to the use of a refresh token.
+type Verdict int
+
+// The verdicts, in the order in which they are looked for.
+const (
+	// Unknown: there is no such token. Nothing was changed.
+	Unknown Verdict = iota
+	// Revoked: its family was ended. Nothing was changed.
+	Revoked
+	// Expired: it or its family has expired. Nothing was changed.
+	Expired
+	// Rotated: it was used now, and next took its place.
+	Rotated
+	// Retried: it was used less than grace ago, and its successor, whose
+	// Sealed is there, was not used yet. Nothing was changed.
+	Retried
+	// Reused: it was used before, by whomever. Its family is ended now.
+	Reused
+)
+
+// Rotation is the outcome of Store.Rotate.
+type Rotation struct {
+	Verdict    Verdict
+	Family     *Family // as it is after the verdict; nil if Unknown
+	Generation int64   // of the user, if Rotated or Retried
+	Sealed     []byte  // of the successor, if Retried
+}
+
+// Claimed is what a token says of itself, for Store.Revoked.
+//
+// It is void if SessionID is not "" and names no live family of UserID; if
+// Digest is not "" and names no refresh token of that family, or one that is
+// expired, or that was rotated Grace ago or earlier; if Generation is less
+// than the user's; and, where Generation is negative, as in tokens that others
+// issued, if everything of the user until IssuedAt or later was voided. IssuedAt
+// is in whole seconds: what was issued in the second of the voiding is void.
+type Claimed struct {
+	SessionID  string // "sid", or "" for a token of no family
+	UserID     string
+	Generation int64         // "gen"; negative if there is none
+	IssuedAt   time.Time     // "iat"
+	Digest     string        // of a sliding token, which a refresh replaces; else ""
+	Grace      time.Duration // with Digest
+}
+
+// KeyStore keeps the keys of a [Keyring]. [NewMemoryKeyStore] returns one,
+// package sqlstore has one over database/sql, and storetest.JWTKeys checks
+// yours. Methods are as those of [Store].
+type KeyStore interface {
+	// Keys returns all records, in order of Signs, then of ID.
+	Keys(ctx context.Context) ([]*KeyRecord, error)
+	// Add adds a record if the last one of Keys has the identifier last, or if
+	// there is none and last is "", and reports whether it did: of many
+	// instances that replace one key at once, one does. A record with the same
+	// ID is an error.
+	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)
+	// Change writes Signs and Ends of the record with this identifier, and
+	// reports whether there is one.
+	Change(ctx context.Context, id string, signs, ends time.Time) (bool, error)
+	// Remove removes a record, and reports whether there was one.
+	Remove(ctx context.Context, id string) (bool, error)
+}
+
+// KeyRecord is a key as a store keeps it.
+type KeyRecord struct {
+	ID        string // "kid"
+	Algorithm Algorithm
+	Sealed    []byte    // the JWK, encrypted with an application key
+	Created   time.Time // when it was published
+	Signs     time.Time // from when it signs, until one with a later Signs does
+	Ends      time.Time // when it is trusted no more; zero is not decided
+}
