@@ -79,6 +79,9 @@ type Error struct {
 	// Params are added to the challenge of the scheme that was presented, such
 	// as the scope that would do.
 	Params []Param
+	// Extensions are further members of the body (RFC 9457 §3.2), of constants
+	// and numbers as Detail is. They are shared and must not be changed.
+	Extensions map[string]any
 	// Cause is for the log and never sent.
 	Cause error
 }

@@ -61,6 +61,7 @@ type Guard struct {
 	challenges []Challenge // one per scheme
 	strip      []string
 	vary       string
+	reword     func(*http.Request, *Problem) // nil for none
 }
 
 // guarded is a backend and what it said of itself.
@@ -166,6 +167,15 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	config := g.config
 	config.Backends = backends
 	return New(config)
+}
+
+// Reword returns a Guard like g that lets reword change each [Problem] before it
+// is answered: status, code, detail, challenges and extensions. Handlers that
+// keep the wire of another system use it.
+func (g *Guard) Reword(reword func(r *http.Request, p *Problem)) *Guard {
+	reworded := *g
+	reworded.reword = reword
+	return &reworded
 }
 
 // Require returns middleware that lets only proved requests through to a

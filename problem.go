@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -56,7 +57,12 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (g *Guard) RefuseWith(w http.ResponseWriter, r *http.Request, err error, extensions map[string]any) {
 	f := failure{err: err}
 	p := g.problem(r, f)
-	p.Extensions = extensions
+	if len(p.Extensions) > 0 && len(extensions) > 0 {
+		p.Extensions = maps.Clone(p.Extensions)
+		maps.Copy(p.Extensions, extensions)
+	} else if len(extensions) > 0 {
+		p.Extensions = extensions
+	}
 	g.report(r, f, p)
 	g.Answer(w, r, p)
 }
@@ -92,6 +98,9 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 // Answer sends p as the Guard sends its own: with its challenges and caching
 // headers, by Config.Render. It reports no event.
 func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
+	if g.reword != nil {
+		g.reword(r, p)
+	}
 	h := w.Header()
 	addVary(h, &[1]string{g.vary})
 	h.Set("Cache-Control", "no-store")
@@ -113,7 +122,7 @@ const retryOutage = 5 * time.Second
 // problem decides the answer to an error.
 func (g *Guard) problem(r *http.Request, f failure) *Problem {
 	stated := statement(f.err)
-	p := &Problem{Err: f.err, Code: stated.Code, Detail: stated.Detail}
+	p := &Problem{Err: f.err, Code: stated.Code, Detail: stated.Detail, Extensions: stated.Extensions}
 	say := func(status int, code, detail string) {
 		p.Status = status
 		if p.Code == "" {
@@ -148,14 +157,14 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		say(http.StatusTooManyRequests, CodeThrottled, "Request was throttled. Expected available in "+
 			strconv.FormatInt(seconds(p.RetryAfter), 10)+" seconds.")
 	case errBug:
-		p.Detail, p.Code = "", ""
+		p.Detail, p.Code, p.Extensions = "", "", nil
 		say(http.StatusInternalServerError, CodeInternal, "Internal server error.")
 	default:
 		p.RetryAfter = retryOutage
 		if stated.RetryAfter > 0 {
 			p.RetryAfter = stated.RetryAfter
 		}
-		p.Detail, p.Code = "", ""
+		p.Detail, p.Code, p.Extensions = "", "", nil
 		say(http.StatusServiceUnavailable, CodeUnavailable, "Authentication is temporarily unavailable.")
 	}
 	if stated.Unauthorized && (p.Status == http.StatusBadRequest || p.Status == http.StatusForbidden) {

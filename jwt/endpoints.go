@@ -1,0 +1,201 @@
+package jwt
+
+import (
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// errNoCookie is the error for a browser that has no refresh token.
+var errNoCookie error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token."}
+
+func (h handler) serveObtain(w http.ResponseWriter, r endpoint.Request) {
+	options, err := h.options(r)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	pair, err := h.Issue(r.Context(), r.User.UserID(), options)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	h.loggedIn(r, pair.SessionID)
+	h.answer(w, pair)
+}
+
+func (h handler) serveSliding(w http.ResponseWriter, r endpoint.Request) {
+	options, err := h.options(r)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	sliding, err := h.IssueSliding(r.Context(), r.User.UserID(), options)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	h.loggedIn(r, sliding.SessionID)
+	endpoint.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
+}
+
+func (h handler) serveRefresh(w http.ResponseWriter, r endpoint.Request) {
+	token, ok := h.refreshToken(w, r)
+	if !ok {
+		return
+	}
+	pair, err := h.Refresh(r.Context(), token)
+	if err != nil {
+		if h.browser && auth.Kind(err) == auth.ErrInvalid {
+			h.clearCookie(w)
+		}
+		h.own.Refuse(w, r.Request, err)
+		return
+	}
+	h.answer(w, pair)
+}
+
+func (h handler) serveVerify(w http.ResponseWriter, r endpoint.Request) {
+	token, ok := h.field(w, r, "token")
+	if !ok {
+		return
+	}
+	if _, err := h.Verify(r.Context(), token); err != nil {
+		h.own.Refuse(w, r.Request, err)
+		return
+	}
+	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+}
+
+// serveBlacklist clears a browser's cookie whatever it was worth, but not if the
+// store could not be told: the login would go on with nobody to end it.
+func (h handler) serveBlacklist(w http.ResponseWriter, r endpoint.Request) {
+	token, ok := h.refreshToken(w, r)
+	if !ok {
+		return
+	}
+	err := h.Logout(r.Context(), token)
+	if h.browser && (err == nil || auth.Kind(err) == auth.ErrInvalid) {
+		h.clearCookie(w)
+		err = nil
+	}
+	if err != nil {
+		h.own.Refuse(w, r.Request, err)
+		return
+	}
+	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+}
+
+func (h handler) serveSlidingRefresh(w http.ResponseWriter, r endpoint.Request) {
+	token, ok := h.field(w, r, "token")
+	if !ok {
+		return
+	}
+	sliding, err := h.RefreshSliding(r.Context(), token)
+	if err != nil {
+		h.own.Refuse(w, r.Request, err)
+		return
+	}
+	endpoint.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
+}
+
+func (h handler) serveLogoutAll(w http.ResponseWriter, r endpoint.Request) {
+	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
+		h.own.Refuse(w, r.Request, err)
+		return
+	}
+	h.observe(r.Context(), auth.Event{Kind: auth.EventLogout, UserID: r.User.UserID(), ClientIP: h.guard.Proxies().ClientIP(r.Request)})
+	if h.browser {
+		h.clearCookie(w)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// options turns the credential of a request into what is issued for it. Scopes
+// never grow, and what a token makes never outlives it.
+func (h handler) options(r endpoint.Request) (Options, error) {
+	var options Options
+	terms, err := issue.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+	if err != nil {
+		return options, err
+	}
+	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
+	options.Login = terms.Login
+	if h.config.BeforeIssue != nil {
+		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
+			return options, err
+		}
+	}
+	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
+		return options, err
+	}
+	options.end, options.proved = terms.Ends, r.User
+	return options, nil
+}
+
+func (h handler) loggedIn(r endpoint.Request, id string) {
+	h.observe(r.Context(), auth.Event{Kind: auth.EventLogin, UserID: r.User.UserID(), CredentialID: id,
+		ClientIP: h.guard.Proxies().ClientIP(r.Request)})
+}
+
+// answer writes a pair: the refresh token of a browser into its cookie.
+func (h handler) answer(w http.ResponseWriter, pair *Pair) {
+	body := map[string]string{"access": pair.Access.Reveal()}
+	if h.browser {
+		h.setCookie(w, pair)
+	} else {
+		body["refresh"] = pair.Refresh.Reveal()
+	}
+	endpoint.WriteJSON(w, http.StatusOK, body)
+}
+
+// refreshToken returns the refresh token of a request, or answers it.
+func (h handler) refreshToken(w http.ResponseWriter, r endpoint.Request) (string, bool) {
+	if !h.browser {
+		return h.field(w, r, "refresh")
+	}
+	token := h.cookieValue(r.Request)
+	if token == "" {
+		h.own.Refuse(w, r.Request, errNoCookie)
+		return "", false
+	}
+	return token, true
+}
+
+// field returns a string of the body, or answers the request.
+func (h handler) field(w http.ResponseWriter, r endpoint.Request, name string) (string, bool) {
+	body, problem := readBody(r.Request)
+	if problem == nil {
+		problem = body.faults(name)
+	}
+	if problem != nil {
+		h.own.Answer(w, r.Request, problem)
+		return "", false
+	}
+	return body.text(name), true
+}
+
+// rewordLogin puts the refusal of a login into the words of simplejwt.
+func rewordLogin(r *http.Request, p *auth.Problem) {
+	kind := auth.Kind(p.Err)
+	if kind != auth.ErrInvalid && kind != auth.ErrNoCredentials && kind != auth.ErrMalformed || r.Header.Get("Authorization") != "" {
+		if kind == auth.ErrInvalid {
+			p.Detail, p.Code = detailNoAccount, "no_active_account"
+		}
+		return
+	}
+	body, fault := readBody(r)
+	if fault == nil {
+		fault = body.faults("username", "password")
+	}
+	switch {
+	case fault != nil:
+		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = fault.Status, fault.Code, fault.Detail, fault.Extensions, nil
+	case kind == auth.ErrInvalid:
+		p.Detail, p.Code = detailNoAccount, "no_active_account"
+	}
+}
+
+const detailNoAccount = "No active account found with the given credentials"

@@ -1,0 +1,88 @@
+package jwt
+
+import "errors"
+
+// Format is how tokens say what they are. The zero value is that of RFC 9068:
+// the user in "sub", the identifier in "jti", and the kind in the header "typ".
+type Format struct {
+	// UserClaim names the user; empty is "sub".
+	UserClaim string
+	// NumericUser writes identifiers of users that are whole numbers as JSON
+	// numbers. Read are both, always.
+	NumericUser bool
+	// IDClaim is the token's identifier; empty is "jti".
+	IDClaim string
+	// TypeClaim tells "access", "refresh" and "sliding" tokens apart; empty is
+	// by the header "typ" instead (RFC 8725 §3.11): "at+jwt", "refresh+jwt" and
+	// "sliding+jwt". With a TypeClaim the header is "JWT", and not looked at.
+	TypeClaim string
+	// RefreshExpClaim is until when a sliding token can be refreshed; empty is
+	// "refresh_exp".
+	RefreshExpClaim string
+}
+
+// SimpleJWT is the format of djangorestframework-simplejwt with its default
+// settings: claims user_id and token_type.
+func SimpleJWT() Format { return Format{UserClaim: "user_id", TypeClaim: "token_type"} }
+
+func (f Format) withDefaults() (Format, error) {
+	f.UserClaim = or(f.UserClaim, "sub")
+	f.IDClaim = or(f.IDClaim, "jti")
+	f.RefreshExpClaim = or(f.RefreshExpClaim, "refresh_exp")
+	names := map[string]bool{}
+	for _, name := range []string{f.UserClaim, f.IDClaim, f.RefreshExpClaim, f.TypeClaim} {
+		if names[name] || name != "sub" && name != "jti" && reserved[name] {
+			return f, errors.New("jwt: Format uses the claim " + name + " for two things")
+		}
+		names[name] = name != ""
+	}
+	return f, nil
+}
+
+// reserved are claims that tokens of ours have, whatever the Format.
+var reserved = map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
+	"sid": true, "gen": true, "stamp": true, "scope": true, "client_id": true, "auth_time": true, "amr": true, "acr": true}
+
+// kind is what a token is for.
+type kind int
+
+const (
+	otherKind kind = iota
+	accessKind
+	refreshKind
+	slidingKind
+)
+
+// kinds are the names of kinds, as TypeClaim and as "typ".
+var kinds = [...]struct{ claim, header string }{
+	accessKind:  {"access", "at+jwt"}, // RFC 9068 §2.1
+	refreshKind: {"refresh", "refresh+jwt"},
+	slidingKind: {"sliding", "sliding+jwt"},
+}
+
+// kindOf tells what a token of ours is for.
+func (f Format) kindOf(h *joseHeader, all []member) kind {
+	if f.TypeClaim == "" {
+		for k, names := range kinds {
+			if names.header != "" && names.header == h.kind {
+				return kind(k)
+			}
+		}
+		return otherKind
+	}
+	said, _ := unquote(lookup(all, f.TypeClaim))
+	for k, names := range kinds {
+		if names.claim != "" && names.claim == said {
+			return kind(k)
+		}
+	}
+	return otherKind
+}
+
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}

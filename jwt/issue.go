@@ -1,0 +1,347 @@
+package jwt
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// Options are the particulars of one login. The zero value takes everything
+// from Config.
+type Options struct {
+	// Scopes limit the tokens, if there are any or Limited is set; each must be
+	// one of Config.Scopes.
+	Scopes  []string
+	Limited bool
+	// ClientID is the OAuth 2 client that the tokens are for, written as
+	// "client_id" (RFC 9068 §2.2). It needs Config.Scopes and limits the tokens.
+	ClientID string
+	// Claims are further claims of all access tokens of this login, at most 4
+	// KiB as JSON. Claims of this package cannot be set.
+	Claims map[string]any
+
+	// IP and UserAgent are those of the client, for the user to know it by.
+	IP, UserAgent string
+	// Login is when and how the user logged in.
+	Login auth.LoginInfo
+
+	// end is the instant that nothing issued may outlive; zero is none.
+	end time.Time
+	// proved is the user as the login proved them; nil is nobody.
+	proved auth.User
+}
+
+// Pair is an access token and the refresh token that gets the next pair.
+type Pair struct {
+	Access, Refresh               auth.Secret
+	AccessExpires, RefreshExpires time.Time
+	SessionID                     string
+}
+
+// Sliding is a sliding token: it is presented as an access token is, and
+// exchanged as a refresh token is.
+type Sliding struct {
+	Token       auth.Secret
+	Expires     time.Time
+	SessionEnds time.Time
+	SessionID   string
+}
+
+// errUserChanged refuses a login whose user changed since they were proved: the
+// password that proved them may be theirs no more.
+var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid}
+
+const maxClaims = 4 << 10
+
+// Issue starts a login of a user and returns its first pair, which is nowhere
+// kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
+// before anything is written.
+func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Pair, error) {
+	m, err := t.start(ctx, userID, options, refreshKind, nil)
+	if err != nil {
+		return nil, err
+	}
+	return m.pair()
+}
+
+// IssueSliding is Issue for a sliding token.
+func (t *Tokens) IssueSliding(ctx context.Context, userID string, options Options) (*Sliding, error) {
+	m, err := t.start(ctx, userID, options, slidingKind, nil)
+	if err != nil {
+		return nil, err
+	}
+	return m.sliding()
+}
+
+// making is tokens that are being made for a family.
+type making struct {
+	t          *Tokens
+	key        *Key
+	now        time.Time
+	family     *Family
+	generation int64
+	id         string         // of the refresh or sliding token
+	extra      map[string]any // claims of the application
+}
+
+// start starts a family. Its first token is of the kind given; adopted is as in
+// Store.Start.
+func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
+	now := issue.Instant(time.Now())
+	family, err := t.family(now, options, k)
+	if err != nil {
+		return nil, err
+	}
+	user, err := t.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
+	if _, ok := options.proved.(auth.Stamper); ok && !issue.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+		return nil, errUserChanged
+	}
+	m, err := t.make(ctx, family, user, now)
+	if err != nil {
+		return nil, err
+	}
+	started, err := t.config.Store.Start(ctx, family, m.refresh(k), adopted)
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	if started.Seen {
+		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		return nil, bodyRefusal(saysListed)
+	}
+	m.generation = started.Generation
+	t.observe(ctx, auth.Event{Kind: auth.EventIssued, UserID: family.UserID, CredentialID: family.ID})
+	return m, nil
+}
+
+// family makes the family that options ask for, without its user.
+func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error) {
+	f := &Family{
+		ID: rand.Text(), ClientID: options.ClientID,
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
+		Created: now, LastUsed: now, Ends: now.Add(t.config.SessionTTL),
+		IP: issue.Clean(options.IP, 64), UserAgent: issue.Clean(options.UserAgent, 200), Login: options.Login,
+	}
+	if k == slidingKind {
+		f.Ends = now.Add(t.config.SlidingSessionTTL)
+	}
+	f.Ends = issue.Earlier(f.Ends, options.end)
+	f.Login.AuthTime = issue.Instant(f.Login.AuthTime)
+	if f.Limited && t.config.Scopes == nil {
+		return nil, errors.New("jwt: Options with scopes or a client, but Config.Scopes is nil")
+	}
+	for _, scope := range f.Scopes {
+		if !slices.Contains(t.config.Scopes, scope) {
+			return nil, fmt.Errorf("jwt: scope %q is not one of Config.Scopes", scope)
+		}
+	}
+	if options.ClientID != issue.Clean(options.ClientID, 255) {
+		return nil, errors.New("jwt: ClientID is longer than 255 bytes or has control characters")
+	}
+	if len(options.Claims) > 0 {
+		if err := t.checkClaims(options.Claims); err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(options.Claims)
+		if err != nil || len(text) > maxClaims {
+			return nil, errors.New("jwt: Options.Claims are no JSON or longer than 4 KiB")
+		}
+		f.Claims = text
+	}
+	if k == slidingKind {
+		f.Expires = issue.Earlier(f.Ends, wholeSecond(now.Add(t.config.SlidingTTL)))
+	} else {
+		f.Expires = issue.Earlier(f.Ends, wholeSecond(now.Add(t.config.RefreshTTL)))
+	}
+	return f, nil
+}
+
+// wholeSecond is an instant as a token can say it.
+func wholeSecond(at time.Time) time.Time { return at.Truncate(time.Second) }
+
+// checkClaims refuses claims that are not the application's.
+func (t *Tokens) checkClaims(claims map[string]any) error {
+	f := t.config.Format
+	for name := range claims {
+		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim || name == f.RefreshExpClaim {
+			return fmt.Errorf("jwt: the claim %s is this package's", name)
+		}
+	}
+	return nil
+}
+
+// make gets ready what making tokens can fail of, so that nothing is used up
+// for tokens that cannot be made.
+func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now time.Time) (*making, error) {
+	keys, err := t.config.Keys.Current(ctx, now)
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	key := keys.Signing()
+	if key == nil {
+		return nil, errors.New("jwt: there is no key that signs")
+	}
+	m := &making{t: t, key: key, now: now, family: family, id: newID(), extra: map[string]any{}}
+	if family.Claims != nil {
+		var stored map[string]json.RawMessage // as they were written
+		if err := json.Unmarshal(family.Claims, &stored); err != nil {
+			return nil, fmt.Errorf("jwt: stored claims: %w", err)
+		}
+		for name, value := range stored {
+			m.extra[name] = value
+		}
+	}
+	if t.config.AddClaims != nil {
+		added, err := t.config.AddClaims(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.checkClaims(added); err != nil {
+			return nil, err
+		}
+		if _, err := json.Marshal(added); err != nil {
+			return nil, fmt.Errorf("jwt: AddClaims: %w", err)
+		}
+		maps.Copy(m.extra, added)
+	}
+	return m, nil
+}
+
+// newID makes an identifier of 160 bits, in the hexadecimal of simplejwt's.
+func newID() string {
+	var id [20]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// digestOf is what stores keep of an identifier.
+func digestOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64url.EncodeToString(sum[:])
+}
+
+// refresh is the refresh or sliding token as a store keeps it.
+func (m *making) refresh(k kind) *Refresh {
+	return &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, Expires: m.family.Expires}
+}
+
+// common are the claims that tokens of all kinds have.
+func (m *making) common(k kind, id string, expires time.Time) map[string]any {
+	c := m.t.config
+	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID, "gen": m.generation}
+	claims[c.Format.UserClaim] = m.family.UserID
+	if c.Format.NumericUser {
+		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n, 10) == m.family.UserID {
+			claims[c.Format.UserClaim] = n
+		}
+	}
+	if c.Issuer != "" {
+		claims["iss"] = c.Issuer
+	}
+	switch audience := m.t.audienceOf(k); len(audience) {
+	case 0:
+	case 1:
+		claims["aud"] = audience[0]
+	default:
+		claims["aud"] = audience
+	}
+	if c.Format.TypeClaim != "" {
+		claims[c.Format.TypeClaim] = kinds[k].claim
+	}
+	return claims
+}
+
+// describe adds what only those that carry rights say.
+func (m *making) describe(claims map[string]any) {
+	for name, value := range m.extra {
+		claims[name] = value
+	}
+	f := m.family
+	if f.Stamp != "" {
+		claims["stamp"] = f.Stamp
+	}
+	if f.ClientID != "" {
+		claims["client_id"] = f.ClientID
+	}
+	if f.Limited {
+		claims["scope"] = strings.Join(f.Scopes, " ")
+	}
+	if !f.Login.AuthTime.IsZero() {
+		claims["auth_time"] = f.Login.AuthTime.Unix()
+	}
+	if len(f.Login.AMR) > 0 {
+		claims["amr"] = f.Login.AMR
+	}
+	if f.Login.ACR != "" {
+		claims["acr"] = f.Login.ACR
+	}
+}
+
+func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
+	typ := kinds[k].header
+	if m.t.config.Format.TypeClaim != "" {
+		typ = "JWT"
+	}
+	token, err := Sign(m.key, typ, claims)
+	if err == nil && len(token) > maxToken-len("Bearer ") {
+		err = errors.New("jwt: a token with these claims is too long for a header")
+	}
+	return auth.Secret(token), err
+}
+
+// refreshToken signs the refresh token.
+func (m *making) refreshToken() (auth.Secret, error) {
+	return m.sign(refreshKind, m.common(refreshKind, m.id, m.family.Expires))
+}
+
+// access signs an access token, which lives no longer than the refresh token.
+func (m *making) access() (auth.Secret, time.Time, error) {
+	expires := wholeSecond(issue.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.Expires))
+	claims := m.common(accessKind, newID(), expires)
+	m.describe(claims)
+	token, err := m.sign(accessKind, claims)
+	return token, expires, err
+}
+
+func (m *making) pair() (*Pair, error) {
+	refresh, err := m.refreshToken()
+	if err != nil {
+		return nil, err
+	}
+	return m.pairWith(refresh)
+}
+
+func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
+	access, expires, err := m.access()
+	if err != nil {
+		return nil, err
+	}
+	return &Pair{Access: access, Refresh: refresh, AccessExpires: expires,
+		RefreshExpires: wholeSecond(m.family.Expires), SessionID: m.family.ID}, nil
+}
+
+func (m *making) sliding() (*Sliding, error) {
+	claims := m.common(slidingKind, m.id, m.family.Expires)
+	m.describe(claims)
+	claims[m.t.config.Format.RefreshExpClaim] = m.family.Ends.Unix()
+	token, err := m.sign(slidingKind, claims)
+	if err != nil {
+		return nil, err
+	}
+	return &Sliding{Token: token, Expires: wholeSecond(m.family.Expires), SessionEnds: wholeSecond(m.family.Ends), SessionID: m.family.ID}, nil
+}

@@ -1,0 +1,398 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// Issuer is whose tokens a [Verifier] accepts, and what they must say. Issuer,
+// Audience and Keys are required, and either LoadUser or User.
+type Issuer struct {
+	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4).
+	Issuer string
+	// Audience are our own names: "aud" must have one of them (RFC 7519 §4.1.3).
+	Audience []string
+	// Keys are the issuer's: a [KeySet], [RemoteKeys] or a [Keyring]. They
+	// verify tokens of this issuer and of no other.
+	Keys KeySource
+
+	// Algorithms are those accepted; nil is every one that is asymmetric, and
+	// of a Keys that is a KeySet or Keyring those of its keys.
+	Algorithms []Algorithm
+	// Types are the values of the header "typ" that are accepted, in any case
+	// and with "application/" or not; "" is a token without. Nil is "at+jwt"
+	// (RFC 9068 §4), and with a Format.TypeClaim whatever it is. Issuers that
+	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
+	// then tells their access tokens from their ID tokens: make sure that it
+	// does.
+	Types []string
+	// Format is how tokens name their user; with a TypeClaim, only those of the
+	// type "access" are accepted.
+	Format Format
+	// Require are further claims that must be there, of whatever value, such as
+	// "client_id" and "jti" (RFC 9068 §2.2).
+	Require []string
+	// Leeway is how much the issuer's clock and ours may differ: tokens live so
+	// much longer, and may be of a time so far ahead. 0 is none for "exp", and 5
+	// seconds for "nbf" and "iat", so that fresh tokens are not refused. It is
+	// at most 5 minutes.
+	Leeway time.Duration
+
+	// LoadUser finds the user, at every request; see [auth.UserLoader]. A user
+	// who has a stamp ([auth.Stamper]) is refused where the token carries
+	// another one.
+	LoadUser auth.UserLoader
+	// User makes the user of the claims alone, such as [SubjectUser]. It is
+	// called when a token is verified and remembered with it, so it must depend
+	// on nothing else, and a disabled user stays in until the token expires. An
+	// error is answered as in LoadUser.
+	User func(ctx context.Context, token *Token) (auth.User, error)
+	// Claims makes a value of the application's own type of the claims, for
+	// [ClaimsOf]: see [ClaimsAs]. It is called once, after the signature and all
+	// claims were found good; an error makes the token invalid.
+	Claims func(payload []byte) (any, error)
+	// Revocations is asked at every request whether a token is void. Nil is
+	// nobody: a token is then good until it expires, whatever happens.
+	Revocations Revocations
+
+	// Scoped accepts tokens that carry "scope" or "client_id" (RFC 9068 §2.2):
+	// their credentials are limited to these scopes. Without it such a token is
+	// refused, since it was made for somebody with fewer rights than its user.
+	Scoped bool
+
+	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
+	// Issuer may be empty. Whoever has one of its keys may have made them for
+	// another purpose.
+	AllowNoIssuer bool
+	// AllowNoAudience accepts tokens without "aud", and Audience may be empty.
+	// A token that was made for another service of the issuer is then good here.
+	// One that names an audience must still name ours.
+	AllowNoAudience bool
+	// AllowNoExpiry accepts tokens without "exp". One that is stolen is good for
+	// ever.
+	AllowNoExpiry bool
+}
+
+// keeper is a KeySource of one's own keys: a [Keyring].
+type keeper interface{ Keep() time.Duration }
+
+// Revocations says whether tokens are void: a [Store] does.
+type Revocations interface {
+	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
+}
+
+// SubjectUser is an Issuer.User: a [Subject] of the token's subject.
+func SubjectUser(_ context.Context, token *Token) (auth.User, error) { return Subject{token.subject}, nil }
+
+// issuer is an Issuer that was checked.
+type issuer struct {
+	Issuer
+	algorithms map[Algorithm]bool // nil is every one that a key of Keys is for
+	types      []string
+	early      time.Duration // what "nbf" and "iat" may be ahead
+	own        *Tokens       // whose own tokens they are, or nil
+}
+
+const (
+	maxLeeway    = 5 * time.Minute
+	defaultEarly = 5 * time.Second
+)
+
+func newIssuer(config Issuer) (*issuer, error) {
+	i := &issuer{Issuer: config}
+	fault := func(text string) (*issuer, error) {
+		return nil, fmt.Errorf("jwt: issuer %q: %s", config.Issuer, text)
+	}
+	switch {
+	case config.Issuer == "" && !config.AllowNoIssuer:
+		return fault("Issuer is missing")
+	case len(config.Audience) == 0 && !config.AllowNoAudience:
+		return fault("Audience is missing")
+	case slices.Contains(config.Audience, ""):
+		return fault("an Audience is empty")
+	case config.Keys == nil:
+		return fault("Keys are missing")
+	case (config.LoadUser == nil) == (config.User == nil):
+		return fault("either LoadUser or User must be set")
+	case config.Leeway < 0 || config.Leeway > maxLeeway:
+		return fault("Leeway is not within 0 and 5 minutes")
+	}
+	var err error
+	if i.Format, err = config.Format.withDefaults(); err != nil {
+		return nil, err
+	}
+	i.early = max(config.Leeway, defaultEarly)
+	if config.Leeway > 0 {
+		i.early = config.Leeway
+	}
+	_, static := config.Keys.(*KeySet)
+	_, keeps := config.Keys.(keeper)
+	local := static || keeps
+	for _, algorithm := range config.Algorithms {
+		switch {
+		case methods[algorithm].SigningMethod == nil:
+			return fault(fmt.Sprintf("there is no algorithm %q here", algorithm))
+		case algorithm.symmetric() && !local:
+			return fault("symmetric algorithms need a KeySet or Keyring")
+		}
+	}
+	if config.Algorithms != nil || !local {
+		i.algorithms = make(map[Algorithm]bool)
+		for algorithm := range methods {
+			i.algorithms[algorithm] = slices.Contains(config.Algorithms, algorithm) || config.Algorithms == nil && !algorithm.symmetric()
+		}
+	}
+	for _, typ := range config.Types {
+		i.types = append(i.types, mediaType(typ))
+	}
+	if config.Types == nil && i.Format.TypeClaim == "" {
+		i.types = []string{kinds[accessKind].header}
+	}
+	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
+	return i, nil
+}
+
+// What is told of a token that is no good, in the words of simplejwt: a closed
+// list.
+const (
+	saysInvalid = "Token is invalid"
+	saysExpired = "Token is expired"
+	saysType    = "Token has wrong type"
+	saysNoID    = "Token has no id"
+	saysListed  = "Token is blacklisted"
+)
+
+const codeNotValid = "token_not_valid"
+
+// refusal is the error for a token in the Authorization header.
+func refusal(kind error, says string) error {
+	return &auth.Error{Kind: kind, Code: codeNotValid, Detail: "Given token not valid for any token type",
+		Extensions: map[string]any{"messages": []map[string]string{{"token_class": "AccessToken", "token_type": "access", "message": says}}}}
+}
+
+var (
+	errUnrecognized = refusal(auth.ErrUnrecognized, saysInvalid)
+	errInvalid      = refusal(auth.ErrInvalid, saysInvalid)
+	errExpired      = refusal(auth.ErrInvalid, saysExpired)
+	errType         = refusal(auth.ErrInvalid, saysType)
+	errNoID         = refusal(auth.ErrInvalid, saysNoID)
+	errRevoked      = refusal(auth.ErrInvalid, saysListed)
+
+	errNoUser   error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "Token contained no recognizable user identification"}
+	errNotFound error = &auth.Error{Kind: auth.ErrInvalid, Code: "user_not_found", Detail: "User not found"}
+	errInactive error = &auth.Error{Kind: auth.ErrInvalid, Code: "user_inactive", Detail: "User is inactive"}
+	errChanged  error = &auth.Error{Kind: auth.ErrInvalid, Code: "password_changed", Detail: "The user's password has been changed."}
+	errTooLong  error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: "Authorization header is too long."}
+	errHeader   error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader}
+
+	// errHeaderToken is errHeader of schemes other than Bearer.
+	errHeaderToken error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader, Unauthorized: true}
+)
+
+const detailHeader = "Authorization header must contain two space-delimited values"
+
+const codeBadHeader = "bad_authorization_header"
+
+// prove verifies a token that says it is of this issuer: its signature first,
+// then what it says. want is what it must be for; otherKind is any.
+func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload string, all []member, duplicate bool, want func(kind) error, now time.Time) (*Token, *KeySet, error) {
+	if h.refused || duplicate || i.algorithms != nil && !i.algorithms[h.algorithm] {
+		return nil, nil, errInvalid
+	}
+	var room [maxSignature]byte
+	signature, ok := signatureOf(p.signature, room[:])
+	if !ok {
+		return nil, nil, errInvalid
+	}
+	keys, err := i.Keys.Current(ctx, now)
+	if err != nil {
+		return nil, nil, issue.Undecided(err)
+	}
+	if h.keyID != "" && !keys.has(h.keyID) {
+		// Asking for a key is work for others: for a token that would be
+		// refused anyway nobody is asked.
+		if _, err := i.examine(h, all, payload, want, now); err != nil || methods[h.algorithm].SigningMethod == nil {
+			return nil, nil, errInvalid
+		}
+		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil {
+			return nil, nil, issue.Undecided(err)
+		}
+	}
+	candidates := keys.find(h.keyID, h.algorithm)
+	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, p.input, signature) }) {
+		return nil, nil, errInvalid
+	}
+	token, err := i.examine(h, all, payload, want, now)
+	return token, keys, err
+}
+
+// examine checks what a token says.
+func (i *issuer) examine(h *joseHeader, all []member, payload string, want func(kind) error, now time.Time) (*Token, error) {
+	t := &Token{payload: payload, kind: otherKind}
+	if err := t.read(all, i.Format); err != nil {
+		return nil, errInvalid
+	}
+	if expires := t.expires; !expires.IsZero() {
+		if !now.Before(expires.Add(i.Leeway)) {
+			return nil, errExpired
+		}
+	} else if !i.AllowNoExpiry {
+		return nil, errInvalid
+	}
+	latest := now.Add(i.early)
+	if t.issued.After(latest) {
+		return nil, errInvalid
+	}
+	if value := lookup(all, "nbf"); value != "" {
+		if seconds, ok := secondsOf(value); !ok || time.Unix(seconds, 0).After(latest) {
+			return nil, errInvalid
+		}
+	}
+	if err := i.checkKind(h, all, t, want); err != nil {
+		return nil, err
+	}
+	if err := i.checkAudience(all, t); err != nil {
+		return nil, err
+	}
+	if t.limited && !i.Scoped {
+		return nil, errInvalid
+	}
+	for _, name := range i.Require {
+		if lookup(all, name) == "" {
+			return nil, errInvalid
+		}
+	}
+	if i.own != nil {
+		return t, i.own.checkOwn(t)
+	}
+	return t, nil
+}
+
+// checkKind finds out what a token is for.
+func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want func(kind) error) error {
+	switch {
+	case i.own != nil || i.Format.TypeClaim != "":
+		t.kind = i.Format.kindOf(h, all)
+	default:
+		t.kind = accessKind // as Types say
+	}
+	if i.types != nil && !slices.Contains(i.types, h.kind) {
+		return errType
+	}
+	return want(t.kind)
+}
+
+func (i *issuer) checkAudience(all []member, t *Token) error {
+	if lookup(all, "aud") == "" {
+		if i.AllowNoAudience {
+			return nil
+		}
+		return errInvalid
+	}
+	ours := i.Audience
+	if i.own != nil && t.kind != accessKind {
+		ours = i.own.audienceOf(t.kind)
+	}
+	if !slices.ContainsFunc(t.audience, func(name string) bool { return slices.Contains(ours, name) }) {
+		return errInvalid
+	}
+	return nil
+}
+
+// wantAccess is what a request needs.
+func wantAccess(k kind) error {
+	if k != accessKind {
+		return errType
+	}
+	return nil
+}
+
+// admit decides about a token that is good by itself: whether it was revoked,
+// and who its user is now.
+func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.User, error) {
+	t := v.token
+	if i.Revocations != nil {
+		switch revoked, err := i.Revocations.Revoked(ctx, i.claimed(t), now); {
+		case err != nil:
+			return nil, issue.Undecided(err)
+		case revoked:
+			return nil, errRevoked
+		}
+	}
+	if i.LoadUser == nil {
+		return v.user, nil
+	}
+	return i.loadUser(ctx, v)
+}
+
+func (i *issuer) claimed(t *Token) Claimed {
+	c := Claimed{SessionID: t.sessionID, UserID: t.subject, Generation: t.generation, IssuedAt: t.issued}
+	if i.own == nil && t.generation < 0 {
+		c.SessionID = "" // a session of others, which this store cannot know
+	}
+	if t.kind == slidingKind {
+		c.Digest = digestOf(t.id)
+		if i.own != nil {
+			c.Grace = i.own.config.Grace
+		}
+	}
+	return c
+}
+
+func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
+	user, err := i.LoadUser.Load(ctx, v.token.subject)
+	if err != nil {
+		return nil, userError(err)
+	}
+	stamper, ok := user.(auth.Stamper)
+	if !ok {
+		if v.token.stamp != "" {
+			return nil, errChanged
+		}
+		return user, nil
+	}
+	if v.token.stamp == "" && i.own == nil {
+		return user, nil // others know of no stamps
+	}
+	// Most requests find the stamp that was compared before: what the
+	// application says now is compared with what it said then.
+	stamp := stamper.AuthStamp()
+	if last := v.stamp.Load(); last != nil && *last == stamp {
+		return user, nil
+	}
+	if v.token.stamp == "" && i.own.config.AllowNoSession && v.token.sessionID == "" {
+		return user, nil
+	}
+	if !issue.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {
+		return nil, errChanged
+	}
+	v.stamp.Store(&stamp)
+	return user, nil
+}
+
+// userError puts what a loader says into the words of simplejwt.
+func userError(err error) error {
+	switch {
+	case auth.Kind(err) != auth.ErrInvalid:
+		return err
+	case errors.Is(err, auth.ErrUserNotFound):
+		return errNotFound
+	case errors.Is(err, auth.ErrUserInactive):
+		return errInactive
+	}
+	return err
+}
+
+// stampOf is the claim "stamp": a hash of the user's stamp that is another in
+// every session, since everybody who sees the token can read it.
+func stampOf(sessionID string, user auth.User) string { return issue.Stamp("jwt\x00"+sessionID, user) }
+
+// looksLikeMachine reports a subject that could be taken for a client.
+func looksLikeMachine(subject string) bool { return strings.HasPrefix(subject, auth.Machine{}.UserID()) }

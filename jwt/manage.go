@@ -1,0 +1,177 @@
+package jwt
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// Verify verifies a token of ours of any kind, and that neither it nor its login
+// was ended. It does not ask for the user. Errors are those of
+// [Tokens.Refresh], and it uses nothing up.
+func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
+	now := issue.Instant(time.Now())
+	presented, err := t.presented(ctx, token, func(k kind) error {
+		if k == otherKind {
+			return errType
+		}
+		return nil
+	}, now)
+	if err != nil {
+		return nil, err
+	}
+	claimed := t.issuer.claimed(presented)
+	if presented.kind == refreshKind && presented.sessionID != "" {
+		claimed.Digest = digestOf(presented.id) // and that it was not used
+	}
+	switch revoked, err := t.config.Store.Revoked(ctx, claimed, now); {
+	case err != nil:
+		return nil, issue.Undecided(err)
+	case revoked:
+		return nil, bodyRefusal(saysListed)
+	}
+	if presented.kind == refreshKind && presented.sessionID == "" {
+		switch record, _, err := t.config.Store.Find(ctx, digestOf(presented.id)); {
+		case err != nil:
+			return nil, issue.Undecided(err)
+		case record != nil: // it was adopted
+			return nil, bodyRefusal(saysListed)
+		}
+	}
+	return presented, nil
+}
+
+// Logout ends the login that a refresh or sliding token is of, with all its
+// access tokens. Whatever has ended already is an error, as in [Tokens.Refresh];
+// a token that was used before ends the login, too, and is an error.
+func (t *Tokens) Logout(ctx context.Context, token string) error {
+	now := issue.Instant(time.Now())
+	presented, err := t.presented(ctx, token, func(k kind) error {
+		if k != refreshKind && k != slidingKind {
+			return errType
+		}
+		return nil
+	}, now)
+	if err != nil {
+		return err
+	}
+	record, family, err := t.config.Store.Find(ctx, digestOf(presented.id))
+	switch {
+	case err != nil:
+		return issue.Undecided(err)
+	case record == nil && presented.sessionID == "" && presented.kind == refreshKind:
+		return t.refuseForeign(ctx, presented, now)
+	case record == nil || family.UserID != presented.subject:
+		return bodyRefusal(saysInvalid)
+	}
+	ended, err := t.config.Store.End(ctx, family.UserID, family.ID, now)
+	switch {
+	case err != nil:
+		return issue.Undecided(err)
+	case !ended:
+		return bodyRefusal(saysListed)
+	case !record.Rotated.IsZero():
+		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		return bodyRefusal(saysListed)
+	}
+	t.observe(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	return nil
+}
+
+// refuseForeign uses up a refresh token that something else made: it is adopted
+// by a family that ends at once.
+func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.Time) error {
+	family, err := t.family(now, Options{}, refreshKind)
+	if err != nil {
+		return err
+	}
+	family.UserID, family.Ended = presented.subject, now
+	family.Expires = issue.Earlier(family.Expires, presented.expires)
+	if family.Expires.Before(presented.expires) {
+		family.Expires, family.Ends = presented.expires, presented.expires // known until then
+	}
+	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, Expires: family.Expires}
+	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, Expires: presented.expires})
+	switch {
+	case err != nil:
+		return issue.Undecided(err)
+	case started.Seen:
+		return bodyRefusal(saysListed)
+	}
+	t.observe(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	return nil
+}
+
+// List returns the logins of a user that are good, the newest first. They must
+// not be changed.
+func (t *Tokens) List(ctx context.Context, userID string) ([]*Family, error) {
+	families, err := t.config.Store.List(ctx, userID, issue.Instant(time.Now()))
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	return families, nil
+}
+
+// Revoke ends a login of a user, and reports whether there was one.
+func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, error) {
+	found, err := t.config.Store.End(ctx, userID, sessionID, issue.Instant(time.Now()))
+	if err != nil {
+		return false, issue.Undecided(err)
+	}
+	if found {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: sessionID})
+	}
+	return found, nil
+}
+
+// RevokeAll ends all logins of a user and makes everything void that was issued
+// to them until now, with or without a login here. It returns how many logins
+// there were.
+func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
+	return t.revokeAll(ctx, userID, "", "")
+}
+
+// RevokeOthers implements [auth.Revoker]. The login whose token proved r stays:
+// its refresh token is good, its access tokens are not if the user's stamp has
+// changed.
+func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
+	kept, stamp := "", ""
+	current, ok := auth.CredentialFrom[*Token](r.Context())
+	if ok && current.Backend() == t.Backend() && current.Subject() == user.UserID() && current.Issuer() == t.config.Issuer {
+		kept, stamp = current.sessionID, stampOf(current.sessionID, user)
+	}
+	_, err := t.revokeAll(r.Context(), user.UserID(), kept, stamp)
+	return err
+}
+
+func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	ids, err := t.config.Store.EndAll(ctx, userID, kept, stamp, issue.Instant(time.Now()))
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, id := range ids {
+		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+	}
+	return len(ids), nil
+}
+
+// purgeBatch is how many families one step of Purge removes.
+const purgeBatch = 500
+
+// Purge removes logins that expired, and returns how many. Call it now and then;
+// expired tokens are refused without it, but kept.
+func (t *Tokens) Purge(ctx context.Context) (int, error) {
+	now, total := issue.Instant(time.Now()), 0
+	for {
+		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
+		if err != nil {
+			return total, issue.Undecided(err)
+		}
+		if total += purged; purged < purgeBatch {
+			return total, nil
+		}
+	}
+}

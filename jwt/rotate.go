@@ -1,0 +1,213 @@
+package jwt
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// bodyRefusal is the error for a token in a body.
+func bodyRefusal(says string) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: says}
+}
+
+// errNoAccount is the error for a refresh token whose user is gone.
+var errNoAccount error = &auth.Error{Kind: auth.ErrInvalid, Code: "no_active_account", Detail: "No active account found for the given token."}
+
+// inBody puts the error for a token in the Authorization header into the words
+// for one in a body.
+func inBody(err error) error {
+	switch err {
+	case errUnrecognized, errInvalid:
+		return bodyRefusal(saysInvalid)
+	case errExpired:
+		return bodyRefusal(saysExpired)
+	case errType:
+		return bodyRefusal(saysType)
+	case errNoID:
+		return bodyRefusal(saysNoID)
+	case errRevoked:
+		return bodyRefusal(saysListed)
+	case errTooLong:
+		return &auth.Error{Kind: auth.ErrMalformed, Detail: "The token is too long."}
+	}
+	return err
+}
+
+// Refresh exchanges a refresh token for the next pair, once. The user is loaded
+// first. Errors are ErrInvalid for a token that is no good or whose user may not
+// log in or has another stamp; code and detail are those of simplejwt. A token
+// that was used before ends the login ([auth.EventReuse]), unless Config.Grace
+// gives its successor once more.
+func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
+	m, err := t.rotate(ctx, refresh, refreshKind)
+	if err != nil {
+		return nil, err
+	}
+	return m.pair()
+}
+
+// RefreshSliding exchanges a sliding token, which must not have expired, for the
+// next one, once. It is no good any more after that, but for Config.Grace.
+func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, error) {
+	m, err := t.rotate(ctx, token, slidingKind)
+	if err != nil {
+		return nil, err
+	}
+	return m.sliding()
+}
+
+// presented verifies a refresh or sliding token by itself.
+func (t *Tokens) presented(ctx context.Context, token string, want func(kind) error, now time.Time) (*Token, error) {
+	known, _, err := t.check(ctx, token, want, now)
+	if err != nil {
+		return nil, inBody(err)
+	}
+	return known.token, nil
+}
+
+func only(wanted kind) func(kind) error {
+	return func(k kind) error {
+		if k != wanted {
+			return errType
+		}
+		return nil
+	}
+}
+
+// rotate uses up a token, and returns what the next ones are made of.
+func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, error) {
+	now := issue.Instant(time.Now())
+	old, err := t.presented(ctx, token, only(k), now)
+	if err != nil {
+		return nil, err
+	}
+	if old.sessionID == "" {
+		return t.adopt(ctx, old, k, now)
+	}
+	digest := digestOf(old.id)
+	record, family, err := t.config.Store.Find(ctx, digest)
+	switch {
+	case err != nil:
+		return nil, issue.Undecided(err)
+	case record == nil || family.ID != old.sessionID || family.UserID != old.subject:
+		return nil, bodyRefusal(saysInvalid)
+	case !family.Ended.IsZero():
+		return nil, bodyRefusal(saysListed)
+	}
+	user, err := t.config.LoadUser.Load(ctx, family.UserID)
+	if auth.Kind(err) == auth.ErrInvalid {
+		return nil, errNoAccount
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !issue.SameStamp(family.Stamp, stampOf(family.ID, user)) {
+		if _, err := t.Revoke(ctx, family.UserID, family.ID); err != nil {
+			return nil, err
+		}
+		return nil, errChanged
+	}
+	m, err := t.make(ctx, family, user, now)
+	if err != nil {
+		return nil, err
+	}
+	ttl := t.config.RefreshTTL
+	if k == slidingKind {
+		ttl = t.config.SlidingTTL
+	}
+	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, Expires: issue.Earlier(family.Ends, wholeSecond(now.Add(ttl)))}
+	if t.config.Grace > 0 {
+		next.Sealed = sealID(token, m.id)
+	}
+	rotation, err := t.config.Store.Rotate(ctx, digest, now, t.config.Grace, next)
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	switch rotation.Verdict {
+	case Rotated:
+		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
+	case Retried:
+		// The same successor by its identifier, which is what a store knows.
+		if m.id, err = openID(token, rotation.Sealed); err != nil {
+			return nil, err
+		}
+	case Reused:
+		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		return nil, bodyRefusal(saysListed)
+	case Revoked:
+		return nil, bodyRefusal(saysListed)
+	case Expired:
+		return nil, bodyRefusal(saysExpired)
+	default: // purged since
+		return nil, bodyRefusal(saysInvalid)
+	}
+	m.family, m.generation = rotation.Family, rotation.Generation
+	return m, nil
+}
+
+// adopt starts a session with a token that something else made with the same
+// keys, and takes over what it says. Its identifier is used up with it.
+func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (*making, error) {
+	void, err := t.config.Store.Revoked(ctx, t.issuer.claimed(old), now)
+	switch {
+	case err != nil:
+		return nil, issue.Undecided(err)
+	case k != refreshKind: // a sliding token of others stays good until it expires
+		return nil, bodyRefusal(saysInvalid)
+	case void:
+		return nil, bodyRefusal(saysListed)
+	}
+	var all map[string]json.RawMessage
+	if err := old.Decode(&all); err != nil {
+		return nil, bodyRefusal(saysInvalid)
+	}
+	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, Login: old.login, Claims: map[string]any{}}
+	for name, value := range all {
+		if t.checkClaims(map[string]any{name: nil}) == nil {
+			options.Claims[name] = value
+		}
+	}
+	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, Expires: old.expires})
+	if auth.Kind(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
+		return nil, errNoAccount
+	}
+	return m, err
+}
+
+// sealID encrypts the identifier of the successor of a token, so that only who
+// presents that token can read it (AES-256-GCM). The key is used once, so the
+// nonce may be zero (NIST SP 800-38D §8.2).
+func sealID(token, id string) []byte {
+	aead := successorSeal(token)
+	return aead.Seal(nil, make([]byte, aead.NonceSize()), []byte(id), nil)
+}
+
+func openID(token string, sealed []byte) (string, error) {
+	aead := successorSeal(token)
+	id, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed, nil)
+	if err != nil {
+		return "", errors.New("jwt: the store has another successor than was sealed")
+	}
+	return string(id), nil
+}
+
+func successorSeal(token string) cipher.AEAD {
+	key, err := hkdf.Key(sha256.New, []byte(token), nil, "gatewarden jwt successor", 32)
+	if err == nil {
+		if block, e := aes.NewCipher(key); e == nil {
+			if aead, e := cipher.NewGCM(block); e == nil {
+				return aead
+			}
+		}
+	}
+	panic("jwt: AES-256-GCM is not there") // cannot happen: 32 bytes are a key
+}

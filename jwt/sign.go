@@ -1,0 +1,34 @@
+package jwt
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Sign returns claims as a token that key signs, with the header "typ" typ or,
+// if it is "", without one (RFC 7519 §7.1). It checks nothing of what the claims
+// say: [Tokens] does, and is what services issue with.
+func Sign(key *Key, typ string, claims any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("jwt: claims: %w", err)
+	}
+	header, err := json.Marshal(struct {
+		Alg Algorithm `json:"alg"`
+		Kid string    `json:"kid,omitempty"`
+		Typ string    `json:"typ,omitempty"`
+	}{key.algorithm, key.id, typ})
+	if err != nil {
+		return "", fmt.Errorf("jwt: header: %w", err)
+	}
+	input := make([]byte, 0, base64url.EncodedLen(len(header))+1+base64url.EncodedLen(len(payload))+1+base64url.EncodedLen(maxSignature))
+	input = base64url.AppendEncode(input, header)
+	input = append(input, '.')
+	input = base64url.AppendEncode(input, payload)
+	signature, err := key.sign(string(input))
+	if err != nil {
+		return "", err
+	}
+	input = append(input, '.')
+	return string(base64url.AppendEncode(input, signature)), nil
+}

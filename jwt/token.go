@@ -1,0 +1,203 @@
+package jwt
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Token is a token that was verified: the credential of a request. It is
+// immutable and safe for concurrent use, and holds what the token says, not the
+// token.
+type Token struct {
+	backend    string
+	kind       kind
+	issuer     string
+	subject    string
+	audience   []string
+	id         string
+	sessionID  string
+	clientID   string
+	scopes     []string
+	limited    bool
+	issued     time.Time
+	expires    time.Time // zero is never
+	login      auth.LoginInfo
+	generation int64  // negative if there is none
+	stamp      string // of the user when it was issued, or ""
+	refreshEnd int64  // "refresh_exp" of a sliding token
+	payload    string
+	claims     any
+}
+
+var (
+	_ auth.Credential    = (*Token)(nil)
+	_ auth.Scoped        = (*Token)(nil)
+	_ auth.LoginInformer = (*Token)(nil)
+	_ auth.Expirer       = (*Token)(nil)
+)
+
+// verified is a token and what was made of it, once.
+type verified struct {
+	token  *Token
+	issuer *issuer
+	user   auth.User              // if it is built from claims
+	stamp  atomic.Pointer[string] // the user's stamp that was compared last and found to fit
+}
+
+// Backend returns the name of the backend that verified the token.
+func (t *Token) Backend() string { return t.backend }
+
+// ID returns the token's identifier, "jti" (RFC 7519 §4.1.7), or "".
+func (t *Token) ID() string { return t.id }
+
+// Issuer returns "iss" (RFC 7519 §4.1.1).
+func (t *Token) Issuer() string { return t.issuer }
+
+// Subject returns "sub" (RFC 7519 §4.1.2), or the claim that stands for it. It
+// is unique with the issuer only.
+func (t *Token) Subject() string { return t.subject }
+
+// Audience returns "aud" (RFC 7519 §4.1.3).
+func (t *Token) Audience() []string { return slices.Clone(t.audience) }
+
+// SessionID returns "sid", which all tokens of one login share, or "".
+func (t *Token) SessionID() string { return t.sessionID }
+
+// ClientID returns "client_id" (RFC 9068 §2.2), or "".
+func (t *Token) ClientID() string { return t.clientID }
+
+// IssuedAt returns "iat", or the zero time.
+func (t *Token) IssuedAt() time.Time { return t.issued }
+
+// ExpiresAt implements [auth.Expirer] by "exp".
+func (t *Token) ExpiresAt() time.Time { return t.expires }
+
+// Scopes implements [auth.Scoped]: a token that has "scope" or "client_id" is
+// limited to its scopes (RFC 9068 §2.2.3).
+func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
+
+// LoginInfo implements [auth.LoginInformer] by "auth_time", "amr" and "acr".
+func (t *Token) LoginInfo() auth.LoginInfo { return t.login }
+
+// Decode unmarshals all claims into v, as encoding/json does. It is work for
+// every call: see Issuer.Claims for claims that every request needs.
+func (t *Token) Decode(v any) error { return json.Unmarshal([]byte(t.payload), v) }
+
+// ClaimsOf returns the claims of a token as Issuer.Claims made them, if they are
+// of type C. They are shared between requests and must not be changed.
+func ClaimsOf[C any](t *Token) (claims C, ok bool) {
+	claims, ok = t.claims.(C)
+	return claims, ok
+}
+
+// ClaimsAs is an Issuer.Claims that makes a *C of the claims, by encoding/json.
+//
+//	Claims: jwt.ClaimsAs[MyClaims]
+//	…
+//	claims, ok := jwt.ClaimsOf[*MyClaims](token)
+func ClaimsAs[C any](payload []byte) (any, error) {
+	claims := new(C)
+	if err := json.Unmarshal(payload, claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// Subject is the user of a token that nothing is known of but its subject: what
+// [SubjectUser] returns.
+type Subject struct{ ID string }
+
+// UserID returns the subject.
+func (s Subject) UserID() string { return s.ID }
+
+// read fills the token from claims; an error is a claim that is not of its type.
+func (t *Token) read(all []member, f Format) error {
+	var err error
+	text := func(name string) string {
+		value := lookup(all, name)
+		if value == "" {
+			return ""
+		}
+		s, ok := unquote(value)
+		if !ok {
+			err = errors.New("jwt: " + name + " is no string")
+		}
+		return s
+	}
+	number := func(name string) (time.Time, bool) {
+		value := lookup(all, name)
+		if value == "" {
+			return time.Time{}, false
+		}
+		n, ok := secondsOf(value)
+		if !ok {
+			err = errors.New("jwt: " + name + " is no NumericDate")
+		}
+		return time.Unix(n, 0).UTC(), true
+	}
+	t.issuer = text("iss")
+	t.id = text(f.IDClaim)
+	t.sessionID = text("sid")
+	t.clientID = text("client_id")
+	t.stamp = text("stamp")
+	t.login.ACR = text("acr")
+	t.subject = subjectOf(lookup(all, f.UserClaim))
+	t.issued, _ = number("iat")
+	t.expires, _ = number("exp")
+	t.login.AuthTime, _ = number("auth_time")
+	if end, ok := number(f.RefreshExpClaim); ok {
+		t.refreshEnd = end.Unix()
+	}
+	t.generation = -1
+	if value := lookup(all, "gen"); value != "" {
+		n, ok := secondsOf(value)
+		if !ok || n < 0 {
+			err = errors.New("jwt: gen is no number")
+		}
+		t.generation = n
+	}
+	if value := lookup(all, "aud"); value != "" {
+		var ok bool
+		if t.audience, ok = stringsOf(value); !ok {
+			err = errors.New("jwt: aud is neither a string nor strings")
+		}
+	}
+	if value := lookup(all, "amr"); value != "" {
+		var ok bool
+		if t.login.AMR, ok = stringsOf(value); !ok {
+			err = errors.New("jwt: amr is no array of strings")
+		}
+	}
+	if value := lookup(all, "scope"); value != "" {
+		// RFC 9068 §2.2.3; some issuers write an array.
+		scopes, ok := stringsOf(value)
+		if !ok {
+			err = errors.New("jwt: scope is no string")
+		}
+		for _, each := range scopes {
+			t.scopes = append(t.scopes, strings.Fields(each)...)
+		}
+		t.limited = true
+	}
+	t.limited = t.limited || t.clientID != ""
+	return err
+}
+
+// subjectOf reads the identifier of a user: a string or, as simplejwt wrote
+// before 5.5.1, a whole number. "" is none.
+func subjectOf(value string) string {
+	if text, ok := unquote(value); ok {
+		return text
+	}
+	digits := strings.TrimPrefix(value, "-")
+	if digits == "" || len(digits) > 20 || strings.Trim(digits, "0123456789") != "" {
+		return ""
+	}
+	return value
+}

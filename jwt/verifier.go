@@ -1,0 +1,257 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// VerifierConfig is the configuration of a [Verifier]. Issuers is required.
+type VerifierConfig struct {
+	// Issuers are whose tokens are accepted. No two may have the same Issuer,
+	// and only one AllowNoIssuer.
+	Issuers []Issuer
+
+	// Name is what credentials return as their backend; empty is "jwt".
+	Name string
+	// Schemes are the schemes of the Authorization header that are spoken, in
+	// any case; nil is "Bearer" (RFC 6750).
+	Schemes []string
+	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	Realm string
+
+	// CacheSize is how many verified tokens are remembered; 0 is 10,000, less
+	// than 0 is none. What a remembered token says is not checked again, but its
+	// expiry, its keys, revocation and its user are.
+	CacheSize int
+	// CacheTTL is the longest that a token is remembered; 0 is 10 minutes.
+	CacheTTL time.Duration
+}
+
+// Verifier is the backend that checks tokens of one or several issuers. It is
+// safe for concurrent use.
+type Verifier struct {
+	config   VerifierConfig
+	byIssuer map[string]*issuer
+	noIssuer *issuer // of tokens without "iss"; nil if there is none
+	headers  headers
+	cache    *cache // nil if there is none
+	want     func(kind) error
+}
+
+var (
+	_ auth.Authenticator = (*Verifier)(nil)
+	_ auth.TokenVerifier = (*Verifier)(nil)
+	_ auth.Named         = (*Verifier)(nil)
+	_ auth.Challenger    = (*Verifier)(nil)
+	_ auth.Varier        = (*Verifier)(nil)
+)
+
+// NewVerifier returns a Verifier, or an error that says which setting is
+// missing, out of range or contradicts another.
+func NewVerifier(config VerifierConfig) (*Verifier, error) {
+	if len(config.Issuers) == 0 {
+		return nil, errors.New("jwt: VerifierConfig.Issuers is empty")
+	}
+	var issuers []*issuer
+	for _, each := range config.Issuers {
+		i, err := newIssuer(each)
+		if err != nil {
+			return nil, err
+		}
+		issuers = append(issuers, i)
+	}
+	return newVerifier(config, issuers)
+}
+
+func newVerifier(config VerifierConfig, issuers []*issuer) (*Verifier, error) {
+	config.Name = or(config.Name, "jwt")
+	config.Realm = or(config.Realm, "api")
+	config.CacheSize = or(config.CacheSize, 10_000)
+	config.CacheTTL = or(config.CacheTTL, 10*time.Minute)
+	config.Schemes = slices.Clone(config.Schemes)
+	if len(config.Schemes) == 0 {
+		config.Schemes = []string{"Bearer"}
+	}
+	for _, scheme := range config.Schemes {
+		if scheme == "" || strings.EqualFold(scheme, "Basic") {
+			return nil, fmt.Errorf("jwt: scheme %q cannot carry tokens", scheme)
+		}
+	}
+	if config.CacheTTL < 0 {
+		return nil, errors.New("jwt: negative CacheTTL")
+	}
+	v := &Verifier{config: config, byIssuer: make(map[string]*issuer), want: wantAccess}
+	for _, i := range issuers {
+		if name := i.Issuer.Issuer; name != "" {
+			if v.byIssuer[name] != nil {
+				return nil, fmt.Errorf("jwt: two issuers %q", name)
+			}
+			v.byIssuer[name] = i
+		}
+		if i.AllowNoIssuer {
+			if v.noIssuer != nil {
+				return nil, errors.New("jwt: AllowNoIssuer at two issuers: whose would the tokens be?")
+			}
+			v.noIssuer = i
+		}
+	}
+	if config.CacheSize > 0 {
+		v.cache = newCache(config.CacheSize, config.CacheTTL)
+	}
+	return v, nil
+}
+
+// Backend returns Config.Name.
+func (v *Verifier) Backend() string { return v.config.Name }
+
+// Challenges returns one challenge per scheme (RFC 6750 §3).
+func (v *Verifier) Challenges() []auth.Challenge {
+	var challenges []auth.Challenge
+	for _, scheme := range v.config.Schemes {
+		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: v.config.Realm}}})
+	}
+	return challenges
+}
+
+// Vary returns Authorization, the one header that is read.
+func (v *Verifier) Vary() []string { return []string{"Authorization"} }
+
+// Authenticate proves a request by the token in its Authorization header; see
+// [auth.Authenticator] and [Verifier.VerifyToken]. A header that is no scheme
+// and token is ErrMalformed, "bad_authorization_header".
+func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	_, token, err := auth.TokenFrom(r, v.config.Schemes...)
+	if err != nil {
+		return nil, nil, headerError(err)
+	}
+	return v.VerifyToken(r.Context(), token)
+}
+
+// headerError gives a malformed header the code and words of simplejwt. The
+// status stays: 400 for Bearer.
+func headerError(err error) error {
+	var stated *auth.Error
+	if auth.Kind(err) != auth.ErrMalformed || !errors.As(err, &stated) {
+		return err
+	}
+	if stated.Unauthorized {
+		return errHeaderToken
+	}
+	return errHeader
+}
+
+// VerifyToken proves a bare token, such as one from a WebSocket or from gRPC
+// metadata. The errors are
+//
+//   - ErrUnrecognized: no JWT by its shape, or of another issuer
+//   - ErrInvalid: the issuer's, and no good: signature, algorithm, header,
+//     expiry, audience, type, a missing claim, revoked, or a user who is gone,
+//     inactive or has another stamp
+//   - ErrMalformed: longer than 8 KiB
+//   - any other error: keys, revocations or the user could not be asked
+//
+// The credential is a [*Token].
+func (v *Verifier) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
+	now := time.Now()
+	known, err := v.verify(ctx, token, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	user, err := known.issuer.admit(ctx, known, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return user, known.token, nil
+}
+
+// verify returns what a token says, if it is good by itself.
+func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*verified, error) {
+	if len(token) > maxToken {
+		return nil, errTooLong
+	}
+	var key digest
+	if v.cache != nil {
+		key = v.cache.key(token)
+		if e := v.cache.get(key, now); e != nil {
+			keys, err := e.issuer.Keys.Current(ctx, now)
+			if err == nil && keys == e.keys {
+				return e.verified, nil
+			}
+		}
+	}
+	known, keys, err := v.check(ctx, token, v.want, now)
+	if err == nil && v.cache != nil {
+		v.cache.put(key, known, keys, now)
+	}
+	return known, err
+}
+
+// check verifies a token from scratch.
+func (v *Verifier) check(ctx context.Context, token string, want func(kind) error, now time.Time) (*verified, *KeySet, error) {
+	if len(token) > maxToken {
+		return nil, nil, errTooLong
+	}
+	p, ok := split(token)
+	if !ok {
+		return nil, nil, errUnrecognized
+	}
+	header, known, ok := v.headers.get(p.header)
+	if !ok {
+		return nil, nil, errUnrecognized
+	}
+	payload, ok := decode(p.payload)
+	if !ok {
+		return nil, nil, errUnrecognized
+	}
+	var room [24]member
+	all, err := members(payload, room[:0])
+	if err != nil && err != errDuplicate {
+		return nil, nil, errUnrecognized
+	}
+	i := v.issuerOf(lookup(all, "iss"))
+	if i == nil {
+		return nil, nil, errUnrecognized
+	}
+	t, keys, err := i.prove(ctx, p, header, payload, all, err != nil, want, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !known {
+		v.headers.keep(p.header, header)
+	}
+	t.backend = v.config.Name
+	result := &verified{token: t, issuer: i}
+	if t.subject == "" || looksLikeMachine(t.subject) {
+		return nil, nil, errNoUser
+	}
+	if i.Claims != nil {
+		if t.claims, err = i.Claims([]byte(payload)); err != nil {
+			return nil, nil, errInvalid
+		}
+	}
+	if i.User != nil {
+		if result.user, err = i.User(ctx, t); err != nil {
+			return nil, nil, userError(err)
+		}
+	}
+	return result, keys, nil
+}
+
+// issuerOf returns whose tokens have this "iss", or nil.
+func (v *Verifier) issuerOf(value string) *issuer {
+	if value == "" {
+		return v.noIssuer
+	}
+	name, ok := unquote(value)
+	if !ok || name == "" {
+		return nil
+	}
+	return v.byIssuer[name]
+}
