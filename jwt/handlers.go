@@ -55,7 +55,9 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) { return t.handl
 //
 // Two tabs that refresh at once use one token twice: let them share one call
 // (Web Locks), or set Config.Grace.
-func (t *Tokens) BrowserHandlers(login *auth.Guard) (*Handlers, error) { return t.handlers(login, true) }
+func (t *Tokens) BrowserHandlers(login *auth.Guard) (*Handlers, error) {
+	return t.handlers(login, true)
+}
 
 func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 	if login == nil {

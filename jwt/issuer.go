@@ -89,7 +89,9 @@ type Revocations interface {
 }
 
 // SubjectUser is an Issuer.User: a [Subject] of the token's subject.
-func SubjectUser(_ context.Context, token *Token) (auth.User, error) { return Subject{token.subject}, nil }
+func SubjectUser(_ context.Context, token *Token) (auth.User, error) {
+	return Subject{token.subject}, nil
+}
 
 // issuer is an Issuer that was checked.
 type issuer struct {
@@ -395,4 +397,6 @@ func userError(err error) error {
 func stampOf(sessionID string, user auth.User) string { return issue.Stamp("jwt\x00"+sessionID, user) }
 
 // looksLikeMachine reports a subject that could be taken for a client.
-func looksLikeMachine(subject string) bool { return strings.HasPrefix(subject, auth.Machine{}.UserID()) }
+func looksLikeMachine(subject string) bool {
+	return strings.HasPrefix(subject, auth.Machine{}.UserID())
+}
