@@ -116,6 +116,13 @@ func (h *headers) get(segment string) (header *joseHeader, known, ok bool) {
 	return header, false, ok
 }
 
+// has reports whether a header is remembered.
+func (h *headers) has(segment string) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.known[segment] != nil
+}
+
 func (h *headers) keep(segment string, header *joseHeader) {
 	if len(segment) > maxHeaderLength {
 		return

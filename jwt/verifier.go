@@ -127,11 +127,24 @@ func (v *Verifier) Vary() []string { return []string{"Authorization"} }
 // [auth.Authenticator] and [Verifier.VerifyToken]. A header that is no scheme
 // and token is ErrMalformed, "bad_authorization_header".
 func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	_, token, err := auth.TokenFrom(r, v.config.Schemes...)
+	scheme, token, err := auth.Authorization(r)
 	if err != nil {
 		return nil, nil, headerError(err)
 	}
-	return v.VerifyToken(r.Context(), token)
+	if !slices.ContainsFunc(v.config.Schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	ctx, now := r.Context(), time.Now()
+	known, key := v.recall(ctx, token, now)
+	if known == nil { // and so it may have any characters
+		if _, token, err = auth.TokenFrom(r, v.config.Schemes...); err != nil {
+			return nil, nil, headerError(err)
+		}
+		if known, err = v.learn(ctx, token, key, now); err != nil {
+			return nil, nil, err
+		}
+	}
+	return v.admit(ctx, known, now)
 }
 
 // headerError gives a malformed header the code and words of simplejwt. The
@@ -160,10 +173,17 @@ func headerError(err error) error {
 // The credential is a [*Token].
 func (v *Verifier) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
 	now := time.Now()
-	known, err := v.verify(ctx, token, now)
-	if err != nil {
-		return nil, nil, err
+	known, key := v.recall(ctx, token, now)
+	if known == nil {
+		var err error
+		if known, err = v.learn(ctx, token, key, now); err != nil {
+			return nil, nil, err
+		}
 	}
+	return v.admit(ctx, known, now)
+}
+
+func (v *Verifier) admit(ctx context.Context, known *verified, now time.Time) (auth.User, auth.Credential, error) {
 	user, err := known.issuer.admit(ctx, known, now)
 	if err != nil {
 		return nil, nil, err
@@ -171,23 +191,38 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (auth.User, au
 	return user, known.token, nil
 }
 
-// verify returns what a token says, if it is good by itself.
-func (v *Verifier) verify(ctx context.Context, token string, now time.Time) (*verified, error) {
-	if len(token) > maxToken {
-		return nil, errTooLong
+// longToken is a length from which a token is hashed only if its header is one
+// that was seen on a good token: a hash of garbage must not cost more than its
+// refusal.
+const longToken = 1000
+
+// recall returns what is remembered of a token, or nil, and the key it has in
+// the cache, which is zero if it was not needed.
+func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key digest) {
+	if v.cache == nil || len(token) > maxToken {
+		return nil, key
 	}
-	var key digest
-	if v.cache != nil {
-		key = v.cache.key(token)
-		if e := v.cache.get(key, now); e != nil {
-			keys, err := e.issuer.Keys.Current(ctx, now)
-			if err == nil && keys == e.keys {
-				return e.verified, nil
-			}
+	if len(token) > longToken {
+		if header, _, _ := strings.Cut(token, "."); !v.headers.has(header) {
+			return nil, key
 		}
 	}
+	key = v.cache.key(token)
+	if e := v.cache.get(key, now); e != nil {
+		if keys, err := e.issuer.Keys.Current(ctx, now); err == nil && keys == e.keys {
+			return e.verified, key
+		}
+	}
+	return nil, key
+}
+
+// learn verifies a token and remembers it.
+func (v *Verifier) learn(ctx context.Context, token string, key digest, now time.Time) (*verified, error) {
 	known, keys, err := v.check(ctx, token, v.want, now)
 	if err == nil && v.cache != nil {
+		if key == (digest{}) {
+			key = v.cache.key(token)
+		}
 		v.cache.put(key, known, keys, now)
 	}
 	return known, err
