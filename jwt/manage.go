@@ -89,10 +89,6 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 		return err
 	}
 	family.UserID, family.Ended = presented.subject, now
-	family.Expires = issue.Earlier(family.Expires, presented.expires)
-	if family.Expires.Before(presented.expires) {
-		family.Expires, family.Ends = presented.expires, presented.expires // known until then
-	}
 	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, Expires: family.Expires}
 	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, Expires: presented.expires})
 	switch {

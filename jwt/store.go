@@ -53,9 +53,10 @@ type Store interface {
 	// notes that everything until now is void, in the same step.
 	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
 
-	// Purge removes at most limit families whose Expires is now or earlier, with
-	// their refresh tokens, ended ones too, and returns how many. Until then a
-	// used token of theirs is known again.
+	// Purge removes at most limit families that have expired at now, and so has
+	// each of their refresh tokens, with these, and returns how many. Until then
+	// a used token of theirs is known again: an adopted one may outlive the
+	// family.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 

@@ -1,0 +1,95 @@
+package jwt
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// MemoryKeyStore is a [KeyStore] in memory, for tests and programs whose tokens
+// may end with them.
+type MemoryKeyStore struct {
+	mu      sync.Mutex
+	records []*KeyRecord // in order of Signs, then of ID
+}
+
+var _ KeyStore = (*MemoryKeyStore)(nil)
+
+// NewMemoryKeyStore returns an empty store.
+func NewMemoryKeyStore() *MemoryKeyStore { return &MemoryKeyStore{} }
+
+// Keys implements [KeyStore].
+func (s *MemoryKeyStore) Keys(ctx context.Context) ([]*KeyRecord, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records), nil
+}
+
+// Add implements [KeyStore].
+func (s *MemoryKeyStore) Add(ctx context.Context, record *KeyRecord, last string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	newest := ""
+	if n := len(s.records); n > 0 {
+		newest = s.records[n-1].ID
+	}
+	if newest != last {
+		return false, nil
+	}
+	if s.index(record.ID) >= 0 {
+		return false, errExists
+	}
+	s.records = append(slices.Clone(s.records), record)
+	s.sort()
+	return true, nil
+}
+
+// Change implements [KeyStore].
+func (s *MemoryKeyStore) Change(ctx context.Context, id string, signs, ends time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.index(id)
+	if i < 0 {
+		return false, nil
+	}
+	changed := *s.records[i]
+	changed.Signs, changed.Ends = signs, ends
+	s.records = slices.Clone(s.records)
+	s.records[i] = &changed
+	s.sort()
+	return true, nil
+}
+
+// Remove implements [KeyStore].
+func (s *MemoryKeyStore) Remove(ctx context.Context, id string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.index(id)
+	if i < 0 {
+		return false, nil
+	}
+	s.records = slices.Delete(slices.Clone(s.records), i, i+1)
+	return true, nil
+}
+
+func (s *MemoryKeyStore) index(id string) int {
+	return slices.IndexFunc(s.records, func(r *KeyRecord) bool { return r.ID == id })
+}
+
+func (s *MemoryKeyStore) sort() {
+	slices.SortFunc(s.records, func(a, b *KeyRecord) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
+}

@@ -1,0 +1,272 @@
+package jwt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// MemoryStore is a [Store] in memory, for tests and programs that may forget all
+// logins when they end.
+type MemoryStore struct {
+	mu       sync.RWMutex
+	families map[string]*Family
+	byUser   map[string]map[string]bool // identifiers of families
+	tokens   map[string]*Refresh        // by digest
+	byFamily map[string][]string        // digests
+	owners   map[string]owner
+}
+
+// owner is what is known of a user: the generation, and until when everything
+// of theirs is void.
+type owner struct {
+	generation int64
+	voided     time.Time
+}
+
+var _ Store = (*MemoryStore)(nil)
+
+// NewMemoryStore returns an empty store.
+func NewMemoryStore() *MemoryStore {
+	return &MemoryStore{families: make(map[string]*Family), byUser: make(map[string]map[string]bool),
+		tokens: make(map[string]*Refresh), byFamily: make(map[string][]string), owners: make(map[string]owner)}
+}
+
+var (
+	errExists  = errors.New("jwt: the store has it already")
+	errForeign = errors.New("jwt: the token is not of this family")
+)
+
+// Start implements [Store].
+func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error) {
+	if err := ctx.Err(); err != nil {
+		return Started{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if adopted != nil {
+		if seen := s.tokens[adopted.Digest]; seen != nil {
+			s.end(s.families[seen.FamilyID], family.Created)
+			return Started{Seen: true, Generation: s.owners[family.UserID].generation}, nil
+		}
+	}
+	if s.families[family.ID] != nil || s.tokens[first.Digest] != nil {
+		return Started{}, errExists
+	}
+	if first.FamilyID != family.ID {
+		return Started{}, errForeign
+	}
+	s.families[family.ID] = family
+	if s.byUser[family.UserID] == nil {
+		s.byUser[family.UserID] = make(map[string]bool)
+	}
+	s.byUser[family.UserID][family.ID] = true
+	s.put(first)
+	if adopted != nil {
+		used := *adopted
+		used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
+		s.put(&used)
+	}
+	return Started{Generation: s.owners[family.UserID].generation}, nil
+}
+
+// put adds a token.
+func (s *MemoryStore) put(r *Refresh) {
+	s.tokens[r.Digest] = r
+	s.byFamily[r.FamilyID] = append(s.byFamily[r.FamilyID], r.Digest)
+}
+
+// end ends a family, if it has not ended yet.
+func (s *MemoryStore) end(family *Family, now time.Time) {
+	if family.Ended.IsZero() {
+		ended := *family
+		ended.Ended = now
+		s.families[family.ID] = &ended
+	}
+}
+
+// Find implements [Store].
+func (s *MemoryStore) Find(ctx context.Context, digest string) (*Refresh, *Family, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.tokens[digest]
+	if r == nil {
+		return nil, nil, nil
+	}
+	return r, s.families[r.FamilyID], nil
+}
+
+// Rotate implements [Store].
+func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error) {
+	if err := ctx.Err(); err != nil {
+		return Rotation{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.tokens[old]
+	if r == nil {
+		return Rotation{Verdict: Unknown}, nil
+	}
+	family := s.families[r.FamilyID]
+	generation := s.owners[family.UserID].generation
+	switch {
+	case !family.Ended.IsZero():
+		return Rotation{Verdict: Revoked, Family: family}, nil
+	case !family.Live(now) || !now.Before(r.Expires):
+		return Rotation{Verdict: Expired, Family: family}, nil
+	case !r.Rotated.IsZero():
+		if sealed := s.retry(r, now, grace); sealed != nil {
+			return Rotation{Verdict: Retried, Family: family, Generation: generation, Sealed: sealed}, nil
+		}
+		s.end(family, now)
+		return Rotation{Verdict: Reused, Family: s.families[family.ID]}, nil
+	case next.FamilyID != family.ID:
+		return Rotation{}, errForeign
+	case s.tokens[next.Digest] != nil:
+		return Rotation{}, errExists
+	}
+	used := *r
+	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
+	s.tokens[old] = &used
+	s.put(next)
+	moved := *family
+	moved.LastUsed, moved.Expires = now, next.Expires
+	s.families[family.ID] = &moved
+	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
+}
+
+// retry returns the sealed successor of a token that was used less than grace
+// ago, or nil.
+func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
+	since := now.Sub(r.Rotated)
+	successor := s.tokens[r.Successor]
+	if since < 0 || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
+		return nil
+	}
+	return successor.Sealed
+}
+
+// Revoked implements [Store].
+func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if c.SessionID != "" {
+		family := s.families[c.SessionID]
+		if family == nil || family.UserID != c.UserID || !family.Live(now) {
+			return true, nil
+		}
+	}
+	if c.Digest != "" {
+		r := s.tokens[c.Digest]
+		if r == nil || r.FamilyID != c.SessionID || !now.Before(r.Expires) ||
+			!r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
+			return true, nil
+		}
+	}
+	o := s.owners[c.UserID]
+	if c.Generation < 0 {
+		return !o.voided.IsZero() && !c.IssuedAt.After(o.voided), nil
+	}
+	return c.Generation < o.generation, nil
+}
+
+// List implements [Store].
+func (s *MemoryStore) List(ctx context.Context, userID string, now time.Time) ([]*Family, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.live(userID, now), nil
+}
+
+func (s *MemoryStore) live(userID string, now time.Time) []*Family {
+	var live []*Family
+	for id := range s.byUser[userID] {
+		if family := s.families[id]; family.Live(now) {
+			live = append(live, family)
+		}
+	}
+	slices.SortFunc(live, func(a, b *Family) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	return live
+}
+
+// End implements [Store].
+func (s *MemoryStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	family := s.families[id]
+	if family == nil || family.UserID != userID || !family.Live(now) {
+		return false, nil
+	}
+	s.end(family, now)
+	return true, nil
+}
+
+// EndAll implements [Store].
+func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for _, family := range s.live(userID, now) {
+		if family.ID == kept {
+			stamped := *family
+			stamped.Stamp = stamp
+			s.families[kept] = &stamped
+			continue
+		}
+		s.end(family, now)
+		ids = append(ids, family.ID)
+	}
+	if kept == "" {
+		o := s.owners[userID]
+		s.owners[userID] = owner{o.generation + 1, now}
+	}
+	return ids, nil
+}
+
+// Purge implements [Store].
+func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	purged := 0
+	for id, family := range s.families {
+		if purged == limit {
+			break
+		}
+		if now.Before(family.Expires) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return now.Before(s.tokens[digest].Expires) }) {
+			continue
+		}
+		for _, digest := range s.byFamily[id] {
+			delete(s.tokens, digest)
+		}
+		delete(s.byFamily, id)
+		delete(s.families, id)
+		delete(s.byUser[family.UserID], id)
+		if len(s.byUser[family.UserID]) == 0 {
+			delete(s.byUser, family.UserID)
+		}
+		purged++
+	}
+	return purged, nil
+}
