@@ -121,25 +121,30 @@ func stringsOf(value string) ([]string, bool) {
 	if one, ok := unquote(value); ok {
 		return []string{one}, true
 	}
-	var all []*string
+	var all []json.RawMessage
 	if json.Unmarshal([]byte(value), &all) != nil || all == nil {
 		return nil, false
 	}
 	texts := make([]string, len(all))
-	for i, text := range all {
-		if text == nil {
+	for i, each := range all {
+		text, ok := unquote(string(each))
+		if !ok {
 			return nil, false
 		}
-		texts[i] = *text
+		texts[i] = text
 	}
 	return texts, true
 }
 
-// maxSeconds is the last second of the year 9999.
-const maxSeconds = 253402300799
+// The seconds that are read: after the zero time.Time, which means that there
+// is none, up to the last one of the year 9999.
+const (
+	minSeconds = -62135596799
+	maxSeconds = 253402300799
+)
 
 // secondsOf reads a NumericDate (RFC 7519 §2): seconds since 1970, with
-// fractions if need be, which are cut off, up to the year 9999.
+// fractions if need be, which are cut off, of the years 1 to 9999.
 func secondsOf(value string) (int64, bool) {
 	if len(value) > 0 && len(value) < 12 && strings.Trim(value, "0123456789") == "" {
 		var n int64
@@ -152,7 +157,7 @@ func secondsOf(value string) (int64, bool) {
 		return 0, false // a string, null, an object
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
-	if err != nil || seconds < -maxSeconds || seconds > maxSeconds {
+	if err != nil || seconds < minSeconds || seconds > maxSeconds {
 		return 0, false
 	}
 	return int64(seconds), true
@@ -190,17 +195,18 @@ func (s *scanner) end() error {
 	return nil
 }
 
+// value takes a value that is in depth objects and arrays.
 func (s *scanner) value(depth int) bool {
-	if s.at == len(s.text) || depth > maxDepth {
+	if s.at == len(s.text) {
 		return false
 	}
 	switch c := s.text[s.at]; c {
 	case '"':
 		return s.string()
 	case '{':
-		return s.nested('}', depth, true)
+		return depth < maxDepth && s.nested('}', depth, true)
 	case '[':
-		return s.nested(']', depth, false)
+		return depth < maxDepth && s.nested(']', depth, false)
 	case 't':
 		return s.literal("true")
 	case 'f':
