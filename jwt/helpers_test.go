@@ -1,11 +1,16 @@
 package jwt_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
 )
 
 // bubble runs a test whose clock moves when everybody waits.
@@ -29,4 +34,31 @@ func memberOf(t *testing.T, text []byte, name string) string {
 	}
 	s, _ := members[name].(string)
 	return s
+}
+
+// switching is a KeySource whose set is put in from outside.
+type switching struct {
+	mu      sync.Mutex
+	current *jwt.KeySet
+	err     error
+	renewed int
+}
+
+func (s *switching) set(keys *jwt.KeySet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = keys
+}
+
+func (s *switching) Current(context.Context, time.Time) (*jwt.KeySet, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current, s.err
+}
+
+func (s *switching) Renew(context.Context, string, time.Time) (*jwt.KeySet, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.renewed++
+	return s.current, s.err
 }
