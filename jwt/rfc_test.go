@@ -192,3 +192,13 @@ func TestWhatIsNoSignedCompactTokenIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// rfcSecret is that of RFC 7515 A.1.
+func rfcSecret(t testing.TB) []byte {
+	t.Helper()
+	secret, err := base64.RawURLEncoding.DecodeString("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
