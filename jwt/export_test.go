@@ -114,3 +114,11 @@ func VerifyBare(keys *KeySet, token string) (payload string, err error) {
 
 // SignText signs any text.
 func SignText(key *Key, text string) ([]byte, error) { return key.sign(text) }
+
+// Material returns what a key verifies with.
+func Material(key *Key) any {
+	if key.public != nil {
+		return key.public
+	}
+	return key.secret
+}
