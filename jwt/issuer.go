@@ -130,10 +130,7 @@ func newIssuer(config Issuer) (*issuer, error) {
 	if i.Format, err = config.Format.withDefaults(); err != nil {
 		return nil, err
 	}
-	i.early = max(config.Leeway, defaultEarly)
-	if config.Leeway > 0 {
-		i.early = config.Leeway
-	}
+	i.early = or(config.Leeway, defaultEarly)
 	_, static := config.Keys.(*KeySet)
 	_, keeps := config.Keys.(keeper)
 	local := static || keeps
