@@ -51,7 +51,7 @@ func at(t testing.TB, ring *jwt.Keyring, now time.Time) (signing string, all []s
 
 func TestAKeyIsPublishedBeforeItSignsAndKeptUntilItsLastTokenExpired(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
+		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Reload = time.Hour })
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- ring.Run(ctx) }()
@@ -61,11 +61,11 @@ func TestAKeyIsPublishedBeforeItSignsAndKeptUntilItsLastTokenExpired(t *testing.
 			t.Fatal(first, all)
 		}
 		until := func(d time.Duration) { time.Sleep(time.Until(start.Add(d))) }
-		until(89*day - 2*time.Minute)
+		until(89*day - 2*time.Hour)
 		if _, all := at(t, ring, time.Now()); len(all) != 1 {
 			t.Error("published too early", all)
 		}
-		until(89*day + 2*time.Minute)
+		until(89*day + 2*time.Hour)
 		signing, all := at(t, ring, time.Now())
 		if signing != first || len(all) != 2 {
 			t.Fatalf("a day before: %s of %v", signing, all)
@@ -87,7 +87,7 @@ func TestAKeyIsPublishedBeforeItSignsAndKeptUntilItsLastTokenExpired(t *testing.
 		if signing, all := at(t, ring, time.Now()); signing != second || len(all) != 1 {
 			t.Errorf("when its last token has expired: %v", all)
 		}
-		until(90*day + 62*day + 2*time.Minute)
+		until(90*day + 62*day + 2*time.Hour)
 		infos, err := ring.List(t.Context(), time.Now())
 		if err != nil || len(infos) != 1 || infos[0].ID != second || infos[0].State != jwt.KeySigning {
 			t.Errorf("it is still kept: %+v %v", infos, err)

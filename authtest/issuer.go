@@ -1,0 +1,255 @@
+package authtest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	golang "github.com/golang-jwt/jwt/v5"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// Issuer is an issuer of JSON Web Tokens for tests: a server that publishes its
+// keys and metadata, mints whatever tokens a test asks for, rotates its keys,
+// answers slowly and goes down.
+//
+//	issuer := authtest.NewIssuer(t)
+//	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: issuer.URL()})
+//	…
+//	token := issuer.Mint(map[string]any{"sub": "alice", "aud": "https://api.example"})
+//
+// It is safe for concurrent use.
+type Issuer struct {
+	t      testing.TB
+	server *httptest.Server
+
+	mu          sync.Mutex
+	keys        []*signingKey // the first signs
+	down        bool
+	broken      bool
+	contentType string
+	caching     string
+	body        *string
+	held        chan struct{}
+	fetches     int
+}
+
+// signingKey is a key and what golang-jwt signs with.
+type signingKey struct {
+	public *jwt.Key
+	method golang.SigningMethod
+	secret any
+}
+
+// NewIssuer starts an issuer, which ends with the test. It has one key, of
+// ES256.
+func NewIssuer(t testing.TB) *Issuer {
+	t.Helper()
+	i := &Issuer{t: t}
+	i.keys = []*signingKey{i.newKey(jwt.ES256)}
+	mux := http.NewServeMux()
+	metadata := func(w http.ResponseWriter, r *http.Request) {
+		i.answer(w, r, map[string]string{"issuer": i.URL(), "jwks_uri": i.JWKSURL()})
+	}
+	mux.HandleFunc("GET /.well-known/openid-configuration", metadata)
+	mux.HandleFunc("GET /.well-known/oauth-authorization-server", metadata)
+	mux.HandleFunc("GET /jwks.json", func(w http.ResponseWriter, r *http.Request) {
+		i.mu.Lock()
+		i.fetches++
+		held := i.held
+		i.mu.Unlock()
+		if held != nil {
+			select {
+			case <-held:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		i.answer(w, r, i.jwks())
+	})
+	i.server = httptest.NewServer(mux)
+	t.Cleanup(i.server.Close)
+	return i
+}
+
+// URL is the issuer's identifier: "iss" of what it mints.
+func (i *Issuer) URL() string { return i.server.URL }
+
+// JWKSURL is where it publishes its keys.
+func (i *Issuer) JWKSURL() string { return i.server.URL + "/jwks.json" }
+
+// newKey makes a key; golang-jwt signs with it, so that what is minted does not
+// depend on the package that is tested.
+func (i *Issuer) newKey(algorithm jwt.Algorithm) *signingKey {
+	i.t.Helper()
+	key, err := jwt.GenerateKey(algorithm)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	text, err := key.MarshalJWK(true)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	secret, err := materialOf(text)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return &signingKey{key.Public(), golang.GetSigningMethod(string(algorithm)), secret}
+}
+
+// Mint returns a token of the issuer. Without other claims it has iss, sub
+// "alice", aud "test", iat now, exp an hour later and a jti; a claim that is nil
+// is left out.
+func (i *Issuer) Mint(claims map[string]any) string {
+	i.t.Helper()
+	return i.MintWith(nil, claims)
+}
+
+// MintWith is Mint with other members of the header, which has alg, kid and typ
+// "at+jwt" (RFC 9068 §2.1) otherwise. "alg" changes what is written, not how it
+// is signed.
+func (i *Issuer) MintWith(header, claims map[string]any) string {
+	i.t.Helper()
+	i.mu.Lock()
+	key := i.keys[0]
+	i.mu.Unlock()
+	now := time.Now()
+	all := golang.MapClaims{"iss": i.URL(), "sub": "alice", "aud": "test", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "jti": rand.Text()}
+	merge(all, claims)
+	token := golang.NewWithClaims(key.method, all)
+	token.Header["kid"], token.Header["typ"] = key.public.ID(), "at+jwt"
+	merge(token.Header, header)
+	signed, err := token.SignedString(key.secret)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return signed
+}
+
+func merge(into, changes map[string]any) {
+	maps.Copy(into, changes)
+	maps.DeleteFunc(into, func(_ string, value any) bool { return value == nil })
+}
+
+// Forge returns the token with a signature that is not the issuer's.
+func (i *Issuer) Forge(claims map[string]any) string {
+	i.t.Helper()
+	token, other := i.Mint(claims), i.Mint(map[string]any{"sub": "somebody else"})
+	return token[:strings.LastIndexByte(token, '.')] + other[strings.LastIndexByte(other, '.'):]
+}
+
+// Rotate makes a new key that signs from now on; the others stay published.
+func (i *Issuer) Rotate(algorithm jwt.Algorithm) {
+	i.t.Helper()
+	key := i.newKey(algorithm)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = append([]*signingKey{key}, i.keys...)
+}
+
+// Retire publishes only the key that signs.
+func (i *Issuer) Retire() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = i.keys[:1]
+}
+
+// Keys returns the keys that are published, without their private parts.
+func (i *Issuer) Keys() []*jwt.Key {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var keys []*jwt.Key
+	for _, key := range i.keys {
+		keys = append(keys, key.public)
+	}
+	return keys
+}
+
+// SetDown makes every request answer 503, or no more.
+func (i *Issuer) SetDown(down bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.down = down
+}
+
+// SetBroken makes every connection end without an answer, or no more.
+func (i *Issuer) SetBroken(broken bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.broken = broken
+}
+
+// Hold makes requests for the keys wait until release is called: a server that
+// answers slowly, without a test that sleeps.
+func (i *Issuer) Hold() (release func()) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	held := make(chan struct{})
+	i.held = held
+	return sync.OnceFunc(func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.held = nil
+		close(held)
+	})
+}
+
+// SetAnswer makes every answer have this content type, this Cache-Control and
+// this body; what is "" stays as it was.
+func (i *Issuer) SetAnswer(contentType, cacheControl, body string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.contentType, i.caching, i.body = contentType, cacheControl, nil
+	if body != "" {
+		i.body = &body
+	}
+}
+
+// Fetches returns how often the keys were asked for.
+func (i *Issuer) Fetches() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fetches
+}
+
+func (i *Issuer) jwks() any {
+	keys := []json.RawMessage{}
+	for _, key := range i.Keys() {
+		if text, err := key.MarshalJWK(false); err == nil {
+			keys = append(keys, text)
+		}
+	}
+	return map[string]any{"keys": keys}
+}
+
+func (i *Issuer) answer(w http.ResponseWriter, _ *http.Request, body any) {
+	i.mu.Lock()
+	down, broken, contentType, caching, override := i.down, i.broken, i.contentType, i.caching, i.body
+	i.mu.Unlock()
+	switch {
+	case broken:
+		panic(http.ErrAbortHandler)
+	case down:
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	w.Header().Set("Content-Type", contentType)
+	if caching != "" {
+		w.Header().Set("Cache-Control", caching)
+	}
+	if override != nil {
+		_, _ = w.Write([]byte(*override))
+		return
+	}
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,322 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// RemoteKeysConfig is the configuration of [RemoteKeys]. Either URL or Issuer is
+// required.
+type RemoteKeysConfig struct {
+	// URL is where the JWK Set is published (RFC 7517 §5): https, or http on a
+	// loopback address.
+	URL string
+	// Issuer is the issuer whose metadata says where (OpenID Connect Discovery
+	// §4, RFC 8414 §3). The metadata must name exactly this issuer.
+	Issuer string
+
+	// Client does the requests; nil is one without cookies. Its redirects are
+	// bounded to the same host, whatever it says. It needs no timeout.
+	Client *http.Client
+	// Timeout is how long a fetch may take, with everything; 0 is 10 seconds.
+	Timeout time.Duration
+	// Refresh is how old keys may be before they are fetched again; 0 is 5
+	// minutes. A shorter max-age of the answer is followed, down to CoolDown.
+	Refresh time.Duration
+	// CoolDown is the least time between two fetches, whatever tokens come; 0 is
+	// 10 seconds. So long, at most, a key that was not published in time is not
+	// found.
+	CoolDown time.Duration
+	// MaxStale is for how long after the last fetch keys serve while the server
+	// is down; 0 is an hour. After that every token is answered with 503.
+	MaxStale time.Duration
+
+	// Logger is told of fetches that fail, and of keys that change. Nil is
+	// slog.Default.
+	Logger *slog.Logger
+}
+
+// RemoteKeys are the keys that another service publishes. Each fetch replaces
+// them all: what is published no more is trusted no more. They are safe for
+// concurrent use.
+//
+// Nothing is fetched before it is needed. [RemoteKeys.Run] keeps them fresh;
+// without it, a request that finds them old has them fetched while it goes on
+// with the old ones.
+type RemoteKeys struct {
+	config  RemoteKeysConfig
+	client  *http.Client
+	current atomic.Pointer[fetched]
+
+	mu      sync.Mutex
+	jwksURL string    // where the keys are; "" until it was discovered
+	tried   time.Time // when the last fetch began
+	failure error     // of the last fetch
+	flight  *flight   // the fetch that is under way
+	missing map[string]time.Time
+}
+
+// fetched are keys and when they were.
+type fetched struct {
+	set   *KeySet
+	at    time.Time // when the fetch began
+	fresh time.Time // until when no other is due
+}
+
+// flight is a fetch that several wait for.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+var _ KeySource = (*RemoteKeys)(nil)
+
+// maxMissing is how many unknown identifiers are remembered.
+const maxMissing = 1000
+
+// missingFor is for how many cool-downs an identifier that was not found is not
+// looked for again.
+const missingFor = 6
+
+// NewRemoteKeys returns RemoteKeys. It fetches nothing.
+func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
+	c := config
+	if (c.URL == "") == (c.Issuer == "") {
+		return nil, errors.New("jwt: either RemoteKeysConfig.URL or Issuer must be set")
+	}
+	if err := checkURL(c.URL + c.Issuer); err != nil {
+		return nil, err
+	}
+	if u, _ := url.Parse(c.Issuer); u.RawQuery != "" || u.ForceQuery {
+		return nil, fmt.Errorf("jwt: the issuer %q has a query (RFC 8414 §2)", c.Issuer)
+	}
+	if c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0 {
+		return nil, errors.New("jwt: negative Timeout, Refresh, CoolDown or MaxStale")
+	}
+	c.Timeout = or(c.Timeout, 10*time.Second)
+	c.Refresh = or(c.Refresh, 5*time.Minute)
+	c.CoolDown = or(c.CoolDown, 10*time.Second)
+	c.MaxStale = or(c.MaxStale, max(time.Hour, 2*c.Refresh))
+	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
+		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
+	}
+	return &RemoteKeys{config: c, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]time.Time)}, nil
+}
+
+// checkURL refuses URLs that must not be fetched.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsRune(text, '#'):
+		return fmt.Errorf("jwt: %q is no URL with a host, without a user and a fragment", text)
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("jwt: %q is not https", text)
+}
+
+// Current implements [KeySource]. It is an error if the keys are older than
+// MaxStale and cannot be fetched.
+func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error) {
+	f := k.current.Load()
+	if f != nil && now.Before(f.fresh) {
+		return f.set, nil
+	}
+	under, err := k.begin(ctx, now)
+	if f != nil && now.Before(f.at.Add(k.config.MaxStale)) {
+		return f.set, nil // whoever fetches: the old ones serve
+	}
+	if err == nil {
+		err = under.wait(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k.usable(now)
+}
+
+// usable returns the keys, if they are not too old.
+func (k *RemoteKeys) usable(now time.Time) (*KeySet, error) {
+	if f := k.current.Load(); f != nil && now.Before(f.at.Add(k.config.MaxStale)) {
+		return f.set, nil
+	}
+	return nil, errors.New("jwt: the keys are too old")
+}
+
+// Renew implements [KeySource]: it fetches, but at most once in CoolDown, and
+// not for an identifier that was looked for a while ago. It is an error if the
+// last fetch failed: nobody knows then whether there is such a key.
+func (k *RemoteKeys) Renew(ctx context.Context, id string, now time.Time) (*KeySet, error) {
+	set, err := k.usable(now)
+	if err == nil && (set.has(id) || k.isMissing(id, now)) {
+		return set, nil
+	}
+	under, err := k.begin(ctx, now)
+	if err == nil {
+		err = under.wait(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if set, err = k.usable(now); err == nil && !set.has(id) {
+		k.miss(id, now)
+	}
+	return set, err
+}
+
+func (k *RemoteKeys) isMissing(id string, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	until, ok := k.missing[id]
+	return ok && now.Before(until) && k.failure == nil
+}
+
+// miss remembers that there is no such key, if it was looked for just now.
+func (k *RemoteKeys) miss(id string, now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.After(k.tried) { // held back: nobody looked for this one
+		return
+	}
+	if len(k.missing) >= maxMissing {
+		clear(k.missing)
+	}
+	k.missing[id] = now.Add(missingFor * k.config.CoolDown)
+}
+
+// begin starts a fetch, or joins the one that is under way. Within CoolDown of
+// the last one it is nil, or that one's error.
+func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (*flight, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.flight != nil {
+		return k.flight, nil
+	}
+	if !k.tried.IsZero() && now.Before(k.tried.Add(k.config.CoolDown)) {
+		return nil, k.failure
+	}
+	k.tried = now
+	k.flight = &flight{done: make(chan struct{})}
+	go k.fly(context.WithoutCancel(ctx), k.flight, k.jwksURL, now)
+	return k.flight, nil
+}
+
+// wait waits for a fetch, or until the client goes away. A nil flight is over.
+func (f *flight) wait(ctx context.Context) error {
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fly does a fetch. It ends after the timeout, whoever waits for it.
+func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
+	defer cancel()
+	set, from, maxAge, err := k.fetch(ctx, from)
+	if err != nil {
+		err = fmt.Errorf("jwt: keys of %s: %w", k.config.URL+k.config.Issuer, err)
+		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer close(under.done)
+	k.flight, k.failure, under.err = nil, err, err
+	if err != nil {
+		k.jwksURL = k.config.URL // look where the keys are by now
+		return
+	}
+	k.jwksURL = from
+	if before := k.current.Load(); before != nil && set.same(before.set) {
+		set = before.set // what was verified stays remembered
+	} else {
+		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.config.URL+k.config.Issuer, "keys", len(set.keys))
+	}
+	refresh := k.config.Refresh
+	if maxAge >= 0 {
+		refresh = min(max(maxAge, k.config.CoolDown), refresh)
+	}
+	k.current.Store(&fetched{set, now, now.Add(refresh)})
+}
+
+// fetch gets the keys, after finding out where they are if from is "".
+func (k *RemoteKeys) fetch(ctx context.Context, from string) (set *KeySet, where string, maxAge time.Duration, err error) {
+	if from == "" {
+		if from, err = k.discover(ctx, k.config.Issuer); err != nil {
+			return nil, "", 0, err
+		}
+	}
+	text, maxAge, err := k.get(ctx, from)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	if set, err = ParseJWKS(text); err != nil {
+		return nil, "", 0, err
+	}
+	if len(set.keys) == 0 {
+		// Nobody's tokens can be checked with that, so it decides nothing.
+		return nil, "", 0, errors.New("jwt: a JWK Set without a key for us")
+	}
+	return set, from, maxAge, nil
+}
+
+// Check reports whether tokens can be checked now: a health check. It fetches
+// keys that are due.
+func (k *RemoteKeys) Check(ctx context.Context) error {
+	_, err := k.Current(ctx, issue.Instant(time.Now()))
+	return err
+}
+
+// Fetched returns when the keys were fetched last, or the zero time.
+func (k *RemoteKeys) Fetched() time.Time {
+	if f := k.current.Load(); f != nil {
+		return f.at
+	}
+	return time.Time{}
+}
+
+// Run keeps the keys fresh until ctx ends, and returns its error: it fetches
+// them at once, and again before they are due. A fetch that fails is tried again
+// after CoolDown.
+func (k *RemoteKeys) Run(ctx context.Context) error {
+	for {
+		now := time.Now()
+		wait := k.config.CoolDown
+		under, err := k.begin(ctx, now)
+		if err == nil && under.wait(ctx) == nil {
+			if f := k.current.Load(); f != nil {
+				// A little early, so that no request finds them old.
+				wait = max(f.fresh.Sub(now)*9/10, k.config.CoolDown)
+			}
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+func (k *RemoteKeys) logger() *slog.Logger {
+	if k.config.Logger != nil {
+		return k.config.Logger
+	}
+	return slog.Default()
+}
