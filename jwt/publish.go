@@ -43,6 +43,7 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 			}
 		}
 		text, _ := json.Marshal(map[string]any{"keys": keys}) // of JSON
+		text = append(text, '\n')
 		h.Set("Content-Type", "application/json")
 		h.Set("Cache-Control", caching)
 		h.Set("Content-Length", strconv.Itoa(len(text)))

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -207,9 +208,9 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		{"nor a past", []string{"audit", "nobody"}, 1, `there is no user "nobody"`},
 		{"nor anything to end", []string{"revoke", "nobody", "-all"}, 1, `there is no user "nobody"`},
 		{"an identifier of nobody's user", []string{"revoke", "nobody", "x"}, 1, `there is no user "nobody"`},
-		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token or session "x"`},
-		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token or session ""`},
-		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token or session "-all"`},
+		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token, session or login "x"`},
+		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token, session or login ""`},
+		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token, session or login "-all"`},
 		{"a user who looks like a flag, after --", []string{"list", "--", "-json"}, 1, `there is no user "-json"`},
 		{"an empty user", []string{"issue", ""}, 1, `there is no user ""`},
 
@@ -316,6 +317,72 @@ func (s *service) signIn(t *testing.T, name, userAgent string) {
 	}
 }
 
+// logIn starts a login by JWT.
+func (s *service) logIn(t *testing.T, name, id string) {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now, Expires: now.Add(time.Hour), Ends: now.Add(time.Hour), UserAgent: "app/1"},
+		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, Expires: now.Add(time.Hour)}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLoginsByJWTAreListedAndEnded(t *testing.T) {
+	f := newFile(t)
+	s := library(t, f)
+	s.logIn(t, "alice", "one")
+	s.logIn(t, "alice", "two")
+	all := f.entries("list", "alice")
+	if len(all) != 2 || all[0].Kind != "login" || all[0].UserAgent != "app/1" || all[0].Expiry == nil {
+		t.Fatalf("%+v", all)
+	}
+	if out := f.want("revoke", "alice", "one"); !strings.Contains(out, "login one of alice has ended") {
+		t.Error(out)
+	}
+	if all := f.entries("list", "alice"); len(all) != 1 || all[0].ID != "two" {
+		t.Errorf("%+v", all)
+	}
+	if r := f.run("revoke", "bob", "two"); r.code != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestKeysAreShownAndReplaced(t *testing.T) {
+	f := newFile(t)
+	launch(t, f) // makes the application key, and the first one
+	line := func(out, state string) (id string) {
+		t.Helper()
+		for text := range strings.Lines(out) {
+			if fields := strings.Fields(text); len(fields) > 2 && fields[0] == state {
+				id = fields[2]
+			}
+		}
+		return id
+	}
+	first := line(f.want("keys", "list"), "signing")
+	out := f.want("keys", "rotate")
+	second := line(out, "published")
+	if first == "" || second == "" || line(out, "signing") != first {
+		t.Fatal(out)
+	}
+	if out := f.want("keys", "promote", second); line(out, "signing") != second || line(out, "verifying") != first {
+		t.Error(out)
+	}
+	if out := f.want("keys", "retire", first); line(out, "dead") != first {
+		t.Error(out)
+	}
+	for _, args := range [][]string{{"keys"}, {"keys", "list", "x"}, {"keys", "promote"}, {"keys", "burn"}} {
+		if r := f.run(args...); r.code != 2 {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	for _, args := range [][]string{{"keys", "retire", "x"}, {"keys", "promote", first}, {"keys", "list", "-key", "/nowhere"}} {
+		if r := f.run(args...); r.code != 1 {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+}
+
 func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	f, ctx, now := newFile(t), t.Context(), time.Now().UTC()
 	s := library(t, f)
@@ -346,6 +413,13 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for i, expires := range []time.Time{past, future} {
+		id := string(rune('a' + i))
+		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past, Expires: expires, Ends: expires},
+			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, Expires: expires}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	keys := make([]string, 700) // more than a batch
 	for i := range keys {
 		keys[i] = string(rune(0x4e00 + i))
@@ -360,8 +434,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"tokens             3\nsessions           2\nthrottle counters  699\none-time tokens    2\n",
-		"tokens             0\nsessions           0\nthrottle counters  0\none-time tokens    0\n",
+		"tokens             3\nsessions           2\nlogins             1\nthrottle counters  699\none-time tokens    2\n",
+		"tokens             0\nsessions           0\nlogins             0\nthrottle counters  0\none-time tokens    0\n",
 	} {
 		if out := f.want("purge"); out != want {
 			t.Errorf("%s\nwant\n%s", out, want)
@@ -379,7 +453,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 }
 
 func TestRevokeAll(t *testing.T) {
-	const three = "one-time tokens  1\nsessions         1\ntokens           2\n"
+	const four = "one-time tokens  1\nsessions         1\nlogins           1\ntokens           2\n"
 	for _, row := range []struct {
 		name  string
 		first func(ctx context.Context, s *service) error // before the command
@@ -400,6 +474,7 @@ func TestRevokeAll(t *testing.T) {
 			f.issue("alice")
 			f.issue("alice", "-no-expiry")
 			s.signIn(t, "alice", "Firefox/150")
+			s.logIn(t, "alice", "1")
 			if _, err := s.oneTime.Issue(t.Context(), "alice", password.PurposeReset, ""); err != nil {
 				t.Fatal(err)
 			}
@@ -408,8 +483,8 @@ func TestRevokeAll(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if out := f.want("revoke", "alice", "-all"); out != three {
-				t.Errorf("%s\nwant\n%s", out, three)
+			if out := f.want("revoke", "alice", "-all"); out != four {
+				t.Errorf("%s\nwant\n%s", out, four)
 			}
 			for _, table := range []string{"knox_tokens", "sessions", "onetime"} {
 				var left int
@@ -417,11 +492,14 @@ func TestRevokeAll(t *testing.T) {
 					t.Errorf("%s: %d left, %v", table, left, err)
 				}
 			}
+			if void, err := s.logins.Revoked(t.Context(), jwt.Claimed{UserID: "alice"}, time.Now()); !void || err != nil {
+				t.Errorf("access tokens are good: %v", err)
+			}
 		})
 	}
 	t.Run("of a user who has nothing is done already", func(t *testing.T) {
 		f := newFile(t)
-		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 3 {
+		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 4 {
 			t.Error(out)
 		}
 	})

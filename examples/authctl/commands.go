@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,12 +78,19 @@ func list(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]row, 0, len(tokens)+len(sessions))
+	logins, err := s.logins.list(ctx, c.args[0])
+	if err != nil {
+		return err
+	}
+	rows := make([]row, 0, len(tokens)+len(sessions)+len(logins))
 	for _, token := range tokens {
 		rows = append(rows, rowOfToken(token))
 	}
 	for _, session := range sessions {
 		rows = append(rows, rowOfSession(session))
+	}
+	for _, login := range logins {
+		rows = append(rows, rowOfLogin(login))
 	}
 	if u, err := s.users.find(ctx, c.args[0]); err == nil && !u.active {
 		fmt.Fprintf(c.stderr, "%s is inactive: nothing of this is accepted until that changes\n", printable(c.args[0]))
@@ -96,7 +104,7 @@ func list(ctx context.Context, c *call) error {
 // revoke ends what a user has. It does so for one who is gone, too: what they
 // had may still be there.
 func revoke(ctx context.Context, c *call) error {
-	all := c.flags.Bool("all", false, "end all tokens, sessions and links sent by mail")
+	all := c.flags.Bool("all", false, "end all tokens, sessions, logins and links sent by mail")
 	if err := c.parse(1, 2); err != nil {
 		return err
 	}
@@ -116,7 +124,7 @@ func revoke(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string, string) (bool, error)
-	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}} {
+	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}, {"login", s.logins.revoke}} {
 		found, err := kind.revoke(ctx, userID, id)
 		if err != nil {
 			return err
@@ -129,7 +137,7 @@ func revoke(ctx context.Context, c *call) error {
 	if _, err := s.users.find(ctx, userID); err != nil {
 		return named(err, userID)
 	}
-	return fmt.Errorf("%q has no token or session %q", userID, id)
+	return fmt.Errorf("%q has no token, session or login %q", userID, id)
 }
 
 // revokeAll ends first what the rest can be had with: a link changes the
@@ -141,7 +149,7 @@ func revokeAll(ctx context.Context, c *call, s *service, userID string) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string) (int, error)
-	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"tokens", s.tokens.RevokeAll}} {
+	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"logins", s.logins.revokeAll}, {"tokens", s.tokens.RevokeAll}} {
 		n, err := kind.revoke(ctx, userID)
 		if err != nil { // the others end all the same
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
@@ -203,7 +211,7 @@ func purge(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name  string
 		purge func(context.Context) (int, error)
-	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
+	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
 		n, err := kind.purge(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
@@ -214,14 +222,64 @@ func purge(ctx context.Context, c *call) error {
 }
 
 func (s *service) purgeThrottle(ctx context.Context) (int, error) {
-	const batch = 500 // so that a running service never waits long
-	now, total := time.Now(), 0
+	now := time.Now()
+	return inBatches(func(batch int) (int, error) { return s.throttle.Purge(ctx, now, batch) })
+}
+
+// inBatches purges in steps, so that a running service never waits long.
+func inBatches(purge func(batch int) (int, error)) (total int, err error) {
+	const batch = 500
 	for {
-		n, err := s.throttle.Purge(ctx, now, batch)
+		n, err := purge(batch)
 		if total += n; err != nil || n < batch {
 			return total, err
 		}
 	}
+}
+
+// keys shows and replaces the keys that sign JWTs. What changes, a running
+// service finds within a minute.
+func keys(ctx context.Context, c *call) error {
+	file := c.flags.String("key", "", "`file` of the application key (default: beside the SQLite file)")
+	if err := c.parse(1, 2); err != nil {
+		return err
+	}
+	do, id := c.args[0], ""
+	if len(c.args) == 2 {
+		id = c.args[1]
+	}
+	if wantsID := do == "promote" || do == "retire"; wantsID != (id != "") {
+		return misused("want list, rotate, promote ID or retire ID")
+	}
+	s, err := open(ctx, c.db, false)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	ring, err := s.keyring(ctx, cmp.Or(*file, strings.TrimPrefix(c.db, "sqlite:")+".key"))
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	switch do {
+	case "list":
+	case "rotate":
+		err = ring.Rotate(ctx, now)
+	case "promote":
+		err = ring.Promote(ctx, id, now)
+	case "retire":
+		err = ring.Retire(ctx, id, now)
+	default:
+		return misused("want list, rotate, promote ID or retire ID")
+	}
+	if err != nil {
+		return err
+	}
+	infos, err := ring.List(ctx, now)
+	if err != nil {
+		return err
+	}
+	return writeKeys(c.stdout, infos)
 }
 
 // named puts the errors about users into a sentence.

@@ -44,9 +44,10 @@ type command struct {
 
 var commands = []command{
 	{"issue", "USER [-name NAME] [-scopes \"A B\"] [-ttl 10h | -no-expiry]", "make a token; its secret, and nothing else, goes to stdout", issue},
-	{"list", "USER [-json]", "show the user's tokens and sessions", list},
-	{"revoke", "USER ID | USER -all", "end a token or session, or all that the user has", revoke},
+	{"list", "USER [-json]", "show the user's tokens, sessions and logins by JWT", list},
+	{"revoke", "USER ID | USER -all", "end a token, session or login, or all that the user has", revoke},
 	{"audit", "USER [-json]", "show the tokens that ended lately, and why", audit},
+	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
 	{"purge", "", "remove all that has expired, and count it", purge},
 }
 

@@ -10,14 +10,15 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/session"
 )
 
-// known is what is known of a token or session, in the names that the service's
+// known is what is known of a token, session or login, in the names that the service's
 // own answers have.
 type known struct {
-	Kind      string     `json:"kind"` // token or session
+	Kind      string     `json:"kind"` // token, session or login
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
 	UserAgent string     `json:"user_agent"`
@@ -48,6 +49,10 @@ func rowOfSession(s *session.Session) row {
 	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(), instant(s.LastUsed())}, instant(s.Expiry())}
 }
 
+func rowOfLogin(f *jwt.Family) row {
+	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created, instant(f.LastUsed)}, instant(f.Expires)}
+}
+
 func rowOfEnded(t *knox.EndedToken) endedRow {
 	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created, instant(t.LastUsed)}, t.Ended, t.Reason}
 }
@@ -64,6 +69,14 @@ func writeEnded(w io.Writer, rows []endedRow) error {
 	lines := [][]string{{"ID", "NAME", "CREATED", "LAST USED", "ENDED", "WHY", "IP", "SCOPES"}}
 	for _, r := range rows {
 		lines = append(lines, []string{r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(&r.Ended), string(r.Reason), cmp.Or(r.IP, "-"), limits(r.Scopes)})
+	}
+	return writeTable(w, lines)
+}
+
+func writeKeys(w io.Writer, infos []jwt.KeyInfo) error {
+	lines := [][]string{{"STATE", "ALGORITHM", "ID", "CREATED", "SIGNS FROM", "TRUSTED UNTIL"}}
+	for _, i := range infos {
+		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs), when(instant(i.Ends))})
 	}
 	return writeTable(w, lines)
 }

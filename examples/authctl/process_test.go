@@ -119,25 +119,31 @@ func (f file) entries(args ...string) (all []entry) {
 	return all
 }
 
-// made is a file as the demo leaves it after its first start.
-var made = sync.OnceValues(func() ([]byte, error) {
+// made are the files as the demo leaves them after its first start: the
+// database and the application key.
+var made = sync.OnceValues(func() (files [2][]byte, err error) {
 	dir, err := os.MkdirTemp("", "gatewarden")
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	defer os.RemoveAll(dir)
 	bin, err := build()
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	d, err := serve(filepath.Join(bin, "demo"), filepath.Join(dir, "demo.db"))
 	if err != nil {
-		return nil, err
+		return files, err
 	}
 	if err := errors.Join(d.cmd.Process.Signal(syscall.SIGTERM), d.cmd.Wait()); err != nil {
-		return nil, err
+		return files, err
 	}
-	return os.ReadFile(filepath.Join(dir, "demo.db"))
+	for i, suffix := range []string{"", ".key"} {
+		if files[i], err = os.ReadFile(filepath.Join(dir, "demo.db"+suffix)); err != nil {
+			return files, err
+		}
+	}
+	return files, nil
 })
 
 func newFile(t *testing.T) file {
@@ -147,8 +153,10 @@ func newFile(t *testing.T) file {
 		t.Fatal(err)
 	}
 	f := file{t, filepath.Join(t.TempDir(), "demo.db")}
-	if err := os.WriteFile(f.path, content, 0o600); err != nil {
-		t.Fatal(err)
+	for i, suffix := range []string{"", ".key"} {
+		if err := os.WriteFile(f.path+suffix, content[i], 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return f
 }

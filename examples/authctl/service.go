@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -38,6 +41,7 @@ type service struct {
 	sessions *session.Sessions
 	throttle password.ThrottleStore
 	oneTime  *password.OneTimeTokens
+	logins   logins
 }
 
 // open opens the stores of the service. The migrations of this program are
@@ -82,6 +86,9 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.logins.Store, err = sqlstore.JWT(ctx, s.db); err != nil {
+		return err
+	}
 	// Give each the Observer of the service, if you keep the events.
 	s.tokens, err = knox.New(knox.Config{
 		Store: tokens, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
@@ -95,6 +102,45 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.oneTime, err = password.NewOneTimeTokens(password.OneTimeConfig{Store: oneTime, LoadUser: s.users.load})
 	return err
+}
+
+// logins are what pairs of JWTs came of. No key is needed to see and to end them.
+type logins struct{ jwt.Store }
+
+func (l logins) list(ctx context.Context, userID string) ([]*jwt.Family, error) {
+	return l.List(ctx, userID, time.Now())
+}
+
+func (l logins) revoke(ctx context.Context, userID, id string) (bool, error) {
+	return l.End(ctx, userID, id, time.Now().UTC().Truncate(time.Microsecond))
+}
+
+// revokeAll also makes access tokens void that came of no login here.
+func (l logins) revokeAll(ctx context.Context, userID string) (int, error) {
+	ids, err := l.EndAll(ctx, userID, "", "", time.Now().UTC().Truncate(time.Microsecond))
+	return len(ids), err
+}
+
+func (l logins) purge(ctx context.Context) (int, error) {
+	return inBatches(func(batch int) (int, error) { return l.Purge(ctx, time.Now(), batch) })
+}
+
+// keyring opens the keys that sign JWTs. All but the file must be as in the
+// service.
+func (s *service) keyring(ctx context.Context, file string) (*jwt.Keyring, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("-key: %w; the service makes the file when it starts", err)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("-key: %s is not base64", file)
+	}
+	store, err := sqlstore.JWTKeys(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	return jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: store, Keys: []auth.Secret{auth.Secret(key)}, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // user is a user of the service, as far as it matters here.

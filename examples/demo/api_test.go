@@ -185,6 +185,7 @@ var printed = map[string][]int{
 	"Make a token for a script": {200, 403},
 	"Switch a user off":         {204, 401, 204, 401},
 	"Sign in as a browser does": {303, 200, 403, 303, 401},
+	"Take a pair of JWTs":       {200, 200, 200, 401, 401},
 	"Send something wrong":      {200, 401, 401, 400, 401, 400, 401, 200},
 }
 

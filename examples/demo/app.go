@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/header"
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -29,6 +30,8 @@ type app struct {
 	logger   *slog.Logger
 	guard    *auth.Guard
 	tokens   *knox.Tokens
+	pairs    *jwt.Tokens
+	keyring  *jwt.Keyring
 	sessions *session.Sessions
 	pages    *pages
 }
@@ -36,6 +39,8 @@ type app struct {
 // stores are where things are kept.
 type stores struct {
 	knox     knox.Store
+	jwt      jwt.Store
+	jwtKeys  jwt.KeyStore
 	session  session.Store
 	throttle password.ThrottleStore
 	users    *users
@@ -52,7 +57,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		db.SetMaxOpenConns(1) // each connection would be a database of its own
-		s = stores{knox: knox.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
+		s = stores{knox: knox.NewMemoryStore(), jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
 		s.users, err = openUsers(ctx, db, db, hasher)
 		return s, err
 	case "sqlite":
@@ -61,11 +66,13 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		s.ping, s.close = db.Ping, db.Close
-		var errs [4]error
+		var errs [6]error
 		s.knox, errs[0] = sqlstore.Knox(ctx, db)
 		s.session, errs[1] = sqlstore.Sessions(ctx, db)
 		s.throttle, errs[2] = sqlstore.Throttle(ctx, db)
-		s.users, errs[3] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
+		s.jwt, errs[3] = sqlstore.JWT(ctx, db)
+		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
+		s.users, errs[5] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
 		return s, errors.Join(errs[:]...)
 	}
 	return s, fmt.Errorf("-db %s: want memory: or sqlite:PATH", where)
@@ -99,6 +106,16 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	}); err != nil {
 		return nil, err
 	}
+	// Keys are made and replaced by themselves, and sealed with the application's.
+	if a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: a.jwtKeys, Keys: keys, Generate: true, Logger: logger}); err != nil {
+		return nil, err
+	}
+	if a.pairs, err = jwt.New(jwt.Config{
+		Issuer: s.issuer + "/api/token", Audience: []string{s.issuer}, Keys: a.keyring, Store: a.jwt, LoadUser: a.users.load, Observer: observer,
+		AccessTTL: s.accessTTL, RefreshTTL: max(s.accessTTL, 24*time.Hour),
+	}); err != nil {
+		return nil, err
+	}
 	if a.sessions, err = session.New(session.Config{
 		Store: a.session, LoadUser: a.users.load, Observer: observer, Logger: logger, Proxies: proxies, Keys: keys,
 		Cookie:   "session-" + s.port,
@@ -123,7 +140,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 
 	// The guards: one for the API, one for pages, and those for logging in.
 	// Explicit credentials come before those that a browser or a proxy adds.
-	backends, logins := []auth.Authenticator{a.tokens, a.sessions, basic}, []auth.Authenticator{passwords}
+	backends, logins := []auth.Authenticator{a.tokens, a.pairs, a.sessions, basic}, []auth.Authenticator{passwords}
 	if len(s.trusted) > 0 {
 		proxied, err := header.New(header.Config{Header: "X-Username", LoadUser: a.users.load,
 			Trust: header.Trust{Proxies: s.trusted}})
@@ -160,6 +177,10 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	pairHandlers, err := a.pairs.Handlers(login)
+	if err != nil {
+		return nil, err
+	}
 	sessionHandlers, err := a.sessions.Handlers(formLogin)
 	if err != nil {
 		return nil, err
@@ -174,7 +195,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	changePassword, err := password.NewChange(changeGuard, password.ChangeConfig{
 		Login: passwords, Redirect: "/devices?changed",
 		Renewal: password.Renewal{Hasher: hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: observer,
-			Revokers:   []auth.Revoker{a.sessions, a.tokens},
+			Revokers:   []auth.Revoker{a.sessions, a.tokens, a.pairs},
 			Validators: validators,
 			Attributes: func(u auth.User) []password.Attribute {
 				return []password.Attribute{{Name: "username", Value: u.UserID()}}
@@ -187,6 +208,8 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	// The routes.
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
+	pairHandlers.Register(mux, "/api/token")
+	mux.Handle("/.well-known/jwks.json", jwt.NewJWKSHandler(a.keyring, 5*time.Minute))
 	sessionHandlers.Register(mux, "/session")
 	mux.Handle("POST /session/logout", a.signOut(sessionHandlers.Logout))
 	anyone := a.guard.Optional(auth.AllowMachines)
@@ -220,6 +243,9 @@ func (a *app) purge(ctx context.Context) {
 			a.logger.Warn("purge", "error", err)
 		}
 		if _, err := a.sessions.Purge(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge", "error", err)
+		}
+		if _, err := a.pairs.Purge(ctx); err != nil && ctx.Err() == nil {
 			a.logger.Warn("purge", "error", err)
 		}
 		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/session"
 )
 
-// device is a row of the page of devices: a session or a token.
+// device is a row of the page of devices: a session, a knox token, or a login
+// that a pair of JWTs came of.
 type device struct {
 	Kind, ID, Name, IP string
 	Created, Used      time.Time
@@ -33,6 +35,11 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 		a.guard.Refuse(w, r, err)
 		return
 	}
+	pairs, err := a.pairs.List(r.Context(), u.UserID())
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
 	var all []device
 	for _, s := range sessions {
 		c, ok := current.(*session.Session)
@@ -41,6 +48,10 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 	for _, t := range tokens {
 		c, ok := current.(*knox.Token)
 		all = append(all, device{"token", t.ID(), cmp.Or(t.Name(), browser(t.UserAgent())), t.IP(), t.Created(), t.LastUsed(), ok && c.ID() == t.ID()})
+	}
+	for _, f := range pairs {
+		c, ok := current.(*jwt.Token)
+		all = append(all, device{"login", f.ID, browser(f.UserAgent), f.IP, f.Created, f.LastUsed, ok && c.SessionID() == f.ID})
 	}
 	slices.SortStableFunc(all, func(x, y device) int { return y.Created.Compare(x.Created) })
 	v := view{Title: "Your devices", Page: Page{Devices: all, Backend: current.Backend()}}
@@ -68,6 +79,8 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 		found, err = a.sessions.Revoke(r.Context(), u.UserID(), id)
 	case kind == "token":
 		found, err = a.tokens.Revoke(r.Context(), u.UserID(), id)
+	case kind == "login":
+		found, err = a.pairs.Revoke(r.Context(), u.UserID(), id)
 	}
 	if err != nil {
 		a.guard.Refuse(w, r, err)
@@ -84,7 +97,7 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 
 // endOthers ends all but what proved the request.
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
-	for _, issuer := range []auth.Revoker{a.sessions, a.tokens} {
+	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
 		if err := issuer.RevokeOthers(w, r, u); err != nil {
 			a.guard.Refuse(w, r, err)
 			return

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -14,8 +15,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -33,7 +37,8 @@ func main() {
 type settings struct {
 	addr, db, cert, certKey string
 	key                     string // file of the application key
-	tokenTTL                time.Duration
+	tokenTTL, accessTTL     time.Duration
+	issuer                  string // what tokens name as theirs; the URL by default
 	trusted                 []netip.Prefix
 	url                     string // where it is served
 	port                    string
@@ -49,6 +54,8 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.certKey, "tls-key", "", "PEM `file` of the certificate's key")
 	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
+	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
+	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
 	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
 		prefix, err := netip.ParsePrefix(text)
 		s.trusted = append(s.trusted, prefix)
@@ -60,6 +67,10 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if u, err := url.Parse(s.issuer); s.issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		return s, fmt.Errorf("-issuer %q: want an http or https URL without query and fragment", s.issuer)
+	}
+	s.issuer = strings.TrimSuffix(s.issuer, "/")
 	if (s.cert == "") != (s.certKey == "") {
 		return s, errors.New("-tls-cert and -tls-key go together")
 	}
@@ -80,6 +91,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	s.url = serverURL(s, listener.Addr())
+	s.issuer = cmp.Or(s.issuer, s.url)
 	_, s.port, _ = net.SplitHostPort(listener.Addr().String())
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	app, err := open(ctx, s, logger)
@@ -103,11 +115,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			ended <- server.Serve(listener)
 		}
 	}()
-	purging := make(chan struct{})
-	go func() {
-		defer close(purging)
-		app.purge(ctx)
-	}()
+	var background sync.WaitGroup
+	background.Go(func() { app.purge(ctx) })
+	background.Go(func() { _ = app.keyring.Run(ctx) })
 	fmt.Fprintln(stdout, "listening on", s.url)
 
 	select {
@@ -115,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
-	<-purging
+	background.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {

@@ -37,6 +37,15 @@ curl -i -b $JAR $URL/api/me
 curl -i -b $JAR -H 'Sec-Fetch-Site: cross-site' -X POST $URL/api/reports
 curl -i -b $JAR -c $JAR -X POST $URL/session/logout
 curl -i -b $JAR $URL/api/me`},
+	{"Take a pair of JWTs", "A short access token that other services can check by the published keys, and a refresh token for one use. Used twice, it ends the login.", `
+PAIR=$(curl -s $URL/api/token/ -H 'Content-Type: application/json' -d '{"username":"alice","password":"correct-horse-battery"}')
+ACCESS=$(echo "$PAIR" | sed 's/.*"access":"\([^"]*\)".*/\1/')
+REFRESH=$(echo "$PAIR" | sed 's/.*"refresh":"\([^"]*\)".*/\1/')
+curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me
+curl -i $URL/.well-known/jwks.json
+curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/
+curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/
+curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me`},
 	{"Send something wrong", "Absent, malformed, unknown and forged are told apart. Nothing bad becomes anonymous.", `
 curl -i $URL/api/public
 curl -i -H 'Authorization: Token' $URL/api/public
