@@ -30,6 +30,8 @@ func TestMembers(t *testing.T) {
 		{"a long s is no s", `{"iſs":"x"}`, pairs{{"iſs", `"x"`}}},
 		{"an empty name is a name", `{"":true}`, pairs{{"", "true"}}},
 		{"32 levels are taken, with something in the last", nested(jwt.MaxDepth, "1"), pairs{{"a", strings.TrimSuffix(strings.TrimPrefix(nested(jwt.MaxDepth, "1"), `{"a":`), "}")}}},
+		{"32 objects", strings.Repeat(`{"a":`, jwt.MaxDepth-1) + "{}" + strings.Repeat("}", jwt.MaxDepth-1),
+			pairs{{"a", strings.Repeat(`{"a":`, jwt.MaxDepth-2) + "{}" + strings.Repeat("}", jwt.MaxDepth-2)}}},
 		{"numbers of all forms", `{"a":-0,"b":1E+2,"c":0.5e-7}`, pairs{{"a", "-0"}, {"b", "1E+2"}, {"c", "0.5e-7"}}},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -52,6 +54,7 @@ func TestMembers(t *testing.T) {
 		{"bytes that are not UTF-8", "{\"a\":\"\xff\"}"}, {"a surrogate in UTF-8", "{\"a\":\"\xed\xa0\x80\"}"},
 		{"white space that is not JSON's", "{\u00a0}"}, {"a form feed", "{\f}"},
 		{"33 levels", nested(jwt.MaxDepth+1, "")}, {"33 levels with something in them", nested(jwt.MaxDepth+1, "1")},
+		{"33 objects", strings.Repeat(`{"a":`, jwt.MaxDepth) + "{}" + strings.Repeat("}", jwt.MaxDepth)},
 		{"8,000 levels", strings.Repeat(`{"a":`, 8000)},
 		{"a name with NUL", `{"a\u0000":1}`}, {"a name with half a surrogate pair", `{"\ud800":1}`},
 	} {

@@ -245,7 +245,7 @@ func TestEachPartHasOneSpelling(t *testing.T) {
 				t.Fatalf("part %d has no stray bits", i)
 			}
 			for sentence, changed := range map[string]string{
-				"a line break at its end": segment + "\n", "a line break inside": segment[:5] + "\r\n" + segment[5:], "a line break at its start": "\n" + segment,
+				"a line break at its end": segment + "\n", "a line break inside": segment[:5] + "\r\n" + segment[5:], "a line break at its start": "\n" + segment, "a carriage return": segment[:5] + "\r" + segment[5:],
 				"padding": segment + "=", "more padding": segment + "==", "stray bits": stray, "a space": segment[:5] + " " + segment[5:], "a NUL": segment + "\x00",
 				"a character too many": segment + "A", "one too few": segment[:len(segment)-1], "nothing in it": "",
 				"standard base64": base64.RawStdEncoding.EncodeToString([]byte{0xff, 0xef}) + segment, "a question mark": "?" + segment, "a percent sign": segment + "%3D",

@@ -50,6 +50,8 @@ func TestTimesOfATokenHold(t *testing.T) {
 			{sentence: "exp with an exponent", token: ourToken(claims{"exp": "9.5e9"})},
 			{sentence: "no exp, where it may be missing", token: ourToken(claims{"exp": ""}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }},
 			{sentence: "exp counts where it may be missing", token: ourToken(claims{"exp": in(0)}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "an exp of 1970 counts where it may be missing", token: ourToken(claims{"exp": "0"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
+			{sentence: "and one before", token: ourToken(claims{"exp": "-1"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
 			{sentence: "an exp of Go's zero time is none that is missing", token: ourToken(claims{"exp": "-62135596800"}), issuer: func(i *jwt.Issuer) { i.AllowNoExpiry = true }, want: auth.ErrInvalid},
 
 			{sentence: "nbf is now", token: ourToken(claims{"nbf": in(0)})},
@@ -111,6 +113,7 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "no typ, where only JWT is listed", token: without, issuer: types("JWT"), want: auth.ErrInvalid},
 			{sentence: "no typ, which is listed", token: without, issuer: types("")},
 			{sentence: "typ JWT, where only none is listed", token: typ("JWT"), issuer: types(""), want: auth.ErrInvalid},
+			{sentence: "a type with a slash is not shortened (RFC 7515 §4.1.9)", token: typ("application/example/jwt"), issuer: types("example/jwt"), want: auth.ErrInvalid},
 			{sentence: "a list of no types", token: typ("at+jwt"), issuer: types([]string{}...)},
 
 			{sentence: "another issuer", token: ourToken(claims{"iss": `"https://other.example"`}), want: auth.ErrUnrecognized},
@@ -677,6 +680,11 @@ func TestARememberedTokenDiesAtItsExp(t *testing.T) {
 			}
 			if _, found := jwt.Cached(verifier, token, time.Now()); found {
 				t.Error("a token that only leeway lets through is remembered")
+			}
+			fresh := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, Leeway: leeway})
+			_, _, _ = fresh.VerifyToken(t.Context(), token)
+			if n, _ := jwt.Cached(fresh, token, time.Now()); n > 0 {
+				t.Error("a token that only leeway lets through has a place in the cache")
 			}
 			time.Sleep(leeway)
 			if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
