@@ -211,7 +211,7 @@ func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload stri
 		return nil, nil, errInvalid
 	}
 	keys, err := i.Keys.Current(ctx, now)
-	if err != nil {
+	if err != nil || keys == nil {
 		return nil, nil, issue.Undecided(err)
 	}
 	if h.keyID != "" && !keys.has(h.keyID) {
@@ -220,7 +220,7 @@ func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload stri
 		if _, err := i.examine(h, all, payload, want, now); err != nil || methods[h.algorithm].SigningMethod == nil {
 			return nil, nil, errInvalid
 		}
-		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil {
+		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
 			return nil, nil, issue.Undecided(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // base64url is base64url without padding and without stray bits at its end
@@ -204,8 +205,9 @@ func (r *jwkReader) text(name string) (text string) {
 }
 
 func (r *jwkReader) bytes(name string) []byte {
-	decoded, err := base64url.DecodeString(r.text(name))
-	if err != nil || len(decoded) == 0 {
+	text := r.text(name)
+	decoded, err := base64url.DecodeString(text)
+	if err != nil || len(decoded) == 0 || strings.ContainsAny(text, "\r\n") { // which package base64 skips
 		r.fault("%s is missing or no base64url", name)
 	}
 	return decoded

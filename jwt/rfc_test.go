@@ -202,3 +202,15 @@ func rfcSecret(t testing.TB) []byte {
 	}
 	return secret
 }
+
+// RFC 7515 §2: base64url has no line breaks, which package base64 skips.
+func TestAJWKHasNoLineBreaksInItsValues(t *testing.T) {
+	for _, text := range []string{rfc8037Key, rfc7515A1Key, rfc7515A3Key} {
+		for _, c := range []string{`\n`, `\r`, "=", " "} {
+			broken := text[:len(text)-10] + c + text[len(text)-10:]
+			if key, err := jwt.ParseJWK([]byte(broken)); err == nil {
+				t.Errorf("%s: %v", broken, key)
+			}
+		}
+	}
+}

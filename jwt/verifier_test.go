@@ -551,10 +551,11 @@ func TestWhatCannotBeDecidedIsNoRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("the database is down")
 		for sentence, issuer := range map[string]jwt.Issuer{
-			"keys":        {Keys: &source{err: down}, User: jwt.SubjectUser},
-			"revocations": {User: jwt.SubjectUser, Revocations: revocations(func(jwt.Claimed) (bool, error) { return false, down })},
-			"the user":    {LoadUser: auth.UserLoader(func(context.Context, string) (auth.User, error) { return nil, down })},
-			"User":        {User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, down }},
+			"keys":                 {Keys: &source{err: down}, User: jwt.SubjectUser},
+			"no keys and no error": {Keys: &source{}, User: jwt.SubjectUser},
+			"revocations":          {User: jwt.SubjectUser, Revocations: revocations(func(jwt.Claimed) (bool, error) { return false, down })},
+			"the user":             {LoadUser: auth.UserLoader(func(context.Context, string) (auth.User, error) { return nil, down })},
+			"User":                 {User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, down }},
 			"a store that says it knows the kind": {User: jwt.SubjectUser, Revocations: revocations(func(jwt.Claimed) (bool, error) {
 				return false, fmt.Errorf("%w: %w", auth.ErrInvalid, down)
 			})},
