@@ -242,3 +242,94 @@ func BenchmarkGarbage(b *testing.B) {
 	}
 	b.Run("1MiB", func(b *testing.B) { serveBench(b, k.guard(b, 0), strings.Repeat("x", 1<<20), 400) })
 }
+
+// benchUser has no stamp; one with a stamp compares two strings more.
+type benchUser struct{}
+
+func (benchUser) UserID() string { return "alice" }
+
+func benchTokens(b *testing.B, k benchKey) *jwt.Tokens {
+	keys, err := jwt.NewKeySet(k.key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var alice auth.User = benchUser{}
+	tokens, err := jwt.New(jwt.Config{Issuer: benchIssuer, Keys: keys, Store: jwt.NewMemoryStore(),
+		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return tokens
+}
+
+// BenchmarkCachedStateful also asks the store in memory whether the login has
+// ended, and loads the user.
+func BenchmarkCachedStateful(b *testing.B) {
+	tokens := benchTokens(b, benchKeys(b)[2])
+	pair, err := tokens.Issue(b.Context(), "alice", jwt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	serveBench(b, guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})), pair.Access.Reveal(), 200)
+}
+
+// BenchmarkIssue makes a pair, in memory.
+func BenchmarkIssue(b *testing.B) {
+	for _, k := range benchKeys(b) {
+		b.Run(string(k.algorithm), func(b *testing.B) {
+			tokens := benchTokens(b, k)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := tokens.Issue(b.Context(), "alice", jwt.Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRefresh exchanges a refresh token, in memory.
+func BenchmarkRefresh(b *testing.B) {
+	for _, k := range benchKeys(b) {
+		b.Run(string(k.algorithm), func(b *testing.B) {
+			tokens := benchTokens(b, k)
+			pair, err := tokens.Issue(b.Context(), "alice", jwt.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if pair, err = tokens.Refresh(b.Context(), pair.Refresh.Reveal()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRefusedVerify is forged tokens and garbage without the Guard, which
+// writes an answer.
+func BenchmarkRefusedVerify(b *testing.B) {
+	k := benchKeys(b)[0]
+	tokens := benchTokens(b, k)
+	token := k.token(b)
+	for name, bad := range map[string]string{
+		"forged":  token[:len(token)-4] + "AAAA",
+		"opaque":  strings.Repeat("x", 40),
+		"8k dots": strings.Repeat(".", 8000),
+		"8k":      strings.Repeat("x", 4000) + "." + strings.Repeat("y", 4000) + ".z",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := tokens.VerifyToken(b.Context(), bad); err == nil {
+					b.Fatal("accepted")
+				}
+			}
+		})
+	}
+}

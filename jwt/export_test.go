@@ -30,6 +30,7 @@ var (
 )
 
 const MaxDepth = maxDepth
+const MaxMembers = maxMembers
 
 // Cached returns how many tokens a Verifier remembers, and whether this is one.
 func Cached(v *Verifier, token string, now time.Time) (n int, found bool) {

@@ -264,7 +264,7 @@ func (i *issuer) examine(h *joseHeader, all []member, payload string, want func(
 		return nil, errInvalid
 	}
 	for _, name := range i.Require {
-		if lookup(all, name) == "" {
+		if value := lookup(all, name); value == "" || value == "null" {
 			return nil, errInvalid
 		}
 	}

@@ -17,8 +17,12 @@ var (
 	errDuplicate = errors.New("jwt: a member twice")
 )
 
-// maxDepth is how deep objects and arrays may be nested.
-const maxDepth = 32
+// maxDepth is how deep objects and arrays may be nested, maxMembers how many
+// members an object may have that is read.
+const (
+	maxDepth   = 32
+	maxMembers = 200
+)
 
 // members appends the members of the JSON object that text is (RFC 8259 §4) to
 // into. It takes what encoding/json does, but UTF-8 only, and no name twice:
@@ -51,6 +55,9 @@ func members(text string, into []member) ([]member, error) {
 		s.space()
 		start = s.at
 		if !s.value(1) {
+			return into, errJSON
+		}
+		if len(into) == maxMembers {
 			return into, errJSON
 		}
 		into = append(into, member{name, text[start:s.at]})

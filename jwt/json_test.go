@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -225,7 +226,7 @@ func FuzzMembers(f *testing.F) {
 			}
 			return
 		}
-		if theirErr != nil || !utf8.ValidString(text) || depthOf(text) > jwt.MaxDepth {
+		if theirErr != nil || !utf8.ValidString(text) || depthOf(text) > jwt.MaxDepth || len(namesOf(text)) > jwt.MaxMembers {
 			return
 		}
 		for _, name := range namesOf(text) {
@@ -243,4 +244,20 @@ func compact(t *testing.T, text string) string {
 		t.Fatalf("%q: %v", text, err)
 	}
 	return b.String()
+}
+
+func TestAnObjectOfTooManyMembersIsRefused(t *testing.T) {
+	object := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`"%d":0`, i))
+		}
+		return "{" + strings.Join(all, ",") + "}"
+	}
+	if _, err := jwt.Members(object(jwt.MaxMembers)); err != nil {
+		t.Error(err)
+	}
+	if _, err := jwt.Members(object(jwt.MaxMembers + 1)); err == nil {
+		t.Error("taken")
+	}
 }

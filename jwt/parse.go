@@ -51,6 +51,9 @@ func decode(text string) (string, bool) {
 
 // parseHeader reads a header; false is one that is no JSON object with an "alg".
 func parseHeader(segment string) (*joseHeader, bool) {
+	if len(segment) > maxHeaderLength {
+		return nil, false
+	}
 	text, ok := decode(segment)
 	if !ok {
 		return nil, false
@@ -101,7 +104,7 @@ type headers struct {
 
 const (
 	maxHeaders      = 64
-	maxHeaderLength = 1024
+	maxHeaderLength = 2048 // in base64; longer ones carry certificates, which are refused
 )
 
 // get returns a header, parsed now if it is not remembered.
@@ -124,9 +127,6 @@ func (h *headers) has(segment string) bool {
 }
 
 func (h *headers) keep(segment string, header *joseHeader) {
-	if len(segment) > maxHeaderLength {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.known == nil || len(h.known) >= maxHeaders {

@@ -185,7 +185,7 @@ func (t *Token) read(all []member, f Format) error {
 		}
 		t.limited = true
 	}
-	t.limited = t.limited || t.clientID != ""
+	t.limited = t.limited || lookup(all, "client_id") != ""
 	return err
 }
 
