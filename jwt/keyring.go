@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,15 +14,19 @@ import (
 	"github.com/gatewarden/auth/internal/issue"
 )
 
-// KeyringConfig is the configuration of a [Keyring]. Store and Keys are required.
+// KeyringConfig is the configuration of a [Keyring]. Store and Keys are
+// required. Instances that share a Store must agree on Rotate, Publish and Keep.
 type KeyringConfig struct {
 	// Store keeps the keys, for all instances that share it.
 	Store KeyStore
 	// Keys are application keys, each of at least 32 random bytes. The first
 	// seals private keys in the store, the others still open what they sealed.
+	// To change it, give the new one to all instances in second place, then put
+	// it first; the old one can go when all keys that are older are dead.
 	Keys []auth.Secret
 
-	// Algorithm is that of new keys; empty is ES256.
+	// Algorithm is that of new keys; empty is ES256. Symmetric ones are never
+	// published: only who shares the store can check their tokens.
 	Algorithm Algorithm
 	// Generate makes a key where there is none, and new ones on schedule. Without
 	// it, keys come by Add and Rotate only.
@@ -52,24 +55,19 @@ type KeyringConfig struct {
 // before it signs, and verifies until the last token that it signed has expired.
 // Instances share one by its store. It is safe for concurrent use.
 //
-// The key that signs is the one with the latest Signs that has come. Nothing
-// runs by itself: requests look for changes every Config.Reload, and
-// [Keyring.Run] makes new keys on schedule.
+// The key that signs is the one with the latest Signs that has come, and that is
+// trusted. [Keyring.Run] looks for changes every Config.Reload, and makes new
+// keys on schedule. Without it a request looks for changes every Config.Reload,
+// and nothing is made.
 type Keyring struct {
 	config  KeyringConfig
 	seals   keySeals
 	current atomic.Pointer[ring]
-	loading sync.Mutex // held by who asks the store
-	opened  map[string]*Key
-}
+	asked   atomic.Int64 // when the store was asked last, in nanoseconds since 1970
+	running atomic.Int32 // calls of Run
 
-// ring is the keys of a while.
-type ring struct {
-	set     *KeySet
-	records []*KeyRecord
-	keys    map[string]*Key
-	until   time.Time // when the schedule changes the set; zero is never
-	loaded  time.Time // when the store was asked last, or that failed
+	busy   chan struct{}   // holds one of who asks the store
+	opened map[string]*Key // by what is sealed; guarded by busy
 }
 
 var _ KeySource = (*Keyring)(nil)
@@ -82,7 +80,7 @@ const (
 	KeyPublished KeyState = "published" // verifies already, signs later
 	KeySigning   KeyState = "signing"
 	KeyVerifying KeyState = "verifying" // signs no more
-	KeyDead      KeyState = "dead"      // trusted no more
+	KeyDead      KeyState = "dead"      // trusted no more, for ever
 )
 
 // KeyInfo describes a key of a [Keyring].
@@ -95,10 +93,18 @@ type KeyInfo struct {
 	Ends      time.Time // when it is trusted no more; zero is not decided
 }
 
+const (
+	// storeTimeout is how long an operation may take.
+	storeTimeout = 10 * time.Second
+	// renewAfter is how often unknown identifiers make an instance ask the store.
+	renewAfter = 5 * time.Second
+)
+
 // NewKeyring returns a Keyring with what is in the store. With Config.Generate
 // and nothing there it makes the first key, which signs at once; of many
 // instances that start, one's key is taken. It is an error if a key in the store
-// cannot be opened by any of Config.Keys: nothing is made in its place.
+// that is not dead cannot be opened by any of Config.Keys: nothing is made in
+// its place.
 func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	c := config
 	switch {
@@ -112,6 +118,7 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	c.Publish = or(c.Publish, 24*time.Hour)
 	c.Keep = or(c.Keep, 31*24*time.Hour)
 	c.Reload = or(c.Reload, time.Minute)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	switch {
 	case methods[c.Algorithm].SigningMethod == nil:
 		return nil, fmt.Errorf("jwt: there is no algorithm %q here", c.Algorithm)
@@ -124,15 +131,21 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keyring{config: c, seals: seals, opened: make(map[string]*Key)}
+	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1)}
 	now := issue.Instant(time.Now())
-	k.loading.Lock()
-	defer k.loading.Unlock()
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	if err := k.load(ctx, now); err != nil {
 		return nil, err
 	}
-	if c.Generate && k.current.Load().set.Signing() == nil {
-		if err := k.generate(ctx, now, now); err != nil {
+	if err := k.current.Load().sealed; err != nil {
+		return nil, err
+	}
+	if c.Generate {
+		if err := k.ensure(ctx, now); err != nil {
 			return nil, err
 		}
 	}
@@ -144,181 +157,161 @@ func (k *Keyring) Keep() time.Duration { return k.config.Keep }
 
 // Current implements [KeySource]. While the store is down it returns the keys
 // that are known, which the schedule goes on to move: they are the service's
-// own, and an outage says nothing about them.
+// own, and an outage says nothing about them. It returns no error.
 func (k *Keyring) Current(ctx context.Context, now time.Time) (*KeySet, error) {
-	r := k.current.Load()
-	if r.fresh(now) && now.Sub(r.loaded) < k.config.Reload {
-		return r.set, nil
+	every := k.config.Reload
+	if k.running.Load() > 0 { // Run asks first, and no request waits for it
+		every *= 2
 	}
-	if now.Sub(r.loaded) < k.config.Reload {
-		k.loading.Lock()
-	} else if !k.loading.TryLock() { // somebody asks the store; the others go on
-		if r.fresh(now) {
-			return r.set, nil
+	if k.stale(now, every) {
+		select {
+		case k.busy <- struct{}{}:
+			k.reload(ctx, now, every)
+		default: // somebody asks the store; the others go on
 		}
-		k.loading.Lock()
 	}
-	defer k.loading.Unlock()
-	k.refresh(ctx, now, k.config.Reload)
-	return k.current.Load().set, nil
+	return k.at(now), nil
 }
-
-// fresh reports whether the schedule has not moved on.
-func (r *ring) fresh(now time.Time) bool { return r.until.IsZero() || now.Before(r.until) }
-
-// renewAfter is how often unknown identifiers make an instance ask the store.
-const renewAfter = 5 * time.Second
 
 // Renew implements [KeySource]: it asks the store, but at most every 5 seconds.
+// Its only error is that of ctx, while another call asks.
 func (k *Keyring) Renew(ctx context.Context, id string, now time.Time) (*KeySet, error) {
-	k.loading.Lock()
-	defer k.loading.Unlock()
-	if set := k.current.Load().set; set.has(id) {
+	if set := k.at(now); set.has(id) {
 		return set, nil
 	}
-	k.refresh(ctx, now, min(renewAfter, k.config.Reload))
-	return k.current.Load().set, nil
-}
-
-// refresh brings the ring up to date: by the store if that was asked longer ago
-// than every, and by the schedule. k.loading is held.
-func (k *Keyring) refresh(ctx context.Context, now time.Time, every time.Duration) {
-	r := k.current.Load()
-	if now.Sub(r.loaded) >= every {
-		// The next request must not find this one's client gone.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-		defer cancel()
-		if err := k.load(ctx, now); err == nil {
-			return
+	select {
+	case k.busy <- struct{}{}: // after who is asking now, for its answer counts
+		if k.at(now).has(id) {
+			<-k.busy
 		} else {
-			k.logger().ErrorContext(ctx, "jwt: cannot load keys, going on with those that are known", "error", err)
+			k.reload(ctx, now, min(renewAfter, k.config.Reload))
 		}
-		failed := *r
-		failed.loaded = now
-		r = &failed
-		k.current.Store(r)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	if !r.fresh(now) {
-		k.current.Store(k.arrange(r.records, r.keys, r.loaded, now))
+	return k.at(now), nil
+}
+
+// begin waits until nobody else asks the store. Then it returns a context for
+// one operation, and what ends that.
+func (k *Keyring) begin(ctx context.Context) (context.Context, func(), error) {
+	select {
+	case k.busy <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	return ctx, func() { cancel(); <-k.busy }, nil
+}
+
+// stale reports whether the store was asked longer ago than every, or the clock
+// was set back.
+func (k *Keyring) stale(now time.Time, every time.Duration) bool {
+	age := time.Duration(now.UnixNano() - k.asked.Load())
+	return age >= every || age <= -every
+}
+
+// reload asks the store if that was longer ago than every. k.busy is held, and
+// given back. The next request must not find this one's client gone.
+func (k *Keyring) reload(ctx context.Context, now time.Time, every time.Duration) {
+	defer func() { <-k.busy }()
+	if !k.stale(now, every) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := k.load(ctx, now); err != nil {
+		k.config.Logger.ErrorContext(ctx, "jwt: cannot load keys, going on with those that are known", "error", err)
 	}
 }
 
-// loadTimeout is how long the store may take.
-const loadTimeout = 10 * time.Second
-
-// load asks the store. k.loading is held.
+// load asks the store. k.busy is held.
 func (k *Keyring) load(ctx context.Context, now time.Time) error {
+	k.asked.Store(now.UnixNano())
 	records, err := k.config.Store.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("jwt: key store: %w", err)
 	}
-	keys := make(map[string]*Key, len(records))
-	for _, r := range records {
-		key := k.opened[r.ID]
+	r := newRing(records)
+	opened := make(map[string]*Key, len(records))
+	for i, info := range plan(r.records, k.config.Keep, now) {
+		if info.State == KeyDead {
+			continue
+		}
+		record := r.records[i]
+		sealed := string(record.bound()) + "\x00" + string(record.Sealed)
+		key := k.opened[sealed]
 		if key == nil {
-			if key, err = k.seals.open(r); err != nil {
-				return err
+			if key, err = k.seals.open(record); err != nil {
+				r.sealed, r.shut[record.ID] = errors.Join(r.sealed, err), true
+				continue
 			}
 		}
-		keys[r.ID] = key
+		opened[sealed], r.keys[record.ID] = key, key
 	}
-	k.opened = keys
-	k.current.Store(k.arrange(records, keys, now, now))
+	if r.sealed != nil {
+		// What the others say of the keys that do open counts all the same: one
+		// of them may have been stolen.
+		k.config.Logger.ErrorContext(ctx, "jwt: going on without keys that cannot be opened", "error", r.sealed)
+	}
+	k.opened = opened
+	k.current.Store(k.arrange(r, now))
 	return nil
 }
 
-// arrange decides what each key is for at now.
-func (k *Keyring) arrange(records []*KeyRecord, keys map[string]*Key, loaded, now time.Time) *ring {
-	r := &ring{records: records, keys: keys, loaded: loaded}
-	var signing *Key
-	var others []*Key
-	for _, info := range k.infos(records, now) {
-		change := info.Ends
-		switch info.State {
-		case KeySigning:
-			signing = keys[info.ID]
-		case KeyPublished:
-			change = issue.Earlier(change, info.Signs)
-			others = append(others, keys[info.ID])
-		case KeyVerifying:
-			others = append(others, keys[info.ID])
-		case KeyDead:
-			continue
+// at returns the set of an instant, of the records that are known. Whoever comes
+// first when the schedule moves on computes it for all.
+func (k *Keyring) at(now time.Time) *KeySet {
+	for {
+		r := k.current.Load()
+		if r.until.IsZero() || now.Before(r.until) {
+			return r.set
 		}
-		r.until = issue.Earlier(r.until, change)
+		k.current.CompareAndSwap(r, k.arrange(r, now))
 	}
-	all := others
-	if signing != nil {
-		all = slices.Insert(others, 0, signing)
-	}
-	r.set = newKeySet(signing, all)
-	if before := k.current.Load(); before != nil && r.set.same(before.set) {
-		r.set = before.set // what was verified stays remembered
-	}
-	return r
-}
-
-// infos says what the keys are for at now, in order of Signs.
-func (k *Keyring) infos(records []*KeyRecord, now time.Time) []KeyInfo {
-	infos := make([]KeyInfo, len(records))
-	for i, r := range records {
-		infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, Ends: r.Ends}
-	}
-	slices.SortFunc(infos, func(a, b KeyInfo) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
-	alive := func(i KeyInfo, at time.Time) bool { return i.Ends.IsZero() || at.Before(i.Ends) }
-	signing := -1
-	for i := range infos {
-		if !infos[i].Signs.After(now) && alive(infos[i], now) {
-			signing = i
-		}
-	}
-	for i := range infos {
-		switch {
-		case i == signing:
-			infos[i].State = KeySigning
-		case infos[i].Signs.After(now) && alive(infos[i], now):
-			infos[i].State = KeyPublished
-		default:
-			// It stopped signing when the next one began, at the latest: one
-			// that was retired may have given the task back.
-			for _, next := range infos[i+1:] {
-				if !next.Signs.After(now) && alive(next, now) {
-					infos[i].Ends = issue.Earlier(infos[i].Ends, next.Signs.Add(k.config.Keep))
-					break
-				}
-			}
-			if infos[i].State = KeyVerifying; !alive(infos[i], now) {
-				infos[i].State = KeyDead
-			}
-		}
-	}
-	return infos
 }
 
 // List describes all keys at now, in the order in which they sign.
 func (k *Keyring) List(ctx context.Context, now time.Time) ([]KeyInfo, error) {
-	k.loading.Lock()
-	defer k.loading.Unlock()
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	if err := k.load(ctx, now); err != nil {
 		return nil, err
 	}
-	return k.infos(k.current.Load().records, now), nil
+	return k.infos(now), nil
+}
+
+// infos describes all keys that are known, those that cannot be opened too.
+func (k *Keyring) infos(now time.Time) []KeyInfo {
+	return plan(k.current.Load().records, k.config.Keep, now)
 }
 
 // errMeanwhile is returned where another instance changed the keys at the same
 // time.
 var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look at them and try again")
 
-// Add brings a key of one's own, which signs from signs on, and is published at
-// once: leave Config.Publish between, unless all who verify know it already. It
-// is an error if the key cannot sign, if there is one with its identifier, or if
-// another instance adds one at the same time.
+// Add brings a key of one's own. It is published at once and signs from signs
+// on: leave Config.Publish between, unless all who verify know it already. With
+// Config.Generate it takes the place of the next key on schedule.
+//
+// A key whose signs is earlier than that of the one that signs, such as zero,
+// never signs while there is that one, and verifies for Config.Keep from now: so
+// tokens of a predecessor of this service stay good.
+//
+// It is an error if the key cannot sign, if there is one with its identifier, or
+// if another instance adds one at the same time.
 func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error {
 	if key == nil || !key.CanSign() {
 		return errors.New("jwt: only a key that can sign can be added")
 	}
-	k.loading.Lock()
-	defer k.loading.Unlock()
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := k.load(ctx, now); err != nil {
 		return err
 	}
@@ -330,7 +323,7 @@ func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error
 }
 
 // add adds a key after the last one that is known, and reports whether that was
-// the last one still. k.loading is held.
+// the last one still. k.busy is held.
 func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool, error) {
 	last := ""
 	if records := k.current.Load().records; len(records) > 0 {
@@ -343,18 +336,21 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 	if err != nil {
 		return false, err
 	}
+	if epoch := time.Unix(0, 0); signs.Before(epoch) { // stores need not know earlier ones
+		signs = epoch
+	}
 	record.Created, record.Signs = issue.Instant(now), issue.Instant(signs)
 	added, err := k.config.Store.Add(ctx, record, last)
 	if err != nil {
 		return false, fmt.Errorf("jwt: key store: %w", err)
 	}
 	if added {
-		k.logger().InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm), "signs", record.Signs)
+		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm), "signs", record.Signs)
 	}
 	return added, k.load(ctx, now)
 }
 
-// generate makes a key, unless another instance just did. k.loading is held.
+// generate makes a key, unless another instance just did. k.busy is held.
 func (k *Keyring) generate(ctx context.Context, signs, now time.Time) error {
 	key, err := GenerateKey(k.config.Algorithm)
 	if err != nil {
@@ -364,7 +360,8 @@ func (k *Keyring) generate(ctx context.Context, signs, now time.Time) error {
 	return err
 }
 
-// Rotate makes a key that takes over after Config.Publish, whatever the schedule.
+// Rotate makes a key that takes over after Config.Publish, whatever the
+// schedule. It is an error if another instance adds one at the same time.
 func (k *Keyring) Rotate(ctx context.Context, now time.Time) error {
 	key, err := GenerateKey(k.config.Algorithm)
 	if err != nil {
@@ -373,42 +370,86 @@ func (k *Keyring) Rotate(ctx context.Context, now time.Time) error {
 	return k.Add(ctx, key, now.Add(k.config.Publish), now)
 }
 
-// Promote lets a key sign at once, but one that was retired. Who has not fetched
-// it yet refuses what it signs until they have.
+// Promote lets a key sign at once here, and at other instances after
+// Config.Reload. Who has not fetched it yet refuses what it signs until they
+// have. It is an error if there is no such key, or if it is dead.
 func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
-	return k.change(ctx, id, now, func(r *KeyRecord) (signs, ends time.Time) { return issue.Instant(now), r.Ends })
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	info, err := k.find(ctx, id, now)
+	switch {
+	case err != nil:
+		return err
+	case info.State == KeyDead:
+		return fmt.Errorf("jwt: the key %q is dead", id)
+	case info.State == KeySigning:
+		return nil
+	}
+	return k.promote(ctx, id, now)
+}
+
+// promote moves Signs of a key that is not dead. Others that are dead because
+// this one took over must stay so: it is written down first. k.busy is held.
+func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
+	var ends time.Time
+	for i, info := range k.infos(now) {
+		record := k.current.Load().records[i]
+		switch {
+		case info.ID == id:
+			ends = record.Ends
+		case info.State == KeyDead && record.Ends.IsZero():
+			if _, err := k.config.Store.Change(ctx, info.ID, info.Signs, info.Ends); err != nil {
+				return fmt.Errorf("jwt: key store: %w", err)
+			}
+		}
+	}
+	return k.change(ctx, id, now, ends, now)
 }
 
 // Retire ends the trust in a key at once, as after a theft: what it signed is
-// good no more. If it was the one that signs, the one before it signs again or,
-// with Config.Generate, a new one does.
+// good no more. Other instances follow after Config.Reload, and other services
+// when they fetch the keys again. If it was the one that signs, the one before
+// it signs again, else the next, else, with Config.Generate, a new one. A key
+// that is dead stays so. It is an error if there is no such key.
 func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
-	if err := k.change(ctx, id, now, func(r *KeyRecord) (signs, ends time.Time) { return r.Signs, issue.Instant(now) }); err != nil {
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
 		return err
 	}
-	k.loading.Lock()
-	defer k.loading.Unlock()
-	if k.config.Generate && k.current.Load().set.Signing() == nil {
-		return k.generate(ctx, now, now)
+	defer end()
+	info, err := k.find(ctx, id, now)
+	if err != nil {
+		return err
 	}
-	return nil
+	if info.State != KeyDead {
+		// One that is published only leaves the end of the list, too: by that
+		// Store.Add knows who comes first.
+		if err := k.change(ctx, id, issue.Earlier(info.Signs, now), now, now); err != nil {
+			return err
+		}
+	}
+	return k.ensure(ctx, now)
 }
 
-func (k *Keyring) change(ctx context.Context, id string, now time.Time, times func(*KeyRecord) (signs, ends time.Time)) error {
-	k.loading.Lock()
-	defer k.loading.Unlock()
+// find loads the keys and describes one of them. k.busy is held.
+func (k *Keyring) find(ctx context.Context, id string, now time.Time) (KeyInfo, error) {
 	if err := k.load(ctx, now); err != nil {
-		return err
+		return KeyInfo{}, err
 	}
-	i := slices.IndexFunc(k.current.Load().records, func(r *KeyRecord) bool { return r.ID == id })
+	infos := k.infos(now)
+	i := slices.IndexFunc(infos, func(info KeyInfo) bool { return info.ID == id })
 	if i < 0 {
-		return fmt.Errorf("jwt: there is no key %q", id)
+		return KeyInfo{}, fmt.Errorf("jwt: there is no key %q", id)
 	}
-	record := k.current.Load().records[i]
-	if !record.Ends.IsZero() && !now.Before(record.Ends) {
-		return fmt.Errorf("jwt: the key %q was retired", id)
-	}
-	signs, ends := times(record)
+	return infos[i], nil
+}
+
+// change writes when a key signs and ends. k.busy is held.
+func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.Time) error {
+	signs, ends = issue.Instant(signs), issue.Instant(ends)
 	found, err := k.config.Store.Change(ctx, id, signs, ends)
 	switch {
 	case err != nil:
@@ -416,76 +457,31 @@ func (k *Keyring) change(ctx context.Context, id string, now time.Time, times fu
 	case !found:
 		return errMeanwhile
 	}
-	k.logger().InfoContext(ctx, "jwt: key changed", "kid", id, "signs", signs, "ends", ends)
+	if ends.IsZero() {
+		k.config.Logger.InfoContext(ctx, "jwt: key changed", "kid", id, "signs", signs)
+	} else {
+		k.config.Logger.InfoContext(ctx, "jwt: key trusted no more", "kid", id, "ends", ends)
+	}
 	return k.load(ctx, now)
 }
 
-// Tend does what is due at now: it makes the next key, with Config.Generate, and
-// removes keys that have been dead for Config.Keep. [Keyring.Run] calls it.
-func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
-	k.loading.Lock()
-	defer k.loading.Unlock()
-	if err := k.load(ctx, now); err != nil {
-		return err
-	}
-	if due, signs := k.nextKey(now); due {
-		if err := k.generate(ctx, signs, now); err != nil {
-			return err
+// ensure lets a key sign where none does: the next one or, with Config.Generate,
+// a new one. k.busy is held.
+func (k *Keyring) ensure(ctx context.Context, now time.Time) error {
+	next := ""
+	for _, info := range k.infos(now) {
+		switch info.State {
+		case KeySigning:
+			return nil
+		case KeyPublished:
+			next = or(next, info.ID)
 		}
 	}
-	for _, info := range k.infos(k.current.Load().records, now) {
-		if info.State == KeyDead && !now.Before(info.Ends.Add(k.config.Keep)) {
-			if _, err := k.config.Store.Remove(ctx, info.ID); err != nil {
-				return fmt.Errorf("jwt: key store: %w", err)
-			}
-		}
+	switch {
+	case next != "":
+		return k.promote(ctx, next, now)
+	case k.config.Generate:
+		return k.generate(ctx, now, now)
 	}
 	return nil
-}
-
-// nextKey reports whether the next key is to be made now, and when it signs.
-func (k *Keyring) nextKey(now time.Time) (due bool, signs time.Time) {
-	if !k.config.Generate || k.config.Rotate < 0 {
-		return false, signs
-	}
-	for _, info := range k.infos(k.current.Load().records, now) {
-		switch info.State {
-		case KeyPublished: // the next one is there
-			return false, signs
-		case KeySigning:
-			signs = info.Signs.Add(k.config.Rotate)
-		}
-	}
-	if signs.IsZero() {
-		return true, now // there is none
-	}
-	earliest := now.Add(k.config.Publish)
-	if signs.Before(earliest) { // nobody was there to do it in time
-		signs = earliest
-	}
-	return !signs.After(earliest), signs
-}
-
-// Run calls Tend every Config.Reload, until ctx ends, and returns its error. Any
-// number of instances may: of a key that is due, one makes it.
-func (k *Keyring) Run(ctx context.Context) error {
-	ticker := time.NewTicker(k.config.Reload)
-	defer ticker.Stop()
-	for {
-		if err := k.Tend(ctx, issue.Instant(time.Now())); err != nil && ctx.Err() == nil {
-			k.logger().ErrorContext(ctx, "jwt: cannot tend the keys", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
-}
-
-func (k *Keyring) logger() *slog.Logger {
-	if k.config.Logger != nil {
-		return k.config.Logger
-	}
-	return slog.Default()
 }

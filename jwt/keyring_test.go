@@ -1,14 +1,18 @@
 package jwt_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -19,10 +23,10 @@ const day = 24 * time.Hour
 
 var appKey = auth.Secret(strings.Repeat("k", 32))
 
-// ringAt opens a keyring; change may configure it otherwise.
+// newRing opens a keyring; change may configure it otherwise.
 func newRing(t testing.TB, store jwt.KeyStore, change func(*jwt.KeyringConfig)) *jwt.Keyring {
 	t.Helper()
-	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true}
+	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&config)
 	}
@@ -347,44 +351,536 @@ func TestWrongWiringOfAKeyringFailsAtNew(t *testing.T) {
 	}
 }
 
-func TestOnlyPublicKeysArePublished(t *testing.T) {
-	keys := keySet(t, signing(t, jwt.HS256), signing(t, jwt.RS256), signing(t, jwt.ES384).Public(), signing(t, jwt.EdDSA))
-	handler := jwt.NewJWKSHandler(keys, time.Minute)
-	w := serveRequest(handler, "GET", "/")
-	if w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "public, max-age=60" ||
-		w.Header().Get("Access-Control-Allow-Origin") != "*" {
-		t.Error(w.Code, w.Header())
-	}
-	var set struct{ Keys []map[string]any }
-	if err := json.Unmarshal(w.Body.Bytes(), &set); err != nil || len(set.Keys) != 3 {
-		t.Fatal(w.Body, err)
-	}
-	for _, key := range set.Keys {
-		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} {
-			if _, there := key[private]; there {
-				t.Errorf("%v", key)
+// Whatever is done to keys, and whenever: one that was trusted no more never is
+// again, one that signed is trusted until its last token has expired, and while
+// there is a key that may sign, one does.
+func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
+	const keep, publish = 10 * day, day
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		store := jwt.NewMemoryKeyStore()
+		generate := seed%3 > 0
+		change := func(c *jwt.KeyringConfig) {
+			c.Algorithm, c.Generate, c.Keep, c.Publish, c.Rotate = jwt.EdDSA, generate, keep, publish, 7*day
+		}
+		rings := []*jwt.Keyring{newRing(t, store, change), newRing(t, store, change)}
+		now := time.Now()
+		if !generate {
+			if err := rings[0].Add(t.Context(), signing(t, jwt.EdDSA), now, now); err != nil {
+				t.Fatal(err)
 			}
 		}
-		if key["use"] != "sig" || key["alg"] == "" || key["kid"] == "" {
-			t.Errorf("%v", key)
+		signed := map[string]time.Time{} // when a key signed last
+		known := map[string]bool{}       // all that were ever trusted
+		gone := map[string]string{}      // trusted no more, and by what
+		var done []string
+		for range 60 {
+			now = now.Add(time.Duration(random.Int64N(int64(3 * day))))
+			ring := rings[random.IntN(2)]
+			infos, err := ring.List(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			some := infos[random.IntN(len(infos))]
+			retired := ""
+			action := []string{"", "tend", "tend", "tend", "rotate", "promote", "retire", "add"}[random.IntN(8)]
+			switch action {
+			case "tend":
+				err = ring.Tend(t.Context(), now)
+			case "rotate":
+				err = ring.Rotate(t.Context(), now)
+			case "promote":
+				if err = ring.Promote(t.Context(), some.ID, now); (err != nil) != (some.State == jwt.KeyDead) {
+					t.Fatalf("promoting a key that is %s: %v", some.State, err)
+				}
+				err = nil
+			case "retire":
+				retired = some.ID
+				err = ring.Retire(t.Context(), some.ID, now)
+			case "add":
+				err = ring.Add(t.Context(), signing(t, jwt.EdDSA), now.Add(time.Duration(random.Int64N(int64(40*day)))-20*day), now)
+			}
+			done = append(done, fmt.Sprintf("%s %s %.5s", now.Format("01-02 15:04"), action, some.ID))
+			if err != nil {
+				t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(done, "\n"))
+			}
+			now = now.Add(2 * time.Minute) // until both have seen it
+			var sets [2]string
+			for i, ring := range rings {
+				signs, all := at(t, ring, now)
+				sets[i] = signs + fmt.Sprint(all)
+			}
+			fault := func(format string, args ...any) {
+				t.Helper()
+				t.Fatalf("seed %d: %s\n%s", seed, fmt.Sprintf(format, args...), strings.Join(done, "\n"))
+			}
+			if sets[0] != sets[1] {
+				fault("instances differ: %s, %s", sets[0], sets[1])
+			}
+			signs, all := at(t, rings[0], now)
+			if signs == "" && (len(all) > 0 || generate) {
+				fault("none of %v signs", all)
+			}
+			if retired != "" {
+				gone[retired] = "retired"
+			}
+			trusted := map[string]bool{}
+			for _, id := range all {
+				if gone[id] != "" {
+					fault("%.5s is trusted again: %s", id, gone[id])
+				}
+				trusted[id], known[id] = true, true
+			}
+			for id := range known {
+				if trusted[id] || gone[id] != "" {
+					continue
+				}
+				if last, ok := signed[id]; ok && now.Before(last.Add(keep)) {
+					fault("%.5s signed at %s and is trusted no more", id, last)
+				}
+				gone[id] = "it had expired"
+			}
+			if signed[signs] = now; signs == "" {
+				break // all are retired, and none is made
+			}
 		}
 	}
-	parsed, err := jwt.ParseJWKS(w.Body.Bytes())
-	if err != nil || len(parsed.Keys()) != 3 || parsed.Signing() != nil {
-		t.Error(parsed, err)
+}
+
+func TestATokenOfAPredecessorStaysGoodWhileItLives(t *testing.T) {
+	ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
+	now := time.Now()
+	first, _ := at(t, ring, now)
+	old := signing(t, jwt.RS256).WithID("the old service's")
+	later := now.Add(100 * day)
+	if err := ring.Tend(t.Context(), later.Add(-day-time.Minute)); err != nil {
+		t.Fatal(err)
 	}
-	if w := serveRequest(jwt.NewJWKSHandler(keySet(t, signing(t, jwt.HS256)), 0), "GET", "/"); strings.TrimSpace(w.Body.String()) != `{"keys":[]}` {
-		t.Error(w.Body)
+	second, _ := at(t, ring, later)
+	if err := ring.Add(t.Context(), old, time.Time{}, later); err != nil {
+		t.Fatal(err)
 	}
-	if w := serveRequest(handler, "POST", "/"); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
-		t.Error(w.Code, w.Header())
+	signing, all := at(t, ring, later.Add(31*day-time.Second))
+	if signing != second || second == first || !slices.Contains(all, old.ID()) {
+		t.Errorf("%s of %v", signing, all)
 	}
-	server := httptest.NewServer(handler)
-	defer server.Close()
-	if resp, err := http.Head(server.URL); err != nil || resp.StatusCode != 200 || resp.ContentLength <= 0 {
-		t.Error(resp, err)
+	if _, all := at(t, ring, later.Add(31*day)); slices.Contains(all, old.ID()) {
+		t.Error("it is trusted for longer than tokens live", all)
 	}
-	if w := serveRequest(jwt.NewJWKSHandler(&switching{err: errDown}, 0), "GET", "/"); w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "down") {
-		t.Error(w.Code, w.Body)
+	alone := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Generate = false })
+	if signing, all := at(t, alone, now); signing != "" || len(all) != 0 {
+		t.Error(signing, all)
 	}
+	if err := alone.Add(t.Context(), old, time.Time{}, now); err != nil {
+		t.Fatal(err)
+	}
+	if signing, _ := at(t, alone, now); signing != old.ID() {
+		t.Error("the only key does not sign")
+	}
+}
+
+func TestAKeyIsReplacedThoughItsOwnerSlept(t *testing.T) {
+	ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
+	now := time.Now()
+	first, _ := at(t, ring, now)
+	late := now.Add(200 * day) // 110 days after it was to stop
+	if err := ring.Tend(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	if signing, all := at(t, ring, late.Add(day-time.Second)); signing != first || len(all) != 2 {
+		t.Errorf("the next signs before it is published: %s of %v", signing, all)
+	}
+	if signing, all := at(t, ring, late.Add(day)); signing == first || len(all) != 2 {
+		t.Errorf("%s of %v", signing, all)
+	}
+	by := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Rotate = -1 })
+	if err := by.Tend(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
+	if _, all := at(t, by, late); len(all) != 1 {
+		t.Error("a key that is replaced by hand only was replaced", all)
+	}
+}
+
+func TestAKeyForLaterTakesThePlaceOfTheScheduledOne(t *testing.T) {
+	ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
+	now := time.Now()
+	own := signing(t, jwt.EdDSA)
+	if err := ring.Add(t.Context(), own, now.Add(95*day), now); err != nil {
+		t.Fatal(err)
+	}
+	if err := ring.Tend(t.Context(), now.Add(90*day)); err != nil {
+		t.Fatal(err)
+	}
+	if signing, all := at(t, ring, now.Add(95*day)); signing != own.ID() || len(all) != 2 {
+		t.Errorf("%s of %v", signing, all)
+	}
+}
+
+func TestTheNextKeySignsWhereTheOnlyOneWasStolen(t *testing.T) {
+	for _, generate := range []bool{true, false} {
+		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) { c.Generate = generate })
+		now := time.Now()
+		if !generate {
+			if err := ring.Add(t.Context(), signing(t, jwt.ES256), now, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, _ := at(t, ring, now)
+		if err := ring.Rotate(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		_, all := at(t, ring, now)
+		now = now.Add(time.Hour)
+		for range 2 { // once more does nothing more
+			if err := ring.Retire(t.Context(), first, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if signing, left := at(t, ring, now); signing != all[1] || len(left) != 1 {
+			t.Errorf("generate %v: %s of %v", generate, signing, left)
+		}
+		if ring.Retire(t.Context(), "unknown", now) == nil || ring.Promote(t.Context(), "unknown", now) == nil {
+			t.Error("a key that is not there")
+		}
+	}
+}
+
+// meanwhile is a store in which something happens just before the first Add.
+type meanwhile struct {
+	jwt.KeyStore
+	do func()
+}
+
+func (m *meanwhile) Add(ctx context.Context, r *jwt.KeyRecord, last string) (bool, error) {
+	if do := m.do; do != nil {
+		m.do = nil
+		do()
+	}
+	return m.KeyStore.Add(ctx, r, last)
+}
+
+func TestOfInstancesThatActAtOnceOneMakesTheNextKey(t *testing.T) {
+	for _, retireALaterOne := range []bool{false, true} {
+		store := &meanwhile{KeyStore: jwt.NewMemoryKeyStore()}
+		change := func(c *jwt.KeyringConfig) { c.Rotate = 10 * day }
+		one, two := newRing(t, store, change), newRing(t, store.KeyStore, change)
+		now := time.Now()
+		if retireALaterOne {
+			later := signing(t, jwt.EdDSA)
+			if err := errors.Join(one.Add(t.Context(), later, now.Add(365*day), now), one.Retire(t.Context(), later.ID(), now)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		due := now.Add(9*day + time.Minute)
+		raced := false
+		store.do = func() {
+			raced = true
+			if err := two.Tend(t.Context(), due); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := one.Tend(t.Context(), due); err != nil || !raced {
+			t.Error(err, raced)
+		}
+		infos, err := one.List(t.Context(), due)
+		infos = slices.DeleteFunc(infos, func(i jwt.KeyInfo) bool { return i.State == jwt.KeyDead })
+		if err != nil || len(infos) != 2 {
+			t.Errorf("%+v %v", infos, err)
+		}
+		store.do = func() {
+			if err := two.Rotate(t.Context(), due.Add(time.Hour)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := one.Rotate(t.Context(), due.Add(time.Hour)); err == nil {
+			t.Error("nobody is told that another was made at the same time")
+		}
+	}
+}
+
+// fragileKeys is a store that fails, or hangs until it is given up.
+type fragileKeys struct {
+	jwt.KeyStore
+	hangs atomic.Bool
+	fails atomic.Int64 // from which change on; 0 is never
+	calls atomic.Int64
+}
+
+func (f *fragileKeys) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
+	f.calls.Add(1)
+	if f.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return f.KeyStore.Keys(ctx)
+}
+
+func (f *fragileKeys) Add(ctx context.Context, r *jwt.KeyRecord, last string) (bool, error) {
+	if n := f.fails.Load(); n > 0 {
+		return false, errDown
+	}
+	return f.KeyStore.Add(ctx, r, last)
+}
+
+func TestARetirementThatWasCutOffIsFinishedLater(t *testing.T) {
+	store := &fragileKeys{KeyStore: jwt.NewMemoryKeyStore()}
+	for _, rotate := range []time.Duration{0, -1} {
+		ring := newRing(t, store, func(c *jwt.KeyringConfig) { c.Rotate = rotate })
+		now := time.Now()
+		first, _ := at(t, ring, now)
+		store.fails.Store(1)
+		if err := ring.Retire(t.Context(), first, now); !errors.Is(err, errDown) {
+			t.Fatal(err)
+		}
+		if signing, all := at(t, ring, now); signing != "" || len(all) != 0 {
+			t.Errorf("a stolen key is trusted: %s of %v", signing, all)
+		}
+		store.fails.Store(0)
+		if err := ring.Tend(t.Context(), now.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if signing, all := at(t, ring, now.Add(time.Minute)); signing == "" || signing == first || len(all) != 1 {
+			t.Errorf("%s of %v", signing, all)
+		}
+	}
+}
+
+func TestNoRequestWaitsForAStoreThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := &fragileKeys{KeyStore: jwt.NewMemoryKeyStore()}
+		ring := newRing(t, store, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- ring.Run(ctx) }()
+		synctest.Wait()
+		store.hangs.Store(true)
+		for range 3600 {
+			time.Sleep(time.Second)
+			before := time.Now()
+			if signing, _ := at(t, ring, before); signing == "" || time.Since(before) > 0 {
+				t.Fatalf("%q after %v", signing, time.Since(before))
+			}
+		}
+		before, asked := time.Now(), store.calls.Load()
+		var group sync.WaitGroup
+		for i := range 50 { // nor for long, and not each
+			group.Go(func() {
+				if set, err := ring.Renew(t.Context(), fmt.Sprint("junk", i), before); err != nil || set.Signing() == nil {
+					t.Error(set, err)
+				}
+			})
+		}
+		group.Wait()
+		if waited := time.Since(before); waited > 21*time.Second || store.calls.Load()-asked > 2 {
+			t.Errorf("%v, asked %d times", waited, store.calls.Load()-asked)
+		}
+		gone, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		group.Go(func() { _, _ = ring.Renew(t.Context(), "junk", time.Now()) })
+		synctest.Wait()
+		before = time.Now()
+		if _, err := ring.Renew(gone, "junk", before); err != context.DeadlineExceeded || time.Since(before) > time.Second {
+			t.Errorf("who went away: %v after %v", err, time.Since(before))
+		}
+		group.Wait()
+		before = time.Now()
+		cancel()
+		if err := <-done; err != context.Canceled || time.Since(before) > 0 {
+			t.Errorf("Run ended with %v after %v", err, time.Since(before))
+		}
+	})
+}
+
+func TestOneCallerAsksTheStoreAndTheOthersGoOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := &fragileKeys{KeyStore: jwt.NewMemoryKeyStore()}
+		ring := newRing(t, store, nil)
+		first, _ := at(t, ring, time.Now())
+		if err := ring.Rotate(t.Context(), time.Now()); err != nil { // the schedule moves while the store hangs
+			t.Fatal(err)
+		}
+		time.Sleep(day)
+		store.hangs.Store(true)
+		now, asked := time.Now(), store.calls.Load()
+		var waited atomic.Int64
+		var sets sync.Map
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() {
+				set, err := ring.Current(t.Context(), now)
+				if err != nil || set.Signing().ID() == first {
+					t.Error(err)
+				}
+				sets.Store(set, true)
+				if time.Since(now) > 0 {
+					waited.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		if waited.Load() > 1 || store.calls.Load()-asked != 1 {
+			t.Errorf("%d waited, asked %d times", waited.Load(), store.calls.Load()-asked)
+		}
+		n := 0
+		sets.Range(func(any, any) bool { n++; return true })
+		if n != 1 {
+			t.Errorf("%d sets of one instant", n)
+		}
+	})
+}
+
+// An instance that does not have the new application key yet cannot open what
+// the others seal with it. It must hear of a theft all the same.
+func TestAKeyThatDoesNotOpenHidesNothingElse(t *testing.T) {
+	store := jwt.NewMemoryKeyStore()
+	var log bytes.Buffer
+	behind := newRing(t, store, func(c *jwt.KeyringConfig) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	ahead := newRing(t, store, func(c *jwt.KeyringConfig) {
+		c.Keys = []auth.Secret{auth.Secret(strings.Repeat("o", 32)), appKey}
+	})
+	now := time.Now()
+	first, _ := at(t, behind, now)
+	if err := ahead.Rotate(t.Context(), now); err != nil { // signs after a day
+		t.Fatal(err)
+	}
+	_, all := at(t, ahead, now)
+	for _, later := range []time.Duration{time.Hour, 2 * day} {
+		if signing, left := at(t, behind, now.Add(later)); signing != first || len(left) != 1 {
+			t.Errorf("after %v: %s of %v", later, signing, left)
+		}
+	}
+	if !strings.Contains(log.String(), all[1]) {
+		t.Errorf("nobody is told: %s", &log)
+	}
+	if err := behind.Tend(t.Context(), now.Add(2*day)); err != nil {
+		t.Fatal(err)
+	}
+	if records, _ := store.Keys(t.Context()); len(records) != 2 {
+		t.Error("it made another key beside the one that does not open")
+	}
+	if err := ahead.Retire(t.Context(), first, now.Add(2*day)); err != nil {
+		t.Fatal(err)
+	}
+	if signing, left := at(t, behind, now.Add(2*day+time.Minute)); signing != "" || len(left) != 0 {
+		t.Errorf("a stolen key is trusted: %s of %v", signing, left)
+	}
+	if signing, _ := at(t, ahead, now.Add(2*day+time.Minute)); signing != all[1] {
+		t.Error(signing)
+	}
+	for _, secret := range []string{string(appKey), strings.Repeat("o", 32)} {
+		if strings.Contains(log.String(), secret) {
+			t.Error("an application key is in the log")
+		}
+	}
+}
+
+func TestTheOldApplicationKeyCanGoWhenItsKeysAreDead(t *testing.T) {
+	store := jwt.NewMemoryKeyStore()
+	now := time.Now()
+	first, _ := at(t, newRing(t, store, nil), now)
+	other := auth.Secret(strings.Repeat("o", 32))
+	both := newRing(t, store, func(c *jwt.KeyringConfig) { c.Keys = []auth.Secret{other, appKey} })
+	if err := both.Rotate(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	_, all := at(t, both, now)
+	if err := both.Promote(t.Context(), all[1], now); err != nil {
+		t.Fatal(err)
+	}
+	if err := both.Retire(t.Context(), first, now); err != nil {
+		t.Fatal(err)
+	}
+	if signing, _ := at(t, newRing(t, store, func(c *jwt.KeyringConfig) { c.Keys = []auth.Secret{other} }), now.Add(time.Second)); signing != all[1] {
+		t.Error(signing)
+	}
+}
+
+func TestAKeyThatCouldNotBeReadAgainIsNotAdded(t *testing.T) {
+	store := jwt.NewMemoryKeyStore()
+	ring := newRing(t, store, nil)
+	now := time.Now()
+	key := signing(t, jwt.ES256)
+	for sentence, key := range map[string]*jwt.Key{
+		"nil":                     nil,
+		"a public key":            key.Public(),
+		"no identifier":           key.WithID(""),
+		"an identifier, no UTF-8": key.WithID("\xff"),
+	} {
+		if err := ring.Add(t.Context(), key, now, now); err == nil {
+			t.Error(sentence)
+		}
+	}
+	if err := ring.Add(t.Context(), key.WithID("<a&b> \u2028 é"), now, now); err != nil {
+		t.Error(err)
+	}
+	if err := ring.Add(t.Context(), signing(t, jwt.ES256).WithID("<a&b> \u2028 é"), now, now); err == nil {
+		t.Error("two keys with one identifier")
+	}
+	if records, _ := store.Keys(t.Context()); len(records) != 2 {
+		t.Errorf("%d records", len(records))
+	}
+	newRing(t, store, nil)
+}
+
+func TestKeysOfAllAlgorithmsAreKept(t *testing.T) {
+	for _, algorithm := range []jwt.Algorithm{jwt.HS256, jwt.HS384, jwt.HS512, jwt.RS256, jwt.PS512, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA} {
+		t.Run(string(algorithm), func(t *testing.T) {
+			t.Parallel()
+			store := jwt.NewMemoryKeyStore()
+			change := func(c *jwt.KeyringConfig) { c.Algorithm = algorithm }
+			one, two := newRing(t, store, change), newRing(t, store, change)
+			ours, _ := one.Current(t.Context(), time.Now())
+			theirs, _ := two.Current(t.Context(), time.Now())
+			if ours.Signing().Algorithm() != algorithm || ours.Signing().Thumbprint() != theirs.Signing().Thumbprint() {
+				t.Error(ours.Signing(), theirs.Signing())
+			}
+		})
+	}
+}
+
+func TestANameThatIsGivenAgainIsAnotherKey(t *testing.T) {
+	store := jwt.NewMemoryKeyStore()
+	one, two := newRing(t, store, nil), newRing(t, store, nil)
+	now := time.Now()
+	for i, key := range []*jwt.Key{signing(t, jwt.ES256).WithID("key"), signing(t, jwt.ES256).WithID("key")} {
+		if _, err := store.Remove(t.Context(), "key"); err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Add(t.Context(), key, now, now); err != nil {
+			t.Fatal(err)
+		}
+		set, err := two.Current(t.Context(), now.Add(time.Duration(i+1)*time.Minute))
+		if err != nil || set.Signing().Thumbprint() != key.Thumbprint() {
+			t.Error("the old key goes by the name", err)
+		}
+	}
+}
+
+func TestAClockThatIsSetBackDoesNotStopReloading(t *testing.T) {
+	store := jwt.NewMemoryKeyStore()
+	one, two := newRing(t, store, nil), newRing(t, store, nil)
+	now := time.Now()
+	at(t, two, now.Add(12*time.Hour))
+	if err := one.Rotate(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if _, all := at(t, two, now); len(all) != 2 {
+		t.Error(all)
+	}
+}
+
+func TestAnInstanceWhoseClockIsBehindMakesNoKeyOfItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := jwt.NewMemoryKeyStore()
+		first := signing(t, jwt.ES256)
+		ahead := newRing(t, store, func(c *jwt.KeyringConfig) { c.Generate = false })
+		if err := ahead.Add(t.Context(), first, time.Now().Add(3*time.Second), time.Now().Add(3*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		behind := newRing(t, store, nil)
+		if signing, all := at(t, behind, time.Now()); signing != first.ID() || len(all) != 1 {
+			t.Errorf("%s of %v", signing, all)
+		}
+	})
 }

@@ -51,6 +51,9 @@ func (s keySeals) seal(key *Key) (*KeyRecord, error) {
 	nonce := make([]byte, s[0].NonceSize())
 	_, _ = rand.Read(nonce) // never fails
 	r.Sealed = s[0].Seal(nonce, nonce, text, r.bound())
+	if _, err := s.open(r); err != nil { // an identifier that JSON cannot hold
+		return nil, fmt.Errorf("jwt: a key with the identifier %q cannot be kept", key.id)
+	}
 	return r, nil
 }
 
