@@ -126,7 +126,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	}
 	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, Expires: issue.Earlier(family.Ends, wholeSecond(now.Add(ttl)))}
 	if t.config.Grace > 0 {
-		next.Sealed = sealID(token, m.id)
+		next.Sealed = sealID(old.id, m.id)
 	}
 	rotation, err := t.config.Store.Rotate(ctx, digest, now, t.config.Grace, next)
 	if err != nil {
@@ -137,7 +137,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
 	case Retried:
 		// The same successor by its identifier, which is what a store knows.
-		if m.id, err = openID(token, rotation.Sealed); err != nil {
+		if m.id, err = openID(old.id, rotation.Sealed); err != nil {
 			return nil, err
 		}
 	case Reused:
@@ -184,15 +184,17 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 }
 
 // sealID encrypts the identifier of the successor of a token, so that only who
-// presents that token can read it (AES-256-GCM). The key is used once, so the
-// nonce may be zero (NIST SP 800-38D §8.2).
-func sealID(token, id string) []byte {
-	aead := successorSeal(token)
+// presents that token can read it (AES-256-GCM). The key comes of the token's
+// identifier, of which stores know only a hash: a retry writes the token once
+// more, with another "iat" and signature, and each of these can be retried. The
+// key is used once, so the nonce may be zero (NIST SP 800-38D §8.2).
+func sealID(old, id string) []byte {
+	aead := successorSeal(old)
 	return aead.Seal(nil, make([]byte, aead.NonceSize()), []byte(id), nil)
 }
 
-func openID(token string, sealed []byte) (string, error) {
-	aead := successorSeal(token)
+func openID(old string, sealed []byte) (string, error) {
+	aead := successorSeal(old)
 	id, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed, nil)
 	if err != nil {
 		return "", errors.New("jwt: the store has another successor than was sealed")
@@ -200,8 +202,8 @@ func openID(token string, sealed []byte) (string, error) {
 	return string(id), nil
 }
 
-func successorSeal(token string) cipher.AEAD {
-	key, err := hkdf.Key(sha256.New, []byte(token), nil, "gatewarden jwt successor", 32)
+func successorSeal(old string) cipher.AEAD {
+	key, err := hkdf.Key(sha256.New, []byte(old), nil, "gatewarden jwt successor", 32)
 	if err == nil {
 		if block, e := aes.NewCipher(key); e == nil {
 			if aead, e := cipher.NewGCM(block); e == nil {
