@@ -146,7 +146,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
 	successor := s.tokens[r.Successor]
-	if since < 0 || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
+	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
 		return nil
 	}
 	return successor.Sealed

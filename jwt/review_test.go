@@ -1,9 +1,12 @@
 package jwt_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -34,6 +37,47 @@ func TestTwoThatRetriedWithinAGraceAreBothServedOn(t *testing.T) {
 		_, a := claimsOf(t, next.Refresh.Reveal())
 		if _, b := claimsOf(t, again.Refresh.Reveal()); a["jti"] != b["jti"] {
 			t.Errorf("another successor: %v %v", a, b)
+		}
+	})
+}
+
+// slow is a loader whose first call waits.
+type slow struct {
+	load    auth.UserLoader
+	waiting chan struct{}
+	first   atomic.Bool
+}
+
+func (s *slow) Load(ctx context.Context, id string) (auth.User, error) {
+	if s.first.Swap(false) {
+		<-s.waiting
+	}
+	return s.load(ctx, id)
+}
+
+func TestARequestThatCameFirstAndIsServedLastIsWithinTheGrace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		users := &slow{waiting: make(chan struct{})}
+		tokens, _, events := newTokens(t, func(c *jwt.Config) {
+			c.Grace, users.load, c.LoadUser = time.Minute, c.LoadUser, users.Load
+		})
+		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		users.first.Store(true)
+		late := make(chan error)
+		go func() {
+			_, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal())
+			late <- err
+		}()
+		time.Sleep(time.Millisecond)
+		if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		close(users.waiting)
+		if err := <-late; err != nil || events.count(auth.EventReuse) != 0 {
+			t.Errorf("%v, and %d reuses", err, events.count(auth.EventReuse))
 		}
 	})
 }

@@ -119,7 +119,8 @@ const (
 	// Rotated: it was used now, and next took its place.
 	Rotated
 	// Retried: it was used less than grace ago, and its successor, whose
-	// Sealed is there, was not used yet. Nothing was changed.
+	// Sealed is there, was not used yet. Nothing was changed. Of two requests
+	// the later one may be served first, so less than grace ahead is the same.
 	Retried
 	// Reused: it was used before, by whomever. Its family is ended now.
 	Reused

@@ -144,7 +144,7 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 		return rotation, err
 	}
 	if !r.Rotated.IsZero() {
-		if since := now.Sub(r.Rotated); since >= 0 && since < grace {
+		if since := now.Sub(r.Rotated); since > -grace && since < grace {
 			successor, _, err := s.load(ctx, conn, r.Successor)
 			if err != nil {
 				return rotation, err

@@ -178,7 +178,9 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			{0, time.Minute, true, jwt.Retried},
 			{0, 0, true, jwt.Reused},
 			{time.Second, time.Minute, false, jwt.Reused},
-			{-time.Second, time.Minute, true, jwt.Reused},
+			{-time.Second, time.Minute, true, jwt.Retried}, // who came first was served last
+			{-time.Minute, time.Minute, true, jwt.Reused},
+			{-time.Second, 0, true, jwt.Reused},
 		} {
 			f := s.start("alice", fmt.Sprint(i), 0)
 			next := jwtToken(f, "second")
