@@ -99,7 +99,6 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 			if len(s.Primes) != 2 {
 				return nil, errors.New("jwt: RSA with more than two primes")
 			}
-			s.Precompute()
 			m.D, m.P, m.Q = encode(s.D.Bytes()), encode(s.Primes[0].Bytes()), encode(s.Primes[1].Bytes())
 			m.Dp, m.Dq, m.Qi = encode(s.Precomputed.Dp.Bytes()), encode(s.Precomputed.Dq.Bytes()), encode(s.Precomputed.Qinv.Bytes())
 		case *ecdsa.PrivateKey:
@@ -243,11 +242,6 @@ func (r *jwkReader) rsa() any {
 		r.fault("d, p or q is too large")
 		return nil
 	}
-	if err := private.Validate(); err != nil {
-		r.fault("RSA members do not fit together: %w", err)
-		return nil
-	}
-	private.Precompute()
 	return private
 }
 
@@ -317,25 +311,30 @@ func (r *jwkReader) okp() any {
 // ParseJWKS reads a JWK Set of public keys (RFC 7517 §5). Keys of unknown
 // types, for encryption, weak or broken are left out, as §5 asks for, and so
 // are symmetric ones, which nobody may publish; of private ones only the public
-// part is taken. It is an error if the text is no JWK Set or longer than 1 MiB,
+// part is taken, and 100 keys at most. It is an error if the text is no JWK Set or longer than 1 MiB,
 // not if no key is left.
 func ParseJWKS(text []byte) (*KeySet, error) {
 	if len(text) > maxJWKS {
 		return nil, fmt.Errorf("jwt: a JWK Set has at most %d bytes", maxJWKS)
 	}
 	var set map[string]json.RawMessage
-	var list []map[string]json.RawMessage
+	var list []json.RawMessage
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, errors.New("jwt: a JWK Set is a JSON object")
 	}
 	if err := json.Unmarshal(set["keys"], &list); err != nil || list == nil {
-		return nil, errors.New("jwt: a JWK Set has an array of objects, keys")
+		return nil, errors.New("jwt: a JWK Set has an array, keys")
 	}
 	keys := make([]*Key, 0, min(len(list), maxKeys))
-	for _, members := range list {
+	for _, text := range list {
 		if len(keys) == maxKeys {
 			break
 		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(text, &members) != nil {
+			continue
+		}
+		delete(members, "d") // is no secret any more, and costs time to check
 		if k, err := parseJWK(members); err == nil && k.public != nil {
 			keys = append(keys, k.Public())
 		}

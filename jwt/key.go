@@ -8,7 +8,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
+	"math/big"
 	"slices"
 )
 
@@ -18,8 +19,17 @@ type Key struct {
 	id        string
 	algorithm Algorithm // by which it signs; "" of a public key that names none
 	kty       string
-	secret    any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey; nil if it only verifies
-	public    any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey; nil of a symmetric key
+	*material
+}
+
+// material is two pointers away. Package fmt prints the unexported fields of
+// others' structs without asking them, and where a verb does not fit it follows
+// a pointer.
+type material struct{ *halves }
+
+type halves struct {
+	secret any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey; nil if it only verifies
+	public any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey; nil of a symmetric key
 }
 
 const (
@@ -35,42 +45,17 @@ const (
 // An empty algorithm is RS256 for RSA, that of the curve for ECDSA, and EdDSA
 // for Ed25519; for []byte it must be named. It is an error if the algorithm is
 // not one for such a key, and if the key is weak: a secret shorter than the
-// algorithm's hash (RFC 7518 §3.2: 32, 48 or 64 bytes), RSA of less than 2048
-// bits.
+// algorithm's hash (RFC 7518 §3.2: 32, 48 or 64 bytes), RSA of less than 2048 or
+// more than 8192 bits. The private part must be that of the public one. What
+// becomes of material later does not change the key.
 func NewKey(algorithm Algorithm, material any) (*Key, error) {
-	k := &Key{algorithm: algorithm}
-	switch m := material.(type) {
-	case []byte:
-		k.kty, k.secret = "oct", slices.Clone(m)
-		if algorithm == "" {
-			return nil, errors.New("jwt: the algorithm of a secret must be named")
-		}
-	case *rsa.PrivateKey:
-		if m == nil {
-			return nil, errors.New("jwt: nil key")
-		}
-		if err := m.Validate(); err != nil {
-			return nil, fmt.Errorf("jwt: %w", err)
-		}
-		k.secret, k.public = m, &m.PublicKey
-	case *rsa.PublicKey:
-		k.public = m
-	case *ecdsa.PrivateKey:
-		if m == nil {
-			return nil, errors.New("jwt: nil key")
-		}
-		k.secret, k.public = m, &m.PublicKey
-	case *ecdsa.PublicKey:
-		k.public = m
-	case ed25519.PrivateKey:
-		if len(m) != ed25519.PrivateKeySize {
-			return nil, errors.New("jwt: an Ed25519 private key has 64 bytes")
-		}
-		k.secret, k.public = m, m.Public()
-	case ed25519.PublicKey:
-		k.public = m
-	default:
-		return nil, fmt.Errorf("jwt: a %T is no key", material)
+	copied, err := copyMaterial(material)
+	if err != nil {
+		return nil, err
+	}
+	k := newKey(algorithm, "oct", copied)
+	if k.public == nil && algorithm == "" {
+		return nil, errors.New("jwt: the algorithm of a secret must be named")
 	}
 	if k.public != nil {
 		fallback, err := k.checkPublic()
@@ -88,13 +73,106 @@ func NewKey(algorithm Algorithm, material any) (*Key, error) {
 	return k, nil
 }
 
+func newKey(algorithm Algorithm, kty string, p *halves) *Key {
+	return &Key{algorithm: algorithm, kty: kty, material: &material{p}}
+}
+
+// copyMaterial copies a key, and checks that a private one is whole.
+func copyMaterial(from any) (*halves, error) {
+	switch m := from.(type) {
+	case []byte:
+		return &halves{secret: slices.Clone(m)}, nil
+	case *rsa.PrivateKey:
+		if m == nil {
+			return nil, errNoKey
+		}
+		if err := m.Validate(); err != nil {
+			return nil, fmt.Errorf("jwt: %w", err)
+		}
+		private := &rsa.PrivateKey{PublicKey: *copyRSA(&m.PublicKey), D: new(big.Int).Set(m.D)}
+		for _, prime := range m.Primes {
+			private.Primes = append(private.Primes, new(big.Int).Set(prime))
+		}
+		private.Precompute()
+		return &halves{private, &private.PublicKey}, nil
+	case *rsa.PublicKey:
+		if m == nil || m.N == nil || m.N.Sign() <= 0 {
+			return nil, errNoKey
+		}
+		return &halves{public: copyRSA(m)}, nil
+	case *ecdsa.PrivateKey:
+		if m == nil || m.Curve == nil || m.D == nil {
+			return nil, errNoKey
+		}
+		public, err := copyECDSA(&m.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		d, err := m.Bytes()
+		if err != nil {
+			return nil, fmt.Errorf("jwt: %w", err)
+		}
+		private, err := ecdsa.ParseRawPrivateKey(m.Curve, d)
+		if err != nil {
+			return nil, fmt.Errorf("jwt: %w", err)
+		}
+		if !private.PublicKey.Equal(public) {
+			return nil, errNotWhole
+		}
+		return &halves{private, public}, nil
+	case *ecdsa.PublicKey:
+		if m == nil || m.Curve == nil {
+			return nil, errNoKey
+		}
+		public, err := copyECDSA(m)
+		if err != nil {
+			return nil, err
+		}
+		return &halves{public: public}, nil
+	case ed25519.PrivateKey:
+		if len(m) != ed25519.PrivateKeySize {
+			return nil, errors.New("jwt: an Ed25519 private key has 64 bytes")
+		}
+		private := ed25519.NewKeyFromSeed(m.Seed())
+		if !private.Equal(m) { // such a key gives itself away by signing
+			return nil, errNotWhole
+		}
+		return &halves{private, private.Public()}, nil
+	case ed25519.PublicKey:
+		return &halves{public: slices.Clone(m)}, nil
+	}
+	return nil, fmt.Errorf("jwt: a %T is no key", from)
+}
+
+var (
+	errNoKey    = errors.New("jwt: nil key")
+	errNotWhole = errors.New("jwt: the private part is not that of the public one")
+)
+
+func copyRSA(p *rsa.PublicKey) *rsa.PublicKey {
+	return &rsa.PublicKey{N: new(big.Int).Set(p.N), E: p.E}
+}
+
+// copyECDSA refuses a point that is not on its curve.
+func copyECDSA(p *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
+	if p.X == nil || p.Y == nil {
+		return nil, errNoKey
+	}
+	point, err := p.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(p.Curve, point)
+	if err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	return public, nil
+}
+
 // checkPublic sets kty, and returns the algorithm that is usual for the key.
 func (k *Key) checkPublic() (Algorithm, error) {
 	switch p := k.public.(type) {
 	case *rsa.PublicKey:
-		if p == nil || p.N == nil {
-			return "", errors.New("jwt: nil key")
-		}
 		if bits := p.N.BitLen(); bits < minRSA || bits > maxRSA {
 			return "", fmt.Errorf("jwt: an RSA key has %d to %d bits, this one %d", minRSA, maxRSA, bits)
 		}
@@ -104,13 +182,7 @@ func (k *Key) checkPublic() (Algorithm, error) {
 		k.kty = "RSA"
 		return RS256, nil
 	case *ecdsa.PublicKey:
-		if p == nil || p.Curve == nil {
-			return "", errors.New("jwt: nil key")
-		}
 		k.kty = "EC"
-		if _, err := p.Bytes(); err != nil { // not on its curve
-			return "", fmt.Errorf("jwt: %w", err)
-		}
 		switch p.Curve {
 		case elliptic.P256():
 			return ES256, nil
@@ -197,7 +269,7 @@ func (k *Key) Public() *Key {
 	if k.public == nil {
 		return nil
 	}
-	return &Key{id: k.id, algorithm: k.algorithm, kty: k.kty, public: k.public}
+	return newKey(k.algorithm, k.kty, &halves{public: k.public}).WithID(k.id)
 }
 
 // fits reports whether the key verifies tokens of this algorithm.
@@ -235,10 +307,9 @@ func (k *Key) sign(text string) ([]byte, error) {
 }
 
 // Format writes the identifier and the algorithm, whatever the verb.
-func (k *Key) Format(f fmt.State, _ rune) {
-	if k == nil {
-		_, _ = io.WriteString(f, "<nil>")
-		return
-	}
+func (k Key) Format(f fmt.State, _ rune) { // of a Key, too, that somebody copied
 	_, _ = fmt.Fprintf(f, "%s key %s", k.algorithm, k.id)
 }
+
+// LogValue returns the identifier and the algorithm.
+func (k Key) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(k)) }

@@ -36,8 +36,8 @@ var _ KeySource = (*KeySet)(nil)
 
 // NewKeySet returns a set of a key that signs, and others that still, or
 // already, verify. A nil signing key is a set that verifies only. It is an error
-// if signing cannot sign, if two different keys have one identifier, and if
-// there is no key.
+// if signing cannot sign, if two keys have one identifier, and if there is no
+// key.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
 	var keys []*Key
 	if signing != nil {

@@ -21,15 +21,15 @@ func ParsePEM(algorithm Algorithm, text []byte) (*Key, error) {
 		if block, text = pem.Decode(text); block == nil {
 			return nil, errors.New("jwt: no key in the PEM text")
 		}
+		if block.Headers["DEK-Info"] != "" { // RFC 1421 §4.6.1.3, as old openssl does
+			return nil, errors.New("jwt: the key is encrypted")
+		}
 		var material any
 		var err error
 		switch block.Type {
 		case "PRIVATE KEY":
 			material, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 		case "RSA PRIVATE KEY":
-			if block.Headers["DEK-Info"] != "" {
-				return nil, errors.New("jwt: the key is encrypted")
-			}
 			material, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 		case "EC PRIVATE KEY":
 			material, err = x509.ParseECPrivateKey(block.Bytes)
