@@ -235,10 +235,11 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 		s.end(family, now)
 		ids = append(ids, family.ID)
 	}
-	if kept == "" {
-		o := s.owners[userID]
-		s.owners[userID] = owner{o.generation + 1, now}
+	o := s.owners[userID]
+	if o.voided = now; kept == "" {
+		o.generation++
 	}
+	s.owners[userID] = o
 	return ids, nil
 }
 

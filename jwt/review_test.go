@@ -2,6 +2,7 @@ package jwt_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,6 +79,41 @@ func TestARequestThatCameFirstAndIsServedLastIsWithinTheGrace(t *testing.T) {
 		close(users.waiting)
 		if err := <-late; err != nil || events.count(auth.EventReuse) != 0 {
 			t.Errorf("%v, and %d reuses", err, events.count(auth.EventReuse))
+		}
+	})
+}
+
+func TestAPasswordChangeVoidsWhatOthersIssuedThoughALoginStays(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tokens, _, secret := besideDjango(t, nil)
+		access := django(t, secret, "access", nil)
+		refresh := django(t, secret, "refresh", map[string]any{"jti": "r"})
+		here, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		user, credential, err := tokens.VerifyToken(t.Context(), here.Access.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/", nil)
+		r = r.WithContext(auth.WithIdentity(r.Context(), user, credential))
+		if err := tokens.RevokeOthers(httptest.NewRecorder(), r, user); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := tokens.VerifyToken(t.Context(), access); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("an access token of before: %v", err)
+		}
+		if _, err := tokens.Refresh(t.Context(), refresh); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("a refresh token of before: %v", err)
+		}
+		if _, _, err := tokens.VerifyToken(t.Context(), here.Access.Reveal()); err != nil {
+			t.Errorf("the login in use: %v", err)
+		}
+		time.Sleep(time.Second)
+		after := django(t, secret, "access", map[string]any{"jti": "after"})
+		if _, _, err := tokens.VerifyToken(t.Context(), after); err != nil {
+			t.Errorf("one of later: %v", err)
 		}
 	})
 }

@@ -49,8 +49,9 @@ type Store interface {
 	// EndAll ends all families of the user that are live at now but the one
 	// with the identifier kept, which may be "", and returns their identifiers.
 	// It gives stamp to the one that is kept, if it is there, live and the
-	// user's. If kept is "", it also adds one to the user's generation and
-	// notes that everything until now is void, in the same step.
+	// user's. In the same step it notes that everything of the user until now
+	// that is of no generation is void and, if kept is "", adds one to the
+	// user's generation.
 	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
 
 	// Purge removes at most limit families that have expired at now, and so has

@@ -230,11 +230,14 @@ func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (b
 func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	var ids []string
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		generations := 0
 		if kept == "" {
-			if err := s.db.void(ctx, conn, userID, now); err != nil {
-				return err
-			}
-		} else if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET stamp = ? WHERE id = ? AND "+jwtLive),
+			generations = 1
+		}
+		if err := s.db.void(ctx, conn, userID, generations, now); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET stamp = ? WHERE id = ? AND "+jwtLive),
 			stamp, kept, userID, micros(now)); err != nil {
 			return err
 		}

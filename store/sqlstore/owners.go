@@ -17,16 +17,16 @@ func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n 
 	return n, err
 }
 
-// void begins a new generation of a user, in a transaction.
-func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, now time.Time) error {
-	n, err := db.generation(ctx, conn, userID)
+// void notes that what is of no generation is void until now, and makes a user
+// so many generations older, in a transaction.
+func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, generations int, now time.Time) error {
+	result, err := conn.ExecContext(ctx, db.table("UPDATE {prefix}owners SET generation = generation + ?, voided = ? WHERE user_id = ?"), generations, micros(now), userID)
 	if err != nil {
 		return err
 	}
-	statement := "UPDATE {prefix}owners SET generation = ?, voided = ? WHERE user_id = ?"
-	if n == 0 {
-		statement = "INSERT INTO {prefix}owners (generation, voided, user_id) VALUES (?, ?, ?)"
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
 	}
-	_, err = conn.ExecContext(ctx, db.table(statement), n+1, micros(now), userID)
+	_, err = conn.ExecContext(ctx, db.table("INSERT INTO {prefix}owners (generation, voided, user_id) VALUES (?, ?, ?)"), generations, micros(now), userID)
 	return err
 }

@@ -244,7 +244,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		}
 		s.revoked("another's family claimed", jwt.Claimed{SessionID: "Alice0", UserID: "alice", Generation: 9}, noon, true)
 	})
-	t.Run("ending all but one stamps that one, and voids nothing else", func(t *testing.T) {
+	t.Run("ending all but one stamps that one, and voids what others issued", func(t *testing.T) {
 		s := jwtStore{t, open(t)}
 		s.start("alice", "1", 0)
 		s.start("alice", "2", 0)
@@ -256,7 +256,18 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			t.Errorf("%+v", f)
 		}
 		s.revoked("the one that is kept", jwt.Claimed{SessionID: "1", UserID: "alice"}, noon, false)
-		s.revoked("one of no family", jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon.Add(-time.Hour)}, noon, false)
+		s.revoked("one of no family", jwt.Claimed{UserID: "alice"}, noon, false)
+		s.revoked("issued by others", jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon}, noon, true)
+		s.revoked("issued by others later", jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon.Add(time.Second)}, noon, false)
+		if _, err := s.EndAll(t.Context(), "carol", "", "", noon); err != nil {
+			t.Fatal(err)
+		}
+		carol := s.start("carol", "4", 0)
+		if _, err := s.EndAll(t.Context(), "carol", "4", "new", noon.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		s.revoked("the generation of a kept one", jwt.Claimed{SessionID: carol.ID, UserID: "carol", Generation: 1}, noon, false)
+		s.revoked("a generation before", jwt.Claimed{UserID: "carol"}, noon, true)
 		if ids, err := s.EndAll(t.Context(), "alice", "3", "x", noon); err != nil || !slices.Equal(ids, []string{"1"}) {
 			t.Errorf("keeping another's: %v %v", ids, err)
 		}
