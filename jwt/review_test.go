@@ -117,3 +117,32 @@ func TestAPasswordChangeVoidsWhatOthersIssuedThoughALoginStays(t *testing.T) {
 		}
 	})
 }
+
+// between is a store that calls a function once, before it starts a family.
+type between struct {
+	jwt.Store
+	do func()
+}
+
+func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh) (jwt.Started, error) {
+	if b.do != nil {
+		b.do()
+	}
+	return b.Store.Start(ctx, family, first, adopted)
+}
+
+func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
+	store := &between{Store: jwt.NewMemoryStore()}
+	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Store = store })
+	store.do = func() {
+		if _, err := tokens.RevokeAll(t.Context(), "alice"); err != nil {
+			t.Error(err)
+		}
+	}
+	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("%v %v", pair, err)
+	}
+	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+		t.Error(logins, err)
+	}
+}

@@ -180,7 +180,20 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	if auth.Kind(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
 		return nil, errNoAccount
 	}
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	// What was voided since the first look must not go on in a login of now.
+	switch void, err := t.config.Store.Revoked(ctx, t.issuer.claimed(old), now); {
+	case err != nil:
+		return nil, issue.Undecided(err)
+	case void:
+		if _, err := t.Revoke(ctx, m.family.UserID, m.family.ID); err != nil {
+			return nil, err
+		}
+		return nil, bodyRefusal(saysListed)
+	}
+	return m, nil
 }
 
 // sealID encrypts the identifier of the successor of a token, so that only who
