@@ -3,6 +3,7 @@ package jwt_test
 import (
 	"context"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -144,5 +145,23 @@ func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
 	}
 	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
 		t.Error(logins, err)
+	}
+}
+
+func TestATokenOfOthersThatCannotBeTakenOverIsRefused(t *testing.T) {
+	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Scopes = []string{"read"} })
+	for sentence, change := range map[string]map[string]any{
+		"a scope that is not ours":     {"scope": "write"},
+		"a client with a control code": {"client_id": "a\u0085b"},
+		"too many claims":              {"many": strings.Repeat("x", 4097)},
+	} {
+		change["jti"] = sentence
+		_, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", change))
+		if auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+	if _, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", map[string]any{"scope": "read"})); err != nil {
+		t.Error(err)
 	}
 }

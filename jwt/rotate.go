@@ -176,6 +176,9 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 			options.Claims[name] = value
 		}
 	}
+	if _, err := t.family(now, options, k); err != nil {
+		return nil, bodyRefusal(saysInvalid) // nothing that a login here could be
+	}
 	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, Expires: old.expires})
 	if auth.Kind(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
 		return nil, errNoAccount
