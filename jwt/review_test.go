@@ -1,7 +1,9 @@
 package jwt_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
@@ -163,5 +165,35 @@ func TestATokenOfOthersThatCannotBeTakenOverIsRefused(t *testing.T) {
 	}
 	if _, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", map[string]any{"scope": "read"})); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return map[string]any{"role": "admin"}, nil }
+		c.Claims = func(payload []byte) (any, error) {
+			if !bytes.Contains(payload, []byte(`"role"`)) {
+				return nil, errors.New("no role")
+			}
+			return "admin", nil
+		}
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, credential, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); err != nil {
+		t.Error(err)
+	} else if role, _ := jwt.ClaimsOf[string](credential.(*jwt.Token)); role != "admin" {
+		t.Errorf("role %q", role)
+	}
+	if _, err := tokens.Verify(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error("verify: ", err)
+	}
+	if pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Fatal("refresh: ", err)
+	}
+	if err := tokens.Logout(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error("logout: ", err)
 	}
 }

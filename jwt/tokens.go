@@ -71,7 +71,8 @@ type Config struct {
 	// so that roles are those of now. It is given the user as LoadUser returned
 	// them. Claims of this package cannot be set.
 	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
-	// Claims is as Issuer.Claims.
+	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
+	// carry no claims of the application.
 	Claims func(payload []byte) (any, error)
 
 	// BeforeIssue may change what a handler is about to issue, or refuse by
