@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync/atomic"
@@ -131,6 +132,7 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Keys = nil // they are in the seals, and nowhere that could be printed
 	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1)}
 	now := issue.Instant(time.Now())
 	ctx, end, err := k.begin(ctx)
@@ -154,6 +156,9 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 
 // Keep returns Config.Keep.
 func (k *Keyring) Keep() time.Duration { return k.config.Keep }
+
+// Format writes what it is, whatever the verb, and none of its secrets.
+func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "jwt.Keyring") }
 
 // Current implements [KeySource]. While the store is down it returns the keys
 // that are known, which the schedule goes on to move: they are the service's

@@ -3,6 +3,8 @@ package jwt_test
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -883,4 +885,29 @@ func TestAnInstanceWhoseClockIsBehindMakesNoKeyOfItsOwn(t *testing.T) {
 			t.Errorf("%s of %v", signing, all)
 		}
 	})
+}
+
+func TestAPrintedKeyringShowsNoApplicationKey(t *testing.T) {
+	key := "application key of a test, which nobody may see"
+	config := jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Keys: []auth.Secret{auth.Secret(key)}, Generate: true, Logger: slog.New(slog.DiscardHandler)}
+	ring, err := jwt.NewKeyring(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	derived, err := hkdf.Key(sha256.New, []byte(key), nil, "gatewarden jwt keyring", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []any{ring, config, struct{ ring *jwt.Keyring }{ring}, []any{ring}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
+			text := fmt.Sprintf(verb, value)
+			for _, secret := range []string{key, string(derived)} {
+				for _, shown := range []string{secret[:8], fmt.Sprintf("%x", secret[:4]), strings.Trim(fmt.Sprint([]byte(secret)[:4]), "[]")} {
+					if strings.Contains(text, shown) {
+						t.Errorf("%s of a %T: %s", verb, value, text)
+					}
+				}
+			}
+		}
+	}
 }
