@@ -29,7 +29,9 @@ type Handlers struct {
 	// Blacklist ends the login of {"refresh"}, a refresh or sliding token, with
 	// all tokens that came of it: 200 with {}.
 	Blacklist http.Handler
-	// Sliding is Obtain for a sliding token: 200 with {"token"}.
+	// Sliding is Obtain for a sliding token: 200 with {"token"}. It and
+	// SlidingRefresh are nil in BrowserHandlers: scripts must send such a token,
+	// so none can be kept from them.
 	Sliding http.Handler
 	// SlidingRefresh exchanges {"token"}: 200 with {"token"}.
 	SlidingRefresh http.Handler
@@ -72,15 +74,18 @@ func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 	post := func(serve func(http.ResponseWriter, endpoint.Request)) endpoint.Methods {
 		return endpoint.Methods{"POST": serve}
 	}
-	return &Handlers{
-		Obtain:         endpoint.New(login, login.Require(), post(h.serveObtain)),
-		Refresh:        endpoint.New(own, open, post(h.serveRefresh)),
-		Verify:         endpoint.New(own, open, post(h.serveVerify)),
-		Blacklist:      endpoint.New(own, open, post(h.serveBlacklist)),
-		Sliding:        endpoint.New(login, login.Require(), post(h.serveSliding)),
-		SlidingRefresh: endpoint.New(own, open, post(h.serveSlidingRefresh)),
-		LogoutAll:      endpoint.New(own, own.Require(auth.Unlimited), post(h.serveLogoutAll)),
-	}, nil
+	all := &Handlers{
+		Obtain:    endpoint.New(login, login.Require(), post(h.serveObtain)),
+		Refresh:   endpoint.New(own, open, post(h.serveRefresh)),
+		Verify:    endpoint.New(own, open, post(h.serveVerify)),
+		Blacklist: endpoint.New(own, open, post(h.serveBlacklist)),
+		LogoutAll: endpoint.New(own, own.Require(auth.Unlimited), post(h.serveLogoutAll)),
+	}
+	if !browser {
+		all.Sliding = endpoint.New(login, login.Require(), post(h.serveSliding))
+		all.SlidingRefresh = endpoint.New(own, open, post(h.serveSlidingRefresh))
+	}
+	return all, nil
 }
 
 // Register mounts the handlers below prefix, without a trailing slash, at
@@ -91,9 +96,11 @@ func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
 	mux.Handle(prefix+"/refresh/{$}", h.Refresh)
 	mux.Handle(prefix+"/verify/{$}", h.Verify)
 	mux.Handle(prefix+"/blacklist/{$}", h.Blacklist)
-	mux.Handle(prefix+"/sliding/{$}", h.Sliding)
-	mux.Handle(prefix+"/sliding/refresh/{$}", h.SlidingRefresh)
 	mux.Handle(prefix+"/logoutall/{$}", h.LogoutAll)
+	if h.Sliding != nil {
+		mux.Handle(prefix+"/sliding/{$}", h.Sliding)
+		mux.Handle(prefix+"/sliding/refresh/{$}", h.SlidingRefresh)
+	}
 }
 
 // open lets everybody in: the token is in the body.

@@ -197,3 +197,9 @@ func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
 		t.Error("logout: ", err)
 	}
 }
+
+func TestABrowserIsGivenNoSlidingToken(t *testing.T) {
+	s := newService(t, nil)
+	s.want("sliding", s.post("/browser/sliding/", "username", "alice", "password", "alicealice"), 404, "")
+	s.want("sliding refresh", s.post("/browser/sliding/refresh/", "token", "x"), 404, "")
+}
