@@ -63,7 +63,10 @@ type Sliding struct {
 // password that proved them may be theirs no more.
 var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid}
 
-const maxClaims = 4 << 10
+const (
+	maxClaims  = 4 << 10
+	longClaims = 1 << 10 // from here on a token may be too long
+)
 
 // Issue starts a login of a user and returns its first pair, which is nowhere
 // kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
@@ -196,6 +199,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	if key == nil {
 		return nil, errors.New("jwt: there is no key that signs")
 	}
+	size := len(family.Claims)
 	m := &making{t: t, key: key, now: now, family: family, id: newID(), extra: map[string]any{}}
 	if family.Claims != nil {
 		var stored map[string]json.RawMessage // as they were written
@@ -214,10 +218,19 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 		if err := t.checkClaims(added); err != nil {
 			return nil, err
 		}
-		if _, err := json.Marshal(added); err != nil {
+		text, err := json.Marshal(added)
+		if err != nil {
 			return nil, fmt.Errorf("jwt: AddClaims: %w", err)
 		}
 		maps.Copy(m.extra, added)
+		size += len(text)
+	}
+	if size > longClaims {
+		// Whether they fit is known when they are signed. A sliding token has
+		// all that an access token has, and says a little more.
+		if _, err := m.sliding(); err != nil {
+			return nil, err
+		}
 	}
 	return m, nil
 }

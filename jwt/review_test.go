@@ -203,3 +203,41 @@ func TestABrowserIsGivenNoSlidingToken(t *testing.T) {
 	s.want("sliding", s.post("/browser/sliding/", "username", "alice", "password", "alicealice"), 404, "")
 	s.want("sliding refresh", s.post("/browser/sliding/refresh/", "token", "x"), 404, "")
 }
+
+func TestNoRefreshTokenIsUsedUpForAnAccessTokenThatIsTooLong(t *testing.T) {
+	role := "short"
+	tokens, _, events := newTokens(t, func(c *jwt.Config) {
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return map[string]any{"role": role}, nil }
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sliding, err := tokens.IssueSliding(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role = strings.Repeat("x", 6000)
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.Kind(err) != nil {
+		t.Errorf("a pair: %v", err)
+	}
+	if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err == nil || auth.Kind(err) != nil {
+		t.Errorf("a sliding token: %v", err)
+	}
+	if _, err := tokens.Issue(t.Context(), "bob", jwt.Options{}); err == nil {
+		t.Error("a new pair")
+	}
+	role = "short"
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Errorf("the pair, later: %v", err)
+	}
+	if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err != nil {
+		t.Errorf("the sliding token, later: %v", err)
+	}
+	if logins, err := tokens.List(t.Context(), "bob"); len(logins) != 0 || err != nil {
+		t.Error("a login without tokens: ", logins, err)
+	}
+	if got := events.count(auth.EventIssued); got != 2 {
+		t.Errorf("%d issued", got)
+	}
+}
