@@ -62,6 +62,10 @@ func parseMetadata(text []byte, issuer string) (jwksURL string, err error) {
 	if json.Unmarshal(members["jwks_uri"], &jwksURL) != nil || jwksURL == "" {
 		return "", errors.New("metadata has no jwks_uri")
 	}
+	if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(jwksURL, "https:") {
+		// http is for tests on one machine: nobody elsewhere names a place there.
+		return "", fmt.Errorf("jwks_uri %q is not https", jwksURL)
+	}
 	return jwksURL, checkURL(jwksURL)
 }
 
