@@ -48,7 +48,8 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 	})
 }
 
-// marshalPublic returns the public parts of the keys as a JWK Set.
+// marshalPublic returns the public parts of the keys as a JWK Set, and a line
+// break, which people at a terminal miss.
 func (s *KeySet) marshalPublic() []byte {
 	keys := []json.RawMessage{}
 	for _, k := range s.keys {
@@ -59,5 +60,5 @@ func (s *KeySet) marshalPublic() []byte {
 		}
 	}
 	text, _ := json.Marshal(map[string]any{"keys": keys}) // of JSON
-	return text
+	return append(text, '\n')
 }
