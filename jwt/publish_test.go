@@ -45,7 +45,7 @@ func TestOnlyPublicKeysArePublished(t *testing.T) {
 }
 
 func TestASetOfSecretsIsPublishedEmpty(t *testing.T) {
-	if w := serveRequest(jwt.NewJWKSHandler(keySet(t, signing(t, jwt.HS256)), 0), "GET", "/"); w.Code != 200 || w.Body.String() != `{"keys":[]}` {
+	if w := serveRequest(jwt.NewJWKSHandler(keySet(t, signing(t, jwt.HS256)), 0), "GET", "/"); w.Code != 200 || w.Body.String() != `{"keys":[]}`+"\n" {
 		t.Error(w.Code, w.Body)
 	}
 }
