@@ -292,7 +292,10 @@ func (m *making) describe(claims map[string]any) {
 		claims["client_id"] = f.ClientID
 	}
 	if f.Limited {
-		claims["scope"] = strings.Join(f.Scopes, " ")
+		ours := slices.DeleteFunc(slices.Clone(f.Scopes), func(scope string) bool { // of Config, since the login
+			return !slices.Contains(m.t.config.Scopes, scope)
+		})
+		claims["scope"] = strings.Join(ours, " ")
 	}
 	if !f.Login.AuthTime.IsZero() {
 		claims["auth_time"] = f.Login.AuthTime.Unix()

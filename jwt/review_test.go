@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -266,3 +267,38 @@ func TestTheMetadataOfAnIssuerElsewhereNamesNoKeysOnThisMachine(t *testing.T) {
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestATokenWithAScopeThatIsNotOursIsRefused(t *testing.T) {
+	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Scopes = []string{"read", "write"} })
+	for scope, want := range map[string]error{"read": nil, "read write": nil, "": nil, "admin": auth.ErrInvalid, "read admin": auth.ErrInvalid} {
+		if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", map[string]any{"scope": scope})); auth.Kind(err) != want {
+			t.Errorf("%q: %v", scope, err)
+		}
+	}
+}
+
+func TestAScopeThatIsOursNoMoreEndsWithTheNextRefresh(t *testing.T) {
+	key, store := keySet(t, signing(t, jwt.EdDSA)), jwt.NewMemoryStore()
+	with := func(scopes ...string) *jwt.Tokens {
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Store, c.Scopes = key, store, scopes })
+		return tokens
+	}
+	pair, err := with("read", "admin").Issue(t.Context(), "alice", jwt.Options{Scopes: []string{"read", "admin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := with("read")
+	if _, _, err := later.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("the access token of before: %v", err)
+	}
+	if pair, err = later.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	_, credential, err := later.VerifyToken(t.Context(), pair.Access.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scopes, limited := credential.(*jwt.Token).Scopes(); !limited || !slices.Equal(scopes, []string{"read"}) {
+		t.Error(scopes, limited)
+	}
+}

@@ -64,7 +64,8 @@ type Config struct {
 
 	// Scopes are those that tokens may be limited to. Nil is none: tokens that
 	// carry "scope" or "client_id" are then refused, as they were made by
-	// something else with the same keys, for somebody with fewer rights.
+	// something else with the same keys, for somebody with fewer rights. So are
+	// tokens with another scope than these.
 	Scopes []string
 
 	// AddClaims returns further claims of an access token, whenever one is made:
@@ -227,6 +228,11 @@ func (t *Tokens) checkOwn(token *Token) error {
 		return errNoID
 	case token.sessionID == "" || token.generation < 0:
 		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession {
+			return errInvalid
+		}
+	}
+	for _, scope := range token.scopes {
+		if !slices.Contains(t.config.Scopes, scope) {
 			return errInvalid
 		}
 	}
