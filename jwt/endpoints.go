@@ -177,24 +177,28 @@ func (h handler) field(w http.ResponseWriter, r endpoint.Request, name string) (
 	return body.text(name), true
 }
 
-// rewordLogin puts the refusal of a login into the words of simplejwt.
+// rewordLogin puts the refusal of a login into the words of simplejwt. What a
+// backend refused is told as a missing member only if it had both that simplejwt
+// knows: it may read others.
 func rewordLogin(r *http.Request, p *auth.Problem) {
 	kind := auth.Kind(p.Err)
-	if kind != auth.ErrInvalid && kind != auth.ErrNoCredentials && kind != auth.ErrMalformed || r.Header.Get("Authorization") != "" {
-		if kind == auth.ErrInvalid {
-			p.Detail, p.Code = detailNoAccount, "no_active_account"
-		}
+	if kind == auth.ErrInvalid {
+		p.Detail, p.Code = detailNoAccount, "no_active_account"
+	} else if kind != auth.ErrNoCredentials && kind != auth.ErrMalformed {
+		return
+	}
+	if r.Header.Get("Authorization") != "" {
 		return
 	}
 	body, fault := readBody(r)
+	if kind == auth.ErrInvalid && (body["username"] == nil || body["password"] == nil) {
+		return
+	}
 	if fault == nil {
 		fault = body.faults("username", "password")
 	}
-	switch {
-	case fault != nil:
+	if fault != nil {
 		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = fault.Status, fault.Code, fault.Detail, fault.Extensions, nil
-	case kind == auth.ErrInvalid:
-		p.Detail, p.Code = detailNoAccount, "no_active_account"
 	}
 }
 

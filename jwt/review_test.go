@@ -302,3 +302,33 @@ func TestAScopeThatIsOursNoMoreEndsWithTheNextRefresh(t *testing.T) {
 		t.Error(scopes, limited)
 	}
 }
+
+func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
+	tokens, _, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			return nil, nil, auth.ErrInvalid // an email and a password, of nobody
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, status := range map[string]int{
+		`{"email":"a@b.example","password":"x"}`: 401,
+		`{"username":"alice","password":"x"}`:    401,
+		`{"username":"","password":"x"}`:         400, // as simplejwt says it
+		`{"username":"alice","password":null}`:   400,
+		``:                                       401,
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handlers.Obtain.ServeHTTP(w, r)
+		if w.Code != status || status == 401 && (w.Header().Get("WWW-Authenticate") == "" || !strings.Contains(w.Body.String(), "No active account")) {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
