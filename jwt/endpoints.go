@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/endpoint"
@@ -10,6 +11,10 @@ import (
 
 // errNoCookie is the error for a browser that has no refresh token.
 var errNoCookie error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token."}
+
+// errOtherScopes is the error for a login with a credential that is limited to
+// scopes that no token here can have.
+var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The credential presented is limited to scopes that no token here has."}
 
 func (h handler) serveObtain(w http.ResponseWriter, r endpoint.Request) {
 	options, err := h.options(r)
@@ -130,6 +135,10 @@ func (h handler) options(r endpoint.Request) (Options, error) {
 	}
 	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
 		return options, err
+	}
+	other := func(scope string) bool { return !slices.Contains(h.config.Scopes, scope) }
+	if terms.Limited && (h.config.Scopes == nil || slices.ContainsFunc(options.Scopes, other)) {
+		return options, errOtherScopes
 	}
 	options.end, options.proved = terms.Ends, r.User
 	return options, nil

@@ -332,3 +332,31 @@ func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
 		}
 	}
 }
+
+func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		ours   []string
+		status int
+	}{"none": {nil, 403}, "others": {[]string{"read"}, 403}, "the same": {[]string{"read", "write"}, 200}} {
+		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Scopes = row.ours })
+		login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+			Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+				user, err := people.load(r.Context(), "alice")
+				return user, proof{Name: "key", IsPrimary: true, Scope: []string{"write"}}, err
+			})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handlers, err := tokens.Handlers(login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range []http.Handler{handlers.Obtain, handlers.Sliding} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+			if w.Code != row.status {
+				t.Errorf("%s: %d %s", sentence, w.Code, w.Body)
+			}
+		}
+	}
+}
