@@ -2,12 +2,12 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . store/sqlstore store/sqlstore/enginetest examples
+MODULES = . store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 
-.PHONY: test tools chromium fuzz bench release
+.PHONY: test tools chromium clients fuzz bench release
 
-test: tools chromium
+test: tools chromium clients
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
@@ -26,6 +26,27 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else echo "no Chromium: tests of pages will skip"; fi
+
+# The clients of others that interop/ runs: jose for Node, and simplejwt for
+# Python. Tests that need them skip, as those of pages do.
+HAVE_NPM = command -v node >/dev/null && command -v npm >/dev/null
+HAVE_VENV = python3 -c 'import ensurepip, venv' 2>/dev/null
+
+clients:
+	@{ $(HAVE_NPM) && $(HAVE_VENV); } || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		need=; $(HAVE_NPM) || need="nodejs npm"; $(HAVE_VENV) || need="$$need python3 python3-venv"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need >/dev/null; fi || true
+	@if $(HAVE_NPM) && $(MAKE) -s interop/node_modules/.installed; then :; else echo "no jose for Node: tests with it will skip"; fi
+	@if $(HAVE_VENV) && $(MAKE) -s interop/.venv/.installed; then :; else echo "no simplejwt for Python: tests with it will skip"; fi
+
+interop/node_modules/.installed: interop/package.json
+	cd interop && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+interop/.venv/.installed: interop/requirements.txt
+	python3 -m venv --clear interop/.venv
+	interop/.venv/bin/python -m pip install --disable-pip-version-check -q -r interop/requirements.txt
+	@touch $@
 
 # Each fuzz target for a while; all are in the root module.
 fuzz:
