@@ -74,22 +74,38 @@ func (h handler) serveVerify(w http.ResponseWriter, r endpoint.Request) {
 	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
-// serveBlacklist clears a browser's cookie whatever it was worth, but not if the
-// store could not be told: the login would go on with nobody to end it.
 func (h handler) serveBlacklist(w http.ResponseWriter, r endpoint.Request) {
+	if h.browser {
+		h.serveBrowserLogout(w, r)
+		return
+	}
 	token, ok := h.refreshToken(w, r)
 	if !ok {
 		return
 	}
-	err := h.Logout(r.Context(), token)
-	if h.browser && (err == nil || auth.Kind(err) == auth.ErrInvalid) {
-		h.clearCookie(w)
-		err = nil
-	}
-	if err != nil {
+	if err := h.Logout(r.Context(), token); err != nil {
 		h.own.Refuse(w, r.Request, err)
 		return
 	}
+	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+}
+
+// serveBrowserLogout clears a browser's cookie whatever it was worth, but not if
+// the store could not be told: the login would go on with nobody to end it. Of
+// two of one name both are ended.
+func (h handler) serveBrowserLogout(w http.ResponseWriter, r endpoint.Request) {
+	cookies := r.CookiesNamed(h.cookie)
+	if len(cookies) == 0 {
+		h.own.Refuse(w, r.Request, errNoCookie)
+		return
+	}
+	for _, cookie := range cookies {
+		if err := h.Logout(r.Context(), cookie.Value); err != nil && auth.Kind(err) != auth.ErrInvalid && auth.Kind(err) != auth.ErrMalformed {
+			h.own.Refuse(w, r.Request, err)
+			return
+		}
+	}
+	h.clearCookie(w)
 	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
 }
 

@@ -360,3 +360,24 @@ func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
 		}
 	}
 }
+
+func TestABrowserWithTwoCookiesOfTheNameIsLoggedOutOfBoth(t *testing.T) {
+	s := newService(t, nil)
+	one := s.post("/browser/", "username", "alice", "password", "alicealice")
+	two := s.post("/browser/", "username", "bob", "password", "bobbob")
+	a, b := refreshCookie(t, one), refreshCookie(t, two)
+	answer := s.do("POST", "/browser/blacklist/", "", "Cookie", a.Name+"="+a.Value+"; "+b.Name+"="+b.Value)
+	s.want("logout", answer, 200, "")
+	if gone := refreshCookie(t, answer); gone.MaxAge >= 0 {
+		t.Errorf("%+v", gone)
+	}
+	s.want("the one", s.me(one.member("access")), 401, "")
+	s.want("the other", s.me(two.member("access")), 401, "")
+
+	answer = s.do("POST", "/browser/blacklist/", "", "Cookie", a.Name+"="+strings.Repeat("x", 9000))
+	s.want("one that is too long", answer, 200, "")
+	if gone := refreshCookie(t, answer); gone.MaxAge >= 0 {
+		t.Errorf("%+v", gone)
+	}
+	s.want("none", s.do("POST", "/browser/blacklist/", ""), 401, "There is no refresh token.")
+}
