@@ -62,7 +62,7 @@ func parseMetadata(text []byte, issuer string) (jwksURL string, err error) {
 	if json.Unmarshal(members["jwks_uri"], &jwksURL) != nil || jwksURL == "" {
 		return "", errors.New("metadata has no jwks_uri")
 	}
-	if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(jwksURL, "https:") {
+	if of, err := url.Parse(issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(jwksURL, "https:") {
 		// http is for tests on one machine: nobody elsewhere names a place there.
 		return "", fmt.Errorf("jwks_uri %q is not https", jwksURL)
 	}

@@ -62,7 +62,7 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 	switch {
 	case err != nil:
 		return issue.Undecided(err)
-	case record == nil && presented.sessionID == "" && presented.kind == refreshKind:
+	case record == nil && presented.sessionID == "":
 		return t.refuseForeign(ctx, presented, now)
 	case record == nil || family.UserID != presented.subject:
 		return bodyRefusal(saysInvalid)

@@ -381,3 +381,27 @@ func TestABrowserWithTwoCookiesOfTheNameIsLoggedOutOfBoth(t *testing.T) {
 	}
 	s.want("none", s.do("POST", "/browser/blacklist/", ""), 401, "There is no refresh token.")
 }
+
+func TestKeysOfAnotherServiceSignNothing(t *testing.T) {
+	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+		t.Error("Tokens whose keys sign nothing")
+	}
+}
+
+func TestASlidingTokenOfOthersIsInvalidAndUsesNothingUp(t *testing.T) {
+	tokens, _, secret := besideDjango(t, nil)
+	foreign := django(t, secret, "sliding", map[string]any{"refresh_exp": time.Now().Add(time.Hour).Unix()})
+	_, _, bearer := tokens.VerifyToken(t.Context(), foreign)
+	_, refresh := tokens.RefreshSliding(t.Context(), foreign)
+	_, verify := tokens.Verify(t.Context(), foreign)
+	for call, err := range map[string]error{"bearer": bearer, "refresh": refresh, "verify": verify, "logout": tokens.Logout(t.Context(), foreign)} {
+		// It was never blacklisted.
+		if auth.Kind(err) != auth.ErrInvalid || strings.Contains(err.Error(), "blacklisted") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+}

@@ -161,8 +161,6 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	switch {
 	case err != nil:
 		return nil, issue.Undecided(err)
-	case k != refreshKind: // a sliding token of others stays good until it expires
-		return nil, bodyRefusal(saysInvalid)
 	case void:
 		return nil, bodyRefusal(saysListed)
 	}

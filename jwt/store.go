@@ -30,7 +30,7 @@ type Store interface {
 
 	// Rotate uses up the refresh token with the digest old: it adds next, of
 	// the same family, moves the family's LastUsed to now and Expires to that
-	// of next, and forgets the Sealed of the token that old had replaced. Of
+	// of next, and forgets the Sealed of the token that is used. Of
 	// many calls at once with one digest, one is Rotated. What a token that is
 	// no good answers, and what becomes of its family, is said at [Verdict].
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)

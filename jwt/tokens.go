@@ -87,7 +87,8 @@ type Config struct {
 
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
-	// refresh token of this kind starts a session when it is used, once.
+	// refresh token of this kind starts a session when it is used, once. Sliding
+	// tokens of this kind are refused: nothing could end one that was refreshed.
 	// Logging out of it elsewhere ends none of them here; RevokeAll and
 	// RevokeOthers do.
 	AllowNoSession bool
@@ -187,6 +188,8 @@ func New(config Config) (*Tokens, error) {
 	t.issuer.own, t.issuer.types = t, nil // kinds are told apart by checkKind
 	t.config.Format = t.issuer.Format
 	switch keys := c.Keys.(type) {
+	case *RemoteKeys:
+		return nil, errors.New("jwt: Config.Keys are those of another service, which sign nothing here")
 	case *KeySet:
 		if keys.Signing() == nil {
 			return nil, errors.New("jwt: no key of Config.Keys signs")
@@ -227,7 +230,7 @@ func (t *Tokens) checkOwn(token *Token) error {
 	case token.id == "":
 		return errNoID
 	case token.sessionID == "" || token.generation < 0:
-		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession {
+		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession || token.kind == slidingKind {
 			return errInvalid
 		}
 	}
