@@ -61,4 +61,4 @@ bench:
 # What a release takes; see CONTRIBUTING.md.
 release:
 	@echo "1. tag vX.Y.Z (root)                 2. in store/sqlstore: drop replace, require that tag, tag store/sqlstore/vX.Y.Z"
-	@echo "3. enginetest and examples follow; neither is tagged"
+	@echo "3. enginetest, examples and interop follow; none is tagged"

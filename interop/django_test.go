@@ -1,7 +1,9 @@
 package interop
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,8 +18,8 @@ import (
 // secret is what both sides sign with: 64 bytes.
 const secret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// alice's password, on both sides.
-const right = "correct-horse-battery"
+// credentials are alice's, on both sides.
+var credentials = map[string]any{"username": "alice", "password": "correct-horse-battery"}
 
 // pair is a service with simplejwt, and one with ours beside it that shares its
 // users and its secret, as docs/jwt.md says.
@@ -102,14 +104,33 @@ func beside(t *testing.T) *pair {
 }
 
 // spec is a token that Django makes: see make in server.py.
-type spec map[string]any
+type spec struct {
+	Kind string         `json:"kind"`
+	User string         `json:"user"` // alice, if it is empty
+	Set  map[string]any `json:"set"`
+	Drop []string       `json:"drop"`
+}
 
-func (p *pair) make(t *testing.T, s spec) string {
+func (p *pair) mint(t *testing.T, s spec) string {
 	t.Helper()
-	if s["user"] == nil {
-		s["user"] = "alice"
-	}
+	s.User = cmp.Or(s.User, "alice")
 	return ask(t, p.theirs+"/make", s, "token")
+}
+
+// login logs alice in at a service.
+func login(t *testing.T, service string) (access, refresh string) {
+	t.Helper()
+	text, err := json.Marshal(credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := send(t, "POST", service+"/api/token/", string(text), "Content-Type", "application/json")
+	access, _ = answer.body["access"].(string)
+	refresh, _ = answer.body["refresh"].(string)
+	if access == "" || refresh == "" {
+		t.Fatalf("login: %d %s", answer.status, answer.text)
+	}
+	return access, refresh
 }
 
 // post posts one member as JSON.
@@ -121,13 +142,13 @@ func post(t *testing.T, url, name, value string) response {
 func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 	p := beside(t)
 	for sentence, s := range map[string]spec{
-		"an access token":               {"kind": "access"},
-		"with a number for the user":    {"kind": "access", "set": map[string]any{"user_id": 1}},
-		"with claims of an application": {"kind": "access", "set": map[string]any{"team": "red"}},
-		"by PyJWT, a number for the user": {"kind": "pyjwt", "set": map[string]any{
+		"an access token":               {Kind: "access"},
+		"with a number for the user":    {Kind: "access", Set: map[string]any{"user_id": 1}},
+		"with claims of an application": {Kind: "access", Set: map[string]any{"team": "red"}},
+		"by PyJWT, a number for the user": {Kind: "pyjwt", Set: map[string]any{
 			"token_type": "access", "exp": 1 << 33, "iat": 1 << 30, "jti": "0123456789abcdef", "user_id": 1}},
 	} {
-		token := p.make(t, s)
+		token := p.mint(t, s)
 		if user, _, err := p.tokens.VerifyToken(t.Context(), token); err != nil || user.UserID() != "1" {
 			t.Errorf("%s: %v %v", sentence, user, err)
 		}
@@ -139,11 +160,11 @@ func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 		}
 	}
 	for sentence, s := range map[string]spec{
-		"a refresh token": {"kind": "refresh"},
+		"a refresh token": {Kind: "refresh"},
 		// It could be used for ever: nobody here would know that it was refreshed.
-		"a sliding token": {"kind": "sliding"},
+		"a sliding token": {Kind: "sliding"},
 	} {
-		if _, _, err := p.tokens.VerifyToken(t.Context(), p.make(t, s)); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, s)); auth.Kind(err) != auth.ErrInvalid {
 			t.Errorf("%s as an access token: %v", sentence, err)
 		}
 	}
@@ -152,10 +173,10 @@ func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 func TestARefreshTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
 	p := beside(t)
 	for sentence, s := range map[string]spec{
-		"of for_user":                {"kind": "refresh"},
-		"with a number for the user": {"kind": "refresh", "set": map[string]any{"user_id": 1}},
+		"of for_user":                {Kind: "refresh"},
+		"with a number for the user": {Kind: "refresh", Set: map[string]any{"user_id": 1}},
 	} {
-		token := p.make(t, s)
+		token := p.mint(t, s)
 		answer := post(t, p.ours+"/api/token/refresh/", "refresh", token)
 		access, _ := answer.body["access"].(string)
 		if got := send(t, "GET", p.ours+"/me", "", "Authorization", "Bearer "+access); got.status != 200 || got.body["user"] != "1" {
@@ -172,11 +193,8 @@ func TestARefreshTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
 
 func TestTokensThatWeMakeAreAcceptedByDjango(t *testing.T) {
 	p := beside(t)
-	login := send(t, "POST", p.ours+"/api/token/", `{"username":"alice","password":"`+right+`"}`, "Content-Type", "application/json")
-	access, _ := login.body["access"].(string)
-	refresh, _ := login.body["refresh"].(string)
-	login = send(t, "POST", p.ours+"/api/token/sliding/", `{"username":"alice","password":"`+right+`"}`, "Content-Type", "application/json")
-	sliding, _ := login.body["token"].(string)
+	access, refresh := login(t, p.ours)
+	sliding := ask(t, p.ours+"/api/token/sliding/", credentials, "token")
 	for _, row := range []struct {
 		by, token, refused string
 	}{
