@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -403,5 +404,155 @@ func TestASlidingTokenOfOthersIsInvalidAndUsesNothingUp(t *testing.T) {
 		if auth.Kind(err) != auth.ErrInvalid || strings.Contains(err.Error(), "blacklisted") {
 			t.Errorf("%s: %v", call, err)
 		}
+	}
+}
+
+func TestWhatARefreshGivesSaysWhatTheFirstPairSaid(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.SlidingTTL = time.Minute })
+		if _, err := tokens.RevokeAll(t.Context(), "alice"); err != nil { // so that hers is not the generation 0
+			t.Fatal(err)
+		}
+		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); err != nil {
+			t.Errorf("an access token of the second generation: %v", err)
+		}
+		sliding, err := tokens.IssueSliding(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		if sliding, err = tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		if lives := time.Until(sliding.Expires); lives != time.Minute {
+			t.Errorf("a sliding token lives for %v after its refresh", lives)
+		}
+	})
+}
+
+func TestALoginWhosePasswordChangedElsewhereEndsAtItsRefresh(t *testing.T) {
+	tokens, people, events := newTokens(t, nil)
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	people.change(func() { people.stamps["alice"] = "a2" })
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		t.Fatal(err)
+	}
+	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil || events.count(auth.EventRevoked) != 1 {
+		t.Errorf("%v %v, %d revoked", logins, err, events.count(auth.EventRevoked))
+	}
+	people.change(func() { people.stamps["alice"] = "a1" }) // as where a backup is played back
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("it goes on: %v", err)
+	}
+}
+
+func TestATokenOfOthersThatIsAdoptedKeepsItsLoginAndNeedsItsUser(t *testing.T) {
+	tokens, people, secret := besideDjango(t, nil)
+	login := map[string]any{"auth_time": 1700000000, "amr": []string{"otp"}, "acr": "high"}
+	pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", login))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := claimsOf(t, pair.Access.Reveal())
+	if claims["auth_time"] != 1.7e9 || claims["acr"] != "high" || claims["amr"].([]any)[0] != "otp" {
+		t.Error(claims)
+	}
+	var stated *auth.Error
+	people.change(func() { people.inactive["alice"] = true })
+	for _, user := range []string{"alice", "nobody"} {
+		_, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", map[string]any{"user_id": user, "jti": user}))
+		if !errors.As(err, &stated) || stated.Detail != "No active account found for the given token." {
+			t.Errorf("%s: %v", user, err)
+		}
+	}
+}
+
+// sealing keeps what a store is given to seal.
+type sealing struct {
+	jwt.Store
+	sealed []byte
+}
+
+func (s *sealing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *jwt.Refresh) (jwt.Rotation, error) {
+	s.sealed = next.Sealed
+	return s.Store.Rotate(ctx, old, now, grace, next)
+}
+
+func TestNothingIsSealedWithoutAGrace(t *testing.T) {
+	for grace, want := range map[time.Duration]bool{0: false, time.Second: true} {
+		store := &sealing{Store: jwt.NewMemoryStore()}
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Store, c.Grace = store, grace })
+		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		_, claims := claimsOf(t, pair.Refresh.Reveal())
+		if got := store.sealed != nil; got != want || bytes.Contains(store.sealed, []byte(claims["jti"].(string))) {
+			t.Errorf("%v: %q", grace, store.sealed)
+		}
+	}
+}
+
+func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
+	for _, grace := range []time.Duration{0, time.Minute} {
+		ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
+		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Grace, c.CacheSize = ring, grace, 64 })
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				for range 20 {
+					pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var both sync.WaitGroup
+					for range 2 {
+						both.Go(func() {
+							_, _ = tokens.Refresh(t.Context(), pair.Refresh.Reveal())
+							_, _, _ = tokens.VerifyToken(t.Context(), pair.Access.Reveal())
+						})
+					}
+					ended := true
+					switch i % 4 {
+					case 0:
+						_ = tokens.Logout(t.Context(), pair.Refresh.Reveal()) // or somebody was earlier
+					case 1:
+						_, err = tokens.RevokeAll(t.Context(), "alice")
+					case 2:
+						_, err = tokens.Revoke(t.Context(), "alice", pair.SessionID)
+					default:
+						ended = false
+						people.change(func() { people.inactive["bob"] = !people.inactive["bob"] })
+						_, err = tokens.Purge(t.Context())
+						_ = ring.Tend(t.Context(), time.Now())
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); ended && err == nil {
+						t.Error("an access token of a login that was ended")
+					}
+					if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); ended && err == nil {
+						t.Error("a refresh token of a login that was ended")
+					}
+					both.Wait()
+				}
+			})
+		}
+		all.Wait()
 	}
 }
