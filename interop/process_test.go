@@ -126,6 +126,7 @@ var buildDemo = sync.OnceValues(func() (string, error) {
 	build := exec.Command("go", "build", "-o", binary, "./demo")
 	build.Dir = "../examples"
 	if out, err := build.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return binary, nil
