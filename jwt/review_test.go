@@ -556,3 +556,266 @@ func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
 		all.Wait()
 	}
 }
+
+func TestARefreshTokenIsForItsIssuerAlone(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Audience = keySet(t, key), []string{"https://api.example"} })
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := claimsOf(t, pair.Refresh.Reveal())
+	if claims["aud"] != serviceIssuer {
+		t.Errorf("it is for %v", claims["aud"])
+	}
+	claims["aud"] = "https://api.example"
+	other, err := jwt.Sign(key, "refresh+jwt", claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Refresh(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("one for the API: %v", err)
+	}
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASlidingTokenThatWasReplacedServesForTheGrace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Grace = 10 * time.Second })
+		sliding, err := tokens.IssueSliding(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(9 * time.Second)
+		if _, _, err := tokens.VerifyToken(t.Context(), sliding.Token.Reveal()); err != nil {
+			t.Errorf("a request under way: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, _, err := tokens.VerifyToken(t.Context(), sliding.Token.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("after the grace: %v", err)
+		}
+	})
+}
+
+// plain is a user without a stamp.
+type plain string
+
+func (p plain) UserID() string { return string(p) }
+
+func TestAUserWhoGetsOrLosesTheirStampIsAnother(t *testing.T) {
+	stamped := false
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.AllowNoSession = true // of those that have none
+		c.LoadUser = func(_ context.Context, id string) (auth.User, error) {
+			if stamped {
+				return person{id, "a1"}, nil
+			}
+			return plain(id), nil
+		}
+	})
+	for range 2 {
+		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); err != nil {
+			t.Fatal(err)
+		}
+		stamped = !stamped
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("a stamp now, %v: %v", stamped, err)
+		}
+	}
+}
+
+func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	verifier := verifierOf(t, jwt.Issuer{Issuer: "https://a.example", Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+		User: jwt.SubjectUser, Require: []string{"tenant"}})
+	for value, want := range map[any]error{nil: auth.ErrInvalid, "": nil, false: nil} {
+		token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": "https://a.example", "aud": "us", "sub": "alice",
+			"exp": time.Now().Add(time.Hour).Unix(), "tenant": value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+			t.Errorf("%v: %v", value, err)
+		}
+	}
+}
+
+func TestATokenOfNoKindIsNoneOfOurs(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keySet(t, key) })
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := claimsOf(t, pair.Access.Reveal())
+	for _, typ := range []string{"JWT", "", "id+jwt", "logout+jwt"} { // an ID token, by the same key
+		token, err := jwt.Sign(key, typ, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, bearer := tokens.VerifyToken(t.Context(), token)
+		_, verify := tokens.Verify(t.Context(), token)
+		_, refresh := tokens.Refresh(t.Context(), token)
+		_, sliding := tokens.RefreshSliding(t.Context(), token)
+		for call, err := range map[string]error{"bearer": bearer, "verify": verify, "refresh": refresh, "sliding": sliding, "logout": tokens.Logout(t.Context(), token)} {
+			if auth.Kind(err) != auth.ErrInvalid {
+				t.Errorf("%s %q: %v", call, typ, err)
+			}
+		}
+	}
+}
+
+func TestALogoutWithATokenOfOthersLeavesNoLogin(t *testing.T) {
+	tokens, _, secret := besideDjango(t, nil)
+	if err := tokens.Logout(t.Context(), django(t, secret, "refresh", nil)); err != nil {
+		t.Fatal(err)
+	}
+	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+		t.Errorf("%+v %v", logins, err)
+	}
+}
+
+func TestAPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tokens, _, events := newTokens(t, nil)
+		for range 501 {
+			if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, err := tokens.RevokeAll(t.Context(), "alice"); n != 501 || err != nil || events.count(auth.EventRevoked) != 501 {
+			t.Errorf("%d revoked, %d said, %v", n, events.count(auth.EventRevoked), err)
+		}
+		time.Sleep(25 * time.Hour)
+		if n, err := tokens.Purge(t.Context()); n != 501 || err != nil {
+			t.Errorf("%d purged, %v", n, err)
+		}
+	})
+}
+
+func TestWhatALoginHandlerIssues(t *testing.T) {
+	refuse := false
+	s := newService(t, func(c *jwt.Config) {
+		c.BeforeIssue = func(_ *http.Request, user auth.User, _ *jwt.Options) error {
+			if refuse {
+				return &auth.Error{Kind: auth.ErrInsufficient, Detail: "Not from here."}
+			}
+			return nil
+		}
+	})
+	for _, path := range []string{"/api/token/", "/api/token/sliding/", "/browser/"} {
+		body := `{"username":"alice","password":"alicealice"}`
+		s.want(path, s.do("POST", path, body, "User-Agent", "curl/8"), 200, "")
+		logins, err := s.tokens.List(t.Context(), "alice")
+		if err != nil || len(logins) != 1 || logins[0].UserAgent != "curl/8" || logins[0].IP != "127.0.0.1" {
+			t.Fatalf("%s: %+v %v", path, logins, err)
+		}
+		if _, err := s.tokens.RevokeAll(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		refuse = true
+		s.want(path+" refused", s.do("POST", path, body), 403, "Not from here.")
+		if logins, err := s.tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+			t.Errorf("%s: %v %v", path, logins, err)
+		}
+		refuse = false
+	}
+	if issued, logins := s.events.count(auth.EventIssued), s.events.count(auth.EventLogin); issued != 3 || logins != 3 {
+		t.Errorf("%d issued by %d logins", issued, logins)
+	}
+}
+
+func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
+	tokens, people, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			user, err := people.load(r.Context(), "alice") // proved by the password that is changed now
+			people.change(func() { people.stamps["alice"] += "'" })
+			return user, proof{IsPrimary: true}, err
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []http.Handler{handlers.Obtain, handlers.Sliding} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+		if w.Code != 401 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+		t.Error(logins, err)
+	}
+}
+
+func TestAMalformedHeaderAtALoginIsNoMissingField(t *testing.T) {
+	tokens, _, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "No base64."}
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Authorization", "Basic %")
+	w := httptest.NewRecorder()
+	handlers.Obtain.ServeHTTP(w, r)
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") == "" || !strings.Contains(w.Body.String(), "No base64.") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestLogoutEverywhereIsALogout(t *testing.T) {
+	s := newService(t, nil)
+	access, _ := s.obtain("alice")
+	s.want("logoutall", s.do("POST", "/api/token/logoutall/", "", "Authorization", "Bearer "+access), 204, "")
+	if got := s.events.count(auth.EventLogout); got != 1 {
+		t.Errorf("%d logouts", got)
+	}
+}
+
+func TestLifetimesThatAreLeftOutFitThoseThatAreSet(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		change func(*jwt.Config)
+		good   bool
+	}{
+		"a refresh token of 60 days":              {func(c *jwt.Config) { c.RefreshTTL = 60 * 24 * time.Hour }, true},
+		"a sliding token of two days":             {func(c *jwt.Config) { c.SlidingTTL = 48 * time.Hour }, true},
+		"a sliding token longer than its session": {func(c *jwt.Config) { c.SlidingTTL, c.SlidingSessionTTL = time.Hour, time.Minute }, false},
+		"a sliding token of less than a second":   {func(c *jwt.Config) { c.SlidingTTL = time.Millisecond }, false},
+		"a refresh token longer than keys are kept": {func(c *jwt.Config) {
+			c.Keys, c.RefreshTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 59 * 24 * time.Hour }), 60*24*time.Hour
+		}, false},
+		"a sliding token longer than keys are kept": {func(c *jwt.Config) {
+			c.Keys, c.SlidingTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 47 * time.Hour }), 48*time.Hour
+		}, false},
+		"both as long as keys are kept": {func(c *jwt.Config) {
+			c.Keys = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 48 * time.Hour })
+			c.SlidingTTL, c.RefreshTTL = 48*time.Hour, 48*time.Hour
+		}, true},
+	} {
+		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)), Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}
+		row.change(&config)
+		if _, err := jwt.New(config); (err == nil) != row.good {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+}
