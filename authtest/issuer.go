@@ -25,6 +25,8 @@ import (
 //	…
 //	token := issuer.Mint(map[string]any{"sub": "alice", "aud": "https://api.example"})
 //
+// A token that another key signs is one of [jwt.Sign].
+//
 // It is safe for concurrent use.
 type Issuer struct {
 	t      testing.TB
@@ -75,7 +77,10 @@ func NewIssuer(t testing.TB) *Issuer {
 		i.answer(w, r, i.jwks())
 	})
 	i.server = httptest.NewServer(mux)
-	t.Cleanup(i.server.Close)
+	t.Cleanup(func() {
+		i.server.CloseClientConnections() // Close would wait for what is held
+		i.server.Close()
+	})
 	return i
 }
 
@@ -187,7 +192,8 @@ func (i *Issuer) SetBroken(broken bool) {
 }
 
 // Hold makes requests for the keys wait until release is called: a server that
-// answers slowly, without a test that sleeps.
+// answers slowly, without a test that sleeps. The last Hold counts for requests
+// that come after it; a test that ends releases all.
 func (i *Issuer) Hold() (release func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -196,7 +202,9 @@ func (i *Issuer) Hold() (release func()) {
 	return sync.OnceFunc(func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		i.held = nil
+		if i.held == held { // and not held again since
+			i.held = nil
+		}
 		close(held)
 	})
 }

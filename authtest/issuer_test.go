@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
@@ -33,20 +34,30 @@ func TestWhatAnIssuerMintsIsGoodUnlessATestSaysOtherwise(t *testing.T) {
 	for _, algorithm := range []jwt.Algorithm{jwt.ES256, jwt.ES384, jwt.RS256, jwt.PS256, jwt.EdDSA} {
 		issuer.Rotate(algorithm)
 		verifier := verifierOf(t, issuer)
+		foreign, err := jwt.GenerateKey(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims := map[string]any{"iss": issuer.URL(), "sub": "alice", "aud": "test", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+		stolenName, err := jwt.Sign(foreign.WithID(issuer.Keys()[0].ID()), "at+jwt", claims)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for sentence, row := range map[string]struct {
 			token string
 			kind  error
 		}{
-			"a token":              {issuer.Mint(nil), nil},
-			"another user":         {issuer.Mint(map[string]any{"sub": "bob"}), nil},
-			"forged":               {issuer.Forge(nil), auth.ErrInvalid},
-			"expired":              {issuer.Mint(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), auth.ErrInvalid},
-			"without an expiry":    {issuer.Mint(map[string]any{"exp": nil}), auth.ErrInvalid},
-			"for another service":  {issuer.Mint(map[string]any{"aud": "other"}), auth.ErrInvalid},
-			"of another type":      {issuer.MintWith(map[string]any{"typ": "JWT"}, nil), auth.ErrInvalid},
-			"without a type":       {issuer.MintWith(map[string]any{"typ": nil}, nil), auth.ErrInvalid},
-			"of another algorithm": {issuer.MintWith(map[string]any{"alg": "none"}, nil), auth.ErrInvalid},
-			"of another issuer":    {authtest.NewIssuer(t).Mint(nil), auth.ErrUnrecognized},
+			"a token":                            {issuer.Mint(nil), nil},
+			"another user":                       {issuer.Mint(map[string]any{"sub": "bob"}), nil},
+			"forged":                             {issuer.Forge(nil), auth.ErrInvalid},
+			"of a key that took the name of one": {stolenName, auth.ErrInvalid},
+			"expired":                            {issuer.Mint(map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), auth.ErrInvalid},
+			"without an expiry":                  {issuer.Mint(map[string]any{"exp": nil}), auth.ErrInvalid},
+			"for another service":                {issuer.Mint(map[string]any{"aud": "other"}), auth.ErrInvalid},
+			"of another type":                    {issuer.MintWith(map[string]any{"typ": "JWT"}, nil), auth.ErrInvalid},
+			"without a type":                     {issuer.MintWith(map[string]any{"typ": nil}, nil), auth.ErrInvalid},
+			"of another algorithm":               {issuer.MintWith(map[string]any{"alg": "none"}, nil), auth.ErrInvalid},
+			"of another issuer":                  {authtest.NewIssuer(t).Mint(nil), auth.ErrUnrecognized},
 		} {
 			if _, _, err := verifier.VerifyToken(t.Context(), row.token); auth.Kind(err) != row.kind {
 				t.Errorf("%s, %s: %v", algorithm, sentence, err)
@@ -100,6 +111,57 @@ func TestAnIssuerRotatesStallsAndFails(t *testing.T) {
 	release() // twice is once
 	if err := <-result; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheReleaseOfAHoldLeavesALaterOneAlone(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	first, second := issuer.Hold(), issuer.Hold()
+	first()
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan error, 1)
+	ask := func(ctx context.Context) error {
+		r, err := http.NewRequestWithContext(ctx, "GET", issuer.JWKSURL(), nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err
+	}
+	go func() { answered <- ask(ctx) }()
+	for issuer.Fetches() == 0 && len(answered) == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-answered; err == nil {
+		t.Error("answered while it was held")
+	}
+	second()
+	if err := ask(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATestThatEndsWithoutAReleaseEnds(t *testing.T) {
+	var done chan error
+	t.Run("without a release", func(t *testing.T) {
+		issuer := authtest.NewIssuer(t)
+		issuer.Hold()
+		keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: issuer.JWKSURL(), Timeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done = make(chan error, 1)
+		go func() { done <- keys.Check(context.Background()) }()
+		for issuer.Fetches() == 0 {
+			runtime.Gosched()
+		}
+	})
+	if err := <-done; err == nil {
+		t.Error("keys of an issuer that ended")
 	}
 }
 
