@@ -48,8 +48,12 @@ func metadataURLs(issuer string) []string {
 	}
 }
 
+// maxJWKSURL is the longest jwks_uri that is followed, in bytes.
+const maxJWKSURL = 2 << 10
+
 // parseMetadata reads metadata (RFC 8414 §3.3): it must be of the issuer that
-// was asked for, or somebody could hand out their keys as another's.
+// was asked for, or somebody could hand out their keys as another's. Errors say
+// nothing of what it reads: they are logged.
 func parseMetadata(text []byte, issuer string) (jwksURL string, err error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
@@ -59,21 +63,46 @@ func parseMetadata(text []byte, issuer string) (jwksURL string, err error) {
 	if json.Unmarshal(members["issuer"], &named) != nil || named != issuer {
 		return "", errors.New("metadata is of another issuer (RFC 8414 §3.3)")
 	}
-	if json.Unmarshal(members["jwks_uri"], &jwksURL) != nil || jwksURL == "" {
-		return "", errors.New("metadata has no jwks_uri")
+	if json.Unmarshal(members["jwks_uri"], &jwksURL) != nil || jwksURL == "" || len(jwksURL) > maxJWKSURL {
+		return "", errors.New("metadata has no jwks_uri, or a very long one")
 	}
 	if of, err := url.Parse(issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(jwksURL, "https:") {
 		// http is for tests on one machine: nobody elsewhere names a place there.
-		return "", fmt.Errorf("jwks_uri %q is not https", jwksURL)
+		return "", errors.New("jwks_uri is not https")
 	}
-	return jwksURL, checkURL(jwksURL)
+	if err := checkURL(jwksURL); err != nil {
+		return "", fmt.Errorf("jwks_uri %w", err)
+	}
+	return jwksURL, nil
 }
 
-// hardened returns a client that follows redirects within a host only.
+// checkURL refuses URLs that must not be fetched. Its error does not repeat
+// them: a password may be in there.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsRune(text, '#'):
+		return errors.New("is no URL with a host, without a user and a fragment")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("is not https")
+}
+
+// maxHeader is the longest header of an answer that is read, in bytes.
+const maxHeader = 64 << 10
+
+// hardened returns a client without cookies that follows redirects within a
+// host only.
 func hardened(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
 		c = *client
+	}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok && c.Transport == nil {
+		own := standard.Clone()
+		own.MaxResponseHeaderBytes = maxHeader
+		c.Transport = own
 	}
 	c.Jar = nil
 	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
@@ -95,7 +124,10 @@ func (k *RemoteKeys) get(ctx context.Context, from string) (text []byte, maxAge 
 	r.Header.Set("Accept", "application/json, application/jwk-set+json")
 	resp, err := k.client.Do(r)
 	if err != nil {
-		return nil, 0, err
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err // which does not repeat the URL: it may have a secret
+		}
+		return nil, 0, fmt.Errorf("%s: %w", r.URL.Host, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusNotFound {
@@ -118,8 +150,10 @@ func (k *RemoteKeys) get(ctx context.Context, from string) (text []byte, maxAge 
 	return text, maxAgeOf(resp.Header), nil
 }
 
-// maxAgeOf reads Cache-Control (RFC 9111 §5.2.2): -1 is nothing said.
+// maxAgeOf reads Cache-Control (RFC 9111 §5.2.2): -1 is nothing said. What must
+// not be kept at all has no age.
 func maxAgeOf(h http.Header) time.Duration {
+	age := time.Duration(-1)
 	for _, line := range h.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(line, ",") {
 			name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
@@ -128,12 +162,12 @@ func maxAgeOf(h http.Header) time.Duration {
 				return 0
 			case "max-age":
 				if n, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31); err == nil {
-					return time.Duration(n) * time.Second
+					age = time.Duration(n) * time.Second
 				}
 			}
 		}
 	}
-	return -1
+	return age
 }
 
 // isLoopback reports a host that is this machine (Secure Contexts §3.1).

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,13 +24,16 @@ type RemoteKeysConfig struct {
 	// §4, RFC 8414 §3). The metadata must name exactly this issuer.
 	Issuer string
 
-	// Client does the requests; nil is one without cookies. Its redirects are
-	// bounded to the same host, whatever it says. It needs no timeout.
+	// Client does the requests; nil is one that reads at most 64 KiB of header,
+	// through the proxy that the environment names. It is copied: the copy has
+	// no cookies, and follows at most 3 redirects, on the same host and scheme,
+	// whatever it says. It needs no timeout.
 	Client *http.Client
 	// Timeout is how long a fetch may take, with everything; 0 is 10 seconds.
 	Timeout time.Duration
 	// Refresh is how old keys may be before they are fetched again; 0 is 5
-	// minutes. A shorter max-age of the answer is followed, down to CoolDown.
+	// minutes. A shorter max-age of the answer is followed, down to CoolDown; a
+	// longer one is not. no-store and no-cache are a max-age of 0.
 	Refresh time.Duration
 	// CoolDown is the least time between two fetches, whatever tokens come; 0 is
 	// 10 seconds. So long, at most, a key that was not published in time is not
@@ -55,6 +57,7 @@ type RemoteKeysConfig struct {
 // with the old ones.
 type RemoteKeys struct {
 	config  RemoteKeysConfig
+	name    string // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]
 
@@ -95,10 +98,11 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 		return nil, errors.New("jwt: either RemoteKeysConfig.URL or Issuer must be set")
 	}
 	if err := checkURL(c.URL + c.Issuer); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("jwt: RemoteKeysConfig.%s %w", map[bool]string{true: "URL", false: "Issuer"}[c.URL != ""], err)
 	}
-	if u, _ := url.Parse(c.Issuer); u.RawQuery != "" || u.ForceQuery {
-		return nil, fmt.Errorf("jwt: the issuer %q has a query (RFC 8414 §2)", c.Issuer)
+	name, _, _ := strings.Cut(c.URL+c.Issuer, "?")
+	if c.Issuer != "" && name != c.Issuer {
+		return nil, fmt.Errorf("jwt: the issuer %s has a query (RFC 8414 §2)", name)
 	}
 	if c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0 {
 		return nil, errors.New("jwt: negative Timeout, Refresh, CoolDown or MaxStale")
@@ -110,19 +114,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
 		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
 	}
-	return &RemoteKeys{config: c, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]time.Time)}, nil
-}
-
-// checkURL refuses URLs that must not be fetched.
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsRune(text, '#'):
-		return fmt.Errorf("jwt: %q is no URL with a host, without a user and a fragment", text)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
-		return nil
-	}
-	return fmt.Errorf("jwt: %q is not https", text)
+	return &RemoteKeys{config: c, name: name, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]time.Time)}, nil
 }
 
 // Current implements [KeySource]. It is an error if the keys are older than
@@ -230,7 +222,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	defer cancel()
 	set, from, maxAge, err := k.fetch(ctx, from)
 	if err != nil {
-		err = fmt.Errorf("jwt: keys of %s: %w", k.config.URL+k.config.Issuer, err)
+		err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
 		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", err)
 	}
 	k.mu.Lock()
@@ -245,7 +237,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	if before := k.current.Load(); before != nil && set.same(before.set) {
 		set = before.set // what was verified stays remembered
 	} else {
-		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.config.URL+k.config.Issuer, "keys", len(set.keys))
+		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.name, "keys", len(set.keys))
 	}
 	refresh := k.config.Refresh
 	if maxAge >= 0 {
@@ -270,7 +262,7 @@ func (k *RemoteKeys) fetch(ctx context.Context, from string) (set *KeySet, where
 	}
 	if len(set.keys) == 0 {
 		// Nobody's tokens can be checked with that, so it decides nothing.
-		return nil, "", 0, errors.New("jwt: a JWK Set without a key for us")
+		return nil, "", 0, errors.New("a JWK Set without a key for us")
 	}
 	return set, from, maxAge, nil
 }

@@ -328,7 +328,8 @@ func TestOldKeysServeWhileASlowServerIsAsked(t *testing.T) {
 func TestAShortMaxAgeIsFollowed(t *testing.T) {
 	for caching, due := range map[string]time.Duration{
 		"max-age=60": time.Minute, "public, max-age=\"60\"": time.Minute, "max-age=1": 10 * time.Second, "no-store": 10 * time.Second,
-		"max-age=86400": 5 * time.Minute, "max-age=x": 5 * time.Minute, "": 5 * time.Minute, "max-age=99999999999999999999": 5 * time.Minute,
+		"max-age=86400": 5 * time.Minute, "max-age=x": 5 * time.Minute, "private, no-cache": 10 * time.Second, "max-age=120, no-store": 10 * time.Second,
+		"Max-Age=60": time.Minute, "s-maxage=60": 5 * time.Minute, "max-age=-1": 5 * time.Minute, "": 5 * time.Minute, "max-age=99999999999999999999": 5 * time.Minute,
 	} {
 		r := newRemote(t, nil)
 		r.issuer.SetAnswer("", caching, "")
@@ -393,7 +394,7 @@ func TestWhereKeysMayComeFrom(t *testing.T) {
 	for text, good := range map[string]bool{
 		"https://login.example/keys": true, "https://login.example": true, "http://127.0.0.1:9/keys": true, "http://[::1]/keys": true, "http://localhost:1/": true,
 		"http://login.example/keys": false, "http://127.0.0.1.example/": false, "ftp://login.example/": false, "//login.example": false, "": false,
-		"https://user:secret@login.example/": false, "https://login.example/#x": false, "https://": false, "file:///etc/keys": false, "https://a b/": false,
+		"https://user:secret@login.example/": false, "https://login.example/#x": false, "https://": false, "file:///etc/keys": false, "https://:443/": false, "https://a b/": false,
 	} {
 		if _, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: text}); (err == nil) != good {
 			t.Errorf("%q: %v", text, err)
