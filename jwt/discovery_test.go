@@ -275,6 +275,61 @@ func TestErrorsSayNothingThatTheAnswerOrTheQuerySays(t *testing.T) {
 	}
 }
 
+// moving is an issuer whose keys are first at one place, then at another.
+type moving struct {
+	*httptest.Server
+	moved, gone atomic.Bool // gone: nothing is at the first place
+}
+
+func newMoving(t *testing.T) *moving {
+	before, after := jwksOf(t), jwksOf(t)
+	m := &moving{}
+	m.Server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch path := r.URL.Path; {
+		case path == "/before" && m.gone.Load():
+			w.WriteHeader(http.StatusGone)
+		case path == "/before":
+			_, _ = io.WriteString(w, before)
+		case path == "/after":
+			_, _ = io.WriteString(w, after)
+		default:
+			where := map[bool]string{false: "/before", true: "/after"}[m.moved.Load()]
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, m.URL, m.URL+where)
+		}
+	})
+	return m
+}
+
+func TestAnIssuerThatMovesItsKeysIsFollowed(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		gone     bool
+		followed time.Duration // how long after
+	}{
+		"the old place answers for ever": {false, time.Hour},
+		"the old place is gone":          {true, 30*time.Minute + 10*time.Second},
+	} {
+		m := newMoving(t)
+		keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: m.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		old, err := keys.Current(t.Context(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.moved.Store(true)
+		m.gone.Store(row.gone)
+		if set, err := keys.Renew(t.Context(), "unknown", now.Add(30*time.Minute)); row.gone != (err != nil) || err == nil && set != old {
+			t.Errorf("%s, at once: %v %v", sentence, set, err)
+		}
+		if set, err := keys.Renew(t.Context(), "unknown", now.Add(row.followed)); err != nil || set == old {
+			t.Errorf("%s, later: %v", sentence, err)
+		}
+	}
+}
+
 func TestMetadataThatIsTooLongOrNamesALongURLIsAnError(t *testing.T) {
 	set := jwksOf(t)
 	for sentence, row := range map[string]struct {

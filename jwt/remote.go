@@ -35,12 +35,15 @@ type RemoteKeysConfig struct {
 	// minutes. A shorter max-age of the answer is followed, down to CoolDown; a
 	// longer one is not. no-store and no-cache are a max-age of 0.
 	Refresh time.Duration
-	// CoolDown is the least time between two fetches, whatever tokens come; 0 is
-	// 10 seconds. So long, at most, a key that was not published in time is not
-	// found.
+	// CoolDown is the least time between two fetches, whatever tokens come, and
+	// after one that failed; 0 is 10 seconds, or Refresh if that is less. So
+	// long a key that was not published in time is not found, and up to 4 times
+	// as long if its tokens came again and again before it was.
 	CoolDown time.Duration
-	// MaxStale is for how long after the last fetch keys serve while the server
-	// is down; 0 is an hour. After that every token is answered with 503.
+	// MaxStale is for how long after the last fetch that succeeded keys serve
+	// while the server is down; 0 is an hour, or twice Refresh if that is more.
+	// After that every token is answered with 503. Where Issuer publishes its
+	// keys is found out again as often, and after each failure.
 	MaxStale time.Duration
 
 	// Logger is told of fetches that fail, and of keys that change. Nil is
@@ -49,12 +52,14 @@ type RemoteKeysConfig struct {
 }
 
 // RemoteKeys are the keys that another service publishes. Each fetch replaces
-// them all: what is published no more is trusted no more. They are safe for
-// concurrent use.
+// them all: what is published no more is trusted no more. A set without a key
+// that we can use is a fetch that failed: it would refuse everybody. They are
+// safe for concurrent use.
 //
-// Nothing is fetched before it is needed. [RemoteKeys.Run] keeps them fresh;
-// without it, a request that finds them old has them fetched while it goes on
-// with the old ones.
+// Nothing is fetched before it is needed. [RemoteKeys.Run] keeps keys fresh.
+// Without it, the first request that finds them old waits for a fetch; others
+// go on with the old ones meanwhile, and all do as long as fetches fail, until
+// MaxStale.
 type RemoteKeys struct {
 	config  RemoteKeysConfig
 	name    string // URL or Issuer, without a query
@@ -63,17 +68,25 @@ type RemoteKeys struct {
 
 	mu      sync.Mutex
 	jwksURL string    // where the keys are; "" until it was discovered
+	located time.Time // when it was
 	tried   time.Time // when the last fetch began
 	failure error     // of the last fetch
 	flight  *flight   // the fetch that is under way
-	missing map[string]time.Time
+	missing map[string]miss
 }
 
 // fetched are keys and when they were.
 type fetched struct {
 	set   *KeySet
-	at    time.Time // when the fetch began
-	fresh time.Time // until when no other is due
+	at    time.Time     // when the fetch began
+	fresh time.Duration // for how long no other is due
+}
+
+// miss is when an identifier was looked for in vain, and for how long it is not
+// looked for again.
+type miss struct {
+	at   time.Time
+	wait time.Duration
 }
 
 // flight is a fetch that several wait for.
@@ -87,9 +100,17 @@ var _ KeySource = (*RemoteKeys)(nil)
 // maxMissing is how many unknown identifiers are remembered.
 const maxMissing = 1000
 
-// missingFor is for how many cool-downs an identifier that was not found is not
-// looked for again.
-const missingFor = 6
+// missingFor is for how many cool-downs, at most, an identifier that was not
+// found is not looked for again.
+const missingFor = 4
+
+// within reports that less than d lies between two instants. Instants are wall
+// clock: what one says that was set back since is not believed for as long as it
+// was wrong.
+func within(now, since time.Time, d time.Duration) bool {
+	age := now.Sub(since)
+	return -d < age && age < d
+}
 
 // NewRemoteKeys returns RemoteKeys. It fetches nothing.
 func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
@@ -109,27 +130,31 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	}
 	c.Timeout = or(c.Timeout, 10*time.Second)
 	c.Refresh = or(c.Refresh, 5*time.Minute)
-	c.CoolDown = or(c.CoolDown, 10*time.Second)
+	c.CoolDown = or(c.CoolDown, min(10*time.Second, c.Refresh))
 	c.MaxStale = or(c.MaxStale, max(time.Hour, 2*c.Refresh))
 	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
 		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
 	}
-	return &RemoteKeys{config: c, name: name, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]time.Time)}, nil
+	return &RemoteKeys{config: c, name: name, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]miss)}, nil
 }
 
 // Current implements [KeySource]. It is an error if the keys are older than
 // MaxStale and cannot be fetched.
 func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error) {
 	f := k.current.Load()
-	if f != nil && now.Before(f.fresh) {
+	if f != nil && within(now, f.at, f.fresh) {
 		return f.set, nil
 	}
-	under, err := k.begin(ctx, now)
-	if f != nil && now.Before(f.at.Add(k.config.MaxStale)) {
+	under, first, err := k.begin(ctx, now)
+	serve := f != nil && within(now, f.at, k.config.MaxStale)
+	if serve && !first {
 		return f.set, nil // whoever fetches: the old ones serve
 	}
 	if err == nil {
 		err = under.wait(ctx)
+	}
+	if err != nil && serve {
+		return f.set, nil
 	}
 	if err != nil {
 		return nil, err
@@ -139,7 +164,7 @@ func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error
 
 // usable returns the keys, if they are not too old.
 func (k *RemoteKeys) usable(now time.Time) (*KeySet, error) {
-	if f := k.current.Load(); f != nil && now.Before(f.at.Add(k.config.MaxStale)) {
+	if f := k.current.Load(); f != nil && within(now, f.at, k.config.MaxStale) {
 		return f.set, nil
 	}
 	return nil, errors.New("jwt: the keys are too old")
@@ -153,7 +178,7 @@ func (k *RemoteKeys) Renew(ctx context.Context, id string, now time.Time) (*KeyS
 	if err == nil && (set.has(id) || k.isMissing(id, now)) {
 		return set, nil
 	}
-	under, err := k.begin(ctx, now)
+	under, _, err := k.begin(ctx, now)
 	if err == nil {
 		err = under.wait(ctx)
 	}
@@ -169,38 +194,47 @@ func (k *RemoteKeys) Renew(ctx context.Context, id string, now time.Time) (*KeyS
 func (k *RemoteKeys) isMissing(id string, now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	until, ok := k.missing[id]
-	return ok && now.Before(until) && k.failure == nil
+	m, ok := k.missing[id]
+	return ok && within(now, m.at, m.wait) && k.failure == nil
 }
 
-// miss remembers that there is no such key, if it was looked for just now.
+// miss remembers that there is no such key, if it was looked for just now: for
+// CoolDown at first, as the key may be about to be published, and for twice as
+// long each time.
 func (k *RemoteKeys) miss(id string, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now.After(k.tried) { // held back: nobody looked for this one
+	m, again := k.missing[id]
+	if now.After(k.tried) || again && m.at.Equal(k.tried) { // held back, or counted
 		return
 	}
-	if len(k.missing) >= maxMissing {
+	if !again && len(k.missing) >= maxMissing {
 		clear(k.missing)
 	}
-	k.missing[id] = now.Add(missingFor * k.config.CoolDown)
+	k.missing[id] = miss{k.tried, min(max(2*m.wait, k.config.CoolDown), missingFor*k.config.CoolDown)}
 }
 
 // begin starts a fetch, or joins the one that is under way. Within CoolDown of
-// the last one it is nil, or that one's error.
-func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (*flight, error) {
+// the last one it is nil, or that one's error. It reports whether the caller
+// started it after one that succeeded: while a server does not answer, nobody
+// waits for it who has keys.
+func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, first bool, _ error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.flight != nil {
-		return k.flight, nil
+		return k.flight, false, nil
 	}
-	if !k.tried.IsZero() && now.Before(k.tried.Add(k.config.CoolDown)) {
-		return nil, k.failure
+	if within(now, k.tried, k.config.CoolDown) {
+		return nil, false, k.failure
+	}
+	from := k.jwksURL
+	if k.config.URL == "" && !within(now, k.located, k.config.MaxStale) {
+		from = "" // the issuer may have moved, and the old place still answer
 	}
 	k.tried = now
 	k.flight = &flight{done: make(chan struct{})}
-	go k.fly(context.WithoutCancel(ctx), k.flight, k.jwksURL, now)
-	return k.flight, nil
+	go k.fly(context.WithoutCancel(ctx), k.flight, from, now)
+	return k.flight, k.failure == nil, nil
 }
 
 // wait waits for a fetch, or until the client goes away. A nil flight is over.
@@ -218,22 +252,19 @@ func (f *flight) wait(ctx context.Context) error {
 
 // fly does a fetch. It ends after the timeout, whoever waits for it.
 func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
+	defer close(under.done)
 	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
 	defer cancel()
-	set, from, maxAge, err := k.fetch(ctx, from)
+	set, at, maxAge, err := k.fetch(ctx, from)
 	if err != nil {
-		err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
-		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", err)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	defer close(under.done)
-	k.flight, k.failure, under.err = nil, err, err
-	if err != nil {
+		under.err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
+		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", under.err)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.flight, k.failure = nil, under.err
 		k.jwksURL = k.config.URL // look where the keys are by now
 		return
 	}
-	k.jwksURL = from
 	if before := k.current.Load(); before != nil && set.same(before.set) {
 		set = before.set // what was verified stays remembered
 	} else {
@@ -243,7 +274,13 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	if maxAge >= 0 {
 		refresh = min(max(maxAge, k.config.CoolDown), refresh)
 	}
-	k.current.Store(&fetched{set, now, now.Add(refresh)})
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.flight, k.failure, k.jwksURL = nil, nil, at
+	if from == "" {
+		k.located = now
+	}
+	k.current.Store(&fetched{set, now, refresh})
 }
 
 // fetch gets the keys, after finding out where they are if from is "".
@@ -289,11 +326,11 @@ func (k *RemoteKeys) Run(ctx context.Context) error {
 	for {
 		now := time.Now()
 		wait := k.config.CoolDown
-		under, err := k.begin(ctx, now)
+		under, _, err := k.begin(ctx, now)
 		if err == nil && under.wait(ctx) == nil {
 			if f := k.current.Load(); f != nil {
 				// A little early, so that no request finds them old.
-				wait = max(f.fresh.Sub(now)*9/10, k.config.CoolDown)
+				wait = max((f.fresh-now.Sub(f.at))*9/10, k.config.CoolDown)
 			}
 		}
 		timer := time.NewTimer(wait)

@@ -138,11 +138,158 @@ func TestA100UnknownKeysAreOneFetchInACoolDownAndARealOneIsFoundAfterIt(t *testi
 	if !renew(id, now.Add(20*time.Second)) {
 		t.Error("a real key is not found after the cool-down")
 	}
-	if renew("junk0", now.Add(31*time.Second)) || r.issuer.Fetches() != 3 {
-		t.Errorf("a key that was looked for is looked for again: %d fetches", r.issuer.Fetches())
+}
+
+func TestAnUnknownKeyIsLookedForAfterACoolDownAndMoreAndMoreSeldom(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	for _, row := range []struct {
+		after   time.Duration
+		fetches int
+	}{
+		{10 * time.Second, 2}, {19 * time.Second, 2},
+		{20 * time.Second, 3}, {39 * time.Second, 3},
+		{40 * time.Second, 4}, {79 * time.Second, 4},
+		{80 * time.Second, 5}, {119 * time.Second, 5},
+		{120 * time.Second, 6},
+	} {
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(row.after)); err != nil || r.issuer.Fetches() != row.fetches {
+			t.Errorf("after %v: %d fetches, want %d: %v", row.after, r.issuer.Fetches(), row.fetches, err)
+		}
 	}
-	if renew("junk0", now.Add(80*time.Second)) || r.issuer.Fetches() != 4 {
-		t.Errorf("and never again after a while: %d fetches", r.issuer.Fetches())
+}
+
+func TestAKeyThatNobodyLookedForIsNotCountedAsMissing(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	renew := func(after time.Duration, fetches int) {
+		t.Helper()
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(after)); err != nil || r.issuer.Fetches() != fetches {
+			t.Errorf("after %v: %d fetches, want %d: %v", after, r.issuer.Fetches(), fetches, err)
+		}
+	}
+	renew(time.Second, 1) // held back
+	renew(10*time.Second, 2)
+	renew(19*time.Second, 2)
+	renew(20*time.Second, 3)
+}
+
+func TestManyThatWaitForOneFetchMissAKeyOnce(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	release := r.issuer.Hold()
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() { _, _ = r.keys.Renew(t.Context(), "junk", now.Add(10*time.Second)) })
+	}
+	r.fetched(2)
+	for range 5 {
+		pause() // for the others to join it; if they come later this proves less
+	}
+	release()
+	group.Wait()
+	if _, err := r.keys.Renew(t.Context(), "junk", now.Add(20*time.Second)); err != nil || r.issuer.Fetches() != 3 {
+		t.Errorf("%d fetches: %v", r.issuer.Fetches(), err)
+	}
+}
+
+func TestAKeyThatWasMissingIsUnknownNoMoreInAnOutage(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	for _, after := range []time.Duration{10 * time.Second, 20 * time.Second} { // missing until 40
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(after)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.issuer.SetDown(true)
+	if _, err := r.keys.Renew(t.Context(), "another", now.Add(30*time.Second)); err == nil {
+		t.Error("no error in an outage")
+	}
+	if _, err := r.keys.Renew(t.Context(), "junk", now.Add(31*time.Second)); err == nil || auth.Kind(err) != nil {
+		t.Errorf("it may have been published since: %v", err)
+	}
+}
+
+func TestAnUnknownKeyIsKnownOnceAFetchForAnotherFindsIt(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	next, err := jwt.GenerateKey(jwt.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := next.MarshalJWK(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Duration{10 * time.Second, 20 * time.Second} { // not looked for until 40
+		if set, err := r.keys.Renew(t.Context(), next.ID(), now.Add(at)); err != nil || set.Keys()[0].ID() == next.ID() {
+			t.Fatalf("%v %v", set, err)
+		}
+	}
+	r.issuer.SetAnswer("", "", `{"keys":[`+string(text)+`],"issuer":"`+r.issuer.URL()+`","jwks_uri":"`+r.issuer.JWKSURL()+`"}`)
+	for _, id := range []string{"junk", next.ID()} {
+		if set, err := r.keys.Renew(t.Context(), id, now.Add(30*time.Second)); err != nil || set.Keys()[0].ID() != next.ID() {
+			t.Errorf("%s: %v %v", id, set, err)
+		}
+	}
+}
+
+func TestOneFetchFindsAKeyForAllThatWaitForIt(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	r.issuer.Rotate(jwt.ES256)
+	id := r.issuer.Keys()[0].ID()
+	release := r.issuer.Hold()
+	gone, cancel := context.WithCancel(t.Context())
+	first := make(chan error)
+	go func() { _, err := r.keys.Renew(gone, id, now.Add(time.Minute)); first <- err }()
+	r.fetched(2)
+	var group sync.WaitGroup
+	var good atomic.Int32
+	for range 20 {
+		group.Go(func() {
+			if set, err := r.keys.Renew(t.Context(), id, now.Add(time.Minute)); err == nil && len(set.Keys()) == 2 {
+				good.Add(1)
+			}
+		})
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	release()
+	group.Wait()
+	if good.Load() != 20 || r.issuer.Fetches() != 2 {
+		t.Errorf("%d of 20 by %d fetches", good.Load(), r.issuer.Fetches())
+	}
+}
+
+func TestAnUnknownKeySoonAfterAFetchIsUnknownAndSoonAfterAFailureIs503(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	if set, err := r.keys.Renew(t.Context(), "junk", now.Add(9*time.Second)); err != nil || len(set.Keys()) != 1 || r.issuer.Fetches() != 1 {
+		t.Errorf("after a fetch: %v %v", set, err)
+	}
+	known := r.issuer.Keys()[0].ID()
+	r.issuer.SetDown(true)
+	for _, after := range []time.Duration{10 * time.Second, 19 * time.Second} { // fails, and is held back
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(after)); err == nil || auth.Kind(err) != nil {
+			t.Errorf("%v in an outage: %v", after, err)
+		}
+		if _, err := r.keys.Renew(t.Context(), known, now.Add(after)); err != nil {
+			t.Errorf("a key that is known: %v", err)
+		}
+	}
+	r.issuer.SetDown(false)
+	if _, err := r.keys.Renew(t.Context(), "junk", now.Add(20*time.Second)); err != nil {
+		t.Errorf("after the outage: %v", err)
 	}
 }
 
@@ -183,17 +330,45 @@ func TestAKeyThatIsPublishedNoMoreIsTrustedNoMore(t *testing.T) {
 	if r.current(now.Add(4*time.Minute)) != 1 || r.issuer.Fetches() != 1 {
 		t.Error("fetched before it was due")
 	}
-	before, _ := r.keys.Current(t.Context(), now.Add(6*time.Minute)) // begins a fetch
-	r.fetched(2)
-	after, err := before, error(nil)
-	for range 1000 { // until the answer is read
-		if after, err = r.keys.Current(t.Context(), now.Add(6*time.Minute)); after != before {
-			break
-		}
-		pause()
+	set, err := r.keys.Current(t.Context(), now.Add(6*time.Minute))
+	if err != nil || len(set.Keys()) != 1 || set.Keys()[0].ID() == old {
+		t.Errorf("%v %v", set, err)
 	}
-	if err != nil || after == before || len(after.Keys()) != 1 || after.Keys()[0].ID() == old {
-		t.Errorf("%v %v", after, err)
+}
+
+func TestAKeyThatWasWithdrawnDuringAPauseIsNotTrustedAfterIt(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	old := r.issuer.Mint(nil)
+	r.issuer.Rotate(jwt.ES256)
+	r.issuer.Retire()
+	set, err := r.keys.Current(t.Context(), now.Add(59*time.Minute)) // nobody came since
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: r.issuer.URL(), Audience: []string{"test"}, Keys: set, User: jwt.SubjectUser}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := v.VerifyToken(t.Context(), old); auth.Kind(err) != auth.ErrInvalid {
+		t.Error(err)
+	}
+}
+
+func TestAClockThatWasWrongHoldsKeysNoLongerThanOneThatIsRight(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now.AddDate(4, 0, 0))
+	r.issuer.Rotate(jwt.ES256)
+	r.issuer.Retire()
+	set, err := r.keys.Current(t.Context(), now)
+	if err != nil || set.Keys()[0].ID() != r.issuer.Keys()[0].ID() {
+		t.Errorf("keys of a clock that was years ahead: %v %v", set, err)
+	}
+	r.issuer.SetDown(true)
+	if r.current(now.AddDate(-4, 0, 0)) != -1 {
+		t.Error("keys of another time serve")
 	}
 }
 
@@ -317,12 +492,49 @@ func TestOldKeysServeWhileASlowServerIsAsked(t *testing.T) {
 	now := time.Now()
 	r.current(now)
 	release := r.issuer.Hold()
-	for i := range 10 {
-		if r.current(now.Add(6*time.Minute+time.Duration(i)*time.Second)) != 1 {
-			t.Error("a request waits for a server, or fails with it")
+	defer release()
+	first := make(chan int)
+	go func() { first <- r.current(now.Add(6 * time.Minute)) }()
+	r.fetched(2)
+	for range 10 {
+		if r.current(now.Add(6*time.Minute)) != 1 {
+			t.Error("a request fails with a slow server")
 		}
 	}
+	select {
+	case <-first: // and nobody above waited, or this test would
+		t.Error("the first did not wait")
+	default:
+	}
 	release()
+	if <-first != 1 || r.issuer.Fetches() != 2 {
+		t.Errorf("%d fetches", r.issuer.Fetches())
+	}
+}
+
+func TestOnceAFetchFailedNobodyWaitsForTheNext(t *testing.T) {
+	r := newRemote(t, nil)
+	now := time.Now()
+	r.current(now)
+	r.issuer.SetDown(true)
+	if r.current(now.Add(6*time.Minute)) != 1 {
+		t.Error("the old keys do not serve who waited in vain")
+	}
+	r.issuer.SetDown(false)
+	release := r.issuer.Hold()
+	defer release()
+	later := now.Add(7 * time.Minute)
+	if r.current(later) != 1 {
+		t.Error("no keys")
+	}
+	release()
+	for range 1000 { // who had waited would have seen the fetch time out
+		if r.keys.Fetched().Equal(later) {
+			return
+		}
+		pause()
+	}
+	t.Error("the fetch did not go on behind it")
 }
 
 func TestAShortMaxAgeIsFollowed(t *testing.T) {
@@ -411,6 +623,16 @@ func TestWhereKeysMayComeFrom(t *testing.T) {
 	} {
 		if _, err := jwt.NewRemoteKeys(config); err == nil {
 			t.Error(sentence)
+		}
+	}
+}
+
+func TestAShortRefreshShortensTheCoolDown(t *testing.T) {
+	r := newRemote(t, func(c *jwt.RemoteKeysConfig) { c.Refresh = 2 * time.Second })
+	now := time.Now()
+	for i := range 4 {
+		if r.current(now.Add(time.Duration(i)*time.Second)) != 1 || r.issuer.Fetches() != 1+i/2 {
+			t.Errorf("after %d s: %d fetches", i, r.issuer.Fetches())
 		}
 	}
 }
