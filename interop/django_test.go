@@ -159,14 +159,26 @@ func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 			t.Errorf("%s, at verify/: %d %s", sentence, got.status, got.text)
 		}
 	}
-	for sentence, s := range map[string]spec{
-		"a refresh token": {Kind: "refresh"},
-		// It could be used for ever: nobody here would know that it was refreshed.
-		"a sliding token": {Kind: "sliding"},
-	} {
-		if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, s)); auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("%s as an access token: %v", sentence, err)
+	if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, spec{Kind: "refresh"})); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("a refresh token as an access token: %v", err)
+	}
+}
+
+func TestASlidingTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
+	p := beside(t)
+	token := p.mint(t, spec{Kind: "sliding"})
+	if _, _, err := p.tokens.VerifyToken(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	answer := post(t, p.ours+"/api/token/sliding/refresh/", "token", token)
+	next, _ := answer.body["token"].(string)
+	for _, service := range []string{p.ours, p.theirs} {
+		if got := post(t, service+"/api/token/verify/", "token", next); got.status != 200 {
+			t.Errorf("%d %s, then at %s %d %s", answer.status, answer.text, service, got.status, got.text)
 		}
+	}
+	if got := post(t, p.ours+"/api/token/sliding/refresh/", "token", token); got.status != 401 || got.body["detail"] != "Token is blacklisted" {
+		t.Errorf("twice: %d %s", got.status, got.text)
 	}
 }
 

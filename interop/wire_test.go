@@ -226,18 +226,16 @@ var undocumented = map[string]difference{
 	"/me one without exp":                  {"messages", "invalid, as without other claims that must be there"},
 
 	// Which tokens are good.
-	"/api/token/refresh/ one without user":           {"200, here 401", "Django's view refreshes what its other views refuse"},
-	"/api/token/verify/ one without user":            {"200, here 401", "nothing here would take it"},
-	"/api/token/verify/ one without type":            {"200, here 401", "nothing here would take it"},
-	"/me one with an issuer":                         {"200, here 401", "of an issuer that is not ours; Django looks at none unless told to"},
-	"/me one with an audience":                       {"200, here 401", "for somebody else (RFC 7519 §4.1.3); Django looks at none unless told to"},
-	"/me a sliding token":                            {"401, here 200", "AUTH_TOKEN_CLASSES has both kinds here"},
-	"/api/token/blacklist/ a sliding token":          {"401, here 200", "a login with a sliding token can be ended, too"},
-	"/api/token/verify/ a sliding token of Django's": {"200, here 401", "it could be refreshed for ever, and nothing here would take it"},
-	"/api/token/sliding/refresh/ one of Django's":    {"200, here 401", "it could be refreshed for ever, and nothing here would take it"},
-	"/api/token/refresh/ one without jti":            {"500, here 401", "simplejwt with its blacklist fails"},
-	"/api/token/blacklist/ one without jti":          {"500, here 401", "simplejwt with its blacklist fails"},
-	"/api/token/refresh/ one of nobody":              {"500, here 401", "simplejwt fails for users who are gone"},
+	"/api/token/refresh/ one without user":  {"200, here 401", "Django's view refreshes what its other views refuse"},
+	"/api/token/verify/ one without user":   {"200, here 401", "nothing here would take it"},
+	"/api/token/verify/ one without type":   {"200, here 401", "nothing here would take it"},
+	"/me one with an issuer":                {"200, here 401", "of an issuer that is not ours; Django looks at none unless told to"},
+	"/me one with an audience":              {"200, here 401", "for somebody else (RFC 7519 §4.1.3); Django looks at none unless told to"},
+	"/me a sliding token":                   {"401, here 200", "AUTH_TOKEN_CLASSES has both kinds here"},
+	"/api/token/blacklist/ a sliding token": {"401, here 200", "a login with a sliding token can be ended, too"},
+	"/api/token/refresh/ one without jti":   {"500, here 401", "simplejwt with its blacklist fails"},
+	"/api/token/blacklist/ one without jti": {"500, here 401", "simplejwt with its blacklist fails"},
+	"/api/token/refresh/ one of nobody":     {"500, here 401", "simplejwt fails for users who are gone"},
 }
 
 // minted are tokens that Django makes; each service is sent one of its own.

@@ -167,8 +167,8 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	}
 	if c.Digest != "" {
 		r := s.tokens[c.Digest]
-		if r == nil || r.FamilyID != c.SessionID || !now.Before(r.Expires) ||
-			!r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
+		used := r != nil && !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace
+		if used || c.SessionID != "" && (r == nil || r.FamilyID != c.SessionID || !now.Before(r.Expires)) {
 			return true, nil
 		}
 	}

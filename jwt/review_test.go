@@ -393,20 +393,6 @@ func TestKeysOfAnotherServiceSignNothing(t *testing.T) {
 	}
 }
 
-func TestASlidingTokenOfOthersIsInvalidAndUsesNothingUp(t *testing.T) {
-	tokens, _, secret := besideDjango(t, nil)
-	foreign := django(t, secret, "sliding", map[string]any{"refresh_exp": time.Now().Add(time.Hour).Unix()})
-	_, _, bearer := tokens.VerifyToken(t.Context(), foreign)
-	_, refresh := tokens.RefreshSliding(t.Context(), foreign)
-	_, verify := tokens.Verify(t.Context(), foreign)
-	for call, err := range map[string]error{"bearer": bearer, "refresh": refresh, "verify": verify, "logout": tokens.Logout(t.Context(), foreign)} {
-		// It was never blacklisted.
-		if auth.Kind(err) != auth.ErrInvalid || strings.Contains(err.Error(), "blacklisted") {
-			t.Errorf("%s: %v", call, err)
-		}
-	}
-}
-
 func TestWhatARefreshGivesSaysWhatTheFirstPairSaid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.SlidingTTL = time.Minute })

@@ -157,7 +157,9 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 // adopt starts a session with a token that something else made with the same
 // keys, and takes over what it says. Its identifier is used up with it.
 func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (*making, error) {
-	void, err := t.config.Store.Revoked(ctx, t.issuer.claimed(old), now)
+	claimed := t.issuer.claimed(old)
+	claimed.Digest = "" // whether it was used, Start says, and does what follows
+	void, err := t.config.Store.Revoked(ctx, claimed, now)
 	switch {
 	case err != nil:
 		return nil, issue.Undecided(err)
@@ -169,6 +171,12 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		return nil, bodyRefusal(saysInvalid)
 	}
 	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, Login: old.login, Claims: map[string]any{}}
+	if k == slidingKind {
+		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
+		if !now.Before(options.end) {
+			return nil, bodyRefusal(saysExpired)
+		}
+	}
 	for name, value := range all {
 		if t.checkClaims(map[string]any{name: nil}) == nil {
 			options.Claims[name] = value
@@ -185,7 +193,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		return nil, err
 	}
 	// What was voided since the first look must not go on in a login of now.
-	switch void, err := t.config.Store.Revoked(ctx, t.issuer.claimed(old), now); {
+	switch void, err := t.config.Store.Revoked(ctx, claimed, now); {
 	case err != nil:
 		return nil, issue.Undecided(err)
 	case void:

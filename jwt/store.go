@@ -138,17 +138,18 @@ type Rotation struct {
 // Claimed is what a token says of itself, for Store.Revoked.
 //
 // It is void if SessionID is not "" and names no live family of UserID; if
-// Digest is not "" and names no refresh token of that family, or one that is
-// expired, or that was rotated Grace ago or earlier; if Generation is less
-// than the user's; and, where Generation is negative, as in tokens that others
-// issued, if everything of the user until IssuedAt or later was voided. IssuedAt
-// is in whole seconds: what was issued in the second of the voiding is void.
+// Digest is not "" and names a refresh token that was rotated Grace ago or
+// earlier or, with a SessionID, none of that family or one that is expired; if
+// Generation is less than the user's; and, where Generation is negative, as in
+// tokens that others issued, if everything of the user until IssuedAt or later
+// was voided. IssuedAt is in whole seconds: what was issued in the second of the
+// voiding is void.
 type Claimed struct {
 	SessionID  string // "sid", or "" for a token of no family
 	UserID     string
 	Generation int64         // "gen"; negative if there is none
 	IssuedAt   time.Time     // "iat"
-	Digest     string        // of a sliding token, which a refresh replaces; else ""
+	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token; else ""
 	Grace      time.Duration // with Digest
 }
 

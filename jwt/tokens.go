@@ -230,7 +230,7 @@ func (t *Tokens) checkOwn(token *Token) error {
 	case token.id == "":
 		return errNoID
 	case token.sessionID == "" || token.generation < 0:
-		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession || token.kind == slidingKind {
+		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession {
 			return errInvalid
 		}
 	}

@@ -93,7 +93,7 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 	}{
 		"an access token":                    {"access", nil, "alice", nil},
 		"a number for the user":              {"access", map[string]any{"user_id": 17}, "17", nil},
-		"a sliding token":                    {"sliding", map[string]any{"refresh_exp": 1 << 33}, "", auth.ErrInvalid},
+		"a sliding token":                    {"sliding", map[string]any{"refresh_exp": 1 << 33}, "alice", nil},
 		"a refresh token":                    {"refresh", nil, "", auth.ErrInvalid},
 		"a user who is not there":            {"access", map[string]any{"user_id": "nobody"}, "", auth.ErrInvalid},
 		"a float for the user":               {"access", map[string]any{"user_id": 1.5}, "", auth.ErrInvalid},
@@ -185,6 +185,48 @@ func TestARefreshTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 	if err := tokens.Logout(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
 		t.Errorf("the second logout: %v", err)
 	}
+}
+
+func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
+	tokens, _, secret := besideDjango(t, nil)
+	end := time.Now().Add(2 * time.Hour).Unix()
+	foreign := django(t, secret, "sliding", map[string]any{"refresh_exp": end, "team": "red"})
+	use := func(token string, want error) {
+		t.Helper()
+		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+			t.Errorf("use: %v", err)
+		}
+		if _, err := tokens.Verify(t.Context(), token); auth.Kind(err) != want {
+			t.Errorf("verify: %v", err)
+		}
+	}
+	use(foreign, nil)
+	next, err := tokens.RefreshSliding(t.Context(), foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, claims := claimsOf(t, next.Token.Reveal()); claims["refresh_exp"] != float64(end) || claims["team"] != "red" {
+		t.Errorf("%v", claims)
+	}
+	use(next.Token.Reveal(), nil)
+	use(foreign, auth.ErrInvalid)
+	if _, err := tokens.RefreshSliding(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("the second use: %v", err)
+	}
+	use(next.Token.Reveal(), auth.ErrInvalid)
+	for sentence, change := range map[string]map[string]any{
+		"past its end":   {"jti": "a", "refresh_exp": time.Now().Unix()},
+		"without an end": {"jti": "b"},
+	} {
+		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+	out := django(t, secret, "sliding", map[string]any{"jti": "out", "refresh_exp": end})
+	if err := tokens.Logout(t.Context(), out); err != nil {
+		t.Fatal(err)
+	}
+	use(out, auth.ErrInvalid)
 }
 
 func TestRevokeAllVoidsWhatOthersIssuedUntilThen(t *testing.T) {

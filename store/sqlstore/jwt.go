@@ -47,7 +47,8 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 	s.revokedSliding, errs[3] = db.read.PrepareContext(ctx, db.table(`SELECT
 		(SELECT generation FROM {prefix}owners WHERE user_id = ?), (SELECT voided FROM {prefix}owners WHERE user_id = ?),
 		(SELECT COUNT(*) FROM {prefix}jwt_families WHERE id = ? AND `+jwtLive+`),
-		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires > ? AND (rotated IS NULL OR rotated > ?))`))
+		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires > ?),
+		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND rotated <= ?)`))
 	s.ends, errs[4] = db.write.PrepareContext(ctx, db.table("UPDATE {prefix}jwt_families SET ended = ? WHERE id = ? AND "+jwtLive))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -175,18 +176,18 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 // Revoked implements [jwt.Store] by one query.
 func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bool, error) {
 	var generation, voided sql.NullInt64
-	families, tokens := 1, 1
+	families, tokens, used := 1, 1, 0
 	var err error
 	if c.Digest == "" {
 		err = s.revoked.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now)).Scan(&generation, &voided, &families)
 	} else {
 		err = s.revokedSliding.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now),
-			c.Digest, c.SessionID, micros(now), micros(now.Add(-c.Grace))).Scan(&generation, &voided, &families, &tokens)
+			c.Digest, c.SessionID, micros(now), c.Digest, micros(now.Add(-c.Grace))).Scan(&generation, &voided, &families, &tokens, &used)
 	}
 	switch {
 	case err != nil:
 		return false, err
-	case c.SessionID != "" && families == 0, tokens == 0:
+	case c.SessionID != "" && (families == 0 || tokens == 0), used > 0:
 		return true, nil
 	case c.Generation < 0:
 		return voided.Valid && !c.IssuedAt.After(instant(voided)), nil

@@ -347,6 +347,14 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if r, _ := s.find("2 first"); r != nil {
 			t.Error("a second family was started")
 		}
+		unknown := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "x"}
+		s.revoked("one that nobody adopted", unknown, noon, false)
+		adopted := unknown
+		adopted.Digest = "foreign"
+		s.revoked("the adopted one", adopted, noon, true)
+		adopted.Grace = time.Minute
+		s.revoked("the adopted one, within the grace", adopted, noon.Add(time.Minute-time.Microsecond), false)
+		s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
 		// It is remembered as long as it could be used.
 		if purged, err := s.Purge(t.Context(), one.Expires.Add(time.Hour), 10); purged != 0 || err != nil {
 			t.Error(purged, err)
