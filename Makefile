@@ -8,11 +8,11 @@ FUZZTIME ?= 10s
 .PHONY: test tools chromium clients fuzz bench release
 
 test: tools chromium clients
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
 	@echo "== jwt/wycheproof" # whose vectors need a newer Go than the workspace names
-	@cd jwt/wycheproof && export GOWORK=off && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet -tags wycheproof ./... && $(CURDIR)/.tools/staticcheck -tags wycheproof ./... && go test -race -tags wycheproof ./...
+	@cd jwt/wycheproof && export GOWORK=off && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet -tags wycheproof ./... && $(CURDIR)/.tools/staticcheck -tags wycheproof ./... && go test -race -tags wycheproof ./...
 
 tools: .tools/staticcheck
 
