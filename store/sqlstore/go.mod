@@ -5,6 +5,7 @@ go 1.25.0
 require github.com/gatewarden/auth v0.0.0
 
 require (
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 )
