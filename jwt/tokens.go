@@ -87,10 +87,9 @@ type Config struct {
 
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
-	// refresh token of this kind starts a session when it is used, once. Sliding
-	// tokens of this kind are refused: nothing could end one that was refreshed.
-	// Logging out of it elsewhere ends none of them here; RevokeAll and
-	// RevokeOthers do.
+	// refresh or sliding token of this kind starts a session when it is
+	// exchanged, once. Logging out of it elsewhere ends none of them here;
+	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
 	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
 	// them: simplejwt does by default. See Issuer.AllowNoIssuer.
