@@ -213,7 +213,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	if t.config.AddClaims != nil {
 		added, err := t.config.AddClaims(ctx, user)
 		if err != nil {
-			return nil, err
+			return nil, issue.Undecided(err)
 		}
 		if err := t.checkClaims(added); err != nil {
 			return nil, err

@@ -51,8 +51,9 @@ type Issuer struct {
 	LoadUser auth.UserLoader
 	// User makes the user of the claims alone, such as [SubjectUser]. It is
 	// called when a token is verified and remembered with it, so it must depend
-	// on nothing else, and a disabled user stays in until the token expires. An
-	// error is answered as in LoadUser.
+	// on nothing else, and a disabled user stays in until the token expires.
+	// ErrUserNotFound and ErrUserInactive are answered with 401, any other error
+	// with 503, and so is a nil user.
 	User func(ctx context.Context, token *Token) (auth.User, error)
 	// Claims makes a value of the application's own type of the claims, for
 	// [ClaimsOf]: see [ClaimsAs]. It is called once, after the signature and all
@@ -374,6 +375,22 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	}
 	v.stamp.Store(&stamp)
 	return user, nil
+}
+
+// makeUser calls User. It has no say but that the user is invalid, as a
+// [auth.UserLoader]: any other kind would let it turn a token that was presented
+// into one that is absent.
+func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
+	user, err := i.User(ctx, t)
+	switch {
+	case err == nil && user == nil:
+		return nil, issue.Undecided(errors.New("jwt: Issuer.User returned neither user nor error"))
+	case err == nil:
+		return user, nil
+	case auth.Kind(err) == auth.ErrInvalid:
+		return nil, userError(err)
+	}
+	return nil, issue.Undecided(err)
 }
 
 // userError puts what a loader says into the words of simplejwt.

@@ -805,3 +805,53 @@ func TestLifetimesThatAreLeftOutFitThoseThatAreSet(t *testing.T) {
 		}
 	}
 }
+
+func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sentence, row := range map[string]struct {
+		err    error
+		status int
+	}{
+		"absent":       {auth.ErrNoCredentials, 503},
+		"unrecognized": {auth.ErrUnrecognized, 503},
+		"malformed":    {auth.ErrMalformed, 503},
+		"an outage":    {errDown, 503},
+		"nobody":       {nil, 503},
+		"gone":         {auth.ErrUserNotFound, 401},
+		"inactive":     {auth.ErrUserInactive, 401},
+		"invalid":      {auth.ErrInvalid, 401},
+	} {
+		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+			User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, row.err }}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{verifier}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reached := false
+		h := guard.Optional()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+		if w := serveRequest(h, "GET", "/", "Authorization", "Bearer "+token); w.Code != row.status || reached {
+			t.Errorf("%s: %d, the handler ran: %v", sentence, w.Code, reached)
+		}
+	}
+
+	// As little has a hook that adds claims: a browser would lose its cookie.
+	var fails error
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return nil, fails }
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails = auth.ErrInvalid
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.Kind(err) != nil {
+		t.Error(err)
+	}
+}

@@ -70,7 +70,8 @@ type Config struct {
 
 	// AddClaims returns further claims of an access token, whenever one is made:
 	// so that roles are those of now. It is given the user as LoadUser returned
-	// them. Claims of this package cannot be set.
+	// them. Claims of this package cannot be set. An error is answered with 503;
+	// nothing has been issued or used up then.
 	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
 	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
 	// carry no claims of the application.

@@ -272,8 +272,8 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 		}
 	}
 	if i.User != nil {
-		if result.user, err = i.User(ctx, t); err != nil {
-			return nil, nil, userError(err)
+		if result.user, err = i.makeUser(ctx, t); err != nil {
+			return nil, nil, err
 		}
 	}
 	return result, keys, nil
