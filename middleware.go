@@ -166,15 +166,26 @@ const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	config := g.config
 	config.Backends = backends
-	return New(config)
+	with, err := New(config)
+	if err != nil {
+		return nil, err
+	}
+	with.reword = g.reword
+	return with, nil
 }
 
 // Reword returns a Guard like g that lets reword change each [Problem] before it
 // is answered: status, code, detail, challenges and extensions. Handlers that
-// keep the wire of another system use it.
+// keep the wire of another system use it. What g itself lets change it has the
+// last word.
 func (g *Guard) Reword(reword func(r *http.Request, p *Problem)) *Guard {
 	reworded := *g
-	reworded.reword = reword
+	reworded.reword = func(r *http.Request, p *Problem) {
+		reword(r, p)
+		if g.reword != nil {
+			g.reword(r, p)
+		}
+	}
 	return &reworded
 }
 
