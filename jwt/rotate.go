@@ -2,10 +2,6 @@ package jwt
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"time"
@@ -126,7 +122,9 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	}
 	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, Expires: issue.Earlier(family.Ends, wholeSecond(now.Add(ttl)))}
 	if t.config.Grace > 0 {
-		next.Sealed = sealID(old.id, m.id)
+		if next.Sealed, err = sealID(old.id, m.id); err != nil {
+			return nil, err
+		}
 	}
 	rotation, err := t.config.Store.Rotate(ctx, digest, now, t.config.Grace, next)
 	if err != nil {
@@ -203,35 +201,4 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		return nil, bodyRefusal(saysListed)
 	}
 	return m, nil
-}
-
-// sealID encrypts the identifier of the successor of a token, so that only who
-// presents that token can read it (AES-256-GCM). The key comes of the token's
-// identifier, of which stores know only a hash: a retry writes the token once
-// more, with another "iat" and signature, and each of these can be retried. The
-// key is used once, so the nonce may be zero (NIST SP 800-38D §8.2).
-func sealID(old, id string) []byte {
-	aead := successorSeal(old)
-	return aead.Seal(nil, make([]byte, aead.NonceSize()), []byte(id), nil)
-}
-
-func openID(old string, sealed []byte) (string, error) {
-	aead := successorSeal(old)
-	id, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed, nil)
-	if err != nil {
-		return "", errors.New("jwt: the store has another successor than was sealed")
-	}
-	return string(id), nil
-}
-
-func successorSeal(old string) cipher.AEAD {
-	key, err := hkdf.Key(sha256.New, []byte(old), nil, "gatewarden jwt successor", 32)
-	if err == nil {
-		if block, e := aes.NewCipher(key); e == nil {
-			if aead, e := cipher.NewGCM(block); e == nil {
-				return aead
-			}
-		}
-	}
-	panic("jwt: AES-256-GCM is not there") // cannot happen: 32 bytes are a key
 }

@@ -1,15 +1,13 @@
 package jwt
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/seal"
 )
 
 // keySeals encrypt private keys for a store (AES-256-GCM, NIST SP 800-38D), the
@@ -17,27 +15,11 @@ import (
 type keySeals []cipher.AEAD
 
 func newKeySeals(keys []auth.Secret) (keySeals, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("jwt: KeyringConfig.Keys is empty: private keys must be sealed")
+	all, err := seal.All(keys, "gatewarden jwt keyring")
+	if err != nil {
+		return nil, fmt.Errorf("jwt: KeyringConfig.Keys, which seal private keys: %w", err)
 	}
-	seals := make(keySeals, len(keys))
-	for i, key := range keys {
-		if len(key) < 32 {
-			return nil, fmt.Errorf("jwt: KeyringConfig.Keys[%d] has less than 32 bytes", i)
-		}
-		derived, err := hkdf.Key(sha256.New, []byte(key), nil, "gatewarden jwt keyring", 32)
-		if err != nil {
-			return nil, err
-		}
-		block, err := aes.NewCipher(derived)
-		if err != nil {
-			return nil, err
-		}
-		if seals[i], err = cipher.NewGCM(block); err != nil {
-			return nil, err
-		}
-	}
-	return seals, nil
+	return all, nil
 }
 
 // seal makes a record of a key. Identifier and algorithm are bound to it: a
@@ -76,4 +58,36 @@ func (s keySeals) open(r *KeyRecord) (*Key, error) {
 		return key, nil
 	}
 	return nil, fmt.Errorf("jwt: none of KeyringConfig.Keys opens the key %q of the store", r.ID)
+}
+
+// successorSeal encrypts the identifier of the successor of a token, so that
+// only who presents that token can read it. The key comes of the token's
+// identifier, of which stores know only a hash: a retry writes the token once
+// more, with another "iat" and signature, and each of these can be retried. One
+// text is kept under each key, so the nonce may be zero (NIST SP 800-38D §8.2).
+func successorSeal(old string) (aead cipher.AEAD, nonce []byte, err error) {
+	if aead, err = seal.New(old, "gatewarden jwt successor"); err != nil {
+		return nil, nil, fmt.Errorf("jwt: %w", err)
+	}
+	return aead, make([]byte, aead.NonceSize()), nil
+}
+
+func sealID(old, id string) ([]byte, error) {
+	aead, nonce, err := successorSeal(old)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(nil, nonce, []byte(id), nil), nil
+}
+
+func openID(old string, sealed []byte) (string, error) {
+	aead, nonce, err := successorSeal(old)
+	if err != nil {
+		return "", err
+	}
+	id, err := aead.Open(nil, nonce, sealed, nil)
+	if err != nil {
+		return "", errors.New("jwt: the store has another successor than was sealed")
+	}
+	return string(id), nil
 }

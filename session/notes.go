@@ -2,19 +2,18 @@ package session
 
 import (
 	"bytes"
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/seal"
 )
 
 // notes are what a browser keeps for us: sealed, so that nobody else can write
@@ -153,28 +152,13 @@ func (s *Sessions) unseal(value string, now time.Time) (notes, error) {
 // seals derives a key for notes from each of the application's.
 func seals(keys []auth.Secret) ([]cipher.AEAD, error) {
 	if len(keys) == 0 {
-		random := make([]byte, 32)
+		random := make([]byte, seal.MinKey)
 		_, _ = rand.Read(random) // never fails
 		keys = []auth.Secret{auth.Secret(random)}
 	}
-	var seals []cipher.AEAD
-	for _, key := range keys {
-		if len(key.Reveal()) < 32 {
-			return nil, errors.New("session: a key in Config.Keys is shorter than 32 bytes")
-		}
-		derived, err := hkdf.Key(sha256.New, []byte(key.Reveal()), nil, "gatewarden session notes", 32)
-		if err != nil {
-			return nil, err
-		}
-		block, err := aes.NewCipher(derived)
-		if err != nil {
-			return nil, err
-		}
-		aead, err := cipher.NewGCM(block)
-		if err != nil {
-			return nil, err
-		}
-		seals = append(seals, aead)
+	all, err := seal.All(keys, "gatewarden session notes")
+	if err != nil {
+		return nil, fmt.Errorf("session: Config.Keys: %w", err)
 	}
-	return seals, nil
+	return all, nil
 }

@@ -1,0 +1,61 @@
+package seal_test
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/seal"
+)
+
+func TestAKeyIsGoodForItsPurposeAlone(t *testing.T) {
+	keys := []auth.Secret{auth.Secret(strings.Repeat("a", 32)), auth.Secret(strings.Repeat("b", 40))}
+	one, err := seal.All(keys, "one")
+	if err != nil || len(one) != 2 {
+		t.Fatal(one, err)
+	}
+	two, err := seal.All(keys, "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := make([]byte, one[0].NonceSize())
+	sealed := one[0].Seal(nil, nonce, []byte("text"), []byte("bound"))
+	if text, err := one[0].Open(nil, nonce, sealed, []byte("bound")); err != nil || string(text) != "text" {
+		t.Errorf("%q %v", text, err)
+	}
+	if _, err := one[0].Open(nil, nonce, sealed, nil); err == nil {
+		t.Error("opened without what is bound to it")
+	}
+	if _, err := one[1].Open(nil, nonce, sealed, []byte("bound")); err == nil {
+		t.Error("opened by another key")
+	}
+	if _, err := two[0].Open(nil, nonce, sealed, []byte("bound")); err == nil {
+		t.Error("opened for another purpose")
+	}
+}
+
+// What was sealed before must open after a new version. The text was made by
+// Python's cryptography: HKDF(SHA256, 32, None, b"purpose") of 32 times "a",
+// AESGCM with a nonce of zeros.
+func TestTheKeyIsThatOfRFC5869(t *testing.T) {
+	all, err := seal.All([]auth.Secret{auth.Secret(strings.Repeat("a", 32))}, "purpose")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := hex.DecodeString("42cfd7f5e748c22fdceb2371be958d55877fce48")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := all[0].Open(nil, make([]byte, 12), sealed, nil); err != nil || string(text) != "text" {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
+func TestNoKeyAndAShortOneAreErrors(t *testing.T) {
+	for _, keys := range [][]auth.Secret{nil, {auth.Secret(strings.Repeat("a", 31))}, {auth.Secret(strings.Repeat("a", 32)), ""}} {
+		if _, err := seal.All(keys, "x"); err == nil || strings.Contains(err.Error(), "aaa") {
+			t.Errorf("%d keys: %v", len(keys), err)
+		}
+	}
+}
