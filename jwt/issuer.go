@@ -201,13 +201,14 @@ const detailHeader = "Authorization header must contain two space-delimited valu
 const codeBadHeader = "bad_authorization_header"
 
 // prove verifies a token that says it is of this issuer: its signature first,
-// then what it says. want is what it must be for; otherKind is any.
-func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload string, all []member, duplicate bool, want func(kind) error, now time.Time) (*Token, *KeySet, error) {
-	if h.refused || duplicate || i.algorithms != nil && !i.algorithms[h.algorithm] {
+// then what it says, which are the claims all. want refuses kinds that it must
+// not be of.
+func (i *issuer) prove(ctx context.Context, u unproved, all []member, want func(kind) error, now time.Time) (*Token, *KeySet, error) {
+	h := u.header
+	if h.refused || u.twice || i.algorithms != nil && !i.algorithms[h.algorithm] {
 		return nil, nil, errInvalid
 	}
-	var room [maxSignature]byte
-	signature, ok := signatureOf(p.signature, room[:])
+	signature, ok := signatureOf(u.signature)
 	if !ok {
 		return nil, nil, errInvalid
 	}
@@ -218,7 +219,7 @@ func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload stri
 	if h.keyID != "" && !keys.has(h.keyID) {
 		// Asking for a key is work for others: for a token that would be
 		// refused anyway nobody is asked.
-		if _, err := i.examine(h, all, payload, want, now); err != nil || methods[h.algorithm].SigningMethod == nil {
+		if _, err := i.examine(u, all, want, now); err != nil || methods[h.algorithm].SigningMethod == nil {
 			return nil, nil, errInvalid
 		}
 		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
@@ -226,16 +227,16 @@ func (i *issuer) prove(ctx context.Context, p parts, h *joseHeader, payload stri
 		}
 	}
 	candidates := keys.find(h.keyID, h.algorithm)
-	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, p.input, signature) }) {
+	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, u.input, signature) }) {
 		return nil, nil, errInvalid
 	}
-	token, err := i.examine(h, all, payload, want, now)
+	token, err := i.examine(u, all, want, now)
 	return token, keys, err
 }
 
 // examine checks what a token says.
-func (i *issuer) examine(h *joseHeader, all []member, payload string, want func(kind) error, now time.Time) (*Token, error) {
-	t := &Token{payload: payload, kind: otherKind}
+func (i *issuer) examine(u unproved, all []member, want func(kind) error, now time.Time) (*Token, error) {
+	t := &Token{payload: u.payload, kind: otherKind}
 	if err := t.read(all, i.Format); err != nil {
 		return nil, errInvalid
 	}
@@ -255,7 +256,7 @@ func (i *issuer) examine(h *joseHeader, all []member, payload string, want func(
 			return nil, errInvalid
 		}
 	}
-	if err := i.checkKind(h, all, t, want); err != nil {
+	if err := i.checkKind(u.header, all, t, want); err != nil {
 		return nil, err
 	}
 	if err := i.checkAudience(all, t); err != nil {

@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"encoding/base64"
 	"strings"
 	"sync"
 
@@ -19,28 +18,36 @@ type joseHeader struct {
 	refused bool
 }
 
-// parts are the three parts of a token in the compact serialization (RFC 7515
-// §3.1). Nothing in them is proved.
-type parts struct {
-	header    string
-	payload   string
-	signature string
+// unproved is a token that was taken apart (RFC 7515 §3.1). Nothing in it is
+// proved.
+type unproved struct {
 	input     string // what is signed
+	signature string // in base64url
+	segment   string // the header, in base64url
+	header    *joseHeader
+	known     bool // a good token had this header
+	payload   string
+	twice     bool // a claim is there twice
 }
 
-// split takes a token apart. It refuses five parts, which are a JWE, and
-// newlines, which package base64 would skip.
-func split(token string) (p parts, ok bool) {
-	first := strings.IndexByte(token, '.')
-	last := strings.LastIndexByte(token, '.')
+// takeApart reads a token's parts; false is what is no JWS in the compact
+// serialization, such as the five parts of a JWE.
+func (h *headers) takeApart(token string) (u unproved, ok bool) {
+	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	if first <= 0 || last <= first+1 || last == len(token)-1 {
-		return p, false
+		return u, false
 	}
-	p = parts{header: token[:first], payload: token[first+1 : last], signature: token[last+1:], input: token[:last]}
-	if strings.IndexByte(p.payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
-		return p, false
+	payload := token[first+1 : last]
+	// Package base64 would skip line breaks.
+	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
+		return u, false
 	}
-	return p, true
+	u = unproved{input: token[:last], signature: token[last+1:], segment: token[:first]}
+	if u.header, u.known, ok = h.get(u.segment); !ok {
+		return u, false
+	}
+	u.payload, ok = decode(payload)
+	return u, ok
 }
 
 // decode decodes base64url text to a string.
@@ -138,13 +145,13 @@ func (h *headers) keep(segment string, header *joseHeader) {
 // maxToken is the longest token that is looked at, in bytes.
 const maxToken = auth.MaxAuthorization
 
-// signatureOf decodes the signature into room, if it fits.
-func signatureOf(text string, room []byte) ([]byte, bool) {
-	if base64.RawURLEncoding.DecodedLen(len(text)) > len(room) {
+// signatureOf decodes a signature, if it is no longer than one can be.
+func signatureOf(text string) ([]byte, bool) {
+	if base64url.DecodedLen(len(text)) > maxSignature {
 		return nil, false
 	}
-	n, err := base64url.Decode(room, []byte(text))
-	return room[:n], err == nil
+	signature, err := base64url.DecodeString(text)
+	return signature, err == nil
 }
 
 // maxSignature is the length of one by the largest key, in bytes.

@@ -233,33 +233,25 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 	if len(token) > maxToken {
 		return nil, nil, errTooLong
 	}
-	p, ok := split(token)
-	if !ok {
-		return nil, nil, errUnrecognized
-	}
-	header, known, ok := v.headers.get(p.header)
-	if !ok {
-		return nil, nil, errUnrecognized
-	}
-	payload, ok := decode(p.payload)
+	u, ok := v.headers.takeApart(token)
 	if !ok {
 		return nil, nil, errUnrecognized
 	}
 	var room [24]member
-	all, err := members(payload, room[:0])
-	if err != nil && err != errDuplicate {
+	all, err := members(u.payload, room[:0])
+	if u.twice = err == errDuplicate; err != nil && !u.twice {
 		return nil, nil, errUnrecognized
 	}
 	i := v.issuerOf(lookup(all, "iss"))
 	if i == nil {
 		return nil, nil, errUnrecognized
 	}
-	t, keys, err := i.prove(ctx, p, header, payload, all, err != nil, want, now)
+	t, keys, err := i.prove(ctx, u, all, want, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !known {
-		v.headers.keep(p.header, header)
+	if !u.known {
+		v.headers.keep(u.segment, u.header)
 	}
 	t.backend = v.config.Name
 	result := &verified{token: t, issuer: i}
@@ -267,7 +259,7 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 		return nil, nil, errNoUser
 	}
 	if i.Claims != nil && t.kind != refreshKind { // which has none of the application's
-		if t.claims, err = i.Claims([]byte(payload)); err != nil {
+		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
 			return nil, nil, errInvalid
 		}
 	}
