@@ -131,6 +131,13 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	case s.tokens[next.Digest] != nil:
 		return Rotation{}, errExists
 	}
+	s.byFamily[family.ID] = slices.DeleteFunc(s.byFamily[family.ID], func(digest string) bool {
+		forgotten := s.forgotten(digest, now)
+		if forgotten {
+			delete(s.tokens, digest)
+		}
+		return forgotten
+	})
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
 	s.tokens[old] = &used
@@ -139,6 +146,11 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	moved.LastUsed, moved.Expires = now, next.Expires
 	s.families[family.ID] = &moved
 	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
+}
+
+// forgotten reports a token that nobody can present any more.
+func (s *MemoryStore) forgotten(digest string, now time.Time) bool {
+	return !now.Before(s.tokens[digest].Expires.Add(KeepExpired))
 }
 
 // retry returns the sealed successor of a token that was used less than grace
@@ -255,7 +267,7 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 		if purged == limit {
 			break
 		}
-		if now.Before(family.Expires) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return now.Before(s.tokens[digest].Expires) }) {
+		if now.Before(family.Expires) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return !s.forgotten(digest, now) }) {
 			continue
 		}
 		for _, digest := range s.byFamily[id] {

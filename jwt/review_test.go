@@ -855,3 +855,24 @@ func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Leeway, c.RefreshTTL = 5*time.Minute, 30*time.Minute })
+		foreign := django(t, secret, "refresh", nil) // good for an hour
+		if _, err := tokens.Refresh(t.Context(), foreign); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour + 4*time.Minute)
+		if _, err := tokens.Purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tokens.Refresh(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+			t.Errorf("it starts another login: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if n, err := tokens.Purge(t.Context()); n != 1 || err != nil {
+			t.Errorf("%d purged, %v", n, err)
+		}
+	})
+}

@@ -33,6 +33,8 @@ type Store interface {
 	// of next, and forgets the Sealed of the token that is used. Of
 	// many calls at once with one digest, one is Rotated. What a token that is
 	// no good answers, and what becomes of its family, is said at [Verdict].
+	// With it, tokens of the family are forgotten that expired KeepExpired ago or
+	// earlier: who refreshes often must not fill the store.
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
 
 	// Revoked reports whether what a token claims is void at now: see
@@ -54,12 +56,16 @@ type Store interface {
 	// user's generation.
 	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
 
-	// Purge removes at most limit families that have expired at now, and so has
-	// each of their refresh tokens, with these, and returns how many. Until then
-	// a used token of theirs is known again: an adopted one may outlive the
-	// family.
+	// Purge removes at most limit families that have expired at now, and of which
+	// each refresh token expired KeepExpired ago or earlier, with these, and
+	// returns how many. Until then a used token of theirs is known again: an
+	// adopted one may outlive the family.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
+
+// KeepExpired is for how long a store keeps a token after its expiry: no Leeway
+// is longer, so nobody can present it any more.
+const KeepExpired = maxLeeway
 
 // Family is one login: a refresh token, and all that come of it. It is the unit
 // of revocation; the claim "sid" of every token in it is its ID.

@@ -497,6 +497,7 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 		if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
 			t.Errorf("refresh at its end: %v", err)
 		}
+		time.Sleep(jwt.KeepExpired)
 		if purged, err := tokens.Purge(t.Context()); purged != 1 || err != nil {
 			t.Error(purged, err)
 		}

@@ -161,6 +161,10 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 	if next.FamilyID != family.ID {
 		return rotation, errFamily
 	}
+	if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}jwt_refresh WHERE family_id = ? AND expires <= ?"),
+		family.ID, micros(now.Add(-jwt.KeepExpired))); err != nil {
+		return rotation, err
+	}
 	if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_refresh SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?"),
 		micros(now), next.Digest, old); err != nil {
 		return rotation, err
@@ -261,7 +265,7 @@ func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 	purged := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f WHERE expires <= ? AND NOT EXISTS
-			(SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires > ?) ORDER BY expires LIMIT ?`), micros(now), micros(now), limit)
+			(SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires > ?) ORDER BY expires LIMIT ?`), micros(now), micros(now.Add(-jwt.KeepExpired)), limit)
 		if err != nil {
 			return err
 		}

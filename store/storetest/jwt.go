@@ -359,21 +359,43 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if purged, err := s.Purge(t.Context(), one.Expires.Add(time.Hour), 10); purged != 0 || err != nil {
 			t.Error(purged, err)
 		}
-		if purged, err := s.Purge(t.Context(), foreign.Expires, 10); purged != 1 || err != nil {
+		if purged, err := s.Purge(t.Context(), foreign.Expires.Add(jwt.KeepExpired-time.Microsecond), 10); purged != 0 || err != nil {
 			t.Error(purged, err)
 		}
+		if purged, err := s.Purge(t.Context(), foreign.Expires.Add(jwt.KeepExpired), 10); purged != 1 || err != nil {
+			t.Error(purged, err)
+		}
+	})
+	t.Run("a refresh forgets the tokens of its family that nobody can present any more", func(t *testing.T) {
+		s := jwtStore{t, open(t)}
+		s.start("alice", "1", 0)
+		s.start("alice", "2", 0)
+		s.rotate("1 first", "second", noon.Add(30*time.Minute), 0, jwt.Rotated)
+		gone := noon.Add(time.Hour + jwt.KeepExpired)
+		for i, at := range []time.Time{gone.Add(-time.Microsecond), gone} {
+			s.rotate([]string{"1 second", "1 third"}[i], []string{"third", "fourth"}[i], at, 0, jwt.Rotated)
+			if r, _ := s.find("1 first"); (r != nil) != (i == 0) {
+				t.Errorf("at %v: %+v", at.Sub(noon), r)
+			}
+		}
+		for _, kept := range []string{"1 second", "1 third", "1 fourth", "2 first"} {
+			if r, _ := s.find(kept); r == nil {
+				t.Errorf("%s is gone", kept)
+			}
+		}
+		s.rotate("1 second", "fifth", gone, 0, jwt.Reused) // used ones are known as long as they count
 	})
 	t.Run("expired families are purged in batches, ended ones not before", func(t *testing.T) {
 		s := jwtStore{t, open(t)}
 		for i := range 5 {
 			s.start("alice", fmt.Sprint(i), 0)
 		}
-		later := s.start("alice", "later", time.Minute)
+		later := s.start("alice", "later", time.Hour)
 		s.rotate("0 first", "second", noon, 0, jwt.Rotated)
 		if _, err := s.End(t.Context(), "alice", "0", noon); err != nil {
 			t.Fatal(err)
 		}
-		end := noon.Add(time.Hour)
+		end := noon.Add(time.Hour + jwt.KeepExpired)
 		for i, want := range []int{0, 2, 2, 1, 0} {
 			now := end
 			if i == 0 {
@@ -398,7 +420,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Purge(t.Context(), f.Expires, 10); err != nil {
+		if _, err := s.Purge(t.Context(), f.Expires.Add(jwt.KeepExpired), 10); err != nil {
 			t.Fatal(err)
 		}
 		s.revoked("a token of before", jwt.Claimed{UserID: "alice"}, f.Expires, true)
@@ -571,7 +593,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		var mu sync.Mutex
 		total := 0
 		together(8, func(int) {
-			n, err := s.Purge(t.Context(), noon.Add(time.Hour), 7)
+			n, err := s.Purge(t.Context(), noon.Add(time.Hour+jwt.KeepExpired), 7)
 			if err != nil {
 				t.Error(err)
 			}
