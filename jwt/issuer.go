@@ -65,7 +65,9 @@ type Issuer struct {
 
 	// Scoped accepts tokens that carry "scope" or "client_id" (RFC 9068 §2.2):
 	// their credentials are limited to these scopes. Without it such a token is
-	// refused, since it was made for somebody with fewer rights than its user.
+	// refused, since it was made for somebody with fewer rights than its user. A
+	// token whose subject is its client stands for the client and for no user,
+	// whatever users are called (RFC 9068 §5): an [auth.Machine].
 	Scoped bool
 
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
@@ -327,7 +329,7 @@ func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.Us
 			return nil, errRevoked
 		}
 	}
-	if i.LoadUser == nil {
+	if v.user != nil {
 		return v.user, nil
 	}
 	return i.loadUser(ctx, v)

@@ -876,3 +876,35 @@ func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
 		}
 	})
 }
+
+// RFC 9068 §5: a client could be given the name of a user.
+func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	people := newPeople()
+	for sentence, issuer := range map[string]jwt.Issuer{"loaded": {LoadUser: people.load}, "from claims": {User: jwt.SubjectUser}} {
+		issuer.Issuer, issuer.Audience, issuer.Keys, issuer.Scoped = serviceIssuer, []string{"us"}, keySet(t, nil, key.Public()), true
+		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for client, want := range map[string]string{"alice": "client:alice", "app": "alice"} {
+			token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "client_id": client,
+				"scope": "read", "exp": time.Now().Add(time.Hour).Unix()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // cold, then remembered
+				user, credential, err := verifier.VerifyToken(t.Context(), token)
+				if err != nil || user.UserID() != want {
+					t.Fatalf("%s, client %s: %v %v", sentence, client, user, err)
+				}
+				if _, isMachine := user.(auth.Machine); isMachine != (client == "alice") {
+					t.Errorf("%s, client %s: a %T", sentence, client, user)
+				}
+				if scopes, limited := credential.(auth.Scoped).Scopes(); !limited || len(scopes) != 1 {
+					t.Errorf("%v %v", scopes, limited)
+				}
+			}
+		}
+	}
+}

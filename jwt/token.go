@@ -189,6 +189,9 @@ func (t *Token) read(all []member, f Format) error {
 	return err
 }
 
+// isOfClient reports a token of a client that acts for itself (RFC 9068 §2.2).
+func (t *Token) isOfClient() bool { return t.clientID != "" && t.clientID == t.subject }
+
 // subjectOf reads the identifier of a user: a string or, as simplejwt wrote
 // before 5.5.1, a whole number. "" is none.
 func subjectOf(value string) string {

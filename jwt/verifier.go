@@ -263,7 +263,9 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 			return nil, nil, errInvalid
 		}
 	}
-	if i.User != nil {
+	if t.isOfClient() {
+		result.user = auth.Machine{ID: t.clientID}
+	} else if i.User != nil {
 		if result.user, err = i.makeUser(ctx, t); err != nil {
 			return nil, nil, err
 		}
