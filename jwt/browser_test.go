@@ -100,3 +100,30 @@ func TestAnInsecureCookieHasAPlainName(t *testing.T) {
 	}
 	s.want("refresh", s.do("POST", "/browser/refresh/", "", "Cookie", "r-8000="+cookie.Value), 200, "")
 }
+
+func TestABrowserIsGivenNoSlidingToken(t *testing.T) {
+	s := newService(t, nil)
+	s.want("sliding", s.post("/browser/sliding/", "username", "alice", "password", "alicealice"), 404, "")
+	s.want("sliding refresh", s.post("/browser/sliding/refresh/", "token", "x"), 404, "")
+}
+
+func TestABrowserWithTwoCookiesOfTheNameIsLoggedOutOfBoth(t *testing.T) {
+	s := newService(t, nil)
+	one := s.post("/browser/", "username", "alice", "password", "alicealice")
+	two := s.post("/browser/", "username", "bob", "password", "bobbob")
+	a, b := refreshCookie(t, one), refreshCookie(t, two)
+	answer := s.do("POST", "/browser/blacklist/", "", "Cookie", a.Name+"="+a.Value+"; "+b.Name+"="+b.Value)
+	s.want("logout", answer, 200, "")
+	if gone := refreshCookie(t, answer); gone.MaxAge >= 0 {
+		t.Errorf("%+v", gone)
+	}
+	s.want("the one", s.me(one.member("access")), 401, "")
+	s.want("the other", s.me(two.member("access")), 401, "")
+
+	answer = s.do("POST", "/browser/blacklist/", "", "Cookie", a.Name+"="+strings.Repeat("x", 9000))
+	s.want("one that is too long", answer, 200, "")
+	if gone := refreshCookie(t, answer); gone.MaxAge >= 0 {
+		t.Errorf("%+v", gone)
+	}
+	s.want("none", s.do("POST", "/browser/blacklist/", ""), 401, "There is no refresh token.")
+}

@@ -388,3 +388,25 @@ func FuzzDiscovery(f *testing.F) {
 		}
 	})
 }
+
+func TestTheMetadataOfAnIssuerElsewhereNamesNoKeysOnThisMachine(t *testing.T) {
+	asked := 0
+	client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		if asked++; r.URL.Host != "login.example" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		body := `{"issuer":"https://login.example","jwks_uri":"http://127.0.0.1:8500/v1/kv/keys"}`
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})}
+	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example", Client: client, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keys.Check(t.Context()); err == nil || asked != 1 {
+		t.Errorf("%v after %d", err, asked)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

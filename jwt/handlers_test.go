@@ -1,11 +1,12 @@
 package jwt_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
@@ -328,20 +329,150 @@ func TestATokenMakesNoOtherUnlessAllowed(t *testing.T) {
 	}
 }
 
-func TestTheAbsoluteEndOfALoginHoldsHoweverOftenItIsRefreshed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.RefreshTTL, c.SessionTTL = time.Hour, 3*time.Hour })
-		start := time.Now()
-		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
-		for err == nil {
-			if pair.RefreshExpires.Sub(start) > 3*time.Hour || pair.AccessExpires.Sub(start) > 3*time.Hour {
-				t.Fatalf("%v after the end", pair)
-			}
-			time.Sleep(30 * time.Minute)
-			pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal())
+func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
+	tokens, _, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			return nil, nil, auth.ErrInvalid // an email and a password, of nobody
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, status := range map[string]int{
+		`{"email":"a@b.example","password":"x"}`: 401,
+		`{"username":"alice","password":"x"}`:    401,
+		`{"username":"","password":"x"}`:         400, // as simplejwt says it
+		`{"username":"alice","password":null}`:   400,
+		``:                                       401,
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		handlers.Obtain.ServeHTTP(w, r)
+		if w.Code != status || status == 401 && (w.Header().Get("WWW-Authenticate") == "" || !strings.Contains(w.Body.String(), "No active account")) {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
 		}
-		if age := time.Since(start); age != 3*time.Hour || auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("%v after %v", err, age)
+	}
+}
+
+func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		ours   []string
+		status int
+	}{"none": {nil, 403}, "others": {[]string{"read"}, 403}, "the same": {[]string{"read", "write"}, 200}} {
+		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Scopes = row.ours })
+		login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+			Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+				user, err := people.load(r.Context(), "alice")
+				return user, proof{Name: "key", IsPrimary: true, Scope: []string{"write"}}, err
+			})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handlers, err := tokens.Handlers(login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range []http.Handler{handlers.Obtain, handlers.Sliding} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+			if w.Code != row.status {
+				t.Errorf("%s: %d %s", sentence, w.Code, w.Body)
+			}
+		}
+	}
+}
+
+func TestWhatALoginHandlerIssues(t *testing.T) {
+	refuse := false
+	s := newService(t, func(c *jwt.Config) {
+		c.BeforeIssue = func(_ *http.Request, user auth.User, _ *jwt.Options) error {
+			if refuse {
+				return &auth.Error{Kind: auth.ErrInsufficient, Detail: "Not from here."}
+			}
+			return nil
 		}
 	})
+	for _, path := range []string{"/api/token/", "/api/token/sliding/", "/browser/"} {
+		body := `{"username":"alice","password":"alicealice"}`
+		s.want(path, s.do("POST", path, body, "User-Agent", "curl/8"), 200, "")
+		logins, err := s.tokens.List(t.Context(), "alice")
+		if err != nil || len(logins) != 1 || logins[0].UserAgent != "curl/8" || logins[0].IP != "127.0.0.1" {
+			t.Fatalf("%s: %+v %v", path, logins, err)
+		}
+		if _, err := s.tokens.RevokeAll(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		refuse = true
+		s.want(path+" refused", s.do("POST", path, body), 403, "Not from here.")
+		if logins, err := s.tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+			t.Errorf("%s: %v %v", path, logins, err)
+		}
+		refuse = false
+	}
+	if issued, logins := s.events.count(auth.EventIssued), s.events.count(auth.EventLogin); issued != 3 || logins != 3 {
+		t.Errorf("%d issued by %d logins", issued, logins)
+	}
+}
+
+func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
+	tokens, people, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			user, err := people.load(r.Context(), "alice") // proved by the password that is changed now
+			people.change(func() { people.stamps["alice"] += "'" })
+			return user, proof{IsPrimary: true}, err
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []http.Handler{handlers.Obtain, handlers.Sliding} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+		if w.Code != 401 {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+		t.Error(logins, err)
+	}
+}
+
+func TestAMalformedHeaderAtALoginIsNoMissingField(t *testing.T) {
+	tokens, _, _ := newTokens(t, nil)
+	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}},
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "No base64."}
+		})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Header.Set("Authorization", "Basic %")
+	w := httptest.NewRecorder()
+	handlers.Obtain.ServeHTTP(w, r)
+	if w.Code != 401 || w.Header().Get("WWW-Authenticate") == "" || !strings.Contains(w.Body.String(), "No base64.") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestLogoutEverywhereIsALogout(t *testing.T) {
+	s := newService(t, nil)
+	access, _ := s.obtain("alice")
+	s.want("logoutall", s.do("POST", "/api/token/logoutall/", "", "Authorization", "Bearer "+access), 204, "")
+	if got := s.events.count(auth.EventLogout); got != 1 {
+		t.Errorf("%d logouts", got)
+	}
 }

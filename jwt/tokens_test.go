@@ -1,15 +1,13 @@
 package jwt_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	golang "github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/jwt"
@@ -44,334 +42,6 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		if _, err := jwt.New(config); err == nil || !strings.HasPrefix(err.Error(), "jwt: ") {
 			t.Errorf("%s: %v", sentence, err)
 		}
-	}
-}
-
-// django mints tokens as simplejwt does with its default settings.
-func django(t testing.TB, secret []byte, kind string, change map[string]any) string {
-	t.Helper()
-	now := time.Now()
-	claims := golang.MapClaims{"token_type": kind, "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(), "jti": strings.Repeat("5f", 16), "user_id": "alice"}
-	for name, value := range change {
-		claims[name] = value
-		if value == nil {
-			delete(claims, name)
-		}
-	}
-	token, err := golang.NewWithClaims(golang.SigningMethodHS256, claims).SignedString(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-// besideDjango are Tokens that share a secret with a simplejwt.
-func besideDjango(t testing.TB, change func(*jwt.Config)) (*jwt.Tokens, *people, []byte) {
-	t.Helper()
-	secret := []byte(strings.Repeat("django-insecure-", 4))
-	key, err := jwt.NewKey(jwt.HS256, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokens, people, _ := newTokens(t, func(c *jwt.Config) {
-		c.Issuer, c.Keys, c.Format = "", keySet(t, key), jwt.SimpleJWT()
-		c.AllowNoIssuer, c.AllowNoAudience, c.AllowNoSession = true, true, true
-		if change != nil {
-			change(c)
-		}
-	})
-	return tokens, people, secret
-}
-
-func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
-	tokens, people, secret := besideDjango(t, nil)
-	for sentence, row := range map[string]struct {
-		kind   string
-		change map[string]any
-		user   string
-		kinded error
-	}{
-		"an access token":                    {"access", nil, "alice", nil},
-		"a number for the user":              {"access", map[string]any{"user_id": 17}, "17", nil},
-		"a sliding token":                    {"sliding", map[string]any{"refresh_exp": 1 << 33}, "alice", nil},
-		"a refresh token":                    {"refresh", nil, "", auth.ErrInvalid},
-		"a user who is not there":            {"access", map[string]any{"user_id": "nobody"}, "", auth.ErrInvalid},
-		"a float for the user":               {"access", map[string]any{"user_id": 1.5}, "", auth.ErrInvalid},
-		"an object for the user":             {"access", map[string]any{"user_id": map[string]any{}}, "", auth.ErrInvalid},
-		"no user":                            {"access", map[string]any{"user_id": nil}, "", auth.ErrInvalid},
-		"exp beyond all time":                {"access", map[string]any{"exp": 1e20}, "", auth.ErrInvalid},
-		"no jti":                             {"access", map[string]any{"jti": nil}, "", auth.ErrInvalid},
-		"a number for jti":                   {"access", map[string]any{"jti": 5}, "", auth.ErrInvalid},
-		"an audience, of which we are none":  {"access", map[string]any{"aud": "other"}, "", auth.ErrInvalid},
-		"an issuer, of which we know none":   {"access", map[string]any{"iss": "other"}, "", auth.ErrUnrecognized},
-		"a scope, which makes it another's":  {"access", map[string]any{"scope": "x"}, "", auth.ErrInvalid},
-		"a client, which makes it another's": {"access", map[string]any{"client_id": "x"}, "", auth.ErrInvalid},
-		"a session that we did not start":    {"access", map[string]any{"sid": "x"}, "", auth.ErrInvalid},
-		"a generation without a session":     {"access", map[string]any{"gen": 0}, "", auth.ErrInvalid},
-	} {
-		user, _, err := tokens.VerifyToken(t.Context(), django(t, secret, row.kind, row.change))
-		if row.kinded != auth.Kind(err) || err == nil && user.UserID() != row.user {
-			t.Errorf("%s: %v %v", sentence, user, err)
-		}
-	}
-	people.change(func() { people.inactive["alice"] = true })
-	if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("an inactive user: %v", err)
-	}
-	strict, _, secret := besideDjango(t, func(c *jwt.Config) { c.AllowNoSession = false })
-	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("without AllowNoSession: %v", err)
-	}
-}
-
-func TestSimpleJWTAcceptsOurs(t *testing.T) {
-	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Format.NumericUser = true })
-	for user, want := range map[string]any{"alice": "alice", "17": float64(17)} {
-		pair, err := tokens.Issue(t.Context(), user, jwt.Options{Claims: map[string]any{"team": "red"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for token, kind := range map[auth.Secret]string{pair.Access: "access", pair.Refresh: "refresh"} {
-			parsed, err := golang.Parse(token.Reveal(), func(*golang.Token) (any, error) { return secret, nil }, golang.WithValidMethods([]string{"HS256"}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			claims := parsed.Claims.(golang.MapClaims)
-			if claims["user_id"] != want || claims["token_type"] != kind || parsed.Header["typ"] != "JWT" || claims["iss"] != nil || claims["aud"] != nil {
-				t.Errorf("%v %v", parsed.Header, claims)
-			}
-			if team := claims["team"]; kind == "access" && team != "red" {
-				t.Error(claims)
-			}
-		}
-	}
-}
-
-func TestARefreshTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
-	tokens, _, secret := besideDjango(t, nil)
-	foreign := django(t, secret, "refresh", map[string]any{"team": "red"})
-	if _, err := tokens.Verify(t.Context(), foreign); err != nil {
-		t.Fatal(err)
-	}
-	pair, err := tokens.Refresh(t.Context(), foreign)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, claims := claimsOf(t, pair.Access.Reveal()); claims["team"] != "red" || claims["user_id"] != "alice" {
-		t.Errorf("what it said is lost: %v", claims)
-	}
-	next, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Verify(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("verify of the used one: %v", err)
-	}
-	if _, err := tokens.Refresh(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("the second use: %v", err)
-	}
-	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("the login goes on: %v", err)
-	}
-
-	// Logging out with one uses it up, too.
-	other := django(t, secret, "refresh", map[string]any{"jti": "other"})
-	if err := tokens.Logout(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Refresh(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("after the logout: %v", err)
-	}
-	if err := tokens.Logout(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("the second logout: %v", err)
-	}
-}
-
-func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
-	tokens, _, secret := besideDjango(t, nil)
-	end := time.Now().Add(2 * time.Hour).Unix()
-	foreign := django(t, secret, "sliding", map[string]any{"refresh_exp": end, "team": "red"})
-	use := func(token string, want error) {
-		t.Helper()
-		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != want {
-			t.Errorf("use: %v", err)
-		}
-		if _, err := tokens.Verify(t.Context(), token); auth.Kind(err) != want {
-			t.Errorf("verify: %v", err)
-		}
-	}
-	use(foreign, nil)
-	next, err := tokens.RefreshSliding(t.Context(), foreign)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, claims := claimsOf(t, next.Token.Reveal()); claims["refresh_exp"] != float64(end) || claims["team"] != "red" {
-		t.Errorf("%v", claims)
-	}
-	use(next.Token.Reveal(), nil)
-	use(foreign, auth.ErrInvalid)
-	if _, err := tokens.RefreshSliding(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("the second use: %v", err)
-	}
-	use(next.Token.Reveal(), auth.ErrInvalid)
-	for sentence, change := range map[string]map[string]any{
-		"past its end":   {"jti": "a", "refresh_exp": time.Now().Unix()},
-		"without an end": {"jti": "b"},
-	} {
-		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("%s: %v", sentence, err)
-		}
-	}
-	out := django(t, secret, "sliding", map[string]any{"jti": "out", "refresh_exp": end})
-	if err := tokens.Logout(t.Context(), out); err != nil {
-		t.Fatal(err)
-	}
-	use(out, auth.ErrInvalid)
-}
-
-func TestRevokeAllVoidsWhatOthersIssuedUntilThen(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		tokens, _, secret := besideDjango(t, nil)
-		before := django(t, secret, "access", nil)
-		refresh := django(t, secret, "refresh", map[string]any{"jti": "r"})
-		bob := django(t, secret, "access", map[string]any{"user_id": "bob"})
-		time.Sleep(300 * time.Millisecond)
-		if _, err := tokens.RevokeAll(t.Context(), "alice"); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(300 * time.Millisecond)
-		tie := django(t, secret, "access", map[string]any{"jti": "tie"}) // of the same second, which is all it says
-		time.Sleep(time.Second)
-		after := django(t, secret, "access", map[string]any{"jti": "after"})
-		for token, want := range map[string]error{before: auth.ErrInvalid, tie: auth.ErrInvalid, after: nil, bob: nil} {
-			if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != want {
-				_, claims := claimsOf(t, token)
-				t.Errorf("%v: %v", claims, err)
-			}
-		}
-		if _, err := tokens.Refresh(t.Context(), refresh); auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("a refresh token of before: %v", err)
-		}
-	})
-}
-
-func TestWithAGraceTheSameSuccessorIsGivenAgainUntilItIsUsed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		tokens, _, events := newTokens(t, func(c *jwt.Config) { c.Grace = 10 * time.Second })
-		refresh := func(token auth.Secret) (*jwt.Pair, error) { return tokens.Refresh(t.Context(), token.Reveal()) }
-		first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		second, err := refresh(first.Refresh)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(9 * time.Second)
-		again, err := refresh(first.Refresh)
-		if err != nil {
-			t.Fatal("within the grace: ", err)
-		}
-		_, a := claimsOf(t, second.Refresh.Reveal())
-		_, b := claimsOf(t, again.Refresh.Reveal())
-		if a["jti"] != b["jti"] || a["exp"] != b["exp"] {
-			t.Errorf("another successor: %v %v", a, b)
-		}
-		third, err := refresh(again.Refresh)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if events.count(auth.EventReuse) != 0 {
-			t.Error("a retry is no reuse")
-		}
-		// The successor was used: the first token is no immediate predecessor now.
-		if _, err := refresh(first.Refresh); auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("two generations back: %v", err)
-		}
-		if _, err := refresh(third.Refresh); auth.Kind(err) != auth.ErrInvalid || events.count(auth.EventReuse) != 1 {
-			t.Errorf("the login goes on: %v", err)
-		}
-
-		first, err = tokens.Issue(t.Context(), "alice", jwt.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = refresh(first.Refresh); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Second)
-		if _, err := refresh(first.Refresh); auth.Kind(err) != auth.ErrInvalid {
-			t.Errorf("after the grace: %v", err)
-		}
-	})
-}
-
-func TestAGraceServesNoTokenOfALoginThatWasEnded(t *testing.T) {
-	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Grace = time.Minute })
-	first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Refresh(t.Context(), first.Refresh.Reveal()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Revoke(t.Context(), "alice", first.SessionID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Refresh(t.Context(), first.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
-		t.Error(err)
-	}
-}
-
-func TestThePasswordChangesAndTheLoginInUseStays(t *testing.T) {
-	tokens, people, _ := newTokens(t, nil)
-	issue := func(user string) *jwt.Pair {
-		pair, err := tokens.Issue(t.Context(), user, jwt.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pair
-	}
-	here, there, bob := issue("alice"), issue("alice"), issue("bob")
-	people.change(func() { people.stamps["alice"] = "a2" })
-	_, credential, _ := tokens.VerifyToken(t.Context(), bob.Access.Reveal())
-	if credential == nil {
-		t.Fatal("bob is out")
-	}
-	// The credential of the request under way, proved before the change.
-	people.change(func() { people.stamps["alice"] = "a1" })
-	user, credential, err := tokens.VerifyToken(t.Context(), here.Access.Reveal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	people.change(func() { people.stamps["alice"] = "a2" })
-	r := httptest.NewRequest("POST", "/", nil)
-	r = r.WithContext(auth.WithIdentity(r.Context(), user, credential))
-	if err := tokens.RevokeOthers(httptest.NewRecorder(), r, person{"alice", "a2"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tokens.Refresh(t.Context(), there.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("another login: %v", err)
-	}
-	if _, _, err := tokens.VerifyToken(t.Context(), here.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
-		t.Errorf("the access token of before: %v", err)
-	}
-	next, err := tokens.Refresh(t.Context(), here.Refresh.Reveal())
-	if err != nil {
-		t.Fatal("the login in use: ", err)
-	}
-	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); err != nil {
-		t.Errorf("its next access token: %v", err)
-	}
-	if _, _, err := tokens.VerifyToken(t.Context(), bob.Access.Reveal()); err != nil {
-		t.Errorf("bob: %v", err)
-	}
-	// Nobody's request: nothing is left.
-	if err := tokens.RevokeOthers(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), person{"alice", "a2"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
-		t.Error(err)
 	}
 }
 
@@ -565,34 +235,6 @@ func TestTokensOfAnotherAlgorithmAreMade(t *testing.T) {
 	}
 }
 
-func TestAKeyIsReplacedAndTokensOfTheOldOneStayGood(t *testing.T) {
-	old, new := signing(t, jwt.ES256), signing(t, jwt.EdDSA)
-	keys := &switching{}
-	keys.set(keySet(t, old))
-	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keys })
-	first, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := func(pair *jwt.Pair, want error) {
-		t.Helper()
-		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != want {
-			t.Error(err)
-		}
-	}
-	good(first, nil)
-	keys.set(keySet(t, new, old.Public()))
-	second, err := tokens.Refresh(t.Context(), first.Refresh.Reveal())
-	if err != nil {
-		t.Fatal(err)
-	}
-	good(first, nil)
-	good(second, nil)
-	keys.set(keySet(t, new)) // the old one is trusted no more, remembered or not
-	good(first, auth.ErrInvalid)
-	good(second, nil)
-}
-
 func TestIdentifiersHaveTheirBits(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
 	seen := map[string]bool{}
@@ -608,6 +250,132 @@ func TestIdentifiersHaveTheirBits(t *testing.T) {
 				t.Error(id)
 			}
 			seen[id] = true
+		}
+	}
+}
+
+func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return map[string]any{"role": "admin"}, nil }
+		c.Claims = func(payload []byte) (any, error) {
+			if !bytes.Contains(payload, []byte(`"role"`)) {
+				return nil, errors.New("no role")
+			}
+			return "admin", nil
+		}
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, credential, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); err != nil {
+		t.Error(err)
+	} else if role, _ := jwt.ClaimsOf[string](credential.(*jwt.Token)); role != "admin" {
+		t.Errorf("role %q", role)
+	}
+	if _, err := tokens.Verify(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error("verify: ", err)
+	}
+	if pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Fatal("refresh: ", err)
+	}
+	if err := tokens.Logout(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error("logout: ", err)
+	}
+}
+
+func TestATokenWithAScopeThatIsNotOursIsRefused(t *testing.T) {
+	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Scopes = []string{"read", "write"} })
+	for scope, want := range map[string]error{"read": nil, "read write": nil, "": nil, "admin": auth.ErrInvalid, "read admin": auth.ErrInvalid} {
+		if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", map[string]any{"scope": scope})); auth.Kind(err) != want {
+			t.Errorf("%q: %v", scope, err)
+		}
+	}
+}
+
+func TestKeysOfAnotherServiceSignNothing(t *testing.T) {
+	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+		t.Error("Tokens whose keys sign nothing")
+	}
+}
+
+func TestARefreshTokenIsForItsIssuerAlone(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys, c.Audience = keySet(t, key), []string{"https://api.example"} })
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := claimsOf(t, pair.Refresh.Reveal())
+	if claims["aud"] != serviceIssuer {
+		t.Errorf("it is for %v", claims["aud"])
+	}
+	claims["aud"] = "https://api.example"
+	other, err := jwt.Sign(key, "refresh+jwt", claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Refresh(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
+		t.Errorf("one for the API: %v", err)
+	}
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATokenOfNoKindIsNoneOfOurs(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keySet(t, key) })
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, claims := claimsOf(t, pair.Access.Reveal())
+	for _, typ := range []string{"JWT", "", "id+jwt", "logout+jwt"} { // an ID token, by the same key
+		token, err := jwt.Sign(key, typ, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, bearer := tokens.VerifyToken(t.Context(), token)
+		_, verify := tokens.Verify(t.Context(), token)
+		_, refresh := tokens.Refresh(t.Context(), token)
+		_, sliding := tokens.RefreshSliding(t.Context(), token)
+		for call, err := range map[string]error{"bearer": bearer, "verify": verify, "refresh": refresh, "sliding": sliding, "logout": tokens.Logout(t.Context(), token)} {
+			if auth.Kind(err) != auth.ErrInvalid {
+				t.Errorf("%s %q: %v", call, typ, err)
+			}
+		}
+	}
+}
+
+func TestLifetimesThatAreLeftOutFitThoseThatAreSet(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		change func(*jwt.Config)
+		good   bool
+	}{
+		"a refresh token of 60 days":              {func(c *jwt.Config) { c.RefreshTTL = 60 * 24 * time.Hour }, true},
+		"a sliding token of two days":             {func(c *jwt.Config) { c.SlidingTTL = 48 * time.Hour }, true},
+		"a sliding token longer than its session": {func(c *jwt.Config) { c.SlidingTTL, c.SlidingSessionTTL = time.Hour, time.Minute }, false},
+		"a sliding token of less than a second":   {func(c *jwt.Config) { c.SlidingTTL = time.Millisecond }, false},
+		"a refresh token longer than keys are kept": {func(c *jwt.Config) {
+			c.Keys, c.RefreshTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 59 * 24 * time.Hour }), 60*24*time.Hour
+		}, false},
+		"a sliding token longer than keys are kept": {func(c *jwt.Config) {
+			c.Keys, c.SlidingTTL = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 47 * time.Hour }), 48*time.Hour
+		}, false},
+		"both as long as keys are kept": {func(c *jwt.Config) {
+			c.Keys = newRing(t, jwt.NewMemoryKeyStore(), func(k *jwt.KeyringConfig) { k.Keep = 48 * time.Hour })
+			c.SlidingTTL, c.RefreshTTL = 48*time.Hour, 48*time.Hour
+		}, true},
+	} {
+		config := jwt.Config{Issuer: serviceIssuer, Keys: keySet(t, signing(t, jwt.EdDSA)), Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}
+		row.change(&config)
+		if _, err := jwt.New(config); (err == nil) != row.good {
+			t.Errorf("%s: %v", sentence, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -963,4 +964,102 @@ func TestAConfigurationIsCopied(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	verifier := verifierOf(t, jwt.Issuer{Issuer: "https://a.example", Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+		User: jwt.SubjectUser, Require: []string{"tenant"}})
+	for value, want := range map[any]error{nil: auth.ErrInvalid, "": nil, false: nil} {
+		token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": "https://a.example", "aud": "us", "sub": "alice",
+			"exp": time.Now().Add(time.Hour).Unix(), "tenant": value})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+			t.Errorf("%v: %v", value, err)
+		}
+	}
+}
+
+func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "exp": time.Now().Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sentence, row := range map[string]struct {
+		err    error
+		status int
+	}{
+		"absent":       {auth.ErrNoCredentials, 503},
+		"unrecognized": {auth.ErrUnrecognized, 503},
+		"malformed":    {auth.ErrMalformed, 503},
+		"an outage":    {errDown, 503},
+		"nobody":       {nil, 503},
+		"gone":         {auth.ErrUserNotFound, 401},
+		"inactive":     {auth.ErrUserInactive, 401},
+		"invalid":      {auth.ErrInvalid, 401},
+	} {
+		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: []string{"us"}, Keys: keySet(t, nil, key.Public()),
+			User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, row.err }}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{verifier}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reached := false
+		h := guard.Optional()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+		if w := serveRequest(h, "GET", "/", "Authorization", "Bearer "+token); w.Code != row.status || reached {
+			t.Errorf("%s: %d, the handler ran: %v", sentence, w.Code, reached)
+		}
+	}
+
+	// As little has a hook that adds claims: a browser would lose its cookie.
+	var fails error
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.AddClaims = func(context.Context, auth.User) (map[string]any, error) { return nil, fails }
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails = auth.ErrInvalid
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.Kind(err) != nil {
+		t.Error(err)
+	}
+}
+
+// RFC 9068 §5: a client could be given the name of a user.
+func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	people := newPeople()
+	for sentence, issuer := range map[string]jwt.Issuer{"loaded": {LoadUser: people.load}, "from claims": {User: jwt.SubjectUser}} {
+		issuer.Issuer, issuer.Audience, issuer.Keys, issuer.Scoped = serviceIssuer, []string{"us"}, keySet(t, nil, key.Public()), true
+		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for client, want := range map[string]string{"alice": "client:alice", "app": "alice"} {
+			token, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": serviceIssuer, "aud": "us", "sub": "alice", "client_id": client,
+				"scope": "read", "exp": time.Now().Add(time.Hour).Unix()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // cold, then remembered
+				user, credential, err := verifier.VerifyToken(t.Context(), token)
+				if err != nil || user.UserID() != want {
+					t.Fatalf("%s, client %s: %v %v", sentence, client, user, err)
+				}
+				if _, isMachine := user.(auth.Machine); isMachine != (client == "alice") {
+					t.Errorf("%s, client %s: a %T", sentence, client, user)
+				}
+				if scopes, limited := credential.(auth.Scoped).Scopes(); !limited || len(scopes) != 1 {
+					t.Errorf("%v %v", scopes, limited)
+				}
+			}
+		}
+	}
 }

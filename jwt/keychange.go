@@ -1,0 +1,208 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// errMeanwhile is returned where another instance changed the keys at the same
+// time.
+var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look at them and try again")
+
+// Add brings a key of one's own. It is published at once and signs from signs
+// on: leave Config.Publish between, unless all who verify know it already. With
+// Config.Generate it takes the place of the next key on schedule.
+//
+// A key whose signs is earlier than that of the one that signs, such as zero,
+// never signs while there is that one, and verifies for Config.Keep from now: so
+// tokens of a predecessor of this service stay good.
+//
+// It is an error if the key cannot sign, if there is one with its identifier, or
+// if another instance adds one at the same time.
+func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error {
+	if key == nil || !key.CanSign() {
+		return errors.New("jwt: only a key that can sign can be added")
+	}
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := k.load(ctx, now); err != nil {
+		return err
+	}
+	added, err := k.add(ctx, key, signs, now)
+	if err == nil && !added {
+		err = errMeanwhile
+	}
+	return err
+}
+
+// add adds a key after the last one that is known, and reports whether that was
+// the last one still. k.busy is held.
+func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool, error) {
+	last := ""
+	if records := k.current.Load().records; len(records) > 0 {
+		last = records[len(records)-1].ID
+		if slices.ContainsFunc(records, func(r *KeyRecord) bool { return r.ID == key.id }) {
+			return false, fmt.Errorf("jwt: there is a key %q already", key.id)
+		}
+	}
+	record, err := k.seals.seal(key)
+	if err != nil {
+		return false, err
+	}
+	if epoch := time.Unix(0, 0); signs.Before(epoch) { // stores need not know earlier ones
+		signs = epoch
+	}
+	record.Created, record.Signs = issue.Instant(now), issue.Instant(signs)
+	added, err := k.config.Store.Add(ctx, record, last)
+	if err != nil {
+		return false, fmt.Errorf("jwt: key store: %w", err)
+	}
+	if added {
+		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm), "signs", record.Signs)
+	}
+	return added, k.load(ctx, now)
+}
+
+// generate makes a key, unless another instance just did. k.busy is held.
+func (k *Keyring) generate(ctx context.Context, signs, now time.Time) error {
+	key, err := GenerateKey(k.config.Algorithm)
+	if err != nil {
+		return err
+	}
+	_, err = k.add(ctx, key, signs, now)
+	return err
+}
+
+// Rotate makes a key that takes over after Config.Publish, whatever the
+// schedule. It is an error if another instance adds one at the same time.
+func (k *Keyring) Rotate(ctx context.Context, now time.Time) error {
+	key, err := GenerateKey(k.config.Algorithm)
+	if err != nil {
+		return err
+	}
+	return k.Add(ctx, key, now.Add(k.config.Publish), now)
+}
+
+// Promote lets a key sign at once here, and at other instances after
+// Config.Reload. Who has not fetched it yet refuses what it signs until they
+// have. It is an error if there is no such key, or if it is dead.
+func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	info, err := k.find(ctx, id, now)
+	switch {
+	case err != nil:
+		return err
+	case info.State == KeyDead:
+		return fmt.Errorf("jwt: the key %q is dead", id)
+	case info.State == KeySigning:
+		return nil
+	}
+	return k.promote(ctx, id, now)
+}
+
+// promote moves Signs of a key that is not dead. Others that are dead because
+// this one took over must stay so: it is written down first. k.busy is held.
+func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
+	var ends time.Time
+	for i, info := range k.infos(now) {
+		record := k.current.Load().records[i]
+		switch {
+		case info.ID == id:
+			ends = record.Ends
+		case info.State == KeyDead && record.Ends.IsZero():
+			if _, err := k.config.Store.Change(ctx, info.ID, info.Signs, info.Ends); err != nil {
+				return fmt.Errorf("jwt: key store: %w", err)
+			}
+		}
+	}
+	return k.change(ctx, id, now, ends, now)
+}
+
+// Retire ends the trust in a key at once, as after a theft: what it signed is
+// good no more. Other instances follow after Config.Reload, and other services
+// when they fetch the keys again. If it was the one that signs, the one before
+// it signs again, else the next, else, with Config.Generate, a new one. A key
+// that is dead stays so. It is an error if there is no such key.
+func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	info, err := k.find(ctx, id, now)
+	if err != nil {
+		return err
+	}
+	if info.State != KeyDead {
+		// One that is published only leaves the end of the list, too: by that
+		// Store.Add knows who comes first.
+		if err := k.change(ctx, id, issue.Earlier(info.Signs, now), now, now); err != nil {
+			return err
+		}
+	}
+	return k.ensure(ctx, now)
+}
+
+// find loads the keys and describes one of them. k.busy is held.
+func (k *Keyring) find(ctx context.Context, id string, now time.Time) (KeyInfo, error) {
+	if err := k.load(ctx, now); err != nil {
+		return KeyInfo{}, err
+	}
+	infos := k.infos(now)
+	i := slices.IndexFunc(infos, func(info KeyInfo) bool { return info.ID == id })
+	if i < 0 {
+		return KeyInfo{}, fmt.Errorf("jwt: there is no key %q", id)
+	}
+	return infos[i], nil
+}
+
+// change writes when a key signs and ends. k.busy is held.
+func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.Time) error {
+	signs, ends = issue.Instant(signs), issue.Instant(ends)
+	found, err := k.config.Store.Change(ctx, id, signs, ends)
+	switch {
+	case err != nil:
+		return fmt.Errorf("jwt: key store: %w", err)
+	case !found:
+		return errMeanwhile
+	}
+	if ends.IsZero() {
+		k.config.Logger.InfoContext(ctx, "jwt: key changed", "kid", id, "signs", signs)
+	} else {
+		k.config.Logger.InfoContext(ctx, "jwt: key trusted no more", "kid", id, "ends", ends)
+	}
+	return k.load(ctx, now)
+}
+
+// ensure lets a key sign where none does: the next one or, with Config.Generate,
+// a new one. k.busy is held.
+func (k *Keyring) ensure(ctx context.Context, now time.Time) error {
+	next := ""
+	for _, info := range k.infos(now) {
+		switch info.State {
+		case KeySigning:
+			return nil
+		case KeyPublished:
+			next = or(next, info.ID)
+		}
+	}
+	switch {
+	case next != "":
+		return k.promote(ctx, next, now)
+	case k.config.Generate:
+		return k.generate(ctx, now, now)
+	}
+	return nil
+}
