@@ -131,13 +131,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	case s.tokens[next.Digest] != nil:
 		return Rotation{}, errExists
 	}
-	s.byFamily[family.ID] = slices.DeleteFunc(s.byFamily[family.ID], func(digest string) bool {
-		forgotten := s.forgotten(digest, now)
-		if forgotten {
-			delete(s.tokens, digest)
-		}
-		return forgotten
-	})
+	s.forget(family.ID, now)
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
 	s.tokens[old] = &used
@@ -146,6 +140,18 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	moved.LastUsed, moved.Expires = now, next.Expires
 	s.families[family.ID] = &moved
 	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
+}
+
+// forget removes tokens of a family that nobody can present any more: the oldest
+// ones, which are the first to expire. Looking at all of them would cost more
+// with every refresh.
+func (s *MemoryStore) forget(familyID string, now time.Time) {
+	digests := s.byFamily[familyID]
+	for len(digests) > 0 && s.forgotten(digests[0], now) {
+		delete(s.tokens, digests[0])
+		digests = digests[1:]
+	}
+	s.byFamily[familyID] = digests
 }
 
 // forgotten reports a token that nobody can present any more.

@@ -34,7 +34,8 @@ type Store interface {
 	// many calls at once with one digest, one is Rotated. What a token that is
 	// no good answers, and what becomes of its family, is said at [Verdict].
 	// With it, tokens of the family are forgotten that expired KeepExpired ago or
-	// earlier: who refreshes often must not fill the store.
+	// earlier, oldest first, at least up to one that did not: who refreshes often
+	// must not fill the store.
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
 
 	// Revoked reports whether what a token claims is void at now: see
