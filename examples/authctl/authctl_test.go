@@ -383,6 +383,35 @@ func TestKeysAreShownAndReplaced(t *testing.T) {
 	}
 }
 
+func TestAnIdentifierThatLooksLikeAFlagIsAnArgument(t *testing.T) {
+	f := newFile(t)
+	s := library(t, f)
+	ring, err := s.keyring(t.Context(), f.path+".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var key *jwt.Key
+	for key == nil || key.ID()[0] != '-' {
+		if key, err = jwt.GenerateKey(jwt.EdDSA); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	if err := ring.Add(t.Context(), key, now.Add(time.Hour), now); err != nil {
+		t.Fatal(err)
+	}
+	file := f.path + ".key"
+	for _, args := range [][]string{{"promote", key.ID()}, {"promote", "-key", file, key.ID()}, {"-key=" + file, "promote", key.ID()},
+		{"promote", key.ID(), "-key", file}, {"promote", "--", key.ID()}, {"retire", key.ID()}} {
+		if out := f.want(append([]string{"keys"}, args...)...); !strings.Contains(out, key.ID()) {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+	if r := f.run("keys", "promote", "-x"); r.code != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	f, ctx, now := newFile(t), t.Context(), time.Now().UTC()
 	s := library(t, f)

@@ -10,12 +10,15 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -107,20 +110,24 @@ func (c *call) command(ctx context.Context, args []string) error {
 // least and at most. After "--" everything is an argument.
 func (c *call) parse(least, most int) error {
 	var arguments []string
-	for rest := c.args; ; {
-		if err := c.flags.Parse(rest); err != nil {
+	for rest := c.args; len(rest) > 0; {
+		// What comes before the next identifier can be flags.
+		some := rest
+		if i := slices.IndexFunc(rest, isThumbprint); i >= 0 {
+			some = rest[:i]
+		}
+		if err := c.flags.Parse(some); err != nil {
 			return usageError{err}
 		}
-		read := rest[:len(rest)-c.flags.NArg()]
-		rest = c.flags.Args()
-		if len(read) > 0 && read[len(read)-1] == "--" {
-			arguments = append(arguments, rest...)
-			break
+		read := len(some) - c.flags.NArg()
+		switch {
+		case read > 0 && rest[read-1] == "--":
+			arguments, rest = append(arguments, rest[read:]...), nil
+		case read < len(rest):
+			arguments, rest = append(arguments, rest[read]), rest[read+1:]
+		default:
+			rest = nil
 		}
-		if len(rest) == 0 {
-			break
-		}
-		arguments, rest = append(arguments, rest[0]), rest[1:]
 	}
 	switch c.args = arguments; {
 	case len(arguments) < least:
@@ -129,6 +136,13 @@ func (c *call) parse(least, most int) error {
 		return misused("one argument too many: %q", arguments[most])
 	}
 	return nil
+}
+
+// isThumbprint reports the identifier of a key (RFC 7638). One in 64 begins with
+// "-", as a flag does, and must be good for an argument when a key was stolen.
+func isThumbprint(text string) bool {
+	sum, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && len(sum) == sha256.Size
 }
 
 // given reports whether a flag is on the command line.
