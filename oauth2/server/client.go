@@ -1,0 +1,107 @@
+// Package server is an authorization server.
+package server
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// The ways in which a client authenticates at the token endpoint (RFC 7591 §2).
+const (
+	AuthNone              = "none" // a public client: it proves nothing (RFC 6749 §2.1)
+	AuthClientSecretBasic = "client_secret_basic"
+	AuthClientSecretPost  = "client_secret_post"
+)
+
+// The grants that are built in (RFC 6749, OpenID Connect Core §3.1).
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+)
+
+// Client is an application that asks for tokens (RFC 6749 §2), as a [Store]
+// keeps it. The names in JSON are those of RFC 7591 §2 where it has one.
+type Client struct {
+	ID           string `json:"client_id"` // of A-Z, a-z, 0-9, "_" and "-"
+	SecretDigest string `json:"secret_digest,omitempty"`
+	Name         string `json:"client_name,omitempty"` // what users are shown
+	Owner        string `json:"owner,omitempty"`       // the user who may change it, or ""
+
+	// AuthMethod is how it authenticates. "" is with its secret, by Basic or in
+	// the body: clients that try both are many.
+	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
+
+	RedirectURIs           []string `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	GrantTypes             []string `json:"grant_types,omitempty"`
+	// Scopes are all that it may ask for, and what it gets if it names none.
+	Scopes []string `json:"scopes,omitempty"`
+	// Resources are those that it may ask tokens for; nil is every one of
+	// Config.Resources.
+	Resources []string `json:"resources,omitempty"`
+	// ResourceServer are the resources that it is: it may introspect tokens that
+	// are for one of them (RFC 7662 §4).
+	ResourceServer []string `json:"resource_server,omitempty"`
+
+	// FirstParty is of the same people as the server: users are not asked
+	// whether they agree.
+	FirstParty bool `json:"first_party,omitempty"`
+	// AllowWithoutPKCE lets a confidential client that asks for "openid" leave
+	// out PKCE (RFC 7636). Its nonce, which it must send then, protects its users
+	// only if it checks it (RFC 9700 §2.1.1).
+	AllowWithoutPKCE bool `json:"allow_without_pkce,omitempty"`
+	// Disabled clients get nothing, and what they had has ended.
+	Disabled bool `json:"disabled,omitempty"`
+
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"` // when it was last changed
+}
+
+// Public reports a client that cannot keep a secret (RFC 6749 §2.1).
+func (c *Client) Public() bool { return c.AuthMethod == AuthNone }
+
+// Allows reports whether the client may use a grant.
+func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+
+// CheckSecret compares in constant time. A client without a secret has none that
+// fits.
+func (c *Client) CheckSecret(secret string) bool {
+	digest := DigestSecret(auth.Secret(secret))
+	return c.SecretDigest != "" && subtle.ConstantTimeCompare([]byte(digest), []byte(c.SecretDigest)) == 1
+}
+
+// NewSecret returns a random secret of 256 bits and its digest. It is all
+// chance, so that a hash as slow as a password's would only serve those who send
+// many wrong ones.
+func NewSecret() (secret auth.Secret, digest string) {
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails
+	secret = auth.Secret(base64.RawURLEncoding.EncodeToString(random[:]))
+	return secret, DigestSecret(secret)
+}
+
+// DigestSecret returns what is kept of a client's secret: SHA-256 in base64url.
+// It is for secrets that are random.
+func DigestSecret(secret auth.Secret) string {
+	sum := sha256.Sum256([]byte(secret.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// NewClientID returns a random identifier.
+func NewClientID() string {
+	var random [15]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(random[:])
+}
+
+// containsAll reports whether all has every one of some.
+func containsAll(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
+}

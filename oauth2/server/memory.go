@@ -1,0 +1,693 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// MemoryStore is a [Store] in memory, for tests and programs that may forget
+// everything when they end.
+type MemoryStore struct {
+	mu           sync.RWMutex
+	clients      map[string]*Client
+	interactions map[string]*Interaction
+	consents     map[consentKey]*Consent
+	grants       map[string]*issued
+	byUser       map[string]map[string]bool // identifiers of grants
+	byClient     map[string]map[string]bool
+	bySession    map[string]map[string]bool
+	codes        map[string]*Code
+	refresh      map[string]*Refresh
+	access       map[string]*accessEntry
+	once         map[string]time.Time // expiry by key
+}
+
+type consentKey struct{ userID, clientID string }
+
+// issued is a grant and the digests of what is its own.
+type issued struct {
+	grant   *Grant
+	code    string
+	access  map[string]bool
+	refresh map[string]bool
+}
+
+// accessEntry leads from an access token to its grant without another look-up.
+type accessEntry struct {
+	access *Access
+	of     *issued
+}
+
+var _ Store = (*MemoryStore)(nil)
+
+// NewMemoryStore returns an empty store.
+func NewMemoryStore() *MemoryStore {
+	return &MemoryStore{
+		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[consentKey]*Consent),
+		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
+		bySession: make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
+		access: make(map[string]*accessEntry), once: make(map[string]time.Time),
+	}
+}
+
+var (
+	errExists  = errors.New("oauth2/server: the store has it already")
+	errForeign = errors.New("oauth2/server: a token that is not of this grant")
+)
+
+// change locks the store for a change, unless ctx has ended.
+func (s *MemoryStore) change(ctx context.Context) (unlock func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	return s.mu.Unlock, nil
+}
+
+// look locks the store for reading, unless ctx has ended.
+func (s *MemoryStore) look(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	return nil
+}
+
+// AddClient implements [Store].
+func (s *MemoryStore) AddClient(ctx context.Context, client *Client) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if s.clients[client.ID] != nil {
+		return false, nil
+	}
+	s.clients[client.ID] = client
+	return true, nil
+}
+
+// Client implements [Store].
+func (s *MemoryStore) Client(ctx context.Context, id string) (*Client, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	return s.clients[id], nil
+}
+
+// Clients implements [Store].
+func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	var found []*Client
+	for _, id := range slices.Sorted(maps.Keys(s.clients)) {
+		if c := s.clients[id]; id > after && len(found) < limit && (owner == "" || c.Owner == owner) {
+			found = append(found, c)
+		}
+	}
+	return found, nil
+}
+
+// ChangeClient implements [Store].
+func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if before := s.clients[client.ID]; before == nil || !before.Updated.Equal(was) {
+		return false, nil
+	}
+	s.clients[client.ID] = client
+	if client.Disabled {
+		s.endAll(s.byClient[client.ID], client.Updated, nil)
+	}
+	return true, nil
+}
+
+// RemoveClient implements [Store].
+func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if s.clients[id] == nil {
+		return false, nil
+	}
+	delete(s.clients, id)
+	maps.DeleteFunc(s.consents, func(key consentKey, _ *Consent) bool { return key.clientID == id })
+	s.endAll(s.byClient[id], now, nil)
+	return true, nil
+}
+
+// Pend implements [Store].
+func (s *MemoryStore) Pend(ctx context.Context, interaction *Interaction) error {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.interactions[interaction.Digest] != nil {
+		return errExists
+	}
+	s.interactions[interaction.Digest] = interaction
+	return nil
+}
+
+// Pending implements [Store].
+func (s *MemoryStore) Pending(ctx context.Context, digest string, now time.Time) (*Interaction, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	if i := s.interactions[digest]; i != nil && now.Before(i.Expires) {
+		return i, nil
+	}
+	return nil, nil
+}
+
+// Take implements [Store].
+func (s *MemoryStore) Take(ctx context.Context, digest string, now time.Time) (*Interaction, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	i := s.interactions[digest]
+	if i == nil || !now.Before(i.Expires) {
+		return nil, nil
+	}
+	delete(s.interactions, digest)
+	return i, nil
+}
+
+// Consent implements [Store].
+func (s *MemoryStore) Consent(ctx context.Context, userID, clientID string) (*Consent, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	return s.consents[consentKey{userID, clientID}], nil
+}
+
+// Consents implements [Store].
+func (s *MemoryStore) Consents(ctx context.Context, userID string) ([]*Consent, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	var found []*Consent
+	for key, c := range s.consents {
+		if key.userID == userID {
+			found = append(found, c)
+		}
+	}
+	slices.SortFunc(found, func(a, b *Consent) int { return cmp.Compare(a.ClientID, b.ClientID) })
+	return found, nil
+}
+
+// Withdraw implements [Store].
+func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	delete(s.consents, consentKey{userID, clientID})
+	return ids(s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ClientID == clientID })), nil
+}
+
+// enabled reports whether there is such a client, and it may have something.
+func (s *MemoryStore) enabled(id string) bool {
+	c := s.clients[id]
+	return c != nil && !c.Disabled
+}
+
+// Approve implements [Store].
+func (s *MemoryStore) Approve(ctx context.Context, a Approval) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	key := consentKey{a.Grant.UserID, a.Grant.ClientID}
+	if !s.enabled(a.Grant.ClientID) || a.Recall && !s.consents[key].Covers(a.Grant.Scopes, a.Grant.Resources) {
+		return false, nil
+	}
+	switch {
+	case a.Code.GrantID != a.Grant.ID:
+		return false, errForeign
+	case s.grants[a.Grant.ID] != nil || s.codes[a.Code.Digest] != nil:
+		return false, errExists
+	}
+	s.put(a.Grant).code = a.Code.Digest
+	s.codes[a.Code.Digest] = a.Code
+	if a.Remember != nil {
+		s.consents[key] = s.consents[key].Add(a.Remember)
+	}
+	return true, nil
+}
+
+// Add returns the consent with what more has, as Store.Approve remembers it. A
+// nil consent is more itself.
+func (c *Consent) Add(more *Consent) *Consent {
+	if c == nil {
+		return more
+	}
+	sum := *c
+	sum.Scopes = union(c.Scopes, more.Scopes)
+	sum.Resources = union(c.Resources, more.Resources)
+	sum.Updated = more.Updated
+	return &sum
+}
+
+// union puts what is new in more behind all.
+func union(all, more []string) []string {
+	all = slices.Clone(all)
+	for _, one := range more {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// put adds a grant.
+func (s *MemoryStore) put(g *Grant) *issued {
+	of := &issued{grant: g, access: make(map[string]bool), refresh: make(map[string]bool)}
+	s.grants[g.ID] = of
+	for _, each := range s.indexes(g) {
+		if each.by[each.id] == nil {
+			each.by[each.id] = make(map[string]bool)
+		}
+		each.by[each.id][g.ID] = true
+	}
+	return of
+}
+
+type place struct {
+	by map[string]map[string]bool
+	id string
+}
+
+// indexes are where the grant's identifier is found.
+func (s *MemoryStore) indexes(g *Grant) []place {
+	return []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
+}
+
+// add adds tokens to a grant.
+func (s *MemoryStore) add(of *issued, tokens Tokens) error {
+	a, r := tokens.Access, tokens.Refresh
+	switch {
+	case a.GrantID != of.grant.ID || r != nil && r.GrantID != of.grant.ID:
+		return errForeign
+	case s.access[a.Digest] != nil || r != nil && s.refresh[r.Digest] != nil:
+		return errExists
+	}
+	s.access[a.Digest] = &accessEntry{a, of}
+	of.access[a.Digest] = true
+	if r != nil {
+		s.refresh[r.Digest] = r
+		of.refresh[r.Digest] = true
+	}
+	return nil
+}
+
+// move says when a grant was used last and when it expires.
+func (of *issued) move(now, expires time.Time) {
+	moved := *of.grant
+	moved.LastUsed, moved.Expires = now, expires
+	of.grant = &moved
+}
+
+// end ends a grant that has not ended.
+func (of *issued) end(now time.Time) {
+	if of.grant.Ended.IsZero() {
+		ended := *of.grant
+		ended.Ended = now
+		of.grant = &ended
+	}
+}
+
+// endAll ends those of the grants that are live and chosen (nil is all), and
+// returns them in order of ID.
+func (s *MemoryStore) endAll(those map[string]bool, now time.Time, chosen func(*Grant) bool) []*Grant {
+	var ended []*Grant
+	for _, id := range slices.Sorted(maps.Keys(those)) {
+		if of := s.grants[id]; of.grant.Live(now) && (chosen == nil || chosen(of.grant)) {
+			of.end(now)
+			ended = append(ended, of.grant)
+		}
+	}
+	return ended
+}
+
+func ids(grants []*Grant) []string {
+	var ids []string
+	for _, g := range grants {
+		ids = append(ids, g.ID)
+	}
+	return ids
+}
+
+// FindCode implements [Store].
+func (s *MemoryStore) FindCode(ctx context.Context, digest string) (*Code, *Grant, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer s.mu.RUnlock()
+	c := s.codes[digest]
+	if c == nil {
+		return nil, nil, nil
+	}
+	return c, s.grants[c.GrantID].grant, nil
+}
+
+// Redeem implements [Store].
+func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, tokens Tokens) (Verdict, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return Unknown, err
+	}
+	defer unlock()
+	c := s.codes[digest]
+	if c == nil {
+		return Unknown, nil
+	}
+	of := s.grants[c.GrantID]
+	switch {
+	case !of.grant.Ended.IsZero():
+		return Revoked, nil
+	case !c.Redeemed.IsZero():
+		of.end(now)
+		return Reused, nil
+	case !of.grant.Live(now) || !now.Before(c.Expires):
+		return Expired, nil
+	}
+	if err := s.add(of, tokens); err != nil {
+		return Unknown, err
+	}
+	used := *c
+	used.Redeemed = now
+	s.codes[digest] = &used
+	of.move(now, tokens.Expires())
+	return Redeemed, nil
+}
+
+// Start implements [Store].
+func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	switch {
+	case !s.enabled(grant.ClientID):
+		return false, nil
+	case s.grants[grant.ID] != nil:
+		return false, errExists
+	}
+	of := s.put(grant)
+	if err := s.add(of, tokens); err != nil {
+		s.remove(of)
+		return false, err
+	}
+	return true, nil
+}
+
+// FindRefresh implements [Store].
+func (s *MemoryStore) FindRefresh(ctx context.Context, digest string) (*Refresh, *Grant, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer s.mu.RUnlock()
+	r := s.refresh[digest]
+	if r == nil {
+		return nil, nil, nil
+	}
+	return r, s.grants[r.GrantID].grant, nil
+}
+
+// Rotate implements [Store].
+func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens Tokens) (Rotation, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return Rotation{}, err
+	}
+	defer unlock()
+	r := s.refresh[old]
+	if r == nil {
+		return Rotation{Verdict: Unknown}, nil
+	}
+	of := s.grants[r.GrantID]
+	switch {
+	case !of.grant.Ended.IsZero():
+		return Rotation{Verdict: Revoked}, nil
+	case !of.grant.Live(now) || !now.Before(r.Expires):
+		return Rotation{Verdict: Expired}, nil
+	case !r.Rotated.IsZero():
+		sealed := s.retry(r, now, grace)
+		if sealed == nil {
+			of.end(now)
+			return Rotation{Verdict: Reused}, nil
+		}
+		if err := s.add(of, Tokens{Access: tokens.Access}); err != nil {
+			return Rotation{}, err
+		}
+		of.move(now, latest(of.grant.Expires, tokens.Access.Expires))
+		return Rotation{Verdict: Retried, Sealed: sealed}, nil
+	}
+	if err := s.add(of, tokens); err != nil {
+		return Rotation{}, err
+	}
+	used := *r
+	used.Rotated, used.Successor, used.Sealed = now, tokens.Refresh.Digest, nil
+	s.refresh[old] = &used
+	of.move(now, tokens.Expires())
+	return Rotation{Verdict: Redeemed}, nil
+}
+
+// retry returns the sealed successor of a token that was used less than grace
+// ago, or nil.
+func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
+	since := now.Sub(r.Rotated)
+	successor := s.refresh[r.Successor]
+	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
+		return nil
+	}
+	return successor.Sealed
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// FindAccess implements [Store].
+func (s *MemoryStore) FindAccess(ctx context.Context, digest string) (*Access, *Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	s.mu.RLock()
+	var found *Access
+	var grant *Grant
+	if e := s.access[digest]; e != nil {
+		found, grant = e.access, e.of.grant
+	}
+	s.mu.RUnlock()
+	return found, grant, nil
+}
+
+// AddAccess implements [Store].
+func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Time) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	of := s.grants[access.GrantID]
+	if of == nil || !of.grant.Live(now) {
+		return false, nil
+	}
+	if err := s.add(of, Tokens{Access: access}); err != nil {
+		return false, err
+	}
+	of.move(now, latest(of.grant.Expires, access.Expires))
+	return true, nil
+}
+
+// RemoveAccess implements [Store].
+func (s *MemoryStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	e := s.access[digest]
+	if e == nil {
+		return false, nil
+	}
+	delete(s.access, digest)
+	delete(e.of.access, digest)
+	return true, nil
+}
+
+// Grant implements [Store].
+func (s *MemoryStore) Grant(ctx context.Context, id string) (*Grant, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	if of := s.grants[id]; of != nil {
+		return of.grant, nil
+	}
+	return nil, nil
+}
+
+// Grants implements [Store].
+func (s *MemoryStore) Grants(ctx context.Context, userID string, now time.Time) ([]*Grant, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	var live []*Grant
+	for id := range s.byUser[userID] {
+		if g := s.grants[id].grant; g.Live(now) {
+			live = append(live, g)
+		}
+	}
+	slices.SortFunc(live, func(a, b *Grant) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+	})
+	return live, nil
+}
+
+// End implements [Store].
+func (s *MemoryStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	of := s.grants[id]
+	if of == nil || !of.grant.Live(now) {
+		return false, nil
+	}
+	of.end(now)
+	return true, nil
+}
+
+// EndSession implements [Store].
+func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]*Grant, error) {
+	unlock, err := s.change(ctx)
+	if err != nil || sessionID == "" {
+		if err == nil {
+			unlock()
+		}
+		return nil, err
+	}
+	defer unlock()
+	return s.endAll(s.bySession[sessionID], now, func(g *Grant) bool { return !g.Offline }), nil
+}
+
+// EndAll implements [Store].
+func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if of := s.grants[kept]; of != nil && of.grant.UserID == userID && of.grant.Live(now) {
+		stamped := *of.grant
+		stamped.Stamp = stamp
+		of.grant = &stamped
+	}
+	return ids(s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ID != kept })), nil
+}
+
+// PutOnce implements [Store].
+func (s *MemoryStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (bool, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if until, ok := s.once[key]; ok && now.Before(until) {
+		return false, nil
+	}
+	s.once[key] = expires
+	return true, nil
+}
+
+// Purge implements [Store].
+func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	unlock, err := s.change(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	return purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.Expires) }, s.remove) +
+		purge(s.access, limit, func(e *accessEntry) bool { return !now.Before(e.access.Expires) }, func(e *accessEntry) {
+			delete(s.access, e.access.Digest)
+			delete(e.of.access, e.access.Digest)
+		}) +
+		purge(s.refresh, limit, func(r *Refresh) bool { return !now.Before(r.Expires) }, func(r *Refresh) {
+			delete(s.refresh, r.Digest)
+			delete(s.grants[r.GrantID].refresh, r.Digest)
+		}) +
+		purge(s.interactions, limit, func(i *Interaction) bool { return !now.Before(i.Expires) }, func(i *Interaction) {
+			delete(s.interactions, i.Digest)
+		}) + s.purgeOnce(now, limit), nil
+}
+
+// purge removes at most limit of those that are due.
+func purge[T any](all map[string]T, limit int, due func(T) bool, remove func(T)) int {
+	n := 0
+	for _, each := range all {
+		if n < limit && due(each) {
+			remove(each)
+			n++
+		}
+	}
+	return n
+}
+
+func (s *MemoryStore) purgeOnce(now time.Time, limit int) int {
+	n := 0
+	for key, until := range s.once {
+		if n < limit && !now.Before(until) {
+			delete(s.once, key)
+			n++
+		}
+	}
+	return n
+}
+
+// remove forgets a grant and all that is its own.
+func (s *MemoryStore) remove(of *issued) {
+	for digest := range of.access {
+		delete(s.access, digest)
+	}
+	for digest := range of.refresh {
+		delete(s.refresh, digest)
+	}
+	delete(s.codes, of.code)
+	delete(s.grants, of.grant.ID)
+	for _, each := range s.indexes(of.grant) {
+		delete(each.by[each.id], of.grant.ID)
+		if len(each.by[each.id]) == 0 {
+			delete(each.by, each.id)
+		}
+	}
+}

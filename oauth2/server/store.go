@@ -1,0 +1,268 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Store keeps clients, what users agreed to, and what was issued.
+// [NewMemoryStore] returns one, package sqlstore has one over database/sql, and
+// storetest.OAuth checks yours.
+//
+// Each method is atomic and safe for concurrent use, and reads no clock. What
+// is not there is no error; an error says that the store cannot tell, and that
+// nothing was changed or, if the connection broke at the wrong moment, all of
+// it. What is passed or returned is shared: neither side changes it. Times are
+// UTC, in microseconds. Lists are in the order that is said, and may be nil.
+//
+// Digests are opaque strings of 46 characters of the alphabet of base64url.
+type Store interface {
+	// AddClient adds a client, and reports false, having changed nothing, if
+	// there is one with its ID.
+	AddClient(ctx context.Context, client *Client) (bool, error)
+	// Client returns the client with this identifier, or nil and nil.
+	Client(ctx context.Context, id string) (*Client, error)
+	// Clients returns at most limit clients in order of ID, from the first one
+	// after the identifier after: those of owner or, if that is "", all.
+	Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error)
+	// ChangeClient puts client in place of the one with its ID if that was
+	// last changed at was, and reports whether it did: who changes what somebody
+	// else has changed meanwhile would undo it. If client is Disabled, its
+	// grants end at client.Updated in the same step.
+	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, error)
+	// RemoveClient removes a client and all consents to it, ends its grants at
+	// now, and reports whether there was one.
+	RemoveClient(ctx context.Context, id string, now time.Time) (bool, error)
+
+	// Pend adds an interaction. A digest that is there is an error.
+	Pend(ctx context.Context, interaction *Interaction) error
+	// Pending returns the interaction with this digest, or nil and nil if there
+	// is none or it has expired at now.
+	Pending(ctx context.Context, digest string, now time.Time) (*Interaction, error)
+	// Take removes and returns the interaction with this digest. Of many calls
+	// at once one gets it, the others nil and nil, as if there were none or it
+	// has expired at now.
+	Take(ctx context.Context, digest string, now time.Time) (*Interaction, error)
+
+	// Consent returns what a user agreed to for a client, or nil and nil.
+	Consent(ctx context.Context, userID, clientID string) (*Consent, error)
+	// Consents returns all consents of a user, in order of client ID.
+	Consents(ctx context.Context, userID string) ([]*Consent, error)
+	// Withdraw removes the consent of a user to a client, ends all grants that
+	// are live at now that the user gave the client, with consent or without,
+	// and returns their identifiers, in order.
+	Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error)
+
+	// Approve adds a grant and the code that stands for it. It reports false,
+	// having changed nothing, if the client is gone or Disabled by now, or the
+	// consent that it rests on does not cover it any more; see [Approval]. A
+	// grant ID or a digest that is there is an error.
+	Approve(ctx context.Context, approval Approval) (bool, error)
+	// FindCode returns the code with this digest and its grant, whatever became
+	// of them, or nil and nil.
+	FindCode(ctx context.Context, digest string) (*Code, *Grant, error)
+	// Redeem uses up the code with this digest, adds tokens of its grant, and
+	// moves the grant's LastUsed to now and its Expires to the later one of
+	// theirs. Of many calls at once with one digest at most one is Redeemed,
+	// and as soon as there was a second nothing of the grant is good: see
+	// [Verdict], of which it never returns Retried.
+	Redeem(ctx context.Context, digest string, now time.Time, tokens Tokens) (Verdict, error)
+
+	// Start adds a grant that needs no code, with its tokens. It reports false,
+	// having changed nothing, if the client is gone or Disabled by now.
+	Start(ctx context.Context, grant *Grant, tokens Tokens) (bool, error)
+
+	// FindRefresh returns the refresh token with this digest and its grant,
+	// whatever became of them, or nil and nil.
+	FindRefresh(ctx context.Context, digest string) (*Refresh, *Grant, error)
+	// Rotate uses up the refresh token with the digest old: it adds tokens, of
+	// the same grant and with a refresh token, moves the grant as Redeem does,
+	// and forgets the Sealed of the token that is used. Of many calls at once
+	// with one digest, one is Redeemed. What another one answers, and what
+	// becomes of the grant, is said at [Verdict].
+	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens Tokens) (Rotation, error)
+
+	// FindAccess returns the access token with this digest and its grant,
+	// whatever became of them, or nil and nil. It is asked on every request.
+	FindAccess(ctx context.Context, digest string) (*Access, *Grant, error)
+	// AddAccess adds an access token to a grant that is live at now, and reports
+	// whether it did. If the token expires later than the grant, the grant's
+	// Expires moves there. LastUsed moves to now.
+	AddAccess(ctx context.Context, access *Access, now time.Time) (bool, error)
+	// RemoveAccess ends an access token alone, and reports whether there was one.
+	RemoveAccess(ctx context.Context, digest string) (bool, error)
+
+	// Grant returns the grant with this identifier, whatever became of it, or
+	// nil and nil.
+	Grant(ctx context.Context, id string) (*Grant, error)
+	// Grants returns a user's grants that are live at now, the newest first and
+	// of one instant in order of ID, from the greatest. Those whose code was not
+	// redeemed are among them.
+	Grants(ctx context.Context, userID string, now time.Time) ([]*Grant, error)
+	// End ends a grant with all its tokens, and reports whether it was live at
+	// now.
+	End(ctx context.Context, id string, now time.Time) (bool, error)
+	// EndSession ends the grants of a session that are live at now and not
+	// Offline, and returns them, in order of ID.
+	EndSession(ctx context.Context, sessionID string, now time.Time) ([]*Grant, error)
+	// EndAll ends all grants of a user that are live at now but the one with the
+	// identifier kept, which may be "", and returns their identifiers, in order.
+	// It gives stamp to the one that is kept, if it is live and the user's.
+	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
+
+	// PutOnce notes a key until expires, and reports whether it was not there,
+	// or had expired at now. Of many calls at once with one key, one is told so.
+	PutOnce(ctx context.Context, key string, expires, now time.Time) (bool, error)
+
+	// Purge removes what can be of no use any more at now: grants that expired,
+	// with all that is theirs, and of others the access and refresh tokens that
+	// did, interactions and keys of PutOnce. It removes at most limit of each
+	// kind and returns how many in all; once it returns 0 there is nothing left.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Approval is what a user, or the operator for a first-party client, agreed to.
+type Approval struct {
+	Grant *Grant
+	Code  *Code // of Grant
+	// Remember, if it is not nil, is added to the consent of Grant.UserID to
+	// Grant.ClientID: the scopes and resources that are new are put behind those
+	// there were, and Updated moves. Where there is none, it is the consent.
+	Remember *Consent
+	// Recall says that the grant rests on a consent of before: one must be there
+	// that [Consent.Covers] it.
+	Recall bool
+}
+
+// Consent is what a user agreed to for a client, to be remembered. It is not
+// what was issued: that is a [Grant].
+type Consent struct {
+	UserID, ClientID  string
+	Scopes, Resources []string
+	Created, Updated  time.Time
+}
+
+// Covers reports whether the consent is to all these scopes and resources. A nil
+// consent is to nothing.
+func (c *Consent) Covers(scopes, resources []string) bool {
+	return c != nil && containsAll(c.Scopes, scopes) && containsAll(c.Resources, resources)
+}
+
+// Grant is one authorization: a code and all tokens that come of it, or those
+// that a client got for itself. It is the unit of revocation.
+type Grant struct {
+	ID       string
+	ClientID string
+	UserID   string // "" if the client acts for itself
+	Type     string // the grant_type it began with
+
+	Scopes    []string
+	Resources []string // what its tokens are for (RFC 8707), never empty
+
+	SessionID string // the login session in which the user agreed, or ""
+	Offline   bool   // it outlives that session
+	Login     auth.LoginInfo
+	Stamp     string // hash of the user's auth.Stamper stamp, or ""
+
+	Created  time.Time
+	LastUsed time.Time // when tokens were last issued
+	Expires  time.Time // of its code, or of the last of its tokens
+	Ends     time.Time // no refresh token lives longer
+	Ended    time.Time // zero unless ended before its time
+}
+
+// Live reports whether the grant is neither ended nor expired at now.
+func (g *Grant) Live(now time.Time) bool { return g.Ended.IsZero() && now.Before(g.Expires) }
+
+// Code is an authorization code (RFC 6749 §1.3.1) as a store keeps it. What is
+// needed to check it is in the same record: nothing of it can be lost apart.
+type Code struct {
+	Digest      string
+	GrantID     string
+	RedirectURI string // as it was asked for; "" if it was left out
+	Challenge   string // S256 (RFC 7636 §4.2), or "" without PKCE
+	Nonce       string // for the ID token (OpenID Connect Core §2), or ""
+	Expires     time.Time
+	Redeemed    time.Time // zero until it is used
+}
+
+// Access is an access token as a store keeps it.
+type Access struct {
+	Digest   string // of an opaque token, or of the "jti" of a JWT
+	ID       string // "jti"
+	GrantID  string
+	Scopes   []string
+	Audience []string // resources; never empty
+	Issued   time.Time
+	Expires  time.Time
+}
+
+// Refresh is a refresh token as a store keeps it. Its scopes and resources are
+// those of its grant.
+type Refresh struct {
+	Digest    string
+	GrantID   string
+	Issued    time.Time
+	Expires   time.Time
+	Rotated   time.Time // zero until it is used
+	Successor string    // digest of the token that replaced it, or ""
+	// Sealed is this token, encrypted so that only who has its predecessor can
+	// read it; nil without a grace. It is forgotten when this token is used.
+	Sealed []byte
+}
+
+// Tokens are what is issued in one step.
+type Tokens struct {
+	Access  *Access
+	Refresh *Refresh // nil if there is none
+}
+
+// Expires returns the later expiry.
+func (t Tokens) Expires() time.Time {
+	if t.Refresh != nil && t.Refresh.Expires.After(t.Access.Expires) {
+		return t.Refresh.Expires
+	}
+	return t.Access.Expires
+}
+
+// Verdict is the answer of a store to the use of a code or a refresh token.
+type Verdict int
+
+// The verdicts, in the order in which they are looked for.
+const (
+	// Unknown: there is no such code or token. Nothing was changed.
+	Unknown Verdict = iota
+	// Revoked: its grant was ended. Nothing was changed.
+	Revoked
+	// Expired: it or its grant has expired. Nothing was changed.
+	Expired
+	// Redeemed: it was used now, and what comes of it was added.
+	Redeemed
+	// Retried: the refresh token was used less than grace ago, and its
+	// successor, whose Sealed is there, was not used yet and has not expired.
+	// The access token was added, as by AddAccess; no refresh token was. Of two
+	// requests the later one may be served first, so less than grace ahead is
+	// the same.
+	Retried
+	// Reused: it was used before, by whomever. Its grant is ended now.
+	Reused
+)
+
+// Rotation is the outcome of Store.Rotate.
+type Rotation struct {
+	Verdict Verdict
+	Sealed  []byte // of the successor, if Retried
+}
+
+// Interaction is a page that waits for a user: what was asked, and so what an
+// answer is an answer to. The page carries the identifier alone.
+type Interaction struct {
+	Digest    string // of its identifier
+	UserID    string // who may answer; "" until somebody logged in
+	SessionID string // in which session, or ""
+	Created   time.Time
+	Expires   time.Time
+	Data      []byte // what was asked, as JSON
+}

@@ -1,0 +1,78 @@
+package oauth2
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// Source knows access tokens: it tells what one is worth. [NewIntrospection]
+// returns one that asks the server which issued them, [NewJWT] one that needs to
+// ask nobody, and a server.Server of package oauth2/server is one of its own.
+//
+// Inspect must be safe for concurrent use. The errors are
+//
+//   - ErrUnrecognized: not of the shape, or of the issuer, that the source knows
+//   - ErrInvalid: unknown, expired, revoked, wrongly signed
+//   - any other error: the source cannot tell
+//
+// Whom a token is for and who its user is, the [Resource] checks.
+type Source interface {
+	Inspect(ctx context.Context, token string) (*Token, error)
+}
+
+// Token is what is known of an access token: the credential of a request. It
+// does not hold the token. It is shared by requests and must not be changed.
+type Token struct {
+	Issuer   string
+	Subject  string // "sub"; "" or the ClientID of a token that stands for its client
+	ClientID string
+	Username string // as introspection tells it (RFC 7662 §2.2), for people
+	Audience []string
+	Scope    []string
+	ID       string // "jti", or ""
+	GrantID  string // of our own server: the authorization it is of, or ""
+	Type     string // "token_type", or "" where the source does not tell: a bearer token
+
+	IssuedAt time.Time // zero if not known
+	Expires  time.Time // zero if not known
+	Login    auth.LoginInfo
+
+	// Confirmation is "cnf" (RFC 7800): the proof without which the token is
+	// worth nothing, such as "jkt" (RFC 9449 §6). Nil is a bearer token.
+	Confirmation map[string]string
+
+	// Stamp is the hash of its user's [auth.Stamper] stamp when it was issued, and
+	// is compared if there is a GrantID; "" if there was none.
+	Stamp string
+
+	// Claims are all members that the source got, as encoding/json has them; nil
+	// of our own server's opaque tokens.
+	Claims map[string]any
+
+	backend string
+}
+
+var (
+	_ auth.Credential    = (*Token)(nil)
+	_ auth.Scoped        = (*Token)(nil)
+	_ auth.LoginInformer = (*Token)(nil)
+	_ auth.Expirer       = (*Token)(nil)
+)
+
+// Backend returns the name of the [Resource] that accepted the token.
+func (t *Token) Backend() string { return t.backend }
+
+// Scopes implements [auth.Scoped]: an access token is always limited.
+func (t *Token) Scopes() (scopes []string, limited bool) { return t.Scope, true }
+
+// LoginInfo implements [auth.LoginInformer].
+func (t *Token) LoginInfo() auth.LoginInfo { return t.Login }
+
+// ExpiresAt implements [auth.Expirer].
+func (t *Token) ExpiresAt() time.Time { return t.Expires }
+
+// Machine reports a token that stands for its client and no user: one of the
+// client credentials grant (RFC 6749 §4.4, RFC 9068 §5).
+func (t *Token) Machine() bool { return t.Subject == "" || t.Subject == t.ClientID }
