@@ -1,4 +1,3 @@
-// Package server is an authorization server.
 package server
 
 import (

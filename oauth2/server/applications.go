@@ -1,0 +1,299 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// ApplicationsPage lists a developer's own applications.
+type ApplicationsPage struct {
+	Layout
+	Applications []*Client
+	Path         string // of this page; an application's is Path + ID + "/"
+	Next         string // path of the next page, or ""
+}
+
+// ApplicationPage shows, registers or changes an application. The names of its
+// fields are those of django-oauth-toolkit.
+type ApplicationPage struct {
+	Layout
+	Client *Client // nil for a new one
+	Form   ApplicationForm
+	Grants []string // to choose from
+	Fault  string
+	Edit   bool        // a form is shown, else what there is
+	Secret auth.Secret // shown once, after it was made, else ""
+	Shown  string      // the secret in the clear, for the page that shows it
+	Path   string      // of the list
+}
+
+// ApplicationForm is what is filled in.
+type ApplicationForm struct {
+	Name, ClientType                     string // "confidential" or "public"
+	Grants                               []string
+	RedirectURIs, PostLogoutRedirectURIs string // a line each
+}
+
+// Has reports whether a grant is chosen.
+func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grants, grant) }
+
+func (s *Server) registerApplications(handle func(path string, handler http.Handler)) {
+	page := func(serve func(w http.ResponseWriter, r *http.Request, p person), methods ...string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.pages.secure(w, "")
+			if !slices.Contains(methods, r.Method) {
+				w.Header().Set("Allow", strings.Join(methods, ", "))
+				s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
+				return
+			}
+			s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
+				if s.unlimited(w, r, p) && s.isDeveloper(w, r, p) {
+					serve(w, r, p)
+				}
+			})
+		})
+	}
+	handle("/applications", page(s.listApplications, "GET", "HEAD"))
+	handle("/applications/register", page(s.registerApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}", page(s.showApplication, "GET", "HEAD"))
+	handle("/applications/{id}/update", page(s.changeApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}/secret", page(s.renewApplication, "POST"))
+	handle("/applications/{id}/delete", page(s.removeApplication, "POST"))
+}
+
+// isDeveloper asks Config.Developers, and reports whether to go on.
+func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) bool {
+	credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
+	switch err := s.config.Developers(r, p.user, credential); {
+	case err == nil:
+		return true
+	case auth.Kind(err) == auth.ErrInsufficient:
+		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.", Status: http.StatusForbidden})
+	default:
+		s.showError(w, r, err)
+	}
+	return false
+}
+
+func (s *Server) applicationsPath() string { return s.config.Path + "/applications/" }
+
+// perPage is how many applications a page lists.
+const perPage = 50
+
+func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p person) {
+	after := r.URL.Query().Get("after")
+	if !clientID(after) {
+		after = ""
+	}
+	found, err := s.config.Store.Clients(r.Context(), p.user.UserID(), after, perPage+1)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	page := ApplicationsPage{Layout: s.layout("Your applications", p.user), Applications: found, Path: s.applicationsPath()}
+	if len(found) > perPage {
+		page.Applications = found[:perPage]
+		page.Next = page.Path + "?after=" + found[perPage-1].ID
+	}
+	s.show(w, r, http.StatusOK, s.pages.Applications, page)
+}
+
+func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p person) {
+	page := s.applicationPage("Register an application", p, nil)
+	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: s.config.DeveloperGrants}
+	if r.Method != http.MethodPost {
+		s.show(w, r, http.StatusOK, s.pages.Application, page)
+		return
+	}
+	registration, ok := s.readApplication(w, r, &page)
+	if !ok {
+		return
+	}
+	registration.Owner = p.user.UserID()
+	client, secret, err := s.AddClient(r.Context(), registration)
+	if s.faulty(w, r, page, err) {
+		return
+	}
+	s.showSecret(w, r, p, client, secret)
+}
+
+// showSecret answers the form that made a secret with the page that shows it: the
+// one time that it is known.
+func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, p person, client *Client, secret auth.Secret) {
+	page := s.applicationPage(client.Name, p, client)
+	page.Secret, page.Shown = secret, secret.Reveal()
+	s.show(w, r, http.StatusOK, s.pages.Application, page)
+}
+
+func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p person) {
+	if client := s.ownApplication(w, r, p); client != nil {
+		s.show(w, r, http.StatusOK, s.pages.Application, s.applicationPage(client.Name, p, client))
+	}
+}
+
+func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p person) {
+	client := s.ownApplication(w, r, p)
+	if client == nil {
+		return
+	}
+	page := s.applicationPage("Change "+client.Name, p, client)
+	page.Edit = true
+	if r.Method != http.MethodPost {
+		s.show(w, r, http.StatusOK, s.pages.Application, page)
+		return
+	}
+	registration, ok := s.readApplication(w, r, &page)
+	if !ok {
+		return
+	}
+	// What the form does not show stays as it is.
+	registration.Owner, registration.Scope = client.Owner, strings.Join(client.Scopes, " ")
+	registration.Resources, registration.ResourceServer = client.Resources, client.ResourceServer
+	registration.FirstParty = client.FirstParty
+	if registration.TokenEndpointAuthMethod == "" {
+		registration.AllowWithoutPKCE = client.AllowWithoutPKCE
+		if !client.Public() {
+			registration.TokenEndpointAuthMethod = client.AuthMethod
+		}
+	}
+	changed, err := s.ChangeClient(r.Context(), client, registration)
+	if s.faulty(w, r, page, err) {
+		return
+	}
+	if client.Public() && !changed.Public() { // it needs a secret now
+		changed, secret, err := s.RenewSecret(r.Context(), changed)
+		if s.faulty(w, r, page, err) {
+			return
+		}
+		s.showSecret(w, r, p, changed, secret)
+		return
+	}
+	http.Redirect(w, r, s.applicationsPath()+changed.ID+"/", http.StatusSeeOther)
+}
+
+func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p person) {
+	client := s.ownApplication(w, r, p)
+	if client == nil {
+		return
+	}
+	changed, secret, err := s.RenewSecret(r.Context(), client)
+	if s.faulty(w, r, s.applicationPage(client.Name, p, client), err) {
+		return
+	}
+	s.showSecret(w, r, p, changed, secret)
+}
+
+func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p person) {
+	client := s.ownApplication(w, r, p)
+	if client == nil {
+		return
+	}
+	if _, err := s.RemoveClient(r.Context(), client.ID); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	http.Redirect(w, r, s.applicationsPath(), http.StatusSeeOther)
+}
+
+// ownApplication returns the application that the path names, if it is this
+// person's. Those of others are not there.
+func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p person) *Client {
+	client, err := s.Client(r.Context(), r.PathValue("id"))
+	switch {
+	case err != nil:
+		s.showError(w, r, err)
+	case client == nil || client.Owner == "" || client.Owner != p.user.UserID():
+		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "There is no such application, or it is not yours.", Status: http.StatusNotFound})
+	default:
+		return client
+	}
+	return nil
+}
+
+// applicationPage is a page about a client, or about a new one.
+func (s *Server) applicationPage(title string, p person, client *Client) ApplicationPage {
+	page := ApplicationPage{Layout: s.layout(title, p.user), Client: client, Grants: s.config.DeveloperGrants, Path: s.applicationsPath()}
+	if client != nil {
+		page.Form = ApplicationForm{Name: client.Name, ClientType: "confidential", Grants: client.GrantTypes,
+			RedirectURIs: strings.Join(client.RedirectURIs, "\n"), PostLogoutRedirectURIs: strings.Join(client.PostLogoutRedirectURIs, "\n")}
+		if client.Public() {
+			page.Form.ClientType = "public"
+		}
+	}
+	return page
+}
+
+// readApplication reads a form into the page and returns what it says. It takes
+// what django-oauth-toolkit's form sends: one grant with dashes in its name, which
+// implies the refresh token grant, and addresses with white space between them.
+func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *ApplicationPage) (registration Registration, ok bool) {
+	values, err := bodyValues(w, r)
+	if err != nil {
+		s.showError(w, r, err)
+		return registration, false
+	}
+	var grants []string
+	for _, name := range values["authorization_grant_type"] {
+		plain := strings.ReplaceAll(name, "-", "_")
+		if plain == "" {
+			continue
+		}
+		grants = append(grants, plain)
+		if plain == GrantAuthorizationCode && plain != name && slices.Contains(s.config.DeveloperGrants, GrantRefreshToken) {
+			grants = append(grants, GrantRefreshToken)
+		}
+	}
+	page.Form = ApplicationForm{Name: values.Get("name"), ClientType: values.Get("client_type"), Grants: grants,
+		RedirectURIs: values.Get("redirect_uris"), PostLogoutRedirectURIs: values.Get("post_logout_redirect_uris")}
+	registration = Registration{ClientName: page.Form.Name, GrantTypes: append([]string{}, grants...),
+		RedirectURIs: strings.Fields(page.Form.RedirectURIs), PostLogoutRedirectURIs: strings.Fields(page.Form.PostLogoutRedirectURIs)}
+	switch page.Form.ClientType {
+	case "confidential":
+	case "public":
+		registration.TokenEndpointAuthMethod = AuthNone
+	default:
+		s.faulty(w, r, *page, metadataError("Choose whether the application can keep a secret."))
+		return registration, false
+	}
+	for _, text := range []string{page.Form.Name, page.Form.RedirectURIs, page.Form.PostLogoutRedirectURIs} {
+		if !isText(text) {
+			s.showError(w, r, errNotText)
+			return registration, false
+		}
+	}
+	for _, grant := range grants {
+		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
+			s.faulty(w, r, *page, metadataError("A grant is none that you may choose."))
+			return registration, false
+		}
+	}
+	if len(registration.RedirectURIs)+len(registration.PostLogoutRedirectURIs) > maxURIs {
+		s.faulty(w, r, *page, metadataError("There are too many addresses."))
+		return registration, false
+	}
+	return registration, true
+}
+
+// maxURIs is how many addresses an application of a developer may have.
+const maxURIs = 50
+
+// faulty shows the form again with what is wrong, and reports whether anything is.
+func (s *Server) faulty(w http.ResponseWriter, r *http.Request, page ApplicationPage, err error) bool {
+	var e *Error
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, ErrClientChanged):
+		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The application was changed or removed meanwhile.", Status: http.StatusConflict})
+	case errors.As(err, &e):
+		page.Fault, page.Edit = e.Description, true
+		s.show(w, r, http.StatusBadRequest, s.pages.Application, page)
+	default:
+		s.showError(w, r, err)
+	}
+	return true
+}

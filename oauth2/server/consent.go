@@ -1,0 +1,407 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// interactionTTL is how long a page waits for an answer.
+const interactionTTL = 30 * time.Minute
+
+// serveAuthorize is the authorization endpoint (RFC 6749 §3.1).
+//
+// A request that needs its user to sign in, or that came by POST, is kept as an
+// interaction: the address that the browser comes back to is short, has nothing of
+// the request in it, and needs no cookie of another site's POST.
+func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	s.pages.secure(w, "")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		return
+	}
+	req, err := requestOf(w, r)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
+		s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { s.answerConsent(w, r, p, req.form) })
+		return
+	}
+	if id := req.form.Get("interaction"); id != "" {
+		s.resume(w, r, id)
+		return
+	}
+	client, a, err := s.client(r.Context(), req)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if err := s.read(r.Context(), req, client, a); err != nil {
+		s.redirectError(w, r, a, err)
+		return
+	}
+	if r.Method == http.MethodPost {
+		s.later(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
+		return
+	}
+	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { s.proceed(w, r, client, a, p) })
+}
+
+// later keeps a request and calls send with the address that goes on with it.
+func (s *Server) later(w http.ResponseWriter, r *http.Request, a *authorization, send func(returnTo string)) {
+	id, err := s.pend(r.Context(), person{}, kindRequest, a)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	send(s.config.Path + "/authorize/?" + url.Values{"interaction": {id}}.Encode())
+}
+
+// resume goes on with a request that was kept.
+func (s *Server) resume(w http.ResponseWriter, r *http.Request, id string) {
+	var a authorization
+	found, err := s.pending(r.Context(), id, kindRequest, &a)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if found == nil {
+		s.showError(w, r, errPageGone)
+		return
+	}
+	client, err := s.still(r.Context(), &a)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { s.proceed(w, r, client, &a, p) })
+}
+
+var errPageGone = refuse(CodeInvalidRequest, "This page has expired or was answered before. Please go back to the application and try again.")
+
+// still returns the client of a request that was kept, if it could ask the same
+// now.
+func (s *Server) still(ctx context.Context, a *authorization) (*Client, error) {
+	client, err := s.config.Store.Client(ctx, a.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if client == nil || client.Disabled || !matchRedirect(client.RedirectURIs, a.RedirectURI) ||
+		!client.Allows(GrantAuthorizationCode) || !containsAll(client.Scopes, a.Scopes) {
+		return nil, refuse(CodeInvalidRequest, "The application has changed meanwhile. Please go back to it and try again.")
+	}
+	return client, nil
+}
+
+// proceed goes on with a request of whoever is signed in; p is nil for nobody.
+func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *person) {
+	if p == nil || s.mustLogIn(a, p) {
+		if p != nil && a.SentToLogin && p.login.AuthTime.IsZero() {
+			// Whoever signed them in does not tell when: asking again would not help.
+			s.redirectError(w, r, a, refuse(CodeLoginRequired, "When the user signed in is not known."))
+			return
+		}
+		if a.prompts("none") {
+			s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in."))
+			return
+		}
+		kept := *a
+		kept.SentToLogin = true
+		s.later(w, r, &kept, func(returnTo string) {
+			s.config.Login(w, r, LoginRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge, Hint: a.LoginHint, ACR: a.ACR, Client: client})
+		})
+		return
+	}
+	if p.user.UserID() == client.ID {
+		// Its tokens would be taken for the client's own (RFC 9068 §5).
+		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user has the name of the client."))
+		return
+	}
+	if _, _, err := p.terms.Narrow(a.Scopes, true); err != nil {
+		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user signed in for less than that."))
+		return
+	}
+	recall := false
+	if !client.FirstParty || a.prompts("consent") {
+		consent, err := s.config.Store.Consent(r.Context(), p.user.UserID(), client.ID)
+		if err != nil {
+			s.redirectError(w, r, a, err)
+			return
+		}
+		// Nothing proves which program on the user's machine it is that asks (RFC
+		// 8252 §8.6).
+		recall = consent.Covers(a.Scopes, a.Resources) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
+		if !recall {
+			if a.prompts("none") {
+				s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree."))
+				return
+			}
+			s.showConsent(w, r, client, a, *p, consent)
+			return
+		}
+	}
+	s.approve(w, r, client, a, *p, nil, recall)
+}
+
+// mustLogIn reports whether somebody who is signed in must do it again.
+func (s *Server) mustLogIn(a *authorization, p *person) bool {
+	at := p.login.AuthTime
+	sinceAsked := !at.IsZero() && !at.Before(a.Asked)
+	switch {
+	case a.Subject != "" && a.Subject != p.user.UserID():
+		return true
+	case a.prompts("login") || a.prompts("select_account"):
+		return !sinceAsked
+	case a.MaxAge >= 0:
+		return !sinceAsked && (at.IsZero() || time.Since(at) > a.MaxAge)
+	}
+	return false
+}
+
+// showConsent asks the user. What is shown is kept: the form has nothing but the
+// identifier of the interaction and the answer.
+func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p person, before *Consent) {
+	id, err := s.pend(r.Context(), p, kindConsent, a)
+	if err != nil {
+		s.redirectError(w, r, a, err)
+		return
+	}
+	page := ConsentPage{Layout: s.layout("Allow access?", p.user), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
+		ReturnsTo: hostOf(a.RedirectURI), Native: isNative(a.RedirectURI)}
+	for _, name := range a.Scopes {
+		if scope := s.scope(name); scope != nil {
+			page.Scopes = append(page.Scopes, ConsentScope{*scope, before != nil && slices.Contains(before.Scopes, name)})
+		}
+	}
+	for _, id := range a.Resources {
+		if resource := s.resource(id); resource != nil && len(s.config.Resources) > 1 {
+			page.Resources = append(page.Resources, *resource)
+		}
+	}
+	s.pages.secure(w, a.RedirectURI)
+	s.show(w, r, http.StatusOK, s.pages.Consent, page)
+}
+
+// hostOf is where an address leads, for people: its host, or the scheme of one
+// that is a program's.
+func hostOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		scheme, _, _ := strings.Cut(uri, ":")
+		return scheme
+	}
+	return u.Host
+}
+
+// answerConsent takes the answer to a consent page: of the user who saw it, in the
+// session in which they did, and once (RFC 6749 §10.12).
+func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p person, form Form) {
+	var a authorization
+	if err := s.take(r.Context(), form.Get("interaction"), p, kindConsent, &a); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	client, err := s.still(r.Context(), &a)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if form.Get("allow") == "" {
+		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree."))
+		return
+	}
+	at := now()
+	s.approve(w, r, client, &a, p, &Consent{UserID: p.user.UserID(), ClientID: client.ID, Scopes: a.Scopes, Resources: a.Resources, Created: at, Updated: at}, false)
+}
+
+// approve adds the grant and sends its code.
+func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p person, remember *Consent, recall bool) {
+	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Scopes, a.Resources})
+	if err != nil {
+		s.redirectError(w, r, a, err)
+		return
+	}
+	at := now()
+	grant := &Grant{
+		ID: rand.Text(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Scopes: a.Scopes, Resources: a.Resources,
+		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), Login: p.login, Stamp: stampOf(p.user),
+		Created: at, LastUsed: at, Expires: at.Add(lifetimes.Code), Ends: at.Add(lifetimes.RefreshAbsolute),
+	}
+	secret := opaque.New(s.code, p.user.UserID(), opaque.DefaultLength)
+	code := &Code{Digest: opaque.Digest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, Expires: grant.Expires}
+	if a.Sent {
+		code.RedirectURI = a.RedirectURI
+	}
+	ok, err := s.config.Store.Approve(r.Context(), Approval{Grant: grant, Code: code, Remember: remember, Recall: recall})
+	switch {
+	case err != nil:
+		s.redirectError(w, r, a, err)
+	case !ok:
+		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The consent was withdrawn, or the client disabled, meanwhile."))
+	default:
+		s.respond(w, r, a, [][2]string{{"code", secret}})
+	}
+}
+
+// redirectError sends an error to the client (RFC 6749 §4.1.2.1).
+func (s *Server) redirectError(w http.ResponseWriter, r *http.Request, a *authorization, err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		if r.Context().Err() == nil {
+			s.logger().ErrorContext(r.Context(), "oauth2/server: cannot authorize", "error", err)
+		}
+		e = refuse(CodeTemporarilyUnavailable, "The server cannot answer now.")
+	}
+	s.respond(w, r, a, [][2]string{{"error", e.Code}, {"error_description", e.Description}})
+}
+
+// respond sends the answer to the client, with the state it sent and who answers
+// (RFC 9207 §2). The status is 303: another one could make the browser send its
+// form to the client (RFC 9700 §4.12).
+func (s *Server) respond(w http.ResponseWriter, r *http.Request, a *authorization, params [][2]string) {
+	params = append(params, [2]string{"state", a.State}, [2]string{"iss", s.config.Issuer})
+	if a.FormPost {
+		s.postTo(w, r, a.RedirectURI, params)
+		return
+	}
+	h := w.Header()
+	h.Set("Location", withParams(a.RedirectURI, params))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// person is who is signed in.
+type person struct {
+	user    auth.User
+	login   auth.LoginInfo
+	session string // identifies the session, if the credential does
+	terms   issue.Terms
+}
+
+// visiting calls next with who is signed in, or nil.
+func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, *person)) {
+	s.config.Guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, ok := auth.UserFrom[auth.User](r.Context())
+		if !ok {
+			next(w, r, nil)
+			return
+		}
+		credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
+		terms, err := issue.TermsOf(credential, false)
+		if err != nil {
+			s.config.Guard.Refuse(w, r, err)
+			return
+		}
+		p := &person{user: user, login: terms.Login, terms: terms}
+		p.login.AuthTime = issue.Instant(p.login.AuthTime)
+		if session, ok := credential.(interface{ ID() string }); ok {
+			p.session = session.ID()
+		}
+		next(w, r, p)
+	})).ServeHTTP(w, r)
+}
+
+// signedIn is visiting for what nobody else may do. It checks the origin of
+// unsafe requests before anybody is authenticated.
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, person)) {
+	if err := s.config.Guard.CheckOrigin(r); err != nil {
+		s.showError(w, r, errForgery)
+		return
+	}
+	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
+		switch {
+		case p != nil:
+			next(w, r, *p)
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			s.config.Login(w, r, LoginRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
+		default:
+			s.showError(w, r, errForgery)
+		}
+	})
+}
+
+var errForgery = &Error{Code: CodeAccessDenied, Description: "This form was not sent from its own page, by who saw it, or you are signed out. Please go back and try again.", Status: http.StatusForbidden}
+
+// The kinds of interactions. The answer to one is none to another.
+const (
+	kindRequest = "request" // an authorization request that goes on after a login
+	kindConsent = "consent"
+	kindLogout  = "logout"
+)
+
+// pended is the Data of an interaction.
+type pended struct {
+	Kind  string          `json:"kind"`
+	Asked json.RawMessage `json:"asked"`
+}
+
+// pend keeps what a page asks, and returns its identifier. With a zero person
+// whoever has it may go on with it; the page of somebody is theirs alone.
+func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id string, err error) {
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(pended{kind, text})
+	if err != nil {
+		return "", err
+	}
+	i := &Interaction{SessionID: p.session, Created: now(), Data: data}
+	if p.user != nil {
+		i.UserID = p.user.UserID()
+	}
+	i.Expires = i.Created.Add(interactionTTL)
+	id = opaque.New("", i.UserID, opaque.DefaultLength)
+	i.Digest = digestOf(id)
+	return id, s.config.Store.Pend(ctx, i)
+}
+
+// pending returns an interaction of a kind, or nil, and reads what it asks into
+// asked.
+func (s *Server) pending(ctx context.Context, id, kind string, asked any) (*Interaction, error) {
+	if !opaque.Owns(id, "") {
+		return nil, nil
+	}
+	i, err := s.config.Store.Pending(ctx, digestOf(id), now())
+	if err != nil || i == nil {
+		return nil, err
+	}
+	var data pended
+	if err := json.Unmarshal(i.Data, &data); err != nil || data.Kind != kind {
+		return nil, err
+	}
+	return i, json.Unmarshal(data.Asked, asked)
+}
+
+// take uses up the interaction of a form. It is errForgery if there is none that
+// this person saw in this session.
+func (s *Server) take(ctx context.Context, id string, p person, kind string, asked any) error {
+	i, err := s.pending(ctx, id, kind, asked)
+	if err != nil {
+		return err
+	}
+	if i == nil || i.UserID != p.user.UserID() || i.SessionID != p.session {
+		return errForgery
+	}
+	if i, err = s.config.Store.Take(ctx, i.Digest, now()); err != nil {
+		return err
+	}
+	if i == nil {
+		return errForgery
+	}
+	return nil
+}

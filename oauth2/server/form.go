@@ -1,0 +1,116 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxBody is the longest body, or query, that is read, in bytes.
+const maxBody = 64 << 10
+
+// Form are the parameters of a request. None is there twice, but "resource" (RFC
+// 8707 §2), and one without a value is as one that is not there (RFC 6749 §3.1,
+// §3.2).
+type Form url.Values
+
+// Get returns the value of a parameter, or "".
+func (f Form) Get(name string) string { return url.Values(f).Get(name) }
+
+// All returns the values of a parameter that may be there several times.
+func (f Form) All(name string) []string { return f[name] }
+
+var (
+	errNoForm   = refuse(CodeInvalidRequest, "The body must be application/x-www-form-urlencoded.")
+	errLongBody = &Error{Code: CodeInvalidRequest, Description: "The body is too long.", Status: http.StatusRequestEntityTooLarge}
+	errTwice    = refuse(CodeInvalidRequest, "A parameter must not be there twice.")
+	errNotText  = refuse(CodeInvalidRequest, "A parameter is not UTF-8, or has a NUL.")
+)
+
+// bodyForm reads the body of a POST: its type first, then its size, then what is
+// twice.
+func bodyForm(w http.ResponseWriter, r *http.Request) (Form, error) {
+	values, err := bodyValues(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return single(values)
+}
+
+// bodyValues reads the body of a POST as it is.
+func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return nil, errNoForm
+	}
+	kind, _, err := mime.ParseMediaType(lines[0])
+	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
+		return nil, errNoForm
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		return nil, errLongBody
+	}
+	if err != nil {
+		return nil, refuse(CodeInvalidRequest, "The body could not be read.")
+	}
+	values, err := url.ParseQuery(string(text))
+	if err != nil {
+		return nil, errNoForm
+	}
+	return values, nil
+}
+
+// single makes a Form of values.
+func single(values url.Values) (Form, error) {
+	form := make(Form, len(values))
+	for name, all := range values {
+		if len(all) > 1 && name != "resource" {
+			return nil, errTwice
+		}
+		for _, value := range all {
+			if !isText(value) {
+				return nil, errNotText
+			}
+			if value != "" {
+				form[name] = append(form[name], value)
+			}
+		}
+	}
+	return form, nil
+}
+
+// isText reports what every store can keep and every page show.
+func isText(value string) bool { return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0 }
+
+// allowPost answers other methods than POST, and reports whether to go on.
+func allowPost(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return true
+	}
+	w.Header().Set("Allow", "POST")
+	answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest, "error_description": "The method must be POST."})
+	return false
+}
+
+// allowEverywhere lets pages of every origin read the answers of an endpoint that
+// takes no cookies, and answers their preflight requests.
+func allowEverywhere(methods string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", methods)
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Max-Age", "3600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// ClientCredentials is the client credentials grant (RFC 6749 §4.4): a program
+// that acts for itself. There is no refresh token: it can ask again.
+type ClientCredentials struct{}
+
+// Name returns "client_credentials".
+func (ClientCredentials) Name() string { return GrantClientCredentials }
+
+// Exchange issues an access token to a confidential client.
+func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
+	if r.Client.Public() {
+		return nil, refuse(CodeUnauthorizedClient, "A public client cannot act for itself.")
+	}
+	scopes, err := s.scopesOf(r.Form.Get("scope"), r.Client)
+	if err != nil {
+		return nil, err
+	}
+	if r.Form.Get("scope") == "" {
+		scopes = slices.DeleteFunc(slices.Clone(scopes), ofUsers)
+	} else if slices.ContainsFunc(scopes, ofUsers) {
+		return nil, refuse(CodeInvalidScope, "The scope has one that is about a user.")
+	}
+	resources, err := s.resourcesOf(r.Form.All("resource"), r.Client)
+	if err != nil {
+		return nil, err
+	}
+	return s.start(ctx, Issuance{Client: r.Client, Type: GrantClientCredentials, Scopes: scopes, Resources: resources}, r.Now)
+}
+
+// ofUsers reports a scope of OpenID Connect: there is nobody to tell of.
+func ofUsers(scope string) bool {
+	return slices.ContainsFunc(openIDScopes, func(s Scope) bool { return s.Name == scope })
+}
+
+// Issuance is what a grant of the application's own issues; see [Server.Issue].
+type Issuance struct {
+	Client    *Client
+	Type      string   // the grant's name
+	UserID    string   // "" for the client itself
+	Scopes    []string // must be among the client's
+	Resources []string // nil is the first that the client may have
+	Login     auth.LoginInfo
+	Refresh   bool // a refresh token, too
+}
+
+// Issue starts a grant and returns its tokens. The user is loaded first; one who
+// may not log in gets nothing, and the error is invalid_grant.
+func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, error) {
+	if issuance.Client == nil || issuance.Type == "" {
+		return nil, refuse(CodeServerError, "Issue without a client or a type.")
+	}
+	for _, scope := range issuance.Scopes {
+		if !slices.Contains(issuance.Client.Scopes, scope) || s.scope(scope) == nil {
+			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.")
+		}
+	}
+	var err error
+	if issuance.Resources, err = s.resourcesOf(issuance.Resources, issuance.Client); err != nil {
+		return nil, err
+	}
+	return s.start(ctx, issuance, now())
+}
+
+// start adds a grant with its tokens.
+func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenResponse, error) {
+	lifetimes, err := s.lifetimes(LifetimeRequest{i.Client, i.Type, i.Scopes, i.Resources})
+	if err != nil {
+		return nil, err
+	}
+	grant := &Grant{ID: rand.Text(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
+		Offline: true, Login: i.Login, Created: at, LastUsed: at, Ends: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
+	grant.Login.AuthTime = issue.Instant(grant.Login.AuthTime)
+	var user auth.User
+	if i.UserID != "" {
+		if i.UserID == i.Client.ID { // its tokens would be taken for the client's own
+			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.")
+		}
+		if user, err = s.config.LoadUser.Load(ctx, i.UserID); err != nil {
+			return nil, userRefused(err)
+		}
+		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
+	}
+	m, err := s.mint(ctx, minting{client: i.Client, grant: grant, scopes: i.Scopes, resources: i.Resources, user: user, refresh: i.Refresh, now: at})
+	if err != nil {
+		return nil, err
+	}
+	grant.Expires = m.tokens.Expires()
+	ok, err := s.config.Store.Start(ctx, grant, m.tokens)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errClient
+	}
+	s.observe(ctx, auth.EventIssued, grant.UserID, grant.ID)
+	return m.response, nil
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// RefreshToken is the refresh token grant (RFC 6749 §6). A client that has it gets
+// a refresh token with every grant of a user.
+//
+// Each use replaces the token. One that comes again after its use was stolen, or
+// its successor was: nobody can tell which, so the grant ends (RFC 9700 §4.14.2).
+type RefreshToken struct{}
+
+// Name returns "refresh_token".
+func (RefreshToken) Name() string { return GrantRefreshToken }
+
+// Exchange replaces a refresh token and issues an access token of the same or
+// fewer scopes.
+func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
+	secret := r.Form.Get("refresh_token")
+	if secret == "" {
+		return nil, refuse(CodeInvalidRequest, "The refresh_token is missing.")
+	}
+	if !opaque.Owns(secret, s.refresh) {
+		return nil, errGrant
+	}
+	digest := opaque.Digest(secret, s.refresh)
+	refresh, grant, err := s.config.Store.FindRefresh(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	// Another client's token stays good for its owner.
+	if refresh == nil || grant.ClientID != r.Client.ID {
+		return nil, errGrant
+	}
+	// Before anything that could refuse it for less.
+	if !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace {
+		return nil, s.burn(ctx, grant, r)
+	}
+	if !grant.Live(r.Now) || !r.Now.Before(refresh.Expires) {
+		return nil, errGrant
+	}
+	scopes, err := s.refreshedScopes(r, grant)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := narrowed(grant, r.Form.All("resource"))
+	if err != nil {
+		return nil, err
+	}
+	user, err := s.userOf(ctx, grant)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: scopes, resources: resources, user: user, refresh: true, now: r.Now})
+	if err != nil {
+		return nil, err
+	}
+	if s.config.Grace > 0 {
+		if err := m.seal(secret); err != nil {
+			return nil, err
+		}
+	}
+	rotation, err := s.config.Store.Rotate(ctx, digest, r.Now, s.config.Grace, m.tokens)
+	if err != nil {
+		return nil, err
+	}
+	switch rotation.Verdict {
+	case Redeemed:
+	case Retried:
+		if m.response.RefreshToken, err = unseal(secret, rotation.Sealed); err != nil {
+			return nil, err
+		}
+	case Reused:
+		s.observe(ctx, auth.EventReuse, grant.UserID, grant.ID)
+		return nil, errGrant
+	default:
+		return nil, errGrant
+	}
+	s.observe(ctx, auth.EventRefreshed, grant.UserID, grant.ID)
+	return m.response, nil
+}
+
+// refreshedScopes are those of the new access token: what is asked for of what was
+// granted and the client may still have. The grant keeps its own.
+func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error) {
+	allowed := slices.DeleteFunc(slices.Clone(grant.Scopes), func(scope string) bool {
+		return !slices.Contains(r.Client.Scopes, scope) || s.scope(scope) == nil
+	})
+	text := r.Form.Get("scope")
+	if text == "" {
+		return allowed, nil
+	}
+	asked := strings.Split(text, " ")
+	if !containsAll(allowed, asked) {
+		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.")
+	}
+	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
+}
+
+// seal encrypts the new refresh token for who has its predecessor.
+func (m *minted) seal(predecessor string) error {
+	aead, err := sealer(predecessor)
+	if err != nil {
+		return err
+	}
+	// One message is ever sealed with a key, which is derived of a token that is
+	// used once: but two requests at once may, so the nonce is random.
+	m.tokens.Refresh.Sealed = sealWith(aead, m.response.RefreshToken)
+	return nil
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// idClaims are those of an ID token (OpenID Connect Core §2).
+type idClaims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  string   `json:"aud"` // the client, which no access token is for
+	Expires   int64    `json:"exp"`
+	Issued    int64    `json:"iat"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+	Nonce     string   `json:"nonce,omitempty"`
+	ACR       string   `json:"acr,omitempty"`
+	AMR       []string `json:"amr,omitempty"`
+	AtHash    string   `json:"at_hash"`
+	SessionID string   `json:"sid,omitempty"`
+}
+
+func (s *Server) signIDToken(key *jwt.Key, m minting, access string, life time.Duration) (string, error) {
+	c := idClaims{Issuer: s.config.Issuer, Subject: m.grant.UserID, Audience: m.client.ID, Issued: m.now.Unix(), Expires: m.now.Add(life).Unix(),
+		Nonce: m.nonce, ACR: m.grant.Login.ACR, AMR: m.grant.Login.AMR, AtHash: halfHash(key.Algorithm(), access), SessionID: m.grant.SessionID}
+	if at := m.grant.Login.AuthTime; !at.IsZero() {
+		c.AuthTime = at.Unix()
+	}
+	return jwt.Sign(key, "JWT", c)
+}
+
+// halfHash is the left half of the hash that goes with an algorithm (OpenID
+// Connect Core §3.1.3.6). EdDSA with Ed25519 hashes with SHA-512.
+func halfHash(algorithm jwt.Algorithm, text string) string {
+	var sum []byte
+	switch {
+	case strings.HasSuffix(string(algorithm), "256"):
+		full := sha256.Sum256([]byte(text))
+		sum = full[:]
+	case strings.HasSuffix(string(algorithm), "384"):
+		full := sha512.Sum384([]byte(text))
+		sum = full[:]
+	default:
+		full := sha512.Sum512([]byte(text))
+		sum = full[:]
+	}
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// hint is what an ID token says that a client sends back.
+type hint struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  oneOrAll `json:"aud"`
+	SessionID string   `json:"sid"`
+}
+
+// oneOrAll reads "aud".
+type oneOrAll []string
+
+// UnmarshalJSON reads a string or an array of strings.
+func (o *oneOrAll) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*o = oneOrAll{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(o))
+}
+
+// openIDToken reads an ID token of ours, also one that has expired (OpenID Connect
+// RP-Initiated Logout §4). It is nil if it is none.
+func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
+	set, err := s.config.Keys.Current(ctx, now())
+	if err != nil {
+		return nil, err
+	}
+	typ, claims, err := jwt.Open(set, token)
+	if err != nil || typ != "jwt" {
+		return nil, nil
+	}
+	var h hint
+	if json.Unmarshal(claims, &h) != nil || h.Issuer != s.config.Issuer || h.Subject == "" || len(h.Audience) == 0 {
+		return nil, nil
+	}
+	return &h, nil
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+)
+
+// LogoutPage asks a user whether to sign out. Its form is as that of the
+// [ConsentPage].
+type LogoutPage struct {
+	Layout
+	Client      *Client // who wants it, or nil
+	ReturnsTo   string  // where it leads afterwards, or ""
+	Interaction string
+	Action      string
+}
+
+// logout is a request to sign out that was found good.
+type logout struct {
+	ClientID string `json:"client_id,omitempty"`
+	Redirect string `json:"redirect,omitempty"` // with the state
+	Host     string `json:"host,omitempty"`
+}
+
+// serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
+// A user who is signed in and for whom the client has an ID token is signed out at
+// once; any other request could come from anybody, and asks first.
+func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
+	s.pages.secure(w, "")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		return
+	}
+	req, err := requestOf(w, r)
+	if err == nil && len(req.twice) > 0 {
+		err = errTwice
+	}
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
+		s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { s.answerLogout(w, r, p, req.form) })
+		return
+	}
+	asked, token, err := s.readLogout(r, req.form)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if r.Method == http.MethodPost {
+		// A page of another site sends no cookies with it. The same request by GET
+		// has them.
+		r = r.Clone(r.Context())
+		if s.config.Guard.CheckOrigin(r) != nil {
+			http.Redirect(w, r, withParams(s.config.Path+"/logout/", pairs(req.form)), http.StatusSeeOther)
+			return
+		}
+	}
+	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
+		switch {
+		case p == nil: // done already
+			s.loggedOut(w, r, asked)
+		case token != nil && token.Subject == p.user.UserID() && token.SessionID == p.session:
+			s.logOut(w, r, *p, asked)
+		default:
+			s.confirmLogout(w, r, *p, asked)
+		}
+	})
+}
+
+func pairs(form Form) (params [][2]string) {
+	for name, values := range form {
+		params = append(params, [2]string{name, values[0]})
+	}
+	return params
+}
+
+// readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).
+func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
+	asked.ClientID = form.Get("client_id")
+	if text := form.Get("id_token_hint"); text != "" {
+		if token, err = s.openIDToken(r.Context(), text); err != nil {
+			return asked, nil, err
+		}
+		if token == nil || asked.ClientID != "" && !slices.Contains(token.Audience, asked.ClientID) {
+			return asked, nil, refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server, or not for the client.")
+		}
+		asked.ClientID = token.Audience[0]
+	}
+	uri := form.Get("post_logout_redirect_uri")
+	if asked.ClientID == "" {
+		if uri != "" {
+			return asked, nil, refuse(CodeInvalidRequest, "Which application to go back to is not known.")
+		}
+		return asked, token, nil
+	}
+	unknown := refuse(CodeInvalidRequest, "The application or the address to go back to is not known.")
+	if !clientID(asked.ClientID) {
+		return asked, nil, unknown
+	}
+	client, err := s.config.Store.Client(r.Context(), asked.ClientID)
+	if err != nil {
+		return asked, nil, err
+	}
+	if client == nil && uri == "" { // gone, which must keep nobody signed in
+		asked.ClientID = ""
+		return asked, token, nil
+	}
+	if client == nil || uri != "" && !matchRedirect(client.PostLogoutRedirectURIs, uri) {
+		return asked, nil, unknown
+	}
+	if uri != "" {
+		asked.Redirect, asked.Host = withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
+	}
+	return asked, token, nil
+}
+
+func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p person, asked logout) {
+	id, err := s.pend(r.Context(), p, kindLogout, asked)
+	if err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	page := LogoutPage{Layout: s.layout("Sign out?", p.user), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
+	if asked.ClientID != "" {
+		if page.Client, err = s.config.Store.Client(r.Context(), asked.ClientID); err != nil {
+			s.showError(w, r, err)
+			return
+		}
+	}
+	s.pages.secure(w, asked.Redirect)
+	s.show(w, r, http.StatusOK, s.pages.Logout, page)
+}
+
+// answerLogout takes the answer to the page. Who does not agree stays signed in,
+// and here.
+func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p person, form Form) {
+	var asked logout
+	if err := s.take(r.Context(), form.Get("interaction"), p, kindLogout, &asked); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if form.Get("allow") == "" {
+		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You are still signed in.", Status: http.StatusOK})
+		return
+	}
+	s.logOut(w, r, p, asked)
+}
+
+// logOut ends the session and what was granted in it.
+func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked logout) {
+	if _, err := s.EndSession(r.Context(), p.session); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if err := s.config.Logout(w, r); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	s.loggedOut(w, r, asked)
+}
+
+func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, asked logout) {
+	if asked.Redirect == "" {
+		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout("You are signed out", nil)})
+		return
+	}
+	w.Header().Set("Location", asked.Redirect)
+	w.WriteHeader(http.StatusSeeOther)
+}

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/oauth2"
+)
+
+// Grants returns the grants of a user that are good, the newest first.
+func (s *Server) Grants(ctx context.Context, userID string) ([]*Grant, error) {
+	grants, err := s.config.Store.Grants(ctx, userID, now())
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	return grants, nil
+}
+
+// Revoke ends a grant with all its tokens, and reports whether it was good.
+func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
+	grant, err := s.config.Store.Grant(ctx, grantID)
+	if err != nil {
+		return false, issue.Undecided(err)
+	}
+	if grant == nil {
+		return false, nil
+	}
+	ended, err := s.endGrant(ctx, grant)
+	if err != nil {
+		return false, issue.Undecided(err)
+	}
+	return ended, nil
+}
+
+// Withdraw forgets what a user agreed to for a client and ends all that the client
+// has of the user: access and refresh tokens and codes alike. It returns how many
+// grants there were.
+func (s *Server) Withdraw(ctx context.Context, userID, clientID string) (int, error) {
+	ids, err := s.config.Store.Withdraw(ctx, userID, clientID, now())
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, id := range ids {
+		s.observe(ctx, auth.EventRevoked, userID, id)
+	}
+	return len(ids), nil
+}
+
+// EndSession says that a login session, by its credential's ID, has ended. It ends
+// the grants that the user gave in it, but those with the scope "offline_access"
+// (OpenID Connect Core §11), and returns how many there were.
+func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) {
+	grants, err := s.config.Store.EndSession(ctx, sessionID, now())
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, grant := range grants {
+		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
+	}
+	return len(grants), nil
+}
+
+// RevokeAll ends all grants of a user and returns how many there were. Consents
+// stay: they give nothing by themselves.
+func (s *Server) RevokeAll(ctx context.Context, userID string) (int, error) {
+	return s.revokeAll(ctx, userID, "", "")
+}
+
+// RevokeOthers implements [auth.Revoker]. The grant whose token proved r stays.
+func (s *Server) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
+	kept := ""
+	if token, ok := auth.CredentialFrom[*oauth2.Token](r.Context()); ok && token.Issuer == s.config.Issuer && token.Subject == user.UserID() {
+		kept = token.GrantID
+	}
+	_, err := s.revokeAll(r.Context(), user.UserID(), kept, stampOf(user))
+	return err
+}
+
+func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	ids, err := s.config.Store.EndAll(ctx, userID, kept, stamp, now())
+	if err != nil {
+		return 0, issue.Undecided(err)
+	}
+	for _, id := range ids {
+		s.observe(ctx, auth.EventRevoked, userID, id)
+	}
+	return len(ids), nil
+}
+
+// purgeBatch is how many records of a kind one step of Purge removes.
+const purgeBatch = 500
+
+// Purge removes what has expired, and returns how many records. Call it now and
+// then; what has expired is refused without it, but kept.
+func (s *Server) Purge(ctx context.Context) (int, error) {
+	at, total := now(), 0
+	for {
+		n, err := s.config.Store.Purge(ctx, at, purgeBatch)
+		if err != nil {
+			return total, issue.Undecided(err)
+		}
+		if total += n; n == 0 {
+			return total, nil
+		}
+	}
+}

@@ -1,0 +1,292 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// Registration describes a client in the names of RFC 7591 §2, and a few of our
+// own. A member that is left out is as it says there or, if it does not, empty.
+type Registration struct {
+	ClientID                string      `json:"client_id,omitempty"` // "" makes one
+	ClientSecret            auth.Secret `json:"-"`                   // "" makes one, for a confidential client
+	ClientName              string      `json:"client_name,omitempty"`
+	RedirectURIs            []string    `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs  []string    `json:"post_logout_redirect_uris,omitempty"`
+	GrantTypes              []string    `json:"grant_types,omitempty"` // nil is authorization_code
+	ResponseTypes           []string    `json:"response_types,omitempty"`
+	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server
+	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
+
+	Owner            string   `json:"owner,omitempty"`
+	Resources        []string `json:"resources,omitempty"`
+	ResourceServer   []string `json:"resource_server,omitempty"`
+	FirstParty       bool     `json:"first_party,omitempty"`
+	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
+}
+
+// ParseRegistrations reads a JSON array of clients, of which each may have a
+// "client_secret". Members that are not known are ignored (RFC 7591 §2), but none
+// may be of another type.
+func ParseRegistrations(text []byte) ([]Registration, error) {
+	var all []struct {
+		Registration
+		Secret string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
+	}
+	registrations := make([]Registration, len(all))
+	for i, each := range all {
+		registrations[i] = each.Registration
+		registrations[i].ClientSecret = auth.Secret(each.Secret)
+	}
+	return registrations, nil
+}
+
+// ErrClientExists is returned when there is a client with that identifier.
+var ErrClientExists = errors.New("oauth2/server: there is a client with this identifier")
+
+// NewClient checks a registration and returns the client, which no store knows
+// yet, and its secret, which is nowhere else, or "" for a public one. The errors
+// are *[Error], with the codes of RFC 7591 §3.2.2.
+func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
+	at := now()
+	c := &Client{ID: r.ClientID, Created: at, Updated: at}
+	if c.ID == "" {
+		c.ID = NewClientID()
+	}
+	if err := s.apply(c, r); err != nil {
+		return nil, "", err
+	}
+	secret := r.ClientSecret
+	switch {
+	case c.Public():
+		if secret != "" {
+			return nil, "", metadataError("A public client has no secret.")
+		}
+	case secret == "":
+		secret, c.SecretDigest = NewSecret()
+	default:
+		c.SecretDigest = DigestSecret(secret)
+	}
+	return c, secret, nil
+}
+
+// AddClient is NewClient, and stores the client. It is [ErrClientExists] if there
+// is one with its identifier.
+func (s *Server) AddClient(ctx context.Context, r Registration) (*Client, auth.Secret, error) {
+	c, secret, err := s.NewClient(r)
+	if err != nil {
+		return nil, "", err
+	}
+	added, err := s.config.Store.AddClient(ctx, c)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case !added:
+		return nil, "", ErrClientExists
+	}
+	return c, secret, nil
+}
+
+// EnsureClient makes a client what a registration says, whether or not it is there:
+// for clients of a configuration file. A registration without a secret leaves one
+// that is there. It needs a ClientID.
+func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
+	if r.ClientID == "" {
+		return nil, metadataError("The client_id is missing.")
+	}
+	for range 10 { // others may be about the same
+		before, err := s.config.Store.Client(ctx, r.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		if before == nil {
+			c, _, err := s.AddClient(ctx, r)
+			if errors.Is(err, ErrClientExists) {
+				continue
+			}
+			return c, err
+		}
+		c, _, err := s.NewClient(r)
+		if err != nil {
+			return nil, err
+		}
+		if r.ClientSecret == "" && !c.Public() && before.SecretDigest != "" {
+			c.SecretDigest = before.SecretDigest
+		}
+		c.Created = before.Created
+		if changed, err := s.config.Store.ChangeClient(ctx, c, before.Updated); err != nil || changed {
+			return c, err
+		}
+	}
+	return nil, errors.New("oauth2/server: the client is changed by others all the time")
+}
+
+// Client returns a client, or nil if there is none.
+func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
+	if !clientID(id) {
+		return nil, nil
+	}
+	return s.config.Store.Client(ctx, id)
+}
+
+// Clients returns at most limit clients from after an identifier on, in its order:
+// those of owner or, if that is "", all.
+func (s *Server) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
+	return s.config.Store.Clients(ctx, owner, after, limit)
+}
+
+// ErrClientChanged is returned when a client is gone, or was changed by somebody
+// else meanwhile.
+var ErrClientChanged = errors.New("oauth2/server: the client is gone or was changed meanwhile")
+
+// ChangeClient puts what a registration says into a client as it was loaded. Its
+// identifier, its secret and its grants stay, but those of a client that is public
+// from then on, or no longer, need another secret: see [Server.RenewSecret].
+func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registration) (*Client, error) {
+	changed := *client
+	if err := s.apply(&changed, r); err != nil {
+		return nil, err
+	}
+	if changed.Public() {
+		changed.SecretDigest = ""
+	}
+	return s.put(ctx, client, changed)
+}
+
+// RenewSecret gives a confidential client another secret; the old one is worth
+// nothing from then on.
+func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth.Secret, error) {
+	if client.Public() {
+		return nil, "", metadataError("A public client has no secret.")
+	}
+	changed := *client
+	var secret auth.Secret
+	secret, changed.SecretDigest = NewSecret()
+	c, err := s.put(ctx, client, changed)
+	if err != nil {
+		return nil, "", err
+	}
+	return c, secret, nil
+}
+
+// DisableClient disables a client, which ends all that it has, or enables it again.
+func (s *Server) DisableClient(ctx context.Context, client *Client, disabled bool) (*Client, error) {
+	changed := *client
+	changed.Disabled = disabled
+	return s.put(ctx, client, changed)
+}
+
+func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client, error) {
+	changed.Updated = latest(now(), was.Updated.Add(1000)) // a microsecond: another instant
+	ok, err := s.config.Store.ChangeClient(ctx, &changed, was.Updated)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, ErrClientChanged
+	}
+	return &changed, nil
+}
+
+// RemoveClient removes a client with all it had, and reports whether there was one.
+func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
+	return s.config.Store.RemoveClient(ctx, id, now())
+}
+
+func metadataError(description string) *Error {
+	return refuse("invalid_client_metadata", description)
+}
+
+// apply checks a registration and puts it into a client.
+func (s *Server) apply(c *Client, r Registration) error {
+	if !clientID(c.ID) {
+		return metadataError("The client_id has other characters than A-Z, a-z, 0-9, - and _, or more than 200.")
+	}
+	if r.GrantTypes == nil {
+		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2
+	}
+	for _, name := range r.GrantTypes {
+		if s.grants[name] == nil {
+			return metadataError("A grant type is not supported.")
+		}
+	}
+	for _, name := range r.ResponseTypes {
+		if name != "code" {
+			return metadataError("The one response type is code.")
+		}
+	}
+	if len(r.GrantTypes) == 0 {
+		return metadataError("There is no grant type.")
+	}
+	for _, uri := range append(slices.Clone(r.RedirectURIs), r.PostLogoutRedirectURIs...) {
+		if err := CheckRedirectURI(uri); err != nil {
+			return err
+		}
+	}
+	byCode := slices.Contains(r.GrantTypes, GrantAuthorizationCode)
+	if byCode && len(r.RedirectURIs) == 0 {
+		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.")
+	}
+	public := false
+	switch r.TokenEndpointAuthMethod {
+	case "", AuthClientSecretBasic, AuthClientSecretPost:
+	case AuthNone:
+		public = true
+	default:
+		return metadataError("The token_endpoint_auth_method is not supported.")
+	}
+	if public && slices.Contains(r.GrantTypes, GrantClientCredentials) {
+		return metadataError("A public client cannot have the client credentials grant.")
+	}
+	if public && r.AllowWithoutPKCE {
+		return metadataError("A public client cannot do without PKCE.")
+	}
+	scopes, err := s.registeredScopes(r.Scope)
+	if err != nil {
+		return err
+	}
+	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
+		if s.resource(id) == nil {
+			return metadataError("A resource is not known.")
+		}
+	}
+	name := issue.Clean(strings.TrimSpace(r.ClientName), 200)
+	if name == "" {
+		name = c.ID
+	}
+	c.Name, c.Owner, c.AuthMethod = name, r.Owner, r.TokenEndpointAuthMethod
+	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
+	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
+	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
+	c.FirstParty, c.AllowWithoutPKCE = r.FirstParty, r.AllowWithoutPKCE
+	return nil
+}
+
+func (s *Server) registeredScopes(text string) ([]string, error) {
+	var scopes []string
+	if text == "" {
+		for _, scope := range s.config.Scopes {
+			scopes = append(scopes, scope.Name)
+		}
+		return scopes, nil
+	}
+	for _, name := range strings.Fields(text) {
+		if s.scope(name) == nil {
+			return nil, metadataError("A scope is not known.")
+		}
+		if !slices.Contains(scopes, name) {
+			scopes = append(scopes, name)
+		}
+	}
+	return scopes, nil
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/opaque"
+)
+
+// serveRevoke is the revocation endpoint (RFC 7009 §2). A refresh token takes
+// everything of its grant with it, an access token goes alone. The hint of what
+// kind it is is not needed: tokens tell.
+func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
+	if !allowPost(w, r) {
+		return
+	}
+	if err := s.revoke(w, r); err != nil {
+		s.answerError(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+}
+
+// errNotYours: the token stays good for its owner (RFC 7009 §2.1).
+var errNotYours = refuse(CodeInvalidGrant, "The token was issued to another client.")
+
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
+	form, err := bodyForm(w, r)
+	if err != nil {
+		return err
+	}
+	client, err := s.authenticate(r, form)
+	if err != nil {
+		return err
+	}
+	token := form.Get("token")
+	if token == "" {
+		return refuse(CodeInvalidRequest, "The token is missing.")
+	}
+	ctx := r.Context()
+	if opaque.Owns(token, s.refresh) {
+		refresh, grant, err := s.config.Store.FindRefresh(ctx, opaque.Digest(token, s.refresh))
+		switch {
+		case err != nil || refresh == nil:
+			return err
+		case grant.ClientID != client.ID:
+			return errNotYours
+		}
+		_, err = s.endGrant(ctx, grant)
+		return err
+	}
+	return s.revokeAccess(ctx, client, token)
+}
+
+func (s *Server) revokeAccess(ctx context.Context, client *Client, token string) error {
+	digest, err := s.accessDigest(ctx, token)
+	if kind := auth.Kind(err); kind == auth.ErrInvalid || kind == auth.ErrUnrecognized {
+		return nil // nothing to revoke (RFC 7009 §2.2)
+	}
+	if err != nil {
+		return err
+	}
+	access, grant, err := s.config.Store.FindAccess(ctx, digest)
+	switch {
+	case err != nil || access == nil:
+		return err
+	case grant.ClientID != client.ID:
+		return errNotYours
+	}
+	removed, err := s.config.Store.RemoveAccess(ctx, digest)
+	if removed {
+		s.observe(ctx, auth.EventRevoked, grant.UserID, access.ID)
+	}
+	return err
+}
+
+// endGrant ends a grant, and reports whether it was live.
+func (s *Server) endGrant(ctx context.Context, grant *Grant) (bool, error) {
+	ended, err := s.config.Store.End(ctx, grant.ID, now())
+	if ended {
+		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
+	}
+	return ended, err
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// GrantType is a way to get tokens: a value of "grant_type" (RFC 6749 §4). Those
+// that are built in are [AuthorizationCode], [RefreshToken] and
+// [ClientCredentials]; one of your own (RFC 6749 §4.5) issues with
+// [Server.Issue].
+//
+// Exchange is called for a client that authenticated and has the grant. It must
+// be safe for concurrent use. An *[Error] is answered to the client; any other
+// error is an outage: 503.
+type GrantType interface {
+	Name() string
+	Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
+}
+
+// TokenRequest is a request of the token endpoint.
+type TokenRequest struct {
+	Client *Client
+	Form   Form
+	Now    time.Time
+}
+
+// TokenResponse is the answer to one (RFC 6749 §5.1).
+type TokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+}
+
+// serveToken is the token endpoint (RFC 6749 §3.2). It looks at the method, the
+// type of the body, its size, at what is there twice, then at who asks, then
+// whether the client has the grant, and only then at the grant. What can be used
+// once is used at the very end: a request that fails before has used up nothing.
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+	if !allowPost(w, r) {
+		return
+	}
+	response, err := s.exchange(w, r)
+	if err != nil {
+		s.answerError(w, r, err)
+		return
+	}
+	answerJSON(w, http.StatusOK, response)
+}
+
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenResponse, error) {
+	form, err := bodyForm(w, r)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.authenticate(r, form)
+	if err != nil {
+		return nil, err
+	}
+	name := form.Get("grant_type")
+	if name == "" {
+		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.")
+	}
+	grant := s.grants[name]
+	if grant == nil {
+		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.")
+	}
+	if !client.Allows(name) {
+		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.")
+	}
+	return grant.Exchange(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+}
+
+// narrowed are the resources that a token is for: those that are asked for, or
+// all of the grant (RFC 8707 §2.2).
+func narrowed(grant *Grant, asked []string) ([]string, error) {
+	if len(asked) == 0 {
+		return grant.Resources, nil
+	}
+	if !containsAll(grant.Resources, asked) {
+		return nil, refuse(CodeInvalidTarget, "The resource is none that was granted.")
+	}
+	return slices.Compact(slices.Sorted(slices.Values(asked))), nil
+}
