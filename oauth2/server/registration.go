@@ -99,7 +99,7 @@ func (s *Server) AddClient(ctx context.Context, r Registration) (*Client, auth.S
 
 // EnsureClient makes a client what a registration says, whether or not it is there:
 // for clients of a configuration file. A registration without a secret leaves one
-// that is there. It needs a ClientID.
+// that is there, and a client that was disabled stays so. It needs a ClientID.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
 		return nil, metadataError("The client_id is missing.")
@@ -123,7 +123,7 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 		if r.ClientSecret == "" && !c.Public() && before.SecretDigest != "" {
 			c.SecretDigest = before.SecretDigest
 		}
-		c.Created = before.Created
+		c.Created, c.Disabled = before.Created, before.Disabled
 		if changed, err := s.config.Store.ChangeClient(ctx, c, before.Updated); err != nil || changed {
 			return c, err
 		}

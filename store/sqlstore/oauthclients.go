@@ -1,0 +1,219 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// AddClient implements [server.Store].
+func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client) (bool, error) {
+	text, err := json.Marshal(client)
+	if err != nil {
+		return false, err
+	}
+	return changed(s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_clients (id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+		client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
+}
+
+// Client implements [server.Store].
+func (s *OAuthStore) Client(ctx context.Context, id string) (*server.Client, error) {
+	return scanClient(s.client.QueryRowContext(ctx, id))
+}
+
+func scanClient(row scanner) (*server.Client, error) {
+	var text string
+	err := row.Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	client := &server.Client{}
+	if err := json.Unmarshal([]byte(text), client); err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// Clients implements [server.Store].
+func (s *OAuthStore) Clients(ctx context.Context, owner, after string, limit int) ([]*server.Client, error) {
+	query, args := "SELECT client FROM {prefix}oauth_clients WHERE id > ? ORDER BY id LIMIT ?", []any{after, limit}
+	if owner != "" {
+		query, args = "SELECT client FROM {prefix}oauth_clients WHERE owner = ? AND id > ? ORDER BY id LIMIT ?", []any{owner, after, limit}
+	}
+	rows, err := s.db.read.QueryContext(ctx, s.db.table(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*server.Client
+	for rows.Next() {
+		client, err := scanClient(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, client)
+	}
+	return all, rows.Err()
+}
+
+// ChangeClient implements [server.Store] in one transaction.
+func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (ok bool, err error) {
+	text, err := json.Marshal(client)
+	if err != nil {
+		return false, err
+	}
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if ok, err = changed(conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_clients SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?"),
+			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was))); err != nil || !ok || !client.Disabled {
+			return err
+		}
+		_, err := s.endWhere(ctx, conn, client.Updated, "client_id = ?", client.ID)
+		return err
+	})
+	return ok && err == nil, err
+}
+
+// RemoveClient implements [server.Store] in one transaction.
+func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (ok bool, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if ok, err = changed(conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_clients WHERE id = ?"), id)); err != nil || !ok {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_consents WHERE client_id = ?"), id); err != nil {
+			return err
+		}
+		_, err = s.endWhere(ctx, conn, now, "client_id = ?", id)
+		return err
+	})
+	return ok && err == nil, err
+}
+
+// Pend implements [server.Store].
+func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
+	data := i.Data
+	if data == nil {
+		data = []byte{}
+	}
+	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_interactions (digest, user_id, session_id, created, expires, data) VALUES (?, ?, ?, ?, ?, ?)"),
+		i.Digest, i.UserID, i.SessionID, micros(i.Created), micros(i.Expires), data)
+	return err
+}
+
+const oauthInteraction = "SELECT digest, user_id, session_id, created, expires, data FROM {prefix}oauth_interactions WHERE digest = ? AND expires > ?"
+
+// Pending implements [server.Store].
+func (s *OAuthStore) Pending(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
+}
+
+// Take implements [server.Store] in one transaction.
+func (s *OAuthStore) Take(ctx context.Context, digest string, now time.Time) (taken *server.Interaction, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if taken, err = scanInteraction(conn.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now))); err != nil || taken == nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_interactions WHERE digest = ?"), digest)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+func scanInteraction(row scanner) (*server.Interaction, error) {
+	var i server.Interaction
+	var created, expires sql.NullInt64
+	err := row.Scan(&i.Digest, &i.UserID, &i.SessionID, &created, &expires, &i.Data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	i.Created, i.Expires = instant(created), instant(expires)
+	return &i, nil
+}
+
+const oauthConsentColumns = "user_id, client_id, scopes, resources, created, updated"
+
+// Consent implements [server.Store].
+func (s *OAuthStore) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {
+	return s.consent(ctx, s.db.read, userID, clientID)
+}
+
+// queryer is a pool, or the connection of a transaction.
+type queryer interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID string) (*server.Consent, error) {
+	return scanConsent(in.QueryRowContext(ctx, s.db.table("SELECT "+oauthConsentColumns+" FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?"), userID, clientID))
+}
+
+func scanConsent(row scanner) (*server.Consent, error) {
+	var c server.Consent
+	var scopes, resources string
+	var created, updated sql.NullInt64
+	err := row.Scan(&c.UserID, &c.ClientID, &scopes, &resources, &created, &updated)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Created, c.Updated = instant(created), instant(updated)
+	return &c, errors.Join(unlist(scopes, &c.Scopes), unlist(resources, &c.Resources))
+}
+
+// remember writes a consent, which before was, in a transaction.
+func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *server.Consent) error {
+	statement := "INSERT INTO {prefix}oauth_consents (scopes, resources, updated, user_id, client_id, created) VALUES (?, ?, ?, ?, ?, ?)"
+	args := []any{list(c.Scopes), list(c.Resources), micros(c.Updated), c.UserID, c.ClientID, micros(c.Created)}
+	if before != nil {
+		statement, args = "UPDATE {prefix}oauth_consents SET scopes = ?, resources = ?, updated = ? WHERE user_id = ? AND client_id = ?", args[:5]
+	}
+	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
+	return err
+}
+
+// Consents implements [server.Store].
+func (s *OAuthStore) Consents(ctx context.Context, userID string) ([]*server.Consent, error) {
+	rows, err := s.db.read.QueryContext(ctx, s.db.table("SELECT "+oauthConsentColumns+" FROM {prefix}oauth_consents WHERE user_id = ? ORDER BY client_id"), userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*server.Consent
+	for rows.Next() {
+		consent, err := scanConsent(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, consent)
+	}
+	return all, rows.Err()
+}
+
+// Withdraw implements [server.Store] in one transaction.
+func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
+	var ended []*server.Grant
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?"), userID, clientID); err != nil {
+			return err
+		}
+		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND client_id = ?", userID, clientID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids(ended), nil
+}

@@ -1,0 +1,212 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// grantValues are the columns of a grant, in the order of oauthGrantColumns.
+func grantValues(g *server.Grant) []any {
+	var amr any
+	if g.Login.AMR != nil {
+		amr = list(g.Login.AMR)
+	}
+	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline, micros(g.Login.AuthTime), amr, g.Login.ACR, g.Stamp,
+		micros(g.Created), micros(g.LastUsed), micros(g.Expires), micros(g.Ends), micros(g.Ended)}
+}
+
+// scanner is a row, or rows.
+type scanner interface{ Scan(fields ...any) error }
+
+// scanGrant reads a grant, and before it the fields of what leads to it. It is nil
+// if there is none.
+func scanGrant(row scanner, before ...any) (*server.Grant, error) {
+	var g server.Grant
+	var scopes, resources string
+	var amr sql.NullString
+	var authTime, created, lastUsed, expires, ends, ended sql.NullInt64
+	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.Login.ACR, &g.Stamp,
+		&created, &lastUsed, &expires, &ends, &ended)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.Login.AuthTime, g.Created, g.LastUsed = instant(authTime), instant(created), instant(lastUsed)
+	g.Expires, g.Ends, g.Ended = instant(expires), instant(ends), instant(ended)
+	if amr.Valid {
+		if err := unlist(amr.String, &g.Login.AMR); err != nil {
+			return nil, err
+		}
+	}
+	return &g, errors.Join(unlist(scopes, &g.Scopes), unlist(resources, &g.Resources))
+}
+
+func scanCode(row scanner) (*server.Code, *server.Grant, error) {
+	var c server.Code
+	var expires, redeemed sql.NullInt64
+	grant, err := scanGrant(row, &c.Digest, &c.GrantID, &c.RedirectURI, &c.Challenge, &c.Nonce, &expires, &redeemed)
+	if err != nil || grant == nil {
+		return nil, nil, err
+	}
+	c.Expires, c.Redeemed = instant(expires), instant(redeemed)
+	return &c, grant, nil
+}
+
+func scanRefresh(row scanner) (*server.Refresh, *server.Grant, error) {
+	var r server.Refresh
+	var issued, expires, rotated sql.NullInt64
+	grant, err := scanGrant(row, &r.Digest, &r.GrantID, &issued, &expires, &rotated, &r.Successor, &r.Sealed)
+	if err != nil || grant == nil {
+		return nil, nil, err
+	}
+	r.Issued, r.Expires, r.Rotated = instant(issued), instant(expires), instant(rotated)
+	return &r, grant, nil
+}
+
+// Grant implements [server.Store].
+func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error) {
+	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g WHERE id = ?"), id))
+}
+
+// Grants implements [server.Store].
+func (s *OAuthStore) Grants(ctx context.Context, userID string, now time.Time) ([]*server.Grant, error) {
+	return grants(s.db.read.QueryContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g WHERE user_id = ? AND "+oauthLive+" ORDER BY created DESC, id DESC"), userID, micros(now)))
+}
+
+// grants reads all grants of a query.
+func grants(rows *sql.Rows, err error) ([]*server.Grant, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*server.Grant
+	for rows.Next() {
+		grant, err := scanGrant(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, grant)
+	}
+	return all, rows.Err()
+}
+
+// end ends a grant that has not ended, in a transaction.
+func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
+	_, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ? WHERE id = ? AND ended IS NULL"), micros(now), id)
+	return err
+}
+
+// End implements [server.Store].
+func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
+	return changed(s.db.write.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ? WHERE id = ? AND "+oauthLive), micros(now), id, micros(now)))
+}
+
+// endWhere ends the grants that are live and fit a condition, and returns them in
+// order of ID, in a transaction.
+func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time, condition string, args ...any) ([]*server.Grant, error) {
+	where := s.db.table(" WHERE " + condition + " AND " + oauthLive)
+	args = append(args, micros(now))
+	ended, err := grants(conn.QueryContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g")+where+" ORDER BY id", args...))
+	if err != nil || len(ended) == 0 {
+		return nil, err
+	}
+	for _, grant := range ended {
+		grant.Ended = now
+	}
+	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ?")+where, append([]any{micros(now)}, args...)...)
+	return ended, err
+}
+
+func ids(grants []*server.Grant) []string {
+	var ids []string
+	for _, grant := range grants {
+		ids = append(ids, grant.ID)
+	}
+	return ids
+}
+
+// EndSession implements [server.Store] in one transaction.
+func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) (ended []*server.Grant, err error) {
+	if sessionID == "" {
+		return nil, ctx.Err()
+	}
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		ended, err = s.endWhere(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}
+
+// EndAll implements [server.Store] in one transaction.
+func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	var ended []*server.Grant
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET stamp = ? WHERE id = ? AND user_id = ? AND "+oauthLive), stamp, kept, userID, micros(now)); err != nil {
+			return err
+		}
+		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND id <> ?", userID, kept)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids(ended), nil
+}
+
+// PutOnce implements [server.Store] in one transaction.
+func (s *OAuthStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_once WHERE key = ? AND expires <= ?"), key, micros(now)); err != nil {
+			return err
+		}
+		fresh, err = changed(conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_once (key, expires) VALUES (?, ?) ON CONFLICT DO NOTHING"), key, micros(expires)))
+		return err
+	})
+	return fresh && err == nil, err
+}
+
+// Purge implements [server.Store] in one transaction.
+func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	total := 0
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		expired, err := texts(ctx, conn, s.db.table("SELECT id FROM {prefix}oauth_grants WHERE expires <= ? ORDER BY expires LIMIT ?"), micros(now), limit)
+		if err != nil {
+			return err
+		}
+		for _, id := range expired {
+			for _, statement := range []string{"DELETE FROM {prefix}oauth_codes WHERE grant_id = ?", "DELETE FROM {prefix}oauth_access WHERE grant_id = ?",
+				"DELETE FROM {prefix}oauth_refresh WHERE grant_id = ?", "DELETE FROM {prefix}oauth_grants WHERE id = ?"} {
+				if _, err := conn.ExecContext(ctx, s.db.table(statement), id); err != nil {
+					return err
+				}
+			}
+		}
+		total = len(expired)
+		for _, each := range []struct{ table, key string }{{"access", "digest"}, {"refresh", "digest"}, {"interactions", "digest"}, {"once", "key"}} {
+			result, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_"+each.table+" WHERE "+each.key+" IN (SELECT "+each.key+" FROM {prefix}oauth_"+each.table+
+				" WHERE expires <= ? ORDER BY expires LIMIT ?)"), micros(now), limit)
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			total += int(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return total, nil
+}
