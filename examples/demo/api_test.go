@@ -27,7 +27,7 @@ func TestTokensOutliveARestartAndAKill(t *testing.T) {
 		p.want(401, "GET", "/api/me", "Token "+ended)
 	}
 	p.want(200, "GET", "/healthz", "")
-	p.want(404, "GET", "/o/token/", "")
+	p.want(404, "GET", "/o/device/", "")
 }
 
 func TestADisabledUserIsOutAtOnce(t *testing.T) {
@@ -186,6 +186,8 @@ var printed = map[string][]int{
 	"Switch a user off":         {204, 401, 204, 401},
 	"Sign in as a browser does": {303, 200, 403, 303, 401},
 	"Take a pair of JWTs":       {200, 200, 200, 401, 401},
+	"Redeem the code":           {200, 403, 200, 200, 200, 400, 401},
+	"Let a program in":          {200, 200, 401},
 	"Send something wrong":      {200, 401, 401, 400, 401, 400, 401, 200},
 }
 

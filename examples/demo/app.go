@@ -18,6 +18,8 @@ import (
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2"
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/sqlstore"
@@ -33,19 +35,22 @@ type app struct {
 	pairs    *jwt.Tokens
 	keyring  *jwt.Keyring
 	sessions *session.Sessions
+	oauth    *server.Server
+	api      *oauth2.Resource
 	pages    *pages
 }
 
 // stores are where things are kept.
 type stores struct {
-	knox     knox.Store
-	jwt      jwt.Store
-	jwtKeys  jwt.KeyStore
-	session  session.Store
-	throttle password.ThrottleStore
-	users    *users
-	ping     func(context.Context) error
-	close    func() error
+	knox       knox.Store
+	jwt        jwt.Store
+	jwtKeys    jwt.KeyStore
+	oauthStore server.Store
+	session    session.Store
+	throttle   password.ThrottleStore
+	users      *users
+	ping       func(context.Context) error
+	close      func() error
 }
 
 func openStores(ctx context.Context, where string, hasher *password.Hasher) (s stores, err error) {
@@ -57,7 +62,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		db.SetMaxOpenConns(1) // each connection would be a database of its own
-		s = stores{knox: knox.NewMemoryStore(), jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
+		s = stores{knox: knox.NewMemoryStore(), jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), oauthStore: server.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
 		s.users, err = openUsers(ctx, db, db, hasher)
 		return s, err
 	case "sqlite":
@@ -66,12 +71,13 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		s.ping, s.close = db.Ping, db.Close
-		var errs [6]error
+		var errs [7]error
 		s.knox, errs[0] = sqlstore.Knox(ctx, db)
 		s.session, errs[1] = sqlstore.Sessions(ctx, db)
 		s.throttle, errs[2] = sqlstore.Throttle(ctx, db)
 		s.jwt, errs[3] = sqlstore.JWT(ctx, db)
 		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
+		s.oauthStore, errs[6] = sqlstore.OAuth(ctx, db)
 		s.users, errs[5] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
 		return s, errors.Join(errs[:]...)
 	}
@@ -117,7 +123,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	if a.sessions, err = session.New(session.Config{
-		Store: a.session, LoadUser: a.users.load, Observer: observer, Logger: logger, Proxies: proxies, Keys: keys,
+		Store: a.session, LoadUser: a.users.load, Observer: a.sessionEnded(observer), Logger: logger, Proxies: proxies, Keys: keys,
 		Cookie:   "session-" + s.port,
 		Remember: session.Lifetime{Idle: 7 * 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
 	}); err != nil {
@@ -140,7 +146,14 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 
 	// The guards: one for the API, one for pages, and those for logging in.
 	// Explicit credentials come before those that a browser or a proxy adds.
-	backends, logins := []auth.Authenticator{a.tokens, a.pairs, a.sessions, basic}, []auth.Authenticator{passwords}
+	people, err := auth.New(auth.Config{Backends: []auth.Authenticator{a.sessions}, Proxies: proxies, Observer: observer, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openOAuth(ctx, s, people, observer); err != nil {
+		return nil, err
+	}
+	backends, logins := []auth.Authenticator{a.tokens, a.pairs, a.api, a.sessions, basic}, []auth.Authenticator{passwords}
 	if len(s.trusted) > 0 {
 		proxied, err := header.New(header.Config{Header: "X-Username", LoadUser: a.users.load,
 			Trust: header.Trust{Proxies: s.trusted}})
@@ -195,7 +208,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	changePassword, err := password.NewChange(changeGuard, password.ChangeConfig{
 		Login: passwords, Redirect: "/devices?changed",
 		Renewal: password.Renewal{Hasher: hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: observer,
-			Revokers:   []auth.Revoker{a.sessions, a.tokens, a.pairs},
+			Revokers:   []auth.Revoker{a.sessions, a.tokens, a.pairs, a.oauth},
 			Validators: validators,
 			Attributes: func(u auth.User) []password.Attribute {
 				return []password.Attribute{{Name: "username", Value: u.UserID()}}
@@ -209,6 +222,8 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
 	pairHandlers.Register(mux, "/api/token")
+	a.oauth.Register(mux)
+	a.api.Register(mux)
 	mux.Handle("/.well-known/jwks.json", jwt.NewJWKSHandler(a.keyring, 5*time.Minute))
 	sessionHandlers.Register(mux, "/session")
 	mux.Handle("POST /session/logout", a.signOut(sessionHandlers.Logout))
@@ -225,6 +240,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux.Handle("POST /api/users/{name}/enable", admins(a.switchUser(true)))
 	visitors, members := pageGuard.Optional(auth.AllowMachines), pageGuard.Require(auth.Unlimited)
 	mux.Handle("GET /{$}", visitors(a.pages.home(s.url)))
+	mux.Handle("GET /callback", visitors(a.pages.callback(s.url)))
 	mux.Handle("GET /session/login", visitors(http.HandlerFunc(a.pages.login)))
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
 	mux.Handle("POST /session/password", changePassword)
@@ -246,6 +262,9 @@ func (a *app) purge(ctx context.Context) {
 			a.logger.Warn("purge", "error", err)
 		}
 		if _, err := a.pairs.Purge(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Warn("purge", "error", err)
+		}
+		if _, err := a.oauth.Purge(ctx); err != nil && ctx.Err() == nil {
 			a.logger.Warn("purge", "error", err)
 		}
 		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {
@@ -298,6 +317,9 @@ func identify(ctx context.Context) (id identity) {
 		id.Backend = c.Backend()
 		if scoped, ok := c.(auth.Scoped); ok {
 			id.Scopes, _ = scoped.Scopes()
+		}
+		if token, ok := c.(*oauth2.Token); ok {
+			id.Client = token.ClientID
 		}
 	}
 	return id

@@ -39,6 +39,7 @@ type settings struct {
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
 	issuer                  string // what tokens name as theirs; the URL by default
+	clients                 string // file of OAuth 2 clients
 	trusted                 []netip.Prefix
 	url                     string // where it is served
 	port                    string
@@ -56,6 +57,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
+	flags.StringVar(&s.clients, "clients", "", "JSON `file` of more OAuth 2 clients, in the names of RFC 7591")
 	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
 		prefix, err := netip.ParsePrefix(text)
 		s.trusted = append(s.trusted, prefix)

@@ -46,6 +46,8 @@ type Page struct {
 	Username, Next string // login
 	Devices        []device
 	Backend        string
+	Code, State    string // callback
+	Answer         string
 }
 
 // pages writes pages. They work without script.
@@ -56,7 +58,7 @@ type pages struct {
 
 func newPages(sessions *session.Sessions) (*pages, error) {
 	ps := &pages{sessions, make(map[string]*template.Template)}
-	for _, name := range []string{"home", "login", "password", "devices"} {
+	for _, name := range []string{"home", "login", "password", "devices", "callback"} {
 		parsed, err := template.New(name).Funcs(template.FuncMap{
 			"trim": strings.TrimSpace,
 			"css":  func() template.CSS { return template.CSS(styleCSS) },
@@ -92,6 +94,14 @@ func (ps *pages) home(url string) http.HandlerFunc {
 			Who: identify(r.Context()), URL: url, Steps: steps,
 			Users: [][2]string{{"alice", "correct-horse-battery"}, {"bob", "staple-tractor-lamp"},
 				{"carol", "closed-account-99 (inactive)"}, {"admin", "only-for-the-demo"}}}})
+	}
+}
+
+// callback is the redirect URI of demo-web: it shows what to do with the code.
+func (ps *pages) callback(url string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: query.Get("code"), State: query.Get("state"), Answer: query.Get("error")}})
 	}
 }
 

@@ -46,6 +46,32 @@ curl -i $URL/.well-known/jwks.json
 curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/
 curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/
 curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me`},
+	{"Let an application in", "OAuth 2 with PKCE: the application sends the browser here, the user agrees, and a code comes back. Open the address in a browser instead of the second curl and see the page.", `
+VERIFIER=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
+CHALLENGE=$(printf %s $VERIFIER | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=\n')
+AUTHORIZE="$URL/o/authorize/?response_type=code&client_id=demo-web&redirect_uri=http://127.0.0.1/callback&scope=openid+reports:read&state=xyz&code_challenge=$CHALLENGE&code_challenge_method=S256"
+curl -s -c $JAR -d username=alice -d password=correct-horse-battery $URL/session/login
+CONSENT=$(curl -s -b $JAR "$AUTHORIZE" | sed -n 's/.*name="interaction" value="\([^"]*\)".*/\1/p')
+CODE=$(curl -s -i -b $JAR -d interaction=$CONSENT -d allow=Allow $URL/o/authorize/ | sed -n 's/.*[?&]code=\([^&]*\)&.*/\1/p')
+echo $CODE`},
+	{"Redeem the code", "Once. Used again, it ends what it gave.", `
+REDEEM="-u demo-web:demo-web-secret -d grant_type=authorization_code -d redirect_uri=http://127.0.0.1/callback -d code_verifier=$VERIFIER -d code=$CODE"
+GRANT=$(curl -s $REDEEM $URL/o/token/)
+echo "$GRANT"
+ACCESS=$(echo "$GRANT" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+REFRESH=$(echo "$GRANT" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
+curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me
+curl -i -H "Authorization: Bearer $ACCESS" -X POST $URL/api/reports
+curl -i -H "Authorization: Bearer $ACCESS" $URL/o/userinfo/
+curl -i -u demo-web:demo-web-secret -d token=$ACCESS $URL/o/introspect/
+curl -i -u demo-web:demo-web-secret -d grant_type=refresh_token -d refresh_token=$REFRESH $URL/o/token/
+curl -i -u demo-web:demo-web-secret -d grant_type=refresh_token -d refresh_token=$REFRESH $URL/o/token/
+curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me`},
+	{"Let a program in", "A client that acts for itself is no user: it may do what a route allows machines.", `
+JOB=$(curl -s -u demo-job:demo-job-secret -d grant_type=client_credentials $URL/o/token/ | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -i -H "Authorization: Bearer $JOB" $URL/api/me
+curl -i -u demo-job:demo-job-secret -d token=$JOB $URL/o/revoke_token/
+curl -i -H "Authorization: Bearer $JOB" $URL/api/me`},
 	{"Send something wrong", "Absent, malformed, unknown and forged are told apart. Nothing bad becomes anonymous.", `
 curl -i $URL/api/public
 curl -i -H 'Authorization: Token' $URL/api/public

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/oauth2"
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// scopes are what users can allow to applications.
+var scopes = []server.Scope{
+	{Name: "reports:read", Text: "read your reports"},
+	{Name: "reports:write", Text: "change your reports"},
+}
+
+// openOAuth makes the authorization server, and the backend that takes its tokens
+// at the API. The guard says who is signed in at its pages.
+func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, observer auth.Observer) (err error) {
+	a.oauth, err = server.New(server.Config{
+		Issuer: s.issuer, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load, Guard: guard,
+		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
+			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
+		},
+		Logout: func(w http.ResponseWriter, r *http.Request) error {
+			_, err := a.sessions.Logout(w, r)
+			return err
+		},
+		Keys: a.keyring, JWKSURL: s.issuer + "/.well-known/jwks.json",
+		Scopes: scopes,
+		// This API, and two that run elsewhere: see examples/oauth2-resource.
+		Resources: []server.Resource{{ID: s.issuer, Name: "Gatewarden demo"},
+			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
+		Prefix: "demo_", Claims: claims, Username: func(u auth.User) string { return u.UserID() },
+		Developers:      auth.Unlimited,
+		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
+		Observer:        observer, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.api, err = oauth2.New(oauth2.Config{
+		Resource: s.issuer, Sources: []oauth2.Source{a.oauth}, LoadUser: a.users.load,
+		AuthorizationServers: []string{s.issuer}, ScopesSupported: []string{"reports:read", "reports:write"},
+	})
+	if err != nil {
+		return err
+	}
+	return a.addClients(ctx, s.clients)
+}
+
+// claims are what the userinfo endpoint tells besides "sub".
+func claims(_ context.Context, u auth.User, scopes []string) (map[string]any, error) {
+	told := make(map[string]any)
+	if slices.Contains(scopes, "profile") {
+		told["name"], told["preferred_username"] = u.UserID(), u.UserID()
+	}
+	if slices.Contains(scopes, "email") {
+		told["email"], told["email_verified"] = u.UserID()+"@example.com", true
+	}
+	return told, nil
+}
+
+// builtIn are the clients that are always there.
+var builtIn = []server.Registration{
+	{ClientID: "demo-web", ClientSecret: "demo-web-secret", ClientName: "Demo web application",
+		RedirectURIs:           []string{"http://127.0.0.1:8000/callback", "http://127.0.0.1/callback"},
+		PostLogoutRedirectURIs: []string{"http://127.0.0.1:8000/", "http://127.0.0.1/"},
+		GrantTypes:             []string{server.GrantAuthorizationCode, server.GrantRefreshToken}},
+	{ClientID: "demo-cli", ClientName: "Demo command line", TokenEndpointAuthMethod: server.AuthNone,
+		RedirectURIs: []string{"http://127.0.0.1/callback", "http://[::1]/callback"},
+		GrantTypes:   []string{server.GrantAuthorizationCode, server.GrantRefreshToken}},
+	{ClientID: "demo-job", ClientSecret: "demo-job-secret", ClientName: "Demo job", Scope: "reports:read reports:write",
+		GrantTypes: []string{server.GrantClientCredentials}},
+}
+
+// addClients registers those that are built in and those of a file.
+func (a *app) addClients(ctx context.Context, file string) error {
+	all := builtIn
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("-clients: %w", err)
+		}
+		more, err := server.ParseRegistrations(text)
+		if err != nil {
+			return fmt.Errorf("-clients: %w", err)
+		}
+		for _, r := range more {
+			if r.ClientSecret == "" && r.TokenEndpointAuthMethod == "" {
+				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made
+			}
+			all = append(slices.Clip(all), r)
+		}
+	}
+	for _, r := range all {
+		_, err := a.oauth.EnsureClient(ctx, r)
+		if refused := (*server.Error)(nil); errors.As(err, &refused) {
+			return fmt.Errorf("-clients: client %q: %s", r.ClientID, refused.Description)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sessionEnded is an observer of sessions that tells the authorization server who
+// has signed out.
+func (a *app) sessionEnded(next auth.Observer) auth.Observer {
+	return auth.ObserverFunc(func(ctx context.Context, e auth.Event) {
+		next.Observe(ctx, e)
+		if e.Kind != auth.EventLogout || e.CredentialID == "" {
+			return
+		}
+		if _, err := a.oauth.EndSession(ctx, e.CredentialID); err != nil {
+			a.logger.ErrorContext(ctx, "ending what was granted in a session", "error", err)
+		}
+	})
+}
