@@ -82,7 +82,11 @@ func list(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]row, 0, len(tokens)+len(sessions)+len(logins))
+	grants, err := rowsOfGrants(ctx, s, c.args[0])
+	if err != nil {
+		return err
+	}
+	rows := make([]row, 0, len(tokens)+len(sessions)+len(logins)+len(grants))
 	for _, token := range tokens {
 		rows = append(rows, rowOfToken(token))
 	}
@@ -92,6 +96,7 @@ func list(ctx context.Context, c *call) error {
 	for _, login := range logins {
 		rows = append(rows, rowOfLogin(login))
 	}
+	rows = append(rows, grants...)
 	if u, err := s.users.find(ctx, c.args[0]); err == nil && !u.active {
 		fmt.Fprintf(c.stderr, "%s is inactive: nothing of this is accepted until that changes\n", printable(c.args[0]))
 	}
@@ -104,7 +109,7 @@ func list(ctx context.Context, c *call) error {
 // revoke ends what a user has. It does so for one who is gone, too: what they
 // had may still be there.
 func revoke(ctx context.Context, c *call) error {
-	all := c.flags.Bool("all", false, "end all tokens, sessions, logins and links sent by mail")
+	all := c.flags.Bool("all", false, "end all tokens, sessions, logins, grants and links sent by mail")
 	if err := c.parse(1, 2); err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func revoke(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string, string) (bool, error)
-	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}, {"login", s.logins.revoke}} {
+	}{{"token", s.tokens.Revoke}, {"session", s.sessions.Revoke}, {"login", s.logins.revoke}, {"grant", s.revokeGrant}} {
 		found, err := kind.revoke(ctx, userID, id)
 		if err != nil {
 			return err
@@ -137,7 +142,7 @@ func revoke(ctx context.Context, c *call) error {
 	if _, err := s.users.find(ctx, userID); err != nil {
 		return named(err, userID)
 	}
-	return fmt.Errorf("%q has no token, session or login %q", userID, id)
+	return fmt.Errorf("%q has no token, session, login or grant %q", userID, id)
 }
 
 // revokeAll ends first what the rest can be had with: a link changes the
@@ -149,7 +154,7 @@ func revokeAll(ctx context.Context, c *call, s *service, userID string) error {
 	for _, kind := range []struct {
 		name   string
 		revoke func(context.Context, string) (int, error)
-	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"logins", s.logins.revokeAll}, {"tokens", s.tokens.RevokeAll}} {
+	}{{"one-time tokens", s.oneTime.RevokeAll}, {"sessions", s.sessions.RevokeAll}, {"logins", s.logins.revokeAll}, {"grants", s.oauth.RevokeAll}, {"tokens", s.tokens.RevokeAll}} {
 		n, err := kind.revoke(ctx, userID)
 		if err != nil { // the others end all the same
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
@@ -211,7 +216,7 @@ func purge(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name  string
 		purge func(context.Context) (int, error)
-	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
+	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants and what is theirs", s.oauth.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
 		n, err := kind.purge(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))

@@ -1,6 +1,7 @@
 // Authctl manages from a shell what a service has issued: tokens for scripts,
-// who is signed in where, what has ended and what has expired. It does what
-// drf_create_token, flushexpiredtokens and cleartokens do for Django.
+// who is signed in where, which applications there are and what they may do, what
+// has ended and what has expired. It does what drf_create_token,
+// createapplication, flushexpiredtokens and cleartokens do for Django.
 //
 //	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] COMMAND
 //
@@ -47,10 +48,11 @@ type command struct {
 
 var commands = []command{
 	{"issue", "USER [-name NAME] [-scopes \"A B\"] [-ttl 10h | -no-expiry]", "make a token; its secret, and nothing else, goes to stdout", issue},
-	{"list", "USER [-json]", "show the user's tokens, sessions and logins by JWT", list},
-	{"revoke", "USER ID | USER -all", "end a token, session or login, or all that the user has", revoke},
+	{"list", "USER [-json]", "show the user's tokens, sessions, logins by JWT and what applications were granted", list},
+	{"revoke", "USER ID | USER -all", "end a token, session, login or grant, or all that the user has", revoke},
 	{"audit", "USER [-json]", "show the tokens that ended lately, and why", audit},
 	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
+	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]", "manage the applications of the authorization server; add and secret print the secret alone; audit lists what is weaker than RFC 9700 recommends", clients},
 	{"purge", "", "remove all that has expired, and count it", purge},
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/sqlstore"
@@ -42,6 +44,9 @@ type service struct {
 	throttle password.ThrottleStore
 	oneTime  *password.OneTimeTokens
 	logins   logins
+
+	oauth       *server.Server
+	oauthConfig server.Config
 }
 
 // open opens the stores of the service. The migrations of this program are
@@ -100,7 +105,34 @@ func (s *service) open(ctx context.Context) error {
 	if s.sessions, err = session.New(session.Config{Store: sessions, LoadUser: s.users.load}); err != nil {
 		return err
 	}
+	if err := s.openOAuth(ctx); err != nil {
+		return err
+	}
 	s.oneTime, err = password.NewOneTimeTokens(password.OneTimeConfig{Store: oneTime, LoadUser: s.users.load})
+	return err
+}
+
+// openOAuth makes an authorization server that serves nobody: it knows what
+// clients can be registered with, and ends what they have. Issuer, scopes,
+// resources and lifetimes must be those of the service.
+func (s *service) openOAuth(ctx context.Context) error {
+	store, err := sqlstore.OAuth(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.sessions}})
+	if err != nil {
+		return err
+	}
+	s.oauthConfig = server.Config{
+		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load, Guard: guard,
+		Login:     func(http.ResponseWriter, *http.Request, server.LoginRequest) {},
+		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
+	}
+	for _, name := range append([]string{"openid", "profile", "email", "offline_access"}, scopes...) {
+		s.oauthConfig.Scopes = append(s.oauthConfig.Scopes, server.Scope{Name: name})
+	}
+	s.oauth, err = server.New(s.oauthConfig)
 	return err
 }
 
