@@ -208,9 +208,9 @@ func TestWhatCannotBeDoneSaysSo(t *testing.T) {
 		{"nor a past", []string{"audit", "nobody"}, 1, `there is no user "nobody"`},
 		{"nor anything to end", []string{"revoke", "nobody", "-all"}, 1, `there is no user "nobody"`},
 		{"an identifier of nobody's user", []string{"revoke", "nobody", "x"}, 1, `there is no user "nobody"`},
-		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token, session or login "x"`},
-		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token, session or login ""`},
-		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token, session or login "-all"`},
+		{"an identifier that is not there", []string{"revoke", "alice", "x"}, 1, `"alice" has no token, session, login or grant "x"`},
+		{"an empty one", []string{"revoke", "alice", ""}, 1, `"alice" has no token, session, login or grant ""`},
+		{"one that looks like a flag, after --", []string{"revoke", "--", "alice", "-all"}, 1, `"alice" has no token, session, login or grant "-all"`},
 		{"a user who looks like a flag, after --", []string{"list", "--", "-json"}, 1, `there is no user "-json"`},
 		{"an empty user", []string{"issue", ""}, 1, `there is no user ""`},
 
@@ -449,6 +449,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.grant(t, "bob", "old", past)
+	s.grant(t, "bob", "new", future)
 	keys := make([]string, 700) // more than a batch
 	for i := range keys {
 		keys[i] = string(rune(0x4e00 + i))
@@ -463,8 +465,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"tokens             3\nsessions           2\nlogins             1\nthrottle counters  699\none-time tokens    2\n",
-		"tokens             0\nsessions           0\nlogins             0\nthrottle counters  0\none-time tokens    0\n",
+		"tokens             3\nsessions           2\nlogins             1\ngrants             1\nthrottle counters  699\none-time tokens    2\n",
+		"tokens             0\nsessions           0\nlogins             0\ngrants             0\nthrottle counters  0\none-time tokens    0\n",
 	} {
 		if out := f.want("purge"); out != want {
 			t.Errorf("%s\nwant\n%s", out, want)
@@ -482,7 +484,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 }
 
 func TestRevokeAll(t *testing.T) {
-	const four = "one-time tokens  1\nsessions         1\nlogins           1\ntokens           2\n"
+	const four = "one-time tokens  1\nsessions         1\nlogins           1\ngrants           1\ntokens           2\n"
 	for _, row := range []struct {
 		name  string
 		first func(ctx context.Context, s *service) error // before the command
@@ -504,6 +506,7 @@ func TestRevokeAll(t *testing.T) {
 			f.issue("alice", "-no-expiry")
 			s.signIn(t, "alice", "Firefox/150")
 			s.logIn(t, "alice", "1")
+			s.grant(t, "alice", "1", time.Now().Add(time.Hour))
 			if _, err := s.oneTime.Issue(t.Context(), "alice", password.PurposeReset, ""); err != nil {
 				t.Fatal(err)
 			}
@@ -528,7 +531,7 @@ func TestRevokeAll(t *testing.T) {
 	}
 	t.Run("of a user who has nothing is done already", func(t *testing.T) {
 		f := newFile(t)
-		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 4 {
+		if out := f.want("revoke", "alice", "-all"); strings.Count(out, " 0\n") != 5 {
 			t.Error(out)
 		}
 	})

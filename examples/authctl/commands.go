@@ -216,7 +216,7 @@ func purge(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name  string
 		purge func(context.Context) (int, error)
-	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants and what is theirs", s.oauth.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
+	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants", s.oauth.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
 		n, err := kind.purge(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
