@@ -55,7 +55,7 @@ fuzz:
 
 # The numbers of docs/benchmarks.md. Pipe into benchstat to compare.
 bench:
-	go test ./knox ./session ./jwt -run '^$$' -bench . -count 6
+	go test ./knox ./session ./jwt ./oauth2/... -run '^$$' -bench . -count 6
 	cd store/sqlstore/enginetest && go test . -run '^$$' -bench . -count 6
 
 # What a release takes; see CONTRIBUTING.md.

@@ -111,9 +111,8 @@ func (s *Server) still(ctx context.Context, a *authorization) (*Client, error) {
 // proceed goes on with a request of whoever is signed in; p is nil for nobody.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *person) {
 	if p == nil || s.mustLogIn(a, p) {
-		if p != nil && a.SentToLogin && p.login.AuthTime.IsZero() {
-			// Whoever signed them in does not tell when: asking again would not help.
-			s.redirectError(w, r, a, refuse(CodeLoginRequired, "When the user signed in is not known."))
+		if p != nil && a.SentToLogin && s.askedInVain(a, p) {
+			s.redirectError(w, r, a, refuse(CodeLoginRequired, "Another user signed in, or when they did is not known."))
 			return
 		}
 		if a.prompts("none") {
@@ -171,6 +170,13 @@ func (s *Server) mustLogIn(a *authorization, p *person) bool {
 		return !sinceAsked && (at.IsZero() || time.Since(at) > a.MaxAge)
 	}
 	return false
+}
+
+// askedInVain reports a login after which another one would not help: of another
+// user than the client has an ID token of (OpenID Connect Core §3.1.2.1), or by
+// something that does not tell when it was.
+func (s *Server) askedInVain(a *authorization, p *person) bool {
+	return p.login.AuthTime.IsZero() || a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
 }
 
 // showConsent asks the user. What is shown is kept: the form has nothing but the
