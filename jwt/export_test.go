@@ -37,10 +37,8 @@ func Cached(v *Verifier, token string, now time.Time) (n int, found bool) {
 	if v.cache == nil {
 		return 0, false
 	}
-	for i := range v.cache.shards {
-		n += len(v.cache.shards[i].entries)
-	}
-	return n, v.cache.get(v.cache.key(token), now) != nil
+	_, found = v.cache.Get(v.cache.Key(token), now)
+	return v.cache.Len(), found
 }
 
 // KnownHeaders returns how many headers a Verifier remembers.

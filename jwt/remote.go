@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/issue"
 )
 
@@ -118,7 +119,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if (c.URL == "") == (c.Issuer == "") {
 		return nil, errors.New("jwt: either RemoteKeysConfig.URL or Issuer must be set")
 	}
-	if err := checkURL(c.URL + c.Issuer); err != nil {
+	if err := fetch.CheckURL(c.URL + c.Issuer); err != nil {
 		return nil, fmt.Errorf("jwt: RemoteKeysConfig.%s %w", map[bool]string{true: "URL", false: "Issuer"}[c.URL != ""], err)
 	}
 	name, _, _ := strings.Cut(c.URL+c.Issuer, "?")
@@ -135,7 +136,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
 		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
 	}
-	return &RemoteKeys{config: c, name: name, client: hardened(c.Client), jwksURL: c.URL, missing: make(map[string]miss)}, nil
+	return &RemoteKeys{config: c, name: name, client: fetch.Client(c.Client), jwksURL: c.URL, missing: make(map[string]miss)}, nil
 }
 
 // Current implements [KeySource]. It is an error if the keys are older than

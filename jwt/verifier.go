@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/remember"
 )
 
 // VerifierConfig is the configuration of a [Verifier]. Issuers is required.
@@ -198,7 +199,7 @@ const longToken = 1000
 
 // recall returns what is remembered of a token, or nil, and the key it has in
 // the cache, which is zero if it was not needed.
-func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key digest) {
+func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key remember.Key) {
 	if v.cache == nil || len(token) > maxToken {
 		return nil, key
 	}
@@ -207,8 +208,8 @@ func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (kno
 			return nil, key
 		}
 	}
-	key = v.cache.key(token)
-	if e := v.cache.get(key, now); e != nil {
+	key = v.cache.Key(token)
+	if e, ok := v.cache.Get(key, now); ok {
 		if keys, err := e.issuer.Keys.Current(ctx, now); err == nil && keys == e.keys {
 			return e.verified, key
 		}
@@ -217,11 +218,11 @@ func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (kno
 }
 
 // learn verifies a token and remembers it.
-func (v *Verifier) learn(ctx context.Context, token string, key digest, now time.Time) (*verified, error) {
+func (v *Verifier) learn(ctx context.Context, token string, key remember.Key, now time.Time) (*verified, error) {
 	known, keys, err := v.check(ctx, token, v.want, now)
 	if err == nil && v.cache != nil {
-		if key == (digest{}) {
-			key = v.cache.key(token)
+		if key == (remember.Key{}) {
+			key = v.cache.Key(token)
 		}
 		v.cache.put(key, known, keys, now)
 	}

@@ -1,0 +1,177 @@
+// Package fetch asks other services, which may be slow, large, or lie: what the
+// keys of an issuer and introspection share.
+package fetch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// ErrNotThere is a 404.
+var ErrNotThere = errors.New("404 Not Found")
+
+const (
+	maxHeader = 64 << 10 // the longest header of an answer that is read, in bytes
+	maxBody   = 1 << 20  // the longest body
+	maxURL    = 2 << 10  // the longest URL of metadata that is followed
+)
+
+// Client returns a client without cookies that follows redirects within a host
+// only. A nil one is http.DefaultClient with a bound on headers.
+func Client(client *http.Client) *http.Client {
+	c := http.Client{}
+	if client != nil {
+		c = *client
+	}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok && c.Transport == nil {
+		own := standard.Clone()
+		own.MaxResponseHeaderBytes = maxHeader
+		c.Transport = own
+	}
+	c.Jar = nil
+	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		if len(via) > 3 || r.URL.Scheme != via[0].URL.Scheme || r.URL.Host != via[0].URL.Host {
+			return errors.New("redirected elsewhere, or too often")
+		}
+		return nil
+	}
+	return &c
+}
+
+// JSON sends a request and returns the body of its answer, which must be 200, of a
+// JSON type and at most 1 MiB. A 404 is ErrNotThere.
+func JSON(client *http.Client, r *http.Request) (text []byte, header http.Header, err error) {
+	resp, err := client.Do(r)
+	if err != nil {
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err // which does not repeat the URL: it may have a secret
+		}
+		return nil, nil, fmt.Errorf("%s: %w", r.URL.Host, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		return nil, nil, ErrNotThere
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" && !(strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")) {
+		return nil, nil, errors.New("the answer is not of a JSON type")
+	}
+	text, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(text) > maxBody {
+		return nil, nil, errors.New("the answer is longer than 1 MiB")
+	}
+	return text, resp.Header, nil
+}
+
+// Get is JSON of a GET.
+func Get(ctx context.Context, client *http.Client, from string) (text []byte, header http.Header, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
+	return JSON(client, r)
+}
+
+// Metadata is what an issuer publishes of itself.
+type Metadata struct {
+	issuer  string
+	members map[string]json.RawMessage
+}
+
+// Discover gets the metadata of an issuer, by OpenID Connect Discovery §4 or, if
+// there is nothing, by RFC 8414 §3.
+func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadata, error) {
+	for _, from := range metadataURLs(issuer) {
+		text, _, err := Get(ctx, client, from)
+		if errors.Is(err, ErrNotThere) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return ParseMetadata(text, issuer)
+	}
+	return nil, errors.New("the issuer has no metadata")
+}
+
+// metadataURLs are where metadata can be: after the issuer (OpenID), and between
+// its host and its path (RFC 8414 §3.1).
+func metadataURLs(issuer string) []string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	return []string{
+		strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration",
+		u.Scheme + "://" + u.Host + "/.well-known/oauth-authorization-server" + path,
+	}
+}
+
+// ParseMetadata reads metadata (RFC 8414 §3.3): it must be of the issuer that was
+// asked for, or somebody could hand out their keys as another's. Errors say
+// nothing of what it reads: they are logged.
+func ParseMetadata(text []byte, issuer string) (*Metadata, error) {
+	m := &Metadata{issuer: issuer}
+	if err := json.Unmarshal(text, &m.members); err != nil {
+		return nil, errors.New("metadata is no JSON object")
+	}
+	var named string
+	if json.Unmarshal(m.members["issuer"], &named) != nil || named != issuer {
+		return nil, errors.New("metadata is of another issuer (RFC 8414 §3.3)")
+	}
+	return m, nil
+}
+
+// URL returns a member that is a URL, which an issuer by https must have by https.
+func (m *Metadata) URL(name string) (string, error) {
+	var text string
+	if json.Unmarshal(m.members[name], &text) != nil || text == "" || len(text) > maxURL {
+		return "", fmt.Errorf("metadata has no %s, or a very long one", name)
+	}
+	if of, err := url.Parse(m.issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(text, "https:") {
+		// http is for tests on one machine: nobody elsewhere names a place there.
+		return "", fmt.Errorf("%s is not https", name)
+	}
+	if err := CheckURL(text); err != nil {
+		return "", fmt.Errorf("%s %w", name, err)
+	}
+	return text, nil
+}
+
+// CheckURL refuses URLs that must not be fetched. Its error does not repeat them: a
+// password may be in there.
+func CheckURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsRune(text, '#'):
+		return errors.New("is no URL with a host, without a user and a fragment")
+	case u.Scheme == "https", u.Scheme == "http" && IsLoopback(u.Hostname()):
+		return nil
+	}
+	return errors.New("is not https")
+}
+
+// IsLoopback reports a host that is this machine (Secure Contexts §3.1).
+func IsLoopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
