@@ -1,103 +1,292 @@
 // Package oauth2 protects APIs with OAuth 2.0 access tokens: it is a resource
-// server (RFC 6749 §1.1, RFC 6750).
+// server (RFC 6749 §1.1, RFC 6750), whoever issues the tokens.
+//
+// Choose it where an authorization server issues tokens for your API: a Keycloak, an
+// Entra, an Auth0, or one of package oauth2/server. Where the only clients are your
+// own apps, package knox or jwt is less to run.
+//
+//	api, err := oauth2.New(oauth2.Config{
+//		Resource:             "https://api.example/",
+//		Sources:              []oauth2.Source{tokens}, // see below
+//		AuthorizationServers: []string{"https://login.example"},
+//		LoadUser:             users.Load,
+//	})
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api}})
+//	mux.Handle("GET /reports", guard.Require(auth.Scopes("reports:read"))(reports))
+//	api.Register(mux) // /.well-known/oauth-protected-resource (RFC 9728)
+//
+// What a token is worth, a [Source] says. [NewIntrospection] asks the server that
+// issued it, and so learns of a revocation within seconds; [NewJWT] checks JWTs by
+// the server's keys and asks nobody, and so learns of one when the token expires; a
+// server.Server in the same program knows its own.
+//
+// A token must name Resource in its audience: one that was made for another API is
+// refused here. A token without a user is an [auth.Machine], which routes admit with
+// [auth.AllowMachines]. [RequireBearerToken] is all of it in one call.
 package oauth2
 
 import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/issue"
 )
 
 // Config is the configuration of a [Resource]. Resource and Sources are required,
 // and either LoadUser or User.
 type Config struct {
-	Resource             string
-	Sources              []Source
+	// Resource identifies this API (RFC 8707 §2, RFC 9728 §1.2): an https URL
+	// without a fragment, or http of a loopback host. Tokens must be for it.
+	Resource string
+	// Audience are further names of this API that tokens may be for.
+	Audience []string
+	// Sources are asked in order; the first that recognizes a token decides.
+	Sources []Source
+
+	// LoadUser finds the user of a token's subject, at every request. Subjects are
+	// unique with their issuer only: with Sources of several issuers use User.
+	LoadUser auth.UserLoader
+	// User makes the user of a token, at every request, such as [SubjectUser].
+	// ErrUserNotFound and ErrUserInactive are answered with 401, any other error
+	// with 503, and so is a nil user.
+	User func(ctx context.Context, token *Token) (auth.User, error)
+
+	// Name is what credentials return as their backend; empty is "oauth2".
+	Name string
+	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	Realm string
+	// ChallengeScopes are named in the challenge of a request without a token: what
+	// a client should ask for first.
+	ChallengeScopes []string
+	// AllowFormToken also takes a token from the field "access_token" of a form that
+	// is sent by POST (RFC 6750 §2.2), of at most 64 KiB. Forms are more easily
+	// logged than headers.
+	AllowFormToken bool
+
+	// AuthorizationServers are the issuers that give tokens for this API, for the
+	// metadata (RFC 9728 §2).
 	AuthorizationServers []string
-	LoadUser             auth.UserLoader
-	User                 func(ctx context.Context, token *Token) (auth.User, error)
-	Name, Realm          string
-	ScopesSupported      []string
+	// ScopesSupported are the scopes that this API asks for, for the metadata.
+	// "offline_access" is none of them: it is between a client and its server.
+	ScopesSupported []string
+	// ResourceName and Documentation, a URL, are for people who read the metadata.
+	ResourceName, Documentation string
 }
 
-// Resource is the backend that takes access tokens.
-type Resource struct{ config Config }
+// Resource is the backend that takes access tokens. It is immutable and safe for
+// concurrent use.
+type Resource struct {
+	config     Config
+	audience   []string
+	challenges []auth.Challenge
+	metadata   string // URL
+	path       string // of metadata
+	document   []byte
+}
 
-// New returns a Resource.
+var (
+	_ auth.Authenticator = (*Resource)(nil)
+	_ auth.TokenVerifier = (*Resource)(nil)
+	_ auth.Named         = (*Resource)(nil)
+	_ auth.Challenger    = (*Resource)(nil)
+	_ auth.Varier        = (*Resource)(nil)
+)
+
+var (
+	errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: detailInvalid}
+	errInvalid      error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid}
+	errTwoTokens    error = &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest, Detail: "The token must be sent in one way only."}
+)
+
+// detailInvalid is the one sentence for whatever is wrong with a token.
+const detailInvalid = "Invalid token."
+
+// New returns a Resource, or an error that says which setting is missing or wrong.
 func New(config Config) (*Resource, error) {
-	if config.Resource == "" || len(config.Sources) == 0 || (config.LoadUser == nil) == (config.User == nil) {
-		return nil, errors.New("oauth2: Resource, Sources and LoadUser or User are required")
+	c := config
+	u, err := url.Parse(c.Resource)
+	switch {
+	case c.Resource == "":
+		return nil, errors.New("oauth2: Config.Resource is missing")
+	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>"):
+		return nil, fmt.Errorf("oauth2: resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
+	case u.Scheme != "https" && (u.Scheme != "http" || !fetch.IsLoopback(u.Hostname())):
+		return nil, fmt.Errorf("oauth2: resource %q is neither https nor http of a loopback host", c.Resource)
+	case slices.Contains(c.Audience, ""):
+		return nil, errors.New("oauth2: an Audience is empty")
+	case len(c.Sources) == 0 || slices.Contains(c.Sources, nil):
+		return nil, errors.New("oauth2: Config.Sources is empty, or one is nil")
+	case (c.LoadUser == nil) == (c.User == nil):
+		return nil, errors.New("oauth2: either Config.LoadUser or User must be set")
 	}
-	config.Name, config.Realm = cmp.Or(config.Name, "oauth2"), cmp.Or(config.Realm, "api")
-	return &Resource{config}, nil
+	for _, issuer := range c.AuthorizationServers {
+		if err := fetch.CheckURL(issuer); err != nil {
+			return nil, fmt.Errorf("oauth2: an authorization server %w", err)
+		}
+	}
+	for _, scope := range append(slices.Clone(c.ScopesSupported), c.ChallengeScopes...) {
+		if !issue.ValidScope(scope) {
+			return nil, fmt.Errorf("oauth2: %q is not a scope (RFC 6749 §3.3)", scope)
+		}
+	}
+	if slices.Contains(c.ScopesSupported, "offline_access") {
+		return nil, errors.New("oauth2: offline_access is no scope of an API")
+	}
+	c.Name, c.Realm = cmp.Or(c.Name, "oauth2"), cmp.Or(c.Realm, "api")
+	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...)}
+	a.locate(u)
+	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}}
+	if len(c.ChallengeScopes) > 0 {
+		challenge.Params = append(challenge.Params, auth.Param{Name: "scope", Value: strings.Join(c.ChallengeScopes, " ")})
+	}
+	a.challenges = []auth.Challenge{challenge}
+	return a, nil
 }
-
-var errInvalid error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
-var errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
 
 // Backend returns Config.Name.
 func (a *Resource) Backend() string { return a.config.Name }
 
-// Challenges returns the challenge.
-func (a *Resource) Challenges() []auth.Challenge {
-	return []auth.Challenge{{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: a.config.Realm}}}}
-}
+// Challenges returns the challenge of RFC 6750 §3, with the address of the metadata
+// (RFC 9728 §5.1).
+func (a *Resource) Challenges() []auth.Challenge { return a.challenges }
 
-// Vary returns Authorization.
+// Vary returns Authorization, the one header that decides.
 func (a *Resource) Vary() []string { return []string{"Authorization"} }
 
-// Authenticate proves a request.
+// Authenticate proves a request by the token in its Authorization header (RFC 6750
+// §2.1); see [auth.Authenticator] and [Resource.VerifyToken]. A token in the query
+// is ignored (RFC 9700 §4.3.2); one besides that of the header is ErrMalformed (RFC
+// 6750 §2).
 func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
+	if err != nil && auth.Kind(err) != auth.ErrNoCredentials {
+		return nil, nil, err
+	}
+	if token != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
+		return nil, nil, errTwoTokens
+	}
+	if a.config.AllowFormToken && isForm(r) {
+		inForm, formErr := formToken(r)
+		switch {
+		case formErr != nil:
+			return nil, nil, formErr
+		case inForm != "" && token != "":
+			return nil, nil, errTwoTokens
+		case inForm != "":
+			token, err = inForm, nil
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return a.VerifyToken(r.Context(), token)
 }
 
-// VerifyToken proves a bare token.
+// VerifyToken proves a bare token, such as one from a WebSocket or from gRPC
+// metadata. The errors are
+//
+//   - ErrUnrecognized: no source knows tokens like it
+//   - ErrInvalid: unknown, expired, revoked, not for this API, bound to a key
+//     (RFC 9449 §7.2), or its user is gone, inactive or has another stamp; one
+//     sentence for all
+//   - any other error: the source or the user could not be asked
+//
+// The credential is a [*Token].
 func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
 	for _, source := range a.config.Sources {
 		found, err := source.Inspect(ctx, token)
-		if auth.Kind(err) == auth.ErrUnrecognized {
-			continue
-		}
-		if err != nil {
+		switch kind := auth.Kind(err); {
+		case err == nil && found != nil:
+			return a.accept(ctx, found, time.Now())
+		case err == nil:
+			return nil, nil, issue.Undecided(errors.New("oauth2: a source returned neither token nor error"))
+		case kind == auth.ErrUnrecognized:
+		case kind == auth.ErrInvalid:
+			return nil, nil, errInvalid
+		case kind == auth.ErrMalformed, kind == auth.ErrThrottled:
 			return nil, nil, err
+		default:
+			// Whatever else a source says: a token was presented.
+			return nil, nil, issue.Undecided(err)
 		}
-		return a.accept(ctx, found)
 	}
 	return nil, nil, errUnrecognized
 }
 
-func (a *Resource) accept(ctx context.Context, found *Token) (auth.User, auth.Credential, error) {
-	ours := false
-	for _, each := range found.Audience {
-		ours = ours || each == a.config.Resource
-	}
-	if !ours || len(found.Confirmation) > 0 || !found.Expires.IsZero() && !time.Now().Before(found.Expires) || strings.HasPrefix(found.Subject, "client:") {
+// accept decides about a token that a source knows.
+func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
+	switch {
+	case !found.Expires.IsZero() && !now.Before(found.Expires),
+		!slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }),
+		// Only who has its key may use it, and no proof is asked for here.
+		len(found.Confirmation) > 0,
+		found.Type != "" && !strings.EqualFold(found.Type, "Bearer"),
+		looksLikeMachine(found.Subject), found.Machine() && found.ClientID == "":
 		return nil, nil, errInvalid
 	}
-	token := *found
-	token.backend = a.config.Name
-	if token.Machine() {
-		return auth.Machine{ID: token.ClientID}, &token, nil
+	token := found
+	if token.backend != a.config.Name {
+		named := *found
+		named.backend = a.config.Name
+		token = &named
 	}
-	user, err := a.config.LoadUser.Load(ctx, token.Subject)
+	if token.Machine() {
+		return auth.Machine{ID: token.ClientID}, token, nil
+	}
+	user, err := a.user(ctx, token)
 	if err != nil {
 		return nil, nil, err
 	}
 	if token.GrantID != "" && !issue.SameStamp(token.Stamp, issue.Stamp("oauth2", user)) {
 		return nil, nil, errInvalid
 	}
-	return user, &token, nil
+	return user, token, nil
 }
 
-// Register does nothing yet.
-func (a *Resource) Register(*http.ServeMux) {}
+// user finds the user of a token. Whoever is asked has no say but that the user is
+// invalid: a token that was presented must not become one that is absent.
+func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
+	var user auth.User
+	var err error
+	if a.config.User != nil {
+		user, err = a.config.User(ctx, token)
+	} else {
+		user, err = a.config.LoadUser.Load(ctx, token.Subject)
+	}
+	switch {
+	case err == nil && user == nil:
+		return nil, issue.Undecided(errors.New("oauth2: Config.User returned neither user nor error"))
+	case err == nil:
+		return user, nil
+	case auth.Kind(err) == auth.ErrInvalid:
+		return nil, &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: err}
+	}
+	return nil, issue.Undecided(err)
+}
+
+// looksLikeMachine reports a subject that could be taken for a client.
+func looksLikeMachine(subject string) bool {
+	return strings.HasPrefix(subject, auth.Machine{}.UserID())
+}
+
+// Subject is the user of a token that nothing is known of but its subject: what
+// [SubjectUser] returns.
+type Subject struct{ ID string }
+
+// UserID returns the subject.
+func (s Subject) UserID() string { return s.ID }
+
+// SubjectUser is a Config.User: a [Subject] of the token's subject, for an API
+// without users of its own.
+func SubjectUser(_ context.Context, token *Token) (auth.User, error) {
+	return Subject{token.Subject}, nil
+}

@@ -1,0 +1,347 @@
+package oauth2
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/internal/remember"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// IntrospectionConfig is the configuration of an [Introspection]. Issuer or
+// Endpoint, ClientID, and ClientSecret or Key are required.
+type IntrospectionConfig struct {
+	// Issuer is the authorization server. Its metadata says where to ask, unless
+	// Endpoint does, and answers that name another issuer are refused.
+	Issuer string
+	// Endpoint is where to ask: https, or http of a loopback host.
+	Endpoint string
+
+	// ClientID and ClientSecret are what the server knows this API by: they are sent
+	// by Basic (RFC 6749 §2.3.1).
+	ClientID     string
+	ClientSecret auth.Secret
+	// Key signs an assertion in place of a secret (private_key_jwt, RFC 7523 §2.2):
+	// an asymmetric one.
+	Key *jwt.Key
+
+	// TTL is how long the server's yes is remembered, at most until the token
+	// expires; 0 is 30 seconds, less than 0 is not at all. So long a token that was
+	// revoked stays good.
+	TTL time.Duration
+	// NegativeTTL is how long its no is remembered; 0 is 10 seconds, less than 0 is
+	// not at all.
+	NegativeTTL time.Duration
+	// CacheSize is how many answers of either kind are remembered; 0 is 10,000.
+	CacheSize int
+
+	// Owns tells the tokens of this server by their look, such as a prefix, so that
+	// those of others are not sent to it. Nil is every token.
+	Owns func(token string) bool
+
+	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one
+	// may take; 0 is 5 seconds.
+	Client  *http.Client
+	Timeout time.Duration
+	// Logger is told of requests that fail. Nil is slog.Default.
+	Logger *slog.Logger
+}
+
+// Introspection is a [Source] that asks the server which issued a token (RFC 7662).
+// While the server is down, tokens that are not remembered are answered with 503. It
+// is safe for concurrent use; requests with the same token wait for one answer.
+type Introspection struct {
+	config   IntrospectionConfig
+	client   *http.Client
+	good     *remember.Tokens[*Token]
+	bad      *remember.Tokens[struct{}] // apart: strangers must not push out good ones
+	endpoint struct {
+		sync.Mutex
+		url   string
+		until time.Time
+	}
+	mu      sync.Mutex
+	flights map[remember.Key]*flight
+}
+
+// flight is a question that several wait for.
+type flight struct {
+	done  chan struct{}
+	token *Token
+	err   error
+}
+
+var _ Source = (*Introspection)(nil)
+
+// NewIntrospection returns an Introspection, or an error that says which setting is
+// missing, out of range or contradicts another. It asks nobody.
+func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
+	c := config
+	switch {
+	case c.Issuer == "" && c.Endpoint == "":
+		return nil, errors.New("oauth2: IntrospectionConfig.Issuer or Endpoint is missing")
+	case c.ClientID == "":
+		return nil, errors.New("oauth2: IntrospectionConfig.ClientID is missing")
+	case (c.ClientSecret == "") == (c.Key == nil):
+		return nil, errors.New("oauth2: either IntrospectionConfig.ClientSecret or Key must be set")
+	case c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil):
+		return nil, errors.New("oauth2: IntrospectionConfig.Key must be asymmetric and have its private part")
+	case c.Timeout < 0 || c.CacheSize < 0:
+		return nil, errors.New("oauth2: negative Timeout or CacheSize")
+	}
+	for name, text := range map[string]string{"Issuer": c.Issuer, "Endpoint": c.Endpoint} {
+		if text == "" {
+			continue
+		}
+		if err := fetch.CheckURL(text); err != nil {
+			return nil, fmt.Errorf("oauth2: IntrospectionConfig.%s %w", name, err)
+		}
+	}
+	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
+	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
+	return &Introspection{config: c, client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize), bad: remember.New[struct{}](c.CacheSize),
+		flights: make(map[remember.Key]*flight)}, nil
+}
+
+// Inspect implements [Source].
+func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
+	if token == "" || len(token) > auth.MaxAuthorization || i.config.Owns != nil && !i.config.Owns(token) {
+		return nil, errUnrecognized
+	}
+	now := time.Now()
+	key := i.good.Key(token)
+	if found, ok := i.good.Get(key, now); ok {
+		return found, nil
+	}
+	if _, ok := i.bad.Get(key, now); ok {
+		return nil, errInvalid
+	}
+	f := i.ask(ctx, key, token)
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return nil, issue.Undecided(ctx.Err())
+	}
+}
+
+// ask starts a question, or joins the one that is under way. It goes on if who asked
+// first goes away: others may wait.
+func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) *flight {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f := i.flights[key]; f != nil {
+		return f
+	}
+	f := &flight{done: make(chan struct{})}
+	i.flights[key] = f
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.Timeout)
+		defer cancel()
+		f.token, f.err = i.answer(ctx, key, token)
+		i.mu.Lock()
+		delete(i.flights, key)
+		i.mu.Unlock()
+		close(f.done)
+	}()
+	return f
+}
+
+// answer asks, and remembers what the server said. What it could not say is not
+// remembered.
+func (i *Introspection) answer(ctx context.Context, key remember.Key, token string) (*Token, error) {
+	text, err := i.request(ctx, token)
+	asked := time.Now()
+	var found *Token
+	if err == nil {
+		found, err = parseIntrospection(text, i.config.Issuer, asked)
+	}
+	if err != nil {
+		err = fmt.Errorf("oauth2: introspection: %w", err)
+		i.logger().ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
+		return nil, issue.Undecided(err)
+	}
+	if found == nil {
+		i.bad.Put(key, struct{}{}, asked.Add(i.config.NegativeTTL), asked)
+		return nil, errInvalid
+	}
+	i.good.Put(key, found, issue.Earlier(found.Expires, asked.Add(i.config.TTL)), asked)
+	return found, nil
+}
+
+func (i *Introspection) logger() *slog.Logger {
+	if i.config.Logger != nil {
+		return i.config.Logger
+	}
+	return slog.Default()
+}
+
+// request sends the request of RFC 7662 §2.1.
+func (i *Introspection) request(ctx context.Context, token string) ([]byte, error) {
+	endpoint, err := i.where(ctx)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	if i.config.Key != nil {
+		assertion, err := i.assertion(endpoint)
+		if err != nil {
+			return nil, err
+		}
+		form.Set("client_id", i.config.ClientID)
+		form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		form.Set("client_assertion", assertion)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/json")
+	if i.config.Key == nil {
+		r.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.config.ClientSecret.Reveal()))
+	}
+	text, _, err := fetch.JSON(i.client, r)
+	if err != nil {
+		i.forget(endpoint) // it may have moved
+	}
+	return text, err
+}
+
+// assertion is a JWT by which the client authenticates (RFC 7523 §3), for the issuer
+// or, if that is not known, the endpoint.
+func (i *Introspection) assertion(endpoint string) (string, error) {
+	now := time.Now()
+	return jwt.Sign(i.config.Key, "JWT", map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID, "aud": cmp.Or(i.config.Issuer, endpoint),
+		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+}
+
+// locatedFor is how long the endpoint of the metadata is asked before it is looked
+// for again.
+const locatedFor = time.Hour
+
+// where returns the endpoint.
+func (i *Introspection) where(ctx context.Context) (string, error) {
+	if i.config.Endpoint != "" {
+		return i.config.Endpoint, nil
+	}
+	e := &i.endpoint
+	e.Lock()
+	known, until := e.url, e.until
+	e.Unlock()
+	if known != "" && time.Now().Before(until) {
+		return known, nil
+	}
+	metadata, err := fetch.Discover(ctx, i.client, i.config.Issuer)
+	if err != nil {
+		return "", err
+	}
+	found, err := metadata.URL("introspection_endpoint")
+	if err != nil {
+		return "", err
+	}
+	e.Lock()
+	e.url, e.until = found, time.Now().Add(locatedFor)
+	e.Unlock()
+	return found, nil
+}
+
+func (i *Introspection) forget(endpoint string) {
+	e := &i.endpoint
+	e.Lock()
+	defer e.Unlock()
+	if e.url == endpoint {
+		e.url = ""
+	}
+}
+
+// parseIntrospection reads an answer (RFC 7662 §2.2). It is nil for a token that is
+// not good; an error is an answer that decides nothing.
+func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, error) {
+	var a struct {
+		Active    *bool    `json:"active"`
+		Scope     string   `json:"scope"`
+		ClientID  string   `json:"client_id"`
+		Username  string   `json:"username"`
+		TokenType string   `json:"token_type"`
+		Expires   *float64 `json:"exp"`
+		Issued    *float64 `json:"iat"`
+		NotBefore *float64 `json:"nbf"`
+		Subject   string   `json:"sub"`
+		Audience  names    `json:"aud"`
+		Issuer    string   `json:"iss"`
+		ID        string   `json:"jti"`
+		AuthTime  *float64 `json:"auth_time"`
+		ACR       string   `json:"acr"`
+		AMR       names    `json:"amr"`
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return nil, errors.New("an answer that is no JSON object of the right types")
+	}
+	switch {
+	case a.Active == nil:
+		return nil, errors.New("an answer without active")
+	case !*a.Active:
+		return nil, nil
+	case issuer != "" && a.Issuer != "" && a.Issuer != issuer:
+		return nil, errors.New("an answer about a token of another issuer")
+	}
+	t := &Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
+		ID: a.ID, Type: a.TokenType, Login: auth.LoginInfo{ACR: a.ACR, AMR: a.AMR}}
+	var err error
+	instant := func(seconds *float64) time.Time {
+		if seconds == nil {
+			return time.Time{}
+		}
+		if !(*seconds >= 0 && *seconds < 1<<40) {
+			err = errors.New("an answer with an instant out of range")
+			return time.Time{}
+		}
+		return time.Unix(int64(*seconds), 0).UTC()
+	}
+	t.Expires, t.IssuedAt, t.Login.AuthTime = instant(a.Expires), instant(a.Issued), instant(a.AuthTime)
+	notBefore := instant(a.NotBefore)
+	if err == nil {
+		err = json.Unmarshal(text, &t.Claims)
+	}
+	if err == nil {
+		t.Confirmation, err = confirmationOf(t.Claims["cnf"])
+	}
+	if err != nil {
+		return nil, err
+	}
+	// What a server says is active it should know; but its clock is not ours.
+	if !t.Expires.IsZero() && !now.Before(t.Expires) || notBefore.After(now.Add(maxEarly)) {
+		return nil, nil
+	}
+	return t, nil
+}
+
+// maxEarly is how far the server's clock may be ahead.
+const maxEarly = 5 * time.Second
+
+// names are a string or an array of strings, as "aud".
+type names []string
+
+// UnmarshalJSON reads either.
+func (n *names) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*n = names{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(n))
+}

@@ -1,0 +1,164 @@
+package oauth2
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// JWTConfig is the configuration of a [JWT]. Issuer and Audience are required.
+type JWTConfig struct {
+	// Issuer is the authorization server, compared byte by byte (RFC 9068 §4).
+	Issuer string
+	// Audience are names of this API, of which a token must have one.
+	Audience []string
+	// Keys are the issuer's. Nil are those that its metadata names, fetched by
+	// Client when they are needed and kept for 5 minutes.
+	Keys   jwt.KeySource
+	Client *http.Client // as in jwt.RemoteKeysConfig
+
+	// Algorithms are those accepted; nil is every asymmetric one.
+	Algorithms []jwt.Algorithm
+	// Types are as in jwt.Issuer. Nil is "at+jwt" (RFC 9068 §2.1). Issuers that
+	// write "JWT" issue ID tokens of the same type: what else tells them apart is
+	// then their audience alone.
+	Types []string
+	// AllowMissing are claims of RFC 9068 §2.2 that may be missing, of client_id, iat
+	// and jti: issuers from before it leave some out. A token without client_id
+	// that stands for a client cannot be told from a user's.
+	AllowMissing []string
+	// Leeway is as in jwt.Issuer.
+	Leeway time.Duration
+	// Revocations is asked at every request whether a token is void; nil is nobody.
+	Revocations jwt.Revocations
+	// CacheSize is how many verified tokens are remembered; 0 is 10,000, less than
+	// 0 is none.
+	CacheSize int
+}
+
+// JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks nobody
+// about a token: one that was revoked is good until it expires.
+type JWT struct {
+	verifier *jwt.Verifier
+	remote   *jwt.RemoteKeys // nil with JWTConfig.Keys
+}
+
+var _ Source = (*JWT)(nil)
+
+// NewJWT returns a JWT, or an error that says which setting is missing or wrong. It
+// fetches nothing.
+func NewJWT(config JWTConfig) (*JWT, error) {
+	c := config
+	if c.Issuer == "" || len(c.Audience) == 0 {
+		return nil, errors.New("oauth2: JWTConfig.Issuer or Audience is missing")
+	}
+	source := &JWT{}
+	if c.Keys == nil {
+		remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: c.Issuer, Client: c.Client})
+		if err != nil {
+			return nil, err
+		}
+		source.remote, c.Keys = remote, remote
+	}
+	var required []string
+	for _, claim := range []string{"client_id", "iat", "jti"} { // package jwt has the others
+		if !slices.Contains(c.AllowMissing, claim) {
+			required = append(required, claim)
+		}
+	}
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, Issuers: []jwt.Issuer{{
+		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types, Leeway: c.Leeway, Revocations: c.Revocations,
+		Require: required, Scoped: true, User: jwt.SubjectUser, Claims: readClaims,
+	}}})
+	if err != nil {
+		return nil, err
+	}
+	source.verifier = verifier
+	return source, nil
+}
+
+// Run keeps the issuer's keys fresh until ctx ends, and returns its error. Without
+// it, a request now and then waits for them.
+func (j *JWT) Run(ctx context.Context) error {
+	if j.remote == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return j.remote.Run(ctx)
+}
+
+// Check reports whether tokens can be checked now: a health check.
+func (j *JWT) Check(ctx context.Context) error {
+	if j.remote == nil {
+		return nil
+	}
+	return j.remote.Check(ctx)
+}
+
+// Inspect implements [Source].
+func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
+	_, credential, err := j.verifier.VerifyToken(ctx, token)
+	switch auth.Kind(err) {
+	case auth.ErrInvalid, auth.ErrMalformed:
+		return nil, errInvalid
+	case auth.ErrUnrecognized:
+		return nil, errUnrecognized
+	}
+	if err != nil {
+		return nil, issue.Undecided(err)
+	}
+	verified := credential.(*jwt.Token)
+	claims, _ := jwt.ClaimsOf[*claims](verified)
+	return claims.token(verified), nil
+}
+
+// claims are what is read of a token besides what package jwt does. They are
+// remembered with it.
+type claims struct {
+	all          map[string]any
+	confirmation map[string]string
+}
+
+// readClaims is a jwt.Issuer.Claims.
+func readClaims(payload []byte) (any, error) {
+	c := &claims{}
+	if err := json.Unmarshal(payload, &c.all); err != nil {
+		return nil, err
+	}
+	var err error
+	c.confirmation, err = confirmationOf(c.all["cnf"])
+	return c, err
+}
+
+// token makes a Token.
+func (c *claims) token(verified *jwt.Token) *Token {
+	t := &Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
+		IssuedAt: verified.IssuedAt(), Expires: verified.ExpiresAt(), Login: verified.LoginInfo(), Confirmation: c.confirmation, Claims: c.all}
+	t.Scope, _ = verified.Scopes()
+	return t
+}
+
+// confirmationOf reads "cnf" (RFC 7800 §3.1): members that are no strings are there,
+// too, since a token that has them is bound to something.
+func confirmationOf(value any) (map[string]string, error) {
+	if value == nil {
+		return nil, nil
+	}
+	members, ok := value.(map[string]any)
+	if !ok || len(members) == 0 {
+		return nil, errors.New("oauth2: cnf is no object, or an empty one")
+	}
+	confirmation := make(map[string]string)
+	for name, member := range members {
+		text, _ := member.(string)
+		confirmation[name] = text
+	}
+	return confirmation, nil
+}

@@ -1,0 +1,68 @@
+package oauth2
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// wellKnown is the path of metadata of a resource without one (RFC 9728 §3).
+const wellKnown = "/.well-known/oauth-protected-resource"
+
+// document is the metadata (RFC 9728 §2). Empty lists are left out (§3.2).
+type document struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers,omitempty"`
+	ScopesSupported      []string `json:"scopes_supported,omitempty"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+	ResourceName         string   `json:"resource_name,omitempty"`
+	Documentation        string   `json:"resource_documentation,omitempty"`
+}
+
+// locate says where the metadata is, between the host and the path of the resource
+// (RFC 9728 §3.1), and what it is. Both are of the configuration alone.
+func (a *Resource) locate(resource *url.URL) {
+	a.path = wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/")
+	a.metadata = resource.Scheme + "://" + resource.Host + a.path
+	if resource.RawQuery != "" {
+		a.metadata += "?" + resource.RawQuery
+	}
+	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers, ScopesSupported: a.config.ScopesSupported,
+		BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
+	if a.config.AllowFormToken {
+		d.BearerMethods = append(d.BearerMethods, "body")
+	}
+	text, _ := json.Marshal(d) // of strings
+	a.document = append(text, '\n')
+}
+
+// MetadataURL returns the address of the metadata, which challenges name.
+func (a *Resource) MetadataURL() string { return a.metadata }
+
+// Register mounts the metadata (RFC 9728 §3). Who has no *http.ServeMux mounts
+// [Resource.ServeMetadata] at the path of [Resource.MetadataURL].
+func (a *Resource) Register(mux *http.ServeMux) { mux.HandleFunc(a.path, a.ServeMetadata) }
+
+// ServeMetadata answers with the metadata, for pages of every origin.
+func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "public, max-age=300")
+		h.Set("Content-Length", strconv.Itoa(len(a.document)))
+		_, _ = w.Write(a.document)
+	case http.MethodOptions:
+		h.Set("Access-Control-Allow-Methods", "GET")
+		h.Set("Access-Control-Allow-Headers", "*")
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed, Detail: "Method not allowed."})
+	}
+}

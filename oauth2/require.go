@@ -1,0 +1,57 @@
+package oauth2
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+)
+
+// RequireBearerToken protects an API in one call: it returns middleware that lets
+// requests through whose token has all these scopes, users' and machines' alike, and
+// answers others as RFC 6750 §3.1. Wrapped around a whole mux, it also serves the
+// metadata that tells clients where to get a token (RFC 9728).
+//
+// issuer is the authorization server, whose JWTs (RFC 9068) are checked by the keys
+// that it publishes; resource is the URL of the API. In handlers the user is a
+// [Subject] or an [auth.Machine] (see auth.UserFrom) and the credential a [*Token].
+//
+//	protect, err := oauth2.RequireBearerToken("https://login.example", "https://api.example/mcp", "files:read")
+//	err = http.ListenAndServe(":8080", protect(mux))
+func RequireBearerToken(issuer, resource string, scopes ...string) (func(http.Handler) http.Handler, error) {
+	if resource == "" {
+		return nil, errors.New("oauth2: the resource is missing")
+	}
+	source, err := NewJWT(JWTConfig{Issuer: issuer, Audience: []string{resource}})
+	if err != nil {
+		return nil, err
+	}
+	api, err := New(Config{Resource: resource, Sources: []Source{source}, User: SubjectUser,
+		AuthorizationServers: []string{issuer}, ScopesSupported: scopes, ChallengeScopes: scopes})
+	if err != nil {
+		return nil, err
+	}
+	return api.Require(scopes...)
+}
+
+// Require is [RequireBearerToken] for a Resource that is configured otherwise.
+func (a *Resource) Require(scopes ...string) (func(http.Handler) http.Handler, error) {
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{a}})
+	if err != nil {
+		return nil, err
+	}
+	policies := []auth.Policy{auth.AllowMachines}
+	if len(scopes) > 0 {
+		policies = append(policies, auth.Scopes(scopes...))
+	}
+	return func(next http.Handler) http.Handler {
+		protected := guard.Require(policies...)(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.EscapedPath() == a.path {
+				a.ServeMetadata(w, r)
+				return
+			}
+			protected.ServeHTTP(w, r)
+		})
+	}, nil
+}
