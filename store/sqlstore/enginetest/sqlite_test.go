@@ -18,7 +18,7 @@ import (
 )
 
 // openSQLite opens a file that is gone after the test.
-func openSQLite(t *testing.T, path string) *sqlstore.DB {
+func openSQLite(t testing.TB, path string) *sqlstore.DB {
 	t.Helper()
 	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{})
 	if err != nil {
