@@ -1,0 +1,5 @@
+package server
+
+// What tests need of the inside.
+
+var MatchRedirect = matchRedirect
