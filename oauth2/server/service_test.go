@@ -282,7 +282,12 @@ func (b *browser) do(method, path, body string, headers ...string) answer {
 			r.Host = headers[i+1]
 			continue
 		}
-		r.Header.Add(headers[i], headers[i+1])
+		if headers[i] == "Content-Type" {
+			r.Header.Del("Content-Type")
+		}
+		if headers[i+1] != "" {
+			r.Header.Add(headers[i], headers[i+1])
+		}
 	}
 	response, err := http.DefaultTransport.RoundTrip(r)
 	b.must(err)
