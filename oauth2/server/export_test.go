@@ -2,4 +2,7 @@ package server
 
 // What tests need of the inside.
 
-var MatchRedirect = matchRedirect
+var (
+	MatchRedirect = matchRedirect
+	HalfHash      = halfHash
+)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -430,4 +431,221 @@ func TestALoginAConsentACodeTokensAndARefresh(t *testing.T) {
 	if replay := s.refresh(tokens.text("refresh_token")); replay.StatusCode != 400 || replay.text("error") != "invalid_grant" || s.good(next.text("access_token")) || s.events.count(auth.EventReuse) != 1 {
 		t.Errorf("a used refresh token: %d %s", replay.StatusCode, replay.body)
 	}
+}
+
+func (s *service) now() time.Time { return time.Now() }
+
+var errBroken = errors.New("the store is broken")
+
+// failing is a store of which one call fails.
+type failing struct {
+	server.Store
+	calls, nth atomic.Int32
+}
+
+// fail makes the nth call from now fail; 0 is none.
+func (f *failing) fail(nth int32) { f.calls.Store(0); f.nth.Store(nth) }
+
+func (f *failing) hit() bool { return f.calls.Add(1) == f.nth.Load() }
+
+// brokenKeys is a source of keys that can be down.
+type brokenKeys struct {
+	jwt.KeySource
+	off bool
+}
+
+func (b *brokenKeys) Current(ctx context.Context, now time.Time) (*jwt.KeySet, error) {
+	if b.off {
+		return nil, errBroken
+	}
+	return b.KeySource.Current(ctx, now)
+}
+
+func (f *failing) AddClient(ctx context.Context, client *server.Client) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.AddClient(ctx, client)
+}
+
+func (f *failing) Client(ctx context.Context, id string) (*server.Client, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Client(ctx, id)
+}
+
+func (f *failing) Clients(ctx context.Context, owner, after string, limit int) ([]*server.Client, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Clients(ctx, owner, after, limit)
+}
+
+func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.ChangeClient(ctx, client, was)
+}
+
+func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.RemoveClient(ctx, id, now)
+}
+
+func (f *failing) Pend(ctx context.Context, interaction *server.Interaction) error {
+	if f.hit() {
+		return errBroken
+	}
+	return f.Store.Pend(ctx, interaction)
+}
+
+func (f *failing) Pending(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Pending(ctx, digest, now)
+}
+
+func (f *failing) Take(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Take(ctx, digest, now)
+}
+
+func (f *failing) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Consent(ctx, userID, clientID)
+}
+
+func (f *failing) Consents(ctx context.Context, userID string) ([]*server.Consent, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Consents(ctx, userID)
+}
+
+func (f *failing) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Withdraw(ctx, userID, clientID, now)
+}
+
+func (f *failing) Approve(ctx context.Context, approval server.Approval) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.Approve(ctx, approval)
+}
+
+func (f *failing) FindCode(ctx context.Context, digest string) (*server.Code, *server.Grant, error) {
+	if f.hit() {
+		return nil, nil, errBroken
+	}
+	return f.Store.FindCode(ctx, digest)
+}
+
+func (f *failing) Redeem(ctx context.Context, digest string, now time.Time, tokens server.Tokens) (server.Verdict, error) {
+	if f.hit() {
+		return server.Unknown, errBroken
+	}
+	return f.Store.Redeem(ctx, digest, now, tokens)
+}
+
+func (f *failing) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.Start(ctx, grant, tokens)
+}
+
+func (f *failing) FindRefresh(ctx context.Context, digest string) (*server.Refresh, *server.Grant, error) {
+	if f.hit() {
+		return nil, nil, errBroken
+	}
+	return f.Store.FindRefresh(ctx, digest)
+}
+
+func (f *failing) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens server.Tokens) (server.Rotation, error) {
+	if f.hit() {
+		return server.Rotation{}, errBroken
+	}
+	return f.Store.Rotate(ctx, old, now, grace, tokens)
+}
+
+func (f *failing) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
+	if f.hit() {
+		return nil, nil, errBroken
+	}
+	return f.Store.FindAccess(ctx, digest)
+}
+
+func (f *failing) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.AddAccess(ctx, access, now)
+}
+
+func (f *failing) RemoveAccess(ctx context.Context, digest string) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.RemoveAccess(ctx, digest)
+}
+
+func (f *failing) Grant(ctx context.Context, id string) (*server.Grant, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Grant(ctx, id)
+}
+
+func (f *failing) Grants(ctx context.Context, userID string, now time.Time) ([]*server.Grant, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.Grants(ctx, userID, now)
+}
+
+func (f *failing) End(ctx context.Context, id string, now time.Time) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.End(ctx, id, now)
+}
+
+func (f *failing) EndSession(ctx context.Context, sessionID string, now time.Time) ([]*server.Grant, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.EndSession(ctx, sessionID, now)
+}
+
+func (f *failing) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.EndAll(ctx, userID, kept, stamp, now)
+}
+
+func (f *failing) PutOnce(ctx context.Context, key string, expires, now time.Time) (bool, error) {
+	if f.hit() {
+		return false, errBroken
+	}
+	return f.Store.PutOnce(ctx, key, expires, now)
+}
+
+func (f *failing) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	if f.hit() {
+		return 0, errBroken
+	}
+	return f.Store.Purge(ctx, now, limit)
 }
