@@ -1,0 +1,4 @@
+package oauth2
+
+// ParseIntrospection is for the fuzz target.
+var ParseIntrospection = parseIntrospection
