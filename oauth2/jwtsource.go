@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -124,6 +125,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 type claims struct {
 	all          map[string]any
 	confirmation map[string]string
+	made         atomic.Pointer[Token] // of the token that the claims are of
 }
 
 // readClaims is a jwt.Issuer.Claims.
@@ -137,11 +139,15 @@ func readClaims(payload []byte) (any, error) {
 	return c, err
 }
 
-// token makes a Token.
+// token returns the Token of a token with these claims.
 func (c *claims) token(verified *jwt.Token) *Token {
+	if made := c.made.Load(); made != nil {
+		return made
+	}
 	t := &Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
 		IssuedAt: verified.IssuedAt(), Expires: verified.ExpiresAt(), Login: verified.LoginInfo(), Confirmation: c.confirmation, Claims: c.all}
 	t.Scope, _ = verified.Scopes()
+	c.made.Store(t)
 	return t
 }
 

@@ -110,6 +110,8 @@ var (
 // detailInvalid is the one sentence for whatever is wrong with a token.
 const detailInvalid = "Invalid token."
 
+const defaultName = "oauth2"
+
 // New returns a Resource, or an error that says which setting is missing or wrong.
 func New(config Config) (*Resource, error) {
 	c := config
@@ -141,7 +143,7 @@ func New(config Config) (*Resource, error) {
 	if slices.Contains(c.ScopesSupported, "offline_access") {
 		return nil, errors.New("oauth2: offline_access is no scope of an API")
 	}
-	c.Name, c.Realm = cmp.Or(c.Name, "oauth2"), cmp.Or(c.Realm, "api")
+	c.Name, c.Realm = cmp.Or(c.Name, defaultName), cmp.Or(c.Realm, "api")
 	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...)}
 	a.locate(u)
 	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}}
@@ -234,7 +236,7 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 		return nil, nil, errInvalid
 	}
 	token := found
-	if token.backend != a.config.Name {
+	if token.Backend() != a.config.Name {
 		named := *found
 		named.backend = a.config.Name
 		token = &named

@@ -1,6 +1,7 @@
 package oauth2
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -51,7 +52,7 @@ type Token struct {
 	// of our own server's opaque tokens.
 	Claims map[string]any
 
-	backend string
+	backend string // "" is defaultName, so that most tokens need no copy with a name
 }
 
 var (
@@ -62,7 +63,7 @@ var (
 )
 
 // Backend returns the name of the [Resource] that accepted the token.
-func (t *Token) Backend() string { return t.backend }
+func (t *Token) Backend() string { return cmp.Or(t.backend, defaultName) }
 
 // Scopes implements [auth.Scoped]: an access token is always limited.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.Scope, true }

@@ -1,0 +1,75 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/oauth2"
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// An authorization server, and an API of the same program that takes its tokens.
+func Example() {
+	load := func(_ context.Context, id string) (auth.User, error) { return user{id: id}, nil }
+	// Who is signed in: session.Sessions, in a program that has browsers.
+	guard, err := auth.New(auth.Config{
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return user{id: "alice"}, login{session: "1", at: time.Now()}, nil
+		})},
+		Challenges: []auth.Challenge{{Scheme: "Cookie"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv, err := server.New(server.Config{
+		Issuer: "https://login.example", Store: server.NewMemoryStore(), LoadUser: load, Guard: guard,
+		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
+			http.Redirect(w, r, "/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
+		},
+		Scopes:    []server.Scope{{Name: "reports:read", Text: "read your reports"}},
+		Resources: []server.Resource{{ID: "https://api.example/"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, secret, err := srv.AddClient(context.Background(), server.Registration{ClientID: "shop", FirstParty: true, RedirectURIs: []string{"https://shop.example/cb"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example/", Sources: []oauth2.Source{srv}, LoadUser: load})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// The browser comes, sent by the shop, and goes back with a code.
+	w := httptest.NewRecorder()
+	srv.ServeHTTP(w, httptest.NewRequest("GET", "/o/authorize/?"+url.Values{"response_type": {"code"}, "client_id": {"shop"}, "scope": {"reports:read"}, "state": {"s"},
+		"code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}.Encode(), nil))
+	back, _ := url.Parse(w.Header().Get("Location"))
+	fmt.Println(w.Code, back.Host, back.Query().Get("state"), back.Query().Get("iss"))
+
+	// The shop redeems it.
+	r := httptest.NewRequest("POST", "/o/token/", strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "code_verifier": {verifier}}.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("shop", secret.Reveal())
+	w = httptest.NewRecorder()
+	srv.ServeHTTP(w, r)
+	token := answer{body: w.Body.String()}
+
+	// The API knows who it is.
+	who, credential, err := api.VerifyToken(context.Background(), token.text("access_token"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(w.Code, token.text("token_type"), who.UserID(), credential.(*oauth2.Token).ClientID, credential.(*oauth2.Token).Scope)
+	// Output:
+	// 303 shop.example s https://login.example
+	// 200 Bearer alice shop [reports:read]
+}
