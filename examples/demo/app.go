@@ -241,6 +241,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	visitors, members := pageGuard.Optional(auth.AllowMachines), pageGuard.Require(auth.Unlimited)
 	mux.Handle("GET /{$}", visitors(a.pages.home(s.url)))
 	mux.Handle("GET /callback", visitors(a.pages.callback(s.url)))
+	mux.Handle("POST /callback", a.pages.callback(s.url)) // response_mode=form_post
 	mux.Handle("GET /session/login", visitors(http.HandlerFunc(a.pages.login)))
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
 	mux.Handle("POST /session/password", changePassword)

@@ -100,8 +100,8 @@ func (ps *pages) home(url string) http.HandlerFunc {
 // callback is the redirect URI of demo-web: it shows what to do with the code.
 func (ps *pages) callback(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		query := r.URL.Query()
-		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: query.Get("code"), State: query.Get("state"), Answer: query.Get("error")}})
+		r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
 	}
 }
 

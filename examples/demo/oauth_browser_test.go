@@ -1,0 +1,160 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// back is where an application waits in the demo: its own page of callbacks.
+func (p *program) waiting(a *application) *application {
+	address, _ := url.Parse(p.url)
+	a.redirect = "http://127.0.0.1:" + address.Port() + "/callback"
+	return a
+}
+
+func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
+	p := launch(t, "-db", "sqlite:"+filepath.Join(t.TempDir(), "demo.db"), "-addr", freePort(t))
+	b := p.browse()
+
+	// Who opens a page of theirs signs in first, and comes to it.
+	if status := b.open("/o/applications/register/"); status != 200 {
+		t.Fatalf("%d", status)
+	}
+	b.fill("bob", "staple-tractor-lamp")
+	b.click("main form button")
+	b.wantAt("/o/applications/register/")
+	b.shot("oauth-register")
+	b.do(chromedp.SendKeys("#name", "Photo printer", chromedp.ByQuery), chromedp.SendKeys("#redirect_uris", "http://127.0.0.1/callback", chromedp.ByQuery))
+	if status := b.click("main form .buttons button"); status != 200 {
+		t.Fatalf("register: %d %s", status, b.text("main"))
+	}
+	app := p.waiting(newApplication(b.text("#client_id"), b.text("#client_secret")))
+	b.shot("oauth-secret")
+	if len(app.secret) != 43 {
+		t.Fatalf("secret %q", app.secret)
+	}
+	b.open("/o/applications/" + app.id + "/")
+	if text := b.text("main"); strings.Contains(text, app.secret) || !strings.Contains(text, "Photo printer") {
+		t.Errorf("%s", text)
+	}
+	b.open("/o/applications/register/")
+	b.do(chromedp.SendKeys("#name", "Bad", chromedp.ByQuery), chromedp.SendKeys("#redirect_uris", "http://elsewhere.example/", chromedp.ByQuery))
+	if status := b.click("main form .buttons button"); status != 400 || !strings.Contains(b.text("[role=alert]"), "redirect URI") {
+		t.Errorf("%d %s", status, b.text("main"))
+	}
+	b.shot("oauth-register-fault")
+
+	// Alice has a phone. She is asked to sign in, then whether she agrees.
+	phone := p.browse()
+	phone.do(phone.size(360, 740))
+	phone.open(app.at("openid profile reports:read reports:write"))
+	phone.fill("alice", "correct-horse-battery")
+	phone.click("main form button")
+	if text := phone.text("main"); !strings.Contains(text, "Photo printer") || !strings.Contains(text, "read your reports") || !strings.Contains(text, "127.0.0.1:") {
+		t.Errorf("the consent page says %s", text)
+	}
+	phone.shot("oauth-consent-phone")
+	var wide bool
+	if phone.eval("document.documentElement.scrollWidth > innerWidth", &wide); wide {
+		t.Error("the consent page is wider than a phone")
+	}
+	if status := phone.click("button[name=deny]"); status != 200 || !strings.Contains(phone.text("main"), "access_denied") {
+		t.Errorf("deny: %d %s", status, phone.text("main"))
+	}
+	// By keyboard alone.
+	phone.open(app.at("openid profile reports:read reports:write"))
+	var focused string
+	for range 5 {
+		phone.do(chromedp.KeyEvent(kb.Tab))
+		if phone.eval("document.activeElement.name || ''", &focused); focused == "allow" {
+			break
+		}
+	}
+	if focused != "allow" {
+		t.Fatalf("the keyboard does not reach the button, but %q", focused)
+	}
+	phone.shot("oauth-consent-keyboard")
+	if status := phone.leads(chromedp.KeyEvent(kb.Enter)); status != 200 {
+		t.Fatalf("allow: %d %s", status, phone.text("main"))
+	}
+	phone.shot("oauth-callback")
+	tokens := p.redeem(200, app, phone.text("#code"))
+	p.want(200, "GET", "/api/me", "Bearer "+tokens.Access)
+
+	// She sees what it may do, and ends it.
+	phone.open("/o/authorized_tokens/")
+	phone.shot("oauth-authorized")
+	if text := phone.text(".application"); !strings.Contains(text, "Photo printer") || !strings.Contains(text, "change your reports") {
+		t.Errorf("%s", text)
+	}
+	phone.click(".application button")
+	phone.wantAt("/o/authorized_tokens/")
+	if text := phone.text("main"); !strings.Contains(text, "No application has access") {
+		t.Errorf("%s", text)
+	}
+	p.want(401, "GET", "/api/me", "Bearer "+tokens.Access)
+
+	// Signing out at an application's request asks first.
+	phone.open("/o/logout/")
+	phone.shot("oauth-logout")
+	phone.click("button[name=deny]")
+	phone.open("/o/logout/")
+	phone.click("button[name=allow]")
+	if text := phone.text("main"); !strings.Contains(text, "You are signed out") {
+		t.Errorf("%s", text)
+	}
+	phone.open("/")
+	phone.wantHeader("")
+
+	// An error that can be told to no application.
+	if status := phone.open("/o/authorize/?client_id=nobody"); status != 400 {
+		t.Errorf("%d", status)
+	}
+	phone.shot("oauth-error")
+	b.open("/o/applications/")
+	b.shot("oauth-applications")
+	b.open("/o/applications/" + app.id + "/")
+	b.click("button.danger")
+	if text := b.text("main"); strings.Contains(text, "Photo printer") {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestInABrowserAnAnswerByPOSTGoesOnByItself(t *testing.T) {
+	p := launch(t, "-db", "memory:")
+	app := p.waiting(newApplication("demo-web", "demo-web-secret"))
+	b := p.browse()
+	b.open("/session/login")
+	b.fill("alice", "correct-horse-battery")
+	b.click("main form button")
+	b.open(app.at("openid", "response_mode", "form_post"))
+	b.leads(chromedp.Click("button[name=allow]", chromedp.ByQuery))
+	for range 50 { // the page submits itself
+		if strings.HasPrefix(b.at(), "/callback") {
+			break
+		}
+		b.do(chromedp.Sleep(20 * time.Millisecond))
+	}
+	b.wantAt("/callback")
+}
+
+// shot takes a screenshot, for who looks at pages.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("GATEWARDEN_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var picture []byte
+	b.do(chromedp.FullScreenshot(&picture, 90))
+	if err := os.WriteFile(filepath.Join(dir, name+".jpg"), picture, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
