@@ -104,7 +104,7 @@ func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p pers
 
 func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p person) {
 	page := s.applicationPage("Register an application", p, nil)
-	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: s.config.DeveloperGrants}
+	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
 	if r.Method != http.MethodPost {
 		s.show(w, r, http.StatusOK, s.pages.Application, page)
 		return
