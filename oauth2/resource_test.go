@@ -234,6 +234,7 @@ func TestWhatCannotBeDecidedIs503(t *testing.T) {
 		own.want(sentence, own.ask("GET", "/", "", "Authorization", "Bearer good"), 503, "")
 	}
 	own := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}, User: oauth2.SubjectUser, Name: "mcp"})
+	own.want("a user with the name of a client", own.ask("GET", "/", "", "Authorization", "Bearer forged"), 401, invalid)
 	if got := own.ask("GET", "/", "", "Authorization", "Bearer gone"); got.status != 200 || got.body != "gone web mcp " {
 		t.Errorf("%d %s", got.status, got.body)
 	}
