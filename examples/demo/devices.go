@@ -74,9 +74,13 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch c, ok := auth.CredentialFrom[*session.Session](r.Context()); {
 	case kind == "session" && ok && c.ID() == id: // this one: the cookie goes too
-		found, err = a.sessions.Logout(w, r)
+		if found, err = a.sessions.Logout(w, r); found {
+			_, err = a.oauth.EndSession(r.Context(), id)
+		}
 	case kind == "session":
-		found, err = a.sessions.Revoke(r.Context(), u.UserID(), id)
+		if found, err = a.sessions.Revoke(r.Context(), u.UserID(), id); found {
+			_, err = a.oauth.EndSession(r.Context(), id) // what applications were granted in it
+		}
 	case kind == "token":
 		found, err = a.tokens.Revoke(r.Context(), u.UserID(), id)
 	case kind == "login":
@@ -97,8 +101,23 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 
 // endOthers ends all but what proved the request.
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
+	before, err := a.sessions.List(r.Context(), u.UserID())
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
 	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
 		if err := issuer.RevokeOthers(w, r, u); err != nil {
+			a.guard.Refuse(w, r, err)
+			return
+		}
+	}
+	current, _ := auth.CredentialFrom[*session.Session](r.Context())
+	for _, other := range before {
+		if current != nil && other.ID() == current.ID() {
+			continue
+		}
+		if _, err := a.oauth.EndSession(r.Context(), other.ID()); err != nil {
 			a.guard.Refuse(w, r, err)
 			return
 		}

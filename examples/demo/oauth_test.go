@@ -238,6 +238,24 @@ func TestSigningOutEndsWhatWasGrantedInTheSessionButNotOfflineAccess(t *testing.
 	p.renew(200, app, offline.Refresh)
 }
 
+func TestASessionThatIsEndedFromAnotherDeviceTakesWhatWasGrantedInIt(t *testing.T) {
+	p := launch(t, "-db", "memory:")
+	app := newApplication("demo-web", "demo-web-secret")
+	lost, here := p.signIn(alice), p.signIn(alice)
+	gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app, here.authorize(app, "reports:read"))
+	for _, row := range here.devices() {
+		if !row.current {
+			here.post("/devices", row.form)
+		}
+	}
+	p.want(401, "GET", "/api/me", "Bearer "+gone.Access)
+	p.want(200, "GET", "/api/me", "Bearer "+kept.Access)
+	third := p.redeem(200, app, p.signIn(alice).authorize(app, "reports:read"))
+	here.post("/devices", url.Values{"kind": {"others"}})
+	p.want(401, "GET", "/api/me", "Bearer "+third.Access)
+	p.want(200, "GET", "/api/me", "Bearer "+kept.Access)
+}
+
 func TestClientsOfAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "clients.json")
 	write := func(text string) {

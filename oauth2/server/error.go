@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -82,6 +83,9 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 		if e.Code == CodeInvalidClient {
 			status = http.StatusUnauthorized
 		}
+	}
+	if e.Code == CodeInvalidClient && s.config.Observer != nil {
+		s.config.Observer.Observe(r.Context(), auth.Event{Kind: auth.EventFailure, Time: time.Now(), Backend: "oauth2", Err: &auth.Error{Kind: auth.ErrInvalid, Cause: e}})
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())

@@ -152,6 +152,9 @@ func TestHowAClientAuthenticates(t *testing.T) {
 	}
 	wrong := s.stranger().do("POST", "/o/token/", grant, "Authorization", basic("job", "evil"))
 	unknown := s.stranger().do("POST", "/o/token/", grant, "Authorization", basic("evil", "evil"))
+	if s.events.count(auth.EventFailure) < 2 {
+		t.Error("nobody is told of failures")
+	}
 	if wrong.body != unknown.body {
 		t.Error("an unknown client is told from a wrong secret")
 	}
