@@ -96,11 +96,17 @@ func (a *app) addClients(ctx context.Context, file string) error {
 			if r.ClientSecret == "" && r.TokenEndpointAuthMethod == "" {
 				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made
 			}
-			all = append(slices.Clip(all), r)
+			all = append(slices.Clip(all), a.supported(r))
 		}
 	}
 	for _, r := range all {
 		_, err := a.oauth.EnsureClient(ctx, r)
+		if errors.Is(err, server.ErrUnsupported) {
+			// A file may be for several servers: the client is not there, rather than
+			// less safe than it says.
+			a.logger.WarnContext(ctx, "-clients: left out", "client", r.ClientID, "error", err)
+			continue
+		}
 		if refused := (*server.Error)(nil); errors.As(err, &refused) {
 			return fmt.Errorf("-clients: client %q: %s", r.ClientID, refused.Description)
 		}
@@ -109,6 +115,18 @@ func (a *app) addClients(ctx context.Context, file string) error {
 		}
 	}
 	return nil
+}
+
+// supported leaves out the grants that this server does not have, unless nothing
+// would be left.
+func (a *app) supported(r server.Registration) server.Registration {
+	known := []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials}
+	grants := slices.DeleteFunc(slices.Clone(r.GrantTypes), func(name string) bool { return !slices.Contains(known, name) })
+	if len(grants) > 0 && len(grants) < len(r.GrantTypes) {
+		a.logger.Warn("-clients: grants left out", "client", r.ClientID, "has", grants)
+		r.GrantTypes = grants
+	}
+	return r
 }
 
 // sessionEnded is an observer of sessions that tells the authorization server who

@@ -264,7 +264,10 @@ func TestClientsOfAFile(t *testing.T) {
 		}
 	}
 	write(`[{"client_id": "mine", "client_secret": "s3cret", "client_name": "Mine", "grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post", "software_id": "x"},
-		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]}]`)
+		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]},
+		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"], "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]},
+		{"client_id": "bound", "redirect_uris": ["http://127.0.0.1/callback"], "dpop_bound_access_tokens": true},
+		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}]`)
 	p := launch(t, "-db", "memory:", "-clients", file)
 	mine := p.token(200, newApplication("mine", "s3cret"), "grant_type", "client_credentials")
 	p.want(200, "GET", "/api/reports", "Bearer "+mine.Access)
@@ -275,6 +278,12 @@ func TestClientsOfAFile(t *testing.T) {
 	bare := newApplication("bare", "")
 	if got := p.redeem(200, bare, p.signIn(alice).authorize(bare, "reports:read")); got.Refresh != "" {
 		t.Error("a client without that grant got a refresh token")
+	}
+	p.signIn(alice).authorize(newApplication("tv", ""), "reports:read")
+	for _, id := range []string{"bound", "keyed"} {
+		if got := p.signIn(alice).get(newApplication(id, "").at("reports:read")); got.status != 400 || !strings.Contains(p.log.text(), id) {
+			t.Errorf("%s: %d", id, got.status)
+		}
 	}
 	write(`[{"client_id": "mine", "redirect_uris": ["javascript:alert(1)"]}]`)
 	if said := refuses(t, "-db", "memory:", "-clients", file); !strings.Contains(said, `client "mine"`) || !strings.Contains(said, "redirect URI") {

@@ -255,6 +255,8 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 		"a public one with a secret":   {RedirectURIs: uri, TokenEndpointAuthMethod: "none", ClientSecret: "x"},
 		"a public one for itself":      {GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "none"},
 		"a public one without PKCE":    {RedirectURIs: uri, TokenEndpointAuthMethod: "none", AllowWithoutPKCE: true},
+		"tokens bound to a key":        {RedirectURIs: uri, DPoPBoundAccessTokens: true},
+		"pushed requests alone":        {RedirectURIs: uri, RequirePushedRequests: true},
 		"an unknown scope":             {RedirectURIs: uri, Scope: "read admin"},
 		"an unknown resource":          {RedirectURIs: uri, Resources: []string{"https://x.example/"}},
 		"a resource that it cannot be": {RedirectURIs: uri, ResourceServer: []string{"https://x.example/"}},
@@ -296,6 +298,11 @@ func TestAClientOfAFileIsWhatTheFileSays(t *testing.T) {
 	}
 	if _, err := s.server.EnsureClient(t.Context(), server.Registration{RedirectURIs: []string{"https://a.example/"}}); err == nil {
 		t.Error("without an identifier")
+	}
+	if bound, err := server.ParseRegistrations([]byte(`[{"client_id":"b","redirect_uris":["https://a.example/"],"dpop_bound_access_tokens":true}]`)); err != nil || len(bound) != 1 {
+		t.Error(err)
+	} else if _, err := s.server.EnsureClient(t.Context(), bound[0]); !errors.Is(err, server.ErrUnsupported) {
+		t.Error(err)
 	}
 	for _, text := range []string{"", "{}", `[{"redirect_uris":"x"}]`, `[{"client_secret":1}]`, "[}"} {
 		if _, err := server.ParseRegistrations([]byte(text)); err == nil {

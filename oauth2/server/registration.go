@@ -24,6 +24,10 @@ type Registration struct {
 	ResponseTypes           []string    `json:"response_types,omitempty"`
 	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server
 	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
+	// What these want is not there yet: a client that relies on it is refused with
+	// [ErrUnsupported], for without it it would be less safe than it says.
+	DPoPBoundAccessTokens bool `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
+	RequirePushedRequests bool `json:"require_pushed_authorization_requests,omitempty"` // RFC 9126 §6
 
 	Owner            string   `json:"owner,omitempty"`
 	Resources        []string `json:"resources,omitempty"`
@@ -49,6 +53,15 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 		registrations[i].ClientSecret = auth.Secret(each.Secret)
 	}
 	return registrations, nil
+}
+
+// ErrUnsupported is the cause of the *[Error] about a registration that wants what
+// this server does not have, though others do.
+var ErrUnsupported = errors.New("oauth2/server: not supported")
+
+// unsupported refuses a registration for want of something.
+func unsupported(description string) *Error {
+	return &Error{Code: "invalid_client_metadata", Description: description, Cause: ErrUnsupported}
 }
 
 // ErrClientExists is returned when there is a client with that identifier.
@@ -217,12 +230,12 @@ func (s *Server) apply(c *Client, r Registration) error {
 	}
 	for _, name := range r.GrantTypes {
 		if s.grants[name] == nil {
-			return metadataError("A grant type is not supported.")
+			return unsupported("A grant type is not supported.")
 		}
 	}
 	for _, name := range r.ResponseTypes {
 		if name != "code" {
-			return metadataError("The one response type is code.")
+			return unsupported("The one response type is code.")
 		}
 	}
 	if len(r.GrantTypes) == 0 {
@@ -237,13 +250,16 @@ func (s *Server) apply(c *Client, r Registration) error {
 	if byCode && len(r.RedirectURIs) == 0 {
 		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.")
 	}
+	if r.DPoPBoundAccessTokens || r.RequirePushedRequests {
+		return unsupported("Tokens bound to keys and pushed authorization requests are not supported.")
+	}
 	public := false
 	switch r.TokenEndpointAuthMethod {
 	case "", AuthClientSecretBasic, AuthClientSecretPost:
 	case AuthNone:
 		public = true
 	default:
-		return metadataError("The token_endpoint_auth_method is not supported.")
+		return unsupported("The token_endpoint_auth_method is not supported.")
 	}
 	if public && slices.Contains(r.GrantTypes, GrantClientCredentials) {
 		return metadataError("A public client cannot have the client credentials grant.")
