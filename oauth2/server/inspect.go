@@ -45,6 +45,9 @@ func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error
 	return access, grant, nil
 }
 
+// jwtIDLength is that of a shard and of crypto/rand.Text.
+const jwtIDLength = 3 + 26
+
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
 	switch {
@@ -65,5 +68,10 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return digestOfID(credential.(*jwt.Token).ID()), nil
+	// A JWT is looked up by its "jti": who has that cannot make one.
+	id := credential.(*jwt.Token).ID()
+	if len(id) != jwtIDLength {
+		return "", errToken
+	}
+	return digestOf(id), nil
 }

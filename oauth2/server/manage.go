@@ -37,8 +37,11 @@ func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
 // Withdraw forgets what a user agreed to for a client and ends all that the client
 // has of the user: access and refresh tokens and codes alike. It returns how many
 // grants there were.
-func (s *Server) Withdraw(ctx context.Context, userID, clientID string) (int, error) {
-	ids, err := s.config.Store.Withdraw(ctx, userID, clientID, now())
+func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, error) {
+	if !clientID(client) {
+		return 0, nil
+	}
+	ids, err := s.config.Store.Withdraw(ctx, userID, client, now())
 	if err != nil {
 		return 0, issue.Undecided(err)
 	}

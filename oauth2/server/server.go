@@ -338,7 +338,7 @@ func newVerifier(c Config) (*jwt.Verifier, error) {
 	for _, resource := range c.Resources {
 		audience = append(audience, resource.ID)
 	}
-	return jwt.NewVerifier(jwt.VerifierConfig{Name: "oauth2", CacheSize: -1, Issuers: []jwt.Issuer{{
+	return jwt.NewVerifier(jwt.VerifierConfig{Name: "oauth2", Issuers: []jwt.Issuer{{
 		Issuer: c.Issuer, Audience: audience, Keys: c.Keys, Scoped: true, User: jwt.SubjectUser,
 		Algorithms: []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA},
 		Require:    []string{"client_id", "iat", "jti"},
