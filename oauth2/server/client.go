@@ -93,12 +93,8 @@ func DigestSecret(secret auth.Secret) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// NewClientID returns a random identifier.
-func NewClientID() string {
-	var random [15]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(random[:])
-}
+// NewClientID returns a random identifier, which no program takes for a flag.
+func NewClientID() string { return rand.Text() }
 
 // containsAll reports whether all has every one of some.
 func containsAll(all, some []string) bool {
