@@ -129,15 +129,32 @@ func (a *app) supported(r server.Registration) server.Registration {
 	return r
 }
 
+// endSessions ends what a user granted in whatever session.
+func (a *app) endSessions(ctx context.Context, userID string) error {
+	grants, err := a.oauth.Grants(ctx, userID)
+	for _, grant := range grants {
+		if grant.SessionID != "" && err == nil {
+			_, err = a.oauth.EndSession(ctx, grant.SessionID)
+		}
+	}
+	return err
+}
+
 // sessionEnded is an observer of sessions that tells the authorization server who
 // has signed out.
 func (a *app) sessionEnded(next auth.Observer) auth.Observer {
 	return auth.ObserverFunc(func(ctx context.Context, e auth.Event) {
 		next.Observe(ctx, e)
-		if e.Kind != auth.EventLogout || e.CredentialID == "" {
+		var err error
+		switch {
+		case e.Kind != auth.EventLogout:
 			return
+		case e.CredentialID != "":
+			_, err = a.oauth.EndSession(ctx, e.CredentialID)
+		default: // everywhere
+			err = a.endSessions(ctx, e.UserID)
 		}
-		if _, err := a.oauth.EndSession(ctx, e.CredentialID); err != nil {
+		if err != nil {
 			a.logger.ErrorContext(ctx, "ending what was granted in a session", "error", err)
 		}
 	})

@@ -254,6 +254,10 @@ func TestASessionThatIsEndedFromAnotherDeviceTakesWhatWasGrantedInIt(t *testing.
 	here.post("/devices", url.Values{"kind": {"others"}})
 	p.want(401, "GET", "/api/me", "Bearer "+third.Access)
 	p.want(200, "GET", "/api/me", "Bearer "+kept.Access)
+	if got := here.post("/session/logoutall", nil); got.status != 303 && got.status != 204 {
+		t.Fatalf("logoutall: %d", got.status)
+	}
+	p.want(401, "GET", "/api/me", "Bearer "+kept.Access)
 }
 
 func TestClientsOfAFile(t *testing.T) {

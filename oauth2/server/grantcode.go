@@ -52,7 +52,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: grant.Scopes, resources: resources, nonce: code.Nonce, user: user,
+	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: s.stillAllowed(r.Client, grant), resources: resources, nonce: code.Nonce, user: user,
 		refresh: s.grants[GrantRefreshToken] != nil && r.Client.Allows(GrantRefreshToken), now: r.Now})
 	if err != nil {
 		return nil, err

@@ -89,9 +89,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 // refreshedScopes are those of the new access token: what is asked for of what was
 // granted and the client may still have. The grant keeps its own.
 func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error) {
-	allowed := slices.DeleteFunc(slices.Clone(grant.Scopes), func(scope string) bool {
-		return !slices.Contains(r.Client.Scopes, scope) || s.scope(scope) == nil
-	})
+	allowed := s.stillAllowed(r.Client, grant)
 	text := r.Form.Get("scope")
 	if text == "" {
 		return allowed, nil
@@ -101,6 +99,13 @@ func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error
 		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.")
 	}
 	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
+}
+
+// stillAllowed are the scopes of a grant that its client may have now.
+func (s *Server) stillAllowed(client *Client, grant *Grant) []string {
+	return slices.DeleteFunc(slices.Clone(grant.Scopes), func(scope string) bool {
+		return !slices.Contains(client.Scopes, scope) || s.scope(scope) == nil
+	})
 }
 
 // seal encrypts the new refresh token for who has its predecessor.

@@ -292,10 +292,14 @@ func TestARefreshNarrowsAndNeverWidens(t *testing.T) {
 	if full.text("scope") != "openid read write" || full.text("id_token") == "" {
 		t.Errorf("%d %s", full.StatusCode, full.body)
 	}
+	late := s.as("alice").code("scope", "openid read write")
 	client, err := s.server.Client(t.Context(), "web")
 	s.must(err)
 	_, err = s.server.ChangeClient(t.Context(), client, server.Registration{RedirectURIs: client.RedirectURIs, GrantTypes: client.GrantTypes, Scope: "openid read"})
 	s.must(err)
+	if less := s.redeem(late); less.text("scope") != "openid read" {
+		t.Errorf("a code of before: %d %s", less.StatusCode, less.body)
+	}
 	if less := s.refresh(full.text("refresh_token")); less.text("scope") != "openid read" {
 		t.Errorf("the client may not have it any more: %d %s", less.StatusCode, less.body)
 	}
