@@ -27,21 +27,23 @@ type program struct {
 	log *lockedBuffer
 }
 
+// lockedBuffer is a log that is read while it grows. It embeds no buffer: package
+// exec would copy by its ReadFrom, past the lock.
 type lockedBuffer struct {
-	mu sync.Mutex
-	bytes.Buffer
+	mu   sync.Mutex
+	kept bytes.Buffer
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
 
 func (b *lockedBuffer) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.String()
+	return b.kept.String()
 }
 
 var build = sync.OnceValues(func() (string, error) {
