@@ -47,6 +47,9 @@ type Config struct {
 	// Resource identifies this API (RFC 8707 §2, RFC 9728 §1.2): an https URL
 	// without a fragment, or http of a loopback host. Tokens must be for it.
 	Resource string
+	// InsecureHTTP allows a Resource and AuthorizationServers by plain http on any
+	// host: everybody on the way can then read the tokens.
+	InsecureHTTP bool
 	// Audience are further names of this API that tokens may be for.
 	Audience []string
 	// Sources are asked in order; the first that recognizes a token decides.
@@ -121,7 +124,7 @@ func New(config Config) (*Resource, error) {
 		return nil, errors.New("oauth2: Config.Resource is missing")
 	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>"):
 		return nil, fmt.Errorf("oauth2: resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
-	case u.Scheme != "https" && (u.Scheme != "http" || !fetch.IsLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !fetch.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("oauth2: resource %q is neither https nor http of a loopback host", c.Resource)
 	case slices.Contains(c.Audience, ""):
 		return nil, errors.New("oauth2: an Audience is empty")
@@ -131,7 +134,7 @@ func New(config Config) (*Resource, error) {
 		return nil, errors.New("oauth2: either Config.LoadUser or User must be set")
 	}
 	for _, issuer := range c.AuthorizationServers {
-		if err := fetch.CheckURL(issuer); err != nil {
+		if err := fetch.CheckURL(issuer); err != nil && !(c.InsecureHTTP && strings.HasPrefix(issuer, "http://")) {
 			return nil, fmt.Errorf("oauth2: an authorization server %w", err)
 		}
 	}

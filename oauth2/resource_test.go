@@ -338,6 +338,9 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 		"is not a scope":          func(c *oauth2.Config) { c.ScopesSupported = []string{"a b"} },
 		"offline_access":          func(c *oauth2.Config) { c.ScopesSupported = []string{"offline_access"} },
 	} {
+		if _, err := oauth2.New(oauth2.Config{Resource: "http://a.example/", InsecureHTTP: true, AuthorizationServers: []string{"http://b.example"}, Sources: []oauth2.Source{tokens()}, LoadUser: load}); err != nil {
+			t.Error(err)
+		}
 		c := oauth2.Config{Resource: resource, Sources: []oauth2.Source{tokens()}, LoadUser: load}
 		change(&c)
 		if _, err := oauth2.New(c); err == nil || !strings.Contains(err.Error(), says) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -23,8 +24,12 @@ var scopes = []server.Scope{
 // openOAuth makes the authorization server, and the backend that takes its tokens
 // at the API. The guard says who is signed in at its pages.
 func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, observer auth.Observer) (err error) {
+	insecure := insecureIssuer(s.issuer)
+	if insecure {
+		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens", "issuer", s.issuer)
+	}
 	a.oauth, err = server.New(server.Config{
-		Issuer: s.issuer, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load, Guard: guard,
+		Issuer: s.issuer, InsecureHTTP: insecure, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load, Guard: guard,
 		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
@@ -46,13 +51,24 @@ func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, obse
 		return err
 	}
 	a.api, err = oauth2.New(oauth2.Config{
-		Resource: s.issuer, Sources: []oauth2.Source{a.oauth}, LoadUser: a.users.load,
+		Resource: s.issuer, InsecureHTTP: insecure, Sources: []oauth2.Source{a.oauth}, LoadUser: a.users.load,
 		AuthorizationServers: []string{s.issuer}, ScopesSupported: []string{"reports:read", "reports:write"},
 	})
 	if err != nil {
 		return err
 	}
 	return a.addClients(ctx, s.clients)
+}
+
+// insecureIssuer reports plain http to another machine, for trying things out in a
+// network of one's own.
+func insecureIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback())
 }
 
 // claims are what the userinfo endpoint tells besides "sub".

@@ -260,6 +260,15 @@ func TestASessionThatIsEndedFromAnotherDeviceTakesWhatWasGrantedInIt(t *testing.
 	p.want(401, "GET", "/api/me", "Bearer "+kept.Access)
 }
 
+func TestAnIssuerOfAnotherMachineByHTTPIsWarnedOf(t *testing.T) {
+	p := launch(t, "-db", "memory:", "-issuer", "http://demo.internal:8000")
+	if _, text := p.do("GET", "/.well-known/oauth-authorization-server", "", ""); !strings.Contains(text, `"token_endpoint":"http://demo.internal:8000/o/token/"`) || !strings.Contains(p.log.text(), "everybody on the way") {
+		t.Errorf("%s %s", text, p.log.text())
+	}
+	token := p.token(200, newApplication("demo-job", "demo-job-secret"), "grant_type", "client_credentials")
+	p.want(200, "GET", "/api/me", "Bearer "+token.Access)
+}
+
 func TestClientsOfAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "clients.json")
 	write := func(text string) {

@@ -53,7 +53,7 @@ func Audit(config Config, clients ...*Client) []Finding {
 			add("RFC 9700 §2.2.2", setting, "its refresh tokens rotate, but are not bound to a key (RFC 9449)")
 		}
 	}
-	if strings.HasPrefix(config.Issuer, "http:") {
+	if strings.HasPrefix(config.Issuer, "http:") || config.InsecureHTTP {
 		add("RFC 9700 §2.6", "Issuer", "without TLS everybody on the way reads codes and tokens")
 	}
 	add("RFC 9700 §2.2.1", "access tokens", "they are not bound to a key: who steals one can use it until it expires")

@@ -415,6 +415,7 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"no URL":                 func(c *server.Config) { c.Issuer = "https://a.example/?x" },
 		"without user, query":    func(c *server.Config) { c.Issuer = "https://a.example/#x" },
 		"neither https nor http": func(c *server.Config) { c.Issuer = "http://a.example" },
+		"issuer \"ftp:":          func(c *server.Config) { c.Issuer, c.InsecureHTTP = "ftp://a.example", true },
 		"Store is missing":       func(c *server.Config) { c.Store = nil },
 		"LoadUser is missing":    func(c *server.Config) { c.LoadUser = nil },
 		"Guard and Config.Login": func(c *server.Config) { c.Guard = nil },

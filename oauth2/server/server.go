@@ -57,6 +57,9 @@ type Config struct {
 	// for trying things out, without query and fragment (RFC 8414 §2). No header
 	// of a request has a say in it.
 	Issuer string
+	// InsecureHTTP allows an Issuer by plain http on any host: everybody on the way
+	// can then read passwords, codes and tokens.
+	InsecureHTTP bool
 	// Name is what the pages call the service; empty is the issuer's host.
 	Name string
 	// Path is where the endpoints are on the issuer's host; empty is "/o".
@@ -204,7 +207,7 @@ func New(config Config) (*Server, error) {
 	fault := func(format string, args ...any) (*Server, error) {
 		return nil, fmt.Errorf("oauth2/server: "+format, args...)
 	}
-	u, err := checkIssuer(c.Issuer)
+	u, err := checkIssuer(c.Issuer, c.InsecureHTTP)
 	switch {
 	case err != nil:
 		return nil, err
@@ -305,14 +308,14 @@ var openIDScopes = []Scope{
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 // checkIssuer parses an issuer identifier (RFC 8414 §2).
-func checkIssuer(issuer string) (*url.URL, error) {
+func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(issuer)
 	switch {
 	case issuer == "":
 		return nil, errors.New("oauth2/server: Config.Issuer is missing")
 	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>") || u.EscapedPath() != u.Path:
 		return nil, fmt.Errorf("oauth2/server: issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return u, nil
 	}
 	return nil, fmt.Errorf("oauth2/server: issuer %q is neither https nor http of a loopback host (RFC 8414 §2)", issuer)
