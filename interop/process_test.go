@@ -49,21 +49,21 @@ func python(t *testing.T) string {
 }
 
 // lines is what a process wrote, for the message of a failure.
-type lines struct {
-	mu sync.Mutex
-	bytes.Buffer
+type lines struct { // embeds no buffer, by whose ReadFrom package exec would copy past the lock
+	mu   sync.Mutex
+	kept bytes.Buffer
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.Buffer.Write(p)
+	return l.kept.Write(p)
 }
 
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.Buffer.String()
+	return l.kept.String()
 }
 
 // serve starts a server that says where it listens, and returns its URL.
