@@ -1,0 +1,271 @@
+package storetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
+	t.Run("a client is found as it was added, and once", func(t *testing.T) {
+		s := open(t)
+		want := &server.Client{ID: "A_b-1", SecretDigest: "digest", Name: odd, Owner: odd, AuthMethod: server.AuthClientSecretBasic, RedirectURIs: []string{"https://a.example/?x=1&y='"},
+			PostLogoutRedirectURIs: []string{"com.example:/bye"}, GrantTypes: []string{"authorization_code", "x"}, Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/"},
+			ResourceServer: []string{"https://api.example/x"}, FirstParty: true, AllowWithoutPKCE: true, Created: fraction, Updated: fraction.Add(time.Hour)}
+		for i, added := range []bool{true, false} {
+			again := *want
+			if i > 0 {
+				again.Name = "other"
+			}
+			if ok, err := s.AddClient(s.Context(), &again); ok != added || err != nil {
+				t.Errorf("AddClient: %v, %v", ok, err)
+			}
+		}
+		if got, err := s.Client(s.Context(), "A_b-1"); err != nil || !sameRecord(got, want) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		for _, id := range []string{"a_b-1", "A_b-1 ", "", "A_b-"} {
+			if got, err := s.Client(s.Context(), id); got != nil || err != nil {
+				t.Errorf("%q: %+v, %v", id, got, err)
+			}
+		}
+	})
+	t.Run("clients are listed by owner or all, in order, from after one, up to a limit", func(t *testing.T) {
+		s := open(t)
+		for _, id := range []string{"d", "b", "c", "a", "B"} {
+			s.addClient(id, map[bool]string{true: "alice"}[id != "c"])
+		}
+		for _, row := range []struct {
+			owner, after string
+			limit        int
+			want         string
+		}{{"alice", "", 9, "B a b d"}, {"", "", 9, "B a b c d web"}, {"alice", "a", 9, "b d"}, {"alice", "aa", 1, "b"}, {"", "d", 2, "web"}, {"alice", "d", 9, ""}, {"nobody", "", 9, ""}} {
+			found, err := s.Clients(s.Context(), row.owner, row.after, row.limit)
+			s.must(err)
+			var ids []string
+			for _, c := range found {
+				ids = append(ids, c.ID)
+			}
+			if got := strings.Join(ids, " "); got != row.want {
+				t.Errorf("%+v: %s", row, got)
+			}
+		}
+	})
+	t.Run("a client is changed by who knows how it is, and by nobody else", func(t *testing.T) {
+		s := open(t)
+		was := s.addClient("shop", "alice")
+		change := func(name, owner string, updated, was time.Time, want bool) {
+			t.Helper()
+			c := &server.Client{ID: "shop", Name: name, Owner: owner, Created: noon, Updated: updated}
+			if ok, err := s.ChangeClient(s.Context(), c, was); ok != want || err != nil {
+				t.Errorf("%s: %v, %v", name, ok, err)
+			}
+		}
+		change("first", "bob", fraction, was.Updated, true)
+		change("late", "alice", fraction.Add(time.Second), was.Updated, false)
+		if got, err := s.Client(s.Context(), "shop"); err != nil || got.Name != "first" || !got.Updated.Equal(fraction) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if owned, err := s.Clients(s.Context(), "bob", "", 9); len(owned) != 1 || err != nil {
+			t.Error("the owner has not changed")
+		}
+		if ok, err := s.ChangeClient(s.Context(), &server.Client{ID: "none", Updated: noon}, noon); ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+	t.Run("disabling or removing a client ends what it has, and lets it have no more", func(t *testing.T) {
+		for name, end := range map[string]func(s oauthStore) (bool, error){
+			"disable": func(s oauthStore) (bool, error) {
+				return s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
+			},
+			"remove": func(s oauthStore) (bool, error) { return s.RemoveClient(s.Context(), "web", fraction) },
+		} {
+			s := open(t)
+			s.addClient("other", "")
+			s.start("alice", "1")
+			s.approve("bob", "2", "code")
+			s.start("alice", "3", func(g *server.Grant) { g.ClientID = "other" })
+			if ok, err := end(s); !ok || err != nil {
+				t.Fatalf("%s: %v, %v", name, ok, err)
+			}
+			s.wantLive(false, "1", "2")
+			s.wantLive(true, "3")
+			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Ended.Equal(fraction) {
+				t.Errorf("%s: ended %v, %v", name, g.Ended, err)
+			}
+			s.redeem("code", noon, oauthTokens(oauthGrant("bob", "2"), "new"), server.Revoked)
+			g := oauthGrant("alice", "4")
+			if ok, err := s.Start(s.Context(), g, oauthTokens(g, "4")); ok || err != nil {
+				t.Errorf("%s: started %v, %v", name, ok, err)
+			}
+			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "4")}); ok || err != nil {
+				t.Errorf("%s: approved %v, %v", name, ok, err)
+			}
+			if g, err := s.Grant(s.Context(), "4"); g != nil || err != nil {
+				t.Errorf("%s: %+v, %v", name, g, err)
+			}
+		}
+		s := open(t)
+		if ok, err := s.RemoveClient(s.Context(), "none", noon); ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+}
+
+func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
+	t.Run("an interaction is there until it expires or is taken", func(t *testing.T) {
+		s := open(t)
+		want := &server.Interaction{Digest: "d", UserID: odd, SessionID: "s", Created: fraction, Expires: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
+		s.must(s.Pend(s.Context(), want))
+		if err := s.Pend(s.Context(), &server.Interaction{Digest: "d", Expires: noon.Add(time.Hour)}); err == nil {
+			t.Error("it was added again")
+		}
+		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "bare", Created: noon, Expires: noon.Add(time.Hour), Data: []byte("{}")}))
+		for _, row := range []struct {
+			digest string
+			now    time.Time
+			there  bool
+		}{{"d", noon, true}, {"d", want.Expires.Add(-time.Microsecond), true}, {"d", want.Expires, false}, {"D", noon, false}, {"", noon, false}} {
+			got, err := s.Pending(s.Context(), row.digest, row.now)
+			if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
+				t.Errorf("%+v: %+v, %v", row, got, err)
+			}
+		}
+		if got, err := s.Take(s.Context(), "d", want.Expires); got != nil || err != nil {
+			t.Errorf("taken after it expired: %+v, %v", got, err)
+		}
+		if got, err := s.Take(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		for _, digest := range []string{"d", "none"} {
+			if got, err := s.Take(s.Context(), digest, noon); got != nil || err != nil {
+				t.Errorf("%s: %+v, %v", digest, got, err)
+			}
+		}
+		if got, err := s.Pending(s.Context(), "bare", noon); got == nil || err != nil {
+			t.Errorf("another one: %+v, %v", got, err)
+		}
+	})
+	t.Run("a key is fresh once, until it expires", func(t *testing.T) {
+		s := open(t)
+		for i, row := range []struct {
+			key          string
+			expires, now time.Time
+			want         bool
+		}{{"k", noon.Add(time.Minute), noon, true}, {"k", noon.Add(time.Hour), noon, false}, {"K", noon.Add(time.Minute), noon, true},
+			{"k", noon.Add(time.Hour), noon.Add(time.Minute - time.Microsecond), false}, {"k", noon.Add(time.Hour), noon.Add(time.Minute), true}, {"k", noon.Add(time.Hour), noon.Add(59 * time.Minute), false}} {
+			if got, err := s.PutOnce(s.Context(), row.key, row.expires, row.now); got != row.want || err != nil {
+				t.Errorf("%d: %v, %v", i, got, err)
+			}
+		}
+	})
+}
+
+func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
+	approve := func(s oauthStore, id string, remember *server.Consent, recall bool, scopes ...string) bool {
+		s.Helper()
+		g := oauthGrant("alice", id)
+		g.Scopes = scopes
+		ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: recall})
+		s.must(err)
+		return ok
+	}
+	consent := func(at time.Time, scopes ...string) *server.Consent {
+		return &server.Consent{UserID: "alice", ClientID: "web", Scopes: scopes, Resources: []string{"https://api.example/"}, Created: at, Updated: at}
+	}
+	t.Run("what is agreed to is added to what was", func(t *testing.T) {
+		s := open(t)
+		if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		approve(s, "1", consent(fraction, "read", odd), false, "read")
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, consent(fraction, "read", odd)) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		more := consent(fraction.Add(time.Hour), "write", "read")
+		more.Resources = []string{"https://other.example/"}
+		approve(s, "2", more, false, "write")
+		want := &server.Consent{UserID: "alice", ClientID: "web", Scopes: []string{"read", odd, "write"}, Resources: []string{"https://api.example/", "https://other.example/"}, Created: fraction, Updated: fraction.Add(time.Hour)}
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, want) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+	t.Run("a grant that rests on a consent needs one that covers it", func(t *testing.T) {
+		s := open(t)
+		if approve(s, "1", nil, true, "read") {
+			t.Error("without a consent")
+		}
+		approve(s, "2", consent(noon, "read"), false, "read")
+		if approve(s, "3", nil, true, "read", "write") {
+			t.Error("for a scope that was not agreed to")
+		}
+		if !approve(s, "4", nil, true, "read") || !approve(s, "5", nil, true) {
+			t.Error("not for what was agreed to")
+		}
+		g := oauthGrant("alice", "6")
+		g.Resources = []string{"https://other.example/"}
+		if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
+			t.Error("for a resource that was not agreed to", err)
+		}
+		for _, user := range []string{"Alice", "alice ", "bob"} {
+			g := oauthGrant(user, "of "+user)
+			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
+				t.Errorf("%q: %v, %v", user, ok, err)
+			}
+		}
+		s.wantLive(false, "1", "3", "6", "of bob")
+		if code, _, err := s.FindCode(s.Context(), "3"); code != nil || err != nil {
+			t.Error("the code is there", err)
+		}
+	})
+	t.Run("consents are listed in order of client", func(t *testing.T) {
+		s := open(t)
+		for _, id := range []string{"b", "a"} {
+			s.addClient(id, "")
+			g := oauthGrant("alice", id)
+			g.ClientID = id
+			c := consent(noon, "read")
+			c.ClientID = id
+			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id), Remember: c})
+			s.must(err)
+		}
+		all, err := s.Consents(s.Context(), "alice")
+		if err != nil || len(all) != 2 || all[0].ClientID != "a" || all[1].ClientID != "b" {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if all, err := s.Consents(s.Context(), "bob"); len(all) != 0 || err != nil {
+			t.Errorf("%+v, %v", all, err)
+		}
+		_, err = s.RemoveClient(s.Context(), "a", noon)
+		s.must(err)
+		if all, err := s.Consents(s.Context(), "alice"); len(all) != 1 || err != nil {
+			t.Errorf("after the client is gone: %+v, %v", all, err)
+		}
+	})
+	t.Run("withdrawing ends all that the client has of the user, and nothing else", func(t *testing.T) {
+		s := open(t)
+		s.addClient("other", "")
+		approve(s, "b", consent(noon, "read"), false, "read")
+		s.start("alice", "a")
+		s.start("alice", "expired", func(g *server.Grant) { g.Expires = noon })
+		s.start("alice", "elsewhere", func(g *server.Grant) { g.ClientID = "other" })
+		s.start("bob", "bob's")
+		if ids, err := s.Withdraw(s.Context(), "alice", "web", fraction); err != nil || !slices.Equal(ids, []string{"a", "b"}) {
+			t.Errorf("%v, %v", ids, err)
+		}
+		s.wantLive(false, "a", "b")
+		s.wantLive(true, "elsewhere", "bob's")
+		if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if g, err := s.Grant(s.Context(), "expired"); err != nil || !g.Ended.IsZero() {
+			t.Errorf("%+v, %v", g, err)
+		}
+		if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {
+			t.Errorf("again: %v, %v", ids, err)
+		}
+	})
+}

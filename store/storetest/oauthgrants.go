@@ -1,0 +1,169 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
+	list := func(s oauthStore, user string, now time.Time) string {
+		s.Helper()
+		all, err := s.Grants(s.Context(), user, now)
+		s.must(err)
+		var ids []string
+		for _, g := range all {
+			ids = append(ids, g.ID)
+		}
+		return strings.Join(ids, " ")
+	}
+	t.Run("a user's live grants are listed, the newest first", func(t *testing.T) {
+		s := open(t)
+		later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
+		s.start("alice", "b", later)
+		s.start("alice", "c", later)
+		s.start("alice", "a")
+		s.start("alice", "z")
+		s.start("bob", "bob's")
+		s.start("", "a client's own")
+		s.approve("alice", "pending", "code")
+		s.start("alice", "over", func(g *server.Grant) { g.Expires = noon })
+		if got := list(s, "alice", noon); got != "c b z pending a" {
+			t.Error(got)
+		}
+		if got := list(s, "alice", noon.Add(time.Hour)); got != "" {
+			t.Error(got)
+		}
+		for _, user := range []string{"Alice", "alice ", "nobody"} {
+			if got := list(s, user, noon); got != "" {
+				t.Errorf("%q: %s", user, got)
+			}
+		}
+	})
+	t.Run("a grant ends once", func(t *testing.T) {
+		s := open(t)
+		s.start("alice", "1")
+		s.start("alice", "over", func(g *server.Grant) { g.Expires = noon })
+		for _, row := range []struct {
+			id   string
+			want bool
+		}{{"1", true}, {"1", false}, {"over", false}, {"none", false}} {
+			if ok, err := s.End(s.Context(), row.id, noon); ok != row.want || err != nil {
+				t.Errorf("%+v: %v, %v", row, ok, err)
+			}
+		}
+		if access, grant, err := s.FindAccess(s.Context(), "1 access"); access == nil || grant.Live(noon) || err != nil {
+			t.Errorf("%+v %+v, %v", access, grant, err)
+		}
+		if got := list(s, "alice", noon.Add(-time.Second)); got != "over" {
+			t.Error(got)
+		}
+	})
+	t.Run("the end of a session ends what was granted in it, but what outlives it", func(t *testing.T) {
+		s := open(t)
+		in := func(session string, offline bool) func(*server.Grant) {
+			return func(g *server.Grant) { g.SessionID, g.Offline = session, offline }
+		}
+		s.start("alice", "b", in("s", false))
+		s.start("alice", "a", in("s", false))
+		s.start("alice", "offline", in("s", true))
+		s.start("alice", "other", in("S", false))
+		s.start("alice", "none")
+		s.start("alice", "over", in("s", false), func(g *server.Grant) { g.Expires = noon })
+		for _, session := range []string{"", "unknown"} {
+			if ended, err := s.EndSession(s.Context(), session, noon); len(ended) != 0 || err != nil {
+				t.Errorf("%q: %+v, %v", session, ended, err)
+			}
+		}
+		ended, err := s.EndSession(s.Context(), "s", fraction)
+		if err != nil || len(ended) != 2 || ended[0].ID != "a" || ended[1].ID != "b" || !ended[0].Ended.Equal(fraction) || ended[0].UserID != "alice" {
+			t.Errorf("%+v, %v", ended, err)
+		}
+		s.wantLive(true, "offline", "other", "none")
+		s.wantLive(false, "a", "b")
+	})
+	t.Run("all of a user ends but what is kept, which gets the new stamp", func(t *testing.T) {
+		s := open(t)
+		for _, id := range []string{"b", "a", "kept"} {
+			s.start("alice", id)
+		}
+		s.start("bob", "bob's")
+		s.approve("alice", "pending", "code")
+		if ids, err := s.EndAll(s.Context(), "alice", "kept", "new", fraction); err != nil || !slices.Equal(ids, []string{"a", "b", "pending"}) {
+			t.Errorf("%v, %v", ids, err)
+		}
+		s.wantLive(true, "kept", "bob's")
+		s.wantLive(false, "a", "b", "pending")
+		if g, err := s.Grant(s.Context(), "kept"); err != nil || g.Stamp != "new" {
+			t.Errorf("%+v, %v", g, err)
+		}
+		if ids, err := s.EndAll(s.Context(), "alice", "bob's", "stolen", noon); err != nil || !slices.Equal(ids, []string{"kept"}) {
+			t.Errorf("%v, %v", ids, err)
+		}
+		if g, err := s.Grant(s.Context(), "bob's"); err != nil || g.Stamp != "" || !g.Live(noon) {
+			t.Errorf("somebody else's: %+v, %v", g, err)
+		}
+	})
+}
+
+func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
+	t.Run("what can be of no use any more is removed, in steps, and nothing else", func(t *testing.T) {
+		s := open(t)
+		for i := range 3 {
+			id := fmt.Sprint("over", i)
+			s.start("alice", id, func(g *server.Grant) { g.Expires = noon })
+			s.must(s.Pend(s.Context(), &server.Interaction{Digest: id, Created: noon, Expires: noon, Data: []byte("{}")}))
+			_, err := s.PutOnce(s.Context(), id, noon, noon.Add(-time.Second))
+			s.must(err)
+		}
+		s.start("alice", "good", func(g *server.Grant) { g.Expires = noon.Add(9 * time.Hour) })
+		s.approve("alice", "pending", "code")
+		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "good", Created: noon, Expires: noon.Add(time.Microsecond), Data: []byte("{}")}))
+		_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
+		s.must(err)
+		if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
+			t.Errorf("too early: %d, %v", n, err)
+		}
+		for _, want := range []int{6, 3, 0} { // of grants, interactions and keys two each, then one
+			if n, err := s.Purge(s.Context(), noon, 2); n != want || err != nil {
+				t.Errorf("%d, %v, want %d", n, err, want)
+			}
+		}
+		for i := range 3 {
+			id := fmt.Sprint("over", i)
+			if g, err := s.Grant(s.Context(), id); g != nil || err != nil {
+				t.Errorf("%+v, %v", g, err)
+			}
+			if access, _, err := s.FindAccess(s.Context(), id+" access"); access != nil || err != nil {
+				t.Errorf("%+v, %v", access, err)
+			}
+			if refresh, _, err := s.FindRefresh(s.Context(), id+" refresh"); refresh != nil || err != nil {
+				t.Errorf("%+v, %v", refresh, err)
+			}
+		}
+		if got, err := s.Pending(s.Context(), "good", noon); got == nil || err != nil {
+			t.Error("the interaction is gone", err)
+		}
+		if fresh, err := s.PutOnce(s.Context(), "good", noon, noon); fresh || err != nil {
+			t.Error("the key is gone", err)
+		}
+		if code, _, err := s.FindCode(s.Context(), "code"); code == nil || err != nil {
+			t.Error("the code is gone", err)
+		}
+		// Of a live grant the tokens go one by one.
+		if n, err := s.Purge(s.Context(), noon.Add(2*time.Hour), 9); n != 4 || err != nil { // the pending grant, an access token, an interaction, a key
+			t.Errorf("%d, %v", n, err)
+		}
+		if access, _, err := s.FindAccess(s.Context(), "good access"); access != nil || err != nil {
+			t.Errorf("%+v, %v", access, err)
+		}
+		if code, _, err := s.FindCode(s.Context(), "code"); code != nil || err != nil {
+			t.Errorf("%+v, %v", code, err)
+		}
+		s.rotate("good refresh", noon.Add(2*time.Hour), 0, oauthTokens(oauthGrant("alice", "good"), "next"), server.Redeemed)
+	})
+}
