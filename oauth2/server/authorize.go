@@ -273,10 +273,9 @@ func (s *Server) resource(id string) *Resource {
 
 // resourcesOf reads resource indicators (RFC 8707 §2).
 func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
-	may := func(id string) bool { return client.Resources == nil || slices.Contains(client.Resources, id) }
 	var resources []string
 	for _, id := range asked {
-		if s.resource(id) == nil || !may(id) {
+		if s.resource(id) == nil || !client.mayAskFor(id) {
 			return nil, refuse(CodeInvalidTarget, "The resource is not known, or not for this client.")
 		}
 		if !slices.Contains(resources, id) {
@@ -287,7 +286,7 @@ func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
 		return resources, nil
 	}
 	for _, resource := range s.config.Resources {
-		if may(resource.ID) {
+		if client.mayAskFor(resource.ID) {
 			return []string{resource.ID}, nil
 		}
 	}

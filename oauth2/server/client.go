@@ -69,6 +69,11 @@ func (c *Client) Public() bool { return c.AuthMethod == AuthNone }
 // Allows reports whether the client may use a grant.
 func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
+// mayAskFor reports whether the client may ask for tokens for a resource.
+func (c *Client) mayAskFor(resource string) bool {
+	return c.Resources == nil || slices.Contains(c.Resources, resource)
+}
+
 // CheckSecret compares in constant time. A client without a secret has none that
 // fits.
 func (c *Client) CheckSecret(secret string) bool {

@@ -102,7 +102,8 @@ func (s *Server) still(ctx context.Context, a *authorization) (*Client, error) {
 		return nil, err
 	}
 	if client == nil || client.Disabled || !matchRedirect(client.RedirectURIs, a.RedirectURI) ||
-		!client.Allows(GrantAuthorizationCode) || !containsAll(client.Scopes, a.Scopes) {
+		!client.Allows(GrantAuthorizationCode) || !containsAll(client.Scopes, a.Scopes) ||
+		slices.ContainsFunc(a.Resources, func(id string) bool { return !client.mayAskFor(id) }) {
 		return nil, refuse(CodeInvalidRequest, "The application has changed meanwhile. Please go back to it and try again.")
 	}
 	return client, nil

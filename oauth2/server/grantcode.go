@@ -44,7 +44,11 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if !code.redirects(r.Form.Get("redirect_uri"), r.Client) || !grant.Live(r.Now) {
 		return nil, errGrant
 	}
-	resources, err := narrowed(grant, r.Form.All("resource"))
+	scopes, err := s.stillAllowed(r.Client, grant)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := s.stillFor(r.Client, grant, r.Form.All("resource"))
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +56,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: s.stillAllowed(r.Client, grant), resources: resources, nonce: code.Nonce, user: user,
+	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: scopes, resources: resources, nonce: code.Nonce, user: user,
 		refresh: s.grants[GrantRefreshToken] != nil && r.Client.Allows(GrantRefreshToken), now: r.Now})
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	resources, err := narrowed(grant, r.Form.All("resource"))
+	resources, err := s.stillFor(r.Client, grant, r.Form.All("resource"))
 	if err != nil {
 		return nil, err
 	}
@@ -89,23 +89,16 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 // refreshedScopes are those of the new access token: what is asked for of what was
 // granted and the client may still have. The grant keeps its own.
 func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error) {
-	allowed := s.stillAllowed(r.Client, grant)
+	allowed, err := s.stillAllowed(r.Client, grant)
 	text := r.Form.Get("scope")
-	if text == "" {
-		return allowed, nil
+	if err != nil || text == "" {
+		return allowed, err
 	}
 	asked := strings.Split(text, " ")
 	if !containsAll(allowed, asked) {
 		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.")
 	}
 	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
-}
-
-// stillAllowed are the scopes of a grant that its client may have now.
-func (s *Server) stillAllowed(client *Client, grant *Grant) []string {
-	return slices.DeleteFunc(slices.Clone(grant.Scopes), func(scope string) bool {
-		return !slices.Contains(client.Scopes, scope) || s.scope(scope) == nil
-	})
 }
 
 // seal encrypts the new refresh token for who has its predecessor.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -73,17 +74,37 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenRespons
 	if !client.Allows(name) {
 		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.")
 	}
-	return grant.Exchange(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+	response, err := grant.Exchange(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+	if err == nil && response == nil {
+		return nil, fmt.Errorf("oauth2/server: the grant %s returned neither tokens nor an error", name)
+	}
+	return response, err
 }
 
-// narrowed are the resources that a token is for: those that are asked for, or
-// all of the grant (RFC 8707 §2.2).
-func narrowed(grant *Grant, asked []string) ([]string, error) {
-	if len(asked) == 0 {
-		return grant.Resources, nil
+// stillAllowed are the scopes of a grant that its client may have now. A token
+// without any of those that were agreed to would be taken for one that has all: an
+// answer cannot say that there are none (RFC 6749 §5.1).
+func (s *Server) stillAllowed(client *Client, grant *Grant) ([]string, error) {
+	allowed := slices.DeleteFunc(slices.Clone(grant.Scopes), func(scope string) bool {
+		return !slices.Contains(client.Scopes, scope) || s.scope(scope) == nil
+	})
+	if len(allowed) == 0 && len(grant.Scopes) > 0 {
+		return nil, refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.")
 	}
-	if !containsAll(grant.Resources, asked) {
-		return nil, refuse(CodeInvalidTarget, "The resource is none that was granted.")
+	return allowed, nil
+}
+
+// stillFor are the resources that a token of a grant is for: those that are asked
+// for, or all of the grant (RFC 8707 §2.2), of which the client may have them now.
+func (s *Server) stillFor(client *Client, grant *Grant, asked []string) ([]string, error) {
+	allowed := slices.DeleteFunc(slices.Clone(grant.Resources), func(id string) bool {
+		return s.resource(id) == nil || !client.mayAskFor(id)
+	})
+	if len(allowed) == 0 || !containsAll(allowed, asked) {
+		return nil, refuse(CodeInvalidTarget, "The resource is none that was granted, or the client may not have it any more.")
+	}
+	if len(asked) == 0 {
+		return allowed, nil
 	}
 	return slices.Compact(slices.Sorted(slices.Values(asked))), nil
 }
