@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/issue"
@@ -137,6 +138,7 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 			c.SecretDigest = before.SecretDigest
 		}
 		c.Created, c.Disabled = before.Created, before.Disabled
+		c.Updated = after(before)
 		if changed, err := s.config.Store.ChangeClient(ctx, c, before.Updated); err != nil || changed {
 			return c, err
 		}
@@ -200,7 +202,7 @@ func (s *Server) DisableClient(ctx context.Context, client *Client, disabled boo
 }
 
 func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client, error) {
-	changed.Updated = latest(now(), was.Updated.Add(1000)) // a microsecond: another instant
+	changed.Updated = after(was)
 	ok, err := s.config.Store.ChangeClient(ctx, &changed, was.Updated)
 	switch {
 	case err != nil:
@@ -210,6 +212,10 @@ func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client,
 	}
 	return &changed, nil
 }
+
+// after is when a client is changed: at another instant than it was before, by which
+// a store tells one change from the next.
+func after(was *Client) time.Time { return latest(now(), was.Updated.Add(time.Microsecond)) }
 
 // RemoveClient removes a client with all it had, and reports whether there was one.
 func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
@@ -270,6 +276,9 @@ func (s *Server) apply(c *Client, r Registration) error {
 	scopes, err := s.registeredScopes(r.Scope)
 	if err != nil {
 		return err
+	}
+	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
+		return metadataError("There is no resource.")
 	}
 	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
 		if s.resource(id) == nil {
