@@ -274,7 +274,7 @@ func (s *Server) redirectError(w http.ResponseWriter, r *http.Request, a *author
 		}
 		e = refuse(CodeTemporarilyUnavailable, "The server cannot answer now.")
 	}
-	s.respond(w, r, a, [][2]string{{"error", e.Code}, {"error_description", e.Description}})
+	s.respond(w, r, a, [][2]string{{"error", e.Code}, {"error_description", e.description()}})
 }
 
 // respond sends the answer to the client, with the state it sent and who answers

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -15,7 +16,8 @@ import (
 type Error struct {
 	Code string // such as "invalid_grant"
 	// Description is for developers. It must be a constant: nothing that a client
-	// sent is told back.
+	// sent is told back. Of other characters than those of RFC 6749 §5.2 nothing is
+	// sent.
 	Description string
 	Status      int   // 0 is 400, and 401 of invalid_client
 	Cause       error // for the log
@@ -28,6 +30,16 @@ func (e *Error) Error() string {
 		text += ": " + e.Cause.Error()
 	}
 	return text
+}
+
+// description is what may be sent: %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2).
+func (e *Error) description() string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, e.Description)
 }
 
 // Unwrap returns the cause.
@@ -93,7 +105,7 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 	answerJSON(w, status, struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
-	}{e.Code, e.Description})
+	}{e.Code, e.description()})
 }
 
 // answerJSON answers what must not be kept anywhere (RFC 6749 §5.1).

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -58,7 +59,7 @@ type Issuance struct {
 // may not log in gets nothing, and the error is invalid_grant.
 func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, error) {
 	if issuance.Client == nil || issuance.Type == "" {
-		return nil, refuse(CodeServerError, "Issue without a client or a type.")
+		return nil, errors.New("oauth2/server: Issue without a client or a type")
 	}
 	for _, scope := range issuance.Scopes {
 		if !slices.Contains(issuance.Client.Scopes, scope) || s.scope(scope) == nil {
@@ -83,11 +84,11 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 	grant.Login.AuthTime = issue.Instant(grant.Login.AuthTime)
 	var user auth.User
 	if i.UserID != "" {
-		if i.UserID == i.Client.ID { // its tokens would be taken for the client's own
-			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.")
-		}
 		if user, err = s.config.LoadUser.Load(ctx, i.UserID); err != nil {
 			return nil, userRefused(err)
+		}
+		if user.UserID() == i.Client.ID { // its tokens would be taken for the client's own
+			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.")
 		}
 		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
 	}
