@@ -41,14 +41,19 @@ func bodyForm(w http.ResponseWriter, r *http.Request) (Form, error) {
 	return single(values)
 }
 
-// bodyValues reads the body of a POST as it is.
-func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// isForm reports a request whose body is a form.
+func isForm(r *http.Request) bool {
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
-		return nil, errNoForm
+		return false
 	}
 	kind, _, err := mime.ParseMediaType(lines[0])
-	if err != nil || kind != "application/x-www-form-urlencoded" || r.Header.Get("Content-Encoding") != "" {
+	return err == nil && kind == "application/x-www-form-urlencoded" && r.Header.Get("Content-Encoding") == ""
+}
+
+// bodyValues reads the body of a POST as it is.
+func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if !isForm(r) {
 		return nil, errNoForm
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -93,10 +93,15 @@ func (s *Server) signing(ctx context.Context, at time.Time) (*jwt.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if set == nil || set.Signing() == nil || set.Signing().Public() == nil {
+	if !signs(set) {
 		return nil, errors.New("oauth2/server: Config.Keys has no asymmetric key that signs")
 	}
 	return set.Signing(), nil
+}
+
+// signs reports a set with a key that signs what others can check.
+func signs(set *jwt.KeySet) bool {
+	return set != nil && set.Signing() != nil && set.Signing().Public() != nil
 }
 
 // accessClaims are those of RFC 9068 §2.2. "grant_id" is ours: it names what a

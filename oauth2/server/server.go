@@ -38,6 +38,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -223,7 +224,7 @@ func New(config Config) (*Server, error) {
 	s.origin, s.path = u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
 	c.Name = cmp.Or(c.Name, u.Host)
 	c.Path = strings.TrimSuffix(cmp.Or(c.Path, "/o"), "/")
-	if c.Path == "" || !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "//") || strings.ContainsAny(c.Path, "{}?#\\ ") {
+	if c.Path == "" || !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "//") || (&url.URL{Path: c.Path}).EscapedPath() != c.Path || path.Clean(c.Path) != c.Path {
 		return fault("Config.Path %q is no path below the root", config.Path)
 	}
 	if c.Lifetimes, err = c.Lifetimes.or(defaultLifetimes).check(); err != nil {
@@ -243,7 +244,17 @@ func New(config Config) (*Server, error) {
 			return fault("two resources %q", resource.ID)
 		}
 	}
-	if c.Keys != nil {
+	if c.Grants == nil {
+		c.Grants = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
+	}
+	s.grants = make(map[string]GrantType)
+	for _, grant := range c.Grants {
+		if grant == nil || grant.Name() == "" || s.grants[grant.Name()] != nil {
+			return fault("a grant is nil, has no name or is there twice")
+		}
+		s.grants[grant.Name()] = grant
+	}
+	if c.Keys != nil && s.grants[GrantAuthorizationCode] != nil {
 		for _, scope := range openIDScopes {
 			if !slices.ContainsFunc(c.Scopes, func(has Scope) bool { return has.Name == scope.Name }) {
 				c.Scopes = append(slices.Clip(c.Scopes), scope)
@@ -257,16 +268,6 @@ func New(config Config) (*Server, error) {
 		if slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name }) {
 			return fault("two scopes %q", scope.Name)
 		}
-	}
-	if c.Grants == nil {
-		c.Grants = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
-	}
-	s.grants = make(map[string]GrantType)
-	for _, grant := range c.Grants {
-		if grant == nil || grant.Name() == "" || s.grants[grant.Name()] != nil {
-			return fault("a grant is nil, has no name or is there twice")
-		}
-		s.grants[grant.Name()] = grant
 	}
 	if s.grants[GrantAuthorizationCode] != nil && (c.Guard == nil || c.Login == nil) {
 		return fault("the authorization code grant needs Config.Guard and Config.Login")
@@ -286,6 +287,9 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	if c.Keys != nil {
+		if set, ok := c.Keys.(*jwt.KeySet); ok && !signs(set) {
+			return fault("Config.Keys has no asymmetric key that signs")
+		}
 		if s.verifier, err = newVerifier(c); err != nil {
 			return nil, err
 		}
@@ -313,7 +317,7 @@ func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
 	switch {
 	case issuer == "":
 		return nil, errors.New("oauth2/server: Config.Issuer is missing")
-	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>") || u.EscapedPath() != u.Path:
+	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>") || u.EscapedPath() != u.Path:
 		return nil, fmt.Errorf("oauth2/server: issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
 		return u, nil

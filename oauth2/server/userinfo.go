@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,7 +26,8 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, claims)
 }
 
-func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
+// userInfo returns the claims as JSON, which those of the application may not be.
+func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
 	token, err := s.bearer(w, r)
 	if err != nil {
 		return nil, err
@@ -53,7 +55,11 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (map[string]an
 		maps.Copy(claims, more)
 	}
 	claims["sub"] = grant.UserID // which nothing may replace
-	return claims, nil
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return nil, &auth.Error{Cause: err}
+	}
+	return text, nil
 }
 
 // bearer returns the token of a request; it may have one only.
@@ -62,14 +68,17 @@ func (s *Server) bearer(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err != nil && auth.Kind(err) != auth.ErrNoCredentials {
 		return "", err
 	}
-	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+	if token != "" && r.URL.Query().Has("access_token") {
+		return "", auth.ErrMalformed // RFC 6750 §2
+	}
+	if r.Method == http.MethodPost && isForm(r) {
 		form, formErr := bodyForm(w, r)
 		switch {
 		case formErr != nil && token != "":
 		case formErr != nil:
 			return "", &auth.Error{Kind: auth.ErrMalformed, Cause: formErr}
 		case form.Get("access_token") != "" && token != "":
-			return "", auth.ErrMalformed // RFC 6750 §2
+			return "", auth.ErrMalformed
 		case form.Get("access_token") != "":
 			return form.Get("access_token"), nil
 		}
