@@ -26,17 +26,51 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			})
 		})
 	}
-	t.Run("a context that has ended is an error", func(t *testing.T) {
-		s := open(t)
+	t.Run("a context that has ended is an error, and changes nothing", func(t *testing.T) {
+		s := oauthStore{t, open(t)}
+		s.addClient("web", "")
+		s.addClient("x", "")
+		kept := oauthGrant("x", "x")
+		kept.ClientID, kept.SessionID = "x", "x"
+		_, err := s.Approve(t.Context(), server.Approval{Grant: kept, Code: oauthCode(kept, "x"),
+			Remember: &server.Consent{UserID: "x", ClientID: "x", Scopes: kept.Scopes, Resources: kept.Resources, Created: noon, Updated: noon}})
+		s.must(err)
+		tokens := oauthTokens(kept, "x")
+		_, err = s.AddAccess(t.Context(), tokens.Access, noon)
+		s.must(err)
+		other := oauthGrant("x", "other")
+		tokens = oauthTokens(other, "other")
+		tokens.Access.Digest, tokens.Refresh.Digest = "x", "x"
+		_, err = s.Start(t.Context(), other, tokens)
+		s.must(err)
+		s.must(s.Pend(t.Context(), &server.Interaction{Digest: "x", Created: noon, Expires: noon.Add(time.Hour), Data: []byte("{}")}))
+		state := func() string {
+			t.Helper()
+			clients, err := s.Clients(t.Context(), "", "", 9)
+			s.must(err)
+			consents, err := s.Consents(t.Context(), "x")
+			s.must(err)
+			pending, err := s.Pending(t.Context(), "x", noon)
+			s.must(err)
+			access, _, err := s.FindAccess(t.Context(), "x")
+			s.must(err)
+			refresh, _, err := s.FindRefresh(t.Context(), "x")
+			s.must(err)
+			return s.snapshot("x", "x", "t") + s.snapshot("other") + s.snapshot("g", "c") + recordText([]any{clients, consents, pending, access, refresh})
+		}
+		before := state()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for name, call := range map[string]func() error{
-			"AddClient":    func() error { _, err := s.AddClient(ctx, &server.Client{ID: "x", Updated: noon}); return err },
-			"Client":       func() error { _, err := s.Client(ctx, "x"); return err },
-			"Clients":      func() error { _, err := s.Clients(ctx, "", "", 1); return err },
-			"ChangeClient": func() error { _, err := s.ChangeClient(ctx, &server.Client{ID: "x"}, noon); return err },
+			"AddClient": func() error { _, err := s.AddClient(ctx, &server.Client{ID: "new", Updated: noon}); return err },
+			"Client":    func() error { _, err := s.Client(ctx, "x"); return err },
+			"Clients":   func() error { _, err := s.Clients(ctx, "", "", 1); return err },
+			"ChangeClient": func() error {
+				_, err := s.ChangeClient(ctx, &server.Client{ID: "x", Disabled: true, Updated: noon}, noon)
+				return err
+			},
 			"RemoveClient": func() error { _, err := s.RemoveClient(ctx, "x", noon); return err },
-			"Pend":         func() error { return s.Pend(ctx, &server.Interaction{Digest: "x", Expires: noon}) },
+			"Pend":         func() error { return s.Pend(ctx, &server.Interaction{Digest: "new", Expires: noon.Add(time.Hour)}) },
 			"Pending":      func() error { _, err := s.Pending(ctx, "x", noon); return err },
 			"Take":         func() error { _, err := s.Take(ctx, "x", noon); return err },
 			"Consent":      func() error { _, err := s.Consent(ctx, "x", "x"); return err },
@@ -49,7 +83,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			},
 			"FindCode": func() error { _, _, err := s.FindCode(ctx, "x"); return err },
 			"Redeem": func() error {
-				_, err := s.Redeem(ctx, "x", noon, oauthTokens(oauthGrant("alice", "g"), "t"))
+				_, err := s.Redeem(ctx, "x", noon, oauthTokens(kept, "t"))
 				return err
 			},
 			"Start": func() error {
@@ -59,12 +93,12 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			},
 			"FindRefresh": func() error { _, _, err := s.FindRefresh(ctx, "x"); return err },
 			"Rotate": func() error {
-				_, err := s.Rotate(ctx, "x", noon, 0, oauthTokens(oauthGrant("alice", "g"), "t"))
+				_, err := s.Rotate(ctx, "x", noon, 0, oauthTokens(other, "t"))
 				return err
 			},
 			"FindAccess": func() error { _, _, err := s.FindAccess(ctx, "x"); return err },
 			"AddAccess": func() error {
-				_, err := s.AddAccess(ctx, oauthTokens(oauthGrant("a", "g"), "t").Access, noon)
+				_, err := s.AddAccess(ctx, oauthTokens(kept, "t").Access, noon)
 				return err
 			},
 			"RemoveAccess": func() error { _, err := s.RemoveAccess(ctx, "x"); return err },
@@ -73,12 +107,22 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			"End":          func() error { _, err := s.End(ctx, "x", noon); return err },
 			"EndSession":   func() error { _, err := s.EndSession(ctx, "x", noon); return err },
 			"EndAll":       func() error { _, err := s.EndAll(ctx, "x", "", "", noon); return err },
-			"PutOnce":      func() error { _, err := s.PutOnce(ctx, "x", noon, noon); return err },
-			"Purge":        func() error { _, err := s.Purge(ctx, noon, 1); return err },
+			"PutOnce":      func() error { _, err := s.PutOnce(ctx, "x", noon.Add(time.Hour), noon); return err },
+			"Purge":        func() error { _, err := s.Purge(ctx, noon.Add(9*time.Hour), 9); return err },
 		} {
 			if err := call(); err == nil {
 				t.Errorf("%s went on", name)
 			}
+			if after := state(); after != before {
+				t.Errorf("%s changed\n%s\nto\n%s", name, before, after)
+				before = after
+			}
+		}
+		if fresh, err := s.PutOnce(t.Context(), "x", noon.Add(time.Hour), noon); !fresh || err != nil {
+			t.Errorf("the key was noted: %v", err)
+		}
+		if pending, err := s.Pending(t.Context(), "new", noon); pending != nil || err != nil {
+			t.Errorf("the interaction was added: %v", err)
 		}
 	})
 }
@@ -190,11 +234,40 @@ func (s oauthStore) wantLive(want bool, ids ...string) {
 
 // sameRecord compares records as stores keep them: an empty list is as none.
 func sameRecord(a, b any) bool {
-	text := func(v any) string {
-		out, _ := json.Marshal(v)
-		return strings.NewReplacer("[]", "null", ":\"\"", ":null").Replace(string(out))
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && recordText(a) == recordText(b)
+}
+
+func recordText(v any) string {
+	out, _ := json.Marshal(v) // of strings, times and bytes
+	return strings.NewReplacer("[]", "null", ":\"\"", ":null").Replace(string(out))
+}
+
+// snapshot is what there is of a grant, and the code and the tokens of each name.
+func (s oauthStore) snapshot(grant string, names ...string) string {
+	s.Helper()
+	g, err := s.Grant(s.Context(), grant)
+	s.must(err)
+	all := []any{g}
+	for _, name := range names {
+		code, _, err := s.FindCode(s.Context(), name)
+		s.must(err)
+		access, _, err := s.FindAccess(s.Context(), name+" access")
+		s.must(err)
+		refresh, _, err := s.FindRefresh(s.Context(), name+" refresh")
+		s.must(err)
+		all = append(all, code, access, refresh)
 	}
-	return reflect.TypeOf(a) == reflect.TypeOf(b) && text(a) == text(b)
+	return recordText(all)
+}
+
+// keeps checks that what is done changes nothing of a grant and those names.
+func (s oauthStore) keeps(sentence string, do func(), grant string, names ...string) {
+	s.Helper()
+	before := s.snapshot(grant, names...)
+	do()
+	if after := s.snapshot(grant, names...); after != before {
+		s.Errorf("%s changed\n%s\nto\n%s", sentence, before, after)
+	}
 }
 
 const odd = "ä'\"\\%_ \u202e\U0001f512 "

@@ -113,6 +113,58 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Error(ok, err)
 		}
 	})
+	t.Run("a client is disabled from the start, or enabled again, and what had ended stays so", func(t *testing.T) {
+		s := open(t)
+		want := &server.Client{ID: "shop", Disabled: true, Created: noon, Updated: noon}
+		_, err := s.AddClient(s.Context(), want)
+		s.must(err)
+		if got, err := s.Client(s.Context(), "shop"); err != nil || !sameRecord(got, want) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		start := func(id string) bool {
+			t.Helper()
+			g := oauthGrant("alice", id)
+			g.ClientID = "shop"
+			ok, err := s.Start(s.Context(), g, oauthTokens(g, id))
+			s.must(err)
+			return ok
+		}
+		change := func(disabled bool, updated, was time.Time) {
+			t.Helper()
+			if ok, err := s.ChangeClient(s.Context(), &server.Client{ID: "shop", Disabled: disabled, Created: noon, Updated: updated}, was); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		if start("1") {
+			t.Error("started for one that is disabled")
+		}
+		change(false, noon.Add(time.Second), noon)
+		if !start("2") {
+			t.Error("not started for one that is enabled")
+		}
+		change(true, noon.Add(2*time.Second), noon.Add(time.Second))
+		change(true, noon.Add(3*time.Second), noon.Add(2*time.Second))
+		change(false, noon.Add(4*time.Second), noon.Add(3*time.Second))
+		if g, err := s.Grant(s.Context(), "2"); err != nil || !g.Ended.Equal(noon.Add(2*time.Second)) {
+			t.Errorf("%+v, %v", g, err)
+		}
+		if !start("3") {
+			t.Error("not started for one that is enabled again")
+		}
+	})
+	t.Run("a change that comes too late, or an addition of what is there, ends nothing", func(t *testing.T) {
+		s := open(t)
+		s.start("alice", "1")
+		disabled := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
+		if ok, err := s.ChangeClient(s.Context(), disabled, noon.Add(time.Microsecond)); ok || err != nil {
+			t.Error(ok, err)
+		}
+		if ok, err := s.AddClient(s.Context(), disabled); ok || err != nil {
+			t.Error(ok, err)
+		}
+		s.wantLive(true, "1")
+		s.start("alice", "2") // it is not disabled
+	})
 }
 
 func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
@@ -156,7 +208,8 @@ func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
 			expires, now time.Time
 			want         bool
 		}{{"k", noon.Add(time.Minute), noon, true}, {"k", noon.Add(time.Hour), noon, false}, {"K", noon.Add(time.Minute), noon, true},
-			{"k", noon.Add(time.Hour), noon.Add(time.Minute - time.Microsecond), false}, {"k", noon.Add(time.Hour), noon.Add(time.Minute), true}, {"k", noon.Add(time.Hour), noon.Add(59 * time.Minute), false}} {
+			{"k", noon.Add(time.Hour), noon.Add(time.Minute - time.Microsecond), false}, {"k", noon.Add(time.Hour), noon.Add(time.Minute), true}, {"k", noon.Add(time.Hour), noon.Add(59 * time.Minute), false},
+			{odd, noon.Add(time.Hour), noon, true}, {odd, noon.Add(time.Hour), noon, false}, {odd + " ", noon.Add(time.Hour), noon, true}} {
 			if got, err := s.PutOnce(s.Context(), row.key, row.expires, row.now); got != row.want || err != nil {
 				t.Errorf("%d: %v, %v", i, got, err)
 			}
@@ -223,7 +276,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("consents are listed in order of client", func(t *testing.T) {
 		s := open(t)
-		for _, id := range []string{"b", "a"} {
+		for _, id := range []string{"b", "a", "B"} {
 			s.addClient(id, "")
 			g := oauthGrant("alice", id)
 			g.ClientID = id
@@ -233,15 +286,22 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			s.must(err)
 		}
 		all, err := s.Consents(s.Context(), "alice")
-		if err != nil || len(all) != 2 || all[0].ClientID != "a" || all[1].ClientID != "b" {
+		if err != nil || len(all) != 3 || all[0].ClientID != "B" || all[1].ClientID != "a" || all[2].ClientID != "b" {
 			t.Errorf("%+v, %v", all, err)
 		}
 		if all, err := s.Consents(s.Context(), "bob"); len(all) != 0 || err != nil {
 			t.Errorf("%+v, %v", all, err)
 		}
+		bobs := oauthGrant("bob", "bob's")
+		bobs.ClientID = "a"
+		_, err = s.Approve(s.Context(), server.Approval{Grant: bobs, Code: oauthCode(bobs, "bob's"), Remember: &server.Consent{UserID: "bob", ClientID: "a", Created: noon, Updated: noon}})
+		s.must(err)
 		_, err = s.RemoveClient(s.Context(), "a", noon)
 		s.must(err)
-		if all, err := s.Consents(s.Context(), "alice"); len(all) != 1 || err != nil {
+		if got, err := s.Consent(s.Context(), "bob", "a"); got != nil || err != nil {
+			t.Errorf("another user's, after the client is gone: %+v, %v", got, err)
+		}
+		if all, err := s.Consents(s.Context(), "alice"); len(all) != 2 || err != nil {
 			t.Errorf("after the client is gone: %+v, %v", all, err)
 		}
 	})
@@ -266,6 +326,77 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {
 			t.Errorf("again: %v, %v", ids, err)
+		}
+	})
+	t.Run("what is refused or an error is not remembered", func(t *testing.T) {
+		s := open(t)
+		s.addClient("closed", "")
+		_, err := s.ChangeClient(s.Context(), &server.Client{ID: "closed", Disabled: true, Created: noon, Updated: fraction}, noon)
+		s.must(err)
+		g := oauthGrant("alice", "1")
+		g.ClientID = "closed"
+		remember := consent(noon, "read")
+		remember.ClientID = "closed"
+		if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "1"), Remember: remember}); ok || err != nil {
+			t.Error(ok, err)
+		}
+		if got, err := s.Consent(s.Context(), "alice", "closed"); got != nil || err != nil {
+			t.Errorf("for a client that gets nothing: %+v, %v", got, err)
+		}
+		approve(s, "2", consent(noon, "read"), false, "read")
+		if approve(s, "3", consent(fraction, "read", "write"), true, "write") {
+			t.Error("what is agreed to now is no consent of before")
+		}
+		again := oauthGrant("alice", "2")
+		if ok, err := s.Approve(s.Context(), server.Approval{Grant: again, Code: oauthCode(again, "4"), Remember: consent(fraction, "write")}); ok || err == nil {
+			t.Error(ok, err)
+		}
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, consent(noon, "read")) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if !approve(s, "5", consent(fraction, "write"), true, "read") {
+			t.Error("both are not approved")
+		}
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers([]string{"read", "write"}, nil) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+	t.Run("neither what was passed nor what was returned changes", func(t *testing.T) {
+		s := open(t)
+		spare := make([]string, 1, 4) // that appending would write to
+		spare[0] = "read"
+		approve(s, "1", consent(noon, spare...), false, "read")
+		first, err := s.Consent(s.Context(), "alice", "web")
+		s.must(err)
+		more := consent(fraction, "write")
+		approve(s, "2", more, false, "write")
+		if !sameRecord(first, consent(noon, "read")) || !sameRecord(more, consent(fraction, "write")) || spare[:2][1] != "" {
+			t.Errorf("%+v %+v %q", first, more, spare[:2])
+		}
+	})
+	t.Run("users whose names differ by little are others", func(t *testing.T) {
+		s := open(t)
+		others := []string{"Alice", "alice ", "älice", "alic", "alice2", "' OR ''='", "%", ""}
+		for _, user := range append(others, "alice") {
+			g := oauthGrant(user, "of "+user)
+			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "of "+user),
+				Remember: &server.Consent{UserID: user, ClientID: "web", Scopes: []string{user + "."}, Created: noon, Updated: noon}})
+			s.must(err)
+		}
+		if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil || !slices.Equal(ids, []string{"of alice"}) {
+			t.Errorf("%q, %v", ids, err)
+		}
+		if ids, err := s.Withdraw(s.Context(), "Alice", "Web", noon); err != nil || len(ids) != 0 {
+			t.Errorf("of another client: %q, %v", ids, err)
+		}
+		if ids, err := s.EndAll(s.Context(), "alice", "", "", noon); err != nil || len(ids) != 0 {
+			t.Errorf("%q, %v", ids, err)
+		}
+		for _, user := range others {
+			s.wantLive(true, "of "+user)
+			if all, err := s.Consents(s.Context(), user); err != nil || len(all) != 1 || all[0].Scopes[0] != user+"." {
+				t.Errorf("%q: %+v, %v", user, all, err)
+			}
 		}
 	})
 }

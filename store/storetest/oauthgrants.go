@@ -108,6 +108,91 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Errorf("somebody else's: %+v, %v", g, err)
 		}
 	})
+	t.Run("what is kept is stamped if it is live, and nothing need be kept", func(t *testing.T) {
+		s := open(t)
+		s.start("alice", "over", func(g *server.Grant) { g.Expires, g.Stamp = noon, "old" })
+		s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
+		_, err := s.End(s.Context(), "ended", noon)
+		s.must(err)
+		for _, kept := range []string{"over", "ended", "none", ""} {
+			s.start("alice", "until "+kept)
+			if ids, err := s.EndAll(s.Context(), "alice", kept, "new", noon); err != nil || !slices.Equal(ids, []string{"until " + kept}) {
+				t.Errorf("%q: %q, %v", kept, ids, err)
+			}
+		}
+		for _, id := range []string{"over", "ended"} {
+			if g, err := s.Grant(s.Context(), id); err != nil || g.Stamp != "old" {
+				t.Errorf("%+v, %v", g, err)
+			}
+		}
+	})
+	t.Run("what has ended does not end again, and what has expired not at all", func(t *testing.T) {
+		for name, end := range map[string]func(s oauthStore) (int, error){
+			"Withdraw": func(s oauthStore) (int, error) {
+				ids, err := s.Withdraw(s.Context(), "alice", "web", fraction)
+				return len(ids), err
+			},
+			"EndSession": func(s oauthStore) (int, error) {
+				grants, err := s.EndSession(s.Context(), "s", fraction)
+				return len(grants), err
+			},
+			"EndAll": func(s oauthStore) (int, error) {
+				ids, err := s.EndAll(s.Context(), "alice", "", "", fraction)
+				return len(ids), err
+			},
+			"RemoveClient": func(s oauthStore) (int, error) {
+				_, err := s.RemoveClient(s.Context(), "web", fraction)
+				return 1, err
+			},
+		} {
+			s := open(t)
+			in := func(g *server.Grant) { g.SessionID = "s" }
+			s.start("alice", "live", in)
+			s.start("alice", "ended", in)
+			s.start("alice", "over", in, func(g *server.Grant) { g.Expires = fraction })
+			_, err := s.End(s.Context(), "ended", noon)
+			s.must(err)
+			if n, err := end(s); n != 1 || err != nil {
+				t.Errorf("%s: %d, %v", name, n, err)
+			}
+			for id, want := range map[string]time.Time{"live": fraction, "ended": noon, "over": {}} {
+				if id == "over" && name == "RemoveClient" {
+					continue // it may be noted
+				}
+				if g, err := s.Grant(s.Context(), id); err != nil || !g.Ended.Equal(want) {
+					t.Errorf("%s: %+v, %v", name, g, err)
+				}
+			}
+		}
+	})
+	t.Run("what was returned does not change", func(t *testing.T) {
+		s := open(t)
+		s.approve("alice", "1", "c")
+		s.start("alice", "2")
+		first, err := s.Grant(s.Context(), "1")
+		s.must(err)
+		code, byCode, err := s.FindCode(s.Context(), "c")
+		s.must(err)
+		refresh, byRefresh, err := s.FindRefresh(s.Context(), "2 refresh")
+		s.must(err)
+		access, byAccess, err := s.FindAccess(s.Context(), "2 access")
+		s.must(err)
+		listed, err := s.Grants(s.Context(), "alice", noon)
+		s.must(err)
+		client, err := s.Client(s.Context(), "web")
+		s.must(err)
+		returned := []any{first, code, byCode, refresh, byRefresh, access, byAccess, listed, client}
+		before := recordText(returned)
+		s.redeem("c", fraction, oauthTokens(oauthGrant("alice", "1"), "t"), server.Redeemed)
+		s.rotate("2 refresh", fraction, 0, oauthTokens(oauthGrant("alice", "2"), "u"), server.Redeemed)
+		_, err = s.EndAll(s.Context(), "alice", "2", "new", fraction)
+		s.must(err)
+		_, err = s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
+		s.must(err)
+		if after := recordText(returned); after != before {
+			t.Errorf("%s\nbecame\n%s", before, after)
+		}
+	})
 }
 
 func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
@@ -165,5 +250,54 @@ func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Errorf("%+v, %v", code, err)
 		}
 		s.rotate("good refresh", noon.Add(2*time.Hour), 0, oauthTokens(oauthGrant("alice", "good"), "next"), server.Redeemed)
+	})
+	t.Run("the tokens of a live grant are removed in steps, each kind its own", func(t *testing.T) {
+		s := open(t)
+		g := s.start("alice", "1")
+		old := "1 refresh"
+		for i := range 3 { // two of each kind in one step and one in the next, but the first access token
+			tokens := oauthTokens(g, fmt.Sprint("t", i))
+			tokens.Access.Expires, tokens.Refresh.Expires = noon.Add(time.Minute), noon.Add(time.Minute)
+			if i == 2 {
+				tokens.Access.Expires = noon.Add(9 * time.Hour)
+			}
+			s.rotate(old, noon, 0, tokens, server.Redeemed)
+			old = tokens.Refresh.Digest
+		}
+		for _, want := range []int{4, 1, 0} {
+			if n, err := s.Purge(s.Context(), noon.Add(time.Minute), 2); n != want || err != nil {
+				t.Errorf("%d, %v, want %d", n, err, want)
+			}
+		}
+		for digest, want := range map[string]bool{"1 access": true, "t0 access": false, "t1 access": false, "t2 access": true} {
+			if access, _, err := s.FindAccess(s.Context(), digest); (access != nil) != want || err != nil {
+				t.Errorf("%s: %+v, %v", digest, access, err)
+			}
+		}
+		for digest, want := range map[string]bool{"1 refresh": true, "t0 refresh": false, "t1 refresh": false, "t2 refresh": false} {
+			if refresh, _, err := s.FindRefresh(s.Context(), digest); (refresh != nil) != want || err != nil {
+				t.Errorf("%s: %+v, %v", digest, refresh, err)
+			}
+		}
+		// A replay is known as long as it would have been good.
+		s.rotate("1 refresh", noon.Add(time.Minute), 0, oauthTokens(g, "x"), server.Reused)
+		s.wantLive(false, "1")
+	})
+	t.Run("what has ended is known until it would have expired", func(t *testing.T) {
+		s := open(t)
+		g := s.approve("alice", "1", "c")
+		s.redeem("c", noon, oauthTokens(g, "t"), server.Redeemed)
+		s.redeem("c", noon, oauthTokens(g, "u"), server.Reused)
+		if n, err := s.Purge(s.Context(), noon.Add(2*time.Hour-time.Microsecond), 9); n != 0 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		s.redeem("c", noon.Add(time.Hour), oauthTokens(g, "u"), server.Revoked)
+		s.rotate("t refresh", noon.Add(time.Hour), 0, oauthTokens(g, "u"), server.Revoked)
+		if n, err := s.Purge(s.Context(), noon.Add(3*time.Hour), 9); n == 0 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		s.redeem("c", noon.Add(3*time.Hour), oauthTokens(g, "u"), server.Unknown)
+		s.rotate("t refresh", noon.Add(3*time.Hour), 0, oauthTokens(g, "u"), server.Unknown)
+		s.start("alice", "1") // its identifier and digests are free
 	})
 }

@@ -107,6 +107,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			"Withdraw":     func(s oauthStore) error { _, err := s.Withdraw(s.Context(), "alice", "web", noon); return err },
 			"EndAll":       func(s oauthStore) error { _, err := s.EndAll(s.Context(), "alice", "", "", noon); return err },
 			"RemoveClient": func(s oauthStore) error { _, err := s.RemoveClient(s.Context(), "web", noon); return err },
+			"ChangeClient": func(s oauthStore) error { _, err := oauthDisable(s); return err },
 		} {
 			s := open(t)
 			g := s.approve("alice", "1", "c")
@@ -170,4 +171,111 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Error(changed.Load())
 		}
 	})
+	t.Run("a client that is disabled or removed while it is given something has nothing", func(t *testing.T) {
+		for name, end := range map[string]func(s oauthStore) (bool, error){
+			"disable": oauthDisable,
+			"remove":  func(s oauthStore) (bool, error) { return s.RemoveClient(s.Context(), "web", noon) },
+		} {
+			for range 5 {
+				s := open(t)
+				together(16, func(i int) {
+					g := oauthGrant("alice", fmt.Sprint(i))
+					var err error
+					switch {
+					case i == 8:
+						_, err = end(s)
+					case i%2 == 0:
+						_, err = s.Start(s.Context(), g, oauthTokens(g, g.ID))
+					default:
+						_, err = s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, g.ID)})
+					}
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				})
+				if live, err := s.Grants(s.Context(), "alice", noon); len(live) != 0 || err != nil {
+					t.Errorf("%s: %d live, %v", name, len(live), err)
+				}
+			}
+		}
+	})
+	t.Run("of consents at once none is lost, and one that is withdrawn leaves no grant", func(t *testing.T) {
+		remember := func(s oauthStore, id string) {
+			g := oauthGrant("alice", id)
+			g.Scopes = []string{id}
+			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id),
+				Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}}); !ok || err != nil {
+				t.Error(ok, err)
+			}
+		}
+		s := open(t)
+		var all []string
+		for i := range 16 {
+			all = append(all, fmt.Sprint(i))
+		}
+		together(len(all), func(i int) { remember(s, all[i]) })
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(all, nil) || len(got.Scopes) != len(all) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		for range 5 {
+			s := open(t)
+			together(9, func(i int) {
+				if i != 4 {
+					remember(s, all[i])
+				} else if _, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil {
+					t.Error(err)
+				}
+			})
+			consent, err := s.Consent(s.Context(), "alice", "web")
+			s.must(err)
+			live, err := s.Grants(s.Context(), "alice", noon)
+			s.must(err)
+			for _, g := range live {
+				if !consent.Covers(g.Scopes, g.Resources) {
+					t.Errorf("%+v is live by %+v", g, consent)
+				}
+			}
+			if consent != nil && len(consent.Scopes) != len(live) {
+				t.Errorf("%d live by %+v", len(live), consent)
+			}
+		}
+	})
+	t.Run("a client is added once of 16 times", func(t *testing.T) {
+		s := open(t)
+		var added atomic.Int32
+		together(16, func(i int) {
+			ok, err := s.AddClient(s.Context(), &server.Client{ID: "new", Name: fmt.Sprint(i), Created: noon, Updated: noon})
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				added.Add(1)
+			}
+		})
+		if added.Load() != 1 {
+			t.Error(added.Load())
+		}
+	})
+	t.Run("purges at once remove each grant once", func(t *testing.T) {
+		s := open(t)
+		for i := range 40 {
+			s.start("alice", fmt.Sprint(i))
+		}
+		var total atomic.Int32
+		together(8, func(int) {
+			n, err := s.Purge(s.Context(), noon.Add(time.Hour), 7)
+			if err != nil {
+				t.Error(err)
+			}
+			total.Add(int32(n))
+		})
+		if total.Load() != 40 {
+			t.Errorf("%d of 40", total.Load())
+		}
+	})
+}
+
+// oauthDisable disables the client web.
+func oauthDisable(s oauthStore) (bool, error) {
+	return s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
 }

@@ -41,9 +41,11 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 			"the code":                  {Grant: oauthGrant("bob", "2"), Code: &server.Code{Digest: "c1", GrantID: "2", Expires: noon}},
 			"a code of another grant's": {Grant: oauthGrant("bob", "3"), Code: &server.Code{Digest: "c3", GrantID: "1", Expires: noon}},
 		} {
-			if ok, err := s.Approve(s.Context(), a); ok || err == nil {
-				t.Errorf("%s: %v, %v", sentence, ok, err)
-			}
+			s.keeps(sentence, func() {
+				if ok, err := s.Approve(s.Context(), a); ok || err == nil {
+					t.Errorf("%s: %v, %v", sentence, ok, err)
+				}
+			}, "1", "c1", "new", "c3")
 		}
 		s.wantLive(false, "2", "3")
 		if _, grant, err := s.FindCode(s.Context(), "c1"); err != nil || grant.UserID != "alice" {
@@ -52,13 +54,15 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.start("alice", "taken")
 		for sentence, tokens := range map[string]server.Tokens{
 			"an access token":        {Access: &server.Access{Digest: "taken access", GrantID: "1", Expires: noon}},
-			"a refresh token":        {Access: &server.Access{Digest: "a", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "taken refresh", GrantID: "1", Expires: noon}},
-			"one of another grant":   {Access: &server.Access{Digest: "a", GrantID: "taken", Expires: noon}},
-			"a refresh token of one": {Access: &server.Access{Digest: "a", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "r", GrantID: "taken", Expires: noon}},
+			"a refresh token":        {Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "taken refresh", GrantID: "1", Expires: noon}},
+			"one of another grant":   {Access: &server.Access{Digest: "new access", GrantID: "taken", Expires: noon}},
+			"a refresh token of one": {Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "new refresh", GrantID: "taken", Expires: noon}},
 		} {
-			if verdict, err := s.Redeem(s.Context(), "c1", noon, tokens); err == nil {
-				t.Errorf("%s: %v", sentence, verdict)
-			}
+			s.keeps(sentence, func() {
+				if verdict, err := s.Redeem(s.Context(), "c1", noon, tokens); err == nil {
+					t.Errorf("%s: %v", sentence, verdict)
+				}
+			}, "1", "c1", "new", "taken")
 		}
 		s.redeem("c1", noon, oauthTokens(oauthGrant("alice", "1"), "good"), server.Redeemed)
 	})
@@ -109,6 +113,31 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Errorf("%+v, %v", g, err)
 		}
 	})
+	t.Run("a code that is refused changes nothing", func(t *testing.T) {
+		s := open(t)
+		g := s.approve("alice", "1", "c")
+		s.keeps("an unknown one", func() { s.redeem("C", noon, oauthTokens(g, "t"), server.Unknown) }, "1", "c", "t")
+		s.keeps("an expired one", func() { s.redeem("c", noon.Add(time.Minute), oauthTokens(g, "t"), server.Expired) }, "1", "c", "t")
+		_, err := s.End(s.Context(), "1", noon)
+		s.must(err)
+		// That it was ended is looked for first.
+		for _, at := range []time.Time{noon, noon.Add(time.Minute), noon.Add(time.Hour)} {
+			s.keeps("a revoked one", func() { s.redeem("c", at, oauthTokens(g, "t"), server.Revoked) }, "1", "c", "t")
+		}
+	})
+	t.Run("a grant expires with what came of its code, though it would have later", func(t *testing.T) {
+		s := open(t)
+		g := oauthGrant("alice", "1")
+		g.Expires = noon.Add(9 * time.Hour)
+		_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "c")})
+		s.must(err)
+		tokens := oauthTokens(g, "t")
+		tokens.Access.Expires, tokens.Refresh.Expires = tokens.Refresh.Expires, tokens.Access.Expires
+		s.redeem("c", noon, tokens, server.Redeemed)
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(3*time.Hour)) {
+			t.Errorf("%+v, %v", g, err)
+		}
+	})
 }
 
 func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
@@ -153,10 +182,14 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		g := s.start("alice", "1")
 		other := s.start("alice", "2")
-		for _, tokens := range []server.Tokens{oauthTokens(g, "2"), oauthTokens(other, "new")} {
-			if rotation, err := s.Rotate(s.Context(), "1 refresh", noon, 0, tokens); err == nil {
-				t.Errorf("%+v", rotation)
-			}
+		half := oauthTokens(g, "new")
+		half.Refresh.Digest = "2 refresh"
+		for _, tokens := range []server.Tokens{oauthTokens(g, "2"), oauthTokens(other, "new"), half} {
+			s.keeps("it", func() {
+				if rotation, err := s.Rotate(s.Context(), "1 refresh", noon, 0, tokens); err == nil {
+					t.Errorf("%+v", rotation)
+				}
+			}, "1", "1", "2", "new")
 		}
 		s.rotate("1 refresh", noon, 0, oauthTokens(g, "3"), server.Redeemed)
 	})
@@ -206,6 +239,59 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.rotate("expiring refresh", noon, grace, next, server.Redeemed)
 		s.rotate("expiring refresh", noon.Add(time.Second), grace, sealed(g, "x"), server.Reused)
 	})
+	t.Run("a refresh token that is refused changes nothing", func(t *testing.T) {
+		s := open(t)
+		g := s.start("alice", "1", func(g *server.Grant) { g.Expires = noon.Add(5 * time.Hour) })
+		next := sealed(g, "2")
+		next.Access.Expires = noon.Add(5 * time.Hour)
+		s.rotate("1 refresh", noon, time.Minute, next, server.Redeemed)
+		s.keeps("an unknown one", func() { s.rotate("none", noon, time.Minute, sealed(g, "3"), server.Unknown) }, "1", "1", "2", "3")
+		// That it expired is looked for before that it was used.
+		for _, name := range []string{"1", "2"} {
+			s.keeps("an expired one", func() { s.rotate(name+" refresh", noon.Add(3*time.Hour), 9*time.Hour, sealed(g, "3"), server.Expired) }, "1", "1", "2", "3")
+		}
+		_, err := s.End(s.Context(), "1", noon)
+		s.must(err)
+		for _, name := range []string{"1", "2"} {
+			for _, at := range []time.Time{noon, noon.Add(3 * time.Hour), noon.Add(9 * time.Hour)} {
+				s.keeps("a revoked one", func() { s.rotate(name+" refresh", at, time.Minute, sealed(g, "3"), server.Revoked) }, "1", "1", "2", "3")
+			}
+		}
+	})
+	t.Run("a grant moves with what is issued: to it by a refresh, and on to it by a retry", func(t *testing.T) {
+		s := open(t)
+		g := s.start("alice", "1", func(g *server.Grant) { g.Expires = noon.Add(9 * time.Hour) })
+		for _, row := range []struct {
+			name    string
+			after   time.Duration
+			access  time.Duration
+			want    server.Verdict
+			expires time.Duration
+		}{{"first", time.Second, 2 * time.Hour, server.Redeemed, 3 * time.Hour}, {"shorter", 2 * time.Second, time.Hour, server.Retried, 3 * time.Hour}, {"longer", 3 * time.Second, 4 * time.Hour, server.Retried, 4 * time.Hour}} {
+			tokens := sealed(g, row.name)
+			tokens.Access.Expires = noon.Add(row.access)
+			s.rotate("1 refresh", noon.Add(row.after), time.Minute, tokens, row.want)
+			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(row.expires)) || !g.LastUsed.Equal(noon.Add(row.after)) {
+				t.Errorf("%s: %+v, %v", row.name, g, err)
+			}
+		}
+		s.keeps("a retry that is an error", func() {
+			if rotation, err := s.Rotate(s.Context(), "1 refresh", noon.Add(4*time.Second), time.Minute, sealed(g, "longer")); err == nil || rotation.Sealed != nil {
+				t.Errorf("%+v, %v", rotation, err)
+			}
+		}, "1", "1", "first", "longer")
+	})
+	t.Run("a replay is of one grant, and of no other", func(t *testing.T) {
+		s := open(t)
+		g := s.start("alice", "1")
+		other := s.start("alice", "2")
+		s.rotate("1 refresh", noon, 0, oauthTokens(g, "next"), server.Redeemed)
+		s.keeps("the other", func() { s.rotate("1 refresh", fraction, 0, oauthTokens(g, "x"), server.Reused) }, "2", "2", "x")
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Ended.Equal(fraction) || !g.LastUsed.Equal(noon) {
+			t.Errorf("%+v, %v", g, err)
+		}
+		s.rotate("2 refresh", noon, 0, oauthTokens(other, "y"), server.Redeemed)
+	})
 }
 
 func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
@@ -238,13 +324,16 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 		}{
 			"the grant":              {oauthGrant("bob", "1"), oauthTokens(oauthGrant("bob", "1"), "new")},
 			"a token":                {oauthGrant("bob", "2"), server.Tokens{Access: &server.Access{Digest: "1 access", GrantID: "2", Expires: noon}}},
-			"one of another grant's": {oauthGrant("bob", "3"), server.Tokens{Access: &server.Access{Digest: "x", GrantID: "1", Expires: noon}}},
+			"one of another grant's": {oauthGrant("bob", "3"), server.Tokens{Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}}},
 		} {
-			if ok, err := s.Start(s.Context(), row.grant, row.tokens); ok || err == nil {
-				t.Errorf("%s: %v, %v", sentence, ok, err)
-			}
+			s.keeps(sentence, func() {
+				if ok, err := s.Start(s.Context(), row.grant, row.tokens); ok || err == nil {
+					t.Errorf("%s: %v, %v", sentence, ok, err)
+				}
+			}, "1", "1", "new")
 		}
-		s.wantLive(false, "2", "3")
+		s.start("bob", "2") // nothing of it is there
+		s.wantLive(false, "3")
 	})
 	t.Run("one more is added to a live grant, which moves with it", func(t *testing.T) {
 		s := open(t)
@@ -269,8 +358,15 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 		add("c", "ended", noon.Add(time.Hour), noon, false)
 		add("d", "none", noon.Add(time.Hour), noon, false)
 		add("e", "1", noon.Add(9*time.Hour), noon.Add(2*time.Hour), false)
-		if _, err := s.AddAccess(s.Context(), &server.Access{Digest: "a", GrantID: "1", Expires: noon.Add(time.Hour)}, noon); err == nil {
-			t.Error("one that is there")
+		s.keeps("one that is there", func() {
+			if ok, err := s.AddAccess(s.Context(), &server.Access{Digest: "1 access", GrantID: "1", Expires: noon.Add(9 * time.Hour)}, fraction); ok || err == nil {
+				t.Error(ok, err)
+			}
+		}, "1", "1")
+		for digest, want := range map[string]bool{"a": true, "b": true, "c": false, "d": false, "e": false} {
+			if access, _, err := s.FindAccess(s.Context(), digest); (access != nil) != want || err != nil {
+				t.Errorf("%s: %+v, %v", digest, access, err)
+			}
 		}
 	})
 	t.Run("one is removed alone", func(t *testing.T) {
