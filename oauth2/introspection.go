@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/fetch"
@@ -270,7 +272,7 @@ func (i *Introspection) forget(endpoint string) {
 
 // parseIntrospection reads an answer (RFC 7662 §2.2). It is nil for a token that is
 // not good; an error is an answer that decides nothing.
-func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, error) {
+func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, error) {
 	var a struct {
 		Active    *bool    `json:"active"`
 		Scope     string   `json:"scope"`
@@ -288,7 +290,11 @@ func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, erro
 		ACR       string   `json:"acr"`
 		AMR       names    `json:"amr"`
 	}
-	if err := json.Unmarshal(text, &a); err != nil {
+	text, err := exactNames(answer)
+	if err == nil {
+		err = json.Unmarshal(text, &a)
+	}
+	if err != nil {
 		return nil, errors.New("an answer that is no JSON object of the right types")
 	}
 	switch {
@@ -301,7 +307,6 @@ func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, erro
 	}
 	t := &Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
 		ID: a.ID, Type: a.TokenType, Login: auth.LoginInfo{ACR: a.ACR, AMR: a.AMR}}
-	var err error
 	instant := func(seconds *float64) time.Time {
 		if seconds == nil {
 			return time.Time{}
@@ -315,7 +320,7 @@ func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, erro
 	t.Expires, t.IssuedAt, t.Login.AuthTime = instant(a.Expires), instant(a.Issued), instant(a.AuthTime)
 	notBefore := instant(a.NotBefore)
 	if err == nil {
-		err = json.Unmarshal(text, &t.Claims)
+		err = json.Unmarshal(answer, &t.Claims)
 	}
 	if err == nil {
 		t.Confirmation, err = confirmationOf(t.Claims["cnf"])
@@ -328,6 +333,19 @@ func parseIntrospection(text []byte, issuer string, now time.Time) (*Token, erro
 		return nil, nil
 	}
 	return t, nil
+}
+
+// exactNames leaves out the members of an object whose names package json would
+// take for others: it does not tell "Active" from "active", and RFC 8259 does.
+func exactNames(text []byte) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool {
+		return strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' })
+	})
+	return json.Marshal(members)
 }
 
 // maxEarly is how far the server's clock may be ahead.

@@ -215,6 +215,7 @@ func TestWhatIsNotGoodByTheAnswerIsInvalid(t *testing.T) {
 	l := newLogin(t)
 	for sentence, answer := range map[string]string{
 		"not active":   `{"active":false,"sub":"alice"}`,
+		"another name": `{"active":false,"ACTIVE":true,"sub":"alice"}`,
 		"expired":      l.active("exp", time.Now().Unix()),
 		"not yet good": l.active("nbf", time.Now().Add(time.Minute).Unix()),
 	} {
@@ -229,6 +230,30 @@ func TestWhatIsNotGoodByTheAnswerIsInvalid(t *testing.T) {
 	l.says(200, "application/json", l.active("cnf", map[string]any{"jkt": "x"}))
 	b := serve(t, oauth2.Config{Sources: []oauth2.Source{l.source(nil)}})
 	b.want("bound to a key", b.ask("GET", "/", "", "Authorization", "Bearer x"), 401, invalid)
+}
+
+func TestTheNameOfAMemberIsExact(t *testing.T) {
+	l := newLogin(t)
+	l.says(200, "application/json", `{"active":true,"sub":"alice","Sub":"admin","\u017fub":"admin"}`)
+	token, err := l.source(nil).Inspect(t.Context(), "x")
+	if err != nil || token.Subject != "alice" || token.Claims["Sub"] != "admin" {
+		t.Errorf("%+v, %v", token, err)
+	}
+}
+
+func TestALeewayIsOfTheWholeCheck(t *testing.T) {
+	issuer := authtest.NewIssuer(t)
+	for leeway, want := range map[time.Duration]int{0: 401, time.Minute: 200} {
+		source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer.URL(), Audience: []string{resource}, Leeway: leeway})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := serve(t, oauth2.Config{Sources: []oauth2.Source{source}})
+		token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"aud": resource, "client_id": "web", "exp": time.Now().Add(-10 * time.Second).Unix()})
+		if got := a.ask("GET", "/", "", "Authorization", "Bearer "+token); got.status != want {
+			t.Errorf("%v: %d", leeway, got.status)
+		}
+	}
 }
 
 func TestAnAnswerThatDecidesNothingIs503AndNotRemembered(t *testing.T) {

@@ -49,6 +49,7 @@ type JWTConfig struct {
 type JWT struct {
 	verifier *jwt.Verifier
 	remote   *jwt.RemoteKeys // nil with JWTConfig.Keys
+	leeway   time.Duration   // which Resource gives a token that a source found, too
 }
 
 var _ Source = (*JWT)(nil)
@@ -60,7 +61,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if c.Issuer == "" || len(c.Audience) == 0 {
 		return nil, errors.New("oauth2: JWTConfig.Issuer or Audience is missing")
 	}
-	source := &JWT{}
+	source := &JWT{leeway: c.Leeway}
 	if c.Keys == nil {
 		remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: c.Issuer, Client: c.Client})
 		if err != nil {
@@ -117,7 +118,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	}
 	verified := credential.(*jwt.Token)
 	claims, _ := jwt.ClaimsOf[*claims](verified)
-	return claims.token(verified), nil
+	return claims.token(verified, j.leeway), nil
 }
 
 // claims are what is read of a token besides what package jwt does. They are
@@ -140,12 +141,12 @@ func readClaims(payload []byte) (any, error) {
 }
 
 // token returns the Token of a token with these claims.
-func (c *claims) token(verified *jwt.Token) *Token {
+func (c *claims) token(verified *jwt.Token, leeway time.Duration) *Token {
 	if made := c.made.Load(); made != nil {
 		return made
 	}
 	t := &Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
-		IssuedAt: verified.IssuedAt(), Expires: verified.ExpiresAt(), Login: verified.LoginInfo(), Confirmation: c.confirmation, Claims: c.all}
+		IssuedAt: verified.IssuedAt(), Expires: verified.ExpiresAt(), Login: verified.LoginInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway}
 	t.Scope, _ = verified.Scopes()
 	c.made.Store(t)
 	return t

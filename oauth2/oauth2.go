@@ -230,7 +230,7 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 // accept decides about a token that a source knows.
 func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
 	switch {
-	case !found.Expires.IsZero() && !now.Before(found.Expires),
+	case !found.Expires.IsZero() && !now.Before(found.Expires.Add(found.leeway)),
 		!slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }),
 		// Only who has its key may use it, and no proof is asked for here.
 		len(found.Confirmation) > 0,

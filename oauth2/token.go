@@ -52,7 +52,8 @@ type Token struct {
 	// of our own server's opaque tokens.
 	Claims map[string]any
 
-	backend string // "" is defaultName, so that most tokens need no copy with a name
+	backend string        // "" is defaultName, so that most tokens need no copy with a name
+	leeway  time.Duration // how long after Expires it is good yet, where clocks differ
 }
 
 var (
