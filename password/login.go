@@ -92,7 +92,6 @@ var (
 )
 
 const (
-	maxBody     = 8 << 10
 	maxUsername = 255
 )
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/body"
 )
 
 // Renewal says what a new password must be and what becomes of it. [Change] and
@@ -168,21 +169,21 @@ func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, 
 
 // read reads fields from the body of r, all of which there must be.
 func (n *renewer) read(r *http.Request, missing error, names ...string) ([]string, error) {
-	found := make(fields, len(names))
+	found := make(body.Fields, len(names))
 	for i, name := range names {
-		found[i].name = name
+		found[i].Name = name
 	}
-	if err := found.from(r); errors.Is(err, auth.ErrNoCredentials) {
+	if err := found.From(r); errors.Is(err, auth.ErrNoCredentials) {
 		return nil, missing
 	} else if err != nil {
 		return nil, err
 	}
 	values := make([]string, len(found))
 	for i, f := range found {
-		if !f.set {
+		if !f.Set {
 			return nil, missing
 		}
-		values[i] = f.value
+		values[i] = f.Value
 	}
 	return values, nil
 }

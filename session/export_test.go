@@ -1,10 +1,14 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatewarden/auth/internal/endpoint"
+)
 
 // For tests of what clients can send.
 var (
-	LocalPath   = localPath
+	LocalPath   = endpoint.LocalPath
 	CookieValue = cookieValue
 	IsLoopback  = isLoopback
 )

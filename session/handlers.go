@@ -271,7 +271,7 @@ func prefersJSON(r *http.Request) bool {
 
 // next returns where the browser goes.
 func (f form) next(otherwise string) string {
-	if path, ok := localPath(cmp.Or(f.wanted, otherwise)); ok {
+	if path, ok := endpoint.LocalPath(cmp.Or(f.wanted, otherwise)); ok {
 		return path
 	}
 	return "/"

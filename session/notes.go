@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -99,18 +98,14 @@ func (s *Sessions) setNotes(w http.ResponseWriter, n notes) {
 	setCookie(w.Header(), s.newCookie(s.notesCookie(), s.seal(n), until, now))
 }
 
-// seal encrypts notes with the first key (AES-256-GCM, NIST SP 800-38D). The
-// name of the cookie is bound in.
+// seal encrypts notes. The name of the cookie is bound in.
 func (s *Sessions) seal(n notes) string {
 	text := n.encode()
 	for len(text) > maxNotes && len(n.Flashes) > 0 {
 		n.Flashes = n.Flashes[1:]
 		text = n.encode()
 	}
-	aead := s.seals[0]
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
-	_, _ = rand.Read(nonce) // never fails
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, text, []byte(s.notesCookie())))
+	return seal.Seal(s.seals, text, s.notesCookie())
 }
 
 // encode writes "<" and "&" as they are: escaped they take six bytes.
@@ -125,28 +120,15 @@ func (n notes) encode() []byte {
 var errNotes = errors.New("session: notes are not ours or too old")
 
 func (s *Sessions) unseal(value string, now time.Time) (notes, error) {
-	if len(value) > 4096 {
-		return notes{}, errNotes
-	}
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	text, err := seal.Open(s.seals, value, s.notesCookie())
 	if err != nil {
 		return notes{}, errNotes
 	}
-	for _, aead := range s.seals {
-		if len(sealed) < aead.NonceSize() {
-			break
-		}
-		text, err := aead.Open(nil, sealed[:aead.NonceSize()], sealed[aead.NonceSize():], []byte(s.notesCookie()))
-		if err != nil {
-			continue
-		}
-		var n notes
-		if json.Unmarshal(text, &n) != nil || !now.Before(time.Unix(n.Until, 0)) {
-			break
-		}
-		return n, nil
+	var n notes
+	if json.Unmarshal(text, &n) != nil || !now.Before(time.Unix(n.Until, 0)) {
+		return notes{}, errNotes
 	}
-	return notes{}, errNotes
+	return n, nil
 }
 
 // seals derives a key for notes from each of the application's.

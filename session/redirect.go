@@ -3,11 +3,11 @@ package session
 import (
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/endpoint"
 )
 
 // RedirectToLogin returns an auth.Config.Render for guards of pages: a browser
@@ -30,7 +30,7 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			if back, ok := localPath(requested(r)); ok {
+			if back, ok := endpoint.LocalPath(requested(r)); ok {
 				s.setReturn(w, r, back)
 			}
 		}
@@ -84,30 +84,4 @@ func accepted(r *http.Request) (html, json float64) {
 		}
 	}
 	return html, json
-}
-
-// maxPath is the longest path a login leads back to, in bytes.
-const maxPath = 1024
-
-// localPath returns next as a path of this server, with its query, or false if
-// a browser could take it for anything else (CWE-601).
-func localPath(next string) (string, bool) {
-	if len(next) > maxPath || !strings.HasPrefix(next, "/") {
-		return "", false
-	}
-	for i := range len(next) {
-		// Browsers take a backslash for a slash and leave out tabs and line
-		// breaks (URL Standard §4.4). What is not ASCII belongs escaped.
-		if c := next[i]; c <= ' ' || c >= 0x7f || c == '\\' {
-			return "", false
-		}
-	}
-	if strings.HasPrefix(next, "//") {
-		return "", false
-	}
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
-		return "", false
-	}
-	return next, true
 }

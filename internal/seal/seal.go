@@ -5,7 +5,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -46,4 +48,39 @@ func All(keys []auth.Secret, purpose string) ([]cipher.AEAD, error) {
 		}
 	}
 	return seals, nil
+}
+
+// maxSealed is the longest text that is opened: browsers keep cookies of 4096 bytes.
+const maxSealed = 4096
+
+// ErrNotOurs is a text that no key opens.
+var ErrNotOurs = errors.New("not sealed by any of the keys")
+
+// Seal encrypts a text with the first of keys, bound to a name under which alone it
+// can be opened. The result is base64url, 38 bytes and a third longer.
+func Seal(keys []cipher.AEAD, text []byte, bound string) string {
+	aead := keys[0]
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+	_, _ = rand.Read(nonce) // never fails
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, text, []byte(bound)))
+}
+
+// Open returns what Seal sealed with one of keys. The only error is ErrNotOurs.
+func Open(keys []cipher.AEAD, sealed, bound string) ([]byte, error) {
+	if len(sealed) > maxSealed {
+		return nil, ErrNotOurs
+	}
+	all, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, ErrNotOurs
+	}
+	for _, aead := range keys {
+		if len(all) < aead.NonceSize() {
+			break
+		}
+		if text, err := aead.Open(nil, all[:aead.NonceSize()], all[aead.NonceSize():], []byte(bound)); err == nil {
+			return text, nil
+		}
+	}
+	return nil, ErrNotOurs
 }

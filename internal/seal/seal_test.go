@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"crypto/cipher"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -59,3 +60,34 @@ func TestNoKeyAndAShortOneAreErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsSealedIsOpenedByItsKeysUnderItsNameAlone(t *testing.T) {
+	old, fresh := auth.Secret(strings.Repeat("a", 32)), auth.Secret(strings.Repeat("b", 32))
+	all := func(keys ...auth.Secret) []cipher.AEAD {
+		t.Helper()
+		seals, err := seal.All(keys, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seals
+	}
+	sealed := seal.Seal(all(old), []byte("text"), "name")
+	if text, err := seal.Open(all(fresh, old), sealed, "name"); err != nil || string(text) != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for sentence, err := range map[string]error{
+		"another name": second(seal.Open(all(old), sealed, "other")),
+		"another key":  second(seal.Open(all(fresh), sealed, "name")),
+		"changed":      second(seal.Open(all(old), "A"+sealed[1:]+"A", "name")),
+		"cut":          second(seal.Open(all(old), sealed[:10], "name")),
+		"no base64url": second(seal.Open(all(old), "/+", "name")),
+		"empty":        second(seal.Open(all(old), "", "name")),
+		"too long":     second(seal.Open(all(old), strings.Repeat("A", 4097), "name")),
+	} {
+		if err != seal.ErrNotOurs {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+}
+
+func second(_ []byte, err error) error { return err }
