@@ -46,35 +46,58 @@ func Client(client *http.Client) *http.Client {
 	return &c
 }
 
-// JSON sends a request and returns the body of its answer, which must be 200, of a
-// JSON type and at most 1 MiB. A 404 is ErrNotThere.
-func JSON(client *http.Client, r *http.Request) (text []byte, header http.Header, err error) {
+// Answer is what a server answered.
+type Answer struct {
+	Status    int
+	MediaType string // without parameters, in lower case; "" if it is none
+	Header    http.Header
+	Body      []byte
+}
+
+// IsJSON reports a JSON type (RFC 6839 §3.1).
+func (a *Answer) IsJSON() bool {
+	return a.MediaType == "application/json" || strings.HasPrefix(a.MediaType, "application/") && strings.HasSuffix(a.MediaType, "+json")
+}
+
+// Do sends a request and reads the answer, of whatever status, of at most 1 MiB.
+func Do(client *http.Client, r *http.Request) (*Answer, error) {
 	resp, err := client.Do(r)
 	if err != nil {
 		if whole := (*url.Error)(nil); errors.As(err, &whole) {
 			err = whole.Err // which does not repeat the URL: it may have a secret
 		}
-		return nil, nil, fmt.Errorf("%s: %w", r.URL.Host, err)
+		return nil, fmt.Errorf("%s: %w", r.URL.Host, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return nil, nil, ErrNotThere
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("status %d", resp.StatusCode)
-	}
-	mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" && !(strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")) {
-		return nil, nil, errors.New("the answer is not of a JSON type")
-	}
-	text, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(text) > maxBody {
-		return nil, nil, errors.New("the answer is longer than 1 MiB")
+		return nil, errors.New("the answer is longer than 1 MiB")
 	}
-	return text, resp.Header, nil
+	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: text}
+	if mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
+		a.MediaType = mediaType
+	}
+	return a, nil
+}
+
+// JSON sends a request and returns the body of its answer, which must be 200, of a
+// JSON type and at most 1 MiB. A 404 is ErrNotThere.
+func JSON(client *http.Client, r *http.Request) (text []byte, header http.Header, err error) {
+	a, err := Do(client, r)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case a.Status == http.StatusNotFound:
+		return nil, nil, ErrNotThere
+	case a.Status != http.StatusOK:
+		return nil, nil, fmt.Errorf("status %d", a.Status)
+	case !a.IsJSON():
+		return nil, nil, errors.New("the answer is not of a JSON type")
+	}
+	return a.Body, a.Header, nil
 }
 
 // Get is JSON of a GET.
@@ -152,6 +175,26 @@ func (m *Metadata) URL(name string) (string, error) {
 		return "", fmt.Errorf("%s %w", name, err)
 	}
 	return text, nil
+}
+
+// Flag returns a member that is true.
+func (m *Metadata) Flag(name string) bool {
+	var flag bool
+	return json.Unmarshal(m.members[name], &flag) == nil && flag
+}
+
+// List returns a member that is an array of strings, or nil.
+func (m *Metadata) List(name string) []string {
+	var list []string
+	if json.Unmarshal(m.members[name], &list) != nil {
+		return nil
+	}
+	return list
+}
+
+// Has reports a member that is there, and not null.
+func (m *Metadata) Has(name string) bool {
+	return len(m.members[name]) > 0 && string(m.members[name]) != "null"
 }
 
 // CheckURL refuses URLs that must not be fetched. Its error does not repeat them: a

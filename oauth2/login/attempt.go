@@ -1,0 +1,132 @@
+package login
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth/internal/seal"
+)
+
+// maxAttempt is the longest that a browser may be away.
+const maxAttempt = 10 * time.Minute
+
+// maxAttempts is how many a browser has under way, in as many tabs.
+const maxAttempts = 5
+
+// purpose is what an attempt is for. One begun for the one is no good for the other.
+type purpose string
+
+const (
+	toSignIn purpose = "login"
+	toLink   purpose = "link"
+)
+
+// attempt is a login that is under way. The browser that began it keeps it sealed in a
+// cookie, so that no other can end it (RFC 9700 §4.7.1) and strangers fill no store.
+type attempt struct {
+	Purpose  purpose `json:"k"`
+	Provider string  `json:"p"`
+	State    string  `json:"s"`
+	Nonce    string  `json:"n,omitempty"`
+	Verifier string  `json:"v"` // of PKCE (RFC 7636)
+	MaxAge   *int    `json:"m,omitempty"`
+	Expires  int64   `json:"e"` // seconds since 1970
+
+	Next string `json:"r,omitempty"` // path to lead to
+
+	// Of an app.
+	ReturnTo  string `json:"a,omitempty"`
+	Challenge string `json:"c,omitempty"`
+	AppState  string `json:"t,omitempty"`
+
+	// Who links.
+	UserID string `json:"u,omitempty"`
+	Stamp  string `json:"x,omitempty"`
+}
+
+// once is what the attempt is noted by when it is used up.
+func (a *attempt) once() string { return "login " + digest(a.State) }
+
+// challenge is that of the verifier (RFC 7636 §4.2).
+func challenge(verifier string) string { return digest(verifier) }
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (l *Logins) cookiePrefix() string {
+	if l.config.InsecureCookie {
+		return l.config.Cookie + "-"
+	}
+	return "__Host-" + l.config.Cookie + "-"
+}
+
+// cookieName is that of the attempt with a state: each has its own, so that a login in
+// another tab does not end it.
+func (l *Logins) cookieName(state string) string { return l.cookiePrefix() + state[:8] }
+
+func (l *Logins) newCookie(name, value string, maxAge int, crossSite bool) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: !l.config.InsecureCookie, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
+	if crossSite { // the answer is a POST of the provider's page
+		c.SameSite = http.SameSiteNoneMode
+	}
+	return c
+}
+
+// begin fills in what is random and gives the attempt to the browser.
+func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) {
+	a.Provider, a.State, a.Verifier = p.name, newSecret(), newSecret()+newSecret()
+	if p.nonce {
+		a.Nonce = newSecret()
+	}
+	a.Expires = now.Add(l.config.AttemptTTL).Unix()
+	if others := l.attempts(r); len(others) >= maxAttempts {
+		for _, name := range others {
+			http.SetCookie(w, l.newCookie(name, "", -1, p.formPost))
+		}
+	}
+	text, _ := json.Marshal(a) // of strings and numbers
+	name := l.cookieName(a.State)
+	http.SetCookie(w, l.newCookie(name, seal.Seal(l.seals, text, name), int(l.config.AttemptTTL/time.Second), p.formPost))
+}
+
+// attempts returns the names of the cookies of attempts.
+func (l *Logins) attempts(r *http.Request) (names []string) {
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, l.cookiePrefix()) {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// find returns the attempt that this browser keeps under a state, or nil.
+func (l *Logins) find(r *http.Request, state string, now time.Time) *attempt {
+	if len(state) != 26 {
+		return nil
+	}
+	name := l.cookieName(state)
+	found := r.CookiesNamed(name)
+	if len(found) != 1 {
+		return nil
+	}
+	text, err := seal.Open(l.seals, found[0].Value, name)
+	if err != nil {
+		return nil
+	}
+	a := &attempt{}
+	if json.Unmarshal(text, a) != nil || !same(a.State, state) || !now.Before(time.Unix(a.Expires, 0)) {
+		return nil
+	}
+	return a
+}
+
+// drop makes the browser forget an attempt.
+func (l *Logins) drop(w http.ResponseWriter, p *provider, a *attempt) {
+	http.SetCookie(w, l.newCookie(l.cookieName(a.State), "", -1, p.formPost))
+}

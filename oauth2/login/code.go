@@ -1,0 +1,95 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/body"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+var (
+	_ auth.Authenticator = (*Logins)(nil)
+
+	// errCode is the one answer to unknown, used, expired and wrong.
+	errCode         error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "The login code is not good."}
+	errVerifier     error = &auth.Error{Kind: auth.ErrMalformed, Detail: "login_code and code_verifier are both required."}
+	errLongVerifier error = &auth.Error{Kind: auth.ErrMalformed, Detail: "code_verifier has less than 43 or more than 128 characters."}
+)
+
+// The lengths of a verifier (RFC 7636 §4.1).
+const (
+	minVerifier = 43
+	maxVerifier = 128
+)
+
+// Authenticate implements [auth.Authenticator] for single-page and native apps, which
+// get no token in a URL, but a code that is good once, for Config.CodeTTL.
+//
+// An app makes a verifier (RFC 7636 §4.1) and opens {Path}/{provider}/ with "return_to",
+// "code_challenge", "code_challenge_method" S256 and a "state" in a browser. After the
+// login the browser is sent to return_to with "login_code" and "state", or with "error"
+// and "state". The app then logs in by a POST of {"login_code", "code_verifier"}, in
+// JSON or as a form, where a guard of an issuer has Logins as a backend:
+//
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords, logins}})
+//	handlers, err := tokens.Handlers(guard) // of knox or jwt
+//
+// A body without them is [auth.ErrNoCredentials], and a code that is unknown, used or
+// expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
+// is a [*Login].
+func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	found := body.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
+	if err := found.From(r); err != nil {
+		return nil, nil, err
+	}
+	code, verifier := found[0], found[1]
+	switch {
+	case !code.Set && !verifier.Set:
+		return nil, nil, auth.ErrNoCredentials
+	case !code.Set || !verifier.Set:
+		return nil, nil, errVerifier
+	case len(verifier.Value) < minVerifier || len(verifier.Value) > maxVerifier:
+		return nil, nil, errLongVerifier
+	}
+	ctx, now := r.Context(), time.Now()
+	kept, err := l.config.Store.TakeCode(ctx, digest(code.Value), now)
+	if err != nil {
+		return nil, nil, issue.Undecided(err)
+	}
+	if kept == nil || !same(kept.Challenge, challenge(verifier.Value)) {
+		return nil, nil, errCode
+	}
+	user, err := l.config.LoadUser.Load(ctx, kept.UserID)
+	if err != nil {
+		return nil, nil, err
+	}
+	var data codeData
+	if !issue.SameStamp(kept.Stamp, issue.Stamp(stampLabel, user)) || json.Unmarshal(kept.Data, &data) != nil {
+		return nil, nil, errCode
+	}
+	return user, &Login{&data.Profile, data.At}, nil
+}
+
+// codeData is what is kept of a login: not all that the provider said.
+type codeData struct {
+	Profile Profile   `json:"profile"`
+	At      time.Time `json:"at"`
+}
+
+// issueCode makes a code for an app.
+func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Login, challenge string, now time.Time) (string, error) {
+	data := codeData{*login.Profile, login.at}
+	data.Profile.Claims = nil
+	text, err := json.Marshal(data)
+	if err != nil {
+		return "", errors.New("oauth2/login: a profile that is no JSON")
+	}
+	code := newSecret()
+	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: issue.Stamp(stampLabel, user), Challenge: challenge,
+		Data: text, Expires: issue.Instant(now.Add(l.config.CodeTTL))})
+}

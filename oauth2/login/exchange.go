@@ -1,0 +1,257 @@
+package login
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/fetch"
+)
+
+// Tokens are what a provider issued to this service. The application may keep them,
+// encrypted; this package does not.
+type Tokens struct {
+	Access  auth.Secret
+	Refresh auth.Secret // "" if there is none
+	ID      auth.Secret // the ID token, for [Logins.EndSessionURL]; "" if there is none
+	Scopes  []string
+	Expires time.Time // of Access; zero if not told
+}
+
+// Format shows nothing of them.
+func (t Tokens) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("login.Tokens[redacted]")) }
+
+// ErrRejected is returned by Refresh for tokens that the provider takes no more.
+var ErrRejected = errors.New("login: the provider rejects the token")
+
+// maxToken is the longest token that a provider may issue, in bytes.
+const maxToken = 64 << 10
+
+// newSecret returns 26 characters of 130 random bits.
+func newSecret() string { return rand.Text() }
+
+// Refresh asks a provider for new tokens (RFC 6749 §6). Where the answer has no refresh
+// token, the old one stays good. It returns [ErrRejected] if the provider takes refresh
+// no more, and any other error if it cannot be asked.
+func (l *Logins) Refresh(ctx context.Context, providerName string, refresh auth.Secret) (*Tokens, error) {
+	p := l.providers[providerName]
+	if p == nil || refresh == "" {
+		return nil, fmt.Errorf("oauth2/login: no provider %q, or no refresh token", providerName)
+	}
+	now := time.Now()
+	e, err := p.endpoints(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := p.exchange(ctx, e, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}, now)
+	if isRefusal(err) {
+		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	tokens.Refresh = cmp.Or(tokens.Refresh, refresh)
+	return tokens, nil
+}
+
+// RevokeToken tells a provider that a token is needed no more (RFC 7009), as where a
+// user deletes their account: Apple asks for that. It is an error if the provider has
+// no endpoint for it.
+func (l *Logins) RevokeToken(ctx context.Context, providerName string, token auth.Secret) error {
+	p := l.providers[providerName]
+	if p == nil || token == "" {
+		return fmt.Errorf("oauth2/login: no provider %q, or no token", providerName)
+	}
+	e, err := p.endpoints(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	if e.revoke == "" {
+		return fmt.Errorf("oauth2/login: provider %q cannot revoke tokens", providerName)
+	}
+	answer, err := p.post(ctx, e, e.revoke, url.Values{"token": {token.Reveal()}})
+	if err != nil {
+		return err
+	}
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("oauth2/login: revocation: status %d", answer.Status)
+	}
+	return nil
+}
+
+// EndSessionURL returns where to send a browser so that the person is signed out at the
+// provider, too (OpenID Connect RP-Initiated Logout §2), and comes back to returnTo,
+// which is registered there; "" comes back nowhere. idToken is [Tokens].ID, or "": then
+// the provider asks the person. It is "" if the provider has no such place.
+func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret, returnTo string) (string, error) {
+	p := l.providers[providerName]
+	if p == nil {
+		return "", fmt.Errorf("oauth2/login: no provider %q", providerName)
+	}
+	e, err := p.endpoints(ctx, time.Now())
+	if err != nil || e.end == "" {
+		return "", err
+	}
+	query := url.Values{"client_id": {p.clientID}}
+	if idToken != "" {
+		query.Set("id_token_hint", idToken.Reveal())
+	}
+	if returnTo != "" {
+		query.Set("post_logout_redirect_uri", returnTo)
+	}
+	return withQuery(e.end, query), nil
+}
+
+// withQuery adds parameters to a URL. Spaces are %20, which all servers read.
+func withQuery(to string, query url.Values) string {
+	encoded := strings.ReplaceAll(query.Encode(), "+", "%20")
+	if strings.Contains(to, "?") {
+		return strings.TrimSuffix(to, "&") + "&" + encoded
+	}
+	return to + "?" + encoded
+}
+
+// refusal is an error of the token endpoint (RFC 6749 §5.2).
+type refusal struct{ code string }
+
+func (e *refusal) Error() string { return "the token endpoint says " + strconv.Quote(e.code) }
+
+// isRefusal reports that a code or token is not taken, which is no fault of the
+// provider or of this service's configuration.
+func isRefusal(err error) bool {
+	var e *refusal
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.code {
+	case "invalid_grant", "bad_verification_code", "bad_refresh_token": // the last two are GitHub's
+		return true
+	}
+	return false
+}
+
+// post sends a form with the client's authentication.
+func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.Values) (*fetch.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {userAgent}}
+	if err := p.authenticate(e, form, header); err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("the endpoint is no URL")
+	}
+	r.Header = header
+	return fetch.Do(p.client, r)
+}
+
+// userAgent is what this package calls itself; GitHub refuses who has no name.
+const userAgent = "gatewarden"
+
+// get asks for something by the access token (RFC 6750 §2.1).
+func (p *provider) get(ctx context.Context, from string, tokens *Tokens) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, errors.New("the endpoint is no URL")
+	}
+	r.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}, "Authorization": {"Bearer " + tokens.Access.Reveal()}}
+	answer, err := fetch.Do(p.client, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.Status != http.StatusOK:
+		return nil, &StatusError{answer.Status}
+	case !answer.IsJSON():
+		return nil, fmt.Errorf("%s answered %q, which is no JSON", r.URL.Host, answer.MediaType)
+	}
+	return answer.Body, nil
+}
+
+// exchange sends a grant to the token endpoint (RFC 6749 §4.1.3, §5).
+func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, now time.Time) (*Tokens, error) {
+	answer, err := p.post(ctx, e, e.token, form)
+	if err != nil {
+		return nil, err
+	}
+	members, err := p.tokenAnswer(answer)
+	if err != nil {
+		return nil, err
+	}
+	text := func(name string) string {
+		value, _ := members[name].(string)
+		return value
+	}
+	tokens := &Tokens{Access: auth.Secret(text("access_token")), Refresh: auth.Secret(text("refresh_token")), ID: auth.Secret(text("id_token")),
+		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })} // GitHub has commas
+	if max(len(tokens.Access), len(tokens.Refresh), len(tokens.ID)) > maxToken || !validToken(tokens.Access.Reveal()) {
+		return nil, untrusted("the answer has no access token, or none that can be sent")
+	}
+	if kind := text("token_type"); kind != "" && !strings.EqualFold(kind, "Bearer") {
+		return nil, untrusted("the access token is of another type than Bearer")
+	}
+	seconds := text("expires_in")
+	if number, ok := members["expires_in"].(json.Number); ok {
+		seconds = number.String()
+	}
+	if n, err := strconv.ParseInt(seconds, 10, 32); err == nil && n > 0 {
+		tokens.Expires = now.Add(time.Duration(n) * time.Second)
+	}
+	return tokens, nil
+}
+
+// validToken reports what can be sent in a header.
+func validToken(token string) bool {
+	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// tokenAnswer reads an answer of the token endpoint, or its error.
+func (p *provider) tokenAnswer(answer *fetch.Answer) (map[string]any, error) {
+	if answer.Status >= 500 || answer.Status == http.StatusTooManyRequests {
+		return nil, &StatusError{answer.Status}
+	}
+	var members map[string]any
+	switch {
+	case answer.IsJSON():
+		var err error
+		if members, err = decode(answer.Body); err != nil {
+			return nil, errors.New("the token endpoint answered no JSON object")
+		}
+	case p.lenient && answer.MediaType == "application/x-www-form-urlencoded":
+		values, err := url.ParseQuery(string(answer.Body))
+		if err != nil {
+			return nil, errors.New("the token endpoint answered no form")
+		}
+		members = make(map[string]any, len(values))
+		for name, all := range values {
+			if len(all) == 1 {
+				members[name] = all[0]
+			}
+		}
+	default:
+		return nil, fmt.Errorf("the token endpoint answered status %d and %q, which is no JSON", answer.Status, answer.MediaType)
+	}
+	switch fault := members["error"].(type) {
+	case string:
+		return nil, &refusal{fault}
+	case map[string]any: // Facebook's
+		if code, _ := fault["code"].(json.Number); code == "100" && answer.Status == http.StatusBadRequest {
+			return nil, &refusal{"invalid_grant"} // a code that was used, or has expired
+		}
+		kind, _ := fault["type"].(string)
+		return nil, &refusal{cmp.Or(kind, "unknown")}
+	}
+	if answer.Status != http.StatusOK {
+		return nil, &StatusError{answer.Status}
+	}
+	return members, nil
+}

@@ -1,0 +1,202 @@
+package login
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// reason is why a login ended without one. Apps get it as "error".
+type reason string
+
+const (
+	reasonInvalid       reason = "invalid_request"
+	reasonExpired       reason = "expired"
+	reasonUsed          reason = "used"
+	reasonDenied        reason = "access_denied"
+	reasonRefused       reason = "refused"
+	reasonUntrusted     reason = "untrusted"
+	reasonUnavailable   reason = "temporarily_unavailable"
+	reasonNotAllowed    reason = "not_allowed"
+	reasonNoAccount     reason = "no_account"
+	reasonAccountExists reason = "account_exists"
+	reasonInactive      reason = "inactive"
+	reasonTaken         reason = "taken"
+	reasonSignIn        reason = "sign_in"
+	reasonStale         reason = "stale"
+	reasonLastWay       reason = "last_way"
+	reasonOrigin        reason = "cross_origin"
+	reasonNoProvider    reason = "no_provider"
+	reasonMethod        reason = "method_not_allowed"
+)
+
+// text is what people are told; {provider} and {service} are filled in.
+type text struct {
+	status         int
+	title, message string
+	log            slog.Level
+}
+
+var texts = map[reason]text{
+	reasonInvalid:       {400, "That did not work", "What your browser was sent here with is incomplete or wrong. Please start again.", slog.LevelInfo},
+	reasonExpired:       {400, "This sign-in cannot be finished", "It was started in another browser or too long ago, or your browser keeps no cookies. Please start again here.", slog.LevelInfo},
+	reasonUsed:          {400, "This sign-in was finished before", "Each can be used once. You may be signed in already; if not, please start again.", slog.LevelInfo},
+	reasonDenied:        {403, "You were not signed in", "{provider} says that you did not agree. You can try again, or sign in another way.", slog.LevelInfo},
+	reasonRefused:       {400, "{provider} did not sign you in", "It may help to start again. If it does not, please tell the people who run {service}.", slog.LevelWarn},
+	reasonUntrusted:     {400, "The answer of {provider} cannot be trusted", "You were not signed in, and nothing has changed. Please start again; if this comes again, tell the people who run {service}.", slog.LevelWarn},
+	reasonUnavailable:   {503, "Signing in is not possible just now", "Something is not working, and it is not your fault. Please try again in a moment, or sign in another way.", slog.LevelError},
+	reasonNotAllowed:    {403, "You may not sign in with this account", "{service} does not admit this account of {provider}. You can use another one, or sign in another way.", slog.LevelInfo},
+	reasonNoAccount:     {403, "There is no account for you yet", "Nobody here uses this account of {provider}. If you have an account, sign in to it and link the two; otherwise ask the people who run {service} for one.", slog.LevelInfo},
+	reasonAccountExists: {409, "You seem to have an account here already", "Sign in the way you did before, and then link {provider} on your account page. An e-mail address alone does not prove that the account is yours.", slog.LevelInfo},
+	reasonInactive:      {403, "This account is closed", "Please ask the people who run {service}.", slog.LevelInfo},
+	reasonTaken:         {409, "This account of {provider} is in use", "Another account here signs in with it. Sign in with it and unlink it there first, or use another one.", slog.LevelInfo},
+	reasonSignIn:        {403, "Please sign in first", "To change how you sign in, you must be signed in, all the time until it is done.", slog.LevelInfo},
+	reasonStale:         {403, "Please sign in again", "To change how you sign in, you must have signed in just now. Sign out and in again, and come back.", slog.LevelInfo},
+	reasonLastWay:       {409, "This is your last way in", "Without it you could not sign in any more. Add another way first, such as a password.", slog.LevelInfo},
+	reasonOrigin:        {403, "That came from another site", "To protect your account, this can be done from our own pages only.", slog.LevelWarn},
+	reasonNoProvider:    {404, "There is no such way to sign in", "Please choose another one.", slog.LevelInfo},
+	reasonMethod:        {405, "That did not work", "Please start again.", slog.LevelInfo},
+}
+
+// failure is a login that ended without one.
+type failure struct {
+	Reason   reason
+	provider *provider
+	attempt  *attempt // nil if there is none that can be believed
+	cause    error    // for the log
+	account  bool     // it is about changing an account
+}
+
+// Pages are the pages that people see. Nil is that of the package, which works without
+// script. One of your own is executed with a [FailurePage]; its style must be in
+// StyleSheet, since the Content-Security-Policy allows no other.
+type Pages struct {
+	Failure *template.Template
+	// StyleSheet is put into the page by {{.CSS}}; empty is that of the package.
+	StyleSheet string
+}
+
+// FailurePage says why nobody was signed in, or nothing linked, and what to do.
+type FailurePage struct {
+	Title, Message string
+	Reason         string       // for programs: a word
+	Service        string       // Config.Name
+	Provider       string       // the label; "" if none is concerned
+	Retry          string       // path to try again with the same provider, or ""
+	SignIn         string       // path to sign in another way
+	Account        string       // path of the account page, where it is about that, or ""
+	CSS            template.CSS // for a style element
+}
+
+//go:embed templates/failure.html
+var failureHTML string
+
+//go:embed templates/style.css
+var styleCSS string
+
+type pages struct {
+	failure *template.Template
+	style   string
+	policy  string
+}
+
+func newPages(own Pages) (*pages, error) {
+	ps := &pages{failure: own.Failure, style: own.StyleSheet}
+	if ps.style == "" {
+		ps.style = styleCSS
+	}
+	sum := sha256.Sum256([]byte(ps.style))
+	ps.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	if ps.failure == nil {
+		parsed, err := template.New("failure").Parse(failureHTML)
+		if err != nil {
+			return nil, fmt.Errorf("oauth2/login: %w", err)
+		}
+		ps.failure = parsed
+	}
+	return ps, nil
+}
+
+// fail ends a login: an app is told, and a person shown. Nothing that was sent is on the
+// page, nor in the log but for the word of an error.
+func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
+	told := texts[f.Reason]
+	name, label := "", ""
+	if f.provider != nil {
+		name, label = f.provider.name, f.provider.label
+	}
+	if r.Context().Err() == nil {
+		level := told.log
+		l.logger().Log(r.Context(), level, "oauth2/login: nobody was signed in", "provider", name, "reason", string(f.Reason), "error", f.cause)
+		err := &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
+		if f.Reason == reasonUnavailable {
+			err.Kind = nil
+		}
+		l.observe(r, auth.EventFailure, (*Login)(nil).Backend(), "", err)
+	}
+	a := f.attempt
+	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {
+		redirect(w, appURL(a, "error", string(f.Reason)))
+		return
+	}
+	fill := strings.NewReplacer("{provider}", orProvider(label), "{service}", l.config.Name)
+	page := FailurePage{Title: fill.Replace(told.title), Message: fill.Replace(told.message), Reason: string(f.Reason), Service: l.config.Name, Provider: label,
+		SignIn: l.config.SignInURL, CSS: template.CSS(l.pages.style)}
+	switch {
+	case f.account || a != nil && a.Purpose == toLink:
+		page.Account = l.config.AccountURL
+		if f.Reason == reasonSignIn || f.Reason == reasonStale {
+			page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
+		} else {
+			page.SignIn = ""
+		}
+	case f.provider != nil && l.config.SignIn != nil && f.Reason != reasonInactive && f.Reason != reasonMethod:
+		page.Retry = l.config.Path + "/" + name + "/"
+		if a != nil && a.Next != "/" {
+			page.Retry += query(page.Retry, "next", a.Next)
+		}
+	}
+	var body bytes.Buffer
+	if err := l.pages.failure.Execute(&body, page); err != nil {
+		l.logger().ErrorContext(r.Context(), "oauth2/login: cannot make a page", "error", err)
+		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", l.pages.policy)
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if told.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(told.status)
+	_, _ = w.Write(body.Bytes())
+}
+
+func orProvider(label string) string {
+	if label == "" {
+		return "the provider"
+	}
+	return label
+}
+
+// query is a parameter to add to a path.
+func query(path, name, value string) string {
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return separator + name + "=" + url.QueryEscape(value)
+}

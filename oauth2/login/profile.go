@@ -1,0 +1,135 @@
+package login
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/issue"
+)
+
+// Profile is who somebody is by a provider that was asked. It is verified: what is in
+// it the provider said, to this service, about whoever is at this browser now.
+type Profile struct {
+	Provider string // the provider's name in Config
+	// Issuer and Subject are the person, for ever: neither is reused. They are the key
+	// of an [Identity]; nothing else here is.
+	Issuer  string
+	Subject string
+
+	Email    Email
+	Name     string // for people, as the person likes; "" if not told
+	Username string // what the provider calls the person; others may have it later
+	Picture  string // an https URL, or ""
+	// Tenant is the organization that the person belongs to: the "hd" of Google, the
+	// "tid" of Microsoft.
+	Tenant string
+
+	// Login is when and how the person proved who they are to the provider, if it says.
+	Login auth.LoginInfo
+	// Claims are what the provider said besides: those of the ID token, over those of
+	// the userinfo endpoint. Numbers are [json.Number].
+	Claims map[string]any
+}
+
+// Email is an address as a provider tells it. It is an attribute, and no key.
+type Email struct {
+	Address string // "" if not told
+	// Verified is that the provider once saw that the person reads the mail there.
+	Verified bool
+	// Authoritative is that the provider decides whose the address is: it is verified,
+	// the operator listed its domain in the provider's Domains, and the provider vouches
+	// for it. It is what automatic linking needs; see Config.ByEmail.
+	Authoritative bool
+	Source        string // the provider's name
+}
+
+// Login is the credential of a person who signed in by a provider. It is primary: other
+// credentials may be issued with it.
+type Login struct {
+	Profile *Profile
+	at      time.Time
+}
+
+var (
+	_ auth.Credential    = (*Login)(nil)
+	_ auth.Primary       = (*Login)(nil)
+	_ auth.LoginInformer = (*Login)(nil)
+)
+
+// Backend returns "login".
+func (l *Login) Backend() string { return "login" }
+
+// Primary returns true.
+func (l *Login) Primary() bool { return true }
+
+// LoginInfo returns when and how the person proved who they are: to the provider, if it
+// says, which can be long ago, or else by coming back from there.
+func (l *Login) LoginInfo() auth.LoginInfo {
+	info := l.Profile.Login
+	if info.AuthTime.IsZero() {
+		info.AuthTime = l.at
+	}
+	return info
+}
+
+// maxText is the longest text of a profile, in bytes; maxSubject that of a subject
+// (OpenID Connect Core §2).
+const (
+	maxText    = 255
+	maxSubject = 255
+)
+
+// claim returns a member that is a string, without what no screen should show.
+func claim(claims map[string]any, name string) string {
+	text, _ := claims[name].(string)
+	return issue.Clean(strings.TrimSpace(text), maxText)
+}
+
+// flag reports a member that is true, or "true", as Apple and others write it.
+func flag(claims map[string]any, name string) bool {
+	return claims[name] == true || claims[name] == "true"
+}
+
+// subjectOf reads an identifier that is a string or a whole number.
+func subjectOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case json.Number:
+		if !strings.ContainsAny(v.String(), ".eE") {
+			return v.String()
+		}
+	}
+	return ""
+}
+
+// check refuses a profile that names nobody, or whom a store could take for another.
+func (p *Profile) check() bool {
+	return p.Subject != "" && len(p.Subject) <= maxSubject && issue.Clean(p.Subject, maxSubject) == p.Subject && strings.TrimSpace(p.Subject) == p.Subject
+}
+
+// finish fills in what does not depend on the provider's kind.
+func (p *Profile) finish(from *provider) {
+	p.Provider = from.name
+	p.Email.Source = from.name
+	domain := domainOf(p.Email.Address)
+	if domain == "" {
+		p.Email = Email{Source: from.name}
+	}
+	if !strings.HasPrefix(p.Picture, "https://") {
+		p.Picture = ""
+	}
+	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && slices.Contains(from.domains, domain)
+}
+
+// domainOf returns the domain of an address in lower case, or "" for what is none.
+func domainOf(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {
+		return ""
+	}
+	return strings.ToLower(address[at+1:])
+}
