@@ -41,6 +41,7 @@ type Issuer struct {
 	body        *string
 	held        chan struct{}
 	fetches     int
+	more        map[string]any // metadata
 }
 
 // signingKey is a key and what golang-jwt signs with.
@@ -54,34 +55,45 @@ type signingKey struct {
 // ES256.
 func NewIssuer(t testing.TB) *Issuer {
 	t.Helper()
+	return newIssuer(t, http.NewServeMux())
+}
+
+// newIssuer is NewIssuer beside what else is in mux.
+func newIssuer(t testing.TB, mux *http.ServeMux) *Issuer {
+	t.Helper()
 	i := &Issuer{t: t}
 	i.keys = []*signingKey{i.newKey(jwt.ES256)}
-	mux := http.NewServeMux()
 	metadata := func(w http.ResponseWriter, r *http.Request) {
-		i.answer(w, r, map[string]string{"issuer": i.URL(), "jwks_uri": i.JWKSURL()})
+		all := map[string]any{"issuer": i.URL(), "jwks_uri": i.JWKSURL()}
+		i.mu.Lock()
+		maps.Copy(all, i.more)
+		i.mu.Unlock()
+		i.answer(w, r, all)
 	}
 	mux.HandleFunc("GET /.well-known/openid-configuration", metadata)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", metadata)
-	mux.HandleFunc("GET /jwks.json", func(w http.ResponseWriter, r *http.Request) {
-		i.mu.Lock()
-		i.fetches++
-		held := i.held
-		i.mu.Unlock()
-		if held != nil {
-			select {
-			case <-held:
-			case <-r.Context().Done():
-				return
-			}
-		}
-		i.answer(w, r, i.jwks())
-	})
+	mux.HandleFunc("GET /jwks.json", i.serveKeys)
 	i.server = httptest.NewServer(mux)
 	t.Cleanup(func() {
 		i.server.CloseClientConnections() // Close would wait for what is held
 		i.server.Close()
 	})
 	return i
+}
+
+func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	i.fetches++
+	held := i.held
+	i.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	i.answer(w, r, i.jwks())
 }
 
 // URL is the issuer's identifier: "iss" of what it mints.

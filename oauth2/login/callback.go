@@ -242,18 +242,20 @@ func (l *Logins) who(ctx context.Context, p *Profile, now time.Time) (auth.User,
 	case user == nil:
 		return nil, &failure{Reason: reasonNoAccount, cause: errors.New("nobody has this identity")}
 	}
-	identity := identityOf(p, user.UserID(), now)
+	found, f := l.load(ctx, user.UserID()) // before anything is linked to somebody who is not there
+	if f != nil {
+		return nil, f
+	}
+	identity := identityOf(p, found.UserID(), now)
 	owner, err := c.Store.Link(ctx, identity)
 	if err != nil {
 		return nil, &failure{Reason: reasonUnavailable, cause: err}
 	}
-	found, f := l.load(ctx, owner) // which another login may have made meanwhile
-	if f == nil && owner == user.UserID() && c.Changed != nil {
-		if err := c.Changed(ctx, found, Linked, identity); err != nil {
-			l.logger().ErrorContext(ctx, "oauth2/login: Config.Changed", "change", Linked, "error", err)
-		}
+	if owner != found.UserID() { // another login was faster
+		return l.load(ctx, owner)
 	}
-	return found, f
+	l.changed(ctx, found, Linked, identity)
+	return found, nil
 }
 
 // newcomer returns the user that an identity of nobody is to be linked to, or nil.
@@ -349,7 +351,7 @@ func (l *Logins) link(w http.ResponseWriter, r *http.Request, p *provider, a *at
 			return failureOf(err)
 		}
 	}
-	l.changed(r, user, Linked, identity)
+	l.changed(ctx, user, Linked, identity)
 	redirect(w, landing(p, a.Next))
 	return nil
 }

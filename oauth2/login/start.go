@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -169,7 +170,7 @@ func (l *Logins) Unlink() http.Handler {
 			l.fail(w, r, failure{Reason: reasonLastWay, provider: p, account: true})
 		default: // one that is not there is not linked
 			if verdict == UnlinkRemoved {
-				l.changed(r, user, Unlinked, identity)
+				l.changed(r.Context(), user, Unlinked, identity)
 			}
 			redirect(w, l.config.AccountURL)
 		}
@@ -226,11 +227,11 @@ func reasonOf(err error) reason {
 }
 
 // changed tells the application.
-func (l *Logins) changed(r *http.Request, user auth.User, change Change, identity *Identity) {
+func (l *Logins) changed(ctx context.Context, user auth.User, change Change, identity *Identity) {
 	if l.config.Changed == nil {
 		return
 	}
-	if err := l.config.Changed(r.Context(), user, change, identity); err != nil {
-		l.logger().ErrorContext(r.Context(), "oauth2/login: Config.Changed", "change", change, "error", err)
+	if err := l.config.Changed(ctx, user, change, identity); err != nil {
+		l.logger().ErrorContext(ctx, "oauth2/login: Config.Changed", "change", change, "error", err)
 	}
 }

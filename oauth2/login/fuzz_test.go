@@ -1,0 +1,58 @@
+package login_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"net/http"
+)
+
+// FuzzCallback sends what browsers can come back with, beside a good attempt: nobody is
+// signed in but by the one answer, whatever else is there, and nothing is a crash.
+func FuzzCallback(f *testing.F) {
+	f.Add("code=x&state=S&iss=I", "")
+	f.Add("error=access_denied&state=S", "a=b")
+	f.Add("state=S&state=S&code=\x00", "__Host-login-AAAAAAAA=AAAA")
+	f.Add("code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA&%", ";;=")
+	f.Fuzz(func(t *testing.T, query, cookie string) {
+		a := newApp(t, nil)
+		b := a.browser()
+		start := b.do("GET", "/login/acme/", nil)
+		state := mustURL(start.location).Query().Get("state")
+		query = strings.NewReplacer("S", state, "I", a.idp.URL()).Replace(query)
+		r := httptest.NewRequest("GET", "/login/acme/callback/", nil)
+		r.SetPathValue("provider", "acme")
+		r.URL.RawQuery = query
+		r.Header["Cookie"] = []string{strings.SplitN(start.header.Get("Set-Cookie"), ";", 2)[0], cookie}
+		w := httptest.NewRecorder()
+		a.logins.Callback().ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden && w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
+			t.Errorf("%q: %d", query, w.Code)
+		}
+		if strings.Contains(w.Body.String(), "<script") || w.Header().Get("Location") != "" {
+			t.Errorf("%q: %s", query, w.Body)
+		}
+	})
+}
+
+// FuzzStart sends what pages can send a browser with.
+func FuzzStart(f *testing.F) {
+	f.Add("next=/a&max_age=7")
+	f.Add("return_to=com.example.app:/done&code_challenge=x&code_challenge_method=S256")
+	f.Add("next=//evil.example&next=%0d%0a")
+	f.Fuzz(func(t *testing.T, query string) {
+		a := newApp(t, withApp)
+		r := httptest.NewRequest("GET", "/login/acme/", nil)
+		r.SetPathValue("provider", "acme")
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		a.logins.Start().ServeHTTP(w, r)
+		if w.Code != http.StatusSeeOther && w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d", query, w.Code)
+		}
+		if to := w.Header().Get("Location"); to != "" && !strings.HasPrefix(to, a.idp.URL()+"/authorize?") {
+			t.Errorf("%q: %s", query, to)
+		}
+	})
+}
