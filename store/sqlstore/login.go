@@ -1,0 +1,219 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/login"
+)
+
+// LoginStore is a [login.Store] in a database.
+type LoginStore struct {
+	db *DB
+}
+
+var _ login.Store = (*LoginStore)(nil)
+
+// Login opens the store of logins elsewhere of a database, and creates or migrates
+// its tables.
+func Login(ctx context.Context, db *DB) (*LoginStore, error) {
+	if err := db.migrate(ctx, "login"); err != nil {
+		return nil, err
+	}
+	return &LoginStore{db}, nil
+}
+
+const loginIdentity = "SELECT id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used FROM {prefix}login_identities WHERE "
+
+// Identity implements [login.Store].
+func (s *LoginStore) Identity(ctx context.Context, issuer, subject string) (*login.Identity, error) {
+	return scanIdentity(s.db.read.QueryRowContext(ctx, s.db.table(loginIdentity+"issuer = ? AND subject = ?"), issuer, subject))
+}
+
+// Identities implements [login.Store].
+func (s *LoginStore) Identities(ctx context.Context, userID string) ([]*login.Identity, error) {
+	rows, err := s.db.read.QueryContext(ctx, s.db.table(loginIdentity+"user_id = ? ORDER BY created, id"), userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*login.Identity
+	for rows.Next() {
+		identity, err := scanIdentity(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, identity)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func scanIdentity(row scanner) (*login.Identity, error) {
+	var i login.Identity
+	var created, lastUsed sql.NullInt64
+	err := row.Scan(&i.ID, &i.UserID, &i.Issuer, &i.Subject, &i.Provider, &i.Email, &i.EmailVerified, &i.Name, &created, &lastUsed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	i.Created, i.LastUsed = instant(created), instant(lastUsed)
+	return &i, nil
+}
+
+// Link implements [login.Store] in one transaction.
+func (s *LoginStore) Link(ctx context.Context, identity *login.Identity) (owner string, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id FROM {prefix}login_identities WHERE issuer = ? AND subject = ?"),
+			identity.Issuer, identity.Subject).Scan(&owner)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		owner = identity.UserID
+		_, err = conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_identities
+			(id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+			identity.ID, identity.UserID, identity.Issuer, identity.Subject, identity.Provider, identity.Email, identity.EmailVerified, identity.Name,
+			micros(identity.Created), micros(identity.LastUsed))
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return owner, nil
+}
+
+// Touch implements [login.Store].
+func (s *LoginStore) Touch(ctx context.Context, seen *login.Identity) error {
+	_, err := s.db.write.ExecContext(ctx, s.db.table(`UPDATE {prefix}login_identities
+		SET provider = ?, email = ?, email_verified = ?, name = ?, last_used = ?
+		WHERE issuer = ? AND subject = ? AND id = ? AND user_id = ?`),
+		seen.Provider, seen.Email, seen.EmailVerified, seen.Name, micros(seen.LastUsed),
+		seen.Issuer, seen.Subject, seen.ID, seen.UserID)
+	return err
+}
+
+// Unlink implements [login.Store] in one transaction.
+func (s *LoginStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (removed *login.Identity, verdict login.UnlinkVerdict, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		identity, err := scanIdentity(conn.QueryRowContext(ctx, s.db.table(loginIdentity+"id = ? AND user_id = ?"), id, userID))
+		if err != nil || identity == nil {
+			return err // UnlinkUnknown
+		}
+		if keepLast {
+			var others int
+			if err := conn.QueryRowContext(ctx, s.db.table("SELECT COUNT(*) FROM {prefix}login_identities WHERE user_id = ? AND id <> ?"), userID, id).Scan(&others); err != nil {
+				return err
+			}
+			if others == 0 {
+				verdict = login.UnlinkLast
+				return nil
+			}
+		}
+		removed, verdict = identity, login.UnlinkRemoved
+		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}login_identities WHERE id = ?"), id)
+		return err
+	})
+	if err != nil {
+		return nil, login.UnlinkUnknown, err
+	}
+	return removed, verdict, nil
+}
+
+// RemoveUser implements [login.Store] in one transaction.
+func (s *LoginStore) RemoveUser(ctx context.Context, userID string) (n int, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if n, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_identities WHERE user_id = ?", userID); err != nil {
+			return err
+		}
+		_, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_codes WHERE user_id = ?", userID)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// remove runs a statement and returns how many rows it concerned, in a transaction.
+func (s *LoginStore) remove(ctx context.Context, conn *sql.Conn, statement string, args ...any) (int, error) {
+	result, err := conn.ExecContext(ctx, s.db.table(statement), args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// PutOnce implements [login.Store] in one transaction.
+func (s *LoginStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if _, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_once WHERE key = ? AND expires <= ?", key, micros(now)); err != nil {
+			return err
+		}
+		fresh, err = changed(conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}login_once (key, expires) VALUES (?, ?) ON CONFLICT DO NOTHING"), key, micros(expires)))
+		return err
+	})
+	return fresh && err == nil, err
+}
+
+// AddCode implements [login.Store].
+func (s *LoginStore) AddCode(ctx context.Context, code *login.Code) error {
+	data := code.Data
+	if data == nil {
+		data = []byte{}
+	}
+	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}login_codes (digest, user_id, stamp, challenge, data, expires) VALUES (?, ?, ?, ?, ?, ?)"),
+		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.Expires))
+	return err
+}
+
+// TakeCode implements [login.Store] in one transaction.
+func (s *LoginStore) TakeCode(ctx context.Context, digest string, now time.Time) (taken *login.Code, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		code := login.Code{Digest: digest}
+		var expires sql.NullInt64
+		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id, stamp, challenge, data, expires FROM {prefix}login_codes WHERE digest = ? AND expires > ?"), digest, micros(now)).
+			Scan(&code.UserID, &code.Stamp, &code.Challenge, &code.Data, &expires)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		code.Expires, taken = instant(expires), &code
+		_, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_codes WHERE digest = ?", digest)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// Purge implements [login.Store] in one transaction.
+func (s *LoginStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	total := 0
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		for _, statement := range []string{
+			"DELETE FROM {prefix}login_once WHERE key IN (SELECT key FROM {prefix}login_once WHERE expires <= ? ORDER BY expires LIMIT ?)",
+			"DELETE FROM {prefix}login_codes WHERE digest IN (SELECT digest FROM {prefix}login_codes WHERE expires <= ? ORDER BY expires LIMIT ?)",
+		} {
+			n, err := s.remove(ctx, conn, statement, micros(now), limit)
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return total, nil
+}
