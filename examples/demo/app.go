@@ -19,6 +19,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2"
+	"github.com/gatewarden/auth/oauth2/login"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -37,6 +38,7 @@ type app struct {
 	sessions *session.Sessions
 	oauth    *server.Server
 	api      *oauth2.Resource
+	logins   *login.Logins // nil without -provider
 	pages    *pages
 }
 
@@ -46,6 +48,7 @@ type stores struct {
 	jwt        jwt.Store
 	jwtKeys    jwt.KeyStore
 	oauthStore server.Store
+	loginStore login.Store
 	session    session.Store
 	throttle   password.ThrottleStore
 	users      *users
@@ -62,7 +65,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		db.SetMaxOpenConns(1) // each connection would be a database of its own
-		s = stores{knox: knox.NewMemoryStore(), jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), oauthStore: server.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
+		s = stores{knox: knox.NewMemoryStore(), jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), oauthStore: server.NewMemoryStore(), loginStore: login.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(), ping: db.PingContext, close: db.Close}
 		s.users, err = openUsers(ctx, db, db, hasher)
 		return s, err
 	case "sqlite":
@@ -71,13 +74,14 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			return s, err
 		}
 		s.ping, s.close = db.Ping, db.Close
-		var errs [7]error
+		var errs [8]error
 		s.knox, errs[0] = sqlstore.Knox(ctx, db)
 		s.session, errs[1] = sqlstore.Sessions(ctx, db)
 		s.throttle, errs[2] = sqlstore.Throttle(ctx, db)
 		s.jwt, errs[3] = sqlstore.JWT(ctx, db)
 		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
 		s.oauthStore, errs[6] = sqlstore.OAuth(ctx, db)
+		s.loginStore, errs[7] = sqlstore.Login(ctx, db)
 		s.users, errs[5] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
 		return s, errors.Join(errs[:]...)
 	}
@@ -153,6 +157,11 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err := a.openOAuth(ctx, s, people, observer); err != nil {
 		return nil, err
 	}
+	if err := a.openLogins(s, keys, people, proxies, observer); err != nil {
+		return nil, err
+	}
+	a.pages.logins = a.logins
+	a.pages.accountPolicy = strings.Replace(pagePolicy, "form-action 'self'", strings.Join(append([]string{"form-action 'self' https:"}, s.origins...), " "), 1)
 	backends, logins := []auth.Authenticator{a.tokens, a.pairs, a.api, a.sessions, basic}, []auth.Authenticator{passwords}
 	if len(s.trusted) > 0 {
 		proxied, err := header.New(header.Config{Header: "X-Username", LoadUser: a.users.load,
@@ -176,8 +185,13 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Whoever is signed in with a browser may have tokens, too.
-	login, err := a.guard.With(append(slices.Clone(logins), a.sessions)...)
+	// Whoever is signed in with a browser may have tokens, too, and whose app comes from
+	// a provider with a code.
+	issuing := append(slices.Clone(logins), a.sessions)
+	if a.logins != nil {
+		issuing = append(issuing, a.logins)
+	}
+	issuer, err := a.guard.With(issuing...)
 	if err != nil {
 		return nil, err
 	}
@@ -186,11 +200,11 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	handlers, err := a.tokens.Handlers(login)
+	handlers, err := a.tokens.Handlers(issuer)
 	if err != nil {
 		return nil, err
 	}
-	pairHandlers, err := a.pairs.Handlers(login)
+	pairHandlers, err := a.pairs.Handlers(issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -245,6 +259,10 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux.Handle("GET /session/login", visitors(http.HandlerFunc(a.pages.login)))
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
 	mux.Handle("POST /session/password", changePassword)
+	if a.logins != nil {
+		a.logins.Register(mux)
+		mux.Handle("GET /account", members(http.HandlerFunc(a.account)))
+	}
 	mux.Handle("GET /devices", members(http.HandlerFunc(a.devices)))
 	mux.Handle("POST /devices", members(http.HandlerFunc(a.endDevice)))
 	a.handler = mux
@@ -267,6 +285,11 @@ func (a *app) purge(ctx context.Context) {
 		}
 		if _, err := a.oauth.Purge(ctx); err != nil && ctx.Err() == nil {
 			a.logger.Warn("purge", "error", err)
+		}
+		if a.logins != nil {
+			if _, err := a.logins.Purge(ctx); err != nil && ctx.Err() == nil {
+				a.logger.Warn("purge", "error", err)
+			}
 		}
 		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {
 			a.logger.Warn("purge", "error", err)

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gatewarden/auth/oauth2/login"
 )
 
 func main() {
@@ -40,6 +42,8 @@ type settings struct {
 	tokenTTL, accessTTL     time.Duration
 	issuer                  string // what tokens name as theirs; the URL by default
 	clients                 string // file of OAuth 2 clients
+	providers               []login.Provider
+	origins                 []string // of providers by http
 	trusted                 []netip.Prefix
 	url                     string // where it is served
 	port                    string
@@ -58,6 +62,12 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
 	flags.StringVar(&s.clients, "clients", "", "JSON `file` of more OAuth 2 clients, in the names of RFC 7591")
+	flags.Func("provider", "`name,issuer,client_id,client_secret` of a provider that people sign in by; without issuer, google, github, gitlab, facebook or microsoft; may be repeated", func(text string) error {
+		provider, err := parseProvider(text)
+		s.providers = append(s.providers, provider)
+		s.origins = append(s.origins, providerOrigin(text)...)
+		return err
+	})
 	flags.Func("trust-proxy", "`CIDR` of proxies whose X-Forwarded-For and X-Username are believed; may be repeated", func(text string) error {
 		prefix, err := netip.ParsePrefix(text)
 		s.trusted = append(s.trusted, prefix)

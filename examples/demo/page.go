@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/oauth2/login"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -34,6 +35,7 @@ type view struct {
 	User        string // who is signed in
 	Flashes     []string
 	Fault       string
+	Accounts    bool // there are providers
 	Page
 }
 
@@ -46,19 +48,26 @@ type Page struct {
 	Username, Next string // login
 	Devices        []device
 	Backend        string
+	Choices        []login.Choice
+	Identities     []*login.Identity // account
+	HasPassword    bool
 	Code, State    string // callback
+	LoginCode      string
 	Answer         string
 }
 
 // pages writes pages. They work without script.
 type pages struct {
 	sessions *session.Sessions
-	parsed   map[string]*template.Template
+	logins   *login.Logins // nil without -provider
+	// accountPolicy also allows forms to lead to providers.
+	accountPolicy string
+	parsed        map[string]*template.Template
 }
 
 func newPages(sessions *session.Sessions) (*pages, error) {
-	ps := &pages{sessions, make(map[string]*template.Template)}
-	for _, name := range []string{"home", "login", "password", "devices", "callback"} {
+	ps := &pages{sessions: sessions, parsed: make(map[string]*template.Template)}
+	for _, name := range []string{"home", "login", "password", "devices", "callback", "account"} {
 		parsed, err := template.New(name).Funcs(template.FuncMap{
 			"trim": strings.TrimSpace,
 			"css":  func() template.CSS { return template.CSS(styleCSS) },
@@ -72,7 +81,7 @@ func newPages(sessions *session.Sessions) (*pages, error) {
 }
 
 func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
-	v.Here = r.URL.Path
+	v.Here, v.Accounts = r.URL.Path, ps.logins != nil
 	v.Flashes = append(v.Flashes, ps.sessions.Flashes(w, r)...)
 	if u, ok := auth.UserFrom[*user](r.Context()); ok {
 		v.User = u.name
@@ -80,6 +89,9 @@ func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, name 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", pagePolicy)
+	if name == "account" {
+		h.Set("Content-Security-Policy", ps.accountPolicy)
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
@@ -101,12 +113,12 @@ func (ps *pages) home(url string) http.HandlerFunc {
 func (ps *pages) callback(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
+		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"), LoginCode: r.FormValue("login_code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
 	}
 }
 
 func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
-	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: r.URL.Query().Get("next")}})
+	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: r.URL.Query().Get("next"), Choices: ps.choices(r, r.URL.Query().Get("next"))}})
 }
 
 func (ps *pages) password(w http.ResponseWriter, r *http.Request) {
@@ -122,7 +134,7 @@ func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Pro
 	}
 	delete(w.Header(), "Www-Authenticate") // the browser would ask in a dialog
 	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
-		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next")}})
+		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next"), Choices: ps.choices(r, r.PostFormValue("next"))}})
 }
 
 // passwordRefused is the Render of the guard that changes passwords.

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/session"
+)
+
+// openLogins lets people sign in with accounts they have at the providers of -provider.
+func (a *app) openLogins(s settings, keys []auth.Secret, guard *auth.Guard, proxies auth.Proxies, observer auth.Observer) (err error) {
+	if len(s.providers) == 0 {
+		return nil
+	}
+	a.logins, err = login.New(login.Config{
+		Providers: s.providers, URL: s.issuer, Name: "Gatewarden demo", Keys: keys, Store: a.loginStore, LoadUser: a.users.load,
+		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) {
+			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
+				return nil, cmp.Or(err, login.ErrAccountExists)
+			}
+			return a.users.add(ctx, p.Provider+"-"+p.Subject)
+		},
+		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Login) error {
+			_, err := a.sessions.Login(w, r, u, session.Options{Login: proof.LoginInfo()})
+			return err
+		},
+		AppRedirects: []string{s.issuer + "/callback"},
+		Guard:        guard,
+		HasOtherWay:  func(_ context.Context, u auth.User) (bool, error) { return u.(*user).encoded != "", nil },
+		SignInURL:    "/session/login", AccountURL: "/account", Cookie: "login-" + s.port,
+		Proxies: proxies, Observer: observer, Logger: a.logger,
+	})
+	return err
+}
+
+// account is the page on which people link and unlink what they sign in with.
+func (a *app) account(w http.ResponseWriter, r *http.Request) {
+	u, _ := auth.UserFrom[*user](r.Context())
+	identities, err := a.logins.Identities(r.Context(), u.name)
+	if err != nil {
+		a.guard.Refuse(w, r, err)
+		return
+	}
+	a.pages.write(w, r, http.StatusOK, "account", view{Title: "Your account", Page: Page{
+		Identities: identities, Choices: a.logins.Choices(""), HasPassword: u.encoded != ""}})
+}
+
+// choices are the buttons of the page where people sign in. Who is signed in already is
+// there to prove it anew.
+func (ps *pages) choices(r *http.Request, next string) []login.Choice {
+	if ps.logins == nil {
+		return nil
+	}
+	all := ps.logins.Choices(cmp.Or(next, "/"))
+	if _, ok := auth.UserFrom[*user](r.Context()); ok {
+		for i := range all {
+			all[i].URL += "&max_age=60"
+		}
+	}
+	return all
+}
+
+// parseProvider reads a -provider: name,issuer,client_id,client_secret. Without an
+// issuer it is a preset.
+func parseProvider(text string) (login.Provider, error) {
+	fields := strings.Split(text, ",")
+	if len(fields) != 4 {
+		return nil, errors.New("want name,issuer,client_id,client_secret")
+	}
+	name, issuer, id, secret := fields[0], strings.TrimSuffix(fields[1], "/"), fields[2], auth.Secret(fields[3])
+	switch {
+	case name == "github":
+		return login.GitHub{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+	case name == "gitlab":
+		return login.GitLab{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+	case issuer != "" && name != "google":
+		return login.OIDC{Name: name, Issuer: fields[1], ClientID: id, ClientSecret: secret}, nil
+	case name == "google":
+		return login.Google{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+	case name == "facebook":
+		return login.Facebook{ClientID: id, ClientSecret: secret}, nil
+	case name == "microsoft":
+		return login.Microsoft{ClientID: id, ClientSecret: secret, Tenant: "common", AllowAnyTenant: true}, nil
+	}
+	return nil, fmt.Errorf("no issuer, and %q is none of google, github, gitlab, facebook and microsoft", name)
+}
+
+// providerOrigin is where the form of the account page leads to by http, if it does:
+// browsers hold the redirects that follow a form to form-action, too.
+func providerOrigin(text string) []string {
+	_, rest, _ := strings.Cut(text, ",")
+	issuer, _, _ := strings.Cut(rest, ",")
+	if u, err := url.Parse(issuer); err == nil && u.Scheme == "http" && u.Host != "" {
+		return []string{u.Scheme + "://" + u.Host}
+	}
+	return nil
+}
