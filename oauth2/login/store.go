@@ -58,8 +58,8 @@ const (
 //
 // Methods are safe for concurrent use and read no clock: now is an argument. Times are
 // in microseconds. Strings are compared byte by byte. What is passed and returned is not
-// changed afterwards by either side. An error says that the store cannot tell; nothing
-// has changed then.
+// changed afterwards by either side. An error says that the store cannot tell: nothing has
+// changed then or, if the connection broke at the wrong moment, all of it.
 type Store interface {
 	// Identity returns the identity with this key, or nil if it is nobody's.
 	Identity(ctx context.Context, issuer, subject string) (*Identity, error)
@@ -67,27 +67,28 @@ type Store interface {
 	Identities(ctx context.Context, userID string) ([]*Identity, error)
 	// Link adds an identity unless there is one of its key, and returns whose it is: the
 	// user of identity, or the one who has it. It is one step: of two users that link
-	// one at once, one gets it. Another identity with the same ID is an error.
+	// one at once, one gets it. If the key is free, another identity with the same ID
+	// is an error.
 	Link(ctx context.Context, identity *Identity) (owner string, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
 	// has the ID, user and key of this one, and nothing if there is none: what was
 	// unlinked does not come back.
 	Touch(ctx context.Context, identity *Identity) error
 	// Unlink removes an identity of a user by its ID and returns it; with keepLast not
-	// if the user has no other. It is one step: of two that unlink a user's last two at
-	// once, one stays.
+	// if the user has no other. Unless it was removed, the identity returned is nil. It
+	// is one step: of two that unlink a user's last two at once, one stays.
 	Unlink(ctx context.Context, userID, id string, keepLast bool) (*Identity, UnlinkVerdict, error)
 	// RemoveUser removes all identities and codes of a user, and returns how many
 	// identities it were.
 	RemoveUser(ctx context.Context, userID string) (int, error)
 
 	// PutOnce notes a key until it expires, and reports whether it was not there: of
-	// many at once, one is told so. A key that expired before now is not there.
+	// many at once, one is told so. A key that expired at now or before is not there.
 	PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error)
 	// AddCode adds a code. One with the same digest is an error.
 	AddCode(ctx context.Context, code *Code) error
-	// TakeCode removes a code and returns it, or nil if there is none or it expired
-	// before now: of many at once, one gets it.
+	// TakeCode removes a code and returns it, or nil if there is none or it expired at
+	// now or before: of many at once, one gets it.
 	TakeCode(ctx context.Context, digest string, now time.Time) (*Code, error)
 	// Purge removes at most limit keys and limit codes that expired at now or before,
 	// and returns how many it were.
