@@ -27,7 +27,7 @@ chromium:
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else echo "no Chromium: tests of pages will skip"; fi
 
-# The clients of others that interop/ runs: jose, openid-client and oauth4webapi for Node, and simplejwt for
+# The programs of others that interop/ runs: jose, openid-client, oauth4webapi and oidc-provider for Node, and simplejwt for
 # Python. Tests that need them skip, as those of pages do.
 HAVE_NPM = command -v node >/dev/null && command -v npm >/dev/null
 HAVE_VENV = python3 -c 'import ensurepip, venv' 2>/dev/null

@@ -117,8 +117,8 @@ func (p *pair) mint(t *testing.T, s spec) string {
 	return ask(t, p.theirs+"/make", s, "token")
 }
 
-// login logs alice in at a service.
-func login(t *testing.T, service string) (access, refresh string) {
+// logIn logs alice in at a service.
+func logIn(t *testing.T, service string) (access, refresh string) {
 	t.Helper()
 	text, err := json.Marshal(credentials)
 	if err != nil {
@@ -205,7 +205,7 @@ func TestARefreshTokenThatDjangoMadeIsRefreshedHereOnce(t *testing.T) {
 
 func TestTokensThatWeMakeAreAcceptedByDjango(t *testing.T) {
 	p := beside(t)
-	access, refresh := login(t, p.ours)
+	access, refresh := logIn(t, p.ours)
 	sliding := ask(t, p.ours+"/api/token/sliding/", credentials, "token")
 	for _, row := range []struct {
 		by, token, refused string

@@ -275,7 +275,7 @@ func obtain(t *testing.T, service, name string) string {
 		}
 		return token
 	}
-	access, refresh := login(t, service)
+	access, refresh := logIn(t, service)
 	used := map[string]any{"refresh": refresh}
 	switch name {
 	case "access":

@@ -152,7 +152,9 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 			return err
 		}
 	}
-	keysOf := jwt.RemoteKeysConfig{Issuer: o.Issuer, Client: env.client, Timeout: env.timeout, Logger: env.logger}
+	// ID tokens come from the provider itself, so nobody can have it asked for keys that
+	// are not: a new key is found soon.
+	keysOf := jwt.RemoteKeysConfig{Issuer: o.Issuer, Client: env.client, Timeout: env.timeout, CoolDown: time.Second, Logger: env.logger}
 	if o.template != "" {
 		keysOf.Issuer, keysOf.URL = "", strings.TrimSuffix(o.Issuer, "/v2.0")+"/discovery/v2.0/keys"
 	}
