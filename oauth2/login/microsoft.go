@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/gatewarden/auth"
 )
@@ -95,8 +94,7 @@ func (m Microsoft) provider(env environment) (*provider, error) {
 	return o.provider(env)
 }
 
-// isTenant reports a UUID as Microsoft writes it.
-func isTenant(text string) bool {
-	id, err := uuid.Parse(text)
-	return err == nil && id.String() == text
-}
+// uuid is how Microsoft writes the identifier of a tenant.
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+func isTenant(text string) bool { return uuid.MatchString(text) }
