@@ -50,6 +50,7 @@ type Provider struct {
 	tokens   map[string]*signIn // by access and refresh token
 	greeted  map[string]bool    // whose name Apple told
 	requests []TokenRequest
+	metadata map[string]any // without quirks
 }
 
 // Person is who has an account at a [Provider].
@@ -72,6 +73,9 @@ type Quirks struct {
 	Answer func(answer url.Values)
 	// NoResponseIssuer leaves "iss" (RFC 9207) out of answers, and of the metadata.
 	NoResponseIssuer bool
+
+	// Metadata changes what the issuer publishes of itself.
+	Metadata func(members map[string]any)
 
 	// IDToken changes the claims of the ID token; nil values are left out.
 	IDToken func(claims map[string]any)
@@ -147,9 +151,10 @@ func NewProvider(t testing.TB) *Provider {
 	p.Issuer = newIssuer(t, mux)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", p.serveKeys)
 	at := p.URL()
-	p.more = map[string]any{"authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token", "userinfo_endpoint": at + "/userinfo",
+	p.metadata = map[string]any{"authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token", "userinfo_endpoint": at + "/userinfo",
 		"revocation_endpoint": at + "/revoke", "end_session_endpoint": at + "/logout", "response_types_supported": []string{"code"},
 		"code_challenge_methods_supported": []string{"S256"}, "authorization_response_iss_parameter_supported": true}
+	p.more = p.metadata
 	return p
 }
 
@@ -167,8 +172,11 @@ func (p *Provider) SetQuirks(quirks Quirks) {
 	p.quirks = quirks
 	p.Issuer.mu.Lock()
 	defer p.Issuer.mu.Unlock()
-	p.more = maps.Clone(p.more)
+	p.more = maps.Clone(p.metadata)
 	p.more["authorization_response_iss_parameter_supported"] = !quirks.NoResponseIssuer
+	if quirks.Metadata != nil {
+		quirks.Metadata(p.more)
+	}
 }
 
 // TokenRequests returns what clients sent, the oldest first.

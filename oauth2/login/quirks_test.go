@@ -1,0 +1,259 @@
+package login_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/authtest"
+	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/session"
+)
+
+// plain is a provider that has OAuth 2 and no more, at the double's GitHub.
+func plain(a *app, change func(*login.OAuth2)) login.OAuth2 {
+	o := login.OAuth2{Name: "plain", Issuer: "https://plain.example", AuthorizeURL: a.idp.URL() + "/login/oauth/authorize", TokenURL: a.idp.URL() + "/login/oauth/access_token",
+		ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret,
+		Profile: func(ctx context.Context, api *login.API) (*login.Profile, error) {
+			if _, err := api.Get(ctx, a.idp.URL()+"/api/v3/user"); err != nil {
+				return nil, err
+			}
+			return &login.Profile{Subject: "1", Issuer: "https://evil.example", Provider: "evil"}, nil
+		}}
+	if change != nil {
+		change(&o)
+	}
+	return o
+}
+
+func TestAPlainProvider(t *testing.T) {
+	subject := func(text string) func(*login.OAuth2) {
+		return func(o *login.OAuth2) {
+			o.Profile = func(context.Context, *login.API) (*login.Profile, error) { return &login.Profile{Subject: text}, nil }
+		}
+	}
+	for sentence, row := range map[string]struct {
+		change func(*login.OAuth2)
+		quirks authtest.Quirks
+		status int
+		reason string
+	}{
+		"a good one":                  {nil, authtest.Quirks{}, 200, ""},
+		"an iss nobody expects":       {nil, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example") }}, 400, "untrusted"},
+		"an iss that is expected":     {func(o *login.OAuth2) { o.ResponseIssuer = "https://plain.example" }, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example") }}, 200, ""},
+		"another iss":                 {func(o *login.OAuth2) { o.ResponseIssuer = "https://plain.example" }, authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", "https://plain.example/") }}, 400, "untrusted"},
+		"no subject":                  {subject(""), authtest.Quirks{}, 400, "untrusted"},
+		"a subject of 255 bytes":      {subject(strings.Repeat("x", 255)), authtest.Quirks{}, 200, ""},
+		"a subject of 256 bytes":      {subject(strings.Repeat("x", 256)), authtest.Quirks{}, 400, "untrusted"},
+		"a subject with a NUL":        {subject("a\x00b"), authtest.Quirks{}, 400, "untrusted"},
+		"a subject with a space":      {subject(" a"), authtest.Quirks{}, 400, "untrusted"},
+		"a subject of no UTF-8":       {subject("a\xff"), authtest.Quirks{}, 400, "untrusted"},
+		"a token that cannot be sent": {nil, authtest.Quirks{TokenAnswer: func(a map[string]any) { a["access_token"] = "a\r\nX: y" }}, 400, "untrusted"},
+		"no profile": {func(o *login.OAuth2) {
+			o.Profile = func(context.Context, *login.API) (*login.Profile, error) { return nil, nil }
+		}, authtest.Quirks{}, 503, "temporarily_unavailable"},
+		"refused by the profile": {func(o *login.OAuth2) {
+			o.Profile = func(context.Context, *login.API) (*login.Profile, error) { return nil, login.ErrNotAllowed }
+		}, authtest.Quirks{}, 403, "not_allowed"},
+		"an API that is down": {nil, authtest.Quirks{UserInfoStatus: 502}, 503, "temporarily_unavailable"},
+		"an API elsewhere": {func(o *login.OAuth2) {
+			o.Profile = func(ctx context.Context, api *login.API) (*login.Profile, error) {
+				_, err := api.Get(ctx, "http://elsewhere.example/")
+				return &login.Profile{Subject: "1"}, err
+			}
+		}, authtest.Quirks{}, 503, "temporarily_unavailable"},
+	} {
+		a := newApp(t, func(a *app, c *login.Config) { c.Providers = []login.Provider{plain(a, row.change)} })
+		a.idp.SetQuirks(row.quirks)
+		b := a.browser()
+		p := b.visit("/login/plain/")
+		if p.status != row.status || p.reason() != row.reason {
+			t.Errorf("%s: %d %s %s", sentence, p.status, p.reason(), a.log)
+		}
+		if row.status == 200 && (a.last().Issuer != "https://plain.example" || a.last().Provider != "plain") {
+			t.Errorf("%s: %+v", sentence, a.last())
+		}
+	}
+}
+
+func TestAnAttemptIsOfOneProvider(t *testing.T) {
+	a := newApp(t, func(a *app, c *login.Config) { c.Providers = []login.Provider{a.acme(), plain(a, nil)} })
+	a.idp.SetQuirks(authtest.Quirks{NoResponseIssuer: true})
+	b := a.browser()
+	for _, pair := range [][2]string{{"acme", "plain"}, {"plain", "acme"}} {
+		back := b.away("/login/" + pair[0] + "/")
+		b.wants("mixed up", b.do("GET", strings.Replace(back.location, pair[0], pair[1], 1), nil), 400, "untrusted")
+	}
+	if n := len(a.idp.TokenRequests()); n != 0 {
+		t.Errorf("a code was sent %d times", n)
+	}
+}
+
+func TestACookieThatIsThereTwiceIsNone(t *testing.T) {
+	a := newApp(t, nil)
+	b := a.browser()
+	back := b.away("/login/acme/")
+	var line string
+	for _, c := range b.client.Jar.Cookies(mustURL(a.url)) {
+		line = c.Name + "=" + c.Value
+	}
+	b.client.Jar, _ = newJar()
+	b.wants("twice", b.do("GET", back.location, nil, "Cookie", line+"; "+line), 400, "expired")
+	if p := b.do("GET", back.location, nil, "Cookie", line); p.status != 303 {
+		t.Errorf("once: %d", p.status)
+	}
+}
+
+func TestALinkWithAppleDiesWithTheStamp(t *testing.T) {
+	a := preset(t, "apple", nil)
+	b := a.browser().signedInAs("alice")
+	back := b.next(b.do("POST", "/login/apple/link/", nil))
+	a.mu.Lock()
+	a.users["alice"].stamp = "new"
+	a.mu.Unlock()
+	b.wants("another password", b.next(back), 403, "sign_in")
+	if len(a.identities("alice")) != 0 {
+		t.Error("linked")
+	}
+}
+
+func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
+	a := newApp(t, func(a *app, c *login.Config) {
+		c.NewUser = func(ctx context.Context, p *login.Profile) (auth.User, error) {
+			if _, err := c.Store.Link(ctx, &login.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer, Subject: p.Subject}); err != nil {
+				return nil, err
+			}
+			return a.add("late"), nil
+		}
+	})
+	b := a.browser()
+	if b.visit("/login/acme/"); b.who() != "bob" || len(a.identities("late")) != 0 || len(a.changes) != 0 {
+		t.Errorf("%q %v", b.who(), a.changes)
+	}
+}
+
+func TestAllowIsAskedAboutLinksToo(t *testing.T) {
+	a := newApp(t, func(_ *app, c *login.Config) {
+		c.Allow = func(context.Context, *login.Profile) error { return login.ErrNotAllowed }
+	})
+	b := a.browser().signedInAs("alice")
+	b.wants("not allowed", b.follow(b.do("POST", "/login/acme/link/", nil)), 403, "not_allowed")
+	if len(a.identities("alice")) != 0 {
+		t.Error("linked")
+	}
+}
+
+func TestASessionOfScopesChangesNoWayIn(t *testing.T) {
+	a := newApp(t, func(a *app, c *login.Config) {
+		signIn := c.SignIn
+		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Login) error {
+			return signIn(w, r, u, l)
+		}
+		sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: a.load, Cookie: "limited"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Login) error {
+			_, err := sessions.Login(w, r, u, session.Options{Login: l.LoginInfo(), Scopes: []string{"read"}})
+			return err
+		}
+		if c.Guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	b := a.browser()
+	b.visit("/login/acme/")
+	b.wants("limited", b.do("POST", "/login/acme/link/", nil), 403, "not_allowed")
+	b.wants("limited", b.do("POST", "/login/acme/unlink/", nil), 403, "not_allowed")
+}
+
+func TestAProviderThatIsAskedForAnAgeMustTellIt(t *testing.T) {
+	a := newApp(t, nil)
+	a.idp.SetQuirks(authtest.Quirks{IDToken: func(c map[string]any) { c["auth_time"] = nil }})
+	b := a.browser()
+	b.wants("no auth_time", b.visit("/login/acme/?max_age=60"), 400, "untrusted")
+	g := preset(t, "google", nil)
+	if p := g.browser().visit("/login/google/?max_age=60"); p.status != 200 {
+		t.Errorf("Google does not know it: %d", p.status)
+	}
+}
+
+func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
+	var kept *login.Tokens
+	a := newApp(t, func(_ *app, c *login.Config) {
+		c.KeepTokens = func(_ context.Context, _ auth.User, _ *login.Profile, tokens *login.Tokens) error {
+			kept = tokens
+			return nil
+		}
+	})
+	a.browser().visit("/login/acme/")
+	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
+	fresh, err := a.logins.Refresh(t.Context(), "acme", kept.Refresh)
+	if err != nil || fresh.Refresh != kept.Refresh {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheMetadataSaysHowAClientAuthenticates(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		methods []string
+		method  login.Method
+		basic   bool
+	}{
+		"nothing said":      {nil, "", true},
+		"both":              {[]string{"client_secret_post", "client_secret_basic"}, "", true},
+		"by post only":      {[]string{"client_secret_post"}, "", false},
+		"neither":           {[]string{"private_key_jwt"}, "", true},
+		"but configured":    {[]string{"client_secret_post"}, login.ClientSecretBasic, true},
+		"and the other way": {nil, login.ClientSecretPost, false},
+	} {
+		a := newApp(t, func(a *app, c *login.Config) {
+			acme := a.acme()
+			acme.Method = row.method
+			c.Providers = []login.Provider{acme}
+		})
+		a.idp.SetQuirks(authtest.Quirks{Metadata: func(m map[string]any) {
+			if row.methods != nil {
+				m["token_endpoint_auth_methods_supported"] = row.methods
+			}
+		}})
+		if p := a.browser().visit("/login/acme/"); p.status != 200 || a.idp.TokenRequests()[0].Basic != row.basic {
+			t.Errorf("%s: %d, basic %v", sentence, p.status, a.idp.TokenRequests()[0].Basic)
+		}
+	}
+}
+
+func TestMetadataThatCannotBeRightIsAnOutage(t *testing.T) {
+	for sentence, change := range map[string]func(map[string]any){
+		"another issuer":      func(m map[string]any) { m["issuer"] = "https://evil.example" },
+		"no token endpoint":   func(m map[string]any) { delete(m, "token_endpoint") },
+		"a relative endpoint": func(m map[string]any) { m["authorization_endpoint"] = "/authorize" },
+		"http elsewhere":      func(m map[string]any) { m["token_endpoint"] = "http://elsewhere.example/token" },
+		"javascript":          func(m map[string]any) { m["authorization_endpoint"] = "javascript:alert(1)" },
+	} {
+		a := newApp(t, nil)
+		a.idp.SetQuirks(authtest.Quirks{Metadata: change})
+		b := a.browser()
+		b.wants(sentence, b.do("GET", "/login/acme/", nil), 503, "temporarily_unavailable")
+	}
+}
+
+func TestMetadataIsAskedForOnce(t *testing.T) {
+	var asked []string
+	a := newApp(t, func(_ *app, c *login.Config) {
+		c.Client = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			asked = append(asked, r.URL.Path)
+			return http.DefaultTransport.RoundTrip(r)
+		})}
+	})
+	for range 3 {
+		a.browser().do("GET", "/login/acme/", nil)
+	}
+	if !slices.Equal(asked, []string{"/.well-known/openid-configuration"}) {
+		t.Errorf("%q", asked)
+	}
+}
