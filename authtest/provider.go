@@ -147,6 +147,7 @@ func NewProvider(t testing.TB) *Provider {
 	handle("GET /api/v3/user", p.githubUser)
 	handle("GET /api/v3/user/emails", p.githubEmails)
 	handle("GET /{version}/me", p.facebookMe)
+	handle("GET /debug_token", p.facebookDebug)
 	handle("GET /{tenant}/v2.0/.well-known/openid-configuration", p.microsoftMetadata)
 	p.Issuer = newIssuer(t, mux)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", p.serveKeys)
@@ -304,6 +305,8 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 				s.used = true
 			}
 		}
+	case "fb_exchange_token": // a token that lives longer
+		s = p.tokens["access "+form.Get("fb_exchange_token")]
 	case "refresh_token":
 		s = p.tokens["refresh "+form.Get("refresh_token")]
 		delete(p.tokens, "refresh "+form.Get("refresh_token"))
@@ -329,6 +332,9 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		delete(answer, "expires_in")
 	case "facebook":
 		delete(answer, "scope")
+		if form.Get("grant_type") == "fb_exchange_token" {
+			answer["expires_in"] = 5184000
+		}
 	}
 	if quirks.TokenAnswer != nil {
 		quirks.TokenAnswer(answer)
@@ -541,6 +547,36 @@ func (p *Provider) facebookMe(w http.ResponseWriter, r *http.Request) {
 		}
 		p.tell(w, quirks, me)
 	}
+}
+
+// facebookDebug is graph.facebook.com/debug_token, for the app itself.
+func (p *Provider) facebookDebug(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer "+p.ClientID+"|"+p.ClientSecret.Reveal() {
+		http.Error(w, "{}", http.StatusBadRequest)
+		return
+	}
+	p.mu.Lock()
+	s := p.tokens["access "+r.URL.Query().Get("input_token")]
+	p.mu.Unlock()
+	data := map[string]any{"is_valid": false}
+	if s != nil {
+		data = map[string]any{"is_valid": true, "type": "USER", "app_id": s.client, "user_id": s.person.Subject}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
+}
+
+// IssueToken returns an access token of a person for a client, as an SDK in an app gets
+// one: "" is the client of this Provider.
+func (p *Provider) IssueToken(person Person, client string) string {
+	if client == "" {
+		client = p.ClientID
+	}
+	token := rand.Text()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens["access "+token] = &signIn{person: person, client: client, kind: "facebook", scopes: []string{"public_profile", "email"}}
+	return token
 }
 
 // microsoftMetadata is that of a tenant; of several, the issuer is a template.

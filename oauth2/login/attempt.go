@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -90,9 +91,25 @@ func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *a
 			http.SetCookie(w, l.newCookie(name, "", -1, p.formPost))
 		}
 	}
-	text, _ := json.Marshal(a) // of strings and numbers
+	text := a.encode()
+	if len(text) > maxSealed {
+		a.Next = "/"
+		text = a.encode()
+	}
 	name := l.cookieName(a.State)
 	http.SetCookie(w, l.newCookie(name, seal.Seal(l.seals, text, name), int(l.config.AttemptTTL/time.Second), p.formPost))
+}
+
+// maxSealed is the longest attempt, in bytes: browsers keep cookies of 4096.
+const maxSealed = 2800
+
+// encode writes "<" and "&" as they are: escaped they take six bytes.
+func (a *attempt) encode() []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(a) // of strings and numbers
+	return text.Bytes()
 }
 
 // attempts returns the names of the cookies of attempts.

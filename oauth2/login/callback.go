@@ -82,6 +82,11 @@ func (l *Logins) finish(w http.ResponseWriter, r *http.Request, p *provider) (*a
 	if err != nil {
 		return a, failureOf(err)
 	}
+	if p.prolong != nil {
+		if tokens, err = p.prolong(ctx, e, tokens, now); err != nil {
+			return a, failureOf(err)
+		}
+	}
 	profile, err := p.profile(ctx, &answer{e, tokens, a, form, now})
 	if err != nil {
 		return a, failureOf(err)
@@ -190,7 +195,9 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 			return &failure{Reason: reasonUnavailable, cause: err}
 		}
 		to = appURL(a, "login_code", code)
-	} else if err := l.config.SignIn(w, r, user, login); err != nil {
+	} else if err := l.config.SignIn(w, r, user, login); errors.Is(err, ErrAnswered) {
+		return nil
+	} else if err != nil {
 		return accountFailure(err)
 	}
 	l.observe(r, auth.EventLogin, login.Backend(), user.UserID(), nil)

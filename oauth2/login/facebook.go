@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -21,6 +22,7 @@ type Facebook struct {
 	ClientSecret auth.Secret
 	Version      string            // of the Graph API; empty is "v24.0"
 	Scopes       []string          // nil is "public_profile" and "email"
+	LongLived    bool              // for Config.KeepTokens: a token of about 60 days, rather than of hours
 	Params       map[string]string // of the authorization request, such as "auth_type"
 	BaseURL      string            // of a double, in tests; empty is Facebook's two hosts
 }
@@ -50,10 +52,29 @@ func (f Facebook) provider(env environment) (*provider, error) {
 			return &Profile{Subject: subjectOf(me["id"]), Name: claim(me, "name"), Email: Email{Address: claim(me, "email")}, Claims: me}, nil
 		},
 	}.ready(env, "Facebook")
-	if p != nil {
-		p.fragment = true
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	p.fragment = true
+	if f.LongLived {
+		p.prolong = func(ctx context.Context, e *endpoints, tokens *Tokens, now time.Time) (*Tokens, error) {
+			return p.exchange(ctx, e, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {tokens.Access.Reveal()}}, now)
+		}
+	}
+	p.issuedHere = func(ctx context.Context, token auth.Secret) error {
+		// The app proves itself by "id|secret", as Facebook writes an app's own token.
+		own := &API{p, &Tokens{Access: auth.Secret(f.ClientID + "|" + f.ClientSecret.Reveal())}}
+		answer, err := own.Get(ctx, graph+"/debug_token?"+url.Values{"input_token": {token.Reveal()}}.Encode())
+		if err != nil {
+			return err
+		}
+		data, _ := answer["data"].(map[string]any)
+		if !flag(data, "is_valid") || data["type"] != "USER" || subjectOf(data["app_id"]) != f.ClientID {
+			return untrusted("the token is not good, or another app's")
+		}
+		return nil
+	}
+	return p, nil
 }
 
 // appSecretProof shows that a token is used by the app it is of.

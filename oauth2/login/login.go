@@ -81,7 +81,8 @@ type Config struct {
 	// SignIn makes a credential of a login that a browser came back with, such as a
 	// session: it sets a cookie, and the browser is then sent to where it wanted to
 	// go. An error of kind [auth.ErrInsufficient] is shown as a refusal, and any other
-	// as an outage.
+	// as an outage; [ErrAnswered] is that SignIn has answered itself, as to ask for a
+	// second factor first.
 	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Login) error
 	// AppRedirects are where a single-page or native app may have its logins end: see
 	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
@@ -172,6 +173,10 @@ const (
 	Linked   Change = "linked"
 	Unlinked Change = "unlinked"
 )
+
+// ErrAnswered is what Config.SignIn returns if nothing is left to answer. No login is
+// reported to the Observer then.
+var ErrAnswered = errors.New("login: answered already")
 
 // Errors for Config.Allow and Config.NewUser.
 var (
@@ -297,7 +302,7 @@ type Choice struct {
 }
 
 // Choices returns the providers in the order of Config.Providers, for buttons that
-// lead to next after the login; "" is Config.AccountURL.
+// lead to next after the login; "" is "/".
 func (l *Logins) Choices(next string) []Choice {
 	all := make([]Choice, len(l.order))
 	for i, name := range l.order {

@@ -41,7 +41,7 @@ const MicrosoftConsumers = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 func (m Microsoft) provider(env environment) (*provider, error) {
 	host := trimmed(m.BaseURL, "https://login.microsoftonline.com")
-	o := relyingParty{kind: "Microsoft", noMaxAge: true, OIDC: OIDC{Name: cmp.Or(m.Name, "microsoft"), Label: "Microsoft", ClientID: m.ClientID, ClientSecret: m.ClientSecret,
+	o := relyingParty{kind: "Microsoft", noMaxAge: true, noUserInfo: true, OIDC: OIDC{Name: cmp.Or(m.Name, "microsoft"), Label: "Microsoft", ClientID: m.ClientID, ClientSecret: m.ClientSecret,
 		Scopes: m.Scopes, Params: m.Params, Domains: m.Domains, Tenant: "tid"}}
 	single := m.Tenant
 	if single == "consumers" {

@@ -233,6 +233,9 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	if o.template != "" {
 		profile.Issuer = token.Issuer()
 	}
+	if claims["email"] == nil {
+		delete(claims, "email_verified") // of whatever address
+	}
 	if !o.noUserInfo && a.endpoints.userInfo != "" && (claims["email"] == nil && slices.Contains(p.scopes, "email") || claims["name"] == nil && slices.Contains(p.scopes, "profile")) {
 		more, err := p.userInfo(ctx, a)
 		if err != nil {

@@ -53,6 +53,11 @@ type provider struct {
 	// authenticate adds the client's authentication to a request of the token endpoint
 	// or of those that are like it.
 	authenticate func(e *endpoints, form url.Values, header http.Header) error
+	// prolong exchanges tokens for ones that live longer; nil is not.
+	prolong func(ctx context.Context, e *endpoints, tokens *Tokens, now time.Time) (*Tokens, error)
+	// issuedHere checks that an access token is of this client; nil is that nobody can
+	// tell.
+	issuedHere func(ctx context.Context, token auth.Secret) error
 	// profile says who it is.
 	profile func(ctx context.Context, a *answer) (*Profile, error)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
@@ -256,4 +257,91 @@ func TestMetadataIsAskedForOnce(t *testing.T) {
 	if !slices.Equal(asked, []string{"/.well-known/openid-configuration"}) {
 		t.Errorf("%q", asked)
 	}
+}
+
+func TestAnAppOfFacebookSendsItsToken(t *testing.T) {
+	a := preset(t, "facebook", nil)
+	ada := authtest.Person{Subject: "42", Name: "Ada"}
+	u, proof, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, "")))
+	if err != nil || u.UserID() != "facebook-42" || proof.Profile.Name != "Ada" || !proof.Primary() {
+		t.Fatalf("%v %v", u, err)
+	}
+	for sentence, row := range map[string]struct {
+		token string
+		kind  error
+	}{
+		"another app's": {a.idp.IssueToken(ada, "evil"), auth.ErrInvalid},
+		"unknown":       {"guessed", auth.ErrInvalid},
+		"empty":         {"", auth.ErrInvalid},
+		"two lines":     {"a\r\nb", auth.ErrInvalid},
+	} {
+		if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(row.token)); auth.Kind(err) != row.kind {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+	a.mu.Lock()
+	a.users["facebook-42"].active = false
+	a.mu.Unlock()
+	if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, ""))); auth.Kind(err) != auth.ErrInsufficient {
+		t.Errorf("disabled: %v", err)
+	}
+	a.idp.SetDown(true)
+	if _, _, err := a.logins.FromToken(t.Context(), "facebook", "x"); err == nil || auth.Kind(err) != nil {
+		t.Errorf("down: %v", err)
+	}
+	other := newApp(t, nil) // whose provider cannot tell
+	if _, _, err := other.logins.FromToken(t.Context(), "acme", "x"); err == nil || auth.Kind(err) != nil {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestATokenOfFacebookMayLiveLonger(t *testing.T) {
+	for _, long := range []bool{false, true} {
+		var kept *login.Tokens
+		a := newApp(t, func(a *app, c *login.Config) {
+			c.Providers = []login.Provider{login.Facebook{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), LongLived: long}}
+			c.KeepTokens = func(_ context.Context, _ auth.User, _ *login.Profile, tokens *login.Tokens) error {
+				kept = tokens
+				return nil
+			}
+		})
+		if p := a.browser().visit("/login/facebook/"); p.status != 200 || (time.Until(kept.Expires) > 24*time.Hour) != long {
+			t.Errorf("%v: %d %s", long, p.status, a.log)
+		}
+	}
+}
+
+func TestAnAnswerOfItsOwnAsksForASecondFactor(t *testing.T) {
+	a := newApp(t, func(_ *app, c *login.Config) {
+		c.SignIn = func(w http.ResponseWriter, _ *http.Request, u auth.User, _ *login.Login) error {
+			w.Header().Set("Location", "/second-factor")
+			w.WriteHeader(http.StatusSeeOther)
+			return login.ErrAnswered
+		}
+	})
+	b := a.browser()
+	if p := b.next(b.away("/login/acme/")); p.status != 303 || p.header.Get("Location") != "/second-factor" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAnAttemptFitsIntoACookie(t *testing.T) {
+	a := newApp(t, withApp)
+	for next, want := range map[string]bool{"/?" + strings.Repeat("&", 1000): true, "/?" + strings.Repeat(`"`, 1000): true, "/?" + strings.Repeat("<", 1000): true} {
+		b := a.browser()
+		start := b.do("GET", "/login/acme/?next="+url.QueryEscape(next), nil)
+		if n := len(start.header.Get("Set-Cookie")); n > 4096 {
+			t.Errorf("%.5s: a cookie of %d bytes", next, n)
+		}
+		p := b.next(b.next(start))
+		if p.status != 303 || want != (p.header.Get("Location") == next) {
+			t.Errorf("%.5s: %d %s", next, p.status, p.header.Get("Location"))
+		}
+	}
+	b := a.browser()
+	start := b.do("GET", appStart+strings.Repeat(`"`, 253)+"&next=/"+strings.Repeat(`"`, 1000), nil)
+	if n := len(start.header.Get("Set-Cookie")); start.status != 303 || n > 4096 {
+		t.Errorf("%d, %d bytes", start.status, n)
+	}
+	b.wants("a state of control characters", b.do("GET", appStart+"%00", nil), 400, "invalid_request")
 }

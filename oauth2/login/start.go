@@ -83,8 +83,8 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	switch {
 	case query.Get("code_challenge_method") != "S256" || len(a.Challenge) != len(challenge("")) || strings.ContainsFunc(a.Challenge, func(r rune) bool { return !cookieChar(r) || r == '.' }):
 		return errors.New("code_challenge is missing, or none of S256 (RFC 7636 §4.2)")
-	case len(a.AppState) > maxAppState:
-		return errors.New("state is longer than 256 bytes")
+	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
+		return errors.New("state is longer than 256 bytes, or has other characters than RFC 6749 appendix A.5")
 	}
 	return nil
 }
