@@ -105,6 +105,16 @@ func TestALoginLeadsBackToWhereTheBrowserWantedToGo(t *testing.T) {
 			t.Errorf("%v", c)
 		}
 	}
+	// A page of login that leads elsewhere first is told, as often as it asks.
+	for cookie, want := range map[string]string{notes: "/page?q=1", "": "", notes[:len(notes)-2]: ""} {
+		for range 2 {
+			r, w := httptest.NewRequest("GET", "/session/login", nil), httptest.NewRecorder()
+			r.Header.Set("Cookie", cookie)
+			if got := s.ReturnPath(w, r); got != want || len(w.Header()) > 0 {
+				t.Errorf("%q: %q %v", cookie, got, w.Header())
+			}
+		}
+	}
 	answer := s.do("POST", "/session/login", "", "X-Login", "alice", "Cookie", notes)
 	if got := answer.Header.Get("Location"); got != "/page?q=1" {
 		t.Errorf("leads to %q", got)

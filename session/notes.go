@@ -60,6 +60,13 @@ func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string
 	s.setNotes(w, n)
 }
 
+// ReturnPath returns where [Sessions.RedirectToLogin] found the browser, or "": for a page
+// of login whose buttons lead to other ways to log in, such as those of oauth2/login,
+// which are told where to lead back to. [Handlers].Login finds it by itself.
+func (s *Sessions) ReturnPath(w http.ResponseWriter, r *http.Request) string {
+	return s.notes(w, r).Return
+}
+
 // takeReturn returns where a login leads back to, or "", and forgets it.
 func (s *Sessions) takeReturn(w http.ResponseWriter, r *http.Request) string {
 	n := s.notes(w, r)

@@ -98,6 +98,11 @@ func TestADemoIsTheProviderOfAnother(t *testing.T) {
 	if page, _ := to.visit(here, "/session/login?next=/devices"); !strings.Contains(page.body, `href="/login/other/?next=%2Fdevices"`) {
 		t.Fatalf("no button: %s", page.body)
 	}
+	// Who wanted to see a page comes to it, whatever they sign in with.
+	wanted := newTourist(t, there, here)
+	if page, _ := wanted.visit(here, "/devices"); !strings.Contains(page.body, `href="/login/other/?next=%2Fdevices"`) {
+		t.Errorf("%s", page.body)
+	}
 	// bob is not signed in there yet: he is asked, and comes back to the same request.
 	page, at := to.visit(here, "/login/other/?next=/devices")
 	if !strings.HasPrefix(at, there.url+"/session/login?next=") {

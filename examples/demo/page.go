@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -118,7 +119,8 @@ func (ps *pages) callback(url string) http.HandlerFunc {
 }
 
 func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
-	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: r.URL.Query().Get("next"), Choices: ps.choices(r, r.URL.Query().Get("next"))}})
+	next := r.URL.Query().Get("next")
+	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: next, Choices: ps.choices(r, cmp.Or(next, ps.sessions.ReturnPath(w, r)))}})
 }
 
 func (ps *pages) password(w http.ResponseWriter, r *http.Request) {
