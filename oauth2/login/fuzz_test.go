@@ -4,8 +4,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"net/http"
+
+	"github.com/gatewarden/auth/oauth2/login"
 )
 
 // FuzzCallback sends what browsers can come back with, beside a good attempt: nobody is
@@ -53,6 +57,25 @@ func FuzzStart(f *testing.F) {
 		}
 		if to := w.Header().Get("Location"); to != "" && !strings.HasPrefix(to, a.idp.URL()+"/authorize?") {
 			t.Errorf("%q: %s", query, to)
+		}
+	})
+}
+
+// FuzzWhatOthersWrite reads what comes through a browser, or from a provider, and is not
+// signed: nothing of it is a crash, and nothing that no screen should show gets through.
+func FuzzWhatOthersWrite(f *testing.F) {
+	f.Add(`{"name":{"firstName":"Ada","lastName":"Lovelace"},"email":"a@b.example"}`)
+	f.Add("eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2EuZXhhbXBsZSJ9.")
+	f.Add("a@b@c")
+	f.Add("{\"name\":{\"firstName\":\"\u202e\\u0000\"}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		name := login.AppleName(text)
+		if len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+			t.Errorf("%q", name)
+		}
+		_ = login.UnverifiedIssuer(text)
+		if domain := login.DomainOf(text); domain != strings.ToLower(domain) || strings.ContainsAny(domain, "@<>\" \t") {
+			t.Errorf("%q is a domain", domain)
 		}
 	})
 }
