@@ -449,6 +449,11 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for id, expires := range map[string]time.Time{"old": past, "new": future} {
+		if _, err := s.attempts.PutOnce(ctx, id, expires, past); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.grant(t, "bob", "old", past)
 	s.grant(t, "bob", "new", future)
 	keys := make([]string, 700) // more than a batch
@@ -465,8 +470,8 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		"tokens             3\nsessions           2\nlogins             1\ngrants             1\nthrottle counters  699\none-time tokens    2\n",
-		"tokens             0\nsessions           0\nlogins             0\ngrants             0\nthrottle counters  0\none-time tokens    0\n",
+		"tokens             3\nsessions           2\nlogins             1\ngrants             1\nattempts           1\nthrottle counters  699\none-time tokens    2\n",
+		"tokens             0\nsessions           0\nlogins             0\ngrants             0\nattempts           0\nthrottle counters  0\none-time tokens    0\n",
 	} {
 		if out := f.want("purge"); out != want {
 			t.Errorf("%s\nwant\n%s", out, want)

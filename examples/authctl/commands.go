@@ -216,7 +216,7 @@ func purge(ctx context.Context, c *call) error {
 	for _, kind := range []struct {
 		name  string
 		purge func(context.Context) (int, error)
-	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants", s.oauth.Purge}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
+	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants", s.oauth.Purge}, {"attempts", s.purgeAttempts}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
 		n, err := kind.purge(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
@@ -229,6 +229,12 @@ func purge(ctx context.Context, c *call) error {
 func (s *service) purgeThrottle(ctx context.Context) (int, error) {
 	now := time.Now()
 	return inBatches(func(batch int) (int, error) { return s.throttle.Purge(ctx, now, batch) })
+}
+
+// purgeAttempts are the logins by accounts elsewhere that were used up.
+func (s *service) purgeAttempts(ctx context.Context) (int, error) {
+	now := time.Now()
+	return inBatches(func(batch int) (int, error) { return s.attempts.Purge(ctx, now, batch) })
 }
 
 // inBatches purges in steps, so that a running service never waits long.

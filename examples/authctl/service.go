@@ -17,6 +17,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2/login"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -42,6 +43,7 @@ type service struct {
 	tokens   *knox.Tokens
 	sessions *session.Sessions
 	throttle password.ThrottleStore
+	attempts login.Store
 	oneTime  *password.OneTimeTokens
 	logins   logins
 
@@ -85,6 +87,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	if s.throttle, err = sqlstore.Throttle(ctx, s.db); err != nil {
+		return err
+	}
+	if s.attempts, err = sqlstore.Login(ctx, s.db); err != nil {
 		return err
 	}
 	oneTime, err := sqlstore.OneTime(ctx, s.db)
