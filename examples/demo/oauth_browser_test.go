@@ -142,7 +142,7 @@ func TestInABrowserAnAnswerByPOSTGoesOnByItself(t *testing.T) {
 		if err := chromedp.Run(b.ctx, chromedp.Evaluate("location.pathname", &path)); err == nil && path == "/callback" {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		b.do(chromedp.Sleep(20 * time.Millisecond))
 	}
 	b.wantAt("/callback")
 }

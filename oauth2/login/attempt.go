@@ -115,7 +115,7 @@ func (a *attempt) encode() []byte {
 // attempts returns the names of the cookies of attempts.
 func (l *Logins) attempts(r *http.Request) (names []string) {
 	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, l.cookiePrefix()) {
+		if strings.HasPrefix(c.Name, l.cookiePrefix()) && len(c.Name) == len(l.cookiePrefix())+8 {
 			names = append(names, c.Name)
 		}
 	}
