@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -508,4 +509,28 @@ func TestAnAppIsSentWhereItIsRegisteredOnly(t *testing.T) {
 	none := newApp(t, func(a *app, c *login.Config) { withApp(a, c); c.SignIn = nil })
 	c := none.browser()
 	c.wants("no app", c.do("GET", "/login/acme/", nil), 400, "invalid_request")
+}
+
+func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
+	a := newApp(t, nil)
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrNoCredentials
+	})}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	a.logins.Register(mux)
+	closed := guard.Protect(mux)
+	open := guard.Protect(mux, auth.Open("GET /login/{provider}/{$}", "/login/{provider}/callback/{$}", "POST /login/{provider}/link/{$}", "POST /login/{provider}/unlink/{$}"))
+	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400, "POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
+		method, path, _ := strings.Cut(request, " ")
+		for status, handler := range map[int]http.Handler{want: open, 401: closed} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+			if w.Code != status {
+				t.Errorf("%s: %d, want %d", request, w.Code, status)
+			}
+		}
+	}
 }
