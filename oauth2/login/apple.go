@@ -31,7 +31,9 @@ type Apple struct {
 	// Scopes are asked for; nil is "name" and "email".
 	Scopes  []string
 	Domains []string // as in [OIDC]
-	BaseURL string   // of a double, in tests; empty is https://appleid.apple.com
+	// AppClientIDs are as in [OIDC]: the bundle identifiers of apps.
+	AppClientIDs []string
+	BaseURL      string // of a double, in tests; empty is https://appleid.apple.com
 }
 
 const appleIssuer = "https://appleid.apple.com"
@@ -53,7 +55,7 @@ func (a Apple) provider(env environment) (*provider, error) {
 	}
 	issuer := trimmed(a.BaseURL, appleIssuer)
 	o := relyingParty{kind: "Apple", noUserInfo: true, noMaxAge: true, OIDC: OIDC{Name: cmp.Or(a.Name, "apple"), Label: "Apple", Issuer: issuer, ClientID: a.ClientID,
-		Scopes: a.Scopes, Domains: a.Domains, FormPost: true}}
+		Scopes: a.Scopes, Domains: a.Domains, AppClientIDs: a.AppClientIDs, FormPost: true}}
 	o.authenticate = func(_ *endpoints, form url.Values, _ http.Header) error {
 		now := time.Now()
 		secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer, "iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})

@@ -87,7 +87,7 @@ func (l *Logins) finish(w http.ResponseWriter, r *http.Request, p *provider) (*a
 			return a, failureOf(err)
 		}
 	}
-	profile, err := p.profile(ctx, &answer{e, tokens, a, form, now})
+	profile, err := p.profile(ctx, &answer{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
 	if err != nil {
 		return a, failureOf(err)
 	}

@@ -26,7 +26,9 @@ type Google struct {
 	// Domains are as in [OIDC]. Google vouches for addresses at gmail.com and of
 	// organizations; of any other it saw once that the person read the mail there.
 	Domains []string
-	BaseURL string // of a double, in tests; empty is https://accounts.google.com
+	// AppClientIDs are as in [OIDC]: those of Android, iOS and One Tap.
+	AppClientIDs []string
+	BaseURL      string // of a double, in tests; empty is https://accounts.google.com
 }
 
 const googleIssuer = "https://accounts.google.com"
@@ -34,7 +36,7 @@ const googleIssuer = "https://accounts.google.com"
 func (g Google) provider(env environment) (*provider, error) {
 	issuer := trimmed(g.BaseURL, googleIssuer)
 	o := relyingParty{kind: "Google", noMaxAge: true, OIDC: OIDC{Name: cmp.Or(g.Name, "google"), Label: "Google", Issuer: issuer, ClientID: g.ClientID, ClientSecret: g.ClientSecret,
-		Scopes: g.Scopes, Domains: g.Domains, Tenant: "hd", Params: map[string]string{}}}
+		Scopes: g.Scopes, Domains: g.Domains, AppClientIDs: g.AppClientIDs, Tenant: "hd", Params: map[string]string{}}}
 	for name, value := range g.Params {
 		o.Params[name] = value
 	}

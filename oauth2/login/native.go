@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,34 +30,63 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 	case !validToken(token.Reveal()) || len(token) > maxToken:
 		return nil, nil, auth.ErrInvalid
 	}
-	now := time.Now()
-	profile, err := p.profileOf(ctx, token, now)
+	asking, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	if err := p.issuedHere(asking, token); err != nil {
+		return nil, nil, failureOf(err).err()
+	}
+	return l.native(ctx, p, &answer{tokens: &Tokens{Access: token}, now: time.Now()})
+}
+
+// FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
+// a page of this service, such as Google's One Tap and Apple's on iOS, and that was sent
+// here. It must be for ClientID or one of AppClientIDs, and have this nonce, which this
+// service made for this one login and the app passed on (as it is in the token: some
+// hash it first). It is good once. Errors are as those of [Logins.FromToken].
+func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Login, error) {
+	p := l.providers[providerName]
+	switch {
+	case p == nil || p.clients == nil:
+		return nil, nil, fmt.Errorf("oauth2/login: provider %q is not there, or has no ID tokens", providerName)
+	case nonce == "":
+		return nil, nil, errors.New("oauth2/login: FromIDToken without a nonce")
+	case !validToken(idToken.Reveal()) || len(idToken) > auth.MaxAuthorization:
+		return nil, nil, auth.ErrInvalid
+	}
+	return l.native(ctx, p, &answer{tokens: &Tokens{ID: idToken}, attempt: &attempt{Nonce: nonce}, clients: p.clients, now: time.Now()})
+}
+
+// native signs in whoever tokens are of that came from an app.
+func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Login, error) {
+	profile, err := p.profile(ctx, a)
 	if err != nil {
 		return nil, nil, failureOf(err).err()
 	}
-	user, f := l.who(ctx, profile, now)
+	profile.finish(p)
+	if !profile.check() {
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the provider names no subject, or one that cannot be kept")}
+	}
+	if a.tokens.ID != "" {
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.ID.Reveal()), expiryOf(profile.Claims), a.now)
+		switch {
+		case err != nil:
+			return nil, nil, issue.Undecided(err)
+		case !fresh:
+			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the ID token was used before")}
+		}
+	}
+	user, f := l.who(ctx, profile, a.now)
 	if f != nil {
 		return nil, nil, f.err()
 	}
-	return user, &Login{profile, now}, nil
+	return user, &Login{profile, a.now}, nil
 }
 
-// profileOf returns whose an access token of this client is.
-func (p *provider) profileOf(ctx context.Context, token auth.Secret, now time.Time) (*Profile, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*p.timeout)
-	defer cancel()
-	if err := p.issuedHere(ctx, token); err != nil {
-		return nil, err
-	}
-	profile, err := p.profile(ctx, &answer{tokens: &Tokens{Access: token}, now: now})
-	if err != nil {
-		return nil, err
-	}
-	profile.finish(p)
-	if !profile.check() {
-		return nil, untrusted("the provider names no subject, or one that cannot be kept")
-	}
-	return profile, nil
+// expiryOf is until when an ID token that was verified can be presented.
+func expiryOf(claims map[string]any) time.Time {
+	number, _ := claims["exp"].(json.Number)
+	seconds, _ := number.Float64()
+	return time.Unix(int64(seconds), 0).Add(leeway + time.Second)
 }
 
 // err is a failure as an error for who is no browser.

@@ -45,6 +45,10 @@ type OIDC struct {
 	// §9): an asymmetric one.
 	Key *jwt.Key
 
+	// AppClientIDs are the clients of native apps of this service, whose ID tokens
+	// [Logins.FromIDToken] takes besides those of ClientID.
+	AppClientIDs []string
+
 	// Scopes are asked for besides "openid"; nil is "profile" and "email".
 	Scopes []string
 	// Params are added to the authorization request, such as "prompt" or "acr_values".
@@ -162,9 +166,10 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oauth2/login: %s: %w", o.kind, err)
 	}
-	if _, err := newVerifier(p.clientID, keys, o.issuers); err != nil {
+	if _, err := newVerifier([]string{p.clientID}, keys, o.issuers); err != nil {
 		return nil, fmt.Errorf("oauth2/login: %s: %w", o.kind, err)
 	}
+	p.clients = append([]string{p.clientID}, o.AppClientIDs...)
 	p.profile = func(ctx context.Context, a *answer) (*Profile, error) { return o.whoIsIt(ctx, p, keys, a) }
 	return p, nil
 }
@@ -172,11 +177,11 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 // leeway is how much a provider's clock and ours may differ.
 const leeway = time.Minute
 
-func newVerifier(clientID string, keys jwt.KeySource, issuers []string) (*jwt.Verifier, error) {
+func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.Verifier, error) {
 	config := jwt.VerifierConfig{CacheSize: -1}
 	for _, issuer := range issuers {
 		config.Issuers = append(config.Issuers, jwt.Issuer{
-			Issuer: issuer, Audience: []string{clientID}, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
+			Issuer: issuer, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
 			Require: []string{"iat"}, Scoped: true, // what else a provider puts there is not ours to forbid
 			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
 		})
@@ -211,7 +216,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 		}
 		issuers = []string{iss}
 	}
-	verifier, err := newVerifier(p.clientID, keys, issuers)
+	verifier, err := newVerifier(a.clients, keys, issuers)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +230,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	}
 	token := credential.(*jwt.Token)
 	claims, _ := jwt.ClaimsOf[map[string]any](token)
-	if err := checkIDToken(p.clientID, token, claims, idToken, a); err != nil {
+	if err := checkIDToken(token, claims, idToken, a); err != nil {
 		return nil, err
 	}
 	claims = maps.Clone(claims)
@@ -236,7 +241,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	if claims["email"] == nil {
 		delete(claims, "email_verified") // of whatever address
 	}
-	if !o.noUserInfo && a.endpoints.userInfo != "" && (claims["email"] == nil && slices.Contains(p.scopes, "email") || claims["name"] == nil && slices.Contains(p.scopes, "profile")) {
+	if !o.noUserInfo && a.tokens.Access != "" && a.endpoints.userInfo != "" && (claims["email"] == nil && slices.Contains(p.scopes, "email") || claims["name"] == nil && slices.Contains(p.scopes, "profile")) {
 		more, err := p.userInfo(ctx, a)
 		if err != nil {
 			return nil, err
@@ -272,15 +277,15 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 }
 
 // checkIDToken checks what a Verifier does not know.
-func checkIDToken(clientID string, token *jwt.Token, claims map[string]any, idToken string, a *answer) error {
+func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *answer) error {
 	nonce, _ := claims["nonce"].(string)
 	party, _ := claims["azp"].(string)
 	switch {
 	case a.attempt.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(a.attempt.Nonce)) != 1:
 		return untrusted("the ID token has another nonce, or none")
-	case claims["azp"] != nil && party != clientID, len(token.Audience()) > 1 && party != clientID:
+	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
 		return untrusted("the ID token is for another client (azp)")
-	case claims["at_hash"] != nil && claims["at_hash"] != halfHash(idToken, a.tokens.Access.Reveal()):
+	case claims["at_hash"] != nil && a.tokens.Access != "" && claims["at_hash"] != halfHash(idToken, a.tokens.Access.Reveal()):
 		return untrusted("the ID token is not of this access token (at_hash)")
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {

@@ -37,6 +37,7 @@ type provider struct {
 	name, label string
 	key         string // what tells it from others: its issuer
 	clientID    string
+	clients     []string // those that native apps have ID tokens of; nil where there are none
 	scopes      []string
 	params      map[string]string // of the authorization request, besides
 	domains     []string          // in lower case
@@ -67,6 +68,7 @@ type answer struct {
 	endpoints *endpoints
 	tokens    *Tokens
 	attempt   *attempt
+	clients   []string   // whom the ID token may be for
 	form      url.Values // of the callback
 	now       time.Time
 }

@@ -345,3 +345,73 @@ func TestAnAttemptFitsIntoACookie(t *testing.T) {
 	}
 	b.wants("a state of control characters", b.do("GET", appStart+"%00", nil), 400, "invalid_request")
 }
+
+func TestAnAppSendsAnIDToken(t *testing.T) {
+	a := newApp(t, func(a *app, c *login.Config) {
+		c.Providers = []login.Provider{login.Google{ClientID: a.idp.ClientID, ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL(), AppClientIDs: []string{"android"}}, plain(a, nil)}
+	})
+	mint := func(pairs ...any) auth.Secret {
+		claims := map[string]any{"aud": a.idp.ClientID, "sub": "42", "nonce": "n", "email": "ada@example.com", "email_verified": true, "name": "Ada"}
+		for i := 0; i < len(pairs); i += 2 {
+			claims[pairs[i].(string)] = pairs[i+1]
+		}
+		return auth.Secret(a.idp.MintWith(map[string]any{"typ": "JWT"}, claims))
+	}
+	good := mint()
+	u, proof, err := a.logins.FromIDToken(t.Context(), "google", good, "n")
+	if err != nil || u.UserID() != "google-42" || !proof.Profile.Email.Verified || proof.Profile.Name != "Ada" {
+		t.Fatalf("%v %v", u, err)
+	}
+	for sentence, row := range map[string]struct {
+		token auth.Secret
+		nonce string
+		kind  error
+	}{
+		"of an app":                      {mint("aud", "android"), "n", nil},
+		"for the service, by an app":     {mint("azp", "android"), "n", nil},
+		"by an app of somebody":          {mint("azp", "evil"), "n", auth.ErrInvalid},
+		"of another app":                 {mint("aud", "evil"), "n", auth.ErrInvalid},
+		"twice":                          {good, "n", auth.ErrInvalid},
+		"another nonce":                  {mint(), "m", auth.ErrInvalid},
+		"no nonce in it":                 {mint("nonce", nil), "n", auth.ErrInvalid},
+		"forged":                         {auth.Secret(a.idp.Forge(map[string]any{"aud": a.idp.ClientID, "nonce": "n"})), "n", auth.ErrInvalid},
+		"expired":                        {mint("exp", time.Now().Add(-time.Hour).Unix()), "n", auth.ErrInvalid},
+		"no subject":                     {mint("sub", nil), "n", auth.ErrInvalid},
+		"no token":                       {"", "n", auth.ErrInvalid},
+		"a very long one":                {auth.Secret(strings.Repeat("x", 9000)), "n", auth.ErrInvalid},
+		"of the app, for a web callback": {mint("at_hash", "whatever"), "n", nil},
+	} {
+		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.Kind(err) != row.kind || (err == nil) != (row.kind == nil) {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+	for _, name := range []string{"plain", "nobody"} {
+		if _, _, err := a.logins.FromIDToken(t.Context(), name, mint(), "n"); err == nil || auth.Kind(err) != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := a.logins.FromIDToken(t.Context(), "google", mint(), ""); err == nil || auth.Kind(err) != nil {
+		t.Errorf("without a nonce: %v", err)
+	}
+	// A browser's callback takes no app's token.
+	a.idp.SetQuirks(authtest.Quirks{IDToken: func(c map[string]any) { c["aud"] = "android" }})
+	b := a.browser()
+	b.wants("an app's token", b.visit("/login/google/"), 400, "untrusted")
+	// Of many at once, one is taken.
+	token, taken := mint(), make(chan bool, 16)
+	for range 16 {
+		go func() {
+			_, _, err := a.logins.FromIDToken(t.Context(), "google", token, "n")
+			taken <- err == nil
+		}()
+	}
+	n := 0
+	for range 16 {
+		if <-taken {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d", n)
+	}
+}
