@@ -142,7 +142,8 @@ func (h *headers) keep(segment string, header *joseHeader) {
 	h.known[strings.Clone(segment)] = header
 }
 
-// maxToken is the longest token that is looked at, in bytes.
+// maxToken is the longest token that is made, and looked at unless
+// VerifierConfig.MaxLength says more, in bytes.
 const maxToken = auth.MaxAuthorization
 
 // signatureOf decodes a signature, if it is no longer than one can be.

@@ -33,6 +33,11 @@ type VerifierConfig struct {
 	CacheSize int
 	// CacheTTL is the longest that a token is remembered; 0 is 10 minutes.
 	CacheTTL time.Duration
+
+	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB; 0 is
+	// [auth.MaxAuthorization]. No header has a longer one: it is for tokens that came
+	// otherwise, such as ID tokens of a provider that puts hundreds of groups there.
+	MaxLength int
 }
 
 // Verifier is the backend that checks tokens of one or several issuers. It is
@@ -76,6 +81,7 @@ func newVerifier(config VerifierConfig, issuers []*issuer) (*Verifier, error) {
 	config.Realm = or(config.Realm, "api")
 	config.CacheSize = or(config.CacheSize, 10_000)
 	config.CacheTTL = or(config.CacheTTL, 10*time.Minute)
+	config.MaxLength = or(config.MaxLength, maxToken)
 	config.Schemes = slices.Clone(config.Schemes)
 	if len(config.Schemes) == 0 {
 		config.Schemes = []string{"Bearer"}
@@ -87,6 +93,9 @@ func newVerifier(config VerifierConfig, issuers []*issuer) (*Verifier, error) {
 	}
 	if config.CacheTTL < 0 {
 		return nil, errors.New("jwt: negative CacheTTL")
+	}
+	if config.MaxLength < 0 || config.MaxLength > 1<<20 {
+		return nil, errors.New("jwt: MaxLength is not within 0 and 1 MiB")
 	}
 	v := &Verifier{config: config, byIssuer: make(map[string]*issuer), want: wantAccess}
 	for _, i := range issuers {
@@ -200,7 +209,7 @@ const longToken = 1000
 // recall returns what is remembered of a token, or nil, and the key it has in
 // the cache, which is zero if it was not needed.
 func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key remember.Key) {
-	if v.cache == nil || len(token) > maxToken {
+	if v.cache == nil || len(token) > v.config.MaxLength {
 		return nil, key
 	}
 	if len(token) > longToken {
@@ -231,7 +240,7 @@ func (v *Verifier) learn(ctx context.Context, token string, key remember.Key, no
 
 // check verifies a token from scratch.
 func (v *Verifier) check(ctx context.Context, token string, want func(kind) error, now time.Time) (*verified, *KeySet, error) {
-	if len(token) > maxToken {
+	if len(token) > v.config.MaxLength {
 		return nil, nil, errTooLong
 	}
 	u, ok := v.headers.takeApart(token)

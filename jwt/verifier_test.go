@@ -922,6 +922,8 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"a scheme that carries passwords":    {Issuers: []jwt.Issuer{good()}, Schemes: []string{"Bearer", "basic"}},
 		"an empty scheme":                    {Issuers: []jwt.Issuer{good()}, Schemes: []string{""}},
 		"a negative TTL":                     {Issuers: []jwt.Issuer{good()}, CacheTTL: -1},
+		"a negative length":                  {Issuers: []jwt.Issuer{good()}, MaxLength: -1},
+		"a length beyond all":                {Issuers: []jwt.Issuer{good()}, MaxLength: 1<<20 + 1},
 		"a good issuer and one without keys": {Issuers: []jwt.Issuer{good(), {Issuer: "x", Audience: []string{"x"}, User: jwt.SubjectUser}}},
 	} {
 		if v, err := jwt.NewVerifier(config); err == nil || v != nil {
@@ -1058,6 +1060,26 @@ func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
 				}
 				if scopes, limited := credential.(auth.Scoped).Scopes(); !limited || len(scopes) != 1 {
 					t.Errorf("%v %v", scopes, limited)
+				}
+			}
+		}
+	}
+}
+
+func TestATokenOutsideOfAHeaderMayBeLonger(t *testing.T) {
+	key := signing(t, jwt.ES256)
+	token := signText(t, key, `{"alg":"ES256","typ":"at+jwt","kid":"`+key.ID()+`"}`,
+		fmt.Sprintf(`{"iss":"https://login.example","sub":"alice","aud":"us","exp":%d,"groups":%q}`, time.Now().Add(time.Hour).Unix(), strings.Repeat("x", 20_000)))
+	for length, kind := range map[int]error{0: auth.ErrMalformed, len(token) - 1: auth.ErrMalformed, len(token): nil, 1 << 20: nil} {
+		for _, cache := range []int{-1, 10} {
+			verifier, err := jwt.NewVerifier(jwt.VerifierConfig{MaxLength: length, CacheSize: cache, Issuers: []jwt.Issuer{{Issuer: "https://login.example", Audience: []string{"us"},
+				Keys: keySet(t, nil, key.Public()), User: jwt.SubjectUser}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second may be remembered
+				if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != kind || (err == nil) != (kind == nil) {
+					t.Errorf("%d: %v", length, err)
 				}
 			}
 		}

@@ -50,7 +50,7 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 		return nil, nil, fmt.Errorf("oauth2/login: provider %q is not there, or has no ID tokens", providerName)
 	case nonce == "":
 		return nil, nil, errors.New("oauth2/login: FromIDToken without a nonce")
-	case !validToken(idToken.Reveal()) || len(idToken) > auth.MaxAuthorization:
+	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
 		return nil, nil, auth.ErrInvalid
 	}
 	return l.native(ctx, p, &answer{tokens: &Tokens{ID: idToken}, attempt: &attempt{Nonce: nonce}, clients: p.clients, now: time.Now()})

@@ -178,7 +178,7 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 const leeway = time.Minute
 
 func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.Verifier, error) {
-	config := jwt.VerifierConfig{CacheSize: -1}
+	config := jwt.VerifierConfig{CacheSize: -1, MaxLength: maxToken}
 	for _, issuer := range issuers {
 		config.Issuers = append(config.Issuers, jwt.Issuer{
 			Issuer: issuer, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,

@@ -325,6 +325,21 @@ func TestAnAnswerOfItsOwnAsksForASecondFactor(t *testing.T) {
 	}
 }
 
+func TestAnIDTokenMayHaveHundredsOfGroups(t *testing.T) {
+	a := newApp(t, nil)
+	var groups []string
+	for range 400 {
+		groups = append(groups, tenant)
+	}
+	a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{"groups": groups}})
+	if p := a.browser().visit("/login/acme/"); p.status != 200 || len(a.last().Claims["groups"].([]any)) != 400 {
+		t.Errorf("%d %s", p.status, a.log)
+	}
+	a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{"groups": strings.Repeat("x", 70_000)}})
+	b := a.browser()
+	b.wants("too much", b.visit("/login/acme/"), 400, "untrusted")
+}
+
 func TestAnAttemptFitsIntoACookie(t *testing.T) {
 	a := newApp(t, withApp)
 	for next, want := range map[string]bool{"/?" + strings.Repeat("&", 1000): true, "/?" + strings.Repeat(`"`, 1000): true, "/?" + strings.Repeat("<", 1000): true} {
@@ -378,7 +393,7 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		"expired":                        {mint("exp", time.Now().Add(-time.Hour).Unix()), "n", auth.ErrInvalid},
 		"no subject":                     {mint("sub", nil), "n", auth.ErrInvalid},
 		"no token":                       {"", "n", auth.ErrInvalid},
-		"a very long one":                {auth.Secret(strings.Repeat("x", 9000)), "n", auth.ErrInvalid},
+		"a very long one":                {auth.Secret(strings.Repeat("x", 70_000)), "n", auth.ErrInvalid},
 		"of the app, for a web callback": {mint("at_hash", "whatever"), "n", nil},
 	} {
 		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.Kind(err) != row.kind || (err == nil) != (row.kind == nil) {
