@@ -27,6 +27,9 @@ func TestOnlyAPlainStatementMakesARequestAnonymous(t *testing.T) {
 		{"wrapped with an outage", fmt.Errorf("%w: %w", down, auth.ErrNoCredentials), nil},
 		{"stated, joined with an outage", errors.Join(&auth.Error{Kind: auth.ErrNoCredentials}, down), nil},
 		{"joined with a bad credential", errors.Join(auth.ErrNoCredentials, auth.ErrInvalid), auth.ErrInvalid},
+		{"a nil *Error", (*auth.Error)(nil), nil},
+		{"a nil *Error, wrapped", fmt.Errorf("x: %w", (*auth.Error)(nil)), nil},
+		{"a nil *Error, joined", errors.Join(auth.ErrNoCredentials, (*auth.Error)(nil)), nil},
 		{"a bad credential with its cause", fmt.Errorf("%w: %w", auth.ErrInvalid, down), auth.ErrInvalid},
 	} {
 		if got := auth.Kind(row.err); got != row.want {

@@ -86,8 +86,12 @@ type Error struct {
 	Cause error
 }
 
-// Error returns the kind and the cause, for a log.
+// Error returns the kind and the cause, for a log. A nil *Error that became an error is
+// a bug of who returned it, and undecided.
 func (e *Error) Error() string {
+	if e == nil {
+		return "auth: undecided: a nil *auth.Error was returned as an error"
+	}
 	text := "auth: undecided"
 	if e.Kind != nil {
 		text = "auth: " + e.Kind.Error()
@@ -103,6 +107,9 @@ func (e *Error) Error() string {
 
 // Unwrap returns the kind and the cause.
 func (e *Error) Unwrap() []error {
+	if e == nil {
+		return nil
+	}
 	var errs []error
 	if e.Kind != nil {
 		errs = append(errs, e.Kind)
@@ -123,7 +130,7 @@ func Kind(err error) error {
 	case ErrNoCredentials, ErrUnrecognized: // the usual ones, found fast
 		return err
 	}
-	if stated, ok := err.(*Error); ok {
+	if stated, ok := err.(*Error); ok && stated != nil {
 		return stated.Kind
 	}
 	kind := kindOf(err)
@@ -136,6 +143,9 @@ func Kind(err error) error {
 func kindOf(err error) error {
 	var stated *Error
 	if errors.As(err, &stated) {
+		if stated == nil {
+			return nil
+		}
 		return stated.Kind
 	}
 	for _, kind := range []error{errBug, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
@@ -151,7 +161,7 @@ func kindOf(err error) error {
 // plain statement only.
 func isAbsent(err error) bool {
 	if stated, ok := err.(*Error); ok {
-		return stated.Kind == ErrNoCredentials
+		return stated != nil && stated.Kind == ErrNoCredentials
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:

@@ -90,6 +90,7 @@ func TestOutcomes(t *testing.T) {
 			code: "unavailable", detail: "Authentication is temporarily unavailable.", error: "-", retry: "90"},
 		{name: "an outage is never 401", backends: []auth.Authenticator{speaking("Token", &auth.Error{Unauthorized: true, Cause: errors.New(outageCause)})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
 		{name: "an outage caused by an invalid row is an outage", backends: []auth.Authenticator{speaking("Token", &auth.Error{Cause: auth.ErrInvalid})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
+		{name: "a nil *Error that became an error is an outage", backends: []auth.Authenticator{speaking("Token", (*auth.Error)(nil))}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
 		{name: "absent and invalid at once is invalid", backends: []auth.Authenticator{speaking("Token", errors.Join(auth.ErrNoCredentials, auth.ErrInvalid)), basic(nil)}, status: 401, code: "authentication_failed", error: "-"},
 		{name: "a nil user without error is a bug", backends: []auth.Authenticator{proving(nil)}, status: 500, code: "internal_error", detail: "Internal server error.", error: "-"},
 		{name: "a typed nil user without error is a bug", backends: []auth.Authenticator{proving((*ptrUser)(nil))}, status: 500, code: "internal_error", error: "-"},

@@ -224,7 +224,7 @@ func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 // statement returns the outermost Error in err, or an empty one.
 func statement(err error) *Error {
 	var stated *Error
-	if errors.As(err, &stated) {
+	if errors.As(err, &stated) && stated != nil {
 		return stated
 	}
 	return &Error{}
