@@ -558,7 +558,7 @@ func (p *Provider) facebookDebug(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	s := p.tokens["access "+r.URL.Query().Get("input_token")]
 	p.mu.Unlock()
-	data := map[string]any{"is_valid": false}
+	data := map[string]any{"is_valid": false, "type": "USER", "app_id": p.ClientID} // as of one that has expired
 	if s != nil {
 		data = map[string]any{"is_valid": true, "type": "USER", "app_id": s.client, "user_id": s.person.Subject}
 	}

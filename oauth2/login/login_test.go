@@ -373,7 +373,14 @@ func TestAttemptsInSeveralTabsDoNotEndEachOther(t *testing.T) {
 	for range 20 {
 		b.do("GET", "/login/acme/", nil)
 	}
-	if n := len(b.client.Jar.Cookies(mustURL(b.url))); n > 7 {
+	b.client.Jar.SetCookies(mustURL(b.url), []*http.Cookie{{Name: "__Host-login-other-AAAAAAAA", Value: "x", Path: "/", Secure: true}})
+	for range 7 {
+		b.do("GET", "/login/acme/", nil)
+	}
+	if !slices.ContainsFunc(b.client.Jar.Cookies(mustURL(b.url)), func(c *http.Cookie) bool { return c.Name == "__Host-login-other-AAAAAAAA" }) {
+		t.Error("the cookie of another service of this host is gone")
+	}
+	if n := len(b.client.Jar.Cookies(mustURL(b.url))); n > 8 {
 		t.Errorf("%d cookies", n)
 	}
 }
@@ -782,6 +789,11 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 			UserInfo: func(c map[string]any) { c["email"], c["email_verified"] = "other@example.com", true }})
 		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified || p.Name != "Ada Lovelace" {
 			t.Errorf("%+v", p)
+		}
+		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { c["email"], c["email_verified"] = nil, true },
+			UserInfo: func(c map[string]any) { delete(c, "email_verified") }})
+		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified {
+			t.Errorf("verified by a statement about no address: %+v", p)
 		}
 	})
 	t.Run("what is no address, or no text, is left out", func(t *testing.T) {
