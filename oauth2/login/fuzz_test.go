@@ -19,16 +19,17 @@ func FuzzCallback(f *testing.F) {
 	f.Add("error=access_denied&state=S", "a=b")
 	f.Add("state=S&state=S&code=\x00", "__Host-login-AAAAAAAA=AAAA")
 	f.Add("code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA&%", ";;=")
+	a := newApp(f, nil)
 	f.Fuzz(func(t *testing.T, query, cookie string) {
-		a := newApp(t, nil)
-		b := a.browser()
-		start := b.do("GET", "/login/acme/", nil)
-		state := mustURL(start.location).Query().Get("state")
+		begin, start := httptest.NewRequest("GET", "/login/acme/", nil), httptest.NewRecorder()
+		begin.SetPathValue("provider", "acme")
+		a.logins.Start().ServeHTTP(start, begin)
+		state := mustURL(start.Header().Get("Location")).Query().Get("state")
 		query = strings.NewReplacer("S", state, "I", a.idp.URL()).Replace(query)
 		r := httptest.NewRequest("GET", "/login/acme/callback/", nil)
 		r.SetPathValue("provider", "acme")
 		r.URL.RawQuery = query
-		r.Header["Cookie"] = []string{strings.SplitN(start.header.Get("Set-Cookie"), ";", 2)[0], cookie}
+		r.Header["Cookie"] = []string{strings.SplitN(start.Header().Get("Set-Cookie"), ";", 2)[0], cookie}
 		w := httptest.NewRecorder()
 		a.logins.Callback().ServeHTTP(w, r)
 		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden && w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
@@ -45,8 +46,8 @@ func FuzzStart(f *testing.F) {
 	f.Add("next=/a&max_age=7")
 	f.Add("return_to=com.example.app:/done&code_challenge=x&code_challenge_method=S256")
 	f.Add("next=//evil.example&next=%0d%0a")
+	a := newApp(f, withApp)
 	f.Fuzz(func(t *testing.T, query string) {
-		a := newApp(t, withApp)
 		r := httptest.NewRequest("GET", "/login/acme/", nil)
 		r.SetPathValue("provider", "acme")
 		r.URL.RawQuery = query

@@ -37,7 +37,7 @@ func (u *user) AuthStamp() string { return u.stamp }
 
 // app is a service that people sign in to, with a provider beside it.
 type app struct {
-	*testing.T
+	testing.TB
 	idp    *authtest.Provider
 	url    string
 	server *httptest.Server
@@ -72,9 +72,9 @@ func (b *buffer) String() string {
 
 // newApp starts both. Without providers of its own the config has "acme", generic OpenID
 // Connect.
-func newApp(t *testing.T, configure func(*app, *login.Config)) *app {
+func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 	t.Helper()
-	a := &app{T: t, idp: authtest.NewProvider(t), store: login.NewMemoryStore(), log: &buffer{},
+	a := &app{TB: t, idp: authtest.NewProvider(t), store: login.NewMemoryStore(), log: &buffer{},
 		users: map[string]*user{"alice": {"alice", "s", true}, "bob": {"bob", "s", true}, "carol": {"carol", "s", false}}}
 	mux := http.NewServeMux()
 	a.server = httptest.NewTLSServer(mux)
