@@ -32,7 +32,7 @@ func TestOnlyAPlainStatementMakesARequestAnonymous(t *testing.T) {
 		{"a nil *Error, joined", errors.Join(auth.ErrNoCredentials, (*auth.Error)(nil)), nil},
 		{"a bad credential with its cause", fmt.Errorf("%w: %w", auth.ErrInvalid, down), auth.ErrInvalid},
 	} {
-		if got := auth.Kind(row.err); got != row.want {
+		if got := auth.KindOf(row.err); got != row.want {
 			t.Errorf("%s: %v, want %v", row.sentence, got, row.want)
 		}
 	}

@@ -41,7 +41,7 @@ type User interface {
 // Credential is what proved a user. Backends return their own types, which
 // [CredentialFrom] hands back; what a credential can tell beyond its backend
 // is told by the optional interfaces [Scoped], [Ambient], [Primary],
-// [LoginInformer] and [Expirer].
+// [AuthInformer] and [Expirer].
 type Credential interface {
 	// Backend returns the name of the backend that accepted the credential:
 	// "knox", "basic", "header", or its Config.Name.
@@ -115,9 +115,9 @@ type Stamper interface {
 	AuthStamp() string
 }
 
-// LoginInfo tells when and how a user last proved who they are, in the terms
+// AuthInfo tells when and how a user last proved who they are, in the terms
 // of OpenID Connect Core §2. Issuers copy it into what they issue.
-type LoginInfo struct {
+type AuthInfo struct {
 	AuthTime time.Time // when; zero if not known
 	AMR      []string  // authentication methods (RFC 8176), such as "pwd"
 	ACR      string    // authentication context class reference
@@ -154,7 +154,7 @@ type verdict struct {
 
 // settled reports whether err ends the chain.
 func (v *verdict) settled(err error) bool {
-	switch Kind(err) {
+	switch KindOf(err) {
 	case ErrNoCredentials:
 		if err != ErrNoCredentials {
 			if v.absent == nil {

@@ -45,7 +45,7 @@ func TestANestedChainIsAFlatOne(t *testing.T) {
 		_, _, one := auth.Chain(flat...).Authenticate(request("GET", "/"))
 		_, _, two := auth.Chain(nested...).Authenticate(request("GET", "/"))
 		_, _, three := guardOf(t, flat...).Authenticate(request("GET", "/"))
-		if auth.Kind(one) != auth.Kind(two) || auth.Kind(one) != auth.Kind(three) || (one == nil) != (three == nil) {
+		if auth.KindOf(one) != auth.KindOf(two) || auth.KindOf(one) != auth.KindOf(three) || (one == nil) != (three == nil) {
 			t.Fatalf("round %d, outcomes %v: %v, %v, %v", round, kinds, one, two, three)
 		}
 	}
@@ -163,7 +163,7 @@ func TestKindIsWhatTheOutermostErrorStates(t *testing.T) {
 		"absent and something else besides": {errors.Join(auth.ErrNoCredentials, auth.ErrMalformed), auth.ErrMalformed},
 		"a user who is gone":                {auth.ErrUserNotFound, auth.ErrInvalid},
 	} {
-		if got := auth.Kind(row.err); got != row.want {
+		if got := auth.KindOf(row.err); got != row.want {
 			t.Errorf("%s: %v, want %v", name, got, row.want)
 		}
 	}

@@ -34,8 +34,8 @@ var (
 	ErrUserNotFound error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
 	ErrUserInactive error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
 
-	// errBug is a backend that broke the contract of Authenticator: 500.
-	errBug = errors.New("backend bug")
+	// ErrInternal is a backend that broke the contract of Authenticator: 500.
+	ErrInternal = errors.New("backend bug")
 )
 
 // Codes are what a client's program reads in the "code" member of an answer.
@@ -123,7 +123,7 @@ func (e *Error) Unwrap() []error {
 // Kind returns which of this package's kinds err is, or nil for a nil error
 // and for every error that is none: an outage. The kind that an outer [Error]
 // states counts, whatever its cause is.
-func Kind(err error) error {
+func KindOf(err error) error {
 	switch err {
 	case nil:
 		return nil
@@ -148,7 +148,7 @@ func kindOf(err error) error {
 		}
 		return stated.Kind
 	}
-	for _, kind := range []error{errBug, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
+	for _, kind := range []error{ErrInternal, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
 		if errors.Is(err, kind) {
 			return kind
 		}

@@ -31,7 +31,7 @@ type Event struct {
 	UserID       string     // empty if not known
 	CredentialID string     // of a token that has a public identifier
 	ClientIP     netip.Addr // as Config.Proxies sees it; zero if not known
-	Err          error      // of a failure: Kind(Err) is its kind, nil for an outage
+	Err          error      // of a failure: KindOf(Err) is its kind, nil for an outage
 }
 
 // Observer is told every event. Observe is called while a request waits, so it
@@ -61,7 +61,7 @@ func SlogObserver(logger *slog.Logger) Observer {
 			level = slog.LevelDebug
 		case e.Kind == EventReuse:
 			level = slog.LevelWarn
-		case e.Kind == EventFailure && (Kind(e.Err) == nil || Kind(e.Err) == errBug):
+		case e.Kind == EventFailure && (KindOf(e.Err) == nil || KindOf(e.Err) == ErrInternal):
 			level = slog.LevelError
 		}
 		attrs := make([]slog.Attr, 0, 5)

@@ -54,7 +54,7 @@ func TestEveryProofAndRefusalIsOneEvent(t *testing.T) {
 				if e.ClientIP != netip.MustParseAddr("203.0.113.9") {
 					t.Errorf("client %v", e.ClientIP)
 				}
-				if e.Kind == auth.EventFailure && (e.Err == nil || auth.Kind(e.Err) != row.kind) {
+				if e.Kind == auth.EventFailure && (e.Err == nil || auth.KindOf(e.Err) != row.kind) {
 					t.Errorf("error %v, want of kind %v", e.Err, row.kind)
 				}
 				if e.Kind == auth.EventSuccess && e.Err != nil {

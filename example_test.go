@@ -138,7 +138,7 @@ func ExampleAuthenticatorFunc() {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Authorization", header)
 		user, _, err := backend.Authenticate(r)
-		fmt.Println(user != nil, auth.Kind(err))
+		fmt.Println(user != nil, auth.KindOf(err))
 	}
 	// Output:
 	// false no credentials

@@ -174,11 +174,11 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	return with, nil
 }
 
-// Reword returns a Guard like g that lets reword change each [Problem] before it
+// MapProblem returns a Guard like g that lets change change each [Problem] before it
 // is answered: status, code, detail, challenges and extensions. Handlers that
 // keep the wire of another system use it. What g itself lets change it has the
 // last word.
-func (g *Guard) Reword(reword func(r *http.Request, p *Problem)) *Guard {
+func (g *Guard) MapProblem(reword func(r *http.Request, p *Problem)) *Guard {
 	reworded := *g
 	reworded.reword = func(r *http.Request, p *Problem) {
 		reword(r, p)
@@ -256,7 +256,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 			return
 		}
 		g.pass(w, r, next, user, credential)
-	case optional && Kind(fault.err) == ErrNoCredentials:
+	case optional && KindOf(fault.err) == ErrNoCredentials:
 		setHeaders(w, fault.err, nil)
 		g.passAnonymous(w, r, next)
 	default:
@@ -342,13 +342,13 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential,
 // is not a Machine, and a browser must not have been tricked into sending it.
 func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) error {
 	if isNil(user) {
-		return fmt.Errorf("%w: %s returned neither user nor error", errBug, b.name)
+		return fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
 	}
 	if credential != nil && isNil(credential) {
-		return fmt.Errorf("%w: %s returned a typed nil credential", errBug, b.name)
+		return fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
 	}
 	if id := user.UserID(); id == "" || isMachineID(id) && !isMachine(user) {
-		return fmt.Errorf("%w: %s returned the reserved UserID %q", errBug, b.name, id)
+		return fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
 	}
 	if isAmbient(b.ambient, credential) {
 		if err := g.CheckOrigin(r); err != nil {

@@ -80,9 +80,9 @@ type Primary interface {
 	Primary() bool
 }
 
-// LoginInformer is a credential that knows of the login it stems from.
-type LoginInformer interface {
-	LoginInfo() LoginInfo
+// AuthInformer is a credential that knows of the login it stems from.
+type AuthInformer interface {
+	AuthInfo() AuthInfo
 }
 
 // Expirer is a credential that ends. ExpiresAt returns the latest instant it

@@ -298,7 +298,7 @@ func TestALoaderThatReturnsAMachineIsABug(t *testing.T) {
 func TestALoaderCannotTurnACredentialIntoAnAbsentOne(t *testing.T) {
 	for _, err := range []error{auth.ErrNoCredentials, auth.ErrUnrecognized, auth.ErrThrottled} {
 		load := auth.UserLoader(func(context.Context, string) (auth.User, error) { return nil, err })
-		if _, got := load.Load(t.Context(), "7"); got == nil || auth.Kind(got) != nil {
+		if _, got := load.Load(t.Context(), "7"); got == nil || auth.KindOf(got) != nil {
 			t.Errorf("%v became %v, want an outage", err, got)
 		}
 	}

@@ -19,7 +19,7 @@ type Policy func(r *http.Request, user User, credential Credential) error
 var errMachinesAllowed error = &Error{Kind: ErrInsufficient, Detail: "machines allowed"}
 
 // errNilPolicy refuses rather than lets through what nobody decided.
-var errNilPolicy = fmt.Errorf("%w: nil policy", errBug)
+var errNilPolicy = fmt.Errorf("%w: nil policy", ErrInternal)
 
 // admit runs policies over a proved request.
 func admit(r *http.Request, user User, credential Credential, policies []Policy) error {
@@ -89,7 +89,7 @@ func Any(policies ...Policy) Policy {
 				return nil
 			case err == nil:
 				agreed = true // and perhaps another branch allows machines
-			case Kind(err) != ErrInsufficient:
+			case KindOf(err) != ErrInsufficient:
 				return err
 			default:
 				refusal = err
@@ -104,7 +104,7 @@ func Any(policies ...Policy) Policy {
 
 // Scopes agrees with credentials that are limited to scopes and have all of
 // these. It refuses unlimited ones: a route that names a scope is meant for
-// those who were given it. Any(Unlimited, Scopes(…)) admits both.
+// those who were given it. Any(FullAccess, Scopes(…)) admits both.
 func Scopes(all ...string) Policy {
 	refusal := insufficientScope(all)
 	return func(_ *http.Request, _ User, credential Credential) error {
@@ -134,9 +134,9 @@ func AnyScope(some ...string) Policy {
 	}
 }
 
-// Unlimited agrees with credentials that are not limited to scopes, such as
+// FullAccess agrees with credentials that are not limited to scopes, such as
 // one's own session, as opposed to one given to a third party.
-func Unlimited(_ *http.Request, _ User, credential Credential) error {
+func FullAccess(_ *http.Request, _ User, credential Credential) error {
 	if _, limited := scopesOf(credential); limited {
 		return ErrInsufficient
 	}
@@ -182,11 +182,11 @@ func Fresh(maxAge time.Duration, acr ...string) Policy {
 		refusal.Params = append(refusal.Params, Param{"acr_values", strings.Join(acr, " ")})
 	}
 	return func(_ *http.Request, _ User, credential Credential) error {
-		informer, ok := credential.(LoginInformer)
+		informer, ok := credential.(AuthInformer)
 		if !ok {
 			return refusal
 		}
-		info := informer.LoginInfo()
+		info := informer.AuthInfo()
 		if maxAge > 0 && (info.AuthTime.IsZero() || time.Since(info.AuthTime) > maxAge) {
 			return refusal
 		}

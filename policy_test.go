@@ -18,7 +18,7 @@ func TestPolicies(t *testing.T) {
 		read      = C{Scope: []string{"read"}}
 		both      = C{Scope: []string{"read", "write"}}
 		loginAt   = func(ago time.Duration, acr string) C {
-			return C{Login: auth.LoginInfo{AuthTime: time.Now().Add(-ago), ACR: acr}}
+			return C{Auth: auth.AuthInfo{AuthTime: time.Now().Add(-ago), ACR: acr}}
 		}
 		machine   = auth.Machine{ID: "cron"}
 		undecided = func(*http.Request, auth.User, auth.Credential) error { return errors.New("policy store is down") }
@@ -46,13 +46,13 @@ func TestPolicies(t *testing.T) {
 		"AnyScope, none there":                        {auth.AnyScope("admin", "write"), nil, read, "GET", 403},
 		"AnyScope refuses unlimited":                  {auth.AnyScope("read"), nil, unlimited, "GET", 403},
 		"AnyScope of nothing refuses":                 {auth.AnyScope(), nil, both, "GET", 403},
-		"Unlimited admits unlimited":                  {auth.Unlimited, nil, unlimited, "GET", 200},
-		"Unlimited refuses limited":                   {auth.Unlimited, nil, both, "GET", 403},
-		"Unlimited, limited to nothing":               {auth.Unlimited, nil, none, "GET", 403},
-		"Unlimited, no credential":                    {auth.Unlimited, nil, nil, "GET", 200},
-		"first party or scope: unlimited":             {auth.Any(auth.Unlimited, auth.Scopes("write")), nil, unlimited, "GET", 200},
-		"first party or scope: scope":                 {auth.Any(auth.Unlimited, auth.Scopes("write")), nil, both, "GET", 200},
-		"first party or scope: neither":               {auth.Any(auth.Unlimited, auth.Scopes("write")), nil, read, "GET", 403},
+		"FullAccess admits unlimited":                  {auth.FullAccess, nil, unlimited, "GET", 200},
+		"FullAccess refuses limited":                   {auth.FullAccess, nil, both, "GET", 403},
+		"Unlimited, limited to nothing":               {auth.FullAccess, nil, none, "GET", 403},
+		"Unlimited, no credential":                    {auth.FullAccess, nil, nil, "GET", 200},
+		"first party or scope: unlimited":             {auth.Any(auth.FullAccess, auth.Scopes("write")), nil, unlimited, "GET", 200},
+		"first party or scope: scope":                 {auth.Any(auth.FullAccess, auth.Scopes("write")), nil, both, "GET", 200},
+		"first party or scope: neither":               {auth.Any(auth.FullAccess, auth.Scopes("write")), nil, read, "GET", 403},
 		"Any of nothing refuses":                      {auth.Any(), nil, unlimited, "GET", 403},
 		"Any, the last agrees":                        {auth.Any(no, no, yes), nil, nil, "GET", 200},
 		"Any, undecided before one that would agree":  {auth.Any(no, undecided, yes), nil, nil, "GET", 503},

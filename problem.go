@@ -85,7 +85,7 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 	switch {
 	case clientGone(r.Context(), f.err):
 		// Nobody reads the answer, and nothing is wrong.
-	case Kind(f.err) == ErrNoCredentials:
+	case KindOf(f.err) == ErrNoCredentials:
 		// Nothing was presented, so nothing failed.
 	default:
 		if p.Status >= 500 {
@@ -133,7 +133,7 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		}
 	}
 	challenge := "" // the error attribute of the presented scheme's challenge
-	switch Kind(f.err) {
+	switch KindOf(f.err) {
 	case ErrNoCredentials:
 		say(http.StatusUnauthorized, CodeNotAuthenticated, "Authentication credentials were not provided.")
 	case ErrUnrecognized:
@@ -156,7 +156,7 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		p.RetryAfter = max(stated.RetryAfter, time.Second)
 		say(http.StatusTooManyRequests, CodeThrottled, "Request was throttled. Expected available in "+
 			strconv.FormatInt(seconds(p.RetryAfter), 10)+" seconds.")
-	case errBug:
+	case ErrInternal:
 		p.Detail, p.Code, p.Extensions = "", "", nil
 		say(http.StatusInternalServerError, CodeInternal, "Internal server error.")
 	default:

@@ -43,8 +43,8 @@ func TestAnErrorsExtensionsAreInTheAnswerButNotThoseOfAnOutage(t *testing.T) {
 
 func TestAGuardThatRewordsSaysItInAllItsAnswers(t *testing.T) {
 	plain := guardOf(t, refusing(auth.ErrInvalid))
-	reworded := plain.Reword(func(_ *http.Request, p *auth.Problem) {
-		if auth.Kind(p.Err) == auth.ErrInvalid {
+	reworded := plain.MapProblem(func(_ *http.Request, p *auth.Problem) {
+		if auth.KindOf(p.Err) == auth.ErrInvalid {
 			p.Status, p.Code, p.Detail, p.Challenges = http.StatusTeapot, "tea", "In other words.", nil
 		}
 	})
@@ -55,7 +55,7 @@ func TestAGuardThatRewordsSaysItInAllItsAnswers(t *testing.T) {
 	ask := func(guard *auth.Guard) *httptest.ResponseRecorder {
 		return do(guard.Require()(http.NotFoundHandler()), request("GET", "/", "Authorization", "Bearer x"))
 	}
-	again := reworded.Reword(func(_ *http.Request, p *auth.Problem) { p.Status, p.Code = 500, "other" })
+	again := reworded.MapProblem(func(_ *http.Request, p *auth.Problem) { p.Status, p.Code = 500, "other" })
 	for sentence, guard := range map[string]*auth.Guard{"itself": reworded, "With others": with, "reworded again": again} {
 		w := ask(guard)
 		if w.Code != http.StatusTeapot || member(t, w, "code") != "tea" || w.Header().Get("WWW-Authenticate") != "" || w.Header().Get("Cache-Control") != "no-store" {

@@ -26,7 +26,7 @@ func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
 	}
 	user, err := load(ctx, id)
 	if err != nil {
-		if k := Kind(err); k == nil || k == ErrInvalid || k == errBug { // errBug: a CachedUsers inside
+		if k := KindOf(err); k == nil || k == ErrInvalid || k == ErrInternal { // ErrInternal: a CachedUsers inside
 			return nil, err
 		}
 		// A loader has no say but "invalid": any other kind would let it turn
@@ -34,10 +34,10 @@ func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
 		return nil, fmt.Errorf("auth: user loader: %v", err)
 	}
 	if isNil(user) {
-		return nil, fmt.Errorf("%w: user loader returned neither user nor error", errBug)
+		return nil, fmt.Errorf("%w: user loader returned neither user nor error", ErrInternal)
 	}
 	if got := user.UserID(); got == "" || isMachineID(got) {
-		return nil, fmt.Errorf("%w: user loader returned the reserved UserID %q", errBug, got)
+		return nil, fmt.Errorf("%w: user loader returned the reserved UserID %q", ErrInternal, got)
 	}
 	return user, nil
 }

@@ -178,7 +178,7 @@ func TestALoadEndsAfterItsTimeout(t *testing.T) {
 		}, auth.UserCache{TTL: time.Hour})
 		start := time.Now()
 		_, err := c.Load(t.Context(), "a")
-		if !errors.Is(err, context.DeadlineExceeded) || auth.Kind(err) != nil {
+		if !errors.Is(err, context.DeadlineExceeded) || auth.KindOf(err) != nil {
 			t.Errorf("%v, want an outage", err)
 		}
 		if took := time.Since(start); took != 10*time.Second {
@@ -200,13 +200,13 @@ func TestErrorsAndPanicsAreNotKept(t *testing.T) {
 		}
 		return user(id), nil
 	}, auth.UserCache{TTL: time.Hour})
-	if _, err := c.Load(t.Context(), "a"); err == nil || auth.Kind(err) != nil {
+	if _, err := c.Load(t.Context(), "a"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("an outage became %v", err)
 	}
 	if _, err := c.Load(t.Context(), "a"); !errors.Is(err, auth.ErrUserInactive) {
 		t.Errorf("an inactive user became %v", err)
 	}
-	if _, err := c.Load(t.Context(), "a"); err == nil || auth.Kind(err) != nil || !strings.Contains(err.Error(), "nil map") {
+	if _, err := c.Load(t.Context(), "a"); err == nil || auth.KindOf(err) != nil || !strings.Contains(err.Error(), "nil map") {
 		t.Errorf("a panic became %v", err)
 	}
 	if got := loaded(t, c, "a"); got != "a" {

@@ -51,23 +51,23 @@ func User(id string) auth.User { return TestUser{ID: id} }
 // value is one that is not limited to scopes, never ends, is neither primary
 // nor ambient, and knows of no login.
 type Credential struct {
-	Name      string         // of the backend; empty is "authtest"
-	TokenID   string         // public identifier
-	Scope     []string       // what it is limited to, if anything
-	Limited   bool           // limited even where Scope is empty, and so to nothing
-	Login     auth.LoginInfo // the login it stems from
-	Expires   time.Time      // zero is never
-	IsPrimary bool           // good for issuing others; see auth.Primary
-	IsAmbient bool           // added by the browser; see auth.Ambient
+	Name      string        // of the backend; empty is "authtest"
+	TokenID   string        // public identifier
+	Scope     []string      // what it is limited to, if anything
+	Limited   bool          // limited even where Scope is empty, and so to nothing
+	Auth      auth.AuthInfo // the login it stems from
+	Expiry    time.Time     // zero is never
+	IsPrimary bool          // good for issuing others; see auth.Primary
+	IsAmbient bool          // added by the browser; see auth.Ambient
 }
 
 var (
-	_ auth.Credential    = Credential{}
-	_ auth.Scoped        = Credential{}
-	_ auth.LoginInformer = Credential{}
-	_ auth.Expirer       = Credential{}
-	_ auth.Primary       = Credential{}
-	_ auth.Ambient       = Credential{}
+	_ auth.Credential   = Credential{}
+	_ auth.Scoped       = Credential{}
+	_ auth.AuthInformer = Credential{}
+	_ auth.Expirer      = Credential{}
+	_ auth.Primary      = Credential{}
+	_ auth.Ambient      = Credential{}
 )
 
 // Backend returns the Name.
@@ -86,11 +86,11 @@ func (c Credential) Scopes() (scopes []string, limited bool) {
 	return c.Scope, c.Limited || len(c.Scope) > 0
 }
 
-// LoginInfo returns Login.
-func (c Credential) LoginInfo() auth.LoginInfo { return c.Login }
+// AuthInfo returns Login.
+func (c Credential) AuthInfo() auth.AuthInfo { return c.Auth }
 
 // ExpiresAt returns Expires.
-func (c Credential) ExpiresAt() time.Time { return c.Expires }
+func (c Credential) ExpiresAt() time.Time { return c.Expiry }
 
 // Primary returns IsPrimary.
 func (c Credential) Primary() bool { return c.IsPrimary }

@@ -69,12 +69,12 @@ func TestAPlantedIdentityIsSubjectToPolicies(t *testing.T) {
 	}{
 		"a scope that is there":   {planted(alice, authtest.Credential{Scope: []string{"a"}}), auth.Scopes("a"), 200},
 		"a scope that is missing": {planted(alice, authtest.Credential{Scope: []string{"b"}}), auth.Scopes("a"), 403},
-		"limited to nothing":      {planted(alice, authtest.Credential{Limited: true}), auth.Unlimited, 403},
-		"not limited":             {planted(alice, authtest.Credential{}), auth.Unlimited, 200},
-		"no credential":           {planted(alice, nil), auth.Unlimited, 200},
-		"a fresh login":           {planted(alice, authtest.Credential{Login: auth.LoginInfo{AuthTime: time.Now()}}), auth.Fresh(time.Minute), 200},
+		"limited to nothing":      {planted(alice, authtest.Credential{Limited: true}), auth.FullAccess, 403},
+		"not limited":             {planted(alice, authtest.Credential{}), auth.FullAccess, 200},
+		"no credential":           {planted(alice, nil), auth.FullAccess, 200},
+		"a fresh login":           {planted(alice, authtest.Credential{Auth: auth.AuthInfo{AuthTime: time.Now()}}), auth.Fresh(time.Minute), 200},
 		"no login":                {planted(alice, authtest.Credential{}), auth.Fresh(time.Minute), 401},
-		"a machine":               {planted(auth.Machine{ID: "m"}, nil), auth.Unlimited, 403},
+		"a machine":               {planted(auth.Machine{ID: "m"}, nil), auth.FullAccess, 403},
 		"an allowed machine":      {planted(auth.Machine{ID: "m"}, nil), auth.AllowMachines, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestANilUserTakesThePlantedOneAway(t *testing.T) {
 
 func TestACredentialTellsWhatItWasGiven(t *testing.T) {
 	end := time.Now()
-	c := authtest.Credential{TokenID: "7", Expires: end, IsPrimary: true, IsAmbient: true}
+	c := authtest.Credential{TokenID: "7", Expiry: end, IsPrimary: true, IsAmbient: true}
 	if c.Backend() != "authtest" || c.ID() != "7" || !c.ExpiresAt().Equal(end) || !c.Primary() || !c.Ambient() {
 		t.Errorf("%+v", c)
 	}

@@ -59,7 +59,7 @@ func TestWhatAnIssuerMintsIsGoodUnlessATestSaysOtherwise(t *testing.T) {
 			"of another algorithm":               {issuer.MintWith(map[string]any{"alg": "none"}, nil), auth.ErrInvalid},
 			"of another issuer":                  {authtest.NewIssuer(t).Mint(nil), auth.ErrUnrecognized},
 		} {
-			if _, _, err := verifier.VerifyToken(t.Context(), row.token); auth.Kind(err) != row.kind {
+			if _, _, err := verifier.VerifyToken(t.Context(), row.token); auth.KindOf(err) != row.kind {
 				t.Errorf("%s, %s: %v", algorithm, sentence, err)
 			}
 		}
@@ -77,18 +77,18 @@ func TestAnIssuerRotatesStallsAndFails(t *testing.T) {
 		t.Errorf("an old key that is published: %v", err)
 	}
 	issuer.Retire()
-	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), old); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), old); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("an old key that is not: %v", err)
 	}
 	for sentence, set := range map[string]func(bool){"down": issuer.SetDown, "broken": issuer.SetBroken} {
 		set(true)
-		if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.Kind(err) != nil {
+		if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.KindOf(err) != nil {
 			t.Errorf("%s: %v", sentence, err)
 		}
 		set(false)
 	}
 	issuer.SetAnswer("text/html", "", "<html>")
-	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.Kind(err) != nil {
+	if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), issuer.Mint(nil)); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("a page: %v", err)
 	}
 	issuer.SetAnswer("", "", "")

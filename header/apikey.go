@@ -127,7 +127,7 @@ func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	}
 	user, credential, err := a.config.Verifier.VerifyToken(r.Context(), key)
 	if err != nil {
-		if auth.Kind(err) == auth.ErrNoCredentials {
+		if auth.KindOf(err) == auth.ErrNoCredentials {
 			// As text, so that nothing finds the kind inside: a request with a
 			// key must not become anonymous.
 			err = fmt.Errorf("header: APIKeyConfig.Verifier called a key absent: %v", err)

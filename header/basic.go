@@ -20,7 +20,7 @@ import (
 // BasicConfig is the configuration of [Basic]. Check is required, and LoadUser
 // unless Remember is negative.
 type BasicConfig struct {
-	// Check decides about a username and password; (*password.Login).Check is
+	// Check decides about a username and password; (*password.Authenticator).Check is
 	// one. Its errors are those of an [auth.Authenticator] and are returned as
 	// they are, but that it must not call a password absent or unrecognized:
 	// that is answered with 503. It must be safe for concurrent use, and it is
@@ -136,7 +136,7 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	// does not look newer than the change.
 	now := time.Now()
 	user, err := b.config.Check(r, username, password)
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case auth.ErrNoCredentials, auth.ErrUnrecognized:
 		// As text, so that nothing finds the kind inside and goes on to a
 		// weaker backend.
@@ -173,7 +173,7 @@ func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, ti
 		return nil, time.Time{}, nil
 	}
 	user, err := b.config.LoadUser.Load(r.Context(), entry.userID)
-	gone := auth.Kind(err) == auth.ErrInvalid
+	gone := auth.KindOf(err) == auth.ErrInvalid
 	if err != nil && !gone {
 		return nil, time.Time{}, err
 	}
@@ -250,10 +250,10 @@ type BasicCredential struct {
 }
 
 var (
-	_ auth.Credential    = (*BasicCredential)(nil)
-	_ auth.Primary       = (*BasicCredential)(nil)
-	_ auth.Ambient       = (*BasicCredential)(nil)
-	_ auth.LoginInformer = (*BasicCredential)(nil)
+	_ auth.Credential   = (*BasicCredential)(nil)
+	_ auth.Primary      = (*BasicCredential)(nil)
+	_ auth.Ambient      = (*BasicCredential)(nil)
+	_ auth.AuthInformer = (*BasicCredential)(nil)
 )
 
 // Backend returns BasicConfig.Name.
@@ -265,7 +265,7 @@ func (c *BasicCredential) Primary() bool { return true }
 // Ambient returns true, as [Basic.Ambient] does.
 func (c *BasicCredential) Ambient() bool { return true }
 
-// LoginInfo returns when the password was checked, and "pwd" (RFC 8176 §2).
-func (c *BasicCredential) LoginInfo() auth.LoginInfo {
-	return auth.LoginInfo{AuthTime: c.at, AMR: []string{"pwd"}}
+// AuthInfo returns when the password was checked, and "pwd" (RFC 8176 §2).
+func (c *BasicCredential) AuthInfo() auth.AuthInfo {
+	return auth.AuthInfo{AuthTime: c.at, AMR: []string{"pwd"}}
 }

@@ -219,7 +219,7 @@ func TestBasicCredential(t *testing.T) {
 			if !ok {
 				t.Fatalf("%d, credential %T", a.status, a.credential)
 			}
-			info := got.LoginInfo()
+			info := got.AuthInfo()
 			if got.Backend() != "ldap" || b.Backend() != "ldap" || !got.Primary() || !got.Ambient() || !b.Ambient() ||
 				!info.AuthTime.Equal(checked) || len(info.AMR) != 1 || info.AMR[0] != "pwd" {
 				t.Errorf("%+v, %+v", got, info)
@@ -260,7 +260,7 @@ func TestNewBasicRefuses(t *testing.T) {
 
 func ExampleNewBasic() {
 	users := newPeople("alice")
-	logins := newPasswords(users, "alice", "correct horse") // a password.Login in earnest
+	logins := newPasswords(users, "alice", "correct horse") // a password.Authenticator in earnest
 	basic, err := header.NewBasic(header.BasicConfig{Check: logins.Check, LoadUser: users.Load})
 	if err != nil {
 		panic(err)

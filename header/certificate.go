@@ -195,7 +195,7 @@ func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 	}
 	machine, err := c.config.LoadMachine(ctx, id)
 	if err != nil {
-		if kind := auth.Kind(err); kind == nil || kind == auth.ErrInvalid {
+		if kind := auth.KindOf(err); kind == nil || kind == auth.ErrInvalid {
 			return nil, err
 		}
 		// As text: a certificate that was presented is not absent.
@@ -236,11 +236,11 @@ type CertificateCredential struct {
 }
 
 var (
-	_ auth.Credential    = (*CertificateCredential)(nil)
-	_ auth.Primary       = (*CertificateCredential)(nil)
-	_ auth.Ambient       = (*CertificateCredential)(nil)
-	_ auth.LoginInformer = (*CertificateCredential)(nil)
-	_ auth.Expirer       = (*CertificateCredential)(nil)
+	_ auth.Credential   = (*CertificateCredential)(nil)
+	_ auth.Primary      = (*CertificateCredential)(nil)
+	_ auth.Ambient      = (*CertificateCredential)(nil)
+	_ auth.AuthInformer = (*CertificateCredential)(nil)
+	_ auth.Expirer      = (*CertificateCredential)(nil)
 )
 
 // Backend returns CertificateConfig.Name.
@@ -263,12 +263,12 @@ func (c *CertificateCredential) Primary() bool { return !c.machine }
 // Ambient returns true, as [Certificate.Ambient] does.
 func (c *CertificateCredential) Ambient() bool { return true }
 
-// LoginInfo returns "pop", proof of possession of a key (RFC 8176 §2): whether
+// AuthInfo returns "pop", proof of possession of a key (RFC 8176 §2): whether
 // software or hardware keeps it, as "swk" and "hwk" would say, is not known
 // here. Nor is when the user last unlocked it, so [auth.Fresh] refuses the
 // credential.
-func (c *CertificateCredential) LoginInfo() auth.LoginInfo {
-	return auth.LoginInfo{AMR: []string{"pop"}}
+func (c *CertificateCredential) AuthInfo() auth.AuthInfo {
+	return auth.AuthInfo{AMR: []string{"pop"}}
 }
 
 // ExpiresAt returns the end of the certificate.

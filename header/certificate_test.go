@@ -243,7 +243,7 @@ func TestCertificateIsJudgedAtTheTimeOfTheRequest(t *testing.T) {
 			r := request(outside)
 			r.TLS = &tls.ConnectionState{VerifiedChains: tt.chains}
 			_, _, err := backend.Authenticate(r)
-			if auth.Kind(err) != tt.kind || tt.kind == auth.ErrNoCredentials && err != auth.ErrNoCredentials {
+			if auth.KindOf(err) != tt.kind || tt.kind == auth.ErrNoCredentials && err != auth.ErrNoCredentials {
 				t.Errorf("%s: %v", tt.sentence, err)
 			}
 		}
@@ -333,7 +333,7 @@ func TestCertificateCredential(t *testing.T) {
 	if !ok {
 		t.Fatalf("%d, credential %T", a.status, a.credential)
 	}
-	info := c.LoginInfo()
+	info := c.AuthInfo()
 	if c.Backend() != "smartcard" || backend.Backend() != "smartcard" || !c.Primary() || !c.Ambient() || !backend.Ambient() || c.Leaf() != leaf ||
 		!c.ExpiresAt().Equal(leaf.NotAfter) || len(info.AMR) != 1 || info.AMR[0] != "pop" || !info.AuthTime.IsZero() {
 		t.Errorf("%+v, %+v", c, info)

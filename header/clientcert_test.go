@@ -93,7 +93,7 @@ func TestExampleOfRFC9440(t *testing.T) {
 			r := request(inside, "Client-Cert", ":"+rfcLeaf+":")
 			r.Header["Client-Cert-Chain"] = tt.chain
 			u, c, err := backend.Authenticate(r)
-			if auth.Kind(err) != tt.kind || tt.kind == nil && u.UserID() != "bdc@example.com" {
+			if auth.KindOf(err) != tt.kind || tt.kind == nil && u.UserID() != "bdc@example.com" {
 				t.Errorf("%s: %v, %v", tt.sentence, u, err)
 			}
 			if err == nil && c.(*header.CertificateCredential).Leaf().Subject.CommonName != "BC" {

@@ -169,7 +169,7 @@ func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error)
 // isUnknown reports whether err states that there is no such user. What is
 // undecided, or of an inactive user, does not state it, whatever it wraps.
 func isUnknown(err error) bool {
-	return auth.Kind(err) == auth.ErrInvalid && errors.Is(err, auth.ErrUserNotFound) && !errors.Is(err, auth.ErrUserInactive)
+	return auth.KindOf(err) == auth.ErrInvalid && errors.Is(err, auth.ErrUserNotFound) && !errors.Is(err, auth.ErrUserInactive)
 }
 
 // noSuchUser returns err, in the words of Django REST framework if it is that
@@ -203,10 +203,10 @@ type Credential struct {
 }
 
 var (
-	_ auth.Credential    = Credential{}
-	_ auth.Primary       = Credential{}
-	_ auth.Ambient       = Credential{}
-	_ auth.LoginInformer = Credential{}
+	_ auth.Credential   = Credential{}
+	_ auth.Primary      = Credential{}
+	_ auth.Ambient      = Credential{}
+	_ auth.AuthInformer = Credential{}
 )
 
 // Backend returns Config.Name.
@@ -222,6 +222,6 @@ func (c Credential) Primary() bool { return true }
 // Ambient returns true, as [Header.Ambient] does.
 func (c Credential) Ambient() bool { return true }
 
-// LoginInfo returns the zero value: when and how the user logged in is known to
+// AuthInfo returns the zero value: when and how the user logged in is known to
 // the sender alone. [auth.Fresh] therefore refuses the credential.
-func (c Credential) LoginInfo() auth.LoginInfo { return auth.LoginInfo{} }
+func (c Credential) AuthInfo() auth.AuthInfo { return auth.AuthInfo{} }

@@ -103,7 +103,7 @@ func TestLoaderThatIsDownIs503AndTellsNothing(t *testing.T) {
 
 func TestUnknownUserKeepsItsCause(t *testing.T) {
 	_, _, err := newHeader(t, newPeople(), proxy).Authenticate(request(inside, "X-Username", "mallory"))
-	if auth.Kind(err) != auth.ErrInvalid || !errors.Is(err, auth.ErrUserNotFound) {
+	if auth.KindOf(err) != auth.ErrInvalid || !errors.Is(err, auth.ErrUserNotFound) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -189,7 +189,7 @@ func TestHeaderCredential(t *testing.T) {
 	if !ok {
 		t.Fatalf("%d, credential %T", a.status, a.credential)
 	}
-	if c.Backend() != "sso" || h.Backend() != "sso" || !c.Primary() || !c.Ambient() || !h.Ambient() || !c.LoginInfo().AuthTime.IsZero() {
+	if c.Backend() != "sso" || h.Backend() != "sso" || !c.Primary() || !c.Ambient() || !h.Ambient() || !c.AuthInfo().AuthTime.IsZero() {
 		t.Errorf("%+v", c)
 	}
 	if a := ask(t, guard.Require(auth.Fresh(time.Hour)), request(inside, "X-Remote-User", "alice")); a.status != 401 {

@@ -50,11 +50,11 @@ func beside(t *testing.T) *pair {
 		}
 		return nil, auth.ErrUserNotFound
 	}
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{
+	passwords, err := password.New(password.Config{
 		Hasher: hasher, AllowUnthrottled: true, // as Django is by itself
 		Account: func(ctx context.Context, username string) (auth.User, string, error) {
 			user, err := load(ctx, accounts[username].id)
@@ -159,7 +159,7 @@ func TestTokensThatDjangoMadeAreAcceptedHere(t *testing.T) {
 			t.Errorf("%s, at verify/: %d %s", sentence, got.status, got.text)
 		}
 	}
-	if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, spec{Kind: "refresh"})); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := p.tokens.VerifyToken(t.Context(), p.mint(t, spec{Kind: "refresh"})); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("a refresh token as an access token: %v", err)
 	}
 }

@@ -65,7 +65,7 @@ func TestTokensOfJoseAreAcceptedThroughRotations(t *testing.T) {
 		t.Helper()
 		for algorithm, token := range all {
 			user, _, err := tokens.VerifyToken(t.Context(), token)
-			if auth.Kind(err) != want || want == nil && user.UserID() != "alice" {
+			if auth.KindOf(err) != want || want == nil && user.UserID() != "alice" {
 				t.Errorf("%s, %s: %v %v", algorithm, sentence, user, err)
 			}
 		}
@@ -101,7 +101,7 @@ func TestTokensOfJoseThatAreNotForUsAreRefused(t *testing.T) {
 		"HS256 with the public key":      {"confused", nil, nil, auth.ErrInvalid},
 	} {
 		token := ask(t, url+"/mint", map[string]any{"alg": row.alg, "header": row.header, "claims": row.claims}, "token")
-		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != row.want {
+		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != row.want {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}

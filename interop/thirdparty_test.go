@@ -50,7 +50,7 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 			NewUser: func(_ context.Context, p *login.Profile) (auth.User, error) {
 				return authtest.User("node-" + p.Subject), nil
 			},
-			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *login.Login) error {
+			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *login.Credential) error {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.profile = proof.Profile

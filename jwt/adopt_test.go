@@ -68,10 +68,10 @@ func TestAPasswordChangeVoidsWhatOthersIssuedThoughALoginStays(t *testing.T) {
 		if err := tokens.RevokeOthers(httptest.NewRecorder(), r, user); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := tokens.VerifyToken(t.Context(), access); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := tokens.VerifyToken(t.Context(), access); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("an access token of before: %v", err)
 		}
-		if _, err := tokens.Refresh(t.Context(), refresh); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := tokens.Refresh(t.Context(), refresh); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("a refresh token of before: %v", err)
 		}
 		if _, _, err := tokens.VerifyToken(t.Context(), here.Access.Reveal()); err != nil {
@@ -106,7 +106,7 @@ func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.Kind(err) != auth.ErrInvalid {
+	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("%v %v", pair, err)
 	}
 	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
@@ -123,7 +123,7 @@ func TestATokenOfOthersThatCannotBeTakenOverIsRefused(t *testing.T) {
 	} {
 		change["jti"] = sentence
 		_, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", change))
-		if auth.Kind(err) != auth.ErrInvalid {
+		if auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -174,7 +174,7 @@ func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
 		if _, err := tokens.Purge(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tokens.Refresh(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := tokens.Refresh(t.Context(), foreign); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("it starts another login: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -211,16 +211,16 @@ func TestTokensOfSimpleJWTAreAccepted(t *testing.T) {
 		"a generation without a session":     {"access", map[string]any{"gen": 0}, "", auth.ErrInvalid},
 	} {
 		user, _, err := tokens.VerifyToken(t.Context(), django(t, secret, row.kind, row.change))
-		if row.kinded != auth.Kind(err) || err == nil && user.UserID() != row.user {
+		if row.kinded != auth.KindOf(err) || err == nil && user.UserID() != row.user {
 			t.Errorf("%s: %v %v", sentence, user, err)
 		}
 	}
 	people.change(func() { people.inactive["alice"] = true })
-	if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("an inactive user: %v", err)
 	}
 	strict, _, secret := besideDjango(t, func(c *jwt.Config) { c.AllowNoSession = false })
-	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := strict.VerifyToken(t.Context(), django(t, secret, "access", nil)); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("without AllowNoSession: %v", err)
 	}
 }
@@ -265,13 +265,13 @@ func TestARefreshTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Verify(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Verify(t.Context(), foreign); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("verify of the used one: %v", err)
 	}
-	if _, err := tokens.Refresh(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), foreign); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the second use: %v", err)
 	}
-	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the login goes on: %v", err)
 	}
 
@@ -280,10 +280,10 @@ func TestARefreshTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 	if err := tokens.Logout(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Refresh(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), other); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("after the logout: %v", err)
 	}
-	if err := tokens.Logout(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
+	if err := tokens.Logout(t.Context(), other); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the second logout: %v", err)
 	}
 }
@@ -294,10 +294,10 @@ func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 	foreign := django(t, secret, "sliding", map[string]any{"refresh_exp": end, "team": "red"})
 	use := func(token string, want error) {
 		t.Helper()
-		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+		if _, _, err := tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != want {
 			t.Errorf("use: %v", err)
 		}
-		if _, err := tokens.Verify(t.Context(), token); auth.Kind(err) != want {
+		if _, err := tokens.Verify(t.Context(), token); auth.KindOf(err) != want {
 			t.Errorf("verify: %v", err)
 		}
 	}
@@ -311,7 +311,7 @@ func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 	}
 	use(next.Token.Reveal(), nil)
 	use(foreign, auth.ErrInvalid)
-	if _, err := tokens.RefreshSliding(t.Context(), foreign); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.RefreshSliding(t.Context(), foreign); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the second use: %v", err)
 	}
 	use(next.Token.Reveal(), auth.ErrInvalid)
@@ -319,7 +319,7 @@ func TestASlidingTokenOfSimpleJWTStartsALoginOnce(t *testing.T) {
 		"past its end":   {"jti": "a", "refresh_exp": time.Now().Unix()},
 		"without an end": {"jti": "b"},
 	} {
-		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := tokens.RefreshSliding(t.Context(), django(t, secret, "sliding", change)); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -345,12 +345,12 @@ func TestRevokeAllVoidsWhatOthersIssuedUntilThen(t *testing.T) {
 		time.Sleep(time.Second)
 		after := django(t, secret, "access", map[string]any{"jti": "after"})
 		for token, want := range map[string]error{before: auth.ErrInvalid, tie: auth.ErrInvalid, after: nil, bob: nil} {
-			if _, _, err := tokens.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+			if _, _, err := tokens.VerifyToken(t.Context(), token); auth.KindOf(err) != want {
 				_, claims := claimsOf(t, token)
 				t.Errorf("%v: %v", claims, err)
 			}
 		}
-		if _, err := tokens.Refresh(t.Context(), refresh); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := tokens.Refresh(t.Context(), refresh); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("a refresh token of before: %v", err)
 		}
 	})

@@ -53,7 +53,7 @@ func (h handler) serveRefresh(w http.ResponseWriter, r endpoint.Request) {
 	}
 	pair, err := h.Refresh(r.Context(), token)
 	if err != nil {
-		if h.browser && auth.Kind(err) == auth.ErrInvalid {
+		if h.browser && auth.KindOf(err) == auth.ErrInvalid {
 			h.clearCookie(w)
 		}
 		h.own.Refuse(w, r.Request, err)
@@ -100,7 +100,7 @@ func (h handler) serveBrowserLogout(w http.ResponseWriter, r endpoint.Request) {
 		return
 	}
 	for _, cookie := range cookies {
-		if err := h.Logout(r.Context(), cookie.Value); err != nil && auth.Kind(err) != auth.ErrInvalid && auth.Kind(err) != auth.ErrMalformed {
+		if err := h.Logout(r.Context(), cookie.Value); err != nil && auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrMalformed {
 			h.own.Refuse(w, r.Request, err)
 			return
 		}
@@ -143,7 +143,7 @@ func (h handler) options(r endpoint.Request) (Options, error) {
 		return options, err
 	}
 	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
-	options.Login = terms.Login
+	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
 			return options, err
@@ -156,7 +156,7 @@ func (h handler) options(r endpoint.Request) (Options, error) {
 	if terms.Limited && (h.config.Scopes == nil || slices.ContainsFunc(options.Scopes, other)) {
 		return options, errOtherScopes
 	}
-	options.end, options.proved = terms.Ends, r.User
+	options.end, options.proved = terms.MaxExpiresAt, r.User
 	return options, nil
 }
 
@@ -206,7 +206,7 @@ func (h handler) field(w http.ResponseWriter, r endpoint.Request, name string) (
 // backend refused is told as a missing member only if it had both that simplejwt
 // knows: it may read others.
 func rewordLogin(r *http.Request, p *auth.Problem) {
-	kind := auth.Kind(p.Err)
+	kind := auth.KindOf(p.Err)
 	if kind == auth.ErrInvalid {
 		p.Detail, p.Code = detailNoAccount, "no_active_account"
 	} else if kind != auth.ErrNoCredentials && kind != auth.ErrMalformed {

@@ -70,7 +70,7 @@ func Example() {
 	ask(second.Access)
 	// Somebody uses the first refresh token again: the login is over.
 	_, err = tokens.Refresh(ctx, first.Refresh.Reveal())
-	fmt.Println(auth.Kind(err))
+	fmt.Println(auth.KindOf(err))
 	ask(second.Access)
 	// Output:
 	// 200

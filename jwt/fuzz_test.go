@@ -95,7 +95,7 @@ func FuzzVerifyToken(f *testing.F) {
 				}
 				continue
 			}
-			kind := auth.Kind(err)
+			kind := auth.KindOf(err)
 			if kind != auth.ErrUnrecognized && kind != auth.ErrInvalid && kind != auth.ErrMalformed {
 				t.Fatalf("%v: kind %v", err, kind)
 			}
@@ -156,7 +156,7 @@ func FuzzVerifierAgreesWithGolangJWT(f *testing.F) {
 		before := time.Now()
 		user, credential, err := verifier.VerifyToken(t.Context(), token)
 		if err != nil {
-			if auth.Kind(err) == nil {
+			if auth.KindOf(err) == nil {
 				t.Fatalf("an outage: %v", err)
 			}
 			return
@@ -209,7 +209,7 @@ func TestNamesOfAnotherCaseAreOtherNames(t *testing.T) {
 	if err != nil {
 		t.Errorf("golang-jwt no longer differs: %v", err)
 	}
-	if _, _, err := verifierOf(t, jwt.Issuer{Keys: keySetOf(t, rfc7515A1Key), User: jwt.SubjectUser, Scoped: true}).VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := verifierOf(t, jwt.Issuer{Keys: keySetOf(t, rfc7515A1Key), User: jwt.SubjectUser, Scoped: true}).VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
 }

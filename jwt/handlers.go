@@ -41,7 +41,7 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Login or header.Basic. Its
+// are those of primary credentials, such as password.Authenticator or header.Basic. Its
 // Render, Proxies, CrossOrigin and Observer serve all handlers. Users whom a
 // login backend returns should have the [auth.Stamper] stamp that those of
 // Config.LoadUser have: without one, a login that races a change of password is
@@ -69,7 +69,7 @@ func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 	if err != nil {
 		return nil, err
 	}
-	login = login.Reword(rewordLogin)
+	login = login.MapProblem(rewordLogin)
 	h := handler{t, login, own, browser}
 	post := func(serve func(http.ResponseWriter, endpoint.Request)) endpoint.Methods {
 		return endpoint.Methods{"POST": serve}
@@ -79,7 +79,7 @@ func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 		Refresh:   endpoint.New(own, open, post(h.serveRefresh)),
 		Verify:    endpoint.New(own, open, post(h.serveVerify)),
 		Blacklist: endpoint.New(own, open, post(h.serveBlacklist)),
-		LogoutAll: endpoint.New(own, own.Require(auth.Unlimited), post(h.serveLogoutAll)),
+		LogoutAll: endpoint.New(own, own.Require(auth.FullAccess), post(h.serveLogoutAll)),
 	}
 	if !browser {
 		all.Sliding = endpoint.New(login, login.Require(), post(h.serveSliding))

@@ -35,7 +35,7 @@ type Options struct {
 	// IP and UserAgent are those of the client, for the user to know it by.
 	IP, UserAgent string
 	// Login is when and how the user logged in.
-	Login auth.LoginInfo
+	AuthInfo auth.AuthInfo
 
 	// end is the instant that nothing issued may outlive; zero is none.
 	end time.Time
@@ -137,14 +137,14 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 	f := &Family{
 		ID: rand.Text(), ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
-		Created: now, LastUsed: now, Ends: now.Add(t.config.SessionTTL),
-		IP: issue.Clean(options.IP, 64), UserAgent: issue.Clean(options.UserAgent, 200), Login: options.Login,
+		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
+		IP: issue.Clean(options.IP, 64), UserAgent: issue.Clean(options.UserAgent, 200), AuthInfo: options.AuthInfo,
 	}
 	if k == slidingKind {
-		f.Ends = now.Add(t.config.SlidingSessionTTL)
+		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
 	}
-	f.Ends = issue.Earlier(f.Ends, options.end)
-	f.Login.AuthTime = issue.Instant(f.Login.AuthTime)
+	f.MaxExpiresAt = issue.Earlier(f.MaxExpiresAt, options.end)
+	f.AuthInfo.AuthTime = issue.Instant(f.AuthInfo.AuthTime)
 	if f.Limited && t.config.Scopes == nil {
 		return nil, errors.New("jwt: Options with scopes or a client, but Config.Scopes is nil")
 	}
@@ -167,9 +167,9 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 		f.Claims = text
 	}
 	if k == slidingKind {
-		f.Expires = issue.Earlier(f.Ends, wholeSecond(now.Add(t.config.SlidingTTL)))
+		f.ExpiresAt = issue.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.SlidingTTL)))
 	} else {
-		f.Expires = issue.Earlier(f.Ends, wholeSecond(now.Add(t.config.RefreshTTL)))
+		f.ExpiresAt = issue.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.RefreshTTL)))
 	}
 	return f, nil
 }
@@ -250,7 +250,7 @@ func digestOf(id string) string {
 
 // refresh is the refresh or sliding token as a store keeps it.
 func (m *making) refresh(k kind) *Refresh {
-	return &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, Expires: m.family.Expires}
+	return &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, ExpiresAt: m.family.ExpiresAt}
 }
 
 // common are the claims that tokens of all kinds have.
@@ -297,14 +297,14 @@ func (m *making) describe(claims map[string]any) {
 		})
 		claims["scope"] = strings.Join(ours, " ")
 	}
-	if !f.Login.AuthTime.IsZero() {
-		claims["auth_time"] = f.Login.AuthTime.Unix()
+	if !f.AuthInfo.AuthTime.IsZero() {
+		claims["auth_time"] = f.AuthInfo.AuthTime.Unix()
 	}
-	if len(f.Login.AMR) > 0 {
-		claims["amr"] = f.Login.AMR
+	if len(f.AuthInfo.AMR) > 0 {
+		claims["amr"] = f.AuthInfo.AMR
 	}
-	if f.Login.ACR != "" {
-		claims["acr"] = f.Login.ACR
+	if f.AuthInfo.ACR != "" {
+		claims["acr"] = f.AuthInfo.ACR
 	}
 }
 
@@ -322,12 +322,12 @@ func (m *making) sign(k kind, claims map[string]any) (auth.Secret, error) {
 
 // refreshToken signs the refresh token.
 func (m *making) refreshToken() (auth.Secret, error) {
-	return m.sign(refreshKind, m.common(refreshKind, m.id, m.family.Expires))
+	return m.sign(refreshKind, m.common(refreshKind, m.id, m.family.ExpiresAt))
 }
 
 // access signs an access token, which lives no longer than the refresh token.
 func (m *making) access() (auth.Secret, time.Time, error) {
-	expires := wholeSecond(issue.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.Expires))
+	expires := wholeSecond(issue.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.ExpiresAt))
 	claims := m.common(accessKind, newID(), expires)
 	m.describe(claims)
 	token, err := m.sign(accessKind, claims)
@@ -348,16 +348,16 @@ func (m *making) pairWith(refresh auth.Secret) (*Pair, error) {
 		return nil, err
 	}
 	return &Pair{Access: access, Refresh: refresh, AccessExpires: expires,
-		RefreshExpires: wholeSecond(m.family.Expires), SessionID: m.family.ID}, nil
+		RefreshExpires: wholeSecond(m.family.ExpiresAt), SessionID: m.family.ID}, nil
 }
 
 func (m *making) sliding() (*Sliding, error) {
-	claims := m.common(slidingKind, m.id, m.family.Expires)
+	claims := m.common(slidingKind, m.id, m.family.ExpiresAt)
 	m.describe(claims)
-	claims[m.t.config.Format.RefreshExpClaim] = m.family.Ends.Unix()
+	claims[m.t.config.Format.RefreshExpClaim] = m.family.MaxExpiresAt.Unix()
 	token, err := m.sign(slidingKind, claims)
 	if err != nil {
 		return nil, err
 	}
-	return &Sliding{Token: token, Expires: wholeSecond(m.family.Expires), SessionEnds: wholeSecond(m.family.Ends), SessionID: m.family.ID}, nil
+	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt), SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
 }

@@ -390,7 +390,7 @@ func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
 		return nil, issue.Undecided(errors.New("jwt: Issuer.User returned neither user nor error"))
 	case err == nil:
 		return user, nil
-	case auth.Kind(err) == auth.ErrInvalid:
+	case auth.KindOf(err) == auth.ErrInvalid:
 		return nil, userError(err)
 	}
 	return nil, issue.Undecided(err)
@@ -399,7 +399,7 @@ func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
 // userError puts what a loader says into the words of simplejwt.
 func userError(err error) error {
 	switch {
-	case auth.Kind(err) != auth.ErrInvalid:
+	case auth.KindOf(err) != auth.ErrInvalid:
 		return err
 	case errors.Is(err, auth.ErrUserNotFound):
 		return errNotFound

@@ -120,9 +120,9 @@ func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
 		record := k.current.Load().records[i]
 		switch {
 		case info.ID == id:
-			ends = record.Ends
-		case info.State == KeyDead && record.Ends.IsZero():
-			if _, err := k.config.Store.Change(ctx, info.ID, info.Signs, info.Ends); err != nil {
+			ends = record.ExpiresAt
+		case info.State == KeyDead && record.ExpiresAt.IsZero():
+			if _, err := k.config.Store.Change(ctx, info.ID, info.Signs, info.ExpiresAt); err != nil {
 				return fmt.Errorf("jwt: key store: %w", err)
 			}
 		}

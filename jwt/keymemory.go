@@ -64,7 +64,7 @@ func (s *MemoryKeyStore) Change(ctx context.Context, id string, signs, ends time
 		return false, nil
 	}
 	changed := *s.records[i]
-	changed.Signs, changed.Ends = signs, ends
+	changed.Signs, changed.ExpiresAt = signs, ends
 	s.records = slices.Clone(s.records)
 	s.records[i] = &changed
 	s.sort()

@@ -90,7 +90,7 @@ type KeyInfo struct {
 	State     KeyState
 	Created   time.Time
 	Signs     time.Time // from when it signs
-	Ends      time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more; zero is not decided
 }
 
 const (

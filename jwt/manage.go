@@ -80,9 +80,9 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	if err != nil {
 		return err
 	}
-	family.UserID, family.Ended = presented.subject, now
-	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, Expires: family.Expires}
-	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, Expires: presented.expires})
+	family.UserID, family.RevokedAt = presented.subject, now
+	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
+	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires})
 	switch {
 	case err != nil:
 		return issue.Undecided(err)

@@ -35,7 +35,7 @@ func TestAUserWhoGetsOrLosesTheirStampIsAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 		stamped = !stamped
-		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("a stamp now, %v: %v", stamped, err)
 		}
 	}
@@ -86,10 +86,10 @@ func TestThePasswordChangesAndTheLoginInUseStays(t *testing.T) {
 	if err := tokens.RevokeOthers(httptest.NewRecorder(), r, person{"alice", "a2"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Refresh(t.Context(), there.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), there.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("another login: %v", err)
 	}
-	if _, _, err := tokens.VerifyToken(t.Context(), here.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := tokens.VerifyToken(t.Context(), here.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the access token of before: %v", err)
 	}
 	next, err := tokens.Refresh(t.Context(), here.Refresh.Reveal())
@@ -106,7 +106,7 @@ func TestThePasswordChangesAndTheLoginInUseStays(t *testing.T) {
 	if err := tokens.RevokeOthers(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil), person{"alice", "a2"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := tokens.VerifyToken(t.Context(), next.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
 }

@@ -81,9 +81,9 @@ func (s *MemoryStore) put(r *Refresh) {
 
 // end ends a family, if it has not ended yet.
 func (s *MemoryStore) end(family *Family, now time.Time) {
-	if family.Ended.IsZero() {
+	if family.RevokedAt.IsZero() {
 		ended := *family
-		ended.Ended = now
+		ended.RevokedAt = now
 		s.families[family.ID] = &ended
 	}
 }
@@ -116,9 +116,9 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	family := s.families[r.FamilyID]
 	generation := s.owners[family.UserID].generation
 	switch {
-	case !family.Ended.IsZero():
+	case !family.RevokedAt.IsZero():
 		return Rotation{Verdict: Revoked, Family: family}, nil
-	case !family.Live(now) || !now.Before(r.Expires):
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
 		return Rotation{Verdict: Expired, Family: family}, nil
 	case !r.Rotated.IsZero():
 		if sealed := s.retry(r, now, grace); sealed != nil {
@@ -137,7 +137,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	s.tokens[old] = &used
 	s.put(next)
 	moved := *family
-	moved.LastUsed, moved.Expires = now, next.Expires
+	moved.LastUsed, moved.ExpiresAt = now, next.ExpiresAt
 	s.families[family.ID] = &moved
 	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
 }
@@ -156,7 +156,7 @@ func (s *MemoryStore) forget(familyID string, now time.Time) {
 
 // forgotten reports a token that nobody can present any more.
 func (s *MemoryStore) forgotten(digest string, now time.Time) bool {
-	return !now.Before(s.tokens[digest].Expires.Add(KeepExpired))
+	return !now.Before(s.tokens[digest].ExpiresAt.Add(KeepExpired))
 }
 
 // retry returns the sealed successor of a token that was used less than grace
@@ -164,7 +164,7 @@ func (s *MemoryStore) forgotten(digest string, now time.Time) bool {
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
 	successor := s.tokens[r.Successor]
-	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
+	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.ExpiresAt) {
 		return nil
 	}
 	return successor.Sealed
@@ -186,7 +186,7 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	if c.Digest != "" {
 		r := s.tokens[c.Digest]
 		used := r != nil && !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace
-		if used || c.SessionID != "" && (r == nil || r.FamilyID != c.SessionID || !now.Before(r.Expires)) {
+		if used || c.SessionID != "" && (r == nil || r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt)) {
 			return true, nil
 		}
 	}
@@ -273,7 +273,7 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 		if purged == limit {
 			break
 		}
-		if now.Before(family.Expires) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return !s.forgotten(digest, now) }) {
+		if now.Before(family.ExpiresAt) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return !s.forgotten(digest, now) }) {
 			continue
 		}
 		for _, digest := range s.byFamily[id] {

@@ -154,7 +154,7 @@ func check(t *testing.T, all []presented) {
 			}))
 			for range 2 {
 				user, credential, err := verifier.VerifyToken(t.Context(), c.token)
-				kind := auth.Kind(err)
+				kind := auth.KindOf(err)
 				switch {
 				case c.want == nil && err != nil:
 					t.Errorf("%s: %v", c.sentence, err)
@@ -185,7 +185,7 @@ func check(t *testing.T, all []presented) {
 
 func kindOf(v *jwt.Verifier, token string) error {
 	_, _, err := v.VerifyToken(noContext, token)
-	return auth.Kind(err)
+	return auth.KindOf(err)
 }
 
 func either(a, b string) string {

@@ -53,7 +53,7 @@ func (r *remote) current(now time.Time) int {
 	r.t.Helper()
 	set, err := r.keys.Current(r.t.Context(), now)
 	if err != nil {
-		if auth.Kind(err) != nil {
+		if auth.KindOf(err) != nil {
 			r.t.Errorf("%v is a verdict", err)
 		}
 		return -1
@@ -99,7 +99,7 @@ func TestRemoteKeysAreFoundByDiscoveryAndByURL(t *testing.T) {
 		if err != nil || user.UserID() != "alice" || credential.(*jwt.Token).Issuer() != r.issuer.URL() {
 			t.Errorf("%s: %v %v", sentence, user, err)
 		}
-		if _, _, err := r.verifier().VerifyToken(t.Context(), r.issuer.Forge(nil)); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := r.verifier().VerifyToken(t.Context(), r.issuer.Forge(nil)); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: forged: %v", sentence, err)
 		}
 		if r.issuer.Fetches() != 1 {
@@ -209,7 +209,7 @@ func TestAKeyThatWasMissingIsUnknownNoMoreInAnOutage(t *testing.T) {
 	if _, err := r.keys.Renew(t.Context(), "another", now.Add(30*time.Second)); err == nil {
 		t.Error("no error in an outage")
 	}
-	if _, err := r.keys.Renew(t.Context(), "junk", now.Add(31*time.Second)); err == nil || auth.Kind(err) != nil {
+	if _, err := r.keys.Renew(t.Context(), "junk", now.Add(31*time.Second)); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("it may have been published since: %v", err)
 	}
 }
@@ -280,7 +280,7 @@ func TestAnUnknownKeySoonAfterAFetchIsUnknownAndSoonAfterAFailureIs503(t *testin
 	known := r.issuer.Keys()[0].ID()
 	r.issuer.SetDown(true)
 	for _, after := range []time.Duration{10 * time.Second, 19 * time.Second} { // fails, and is held back
-		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(after)); err == nil || auth.Kind(err) != nil {
+		if _, err := r.keys.Renew(t.Context(), "junk", now.Add(after)); err == nil || auth.KindOf(err) != nil {
 			t.Errorf("%v in an outage: %v", after, err)
 		}
 		if _, err := r.keys.Renew(t.Context(), known, now.Add(after)); err != nil {
@@ -311,7 +311,7 @@ func TestGarbageFetchesNothing(t *testing.T) {
 		"a key of its own":       r.issuer.MintWith(map[string]any{"kid": "x", "jku": other.JWKSURL()}, nil),
 		"an ID token":            r.issuer.MintWith(map[string]any{"kid": "x", "typ": "JWT"}, nil),
 	} {
-		if _, _, err := v.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid && auth.Kind(err) != auth.ErrUnrecognized {
+		if _, _, err := v.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrUnrecognized {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -351,7 +351,7 @@ func TestAKeyThatWasWithdrawnDuringAPauseIsNotTrustedAfterIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := v.VerifyToken(t.Context(), old); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := v.VerifyToken(t.Context(), old); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
 }
@@ -405,7 +405,7 @@ func TestStaleKeysServeForTheirTimeAndThenItIs503(t *testing.T) {
 				t.Fatal("no keys")
 			}
 			fail(r.issuer, true)
-			if _, err := r.keys.Renew(t.Context(), "new", now.Add(time.Minute)); err == nil || auth.Kind(err) != nil {
+			if _, err := r.keys.Renew(t.Context(), "new", now.Add(time.Minute)); err == nil || auth.KindOf(err) != nil {
 				t.Errorf("an unknown key in an outage: %v", err)
 			}
 			fetches := r.issuer.Fetches()
@@ -588,7 +588,7 @@ func TestKeysAreReplacedWhileManyRequestsAreChecked(t *testing.T) {
 					return
 				default:
 				}
-				if _, _, err := v.VerifyToken(t.Context(), r.issuer.Mint(nil)); err != nil && auth.Kind(err) != auth.ErrInvalid {
+				if _, _, err := v.VerifyToken(t.Context(), r.issuer.Mint(nil)); err != nil && auth.KindOf(err) != auth.ErrInvalid {
 					t.Error(err)
 				}
 			}

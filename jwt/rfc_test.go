@@ -151,7 +151,7 @@ func TestTokensOfRFC7515ByAVerifier(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err = verifier.VerifyToken(t.Context(), v.token)
-			if auth.Kind(err) != auth.ErrInvalid || !strings.Contains(err.Error(), "no recognizable user identification") {
+			if auth.KindOf(err) != auth.ErrInvalid || !strings.Contains(err.Error(), "no recognizable user identification") {
 				t.Errorf("%s: %v", v.name, err)
 			}
 			for _, forged := range []string{v.token[:len(v.token)-8] + "AAAAAAAA", rfc7515A5, rfc7515A5 + "AAAA"} {
@@ -186,7 +186,7 @@ func TestWhatIsNoSignedCompactTokenIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := verifier.VerifyToken(t.Context(), c.token); auth.Kind(err) != auth.ErrUnrecognized {
+			if _, _, err := verifier.VerifyToken(t.Context(), c.token); auth.KindOf(err) != auth.ErrUnrecognized {
 				t.Errorf("%s: %v", c.sentence, err)
 			}
 		}

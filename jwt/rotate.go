@@ -96,11 +96,11 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 		return nil, issue.Undecided(err)
 	case record == nil || family.ID != old.sessionID || family.UserID != old.subject:
 		return nil, bodyRefusal(saysInvalid)
-	case !family.Ended.IsZero():
+	case !family.RevokedAt.IsZero():
 		return nil, bodyRefusal(saysListed)
 	}
 	user, err := t.config.LoadUser.Load(ctx, family.UserID)
-	if auth.Kind(err) == auth.ErrInvalid {
+	if auth.KindOf(err) == auth.ErrInvalid {
 		return nil, errNoAccount
 	}
 	if err != nil {
@@ -120,7 +120,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if k == slidingKind {
 		ttl = t.config.SlidingTTL
 	}
-	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, Expires: issue.Earlier(family.Ends, wholeSecond(now.Add(ttl)))}
+	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, ExpiresAt: issue.Earlier(family.MaxExpiresAt, wholeSecond(now.Add(ttl)))}
 	if t.config.Grace > 0 {
 		if next.Sealed, err = sealID(old.id, m.id); err != nil {
 			return nil, err
@@ -168,7 +168,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	if err := old.Decode(&all); err != nil {
 		return nil, bodyRefusal(saysInvalid)
 	}
-	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, Login: old.login, Claims: map[string]any{}}
+	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, AuthInfo: old.login, Claims: map[string]any{}}
 	if k == slidingKind {
 		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
 		if !now.Before(options.end) {
@@ -183,8 +183,8 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	if _, err := t.family(now, options, k); err != nil {
 		return nil, bodyRefusal(saysInvalid) // nothing that a login here could be
 	}
-	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, Expires: old.expires})
-	if auth.Kind(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
+	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, ExpiresAt: old.expires})
+	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
 		return nil, errNoAccount
 	}
 	if err != nil {

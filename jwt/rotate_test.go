@@ -100,10 +100,10 @@ func TestNoRefreshTokenIsUsedUpForAnAccessTokenThatIsTooLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	role = strings.Repeat("x", 6000)
-	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.Kind(err) != nil {
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("a pair: %v", err)
 	}
-	if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err == nil || auth.Kind(err) != nil {
+	if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("a sliding token: %v", err)
 	}
 	if _, err := tokens.Issue(t.Context(), "bob", jwt.Options{}); err == nil {
@@ -135,7 +135,7 @@ func TestAScopeThatIsOursNoMoreEndsWithTheNextRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := with("read")
-	if _, _, err := later.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := later.VerifyToken(t.Context(), pair.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("the access token of before: %v", err)
 	}
 	if pair, err = later.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
@@ -187,14 +187,14 @@ func TestALoginWhosePasswordChangedElsewhereEndsAtItsRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	people.change(func() { people.stamps["alice"] = "a2" })
-	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Fatal(err)
 	}
 	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil || events.count(auth.EventRevoked) != 1 {
 		t.Errorf("%v %v, %d revoked", logins, err, events.count(auth.EventRevoked))
 	}
 	people.change(func() { people.stamps["alice"] = "a1" }) // as where a backup is played back
-	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("it goes on: %v", err)
 	}
 }
@@ -294,7 +294,7 @@ func TestASlidingTokenThatWasReplacedServesForTheGrace(t *testing.T) {
 			t.Errorf("a request under way: %v", err)
 		}
 		time.Sleep(time.Second)
-		if _, _, err := tokens.VerifyToken(t.Context(), sliding.Token.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := tokens.VerifyToken(t.Context(), sliding.Token.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("after the grace: %v", err)
 		}
 	})
@@ -330,10 +330,10 @@ func TestWithAGraceTheSameSuccessorIsGivenAgainUntilItIsUsed(t *testing.T) {
 			t.Error("a retry is no reuse")
 		}
 		// The successor was used: the first token is no immediate predecessor now.
-		if _, err := refresh(first.Refresh); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := refresh(first.Refresh); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("two generations back: %v", err)
 		}
-		if _, err := refresh(third.Refresh); auth.Kind(err) != auth.ErrInvalid || events.count(auth.EventReuse) != 1 {
+		if _, err := refresh(third.Refresh); auth.KindOf(err) != auth.ErrInvalid || events.count(auth.EventReuse) != 1 {
 			t.Errorf("the login goes on: %v", err)
 		}
 
@@ -345,7 +345,7 @@ func TestWithAGraceTheSameSuccessorIsGivenAgainUntilItIsUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		if _, err := refresh(first.Refresh); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := refresh(first.Refresh); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("after the grace: %v", err)
 		}
 	})
@@ -363,7 +363,7 @@ func TestAGraceServesNoTokenOfALoginThatWasEnded(t *testing.T) {
 	if _, err := tokens.Revoke(t.Context(), "alice", first.SessionID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Refresh(t.Context(), first.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), first.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
 }
@@ -379,7 +379,7 @@ func TestAKeyIsReplacedAndTokensOfTheOldOneStayGood(t *testing.T) {
 	}
 	good := func(pair *jwt.Pair, want error) {
 		t.Helper()
-		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != want {
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.KindOf(err) != want {
 			t.Error(err)
 		}
 	}
@@ -408,7 +408,7 @@ func TestTheAbsoluteEndOfALoginHoldsHoweverOftenItIsRefreshed(t *testing.T) {
 			time.Sleep(30 * time.Minute)
 			pair, err = tokens.Refresh(t.Context(), pair.Refresh.Reveal())
 		}
-		if age := time.Since(start); age != 3*time.Hour || auth.Kind(err) != auth.ErrInvalid {
+		if age := time.Since(start); age != 3*time.Hour || auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%v after %v", err, age)
 		}
 	})

@@ -39,7 +39,7 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 		if info.State == KeyDead || key == nil {
 			continue
 		}
-		r.until = issue.Earlier(r.until, info.Ends)
+		r.until = issue.Earlier(r.until, info.ExpiresAt)
 		switch info.State {
 		case KeySigning:
 			signing = key
@@ -67,19 +67,19 @@ func plan(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 	begins := make([]time.Time, len(records))
 	var instants []time.Time
 	for i, r := range records {
-		infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, Ends: r.Ends}
+		infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
 		begins[i] = r.Signs
 		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
 			begins[i] = issue.Earlier(r.Created, now) // by a clock that may be ahead of ours
 		}
-		for _, at := range []time.Time{begins[i], r.Ends} {
+		for _, at := range []time.Time{begins[i], r.ExpiresAt} {
 			if !at.IsZero() && !at.After(now) {
 				instants = append(instants, at)
 			}
 		}
 	}
 	slices.SortFunc(instants, time.Time.Compare)
-	trusted := func(i int, at time.Time) bool { return infos[i].Ends.IsZero() || at.Before(infos[i].Ends) }
+	trusted := func(i int, at time.Time) bool { return infos[i].ExpiresAt.IsZero() || at.Before(infos[i].ExpiresAt) }
 	signing := -1
 	for _, at := range instants {
 		before := signing
@@ -92,9 +92,9 @@ func plan(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 		for i := range infos {
 			switch {
 			case i == signing:
-				infos[i].Ends = records[i].Ends
+				infos[i].ExpiresAt = records[i].ExpiresAt
 			case i == before || begins[i].Equal(at):
-				infos[i].Ends = issue.Earlier(records[i].Ends, at.Add(keep))
+				infos[i].ExpiresAt = issue.Earlier(records[i].ExpiresAt, at.Add(keep))
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
 		}
 	}
 	for _, info := range k.infos(now) {
-		if info.State == KeyDead && !now.Before(info.Ends.Add(k.config.Keep)) {
+		if info.State == KeyDead && !now.Before(info.ExpiresAt.Add(k.config.Keep)) {
 			if _, err := k.config.Store.Remove(ctx, info.ID); err != nil {
 				return fmt.Errorf("jwt: key store: %w", err)
 			}

@@ -67,7 +67,7 @@ func (p *people) change(do func()) {
 type proof = authtest.Credential
 
 // passwords is a login backend: the password is the user's name, twice. It reads
-// what password.Login reads, and puts the body back as that does.
+// what password.Authenticator reads, and puts the body back as that does.
 func (p *people) passwords(r *http.Request) (auth.User, auth.Credential, error) {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -93,7 +93,7 @@ func (p *people) passwords(r *http.Request) (auth.User, auth.Credential, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return user, proof{Name: "password", IsPrimary: true, Login: auth.LoginInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
+	return user, proof{Name: "password", IsPrimary: true, Auth: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
 }
 
 // events keeps what an observer is told.

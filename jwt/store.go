@@ -78,27 +78,27 @@ type Family struct {
 	Scopes  []string
 	Limited bool // to Scopes
 
-	Created  time.Time
-	LastUsed time.Time // the last refresh
-	Expires  time.Time // of the newest refresh token
-	Ends     time.Time // never later than this, however often it is refreshed
-	Ended    time.Time // zero unless ended before its time
+	Created      time.Time
+	LastUsed     time.Time // the last refresh
+	ExpiresAt    time.Time // of the newest refresh token
+	MaxExpiresAt time.Time // never later than this, however often it is refreshed
+	RevokedAt    time.Time // zero unless ended before its time
 
 	IP, UserAgent string
-	Stamp         string         // hash of the user's auth.Stamper stamp, or ""
-	Login         auth.LoginInfo // AuthTime in microseconds
-	Claims        []byte         // what its tokens say besides, a JSON object, or nil
+	Stamp         string        // hash of the user's auth.Stamper stamp, or ""
+	AuthInfo      auth.AuthInfo // AuthTime in microseconds
+	Claims        []byte        // what its tokens say besides, a JSON object, or nil
 }
 
 // Live reports whether the family is neither ended nor expired at now.
-func (f *Family) Live(now time.Time) bool { return f.Ended.IsZero() && now.Before(f.Expires) }
+func (f *Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) }
 
 // Refresh is a refresh token, or a sliding one, as a store keeps it.
 type Refresh struct {
 	Digest    string // of its identifier, the claim "jti"; the store's key
 	FamilyID  string
 	Issued    time.Time
-	Expires   time.Time
+	ExpiresAt time.Time
 	Rotated   time.Time // zero until it is used
 	Successor string    // digest of the token that replaced it, or ""
 	// Sealed is this token, encrypted so that only who has its predecessor can
@@ -185,5 +185,5 @@ type KeyRecord struct {
 	Sealed    []byte    // the JWK, encrypted with an application key
 	Created   time.Time // when it was published
 	Signs     time.Time // from when it signs, until one with a later Signs does
-	Ends      time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more; zero is not decided
 }

@@ -27,7 +27,7 @@ type Token struct {
 	limited    bool
 	issued     time.Time
 	expires    time.Time // zero is never
-	login      auth.LoginInfo
+	login      auth.AuthInfo
 	generation int64  // negative if there is none
 	stamp      string // of the user when it was issued, or ""
 	refreshEnd int64  // "refresh_exp" of a sliding token
@@ -36,10 +36,10 @@ type Token struct {
 }
 
 var (
-	_ auth.Credential    = (*Token)(nil)
-	_ auth.Scoped        = (*Token)(nil)
-	_ auth.LoginInformer = (*Token)(nil)
-	_ auth.Expirer       = (*Token)(nil)
+	_ auth.Credential   = (*Token)(nil)
+	_ auth.Scoped       = (*Token)(nil)
+	_ auth.AuthInformer = (*Token)(nil)
+	_ auth.Expirer      = (*Token)(nil)
 )
 
 // verified is a token and what was made of it, once.
@@ -82,8 +82,8 @@ func (t *Token) ExpiresAt() time.Time { return t.expires }
 // limited to its scopes (RFC 9068 §2.2.3).
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
 
-// LoginInfo implements [auth.LoginInformer] by "auth_time", "amr" and "acr".
-func (t *Token) LoginInfo() auth.LoginInfo { return t.login }
+// AuthInfo implements [auth.AuthInformer] by "auth_time", "amr" and "acr".
+func (t *Token) AuthInfo() auth.AuthInfo { return t.login }
 
 // Decode unmarshals all claims into v, as encoding/json does. It is work for
 // every call: see Issuer.Claims for claims that every request needs.

@@ -75,7 +75,7 @@ func TestLimitedPairsAreLimitedAndOthersAreNotTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := plain.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := plain.VerifyToken(t.Context(), pair.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: taken for an unlimited one: %v", sentence, err)
 		}
 	}
@@ -160,11 +160,11 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Microsecond)
-		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("at the end: %v", err)
 		}
 		time.Sleep(time.Until(pair.RefreshExpires))
-		if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("refresh at its end: %v", err)
 		}
 		time.Sleep(jwt.KeepExpired)
@@ -176,8 +176,8 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 
 func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	login := auth.LoginInfo{AuthTime: time.Unix(1_700_000_000, 0).UTC(), AMR: []string{"pwd", "a b"}, ACR: "high"}
-	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{Login: login, IP: "192.0.2.1", UserAgent: "curl\x1b/8"})
+	login := auth.AuthInfo{AuthTime: time.Unix(1_700_000_000, 0).UTC(), AMR: []string{"pwd", "a b"}, ACR: "high"}
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{AuthInfo: login, IP: "192.0.2.1", UserAgent: "curl\x1b/8"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := credential.(*jwt.Token)
-	if got := token.LoginInfo(); !got.AuthTime.Equal(login.AuthTime) || strings.Join(got.AMR, "|") != "pwd|a b" || got.ACR != "high" {
+	if got := token.AuthInfo(); !got.AuthTime.Equal(login.AuthTime) || strings.Join(got.AMR, "|") != "pwd|a b" || got.ACR != "high" {
 		t.Errorf("%+v", got)
 	}
 	if token.Backend() != "jwt" || token.Subject() != "alice" || token.SessionID() != pair.SessionID || !token.ExpiresAt().Equal(pair.AccessExpires) ||
@@ -287,7 +287,7 @@ func TestClaimsOfTheApplicationAreNotLookedForInRefreshTokens(t *testing.T) {
 func TestATokenWithAScopeThatIsNotOursIsRefused(t *testing.T) {
 	tokens, _, secret := besideDjango(t, func(c *jwt.Config) { c.Scopes = []string{"read", "write"} })
 	for scope, want := range map[string]error{"read": nil, "read write": nil, "": nil, "admin": auth.ErrInvalid, "read admin": auth.ErrInvalid} {
-		if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", map[string]any{"scope": scope})); auth.Kind(err) != want {
+		if _, _, err := tokens.VerifyToken(t.Context(), django(t, secret, "access", map[string]any{"scope": scope})); auth.KindOf(err) != want {
 			t.Errorf("%q: %v", scope, err)
 		}
 	}
@@ -319,7 +319,7 @@ func TestARefreshTokenIsForItsIssuerAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Refresh(t.Context(), other); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := tokens.Refresh(t.Context(), other); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("one for the API: %v", err)
 	}
 	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err != nil {
@@ -345,7 +345,7 @@ func TestATokenOfNoKindIsNoneOfOurs(t *testing.T) {
 		_, refresh := tokens.Refresh(t.Context(), token)
 		_, sliding := tokens.RefreshSliding(t.Context(), token)
 		for call, err := range map[string]error{"bearer": bearer, "verify": verify, "refresh": refresh, "sliding": sliding, "logout": tokens.Logout(t.Context(), token)} {
-			if auth.Kind(err) != auth.ErrInvalid {
+			if auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("%s %q: %v", call, typ, err)
 			}
 		}

@@ -161,7 +161,7 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 // status stays: 400 for Bearer.
 func headerError(err error) error {
 	var stated *auth.Error
-	if auth.Kind(err) != auth.ErrMalformed || !errors.As(err, &stated) {
+	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
 		return err
 	}
 	if stated.Unauthorized {

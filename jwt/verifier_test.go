@@ -303,7 +303,7 @@ func TestATokenTellsWhatItSays(t *testing.T) {
 		}
 		token := credential.(*jwt.Token)
 		now := time.Now().UTC()
-		login := token.LoginInfo()
+		login := token.AuthInfo()
 		if user != (jwt.Subject{ID: "alice"}) || token.Backend() != "jwt" || token.ID() != "5f5f" || token.Issuer() != ourIssuer || token.Subject() != "alice" ||
 			!slices.Equal(token.Audience(), []string{"x", ourAudience}) || token.SessionID() != "s1" || token.ClientID() != "" ||
 			!token.IssuedAt().Equal(now) || !token.ExpiresAt().Equal(now.Add(300*time.Second)) ||
@@ -370,7 +370,7 @@ func TestKeysOfOneIssuerVerifyNoTokensOfAnother(t *testing.T) {
 			} {
 				for range 2 {
 					_, credential, err := verifier.VerifyToken(t.Context(), c.by.sign("ES256", header, of(c.issuer)))
-					if auth.Kind(err) != c.want {
+					if auth.KindOf(err) != c.want {
 						t.Errorf("%s: %v", c.sentence, err)
 					}
 					if err == nil && credential.(*jwt.Token).Issuer() != strings.Trim(c.issuer, `"`) {
@@ -404,7 +404,7 @@ func TestATokenWithoutKidIsNotTriedWithManyPublicKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+			if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != want {
 				t.Errorf("kid %q: %v", id, err)
 			}
 		}
@@ -436,7 +436,7 @@ func TestGarbageCostsNothing(t *testing.T) {
 		{"a header of nothing but names", encode(`{`+strings.Repeat(`"":0,`, 1150)) + "." + body[:100] + ".a", 160 << 10, auth.ErrUnrecognized},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
-			if _, _, err := verifier.VerifyToken(t.Context(), c.token); auth.Kind(err) != c.want {
+			if _, _, err := verifier.VerifyToken(t.Context(), c.token); auth.KindOf(err) != c.want {
 				t.Error(err)
 			}
 			ctx := t.Context()
@@ -527,7 +527,7 @@ func TestKeysAreRenewedOnlyForATokenThatIsElseGood(t *testing.T) {
 			source := &source{keys: ours().keys}
 			verifier := verifierOf(t, jwt.Issuer{Keys: source, User: jwt.SubjectUser})
 			_, _, err := verifier.VerifyToken(t.Context(), c.token)
-			if got := source.renewed.Load(); got != c.want || (auth.Kind(err) == nil) != (err == nil) {
+			if got := source.renewed.Load(); got != c.want || (auth.KindOf(err) == nil) != (err == nil) {
 				t.Errorf("%s: %d, %v", c.sentence, got, err)
 			}
 		}
@@ -565,11 +565,11 @@ func TestWhatCannotBeDecidedIsNoRefusal(t *testing.T) {
 			verifier := verifierOf(t, issuer)
 			for range 2 {
 				user, credential, err := verifier.VerifyToken(t.Context(), ourToken(nil))
-				if err == nil || auth.Kind(err) != nil || user != nil || credential != nil {
+				if err == nil || auth.KindOf(err) != nil || user != nil || credential != nil {
 					t.Errorf("%s: %v, %v, %v", sentence, user, credential, err)
 				}
 			}
-			if _, _, err := verifier.VerifyToken(t.Context(), ourToken(claims{"iss": `"x"`})); auth.Kind(err) != auth.ErrUnrecognized {
+			if _, _, err := verifier.VerifyToken(t.Context(), ourToken(claims{"iss": `"x"`})); auth.KindOf(err) != auth.ErrUnrecognized {
 				t.Errorf("%s, and a token of others: %v", sentence, err)
 			}
 		}
@@ -579,7 +579,7 @@ func TestWhatCannotBeDecidedIsNoRefusal(t *testing.T) {
 				{User: func(context.Context, *jwt.Token) (auth.User, error) { return nil, refuse }},
 				{User: jwt.SubjectUser, Claims: func([]byte) (any, error) { return nil, down }},
 			} {
-				if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); auth.Kind(err) != auth.ErrInvalid || errors.Is(err, down) {
+				if _, _, err := verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); auth.KindOf(err) != auth.ErrInvalid || errors.Is(err, down) {
 					t.Errorf("%s: %v", sentence, err)
 				}
 			}
@@ -610,7 +610,7 @@ func TestNothingIsCalledForAForgedToken(t *testing.T) {
 			theirs().sign("ES256", es256, payload(nil)), segments[0] + "." + encode(payload(claims{"sub": `"bob"`})) + "." + segments[2],
 			good[:len(good)-4] + "AAAA", ourToken(claims{"exp": in(0)}), ourToken(claims{"aud": `"x"`}), ourToken(claims{"sub": ""}), ourToken(claims{"sub": `"client:x"`}),
 		} {
-			if _, _, err := verifier.VerifyToken(t.Context(), forged); auth.Kind(err) != auth.ErrInvalid || len(calls) > 0 {
+			if _, _, err := verifier.VerifyToken(t.Context(), forged); auth.KindOf(err) != auth.ErrInvalid || len(calls) > 0 {
 				t.Errorf("%s: %v, %q", forged, err, calls)
 			}
 		}
@@ -649,11 +649,11 @@ func TestRevocationAndUserAreAskedAtEveryRequest(t *testing.T) {
 			time.Sleep(time.Second) // the clock of the bubble
 		}
 		gone = true
-		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 			t.Error(err)
 		}
 		gone, revoked = false, true
-		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid || loaded != 6 {
+		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid || loaded != 6 {
 			t.Error(err, loaded)
 		}
 	})
@@ -690,7 +690,7 @@ func TestARememberedTokenDiesAtItsExp(t *testing.T) {
 				t.Error("a token that only leeway lets through has a place in the cache")
 			}
 			time.Sleep(leeway)
-			if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
+			if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("leeway %v, after it: %v", leeway, err)
 			}
 		}
@@ -731,7 +731,7 @@ func TestOtherKeysVoidWhatIsRemembered(t *testing.T) {
 		}
 		source.set(theirs().keys, nil)
 		for range 2 {
-			if err := verify(); auth.Kind(err) != auth.ErrInvalid {
+			if err := verify(); auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("keys that do not have it: %v", err)
 			}
 		}
@@ -746,7 +746,7 @@ func TestOtherKeysVoidWhatIsRemembered(t *testing.T) {
 			}
 		}
 		source.set(nil, errors.New("down"))
-		if err := verify(); err == nil || auth.Kind(err) != nil {
+		if err := verify(); err == nil || auth.KindOf(err) != nil {
 			t.Errorf("no keys to be had: %v", err)
 		}
 	})
@@ -788,7 +788,7 @@ func TestHeadersAreRememberedOfGoodTokensAndFew(t *testing.T) {
 	verifier := verifierOf(t, jwt.Issuer{Keys: keys, User: jwt.SubjectUser})
 	for i := range 300 {
 		header := fmt.Sprintf(`{"alg":"HS256","typ":"at+jwt","n":%d}`, i)
-		if _, _, err := verifier.VerifyToken(t.Context(), ours().sign("HS256", header, payload(nil))); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := verifier.VerifyToken(t.Context(), ours().sign("HS256", header, payload(nil))); auth.KindOf(err) != auth.ErrInvalid {
 			t.Fatal(err)
 		}
 	}
@@ -806,7 +806,7 @@ func TestHeadersAreRememberedOfGoodTokensAndFew(t *testing.T) {
 	}
 	long := forge("HS256", rfcSecret(t), `{"alg":"HS256","typ":"at+jwt","n":"`+strings.Repeat("n", 2000)+`"}`, payload(nil))
 	before := jwt.KnownHeaders(verifier)
-	if _, _, err := verifier.VerifyToken(t.Context(), long); auth.Kind(err) != auth.ErrUnrecognized || jwt.KnownHeaders(verifier) != before {
+	if _, _, err := verifier.VerifyToken(t.Context(), long); auth.KindOf(err) != auth.ErrUnrecognized || jwt.KnownHeaders(verifier) != before {
 		t.Error(err, jwt.KnownHeaders(verifier), before)
 	}
 }
@@ -873,7 +873,7 @@ func TestManyAtOnceGetTheirOwnUser(t *testing.T) {
 				if claims, _ := jwt.ClaimsOf[*map[string]any](credential.(*jwt.Token)); (*claims)["sub"] != user.UserID() {
 					t.Errorf("%v has claims of %v", user, (*claims)["sub"])
 				}
-				if _, _, err := verifier.VerifyToken(t.Context(), tokens[at][:len(tokens[at])-4]+"AAAA"); auth.Kind(err) != auth.ErrInvalid {
+				if _, _, err := verifier.VerifyToken(t.Context(), tokens[at][:len(tokens[at])-4]+"AAAA"); auth.KindOf(err) != auth.ErrInvalid {
 					t.Errorf("forged: %v", err)
 				}
 			}
@@ -978,7 +978,7 @@ func TestAClaimThatIsRequiredIsNotNull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != want {
+		if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != want {
 			t.Errorf("%v: %v", value, err)
 		}
 	}
@@ -1029,7 +1029,7 @@ func TestNoHookTurnsATokenThatWasPresentedIntoAnAbsentOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails = auth.ErrInvalid
-	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.Kind(err) != nil {
+	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); err == nil || auth.KindOf(err) != nil {
 		t.Error(err)
 	}
 }
@@ -1078,7 +1078,7 @@ func TestATokenOutsideOfAHeaderMayBeLonger(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // the second may be remembered
-				if _, _, err := verifier.VerifyToken(t.Context(), token); auth.Kind(err) != kind || (err == nil) != (kind == nil) {
+				if _, _, err := verifier.VerifyToken(t.Context(), token); auth.KindOf(err) != kind || (err == nil) != (kind == nil) {
 					t.Errorf("%d: %v", length, err)
 				}
 			}

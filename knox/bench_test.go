@@ -114,7 +114,7 @@ func BenchmarkHugeHeader(b *testing.B) {
 	r.Header.Set("Authorization", "Token "+strings.Repeat("x", 1<<20))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := tokens.Authenticate(r); auth.Kind(err) != auth.ErrMalformed {
+		if _, _, err := tokens.Authenticate(r); auth.KindOf(err) != auth.ErrMalformed {
 			b.Fatal(err)
 		}
 	}

@@ -78,7 +78,7 @@ const touchTimeout = time.Second
 func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Record {
 	expires := t.slid(record, now)
 	due := t.config.TouchInterval > 0 && now.Sub(record.LastUsed) >= t.config.TouchInterval
-	if !due && expires.Equal(record.Expires) {
+	if !due && expires.Equal(record.ExpiresAt) {
 		return record
 	}
 	now = issue.Instant(now)
@@ -89,8 +89,8 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	}
 	touched := *record
 	touched.LastUsed = now
-	if touched.Expires.Before(expires) {
-		touched.Expires = expires
+	if touched.ExpiresAt.Before(expires) {
+		touched.ExpiresAt = expires
 		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: record.UserID, CredentialID: record.ID})
 	}
 	return &touched
@@ -99,15 +99,15 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 // slid returns when the record expires if it is used now. It never comes
 // earlier: a token issued with a longer life than sliding gives keeps it.
 func (t *Tokens) slid(record *Record, now time.Time) time.Time {
-	if record.Slide <= 0 || record.Expires.IsZero() {
-		return record.Expires
+	if record.Slide <= 0 || record.ExpiresAt.IsZero() {
+		return record.ExpiresAt
 	}
 	expires := issue.Instant(now.Add(record.Slide))
-	if !record.Ends.IsZero() && expires.After(record.Ends) {
-		expires = record.Ends
+	if !record.MaxExpiresAt.IsZero() && expires.After(record.MaxExpiresAt) {
+		expires = record.MaxExpiresAt
 	}
-	if expires.Sub(record.Expires) <= min(t.config.MinRefreshInterval, record.Slide/10) {
-		return record.Expires
+	if expires.Sub(record.ExpiresAt) <= min(t.config.MinRefreshInterval, record.Slide/10) {
+		return record.ExpiresAt
 	}
 	return expires
 }

@@ -31,7 +31,7 @@ type EndedToken struct {
 
 	Created  time.Time
 	LastUsed time.Time // zero is never, as exactly as Token.LastUsed
-	Ended    time.Time
+	EndedAt  time.Time
 	Reason   EndReason
 
 	IP        string // where it was issued to
@@ -49,9 +49,9 @@ type Ending struct {
 // when it did, and for that reason.
 func (e Ending) Of(record *Record) *EndedToken {
 	ended := &EndedToken{ID: record.ID, UserID: record.UserID, Name: record.Name, Scopes: record.Scopes, Limited: record.Limited,
-		Created: record.Created, LastUsed: record.LastUsed, Ended: e.At, Reason: e.Reason, IP: record.IP, UserAgent: record.UserAgent}
+		Created: record.Created, LastUsed: record.LastUsed, EndedAt: e.At, Reason: e.Reason, IP: record.IP, UserAgent: record.UserAgent}
 	if !record.Live(e.At) {
-		ended.Ended, ended.Reason = record.Expires, EndExpired
+		ended.EndedAt, ended.Reason = record.ExpiresAt, EndExpired
 	}
 	return ended
 }

@@ -90,7 +90,7 @@ func TestAnExpiredTokenIsListedOncePurgedAsEndedWhenItExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, keep)
 		s.login("alice")
-		expires := s.rows("alice")[0].Expires.Format(format)
+		expires := s.rows("alice")[0].ExpiresAt.Format(format)
 		time.Sleep(12 * time.Hour)
 		if n, err := s.tokens.Purge(t.Context()); n != 1 || err != nil {
 			t.Fatal(n, err)
@@ -172,7 +172,7 @@ func TestTheLast100EndedTokensAreListedAndAllArePurged(t *testing.T) {
 		if err != nil || len(ended) != 100 || ended[0].Name != "1000" || ended[99].Name != "901" {
 			t.Errorf("%d listed, %v", len(ended), err)
 		}
-		if at := ended[0].Ended; !at.Equal(at.Truncate(time.Microsecond)) {
+		if at := ended[0].EndedAt; !at.Equal(at.Truncate(time.Microsecond)) {
 			t.Errorf("it ended %v, but stores keep microseconds", at)
 		}
 		time.Sleep(24 * time.Hour)
@@ -215,7 +215,7 @@ func TestPurgeSaysWhatItDidBeforeAStoreFailed(t *testing.T) {
 		time.Sleep(10 * time.Hour)
 		store.calls.Store(0)
 		store.nth = 2 // PurgeEnded
-		if n, err := s.tokens.Purge(t.Context()); n != 1 || err == nil || auth.Kind(err) != nil {
+		if n, err := s.tokens.Purge(t.Context()); n != 1 || err == nil || auth.KindOf(err) != nil {
 			t.Errorf("%d, %v", n, err)
 		}
 	})

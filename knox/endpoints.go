@@ -96,7 +96,7 @@ func (h handler) ended(w http.ResponseWriter, r endpoint.Request) {
 	answer := make([]map[string]any, len(ended))
 	for i, token := range ended {
 		answer[i] = map[string]any{"id": token.ID, "name": token.Name, "scopes": scopesOf(token.Scopes, token.Limited),
-			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed), "ended": h.instant(token.Ended),
+			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed), "ended": h.instant(token.EndedAt),
 			"reason": token.Reason, "ip": token.IP, "user_agent": token.UserAgent}
 	}
 	endpoint.WriteJSON(w, http.StatusOK, answer)
@@ -120,7 +120,7 @@ func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
 
 func (h handler) revokeOne(w http.ResponseWriter, r endpoint.Request) {
 	id := r.PathValue("id")
-	if err := auth.Unlimited(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
+	if err := auth.FullAccess(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
 		h.refuse(w, r, err)
 		return
 	}
@@ -142,7 +142,7 @@ func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
 		return nil, err
 	}
 	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
-	options.Login = terms.Login
+	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
 			return nil, err
@@ -151,7 +151,7 @@ func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
 	if options.Scopes, options.Limited, err = terms.Narrow(options.Scopes, options.Limited); err != nil {
 		return nil, err
 	}
-	options.end, options.proved = terms.Ends, r.User
+	options.end, options.proved = terms.MaxExpiresAt, r.User
 	return h.Issue(r.Context(), r.User.UserID(), options)
 }
 

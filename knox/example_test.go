@@ -33,7 +33,7 @@ func Example() {
 		panic(err)
 	}
 
-	// How users log in; password.Login has a Check that hashes and throttles.
+	// How users log in; password.Authenticator has a Check that hashes and throttles.
 	basic, err := header.NewBasic(header.BasicConfig{LoadUser: loadUser,
 		Check: func(r *http.Request, username, password string) (auth.User, error) {
 			if username != "alice" || password != "open sesame" {

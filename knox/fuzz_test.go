@@ -40,7 +40,7 @@ func FuzzVerifyToken(f *testing.F) {
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
 		user, _, err := s.tokens.VerifyToken(t.Context(), text)
-		switch kind := auth.Kind(err); {
+		switch kind := auth.KindOf(err); {
 		case err == nil && (text != token || user.UserID() != "alice"):
 			t.Fatalf("%q was proved", text)
 		case err != nil && kind != auth.ErrUnrecognized && kind != auth.ErrInvalid:

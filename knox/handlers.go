@@ -47,7 +47,7 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Login or header.Basic. Its
+// are those of primary credentials, such as password.Authenticator or header.Basic. Its
 // Render, Proxies, CrossOrigin and Observer serve all handlers. The tokens of a
 // user are managed with a token or with any credential of the login guard. Users
 // whom a login backend returns should have the [auth.Stamper] stamp that those of
@@ -69,9 +69,9 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 	return &Handlers{
 		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
 		Logout:    endpoint.New(own, own.Require(), endpoint.Methods{"POST": h.logout}),
-		LogoutAll: endpoint.New(own, own.Require(auth.Unlimited), endpoint.Methods{"POST": h.logoutAll}),
-		Tokens:    endpoint.New(manage, manage.Require(auth.Unlimited), endpoint.Methods{"GET": h.list, "POST": h.create}),
-		Ended:     endpoint.New(manage, manage.Require(auth.Unlimited), endpoint.Methods{"GET": h.ended}),
+		LogoutAll: endpoint.New(own, own.Require(auth.FullAccess), endpoint.Methods{"POST": h.logoutAll}),
+		Tokens:    endpoint.New(manage, manage.Require(auth.FullAccess), endpoint.Methods{"GET": h.list, "POST": h.create}),
+		Ended:     endpoint.New(manage, manage.Require(auth.FullAccess), endpoint.Methods{"GET": h.ended}),
 		Token:     endpoint.New(manage, manage.Require(), endpoint.Methods{"DELETE": h.revokeOne}),
 	}, nil
 }

@@ -189,7 +189,7 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = true })
 		parent, err := s.tokens.Issue(t.Context(), "alice", knox.Options{TTL: time.Hour,
-			Login: auth.LoginInfo{AuthTime: time.Now().Add(-time.Hour), AMR: []string{"pwd"}}})
+			AuthInfo: auth.AuthInfo{AuthTime: time.Now().Add(-time.Hour), AMR: []string{"pwd"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,8 +199,8 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 			t.Fatalf("%d %s", got.status, got.text)
 		}
 		child := s.rows("alice")[0]
-		if !child.Expires.Equal(parent.Expiry()) || !child.Login.AuthTime.Equal(parent.LoginInfo().AuthTime) {
-			t.Errorf("child ends %v, parent %v; auth_time %v", child.Expires, parent.Expiry(), child.Login.AuthTime)
+		if !child.ExpiresAt.Equal(parent.Expiry()) || !child.AuthInfo.AuthTime.Equal(parent.AuthInfo().AuthTime) {
+			t.Errorf("child ends %v, parent %v; auth_time %v", child.ExpiresAt, parent.Expiry(), child.AuthInfo.AuthTime)
 		}
 	})
 }
@@ -219,7 +219,7 @@ func TestAVetoRefusesBeforeAnythingIsWritten(t *testing.T) {
 		t.Errorf("veto: %d %s", got.status, got.text)
 	}
 	s.login("alice")
-	if r := s.rows("alice")[0]; r.Name != "renamed" || r.Expires.Sub(r.Created) != time.Hour {
+	if r := s.rows("alice")[0]; r.Name != "renamed" || r.ExpiresAt.Sub(r.Created) != time.Hour {
 		t.Errorf("%+v", r)
 	}
 }

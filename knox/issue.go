@@ -42,7 +42,7 @@ type Options struct {
 	// IP and UserAgent are those of the client, for the user to know it by.
 	IP, UserAgent string
 	// Login is when and how the user logged in.
-	Login auth.LoginInfo
+	AuthInfo auth.AuthInfo
 
 	// end is the instant that nothing issued may outlive; zero is none.
 	end time.Time
@@ -110,26 +110,26 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		Created:   now,
 		IP:        issue.Clean(options.IP, 64),
 		UserAgent: issue.Clean(options.UserAgent, 200),
-		Login:     options.Login,
+		AuthInfo:  options.AuthInfo,
 	}
-	record.Login.AuthTime = issue.Instant(record.Login.AuthTime)
+	record.AuthInfo.AuthTime = issue.Instant(record.AuthInfo.AuthTime)
 	ttl := or(options.TTL, t.config.TTL)
 	if options.NoExpiry {
 		ttl = 0
 	}
 	if ttl > 0 {
-		record.Expires = now.Add(ttl)
+		record.ExpiresAt = now.Add(ttl)
 		if options.Sliding || t.config.AutoRefresh {
 			record.Slide = ttl
 			if end := or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
-				record.Ends = now.Add(max(end, ttl))
+				record.MaxExpiresAt = now.Add(max(end, ttl))
 			}
 		}
 	}
 	if end := options.end; !end.IsZero() {
-		record.Expires = issue.Earlier(record.Expires, end)
+		record.ExpiresAt = issue.Earlier(record.ExpiresAt, end)
 		if record.Slide > 0 {
-			record.Ends = issue.Earlier(record.Ends, end)
+			record.MaxExpiresAt = issue.Earlier(record.MaxExpiresAt, end)
 		}
 	}
 	return record, nil

@@ -186,7 +186,7 @@ func TestAutoRefresh(t *testing.T) {
 		fixed := start(t, nil)
 		a, b := sliding.login("alice"), fixed.login("alice")
 		began := time.Now()
-		expiry := func(s *service) time.Duration { return s.rows("alice")[0].Expires.Sub(began).Round(time.Second) }
+		expiry := func(s *service) time.Duration { return s.rows("alice")[0].ExpiresAt.Sub(began).Round(time.Second) }
 
 		time.Sleep(time.Minute)
 		sliding.me(a)
@@ -218,10 +218,10 @@ func TestAShortTokenSlidesToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.TTL = true, 30*time.Second })
 		token := s.login("alice")
-		first := s.rows("alice")[0].Expires
+		first := s.rows("alice")[0].ExpiresAt
 		time.Sleep(3 * time.Second)
 		s.me(token)
-		if !s.rows("alice")[0].Expires.Equal(first) {
+		if !s.rows("alice")[0].ExpiresAt.Equal(first) {
 			t.Error("a tenth of its life was written")
 		}
 		for range 10 {
@@ -238,7 +238,7 @@ func TestAutoRefreshGivesNoEndToATokenWithoutOne(t *testing.T) {
 		s := start(t, func(c *knox.Config) { c.AutoRefresh, c.AllowNoExpiry = true, true })
 		token := s.login("alice")
 		time.Sleep(1000 * time.Hour)
-		if s.me(token) != 200 || !s.rows("alice")[0].Expires.IsZero() {
+		if s.me(token) != 200 || !s.rows("alice")[0].ExpiresAt.IsZero() {
 			t.Errorf("%+v", s.rows("alice")[0])
 		}
 	})
@@ -255,7 +255,7 @@ func TestSlidingNeverShortensALongerLife(t *testing.T) {
 		if s.me(issued.Secret.Reveal()) != 200 {
 			t.Error("refused half way through its TTL")
 		}
-		if !s.rows("alice")[0].Expires.Equal(issued.Expiry()) {
+		if !s.rows("alice")[0].ExpiresAt.Equal(issued.Expiry()) {
 			t.Error("its end moved")
 		}
 	})
@@ -272,7 +272,7 @@ func TestATokenOfADisabledUserNeitherWorksNorSlides(t *testing.T) {
 		if got.status != 401 || got.json(t)["detail"] != "User inactive or deleted." {
 			t.Errorf("%d %s", got.status, got.text)
 		}
-		if after := *s.rows("alice")[0]; !after.Expires.Equal(before.Expires) || !after.LastUsed.Equal(before.LastUsed) {
+		if after := *s.rows("alice")[0]; !after.ExpiresAt.Equal(before.ExpiresAt) || !after.LastUsed.Equal(before.LastUsed) {
 			t.Error("its use was written")
 		}
 	})

@@ -127,8 +127,8 @@ func TestAStoreThatIsDownRevokesNoOthersAndSaysSo(t *testing.T) {
 	s := start(t, func(c *knox.Config) { c.Store = store })
 	s.login("alice")
 	store.all.Store(true)
-	if err := s.revokeOthers(nil, &person{name: "alice"}); err == nil || auth.Kind(err) != nil {
-		t.Errorf("%v, of kind %v", err, auth.Kind(err))
+	if err := s.revokeOthers(nil, &person{name: "alice"}); err == nil || auth.KindOf(err) != nil {
+		t.Errorf("%v, of kind %v", err, auth.KindOf(err))
 	}
 	store.all.Store(false)
 	if n := len(s.rows("alice")); n != 1 {

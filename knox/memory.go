@@ -70,8 +70,8 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if used.After(record.LastUsed) {
 		touched.LastUsed = used
 	}
-	if !record.Expires.IsZero() && expires.After(record.Expires) {
-		touched.Expires = expires
+	if !record.ExpiresAt.IsZero() && expires.After(record.ExpiresAt) {
+		touched.ExpiresAt = expires
 	}
 	s.records.Put(&touched)
 	return nil
@@ -138,12 +138,12 @@ func (s *MemoryStore) Ended(_ context.Context, userID string, since time.Time, l
 	defer s.mu.RUnlock()
 	var ended []*EndedToken
 	for _, token := range s.ended[userID] {
-		if token.Ended.After(since) {
+		if token.EndedAt.After(since) {
 			ended = append(ended, token)
 		}
 	}
 	slices.SortFunc(ended, func(a, b *EndedToken) int {
-		return cmp.Or(b.Ended.Compare(a.Ended), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(b.EndedAt.Compare(a.EndedAt), cmp.Compare(b.ID, a.ID))
 	})
 	return ended[:min(limit, len(ended))], nil
 }
@@ -155,7 +155,7 @@ func (s *MemoryStore) PurgeEnded(_ context.Context, before time.Time, limit int)
 	purged := 0
 	for userID, ended := range s.ended {
 		ended = slices.DeleteFunc(ended, func(token *EndedToken) bool {
-			if purged == limit || token.Ended.After(before) {
+			if purged == limit || token.EndedAt.After(before) {
 				return false
 			}
 			purged++

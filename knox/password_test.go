@@ -15,7 +15,7 @@ import (
 // TestAChangeOfPasswordThroughTheWholeStack has the one thing that the tests of
 // neither package have: password.Change, with Tokens as its Revoker.
 func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logins, err := password.NewLogin(password.LoginConfig{Hasher: hasher, Account: func(ctx context.Context, username string) (auth.User, string, error) {
+	logins, err := password.New(password.Config{Hasher: hasher, Account: func(ctx context.Context, username string) (auth.User, string, error) {
 		user, err := load(ctx, username)
 		return user, user.(*person).stamp, err
 	}})
@@ -48,7 +48,7 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	change, err := password.NewChange(guard, password.ChangeConfig{Login: logins, Renewal: password.Renewal{
+	change, err := password.NewChange(guard, password.ChangeConfig{Authenticator: logins, Renewal: password.Renewal{
 		Hasher: hasher, LoadUser: load, Revokers: []auth.Revoker{tokens},
 		Set: func(_ context.Context, _ auth.User, encoded string) error {
 			mu.Lock()

@@ -17,22 +17,22 @@ type Record struct {
 	Scopes  []string // what it is limited to, if Limited
 	Limited bool
 
-	Created time.Time
-	Expires time.Time     // zero is never
-	Slide   time.Duration // how far use prolongs it; 0 is not at all
-	Ends    time.Time     // the instant past which it does not slide; zero is none
+	Created      time.Time
+	ExpiresAt    time.Time     // zero is never
+	Slide        time.Duration // how far use prolongs it; 0 is not at all
+	MaxExpiresAt time.Time     // the instant past which it does not slide; zero is none
 
 	LastUsed  time.Time // zero is never
 	IP        string    // where it was issued to
 	UserAgent string
 
-	Stamp string // hash of the user's AuthStamp; empty if there was none
-	Login auth.LoginInfo
+	Stamp    string // hash of the user's AuthStamp; empty if there was none
+	AuthInfo auth.AuthInfo
 }
 
 // Live reports whether the record has not expired at now.
 func (rec *Record) Live(now time.Time) bool {
-	return rec.Expires.IsZero() || now.Before(rec.Expires)
+	return rec.ExpiresAt.IsZero() || now.Before(rec.ExpiresAt)
 }
 
 // Token is a token that was issued or proved, as a credential: it tells all
@@ -43,10 +43,10 @@ type Token struct {
 }
 
 var (
-	_ auth.Credential    = (*Token)(nil)
-	_ auth.Scoped        = (*Token)(nil)
-	_ auth.LoginInformer = (*Token)(nil)
-	_ auth.Expirer       = (*Token)(nil)
+	_ auth.Credential   = (*Token)(nil)
+	_ auth.Scoped       = (*Token)(nil)
+	_ auth.AuthInformer = (*Token)(nil)
+	_ auth.Expirer      = (*Token)(nil)
 )
 
 // Backend returns the Config.Name of the Tokens it belongs to.
@@ -71,15 +71,15 @@ func (t *Token) Scopes() (scopes []string, limited bool) {
 func (t *Token) Created() time.Time { return t.record.Created }
 
 // Expiry returns when it expires unless it slides before; zero is never.
-func (t *Token) Expiry() time.Time { return t.record.Expires }
+func (t *Token) Expiry() time.Time { return t.record.ExpiresAt }
 
 // ExpiresAt returns the latest instant at which it could be good; zero is
 // never, for one that does not expire and one that slides without end.
 func (t *Token) ExpiresAt() time.Time {
 	if t.record.Slide > 0 {
-		return t.record.Ends
+		return t.record.MaxExpiresAt
 	}
-	return t.record.Expires
+	return t.record.ExpiresAt
 }
 
 // LastUsed returns when it was last used, as exactly as Config.TouchInterval
@@ -93,8 +93,8 @@ func (t *Token) IP() string { return t.record.IP }
 // UserAgent is described at IP.
 func (t *Token) UserAgent() string { return t.record.UserAgent }
 
-// LoginInfo returns when and how the user logged in to get it.
-func (t *Token) LoginInfo() auth.LoginInfo { return t.record.Login }
+// AuthInfo returns when and how the user logged in to get it.
+func (t *Token) AuthInfo() auth.AuthInfo { return t.record.AuthInfo }
 
 // Issued is a new token and, this once, its secret.
 type Issued struct {

@@ -180,7 +180,7 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		i.bad.Put(key, struct{}{}, asked.Add(i.config.NegativeTTL), asked)
 		return nil, errInvalid
 	}
-	i.good.Put(key, found, issue.Earlier(found.Expires, asked.Add(i.config.TTL)), asked)
+	i.good.Put(key, found, issue.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
 }
 
@@ -306,7 +306,7 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 		return nil, errors.New("an answer about a token of another issuer")
 	}
 	t := &Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
-		ID: a.ID, Type: a.TokenType, Login: auth.LoginInfo{ACR: a.ACR, AMR: a.AMR}}
+		ID: a.ID, Type: a.TokenType, Auth: auth.AuthInfo{ACR: a.ACR, AMR: a.AMR}}
 	instant := func(seconds *float64) time.Time {
 		if seconds == nil {
 			return time.Time{}
@@ -317,7 +317,7 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 		}
 		return time.Unix(int64(*seconds), 0).UTC()
 	}
-	t.Expires, t.IssuedAt, t.Login.AuthTime = instant(a.Expires), instant(a.Issued), instant(a.AuthTime)
+	t.Expiry, t.IssuedAt, t.Auth.AuthTime = instant(a.Expires), instant(a.Issued), instant(a.AuthTime)
 	notBefore := instant(a.NotBefore)
 	if err == nil {
 		err = json.Unmarshal(answer, &t.Claims)
@@ -329,7 +329,7 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 		return nil, err
 	}
 	// What a server says is active it should know; but its clock is not ours.
-	if !t.Expires.IsZero() && !now.Before(t.Expires) || notBefore.After(now.Add(maxEarly)) {
+	if !t.Expiry.IsZero() && !now.Before(t.Expiry) || notBefore.After(now.Add(maxEarly)) {
 		return nil, nil
 	}
 	return t, nil

@@ -97,7 +97,7 @@ func TestAskingTheServerAboutAToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if token.Subject != "alice" || token.ClientID != "web" || fmt.Sprint(token.Scope) != "[read write]" || fmt.Sprint(token.Audience) != "[a "+resource+"]" || token.Username != "Alice" || token.ID != "x" ||
-		token.IssuedAt.Unix() != 100 || token.Login.AuthTime.Unix() != 200 || token.Login.ACR != "high" || token.Claims["extra"] == nil || token.Issuer != l.URL {
+		token.IssuedAt.Unix() != 100 || token.Auth.AuthTime.Unix() != 200 || token.Auth.ACR != "high" || token.Claims["extra"] == nil || token.Issuer != l.URL {
 		t.Errorf("%+v", token)
 	}
 	form, header := <-l.forms, <-l.headers
@@ -114,7 +114,7 @@ func TestAskingWithAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := l.source(func(c *oauth2.IntrospectionConfig) { c.ClientSecret, c.Key = "", key })
-	if _, err := source.Inspect(t.Context(), "x"); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := source.Inspect(t.Context(), "x"); auth.KindOf(err) != auth.ErrInvalid {
 		t.Fatal(err)
 	}
 	form, header := <-l.forms, <-l.headers
@@ -158,7 +158,7 @@ func TestAnAnswerOfYesIsRememberedUntilTheTokenExpires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.VerifyToken(t.Context(), "x"); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.VerifyToken(t.Context(), "x"); auth.KindOf(err) != auth.ErrInvalid {
 		t.Error(err)
 	}
 	never := l.source(func(c *oauth2.IntrospectionConfig) { c.TTL = -1 })
@@ -181,7 +181,7 @@ func (e expired) Inspect(ctx context.Context, token string) (*oauth2.Token, erro
 		return nil, err
 	}
 	over := *found
-	over.Expires = time.Now()
+	over.Expiry = time.Now()
 	return &over, nil
 }
 
@@ -189,7 +189,7 @@ func TestAnAnswerOfNoIsRememberedToo(t *testing.T) {
 	l := newLogin(t)
 	source := l.source(nil)
 	for range 3 {
-		if _, err := source.Inspect(t.Context(), "x"); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := source.Inspect(t.Context(), "x"); auth.KindOf(err) != auth.ErrInvalid {
 			t.Error(err)
 		}
 	}
@@ -200,13 +200,13 @@ func TestAnAnswerOfNoIsRememberedToo(t *testing.T) {
 	if l.asked.Load() != 3 {
 		t.Errorf("asked %d times", l.asked.Load())
 	}
-	if _, err := source.Inspect(t.Context(), strings.Repeat("x", 9000)); auth.Kind(err) != auth.ErrUnrecognized || l.asked.Load() != 3 {
+	if _, err := source.Inspect(t.Context(), strings.Repeat("x", 9000)); auth.KindOf(err) != auth.ErrUnrecognized || l.asked.Load() != 3 {
 		t.Errorf("a very long token: %v", err)
 	}
 	ours := l.source(func(c *oauth2.IntrospectionConfig) {
 		c.Owns = func(token string) bool { return strings.HasPrefix(token, "at_") }
 	})
-	if _, err := ours.Inspect(t.Context(), "x"); auth.Kind(err) != auth.ErrUnrecognized || l.asked.Load() != 3 {
+	if _, err := ours.Inspect(t.Context(), "x"); auth.KindOf(err) != auth.ErrUnrecognized || l.asked.Load() != 3 {
 		t.Errorf("another's token: %v", err)
 	}
 }
@@ -220,7 +220,7 @@ func TestWhatIsNotGoodByTheAnswerIsInvalid(t *testing.T) {
 		"not yet good": l.active("nbf", time.Now().Add(time.Minute).Unix()),
 	} {
 		l.says(200, "application/json", answer)
-		if _, err := l.source(nil).Inspect(t.Context(), "x"); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := l.source(nil).Inspect(t.Context(), "x"); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -287,7 +287,7 @@ func TestAnAnswerThatDecidesNothingIs503AndNotRemembered(t *testing.T) {
 		before := l.asked.Load()
 		l.says(row.status, row.kind, row.body)
 		for range 2 {
-			if _, err := source.Inspect(t.Context(), "x"); err == nil || auth.Kind(err) != nil {
+			if _, err := source.Inspect(t.Context(), "x"); err == nil || auth.KindOf(err) != nil {
 				t.Errorf("%s: %v", sentence, err)
 			}
 		}
@@ -296,7 +296,7 @@ func TestAnAnswerThatDecidesNothingIs503AndNotRemembered(t *testing.T) {
 		}
 	}
 	l.Close()
-	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.Kind(err) != nil {
+	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("down: %v", err)
 	}
 }
@@ -318,7 +318,7 @@ func TestRequestsWithOneTokenWaitForOneAnswer(t *testing.T) {
 	go func() { _, err := source.Inspect(gone, "x"); first <- err }()
 	<-arrived
 	cancel()
-	if err := <-first; !errors.Is(err, context.Canceled) || auth.Kind(err) != nil {
+	if err := <-first; !errors.Is(err, context.Canceled) || auth.KindOf(err) != nil {
 		t.Errorf("who went away: %v", err)
 	}
 	var wg sync.WaitGroup
@@ -344,7 +344,7 @@ func TestASecretIsNotSentElsewhere(t *testing.T) {
 		http.Redirect(w, r, evil.URL, http.StatusTemporaryRedirect)
 	}
 	l.answer.Store(&answer)
-	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.Kind(err) != nil {
+	if _, err := l.source(nil).Inspect(t.Context(), "x"); err == nil || auth.KindOf(err) != nil {
 		t.Error(err)
 	}
 	if text := fmt.Sprintf("%+v", oauth2.IntrospectionConfig{ClientSecret: "s3cret"}); strings.Contains(text, "s3cret") {
@@ -379,7 +379,7 @@ func FuzzAnIntrospectionAnswer(f *testing.F) {
 		if token == nil || err != nil {
 			return
 		}
-		if !token.Expires.IsZero() && !time.Now().Before(token.Expires.Add(time.Minute)) || token.Issuer != "https://login.example" {
+		if !token.Expiry.IsZero() && !time.Now().Before(token.Expiry.Add(time.Minute)) || token.Issuer != "https://login.example" {
 			t.Errorf("%+v", token)
 		}
 	})
@@ -441,7 +441,7 @@ func TestAJWTOfAnIssuer(t *testing.T) {
 	if got := a.ask("GET", "/", "", "Authorization", "Bearer "+mint(map[string]any{"scope": "write"})); got.status != 403 {
 		t.Errorf("too few scopes: %d", got.status)
 	}
-	if _, err := source.Inspect(t.Context(), "opaque"); auth.Kind(err) != auth.ErrUnrecognized {
+	if _, err := source.Inspect(t.Context(), "opaque"); auth.KindOf(err) != auth.ErrUnrecognized {
 		t.Error(err)
 	}
 	issuer.SetDown(true)
@@ -449,7 +449,7 @@ func TestAJWTOfAnIssuer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fresh.Inspect(t.Context(), mint(nil)); err == nil || auth.Kind(err) != nil || fresh.Check(t.Context()) == nil {
+	if _, err := fresh.Inspect(t.Context(), mint(nil)); err == nil || auth.KindOf(err) != nil || fresh.Check(t.Context()) == nil {
 		t.Errorf("keys that cannot be had: %v", err)
 	}
 }

@@ -107,7 +107,7 @@ func (j *JWT) Check(ctx context.Context) error {
 // Inspect implements [Source].
 func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	_, credential, err := j.verifier.VerifyToken(ctx, token)
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
 		return nil, errInvalid
 	case auth.ErrUnrecognized:
@@ -146,7 +146,7 @@ func (c *claims) token(verified *jwt.Token, leeway time.Duration) *Token {
 		return made
 	}
 	t := &Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
-		IssuedAt: verified.IssuedAt(), Expires: verified.ExpiresAt(), Login: verified.LoginInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway}
+		IssuedAt: verified.IssuedAt(), Expiry: verified.ExpiresAt(), Auth: verified.AuthInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway}
 	t.Scope, _ = verified.Scopes()
 	c.made.Store(t)
 	return t

@@ -173,7 +173,7 @@ func (a *Resource) Vary() []string { return []string{"Authorization"} }
 // 6750 §2).
 func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
-	if err != nil && auth.Kind(err) != auth.ErrNoCredentials {
+	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
 		return nil, nil, err
 	}
 	if token != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
@@ -209,7 +209,7 @@ func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
 	for _, source := range a.config.Sources {
 		found, err := source.Inspect(ctx, token)
-		switch kind := auth.Kind(err); {
+		switch kind := auth.KindOf(err); {
 		case err == nil && found != nil:
 			return a.accept(ctx, found, time.Now())
 		case err == nil:
@@ -230,7 +230,7 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 // accept decides about a token that a source knows.
 func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
 	switch {
-	case !found.Expires.IsZero() && !now.Before(found.Expires.Add(found.leeway)),
+	case !found.Expiry.IsZero() && !now.Before(found.Expiry.Add(found.leeway)),
 		!slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }),
 		// Only who has its key may use it, and no proof is asked for here.
 		len(found.Confirmation) > 0,
@@ -272,7 +272,7 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 		return nil, issue.Undecided(errors.New("oauth2: Config.User returned neither user nor error"))
 	case err == nil:
 		return user, nil
-	case auth.Kind(err) == auth.ErrInvalid:
+	case auth.KindOf(err) == auth.ErrInvalid:
 		return nil, &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: err}
 	}
 	return nil, issue.Undecided(err)

@@ -30,7 +30,7 @@ func (s source) Inspect(_ context.Context, token string) (*oauth2.Token, error) 
 
 func good(change ...func(*oauth2.Token)) func() (*oauth2.Token, error) {
 	return func() (*oauth2.Token, error) {
-		t := &oauth2.Token{Issuer: "https://login.example", Subject: "alice", ClientID: "web", Audience: []string{resource}, Scope: []string{"read"}, Expires: time.Now().Add(time.Hour)}
+		t := &oauth2.Token{Issuer: "https://login.example", Subject: "alice", ClientID: "web", Audience: []string{resource}, Scope: []string{"read"}, Expiry: time.Now().Add(time.Hour)}
 		for _, each := range change {
 			each(t)
 		}
@@ -142,7 +142,7 @@ func tokens() source {
 		"other": good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/"} }), "prefix": good(func(t *oauth2.Token) { t.Audience = []string{resource[:20]} }),
 		"slash": good(func(t *oauth2.Token) { t.Audience = []string{resource + "/"} }), "nobody": good(func(t *oauth2.Token) { t.Audience = nil }),
 		"both": good(func(t *oauth2.Token) { t.Audience = []string{"https://other.example/", resource} }), "named": good(func(t *oauth2.Token) { t.Audience = []string{"our-api"} }),
-		"expired": good(func(t *oauth2.Token) { t.Expires = time.Now() }), "forever": good(func(t *oauth2.Token) { t.Expires = time.Time{} }),
+		"expired": good(func(t *oauth2.Token) { t.Expiry = time.Now() }), "forever": good(func(t *oauth2.Token) { t.Expiry = time.Time{} }),
 		"bound": good(func(t *oauth2.Token) { t.Confirmation = map[string]string{"jkt": "x"} }), "dpop": good(func(t *oauth2.Token) { t.Type = "DPoP" }), "bearer": good(func(t *oauth2.Token) { t.Type = "bEARER" }),
 		"forged": good(func(t *oauth2.Token) { t.Subject = "client:web" }), "nameless": good(func(t *oauth2.Token) { t.Subject, t.ClientID = "", "" }),
 		"gone": good(func(t *oauth2.Token) { t.Subject = "gone" }), "down": good(func(t *oauth2.Token) { t.Subject = "down" }), "absent": good(func(t *oauth2.Token) { t.Subject = "absent" }),
@@ -355,7 +355,7 @@ func TestTheFirstSourceThatKnowsATokenDecides(t *testing.T) {
 		t.Fatal(err)
 	}
 	for token, kind := range map[string]error{"a": nil, "b": auth.ErrInvalid, "c": nil, "d": auth.ErrUnrecognized} {
-		if _, _, err := a.VerifyToken(t.Context(), token); auth.Kind(err) != kind {
+		if _, _, err := a.VerifyToken(t.Context(), token); auth.KindOf(err) != kind {
 			t.Errorf("%s: %v", token, err)
 		}
 	}
@@ -373,7 +373,7 @@ func TestAScopeIsNeverMoreThanTheTokens(t *testing.T) {
 	if scopes, limited := credential.(auth.Scoped).Scopes(); len(scopes) != 0 || !limited {
 		t.Errorf("%v %v", scopes, limited)
 	}
-	if err := auth.Unlimited(nil, nil, credential); err == nil {
+	if err := auth.FullAccess(nil, nil, credential); err == nil {
 		t.Error("it is unlimited")
 	}
 }

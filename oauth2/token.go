@@ -37,8 +37,8 @@ type Token struct {
 	Type     string // "token_type", or "" where the source does not tell: a bearer token
 
 	IssuedAt time.Time // zero if not known
-	Expires  time.Time // zero if not known
-	Login    auth.LoginInfo
+	Expiry   time.Time // zero if not known
+	Auth     auth.AuthInfo
 
 	// Confirmation is "cnf" (RFC 7800): the proof without which the token is
 	// worth nothing, such as "jkt" (RFC 9449 §6). Nil is a bearer token.
@@ -57,10 +57,10 @@ type Token struct {
 }
 
 var (
-	_ auth.Credential    = (*Token)(nil)
-	_ auth.Scoped        = (*Token)(nil)
-	_ auth.LoginInformer = (*Token)(nil)
-	_ auth.Expirer       = (*Token)(nil)
+	_ auth.Credential   = (*Token)(nil)
+	_ auth.Scoped       = (*Token)(nil)
+	_ auth.AuthInformer = (*Token)(nil)
+	_ auth.Expirer      = (*Token)(nil)
 )
 
 // Backend returns the name of the [Resource] that accepted the token.
@@ -69,11 +69,11 @@ func (t *Token) Backend() string { return cmp.Or(t.backend, defaultName) }
 // Scopes implements [auth.Scoped]: an access token is always limited.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.Scope, true }
 
-// LoginInfo implements [auth.LoginInformer].
-func (t *Token) LoginInfo() auth.LoginInfo { return t.Login }
+// AuthInfo implements [auth.AuthInformer].
+func (t *Token) AuthInfo() auth.AuthInfo { return t.Auth }
 
 // ExpiresAt implements [auth.Expirer].
-func (t *Token) ExpiresAt() time.Time { return t.Expires }
+func (t *Token) ExpiresAt() time.Time { return t.Expiry }
 
 // Machine reports a token that stands for its client and no user: one of the
 // client credentials grant (RFC 6749 §4.4, RFC 9068 §5).

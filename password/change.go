@@ -9,12 +9,12 @@ import (
 	"github.com/gatewarden/auth/internal/endpoint"
 )
 
-// ChangeConfig is the configuration of [Change]. Login and Renewal are required.
+// ChangeConfig is the configuration of [Change]. Authenticator and Renewal are required.
 type ChangeConfig struct {
 	Renewal
 
-	// Login checks the old password, and slows down who guesses it.
-	Login *Login
+	// Authenticator checks the old password, and slows down who guesses it.
+	Authenticator *Authenticator
 	// Username returns the name that a user logs in with; nil is UserID.
 	Username func(user auth.User) string
 	// Redirect is the path of this site that a browser which posted a form is
@@ -47,7 +47,7 @@ type ChangeConfig struct {
 // issued is ended, but the credential of this very request. A client that goes
 // away meanwhile interrupts none of it.
 //
-// A login with the old password may be under way meanwhile. Login proves the user
+// A login with the old password may be under way meanwhile. Authenticator proves the user
 // with the [auth.Stamper] stamp of before, so that what an issuer makes of that
 // very user is not accepted. Where users have no stamp, or an issuer loads them
 // anew, it survives if it is issued after the others were ended.
@@ -72,8 +72,8 @@ var (
 // NewChange returns a Change for the users that guard proves, or an error that
 // says which setting is missing or wrong.
 func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
-	if config.Login == nil {
-		return nil, errors.New("password: ChangeConfig.Login is required")
+	if config.Authenticator == nil {
+		return nil, errors.New("password: ChangeConfig.Authenticator is required")
 	}
 	if config.Username == nil {
 		config.Username = auth.User.UserID
@@ -83,7 +83,7 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 		return nil, err
 	}
 	c := &Change{shared: shared, config: config}
-	c.handler = endpoint.New(guard, guard.Require(auth.Unlimited), endpoint.Methods{"POST": c.post})
+	c.handler = endpoint.New(guard, guard.Require(auth.FullAccess), endpoint.Methods{"POST": c.post})
 	return c, nil
 }
 
@@ -123,7 +123,7 @@ func (c *Change) prove(r endpoint.Request) (user auth.User, encoded string, err 
 		return nil, "", err
 	}
 	// Upgrading what is about to be replaced would be for nothing.
-	user, _, err = c.config.Login.check(r.Request, c.config.Username(r.User), old)
+	user, _, err = c.config.Authenticator.check(r.Request, c.config.Username(r.User), old)
 	if errors.Is(err, auth.ErrInvalid) || err == nil && user.UserID() != r.User.UserID() {
 		err = errOldPassword
 	}

@@ -255,7 +255,7 @@ func TestALoaderThatReturnsAnotherUserIsAnOutage(t *testing.T) {
 	s := newService(t)
 	renewal := s.renewal()
 	renewal.LoadUser = func(context.Context, string) (auth.User, error) { return stamped{"bob", "of bob"}, nil }
-	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Login: s.login,
+	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: s.login,
 		Username: func(u auth.User) string { return u.UserID() + "@" }})
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
 	s := newService(t)
 	var together sync.WaitGroup // each reads the old string before any is stored
 	together.Add(4)
-	login, err := password.NewLogin(password.LoginConfig{Hasher: s.hasher, AllowUnthrottled: true,
+	login, err := password.New(password.Config{Hasher: s.hasher, AllowUnthrottled: true,
 		Account: func(ctx context.Context, username string) (auth.User, string, error) {
 			u, stored, err := s.account(ctx, username)
 			together.Done()
@@ -297,7 +297,7 @@ func TestOfSeveralChangesAtOnceOneSucceeds(t *testing.T) {
 	s.login = login
 	renewal := s.renewal()
 	renewal.Revokers, renewal.AllowNoRevokers = nil, true
-	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Login: login, Username: func(auth.User) string { return "alice@" }})
+	change, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: renewal, Authenticator: login, Username: func(auth.User) string { return "alice@" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestALoginThatRacesAChangeHasTheOldStamp(t *testing.T) {
 func TestNewChangeRefusesContradictions(t *testing.T) {
 	s := newService(t)
 	for name, spoil := range map[string]func(c *password.ChangeConfig){
-		"no login":            func(c *password.ChangeConfig) { c.Login = nil },
+		"no login":            func(c *password.ChangeConfig) { c.Authenticator = nil },
 		"no hasher":           func(c *password.ChangeConfig) { c.Hasher = nil },
 		"no set":              func(c *password.ChangeConfig) { c.Set = nil },
 		"no loader":           func(c *password.ChangeConfig) { c.LoadUser = nil },
@@ -352,13 +352,13 @@ func TestNewChangeRefusesContradictions(t *testing.T) {
 		"a host behind a tab": func(c *password.ChangeConfig) { c.Redirect = "/\t/example.org/" },
 		"a line break":        func(c *password.ChangeConfig) { c.Redirect = "/\r\nSet-Cookie: a=b" },
 	} {
-		config := password.ChangeConfig{Renewal: s.renewal(), Login: s.login}
+		config := password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}
 		spoil(&config)
 		if _, err := password.NewChange(s.guard, config); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := password.NewChange(nil, password.ChangeConfig{Renewal: s.renewal(), Login: s.login}); err == nil {
+	if _, err := password.NewChange(nil, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login}); err == nil {
 		t.Error("no guard: no error")
 	}
 }

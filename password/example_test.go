@@ -13,7 +13,7 @@ import (
 )
 
 func ExampleHasher() {
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		panic(err)
 	}
@@ -38,7 +38,7 @@ func ExampleHasher() {
 }
 
 func ExampleLogin() {
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		panic(err)
 	}
@@ -46,7 +46,7 @@ func ExampleLogin() {
 	if err != nil {
 		panic(err)
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{
+	passwords, err := password.New(password.Config{
 		Hasher: hasher,
 		Account: func(_ context.Context, username string) (auth.User, string, error) {
 			if username != "alice" {
@@ -80,7 +80,7 @@ func ExampleLogin() {
 }
 
 func ExampleConfig_allowLegacy() {
-	hasher, err := password.NewHasher(password.Config{AllowLegacy: []string{password.LegacyMD5}})
+	hasher, err := password.NewHasher(password.HasherConfig{AllowLegacy: []string{password.LegacyMD5}})
 	if err != nil {
 		panic(err)
 	}
@@ -175,11 +175,11 @@ func (t *userTable) set(_ context.Context, who auth.User, encoded string) error 
 // forgot it.
 func ExampleNewChange() {
 	users := &userTable{map[string]string{"alice": cheap}} // of "password"
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		panic(err)
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{Hasher: hasher, Account: users.byName})
+	passwords, err := password.New(password.Config{Hasher: hasher, Account: users.byName})
 	if err != nil {
 		panic(err)
 	}
@@ -200,7 +200,7 @@ func ExampleNewChange() {
 			return []password.Attribute{{Name: "username", Value: who.UserID()}}
 		},
 	}
-	change, err := password.NewChange(guard, password.ChangeConfig{Renewal: renewal, Login: passwords})
+	change, err := password.NewChange(guard, password.ChangeConfig{Renewal: renewal, Authenticator: passwords})
 	if err != nil {
 		panic(err)
 	}

@@ -1,14 +1,14 @@
 // Package password keeps and checks passwords. A [Hasher] turns them into
-// strings to store and verifies them, also those that Django stored; a [Login]
+// strings to store and verifies them, also those that Django stored; an [Authenticator]
 // is the backend that logs users in by username and password, from JSON, a form
 // or HTTP Basic, and slows down whoever guesses.
 //
-// Choose it where users have passwords of their own here. Put Login into the
+// Choose it where users have passwords of their own here. Put Authenticator into the
 // guard of the login handlers of a package that issues tokens or sessions, so
 // that the password travels once:
 //
-//	hasher, err := password.NewHasher(password.Config{})
-//	passwords, err := password.NewLogin(password.LoginConfig{
+//	hasher, err := password.NewHasher(password.HasherConfig{})
+//	passwords, err := password.New(password.Config{
 //		Hasher:  hasher,
 //		Account: users.FindByName, // (ctx, username) → user, stored hash, error
 //	})
@@ -45,7 +45,7 @@ var ErrBusy = errors.New("password: too many hashes at once")
 const MaxPassword = 4096
 
 // Config is the configuration of a [Hasher]. The zero value is right for most.
-type Config struct {
+type HasherConfig struct {
 	// Memory, Time and Threads are the parameters m (in KiB), t (passes) and p
 	// (lanes) of argon2id (RFC 9106 §3.1). 0 is 19456 (19 MiB), 2 and 1. At
 	// most 1 GiB, 100 passes, and 4 GiB of memory times passes.
@@ -73,7 +73,7 @@ type Config struct {
 	// LegacyPBKDF2SHA1, which is the best of them. Whoever gets hold of the
 	// database tries billions of passwords a second against the first four,
 	// without a salt against all users at once. They always need a rehash: set
-	// LoginConfig.Upgrade, so that each is replaced at the user's next login,
+	// Config.Upgrade, so that each is replaced at the user's next login,
 	// and drop the name when none are left. MD5 and SHA-1 panic in a program
 	// that runs in FIPS 140-only mode. Django's crypt is not read.
 	AllowLegacy []string
@@ -110,7 +110,7 @@ type Result struct {
 
 // NewHasher returns a Hasher. It refuses parameters weaker than OWASP's
 // minimum, such as no stored string may have, and unknown names in AllowLegacy.
-func NewHasher(config Config) (*Hasher, error) {
+func NewHasher(config HasherConfig) (*Hasher, error) {
 	if config.Memory == 0 {
 		config.Memory = 19456
 	}
@@ -182,7 +182,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 //   - bcrypt as $2a$…, $2b$… and $2y$…; of a longer password only the first 72
 //     bytes count, as wherever such strings were made
 //   - what Config.AllowLegacy names; where that is a digest, which takes no time,
-//     the work of verifying one of our own, or LoginConfig.Decoy, is done besides,
+//     the work of verifying one of our own, or Config.Decoy, is done besides,
 //     so that a login does not tell who still has such a string
 //
 // A string that is empty, unusable (Django's "!…"), unknown or broken, or asks

@@ -17,7 +17,7 @@ import (
 // implementation (test.c), with so little memory that it costs nothing.
 const cheap = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"
 
-func newHasher(t testing.TB, config password.Config) *password.Hasher {
+func newHasher(t testing.TB, config password.HasherConfig) *password.Hasher {
 	t.Helper()
 	h, err := password.NewHasher(config)
 	if err != nil {
@@ -27,7 +27,7 @@ func newHasher(t testing.TB, config password.Config) *password.Hasher {
 }
 
 func TestAHashIsVerifiedAndNeedsNoRehash(t *testing.T) {
-	h := newHasher(t, password.Config{})
+	h := newHasher(t, password.HasherConfig{})
 	one, err := h.Hash(t.Context(), "correct horse")
 	if err != nil || !strings.HasPrefix(one, "$argon2id$v=19$m=19456,t=2,p=1$") || len(one) > 128-len("argon2") {
 		t.Fatalf("%q, %v", one, err)
@@ -47,7 +47,7 @@ func TestAHashIsVerifiedAndNeedsNoRehash(t *testing.T) {
 	if got, err := h.Verify(t.Context(), "correct horse ", one); err != nil || got != (password.Result{}) {
 		t.Errorf("wrong: %+v, %v", got, err)
 	}
-	other := newHasher(t, password.Config{Memory: 9216, Time: 4})
+	other := newHasher(t, password.HasherConfig{Memory: 9216, Time: 4})
 	if got, err := other.Verify(t.Context(), "correct horse", one); err != nil || got != (password.Result{OK: true, NeedsRehash: true}) {
 		t.Errorf("by a hasher of other parameters: %+v, %v", got, err)
 	}
@@ -58,7 +58,7 @@ func TestAHashIsVerifiedAndNeedsNoRehash(t *testing.T) {
 }
 
 func TestStoredFormatsMatchTheirPassword(t *testing.T) {
-	h := newHasher(t, password.Config{})
+	h := newHasher(t, password.HasherConfig{})
 	long := "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"
 	for _, row := range []struct{ name, password, encoded string }{
 		// Made by Django.
@@ -127,7 +127,7 @@ var neverMatch = map[string]string{
 }
 
 func TestWhatIsNoStoredPasswordNeverMatchesAndCostsTheSame(t *testing.T) {
-	h := newHasher(t, password.Config{Memory: 7168, Time: 5})
+	h := newHasher(t, password.HasherConfig{Memory: 7168, Time: 5})
 	for name, encoded := range neverMatch {
 		t.Run(name, func(t *testing.T) {
 			var work []string
@@ -144,7 +144,7 @@ func TestWhatIsNoStoredPasswordNeverMatchesAndCostsTheSame(t *testing.T) {
 }
 
 func TestANULDoesNotEndABcryptPassword(t *testing.T) {
-	h := newHasher(t, password.Config{})
+	h := newHasher(t, password.HasherConfig{})
 	got, err := h.Verify(t.Context(), "U*U\x00U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 	if err != nil || got.OK {
 		t.Errorf("%+v, %v", got, err)
@@ -152,7 +152,7 @@ func TestANULDoesNotEndABcryptPassword(t *testing.T) {
 }
 
 func TestNewHasherRefusesWeakAndHugeParameters(t *testing.T) {
-	for _, config := range []password.Config{
+	for _, config := range []password.HasherConfig{
 		{Memory: 19455}, {Time: 1}, {Memory: 47103, Time: 1}, {Memory: 7167, Time: 100},
 		{Memory: 1<<20 + 1}, {Memory: 1 << 20, Time: 5}, {Time: 101}, {Concurrent: -1}, {MaxWait: -1},
 	} {
@@ -160,13 +160,13 @@ func TestNewHasherRefusesWeakAndHugeParameters(t *testing.T) {
 			t.Errorf("%+v: no error", config)
 		}
 	}
-	for _, config := range []password.Config{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3}, {Memory: 65536, Time: 3, Threads: 4}} {
+	for _, config := range []password.HasherConfig{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3}, {Memory: 65536, Time: 3, Threads: 4}} {
 		newHasher(t, config)
 	}
 }
 
 func TestAPasswordTooLongIsNotHashed(t *testing.T) {
-	h := newHasher(t, password.Config{})
+	h := newHasher(t, password.HasherConfig{})
 	password.CountWork(h, func(string) { t.Error("hashed") })
 	if _, err := h.Hash(t.Context(), strings.Repeat("x", password.MaxPassword+1)); !errors.Is(err, auth.ErrMalformed) {
 		t.Error(err)
@@ -176,12 +176,12 @@ func TestAPasswordTooLongIsNotHashed(t *testing.T) {
 func TestHashesWaitForTheirTurn(t *testing.T) {
 	t.Run("for MaxWait at most, then it is an outage", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHasher(t, password.Config{Concurrent: 1, MaxWait: 3 * time.Second})
+			h := newHasher(t, password.HasherConfig{Concurrent: 1, MaxWait: 3 * time.Second})
 			password.CountWork(h, func(string) { t.Error("hashed") })
 			defer password.Occupy(h)()
 			start := time.Now()
 			_, err := h.Verify(t.Context(), "password", cheap)
-			if !errors.Is(err, password.ErrBusy) || auth.Kind(err) != nil {
+			if !errors.Is(err, password.ErrBusy) || auth.KindOf(err) != nil {
 				t.Error(err)
 			}
 			if waited := time.Since(start); waited != 3*time.Second {
@@ -191,14 +191,14 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 	})
 	t.Run("until their client is gone", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHasher(t, password.Config{Concurrent: 1})
+			h := newHasher(t, password.HasherConfig{Concurrent: 1})
 			defer password.Occupy(h)()
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
 				synctest.Wait() // until Hash waits
 				cancel()
 			}()
-			if _, err := h.Hash(ctx, "password"); !errors.Is(err, context.Canceled) || auth.Kind(err) != nil {
+			if _, err := h.Hash(ctx, "password"); !errors.Is(err, context.Canceled) || auth.KindOf(err) != nil {
 				t.Error(err)
 			}
 			if err := h.Decoy(ctx, "password"); !errors.Is(err, context.Canceled) {
@@ -208,7 +208,7 @@ func TestHashesWaitForTheirTurn(t *testing.T) {
 	})
 	t.Run("and have it when another ends", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHasher(t, password.Config{Concurrent: 1})
+			h := newHasher(t, password.HasherConfig{Concurrent: 1})
 			release := password.Occupy(h)
 			time.AfterFunc(time.Second, release)
 			if got, err := h.Verify(t.Context(), "password", cheap); err != nil || !got.OK {
@@ -233,7 +233,7 @@ func FuzzVerify(f *testing.F) {
 			f.Add(encoded)
 		}
 	}
-	h := newHasher(f, password.Config{Memory: 7168, Time: 5, AllowLegacy: legacy})
+	h := newHasher(f, password.HasherConfig{Memory: 7168, Time: 5, AllowLegacy: legacy})
 	f.Fuzz(func(t *testing.T, encoded string) {
 		if !password.Cheap(h, encoded) {
 			return // read without panic; the work is bounded but long

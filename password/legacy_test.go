@@ -47,7 +47,7 @@ func legacyStrings(t testing.TB) map[string][]string {
 
 func TestLegacyFormatsMatchWhereTheyAreAllowed(t *testing.T) {
 	all := legacyStrings(t)
-	none := newHasher(t, password.Config{})
+	none := newHasher(t, password.HasherConfig{})
 	rest := func(without string) (names []string) {
 		for name := range all {
 			if name != without {
@@ -58,8 +58,8 @@ func TestLegacyFormatsMatchWhereTheyAreAllowed(t *testing.T) {
 	}
 	for name, strings := range all {
 		t.Run(name, func(t *testing.T) {
-			allowed := newHasher(t, password.Config{AllowLegacy: []string{name}})
-			others := newHasher(t, password.Config{AllowLegacy: rest(name)})
+			allowed := newHasher(t, password.HasherConfig{AllowLegacy: []string{name}})
+			others := newHasher(t, password.HasherConfig{AllowLegacy: rest(name)})
 			for _, encoded := range strings {
 				if got, err := allowed.Verify(t.Context(), "hunter2", encoded); err != nil || got != (password.Result{OK: true, NeedsRehash: true}) {
 					t.Errorf("%s: %+v, %v", encoded, got, err)
@@ -79,7 +79,7 @@ func TestLegacyFormatsMatchWhereTheyAreAllowed(t *testing.T) {
 }
 
 func TestPBKDF2WithSHA1IsThatOfRFC6070(t *testing.T) {
-	h := newHasher(t, password.Config{AllowLegacy: []string{password.LegacyPBKDF2SHA1}})
+	h := newHasher(t, password.HasherConfig{AllowLegacy: []string{password.LegacyPBKDF2SHA1}})
 	key, _ := hex.DecodeString("4b007901b765489abead49d926f721d065a429c1")
 	got, err := h.Verify(t.Context(), "password", "pbkdf2_sha1$4096$salt$"+base64.StdEncoding.EncodeToString(key))
 	if err != nil || !got.OK {
@@ -88,7 +88,7 @@ func TestPBKDF2WithSHA1IsThatOfRFC6070(t *testing.T) {
 }
 
 func TestBrokenLegacyStringsNeverMatch(t *testing.T) {
-	h := newHasher(t, password.Config{AllowLegacy: slices.Collect(maps.Keys(legacyStrings(t)))})
+	h := newHasher(t, password.HasherConfig{AllowLegacy: slices.Collect(maps.Keys(legacyStrings(t)))})
 	md5, sha1 := md5Hex("hunter2"), sha1Hex("hunter2")
 	for name, encoded := range map[string]string{
 		"hexadecimal in capitals":           strings.ToUpper(md5),
@@ -118,7 +118,7 @@ func TestBrokenLegacyStringsNeverMatch(t *testing.T) {
 }
 
 func TestALegacyStringCostsWhatOneOfOurOwnDoes(t *testing.T) {
-	h := newHasher(t, password.Config{AllowLegacy: []string{password.LegacyMD5}})
+	h := newHasher(t, password.HasherConfig{AllowLegacy: []string{password.LegacyMD5}})
 	for _, given := range []string{"hunter2", "wrong"} {
 		var work []string
 		password.CountWork(h, func(algorithm string) { work = append(work, algorithm) })
@@ -140,8 +140,8 @@ func TestALegacyStringCostsWhatAnUnknownUserDoes(t *testing.T) {
 		"Django's":      {pbkdf2, []string{"md5", "pbkdf2_sha256"}, []string{"pbkdf2_sha256"}},
 		"a digest, too": {md5Hex("x"), []string{"md5", "argon2id"}, []string{"unsalted_md5", "argon2id"}},
 	} {
-		h := newHasher(t, password.Config{AllowLegacy: []string{password.LegacyMD5, password.LegacyUnsaltedMD5}})
-		l := newLogin(t, func(c *password.LoginConfig) {
+		h := newHasher(t, password.HasherConfig{AllowLegacy: []string{password.LegacyMD5, password.LegacyUnsaltedMD5}})
+		l := newLogin(t, func(c *password.Config) {
 			c.Hasher, c.Decoy = h, row.decoy
 			c.Account = func(_ context.Context, username string) (auth.User, string, error) {
 				if username != "alice" {
@@ -162,25 +162,25 @@ func TestALegacyStringCostsWhatAnUnknownUserDoes(t *testing.T) {
 
 func TestOnlyAllowedAndKnownFormatsAreConfigured(t *testing.T) {
 	for _, name := range []string{"", "crypt", "MD5", "argon2", "pbkdf2_sha256"} {
-		if _, err := password.NewHasher(password.Config{AllowLegacy: []string{password.LegacyMD5, name}}); err == nil {
+		if _, err := password.NewHasher(password.HasherConfig{AllowLegacy: []string{password.LegacyMD5, name}}); err == nil {
 			t.Errorf("%q: no error", name)
 		}
 	}
 	decoy := "sha1$$" + sha1Hex("x")
-	config := password.LoginConfig{Hasher: newHasher(t, password.Config{}), Account: find, Decoy: decoy}
-	if _, err := password.NewLogin(config); err == nil {
+	config := password.Config{Hasher: newHasher(t, password.HasherConfig{}), Account: find, Decoy: decoy}
+	if _, err := password.New(config); err == nil {
 		t.Error("a decoy that is not allowed: no error")
 	}
-	config.Hasher = newHasher(t, password.Config{AllowLegacy: []string{password.LegacyUnsaltedSHA1}})
-	if _, err := password.NewLogin(config); err != nil {
+	config.Hasher = newHasher(t, password.HasherConfig{AllowLegacy: []string{password.LegacyUnsaltedSHA1}})
+	if _, err := password.New(config); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestALegacyPasswordIsReplacedAtLogin(t *testing.T) {
 	kept := md5Hex("hunter2")
-	l := newLogin(t, func(c *password.LoginConfig) {
-		c.Hasher = newHasher(t, password.Config{AllowLegacy: []string{password.LegacyUnsaltedMD5}})
+	l := newLogin(t, func(c *password.Config) {
+		c.Hasher = newHasher(t, password.HasherConfig{AllowLegacy: []string{password.LegacyUnsaltedMD5}})
 		c.Account = func(context.Context, string) (auth.User, string, error) { return user("alice"), kept, nil }
 		c.Upgrade = func(_ context.Context, _ auth.User, encoded string) error { kept = encoded; return nil }
 	})

@@ -14,8 +14,8 @@ import (
 	"github.com/gatewarden/auth/internal/basic"
 )
 
-// LoginConfig is the configuration of [Login]. Hasher and Account are required.
-type LoginConfig struct {
+// Config is the configuration of [Authenticator]. Hasher and Account are required.
+type Config struct {
 	Hasher  *Hasher
 	Account AccountFinder
 
@@ -72,23 +72,23 @@ type LoginConfig struct {
 // which nothing is accepted any more. It must be safe for concurrent use.
 type AccountFinder func(ctx context.Context, username string) (user auth.User, encoded string, err error)
 
-// Login is the backend that proves users by username and password. It is safe
+// Authenticator is the backend that proves users by username and password. It is safe
 // for concurrent use.
-type Login struct {
-	config    LoginConfig
+type Authenticator struct {
+	config    Config
 	decoy     stored
 	throttle  *throttle // nil if unthrottled
 	challenge []auth.Challenge
 }
 
 var (
-	_ auth.Authenticator = (*Login)(nil)
-	_ auth.Challenger    = (*Login)(nil)
-	_ auth.Named         = (*Login)(nil)
-	_ auth.Varier        = (*Login)(nil)
+	_ auth.Authenticator = (*Authenticator)(nil)
+	_ auth.Challenger    = (*Authenticator)(nil)
+	_ auth.Named         = (*Authenticator)(nil)
+	_ auth.Varier        = (*Authenticator)(nil)
 	_ auth.Primary       = (*Credential)(nil)
 	_ auth.Ambient       = (*Credential)(nil)
-	_ auth.LoginInformer = (*Credential)(nil)
+	_ auth.AuthInformer  = (*Credential)(nil)
 )
 
 const (
@@ -107,15 +107,15 @@ var (
 	errInvalidPassword = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password has invalid characters."}
 )
 
-// NewLogin returns a Login. It refuses a configuration without Hasher or
+// New returns an Authenticator. It refuses a configuration without Hasher or
 // Account, a Decoy that is no stored string, a Throttle with AllowUnthrottled,
 // and Limits that contradict each other.
-func NewLogin(config LoginConfig) (*Login, error) {
+func New(config Config) (*Authenticator, error) {
 	if config.Hasher == nil || config.Account == nil {
-		return nil, errors.New("password: LoginConfig.Hasher and LoginConfig.Account are required")
+		return nil, errors.New("password: Config.Hasher and Config.Account are required")
 	}
 	if config.AllowUnthrottled && config.Throttle != nil {
-		return nil, errors.New("password: LoginConfig has both Throttle and AllowUnthrottled")
+		return nil, errors.New("password: Config has both Throttle and AllowUnthrottled")
 	}
 	if config.Name == "" {
 		config.Name = "password"
@@ -127,10 +127,10 @@ func NewLogin(config LoginConfig) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Login{config: config, decoy: &config.Hasher.decoy}
+	l := &Authenticator{config: config, decoy: &config.Hasher.decoy}
 	if config.Decoy != "" {
 		if l.decoy = config.Hasher.parse(config.Decoy); l.decoy == nil {
-			return nil, errors.New("password: LoginConfig.Decoy is not a stored password that Verify reads")
+			return nil, errors.New("password: Config.Decoy is not a stored password that Verify reads")
 		}
 	}
 	if !config.AllowUnthrottled {
@@ -154,7 +154,7 @@ func NewLogin(config LoginConfig) (*Login, error) {
 // A body of another type, or with neither, is [auth.ErrNoCredentials]; one that
 // has only one of them, or one twice, or that is broken, is
 // [auth.ErrMalformed]. Other errors are those of Check.
-func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	scheme, value, err := auth.Authorization(r)
 	if err != nil && !errors.Is(err, auth.ErrNoCredentials) {
 		return nil, nil, err
@@ -177,7 +177,7 @@ func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return user, &Credential{l.config.Name, byBasic, auth.LoginInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
+	return user, &Credential{l.config.Name, byBasic, auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
 }
 
 // Check proves a user by a username and password that came in some other way;
@@ -191,7 +191,7 @@ func (l *Login) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 //   - [auth.ErrInvalid]: no such user, wrong password or inactive user, which
 //     cannot be told apart
 //   - any other error: Account or the store failed, or the Hasher is busy
-func (l *Login) Check(r *http.Request, username, password string) (auth.User, error) {
+func (l *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
 	user, rehash, err := l.check(r, username, password)
 	if err != nil || !rehash {
 		return user, err
@@ -200,7 +200,7 @@ func (l *Login) Check(r *http.Request, username, password string) (auth.User, er
 }
 
 // check is Check that upgrades nothing, and says whether that would be due.
-func (l *Login) check(r *http.Request, username, password string) (user auth.User, rehash bool, err error) {
+func (l *Authenticator) check(r *http.Request, username, password string) (user auth.User, rehash bool, err error) {
 	if fault := validate(username, password); fault != nil {
 		return nil, false, fault
 	}
@@ -228,7 +228,7 @@ func (l *Login) check(r *http.Request, username, password string) (user auth.Use
 
 // prove finds the user and verifies the password. Whoever the user is or is
 // not, one hash is computed.
-func (l *Login) prove(ctx context.Context, username, password string) (user auth.User, rehash bool, err error) {
+func (l *Authenticator) prove(ctx context.Context, username, password string) (user auth.User, rehash bool, err error) {
 	user, encoded, err := l.config.Account(ctx, username)
 	refused := errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)
 	switch {
@@ -261,7 +261,7 @@ func checkUser(ctx context.Context, user auth.User) error {
 // If the string is not what was just stored, the password was changed meanwhile:
 // the user is then returned as they were when it was proved, or whoever knows
 // the old one would get the stamp of the new.
-func (l *Login) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
+func (l *Authenticator) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
 	if l.config.Upgrade == nil {
 		return user
 	}
@@ -288,7 +288,7 @@ func (l *Login) upgrade(ctx context.Context, user auth.User, username, password 
 	return fresh
 }
 
-func (l *Login) warn(ctx context.Context, message string, args ...any) {
+func (l *Authenticator) warn(ctx context.Context, message string, args ...any) {
 	logger := l.config.Logger
 	if logger == nil {
 		logger = slog.Default()
@@ -312,25 +312,25 @@ func validate(username, password string) *auth.Error {
 }
 
 // OwnTokens returns Basic, so that no guard has a second backend for it.
-func (l *Login) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
+func (l *Authenticator) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme: "Basic"}} }
 
 // Backend returns Config.Name.
-func (l *Login) Backend() string { return l.config.Name }
+func (l *Authenticator) Backend() string { return l.config.Name }
 
 // Challenges returns the challenge of Basic (RFC 7617 §2.1), or none if Silent.
-func (l *Login) Challenges() []auth.Challenge { return l.challenge }
+func (l *Authenticator) Challenges() []auth.Challenge { return l.challenge }
 
 // Vary implements [auth.Varier].
-func (l *Login) Vary() []string { return []string{"Authorization"} }
+func (l *Authenticator) Vary() []string { return []string{"Authorization"} }
 
 // Credential is a username and password that were right.
 type Credential struct {
 	backend string
 	basic   bool
-	login   auth.LoginInfo
+	login   auth.AuthInfo
 }
 
-// Backend returns the Name of the Login.
+// Backend returns the Name of the Authenticator.
 func (c *Credential) Backend() string { return c.backend }
 
 // Primary returns true: a password is what other credentials are issued for.
@@ -340,5 +340,5 @@ func (c *Credential) Primary() bool { return true }
 // themselves once they were told.
 func (c *Credential) Ambient() bool { return c.basic }
 
-// LoginInfo returns when the password was proved, and "pwd" (RFC 8176 §2).
-func (c *Credential) LoginInfo() auth.LoginInfo { return c.login }
+// AuthInfo returns when the password was proved, and "pwd" (RFC 8176 §2).
+func (c *Credential) AuthInfo() auth.AuthInfo { return c.login }

@@ -39,13 +39,13 @@ func find(_ context.Context, username string) (auth.User, string, error) {
 }
 
 // newLogin returns a Login whose hashes cost nothing, as all users' do.
-func newLogin(t testing.TB, change func(*password.LoginConfig)) *password.Login {
+func newLogin(t testing.TB, change func(*password.Config)) *password.Authenticator {
 	t.Helper()
-	config := password.LoginConfig{Hasher: newHasher(t, password.Config{}), Account: find, Decoy: cheap}
+	config := password.Config{Hasher: newHasher(t, password.HasherConfig{}), Account: find, Decoy: cheap}
 	if change != nil {
 		change(&config)
 	}
-	l, err := password.NewLogin(config)
+	l, err := password.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func detail(err error) string {
 }
 
 func TestCarriersOfALogin(t *testing.T) {
-	l := newLogin(t, func(c *password.LoginConfig) { c.AllowUnthrottled = true })
+	l := newLogin(t, func(c *password.Config) { c.AllowUnthrottled = true })
 	bearer := post(typeJSON, `{"username":"alice","password":"password"}`)
 	bearer.Header.Set("Authorization", "Bearer x")
 	get := post(typeForm, "username=alice&password=password")
@@ -143,7 +143,7 @@ func TestCarriersOfALogin(t *testing.T) {
 				row.r.Body = io.NopCloser(bytes.NewReader(before))
 			}
 			u, c, err := l.Authenticate(row.r)
-			if auth.Kind(err) != row.want {
+			if auth.KindOf(err) != row.want {
 				t.Fatalf("got %v, %v", u, err)
 			}
 			if after, err := io.ReadAll(row.r.Body); err != nil || !bytes.Equal(after, before) {
@@ -153,7 +153,7 @@ func TestCarriersOfALogin(t *testing.T) {
 				return
 			}
 			credential := c.(*password.Credential)
-			info := credential.LoginInfo()
+			info := credential.AuthInfo()
 			if !credential.Primary() || credential.Backend() != "password" || info.AuthTime.IsZero() || !slices.Equal(info.AMR, []string{"pwd"}) {
 				t.Errorf("%+v", credential)
 			}
@@ -186,7 +186,7 @@ func TestMalformedBasicIsAnsweredWith401(t *testing.T) {
 func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 	for _, decoy := range []string{cheap, ""} {
 		var work []string
-		l := newLogin(t, func(c *password.LoginConfig) {
+		l := newLogin(t, func(c *password.Config) {
 			c.Decoy, c.AllowUnthrottled = decoy, true
 			password.CountWork(c.Hasher, func(algorithm string) { work = append(work, algorithm) })
 		})
@@ -200,7 +200,7 @@ func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 		} {
 			work = nil
 			u, c, err := l.Authenticate(r)
-			if u != nil || c != nil || auth.Kind(err) != auth.ErrInvalid || err.Error() != "auth: invalid credential: Invalid username/password." {
+			if u != nil || c != nil || auth.KindOf(err) != auth.ErrInvalid || err.Error() != "auth: invalid credential: Invalid username/password." {
 				t.Errorf("%s: %v, %v, %v", name, u, c, err)
 			}
 			var stated *auth.Error
@@ -222,12 +222,12 @@ func TestAFinderThatFailsIsAnOutage(t *testing.T) {
 		"claims to be else": &auth.Error{Kind: auth.ErrInvalid, Detail: "secret", Cause: down},
 		"client gone":       context.Canceled,
 	} {
-		l := newLogin(t, func(c *password.LoginConfig) {
+		l := newLogin(t, func(c *password.Config) {
 			c.Account = func(context.Context, string) (auth.User, string, error) { return nil, "", fault }
 		})
 		for range 50 { // and no outage counts against anybody
 			_, _, err := l.Authenticate(byBasic("alice", "password"))
-			if auth.Kind(err) != nil || errors.Is(err, auth.ErrNoCredentials) || errors.Is(err, auth.ErrInvalid) || detail(err) != "" {
+			if auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) || errors.Is(err, auth.ErrInvalid) || detail(err) != "" {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if !strings.Contains(err.Error(), fault.Error()) || fault == context.Canceled && !errors.Is(err, fault) {
@@ -236,7 +236,7 @@ func TestAFinderThatFailsIsAnOutage(t *testing.T) {
 		}
 	}
 	for name, nobody := range map[string]auth.User{"nil": nil, "typed nil": (*pointer)(nil), "a machine's": user("client:x")} {
-		l := newLogin(t, func(c *password.LoginConfig) {
+		l := newLogin(t, func(c *password.Config) {
 			c.Account = func(context.Context, string) (auth.User, string, error) { return nobody, cheap, nil }
 		})
 		if u, _, err := l.Authenticate(byBasic("alice", "password")); u != nil || err == nil || errors.Is(err, auth.ErrInvalid) {
@@ -250,8 +250,8 @@ type pointer struct{}
 func (*pointer) UserID() string { return "p" }
 
 func TestNewLoginRefusesContradictions(t *testing.T) {
-	h := newHasher(t, password.Config{})
-	for name, config := range map[string]password.LoginConfig{
+	h := newHasher(t, password.HasherConfig{})
+	for name, config := range map[string]password.Config{
 		"no hasher":         {Account: find},
 		"no finder":         {Hasher: h},
 		"decoy is none":     {Hasher: h, Account: find, Decoy: "!unusable"},
@@ -259,7 +259,7 @@ func TestNewLoginRefusesContradictions(t *testing.T) {
 		"forgets too early": {Hasher: h, Account: find, Limits: password.Limits{Forget: 1}},
 		"negative limit":    {Hasher: h, Account: find, Limits: password.Limits{AccountFree: -1}},
 	} {
-		if _, err := password.NewLogin(config); err == nil {
+		if _, err := password.New(config); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -270,7 +270,7 @@ func TestTheChallengeIsBasicUnlessSilent(t *testing.T) {
 	if got := l.Challenges(); len(got) != 1 || got[0].String() != `Basic realm="api", charset="UTF-8"` {
 		t.Errorf("%v", got)
 	}
-	if got := newLogin(t, func(c *password.LoginConfig) { c.Silent = true }).Challenges(); len(got) != 0 {
+	if got := newLogin(t, func(c *password.Config) { c.Silent = true }).Challenges(); len(got) != 0 {
 		t.Errorf("silent: %v", got)
 	}
 	if got := l.Vary(); !slices.Equal(got, []string{"Authorization"}) {
@@ -282,7 +282,7 @@ func TestTheUpgradeHook(t *testing.T) {
 	var log bytes.Buffer
 	var fault error
 	kept, upgrades := cheap, 0
-	l := newLogin(t, func(c *password.LoginConfig) {
+	l := newLogin(t, func(c *password.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		c.Account = func(context.Context, string) (auth.User, string, error) { return stamped{"alice", kept}, kept, nil }
 		c.Upgrade = func(_ context.Context, u auth.User, encoded string) error {
@@ -318,7 +318,7 @@ func TestTheUpgradeHook(t *testing.T) {
 
 func TestAnUpgradeThatRacesAChangeOfPasswordGetsNoNewStamp(t *testing.T) {
 	changed := false
-	l := newLogin(t, func(c *password.LoginConfig) {
+	l := newLogin(t, func(c *password.Config) {
 		c.Account = func(context.Context, string) (auth.User, string, error) {
 			if changed {
 				return stamped{"alice", "new"}, "$argon2id$of another password", nil
@@ -336,7 +336,7 @@ func TestAnUpgradeThatRacesAChangeOfPasswordGetsNoNewStamp(t *testing.T) {
 
 func TestAnUpgradeMayStoreDjangosFormat(t *testing.T) {
 	kept := cheap
-	l := newLogin(t, func(c *password.LoginConfig) {
+	l := newLogin(t, func(c *password.Config) {
 		c.Account = func(context.Context, string) (auth.User, string, error) { return stamped{"alice", kept}, kept, nil }
 		c.Upgrade = func(_ context.Context, _ auth.User, encoded string) error { kept = "argon2" + encoded; return nil }
 	})
@@ -357,7 +357,7 @@ func TestNoLogHoldsThePassword(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	const secret = "hunter2-never-logged"
 	for _, broken := range []bool{false, true} {
-		l := newLogin(t, func(c *password.LoginConfig) {
+		l := newLogin(t, func(c *password.Config) {
 			c.Logger = logger
 			if broken {
 				c.Account = func(context.Context, string) (auth.User, string, error) { return nil, "", errors.New("down") }
@@ -394,7 +394,7 @@ func FuzzLoginBody(f *testing.F) {
 	f.Add(false, []byte("username=alice&password=password"))
 	f.Add(false, []byte("username=%zz;&password"))
 	f.Add(false, bytes.Repeat([]byte("a=b&"), 3000))
-	l := newLogin(f, func(c *password.LoginConfig) { c.AllowUnthrottled = true })
+	l := newLogin(f, func(c *password.Config) { c.AllowUnthrottled = true })
 	f.Fuzz(func(t *testing.T, isJSON bool, body []byte) {
 		kind := typeForm
 		if isJSON {
@@ -402,7 +402,7 @@ func FuzzLoginBody(f *testing.F) {
 		}
 		r := post(kind, string(body))
 		u, _, err := l.Authenticate(r)
-		switch auth.Kind(err) {
+		switch auth.KindOf(err) {
 		case nil:
 			if err != nil || u == nil {
 				t.Errorf("%v, %v", u, err)

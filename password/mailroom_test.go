@@ -146,7 +146,7 @@ func (m *mailroom) issue(id string, purpose password.Purpose, about string) stri
 func (m *mailroom) good(token string) bool {
 	m.t.Helper()
 	_, _, err := m.Check(context.Background(), password.PurposeReset, token)
-	if err != nil && auth.Kind(err) != auth.ErrInvalid {
+	if err != nil && auth.KindOf(err) != auth.ErrInvalid {
 		m.t.Fatal(err)
 	}
 	return err == nil

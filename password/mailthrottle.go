@@ -11,8 +11,8 @@ import (
 // MailThrottleConfig is the configuration of [MailThrottle]. The zero value is
 // right for a program of one instance.
 type MailThrottleConfig struct {
-	// Store keeps the counters; nil is a [MemoryThrottle]. It may be that of a
-	// Login, whose counters are others.
+	// Store keeps the counters; nil is a [MemoryThrottle]. It may be that of an
+	// Authenticator, whose counters are others.
 	Store ThrottleStore
 	// Limits say how many requests are free and how long the delays are. Zero
 	// fields are 3 requests per account and 20 per address, then delays from a

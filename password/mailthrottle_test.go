@@ -55,7 +55,7 @@ func TestRequestsForMailsAreSlowedDown(t *testing.T) {
 		for range 20 {
 			ask("203.0.113.1:1", "alice")
 		}
-		login := newLogin(t, func(c *password.LoginConfig) { c.Throttle = store })
+		login := newLogin(t, func(c *password.Config) { c.Throttle = store })
 		if _, _, err := login.Authenticate(from("198.51.100.7:1", "alice", "password")); err != nil {
 			t.Errorf("a login is held up by requests for mails: %v", err)
 		}

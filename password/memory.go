@@ -36,7 +36,7 @@ func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time,
 	defer m.mu.Unlock()
 	counters := make([]Counter, len(keys))
 	for i, key := range keys {
-		if c, ok := m.counters[key]; ok && now.Before(c.Expires) {
+		if c, ok := m.counters[key]; ok && now.Before(c.ExpiresAt) {
 			counters[i] = c
 		}
 	}
@@ -66,7 +66,7 @@ func (m *MemoryThrottle) purge(now time.Time, limit int) (n int) {
 		if limit > 0 && n == limit {
 			break
 		}
-		if !now.Before(c.Expires) {
+		if !now.Before(c.ExpiresAt) {
 			delete(m.counters, key)
 			n++
 		}
@@ -85,7 +85,7 @@ func (m *MemoryThrottle) makeRoom(now time.Time) {
 	}
 	worth := func(c Counter) int {
 		switch {
-		case !now.Before(c.Expires):
+		case !now.Before(c.ExpiresAt):
 			return 0
 		case c.Failures == 0: // a known address
 			return 3

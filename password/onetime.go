@@ -168,13 +168,13 @@ func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpos
 	now := issue.Instant(time.Now())
 	token := opaque.New(t.config.Prefix, user.UserID(), opaque.DefaultLength)
 	record := &OneTimeRecord{
-		Digest:  opaque.Digest(token, t.config.Prefix),
-		UserID:  user.UserID(),
-		Purpose: purpose,
-		About:   about,
-		Stamp:   issue.Stamp("onetime", user),
-		Created: now,
-		Expires: now.Add(t.ttl(purpose)),
+		Digest:    opaque.Digest(token, t.config.Prefix),
+		UserID:    user.UserID(),
+		Purpose:   purpose,
+		About:     about,
+		Stamp:     issue.Stamp("onetime", user),
+		Created:   now,
+		ExpiresAt: now.Add(t.ttl(purpose)),
 	}
 	if err := t.config.Store.Add(ctx, record, t.config.Limit, now); err != nil {
 		return "", outage("one-time store", err)
@@ -233,7 +233,7 @@ func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string
 		return "", nil, "", errOneTime
 	}
 	user, err = t.config.LoadUser.Load(ctx, record.UserID)
-	if auth.Kind(err) == auth.ErrInvalid {
+	if auth.KindOf(err) == auth.ErrInvalid {
 		return "", nil, "", errOneTime
 	}
 	if err != nil {

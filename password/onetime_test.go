@@ -148,7 +148,7 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 			if asked := m.store.asked.Load() > 0; asked != row.asks {
 				t.Errorf("asked the store: %v", asked)
 			}
-			if u != nil || about != "" || auth.Kind(err) != auth.ErrInvalid || err != checked {
+			if u != nil || about != "" || auth.KindOf(err) != auth.ErrInvalid || err != checked {
 				t.Fatalf("%v, %q, %v and %v", u, about, err, checked)
 			}
 			if sentence == "" {
@@ -274,7 +274,7 @@ func TestAStoreThatIsDownIsAnOutage(t *testing.T) {
 			"RevokeAll": second(m.RevokeAll(t.Context(), "alice")),
 			"Purge":     second(m.Purge(t.Context())),
 		} {
-			if err == nil || auth.Kind(err) != nil || detail(err) != "" {
+			if err == nil || auth.KindOf(err) != nil || detail(err) != "" {
 				t.Errorf("%s, %s: %v", name, method, err)
 			}
 		}
@@ -308,7 +308,7 @@ func TestIssuingForNobodyWritesNothing(t *testing.T) {
 		{"alice", "", password.Purpose(strings.Repeat("a", 65)), nil},
 	} {
 		token, err := m.Issue(t.Context(), row.id, row.purpose, row.about)
-		if token != "" || err == nil || auth.Kind(err) != row.want {
+		if token != "" || err == nil || auth.KindOf(err) != row.want {
 			t.Errorf("%+v: %v", row, err)
 		}
 	}
@@ -347,7 +347,7 @@ func TestRevokingOthersEndsAllOfAUsersTokens(t *testing.T) {
 		t.Errorf("events %q", got)
 	}
 	m.store.fault = errors.New("down")
-	if err := m.RevokeOthers(httptest.NewRecorder(), r, user("alice")); err == nil || auth.Kind(err) != nil {
+	if err := m.RevokeOthers(httptest.NewRecorder(), r, user("alice")); err == nil || auth.KindOf(err) != nil {
 		t.Error(err)
 	}
 }
@@ -375,7 +375,7 @@ func FuzzOneTimeToken(f *testing.F) {
 	f.Add(withShard("\x00\xff!"))
 	f.Add("gwonce_")
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, _, err := m.Check(context.Background(), password.PurposeReset, token); auth.Kind(err) != auth.ErrInvalid {
+		if _, _, err := m.Check(context.Background(), password.PurposeReset, token); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%q: %v", token, err)
 		}
 	})

@@ -14,19 +14,19 @@ import (
 // OneTimeRecord is a one-time token as a [OneTimeStore] keeps it. It holds
 // nothing that could be used as a token. Times are UTC, with microseconds.
 type OneTimeRecord struct {
-	Digest  string // identifies the token to the store, at most 64 characters
-	UserID  string
-	Purpose Purpose
-	About   string // what the token is about, such as an e-mail address
-	Stamp   string // hash of the user's AuthStamp; empty if there was none
-	Created time.Time
-	Expires time.Time // never zero
-	Used    time.Time // zero is not yet
+	Digest    string // identifies the token to the store, at most 64 characters
+	UserID    string
+	Purpose   Purpose
+	About     string // what the token is about, such as an e-mail address
+	Stamp     string // hash of the user's AuthStamp; empty if there was none
+	Created   time.Time
+	ExpiresAt time.Time // never zero
+	Used      time.Time // zero is not yet
 }
 
 // Live reports whether the record is unused and has not expired at now.
 func (rec *OneTimeRecord) Live(now time.Time) bool {
-	return rec.Used.IsZero() && now.Before(rec.Expires)
+	return rec.Used.IsZero() && now.Before(rec.ExpiresAt)
 }
 
 // OneTimeStore keeps one-time tokens. [NewMemoryOneTimeStore] returns one,
@@ -155,7 +155,7 @@ func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) 
 		if n == limit {
 			break
 		}
-		if !now.Before(record.Expires) {
+		if !now.Before(record.ExpiresAt) {
 			s.records.Remove(record)
 			n++
 		}

@@ -19,12 +19,12 @@ import (
 // Renewal says what a new password must be and what becomes of it. [Change] and
 // [Reset] share it. Hasher, Set, LoadUser and Revokers are required.
 type Renewal struct {
-	Hasher *Hasher // best that of the Login: it bounds the memory of both
+	Hasher *Hasher // best that of the Authenticator: it bounds the memory of both
 
 	// Set stores the string that Hasher made of the new password. It should
 	// write only where the stored string is still the one that user was loaded
 	// with, and return [ErrChanged] where it is not: of two changes at once one
-	// then fails, rather than being undone unseen. user is as Login's Account or
+	// then fails, rather than being undone unseen. user is as Authenticator's Account or
 	// the LoadUser of the one-time tokens returned them.
 	//
 	// After any other error nothing is ended, as if nothing were stored. Where
@@ -127,7 +127,7 @@ func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, 
 		// The others end all the same. The one in use gets no new stamp.
 		fresh = user
 		// A user who may not log in, or not yet, has nothing that could go on.
-		if auth.Kind(err) != auth.ErrInvalid {
+		if auth.KindOf(err) != auth.ErrInvalid {
 			faults = append(faults, fmt.Errorf("loading the user: %w", err))
 		}
 	}
@@ -191,7 +191,7 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 // refuse answers with err. What is wrong with a body is no statement about the
 // credential that proved the request: 400 without a challenge.
 func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
-	kind := auth.Kind(err)
+	kind := auth.KindOf(err)
 	if kind != auth.ErrMalformed && kind != auth.ErrInvalid {
 		n.guard.Refuse(w, r, err)
 		return

@@ -27,7 +27,7 @@ const (
 type service struct {
 	t      testing.TB
 	hasher *password.Hasher
-	login  *password.Login
+	login  *password.Authenticator
 	tokens *knox.Tokens // that prove who sends a change
 	guard  *auth.Guard
 	log    *eventLog
@@ -71,10 +71,10 @@ func (c *recorder) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 
 func newService(t testing.TB) *service {
 	t.Helper()
-	s := &service{t: t, hasher: newHasher(t, password.Config{}), log: &eventLog{}, others: &recorder{}, more: &recorder{},
+	s := &service{t: t, hasher: newHasher(t, password.HasherConfig{}), log: &eventLog{}, others: &recorder{}, more: &recorder{},
 		stored: map[string]string{"alice": cheap, "bob": cheap}, names: map[string]string{}}
 	var err error
-	s.login, err = password.NewLogin(password.LoginConfig{Hasher: s.hasher, Decoy: cheap, Account: s.account})
+	s.login, err = password.New(password.Config{Hasher: s.hasher, Decoy: cheap, Account: s.account})
 	if err == nil {
 		s.tokens, err = knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: s.loadForTokens})
 	}
@@ -157,7 +157,7 @@ func (s *service) renewal() password.Renewal {
 
 func (s *service) change(redirect string) *password.Change {
 	s.t.Helper()
-	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Login: s.login, Redirect: redirect,
+	c, err := password.NewChange(s.guard, password.ChangeConfig{Renewal: s.renewal(), Authenticator: s.login, Redirect: redirect,
 		Username: func(u auth.User) string { return u.UserID() + "@" }})
 	if err != nil {
 		s.t.Fatal(err)

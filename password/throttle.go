@@ -37,12 +37,12 @@ type ThrottleStore interface {
 // Counter is what a [ThrottleStore] keeps of a key. The zero Counter is that
 // of a key nothing is known of; every other has an Expires.
 type Counter struct {
-	Failures int       // failed tries, and those under way
-	Until    time.Time // no try is let in before; zero or past is no block
-	Expires  time.Time // from then on the counter is as if it were not there
+	Failures  int       // failed tries, and those under way
+	Until     time.Time // no try is let in before; zero or past is no block
+	ExpiresAt time.Time // from then on the counter is as if it were not there
 }
 
-// Limits say how [Login] slows down guessing. Failures are counted per account
+// Limits say how [Authenticator] slows down guessing. Failures are counted per account
 // (a username, whether there is such a user or not) and per address (an IPv4
 // address or an IPv6 /64). After so many free ones each further failure doubles
 // the delay until the next try. Zero fields are the defaults.
@@ -174,7 +174,7 @@ func (t *throttle) failed(i int, c Counter, now time.Time) Counter {
 	c.Failures++
 	c.Until = now.Add(t.limits.delay(c.Failures, free))
 	if i != pair {
-		c.Expires = now.Add(t.limits.Forget)
+		c.ExpiresAt = now.Add(t.limits.Forget)
 	}
 	return c
 }
@@ -187,7 +187,7 @@ func (t *throttle) succeeded(ctx context.Context, tr *try, now time.Time) error 
 		counters[account] = Counter{}
 		if len(counters) > address {
 			counters[address] = tr.giveBack(address, counters[address])
-			counters[pair] = Counter{Expires: now.Add(t.limits.Known)}
+			counters[pair] = Counter{ExpiresAt: now.Add(t.limits.Known)}
 		}
 	})
 }
@@ -209,7 +209,7 @@ func (tr *try) giveBack(i int, c Counter) Counter {
 	switch {
 	case c.Failures == 0: // cleared or forgotten
 		return c
-	case c.Failures == counted.Failures && c.Until.Equal(counted.Until) && c.Expires.Equal(counted.Expires):
+	case c.Failures == counted.Failures && c.Until.Equal(counted.Until) && c.ExpiresAt.Equal(counted.ExpiresAt):
 		return was
 	}
 	c.Failures--
@@ -260,7 +260,7 @@ func settle(r *http.Request, step func(ctx context.Context) error) error {
 // outage returns err as one of no kind. Whatever else it claims to be does not
 // count: an application's database cannot tell what the client sent.
 func outage(what string, err error) error {
-	if auth.Kind(err) != nil || errors.Is(err, auth.ErrNoCredentials) {
+	if auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) {
 		err = errors.New(err.Error())
 	}
 	return &auth.Error{Cause: fmt.Errorf("password: %s: %w", what, err)}

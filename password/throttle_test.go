@@ -33,7 +33,7 @@ func throttled(t *testing.T, name string, f func(t *testing.T, login func(addr, 
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			hashes := 0
-			l := newLogin(t, func(c *password.LoginConfig) {
+			l := newLogin(t, func(c *password.Config) {
 				password.CountWork(c.Hasher, func(string) { mu.Lock(); hashes++; mu.Unlock() })
 			})
 			f(t, func(addr, username, given string) error {
@@ -202,11 +202,11 @@ func TestTooManyTriesAre429(t *testing.T) {
 
 func TestABusyHasherCountsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(t, password.Config{Concurrent: 1, MaxWait: time.Millisecond})
-		l := newLogin(t, func(c *password.LoginConfig) { c.Hasher = h })
+		h := newHasher(t, password.HasherConfig{Concurrent: 1, MaxWait: time.Millisecond})
+		l := newLogin(t, func(c *password.Config) { c.Hasher = h })
 		release := password.Occupy(h)
 		for range 50 {
-			if _, _, err := l.Authenticate(byBasic("alice", "wrong")); !errors.Is(err, password.ErrBusy) || auth.Kind(err) != nil {
+			if _, _, err := l.Authenticate(byBasic("alice", "wrong")); !errors.Is(err, password.ErrBusy) || auth.KindOf(err) != nil {
 				t.Fatal(err)
 			}
 		}
@@ -233,14 +233,14 @@ func (d *down) Update(ctx context.Context, keys []string, now time.Time, change 
 func TestAThrottleStoreThatIsDown(t *testing.T) {
 	login := func(n int) (int, error) {
 		hashes := 0
-		l := newLogin(t, func(c *password.LoginConfig) {
+		l := newLogin(t, func(c *password.Config) {
 			c.Throttle = &down{password.NewMemoryThrottle(), n}
 			password.CountWork(c.Hasher, func(string) { hashes++ })
 		})
 		_, _, err := l.Authenticate(byBasic("alice", "password"))
 		return hashes, err
 	}
-	if hashes, err := login(0); err == nil || auth.Kind(err) != nil || errors.Is(err, auth.ErrNoCredentials) || hashes != 0 {
+	if hashes, err := login(0); err == nil || auth.KindOf(err) != nil || errors.Is(err, auth.ErrNoCredentials) || hashes != 0 {
 		t.Errorf("before the hash: %v after %d hashes, want an outage", err, hashes)
 	}
 	if _, err := login(1); err != nil {
@@ -271,7 +271,7 @@ func TestMemoryThrottleIsBounded(t *testing.T) {
 		err := s.Update(t.Context(), []string{key}, now, func(c []password.Counter) {
 			failures = c[0].Failures
 			c[0].Failures++
-			c[0].Expires = now.Add(time.Hour)
+			c[0].ExpiresAt = now.Add(time.Hour)
 		})
 		if err != nil {
 			t.Error(err)

@@ -115,7 +115,7 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 			continue
 		}
 		var reason *auth.Error
-		if auth.Kind(err) != auth.ErrMalformed || !errors.As(err, &reason) {
+		if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &reason) {
 			return outage("validator", err)
 		}
 		weak.Reasons = append(weak.Reasons, reason)

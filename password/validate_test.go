@@ -88,7 +88,7 @@ func TestWhatTheDefaultValidatorsSay(t *testing.T) {
 		if err != nil && row.password != "" && strings.Contains(err.Error(), row.password) {
 			t.Errorf("%q is in the error", row.password)
 		}
-		if err != nil && auth.Kind(err) != auth.ErrMalformed {
+		if err != nil && auth.KindOf(err) != auth.ErrMalformed {
 			t.Errorf("%q: %v is no ErrMalformed", row.password, err)
 		}
 	}
@@ -253,7 +253,7 @@ func TestValidatorsOfOnesOwn(t *testing.T) {
 		{"a nil validator is an outage", password.Validators{nil}, nil, nil},
 	} {
 		err := row.list.Validate(t.Context(), "umbrella cabinet", nil)
-		if auth.Kind(err) != row.kind || !slices.Equal(codes(err), row.codes) {
+		if auth.KindOf(err) != row.kind || !slices.Equal(codes(err), row.codes) {
 			t.Errorf("%s: %v", row.sentence, err)
 		}
 		if passes := row.list[0] != nil && row.sentence == "one that has nothing against it"; passes != (err == nil) {

@@ -76,7 +76,7 @@ func benchSession(b *testing.B, alice auth.User) {
 		b.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if _, err := sessions.Login(w, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+	if _, err := sessions.SignIn(w, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
 		b.Fatal(err)
 	}
 	cookie := cookieOf(b, w.Result())

@@ -141,7 +141,7 @@ func TestACookieThatWasPlantedIsNeverAdopted(t *testing.T) {
 
 func TestALoginByPasswordInAnyForm(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{Hasher: hasher, AllowUnthrottled: true,
+	passwords, err := password.New(password.Config{Hasher: hasher, AllowUnthrottled: true,
 		Account: func(ctx context.Context, name string) (auth.User, string, error) {
 			user, err := s.load(ctx, name)
 			return user, encoded, err
@@ -205,7 +205,7 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 		}
 		b.whoami("alice")
 		list, err := s.List(t.Context(), "alice")
-		if err != nil || len(list) == 0 || list[0].Remembered() != row.remembered || list[0].LoginInfo().AuthTime.IsZero() {
+		if err != nil || len(list) == 0 || list[0].Remembered() != row.remembered || list[0].AuthInfo().AuthTime.IsZero() {
 			t.Errorf("%s: %v, %v", sentence, list, err)
 		}
 		if _, err := s.RevokeAll(t.Context(), "alice"); err != nil {

@@ -38,7 +38,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	}
 	user, err := s.config.LoadUser.Load(r.Context(), record.UserID)
 	if err != nil {
-		if auth.Kind(err) == auth.ErrInvalid { // gone or inactive
+		if auth.KindOf(err) == auth.ErrInvalid { // gone or inactive
 			return nil, nil, s.stale
 		}
 		return nil, nil, err
@@ -63,7 +63,7 @@ func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Re
 		return record
 	}
 	now = issue.Instant(now)
-	expires := issue.Earlier(now.Add(record.Idle), record.Ends)
+	expires := issue.Earlier(now.Add(record.Idle), record.MaxExpiresAt)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	if err := s.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
@@ -71,8 +71,8 @@ func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Re
 	}
 	touched := *record
 	touched.LastUsed = now
-	if expires.After(touched.Expires) {
-		touched.Expires = expires
+	if expires.After(touched.ExpiresAt) {
+		touched.ExpiresAt = expires
 	}
 	return &touched
 }

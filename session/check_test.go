@@ -153,7 +153,7 @@ func TestAnIdleSessionEndsToTheMicrosecond(t *testing.T) {
 			t.Errorf("lives for %v more", got)
 		}
 		time.Sleep(time.Hour)
-		if _, _, err := s.Authenticate(withCookie(cookie)); auth.Kind(err) != auth.ErrNoCredentials {
+		if _, _, err := s.Authenticate(withCookie(cookie)); auth.KindOf(err) != auth.ErrNoCredentials {
 			t.Error(err)
 		}
 	})
@@ -243,7 +243,7 @@ func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
 			s.want(200, "nobody", answer)
 			s.wantCleared(false, answer)
 			s.want(401, "", s.do("GET", "/me", "", "Cookie", old))
-			if err := s.Renew(httptest.NewRecorder(), withCookie(old)); auth.Kind(err) != auth.ErrNoCredentials {
+			if err := s.Renew(httptest.NewRecorder(), withCookie(old)); auth.KindOf(err) != auth.ErrNoCredentials {
 				t.Errorf("renewing the old one: %v", err)
 			}
 		}

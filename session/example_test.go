@@ -20,7 +20,7 @@ func (a account) AuthStamp() string { return a.encoded } // changes with the pas
 
 func Example() {
 	// The application's users.
-	hasher, _ := password.NewHasher(password.Config{})
+	hasher, _ := password.NewHasher(password.HasherConfig{})
 	encoded, _ := hasher.Hash(context.Background(), "correct-horse-battery")
 	alice := account{"alice", encoded}
 	load := func(_ context.Context, id string) (auth.User, error) {
@@ -42,7 +42,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{
+	passwords, err := password.New(password.Config{
 		Hasher: hasher,
 		Account: func(ctx context.Context, name string) (auth.User, string, error) {
 			user, err := load(ctx, name)

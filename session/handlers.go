@@ -47,7 +47,7 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Login. Its Render, Proxies,
+// are those of primary credentials, such as password.Authenticator. Its Render, Proxies,
 // CrossOrigin and Observer serve all handlers.
 func (s *Sessions) Handlers(login *auth.Guard) (*Handlers, error) {
 	if login == nil {
@@ -58,7 +58,7 @@ func (s *Sessions) Handlers(login *auth.Guard) (*Handlers, error) {
 		return nil, err
 	}
 	h := handler{s, login}
-	unlimited := own.Require(auth.Unlimited)
+	unlimited := own.Require(auth.FullAccess)
 	return &Handlers{
 		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
 		Logout:    endpoint.New(own, anybody, endpoint.Methods{"POST": h.logout}),
@@ -102,7 +102,7 @@ func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
 		return
 	}
 	form := readForm(r.Request)
-	options := Options{Remember: form.remember, Login: terms.Login}
+	options := Options{Remember: form.remember, AuthInfo: terms.AuthInfo}
 	if h.config.BeforeLogin != nil {
 		if err := h.config.BeforeLogin(r.Request, r.User, &options); err != nil {
 			h.guard.Refuse(w, r.Request, err)
@@ -113,7 +113,7 @@ func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
-	session, err := h.Login(w, r.Request, r.User, options)
+	session, err := h.SignIn(w, r.Request, r.User, options)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return

@@ -179,11 +179,11 @@ func TestALoginPageThatIsGuardedItselfIsNoCircle(t *testing.T) {
 func TestLoginOfNobodyOrWithWhatIsNoScopeIsAnError(t *testing.T) {
 	s := newService(t, session.Config{})
 	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "https://app.example/", nil)
-	if _, err := s.Login(w, r, nil, session.Options{}); err == nil {
+	if _, err := s.SignIn(w, r, nil, session.Options{}); err == nil {
 		t.Error("nobody is logged in")
 	}
 	for _, scope := range []string{"", "a b", "a\"", "ä"} {
-		if _, err := s.Login(w, r, &person{"alice", "a1"}, session.Options{Scopes: []string{scope}}); err == nil {
+		if _, err := s.SignIn(w, r, &person{"alice", "a1"}, session.Options{Scopes: []string{scope}}); err == nil {
 			t.Errorf("%q is a scope", scope)
 		}
 	}
@@ -231,7 +231,7 @@ func TestASessionTellsOfTheLoginItStemsFrom(t *testing.T) {
 	// A proxy that authenticated may not say when.
 	s.want(401, "insufficient_user_authentication", s.do("GET", "/fresh", "", "Cookie", s.login("alice", "X-Login-Time", "unknown")))
 	list, err := s.List(t.Context(), "alice")
-	if err != nil || len(list) != 2 || !list[0].LoginInfo().AuthTime.IsZero() || !slices.Equal(list[1].LoginInfo().AMR, []string{"pwd"}) {
+	if err != nil || len(list) != 2 || !list[0].AuthInfo().AuthTime.IsZero() || !slices.Equal(list[1].AuthInfo().AMR, []string{"pwd"}) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
@@ -458,7 +458,7 @@ func TestRenewingChangesTheIdentifierAndNothingElse(t *testing.T) {
 		t.Errorf("events %v", kinds)
 	}
 	after, _ := s.List(t.Context(), "alice")
-	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) || !after[0].LoginInfo().AuthTime.Equal(before[0].LoginInfo().AuthTime) {
+	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) || !after[0].AuthInfo().AuthTime.Equal(before[0].AuthInfo().AuthTime) {
 		t.Errorf("%+v, was %+v", after, before)
 	}
 	s.want(401, "", s.do("GET", "/me", "", "Cookie", cookie))

@@ -32,7 +32,7 @@ type Options struct {
 	Limited bool
 	// Login is when and how the user logged in. A zero AuthTime is not known:
 	// auth.Fresh refuses the session then.
-	Login auth.LoginInfo
+	AuthInfo auth.AuthInfo
 }
 
 // Login starts a session for user, who must have just been proved, and sets its
@@ -44,7 +44,7 @@ type Options struct {
 // The user is loaded again first: ErrUserNotFound or ErrUserInactive is
 // returned before anything is written, ErrInvalid if the user's stamp is no
 // longer the one that was proved, and [ErrLimit] if there are too many.
-func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
+func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
 	ctx, now := r.Context(), issue.Instant(time.Now())
 	if user == nil {
 		return nil, errors.New("session: Login without a user")
@@ -68,13 +68,13 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, user auth.User,
 		lifetime = s.config.Remember
 	}
 	record := &Record{
-		ID: rand.Text(), UserID: fresh.UserID(), Stamp: stamp, Login: options.Login,
+		ID: rand.Text(), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
-		Created: now, LastUsed: now, Expires: now.Add(lifetime.Idle), Idle: lifetime.Idle, Ends: now.Add(lifetime.Absolute),
+		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
 	record.IP, record.UserAgent = issue.Client(r, s.config.Proxies)
 	record.UserAgent = issue.Clean(record.UserAgent, 200)
-	record.Login.AuthTime = issue.Instant(record.Login.AuthTime)
+	record.AuthInfo.AuthTime = issue.Instant(record.AuthInfo.AuthTime)
 	secret := newSecret(record)
 	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)
 	if err != nil {
@@ -297,7 +297,7 @@ func (s *Sessions) presented(r *http.Request) string {
 func (s *Sessions) give(w http.ResponseWriter, record *Record, secret string, now time.Time) {
 	var ends time.Time
 	if record.Remembered {
-		ends = record.Ends
+		ends = record.MaxExpiresAt
 	}
 	setCookie(w.Header(), s.newCookie(s.cookie, secret, ends, now))
 }

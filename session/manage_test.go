@@ -136,7 +136,7 @@ func TestTheListOfAUserWhoMayNotLogInIsAnError(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 	s.set("alice", &person{"alice", "a1"}, auth.ErrUserInactive)
-	if list, err := s.List(t.Context(), "alice"); auth.Kind(err) != auth.ErrInvalid || list != nil {
+	if list, err := s.List(t.Context(), "alice"); auth.KindOf(err) != auth.ErrInvalid || list != nil {
 		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -77,8 +77,8 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if used.After(record.LastUsed) {
 		touched.LastUsed = used
 	}
-	if expires.After(record.Expires) {
-		touched.Expires = expires
+	if expires.After(record.ExpiresAt) {
+		touched.ExpiresAt = expires
 	}
 	s.records.Put(&touched)
 	return nil

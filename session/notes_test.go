@@ -259,7 +259,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cookie string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Cookie"] = []string{cookie}
-		if _, _, err := s.Authenticate(r); auth.Kind(err) != auth.ErrNoCredentials {
+		if _, _, err := s.Authenticate(r); auth.KindOf(err) != auth.ErrNoCredentials {
 			t.Errorf("%q: %v", cookie, err)
 		}
 	})

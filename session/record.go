@@ -18,21 +18,21 @@ type Record struct {
 	Limited    bool
 	Remembered bool // its cookie outlives the browser
 
-	Created time.Time
-	Expires time.Time     // when it ends unless it is used before
-	Idle    time.Duration // use moves Expires so far
-	Ends    time.Time     // the instant past which use does not move it
+	Created      time.Time
+	ExpiresAt    time.Time     // when it ends unless it is used before
+	Idle         time.Duration // use moves Expires so far
+	MaxExpiresAt time.Time     // the instant past which use does not move it
 
 	LastUsed  time.Time
 	IP        string // where the login came from
 	UserAgent string
 
-	Stamp string // hash of the user's AuthStamp; empty if there was none
-	Login auth.LoginInfo
+	Stamp    string // hash of the user's AuthStamp; empty if there was none
+	AuthInfo auth.AuthInfo
 }
 
 // Live reports whether the record has not expired at now.
-func (rec *Record) Live(now time.Time) bool { return now.Before(rec.Expires) }
+func (rec *Record) Live(now time.Time) bool { return now.Before(rec.ExpiresAt) }
 
 // movedTTL is how long a mark is kept: longer than a request takes.
 const movedTTL = time.Minute
@@ -42,7 +42,7 @@ const movedTTL = time.Minute
 // that was under way with the old cookie is known by it, so that its answer does
 // not clear the new one, and a logout ends the successor.
 func (rec *Record) Moved(now time.Time) *Record {
-	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now, Expires: now.Add(movedTTL), Ends: now.Add(movedTTL)}
+	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now, ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
 }
 
 // IsMark reports whether Moved made the record.
@@ -56,12 +56,12 @@ type Session struct {
 }
 
 var (
-	_ auth.Credential    = (*Session)(nil)
-	_ auth.Scoped        = (*Session)(nil)
-	_ auth.Ambient       = (*Session)(nil)
-	_ auth.Primary       = (*Session)(nil)
-	_ auth.LoginInformer = (*Session)(nil)
-	_ auth.Expirer       = (*Session)(nil)
+	_ auth.Credential   = (*Session)(nil)
+	_ auth.Scoped       = (*Session)(nil)
+	_ auth.Ambient      = (*Session)(nil)
+	_ auth.Primary      = (*Session)(nil)
+	_ auth.AuthInformer = (*Session)(nil)
+	_ auth.Expirer      = (*Session)(nil)
 )
 
 // Backend returns the Config.Name of the Sessions it belongs to.
@@ -93,10 +93,10 @@ func (s *Session) Remembered() bool { return s.record.Remembered }
 func (s *Session) Created() time.Time { return s.record.Created }
 
 // Expiry returns when the session ends unless it is used before.
-func (s *Session) Expiry() time.Time { return s.record.Expires }
+func (s *Session) Expiry() time.Time { return s.record.ExpiresAt }
 
 // ExpiresAt returns when the session ends however often it is used.
-func (s *Session) ExpiresAt() time.Time { return s.record.Ends }
+func (s *Session) ExpiresAt() time.Time { return s.record.MaxExpiresAt }
 
 // LastUsed returns when it was last used, as exactly as Config.TouchInterval
 // has it written.
@@ -108,5 +108,5 @@ func (s *Session) IP() string { return s.record.IP }
 // UserAgent returns what the browser called itself at login.
 func (s *Session) UserAgent() string { return s.record.UserAgent }
 
-// LoginInfo returns when and how the user logged in.
-func (s *Session) LoginInfo() auth.LoginInfo { return s.record.Login }
+// AuthInfo returns when and how the user logged in.
+func (s *Session) AuthInfo() auth.AuthInfo { return s.record.AuthInfo }

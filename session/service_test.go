@@ -175,8 +175,8 @@ type primary struct{ at time.Time }
 
 func (primary) Backend() string { return "test" }
 func (primary) Primary() bool   { return true }
-func (p primary) LoginInfo() auth.LoginInfo {
-	return auth.LoginInfo{AuthTime: p.at, AMR: []string{"pwd"}}
+func (p primary) AuthInfo() auth.AuthInfo {
+	return auth.AuthInfo{AuthTime: p.at, AMR: []string{"pwd"}}
 }
 
 // bearer is another backend: one token is good.

@@ -312,7 +312,7 @@ func (s *service) signIn(t *testing.T, name, userAgent string) {
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://app.example/", nil)
 	r.Header.Set("User-Agent", userAgent)
-	if _, err := s.sessions.Login(httptest.NewRecorder(), r, u, session.Options{}); err != nil {
+	if _, err := s.sessions.SignIn(httptest.NewRecorder(), r, u, session.Options{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -321,8 +321,8 @@ func (s *service) signIn(t *testing.T, name, userAgent string) {
 func (s *service) logIn(t *testing.T, name, id string) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now, Expires: now.Add(time.Hour), Ends: now.Add(time.Hour), UserAgent: "app/1"},
-		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, Expires: now.Add(time.Hour)}, nil); err != nil {
+	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour), UserAgent: "app/1"},
+		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -434,18 +434,18 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	for i, expires := range []time.Time{past, past, future} {
 		id := string(rune('a' + i))
 		if _, err := sessions.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past, LastUsed: past,
-			Expires: expires, Idle: time.Hour, Ends: expires}, "", 0, false, past); err != nil {
+			ExpiresAt: expires, Idle: time.Hour, MaxExpiresAt: expires}, "", 0, false, past); err != nil {
 			t.Fatal(err)
 		}
 		if err := oneTime.Add(ctx, &password.OneTimeRecord{Digest: id, UserID: "alice", Purpose: password.PurposeReset,
-			Created: past, Expires: expires}, 5, past.Add(-time.Hour)); err != nil {
+			Created: past, ExpiresAt: expires}, 5, past.Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, expires := range []time.Time{past, future} {
 		id := string(rune('a' + i))
-		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past, Expires: expires, Ends: expires},
-			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, Expires: expires}, nil); err != nil {
+		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past, ExpiresAt: expires, MaxExpiresAt: expires},
+			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, ExpiresAt: expires}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -462,9 +462,9 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	}
 	if err := s.throttle.Update(ctx, keys, past, func(counters []password.Counter) {
 		for i := range counters {
-			counters[i] = password.Counter{Failures: 1, Expires: past.Add(time.Second)}
+			counters[i] = password.Counter{Failures: 1, ExpiresAt: past.Add(time.Second)}
 		}
-		counters[0].Expires = future
+		counters[0].ExpiresAt = future
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -241,7 +241,7 @@ func rowsOfGrants(ctx context.Context, s *service, userID string) ([]row, error)
 	}
 	var rows []row
 	for _, g := range grants {
-		rows = append(rows, row{known{"grant", g.ID, g.ClientID, "", "", append([]string{}, g.Scopes...), g.Created, instant(g.LastUsed)}, instant(g.Expires)})
+		rows = append(rows, row{known{"grant", g.ID, g.ClientID, "", "", append([]string{}, g.Scopes...), g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt)})
 	}
 	return rows, nil
 }

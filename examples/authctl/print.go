@@ -50,11 +50,11 @@ func rowOfSession(s *session.Session) row {
 }
 
 func rowOfLogin(f *jwt.Family) row {
-	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created, instant(f.LastUsed)}, instant(f.Expires)}
+	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created, instant(f.LastUsed)}, instant(f.ExpiresAt)}
 }
 
 func rowOfEnded(t *knox.EndedToken) endedRow {
-	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created, instant(t.LastUsed)}, t.Ended, t.Reason}
+	return endedRow{known{"token", t.ID, t.Name, t.UserAgent, t.IP, limit(t.Scopes, t.Limited), t.Created, instant(t.LastUsed)}, t.EndedAt, t.Reason}
 }
 
 func writeRows(w io.Writer, rows []row) error {
@@ -76,7 +76,7 @@ func writeEnded(w io.Writer, rows []endedRow) error {
 func writeKeys(w io.Writer, infos []jwt.KeyInfo) error {
 	lines := [][]string{{"STATE", "ALGORITHM", "ID", "CREATED", "SIGNS FROM", "TRUSTED UNTIL"}}
 	for _, i := range infos {
-		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs), when(instant(i.Ends))})
+		lines = append(lines, []string{string(i.State), string(i.Algorithm), i.ID, when(&i.Created), when(&i.Signs), when(instant(i.ExpiresAt))})
 	}
 	return writeTable(w, lines)
 }

@@ -131,7 +131,7 @@ func (s *service) openOAuth(ctx context.Context) error {
 	}
 	s.oauthConfig = server.Config{
 		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load, Guard: guard,
-		Login:     func(http.ResponseWriter, *http.Request, server.LoginRequest) {},
+		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
 	}
 	for _, name := range append([]string{"openid", "profile", "email", "offline_access"}, scopes...) {

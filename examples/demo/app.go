@@ -90,7 +90,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 
 // open is all that a service has to do to use the library.
 func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if a.pages, err = newPages(a.sessions); err != nil {
 		return nil, err
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{
+	passwords, err := password.New(password.Config{
 		Hasher: hasher, Account: a.users.byName, Throttle: a.throttle, Proxies: proxies,
 		Upgrade: a.users.setPassword, Logger: logger,
 	})
@@ -220,7 +220,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	}
 	validators := password.Validators{password.MinLength(8), password.Numeric(), password.Similar(), common}
 	changePassword, err := password.NewChange(changeGuard, password.ChangeConfig{
-		Login: passwords, Redirect: "/devices?changed",
+		Authenticator: passwords, Redirect: "/devices?changed",
 		Renewal: password.Renewal{Hasher: hasher, Set: a.users.setPassword, LoadUser: a.users.load, Observer: observer,
 			Revokers:   []auth.Revoker{a.sessions, a.tokens, a.pairs, a.oauth},
 			Validators: validators,
@@ -242,9 +242,9 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	sessionHandlers.Register(mux, "/session")
 	mux.Handle("POST /session/logout", a.signOut(sessionHandlers.Logout))
 	anyone := a.guard.Optional(auth.AllowMachines)
-	reading := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:read")))
-	writing := a.guard.Require(auth.AllowMachines, auth.Any(auth.Unlimited, auth.Scopes("reports:write")))
-	admins := a.guard.Require(auth.Unlimited, auth.UserIs(func(u *user) bool { return u.admin }))
+	reading := a.guard.Require(auth.AllowMachines, auth.Any(auth.FullAccess, auth.Scopes("reports:read")))
+	writing := a.guard.Require(auth.AllowMachines, auth.Any(auth.FullAccess, auth.Scopes("reports:write")))
+	admins := a.guard.Require(auth.FullAccess, auth.UserIs(func(u *user) bool { return u.admin }))
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.Handle("GET /api/me", a.guard.Require(auth.AllowMachines)(http.HandlerFunc(whoami)))
 	mux.Handle("GET /api/public", anyone(http.HandlerFunc(whoami)))
@@ -252,7 +252,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux.Handle("POST /api/reports", writing(http.HandlerFunc(whoami)))
 	mux.Handle("POST /api/users/{name}/disable", admins(a.switchUser(false)))
 	mux.Handle("POST /api/users/{name}/enable", admins(a.switchUser(true)))
-	visitors, members := pageGuard.Optional(auth.AllowMachines), pageGuard.Require(auth.Unlimited)
+	visitors, members := pageGuard.Optional(auth.AllowMachines), pageGuard.Require(auth.FullAccess)
 	mux.Handle("GET /{$}", visitors(a.pages.home(s.url)))
 	mux.Handle("GET /callback", visitors(a.pages.callback(s.url)))
 	mux.Handle("POST /callback", a.pages.callback(s.url)) // response_mode=form_post

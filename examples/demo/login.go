@@ -27,8 +27,8 @@ func (a *app) openLogins(s settings, keys []auth.Secret, guard *auth.Guard, prox
 			}
 			return a.users.add(ctx, p.Provider+"-"+p.Subject)
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Login) error {
-			_, err := a.sessions.Login(w, r, u, session.Options{Login: proof.LoginInfo()})
+		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Credential) error {
+			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
 		AppRedirects: []string{s.issuer + "/callback"},

@@ -30,7 +30,7 @@ func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, obse
 	}
 	a.oauth, err = server.New(server.Config{
 		Issuer: s.issuer, InsecureHTTP: insecure, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load, Guard: guard,
-		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
+		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
 		Logout: func(w http.ResponseWriter, r *http.Request) error {
@@ -43,7 +43,7 @@ func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, obse
 		Resources: []server.Resource{{ID: s.issuer, Name: "Gatewarden demo"},
 			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
 		Prefix: "demo_", Claims: claims, Username: func(u auth.User) string { return u.UserID() },
-		Developers:      auth.Unlimited,
+		Developers:      auth.FullAccess,
 		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
 		Observer:        observer, Logger: a.logger,
 	})

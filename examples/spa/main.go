@@ -49,7 +49,7 @@ func loadUser(_ context.Context, id string) (auth.User, error) {
 }
 
 func newHandler(ctx context.Context, origin string) (http.Handler, error) {
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func newHandler(ctx context.Context, origin string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{Hasher: hasher, Silent: true, // no dialog of the browser's
+	passwords, err := password.New(password.Config{Hasher: hasher, Silent: true, // no dialog of the browser's
 		Account: func(ctx context.Context, name string) (auth.User, string, error) {
 			u, err := loadUser(ctx, name)
 			return u, encoded, err

@@ -79,7 +79,7 @@ func FuzzCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		username, password, err := basic.Credentials(value)
 		if err != nil {
-			if auth.Kind(err) != auth.ErrMalformed || username != "" || password != "" {
+			if auth.KindOf(err) != auth.ErrMalformed || username != "" || password != "" {
 				t.Fatalf("Credentials(%q) = %q, %q, %v", value, username, password, err)
 			}
 			return

@@ -24,10 +24,10 @@ var (
 
 // Terms are what a credential allows a new one that is made with it.
 type Terms struct {
-	Login   auth.LoginInfo
-	Scopes  []string // all that there may be, if Limited
-	Limited bool
-	Ends    time.Time // what the new one may not outlive; zero is none
+	AuthInfo     auth.AuthInfo
+	Scopes       []string // all that there may be, if Limited
+	Limited      bool
+	MaxExpiresAt time.Time // what the new one may not outlive; zero is none
 }
 
 // TermsOf returns the terms of a credential. One that is not [auth.Primary]
@@ -39,14 +39,14 @@ func TermsOf(credential auth.Credential, allowToken bool) (Terms, error) {
 	if !isPrimary && !allowToken {
 		return t, errNotPrimary
 	}
-	if informer, ok := credential.(auth.LoginInformer); ok {
-		t.Login = informer.LoginInfo()
+	if informer, ok := credential.(auth.AuthInformer); ok {
+		t.AuthInfo = informer.AuthInfo()
 	}
 	if scoped, ok := credential.(auth.Scoped); ok {
 		t.Scopes, t.Limited = scoped.Scopes()
 	}
 	if expirer, ok := credential.(auth.Expirer); ok && !isPrimary {
-		t.Ends = expirer.ExpiresAt()
+		t.MaxExpiresAt = expirer.ExpiresAt()
 	}
 	return t, nil
 }

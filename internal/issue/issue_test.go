@@ -21,27 +21,27 @@ type credential struct {
 	ends             time.Time
 }
 
-func (credential) Backend() string             { return "test" }
-func (c credential) Primary() bool             { return c.primary }
-func (c credential) Scopes() ([]string, bool)  { return c.scopes, c.limited }
-func (c credential) ExpiresAt() time.Time      { return c.ends }
-func (c credential) LoginInfo() auth.LoginInfo { return auth.LoginInfo{ACR: "high"} }
-func (c credential) String() string            { return "credential" }
+func (credential) Backend() string            { return "test" }
+func (c credential) Primary() bool            { return c.primary }
+func (c credential) Scopes() ([]string, bool) { return c.scopes, c.limited }
+func (c credential) ExpiresAt() time.Time     { return c.ends }
+func (c credential) AuthInfo() auth.AuthInfo  { return auth.AuthInfo{ACR: "high"} }
+func (c credential) String() string           { return "credential" }
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestATokenIssuesNothingUnlessAllowedAndNothingBeyondItself(t *testing.T) {
 	for _, none := range []auth.Credential{nil, credential{}} {
-		if _, err := issue.TermsOf(none, false); auth.Kind(err) != auth.ErrInsufficient {
+		if _, err := issue.TermsOf(none, false); auth.KindOf(err) != auth.ErrInsufficient {
 			t.Errorf("%v: %v", none, err)
 		}
 	}
 	terms, err := issue.TermsOf(credential{ends: noon, limited: true, scopes: []string{"a"}}, true)
-	if err != nil || !terms.Ends.Equal(noon) || !terms.Limited || terms.Login.ACR != "high" {
+	if err != nil || !terms.MaxExpiresAt.Equal(noon) || !terms.Limited || terms.AuthInfo.ACR != "high" {
 		t.Errorf("%+v, %v", terms, err)
 	}
 	// What a primary credential proves outlives it: a session's end is not a token's.
-	if terms, err = issue.TermsOf(credential{primary: true, ends: noon}, false); err != nil || !terms.Ends.IsZero() || terms.Limited {
+	if terms, err = issue.TermsOf(credential{primary: true, ends: noon}, false); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
 		t.Errorf("%+v, %v", terms, err)
 	}
 }
@@ -159,8 +159,8 @@ func TestAnInstantIsWhatEveryStoreKeeps(t *testing.T) {
 
 func TestAnOutageIsNeverAVerdict(t *testing.T) {
 	for _, cause := range []error{auth.ErrNoCredentials, auth.ErrInvalid, auth.ErrUserNotFound, errors.New("x")} {
-		if err := issue.Undecided(cause); auth.Kind(err) != nil || !errors.Is(err, cause) {
-			t.Errorf("%v: %v", cause, auth.Kind(err))
+		if err := issue.Undecided(cause); auth.KindOf(err) != nil || !errors.Is(err, cause) {
+			t.Errorf("%v: %v", cause, auth.KindOf(err))
 		}
 	}
 }

@@ -106,7 +106,9 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 			c.LoadUser = func(context.Context, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
 		}, 403, "inactive"},
 		"a session that is refused": {func(c *login.Config) {
-			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *login.Login) error { return auth.ErrInsufficient }
+			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *login.Credential) error {
+				return auth.ErrInsufficient
+			}
 		}, 403, "not_allowed"},
 	} {
 		a := newApp(t, func(_ *app, c *login.Config) { row.change(c) })
@@ -385,18 +387,18 @@ func TestAnAppGetsACodeThatIsGoodOnceForWhoHasTheVerifier(t *testing.T) {
 	if err != nil || u.UserID() != "acme-1" {
 		t.Fatal(u, err)
 	}
-	proof, ok := credential.(*login.Login)
-	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified || proof.Profile.Claims != nil || time.Since(proof.LoginInfo().AuthTime) > time.Minute {
+	proof, ok := credential.(*login.Credential)
+	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified || proof.Profile.Claims != nil || time.Since(proof.AuthInfo().AuthTime) > time.Minute {
 		t.Errorf("%+v", credential)
 	}
-	if _, _, err := a.redeem(code, verifier); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("twice: %v", err)
 	}
 	code = b.code(appStart)
-	if _, _, err := a.redeem(code, verifier[:42]+"X"); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.redeem(code, verifier[:42]+"X"); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("another verifier: %v", err)
 	}
-	if _, _, err := a.redeem(code, verifier); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("after another verifier: %v", err)
 	}
 	for sentence, row := range map[string]struct {
@@ -408,18 +410,18 @@ func TestAnAppGetsACodeThatIsGoodOnceForWhoHasTheVerifier(t *testing.T) {
 		"a long verifier":  {code, strings.Repeat("x", 129), auth.ErrMalformed},
 		"an empty code":    {"", verifier, auth.ErrInvalid},
 	} {
-		if _, _, err := a.redeem(row.code, row.verifier); auth.Kind(err) != row.kind {
+		if _, _, err := a.redeem(row.code, row.verifier); auth.KindOf(err) != row.kind {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
 	r, _ := http.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{"login_code":"x"}`))
 	r.Header.Set("Content-Type", "application/json")
-	if _, _, err := a.logins.Authenticate(r); auth.Kind(err) != auth.ErrMalformed {
+	if _, _, err := a.logins.Authenticate(r); auth.KindOf(err) != auth.ErrMalformed {
 		t.Errorf("half of it: %v", err)
 	}
 	r, _ = http.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(`{"username":"x"}`))
 	r.Header.Set("Content-Type", "application/json")
-	if _, _, err := a.logins.Authenticate(r); auth.Kind(err) != auth.ErrNoCredentials {
+	if _, _, err := a.logins.Authenticate(r); auth.KindOf(err) != auth.ErrNoCredentials {
 		t.Errorf("nothing of it: %v", err)
 	}
 }
@@ -430,25 +432,25 @@ func TestACodeDiesWithItsUserAndItsTime(t *testing.T) {
 	a.mu.Lock()
 	a.users["acme-1"].stamp = "new"
 	a.mu.Unlock()
-	if _, _, err := a.redeem(code, verifier); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("another stamp: %v", err)
 	}
 	code = a.browser().code(appStart)
 	a.mu.Lock()
 	a.users["acme-1"].active = false
 	a.mu.Unlock()
-	if _, _, err := a.redeem(code, verifier); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("disabled: %v", err)
 	}
 	late := newApp(t, func(a *app, c *login.Config) { withApp(a, c); c.CodeTTL = time.Nanosecond })
-	if _, _, err := late.redeem(late.browser().code(appStart), verifier); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := late.redeem(late.browser().code(appStart), verifier); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("late: %v", err)
 	}
 	down := newApp(t, func(a *app, c *login.Config) {
 		withApp(a, c)
 		c.Store = &failing{a.store, "TakeCode"}
 	})
-	if _, _, err := down.redeem(down.browser().code(appStart), verifier); err == nil || auth.Kind(err) != nil {
+	if _, _, err := down.redeem(down.browser().code(appStart), verifier); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("store down: %v", err)
 	}
 	if n, err := late.logins.Purge(t.Context()); err != nil || n != 1 {

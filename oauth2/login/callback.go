@@ -169,7 +169,7 @@ func failureOf(err error) *failure {
 		f.Reason = reasonRefused
 	case errors.Is(err, ErrAccountExists):
 		f.Reason = reasonAccountExists
-	case errors.Is(err, ErrNotAllowed), auth.Kind(err) == auth.ErrInsufficient:
+	case errors.Is(err, ErrNotAllowed), auth.KindOf(err) == auth.ErrInsufficient:
 		f.Reason = reasonNotAllowed
 	}
 	return f
@@ -187,7 +187,7 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 			return failureOf(err)
 		}
 	}
-	login := &Login{profile, now}
+	login := &Credential{profile, now}
 	to := a.Next
 	if a.ReturnTo != "" {
 		code, err := l.issueCode(ctx, user, login, a.Challenge, now)
@@ -308,9 +308,9 @@ func (l *Logins) load(ctx context.Context, id string) (auth.User, *failure) {
 // accountFailure says what an error about a user is.
 func accountFailure(err error) *failure {
 	switch {
-	case errors.Is(err, auth.ErrUserInactive), errors.Is(err, auth.ErrUserNotFound), auth.Kind(err) == auth.ErrInvalid:
+	case errors.Is(err, auth.ErrUserInactive), errors.Is(err, auth.ErrUserNotFound), auth.KindOf(err) == auth.ErrInvalid:
 		return &failure{Reason: reasonInactive, cause: err}
-	case auth.Kind(err) == auth.ErrInsufficient:
+	case auth.KindOf(err) == auth.ErrInsufficient:
 		return &failure{Reason: reasonNotAllowed, cause: err}
 	}
 	return &failure{Reason: reasonUnavailable, cause: err}

@@ -72,7 +72,7 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if !issue.SameStamp(kept.Stamp, issue.Stamp(stampLabel, user)) || json.Unmarshal(kept.Data, &data) != nil {
 		return nil, nil, errCode
 	}
-	return user, &Login{&data.Profile, data.At}, nil
+	return user, &Credential{&data.Profile, data.At}, nil
 }
 
 // codeData is what is kept of a login: not all that the provider said.
@@ -82,7 +82,7 @@ type codeData struct {
 }
 
 // issueCode makes a code for an app.
-func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Login, challenge string, now time.Time) (string, error) {
+func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Credential, challenge string, now time.Time) (string, error) {
 	data := codeData{*login.Profile, login.at}
 	data.Profile.Claims = nil
 	text, err := json.Marshal(data)
@@ -91,5 +91,5 @@ func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Login, ch
 	}
 	code := newSecret()
 	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: issue.Stamp(stampLabel, user), Challenge: challenge,
-		Data: text, Expires: issue.Instant(now.Add(l.config.CodeTTL))})
+		Data: text, ExpiresAt: issue.Instant(now.Add(l.config.CodeTTL))})
 }

@@ -35,8 +35,8 @@ func Example() {
 		NewUser: func(_ context.Context, p *login.Profile) (auth.User, error) { // your table of users
 			return authtest.User("a new user"), nil
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *login.Login) error {
-			_, err := sessions.Login(w, r, user, session.Options{Login: proof.LoginInfo()})
+		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *login.Credential) error {
+			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
 		Guard: guard, SignInURL: "/sign-in", AccountURL: "/account",

@@ -21,11 +21,11 @@ import (
 // Tokens are what a provider issued to this service. The application may keep them,
 // encrypted; this package does not.
 type Tokens struct {
-	Access  auth.Secret
-	Refresh auth.Secret // "" if there is none
-	ID      auth.Secret // the ID token, for [Logins.EndSessionURL]; "" if there is none
-	Scopes  []string
-	Expires time.Time // of Access; zero if not told
+	Access    auth.Secret
+	Refresh   auth.Secret // "" if there is none
+	ID        auth.Secret // the ID token, for [Logins.EndSessionURL]; "" if there is none
+	Scopes    []string
+	ExpiresAt time.Time // of Access; zero if not told
 }
 
 // Format shows nothing of them.
@@ -205,7 +205,7 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 		seconds = number.String()
 	}
 	if n, err := strconv.ParseInt(seconds, 10, 32); err == nil && n > 0 {
-		tokens.Expires = now.Add(time.Duration(n) * time.Second)
+		tokens.ExpiresAt = now.Add(time.Duration(n) * time.Second)
 	}
 	return tokens, nil
 }

@@ -141,7 +141,7 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 		if f.Reason == reasonUnavailable {
 			err.Kind = nil
 		}
-		l.observe(r, auth.EventFailure, (*Login)(nil).Backend(), "", err)
+		l.observe(r, auth.EventFailure, (*Credential)(nil).Backend(), "", err)
 	}
 	a := f.attempt
 	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {

@@ -9,8 +9,8 @@
 //			login.OIDC{Name: "acme", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…"},
 //		},
 //		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) { return users.Add(ctx, p.Name) },
-//		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *login.Login) error {
-//			_, err := sessions.Login(w, r, user, session.Options{Login: proof.LoginInfo()})
+//		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *login.Credential) error {
+//			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 //			return err
 //		},
 //	})
@@ -83,7 +83,7 @@ type Config struct {
 	// go. An error of kind [auth.ErrInsufficient] is shown as a refusal, and any other
 	// as an outage; [ErrAnswered] is that SignIn has answered itself, as to ask for a
 	// second factor first.
-	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Login) error
+	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Credential) error
 	// AppRedirects are where a single-page or native app may have its logins end: see
 	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
 	// host, or a scheme with a dot in it (RFC 8252 §7.1).

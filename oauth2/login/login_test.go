@@ -93,7 +93,7 @@ func TestAPersonIsSignedInByEachProvider(t *testing.T) {
 			if name == "apple" {
 				want.Username = "" // it has no such scope
 			}
-			got.Claims, got.Login = nil, auth.LoginInfo{}
+			got.Claims, got.AuthInfo = nil, auth.AuthInfo{}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
@@ -421,8 +421,8 @@ func TestALoginTellsWhenAndHowThePersonProvedWhoTheyAre(t *testing.T) {
 	at := time.Now().Add(-time.Hour).Truncate(time.Second)
 	a.idp.SignIn(authtest.Person{Subject: "1", AuthTime: at, Claims: map[string]any{"amr": []string{"hwk"}, "acr": "high"}})
 	a.browser().visit("/login/acme/")
-	if p := a.last(); !p.Login.AuthTime.Equal(at) || p.Login.ACR != "high" || !slices.Equal(p.Login.AMR, []string{"hwk"}) {
-		t.Errorf("%+v", p.Login)
+	if p := a.last(); !p.AuthInfo.AuthTime.Equal(at) || p.AuthInfo.ACR != "high" || !slices.Equal(p.AuthInfo.AMR, []string{"hwk"}) {
+		t.Errorf("%+v", p.AuthInfo)
 	}
 	b := a.browser()
 	b.wants("older than asked for", b.visit("/login/acme/?max_age=60"), 400, "untrusted")
@@ -504,7 +504,7 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 			if p.header.Get("Retry-After") == "" || !strings.Contains(p.body, `href="/login/acme/?next=%2Freports"`) || !strings.Contains(p.body, `href="/sign-in"`) {
 				t.Errorf("no way back: %s", p.body)
 			}
-			if a.failures[0].Err == nil || auth.Kind(a.failures[0].Err) != nil {
+			if a.failures[0].Err == nil || auth.KindOf(a.failures[0].Err) != nil {
 				t.Errorf("no outage: %+v", a.failures)
 			}
 			if a.logged() != 0 {
@@ -525,7 +525,7 @@ func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
 				}
 				return load(ctx, id)
 			}
-			c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Login) error {
+			c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Credential) error {
 				if method == "SignIn" {
 					return errDown
 				}
@@ -895,7 +895,7 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 		}
 	})
 	a.browser().visit("/login/acme/")
-	if len(kept) != 1 || kept[0].Access == "" || kept[0].Refresh == "" || kept[0].ID == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].Expires) < 59*time.Minute {
+	if len(kept) != 1 || kept[0].Access == "" || kept[0].Refresh == "" || kept[0].ID == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
 		t.Fatalf("%d", len(kept))
 	}
 	fresh, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh)
@@ -932,7 +932,7 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 	good := func() login.Config {
 		return login.Config{URL: "https://app.example", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: login.NewMemoryStore(),
 			LoadUser:  func(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound },
-			SignIn:    func(http.ResponseWriter, *http.Request, auth.User, *login.Login) error { return nil },
+			SignIn:    func(http.ResponseWriter, *http.Request, auth.User, *login.Credential) error { return nil },
 			Providers: []login.Provider{login.Google{ClientID: "x", ClientSecret: "y"}}}
 	}
 	if l, err := login.New(good()); err != nil || l.RedirectURI("google") != "https://app.example/login/google/callback/" {

@@ -179,7 +179,7 @@ func (m *MemoryStore) TakeCode(ctx context.Context, digest string, now time.Time
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	code := m.codes[digest]
-	if code == nil || !now.Before(code.Expires) {
+	if code == nil || !now.Before(code.ExpiresAt) {
 		return nil, nil
 	}
 	delete(m.codes, digest)
@@ -201,7 +201,7 @@ func (m *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 		}
 	}
 	for digest, code := range m.codes {
-		if codes < limit && !now.Before(code.Expires) {
+		if codes < limit && !now.Before(code.ExpiresAt) {
 			delete(m.codes, digest)
 			codes++
 		}

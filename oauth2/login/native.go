@@ -22,7 +22,7 @@ import (
 //   - [auth.ErrInsufficient]: the person may not sign in, or has no account yet; Code
 //     says which
 //   - any other error: the provider, the store or a hook failed
-func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Login, error) {
+func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.issuedHere == nil:
@@ -43,7 +43,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 // here. It must be for ClientID or one of AppClientIDs, and have this nonce, which this
 // service made for this one login and the app passed on (as it is in the token: some
 // hash it first). It is good once. Errors are as those of [Logins.FromToken].
-func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Login, error) {
+func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.clients == nil:
@@ -57,7 +57,7 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 }
 
 // native signs in whoever tokens are of that came from an app.
-func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Login, error) {
+func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Credential, error) {
 	profile, err := p.profile(ctx, a)
 	if err != nil {
 		return nil, nil, failureOf(err).err()
@@ -79,7 +79,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 	if f != nil {
 		return nil, nil, f.err()
 	}
-	return user, &Login{profile, a.now}, nil
+	return user, &Credential{profile, a.now}, nil
 }
 
 // expiryOf is until when an ID token that was verified can be presented.

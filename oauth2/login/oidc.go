@@ -221,7 +221,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 		return nil, err
 	}
 	_, credential, err := verifier.VerifyToken(ctx, idToken)
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed, auth.ErrUnrecognized:
 		return nil, untrusted("the ID token is not good: " + err.Error())
 	}
@@ -234,7 +234,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 		return nil, err
 	}
 	claims = maps.Clone(claims)
-	profile := &Profile{Issuer: o.Issuer, Subject: token.Subject(), Login: token.LoginInfo(), Claims: claims}
+	profile := &Profile{Issuer: o.Issuer, Subject: token.Subject(), AuthInfo: token.AuthInfo(), Claims: claims}
 	if o.template != "" {
 		profile.Issuer = token.Issuer()
 	}
@@ -289,7 +289,7 @@ func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *an
 		return untrusted("the ID token is not of this access token (at_hash)")
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {
-		at := token.LoginInfo().AuthTime
+		at := token.AuthInfo().AuthTime
 		if at.IsZero() || a.now.Sub(at) > time.Duration(*maxAge)*time.Second+leeway {
 			return untrusted("the login at the provider is older than what was asked for (auth_time)")
 		}

@@ -28,7 +28,7 @@ type Profile struct {
 	Tenant string
 
 	// Login is when and how the person proved who they are to the provider, if it says.
-	Login auth.LoginInfo
+	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
 	// the userinfo endpoint. Numbers are [json.Number].
 	Claims map[string]any
@@ -48,27 +48,27 @@ type Email struct {
 
 // Login is the credential of a person who signed in by a provider. It is primary: other
 // credentials may be issued with it.
-type Login struct {
+type Credential struct {
 	Profile *Profile
 	at      time.Time
 }
 
 var (
-	_ auth.Credential    = (*Login)(nil)
-	_ auth.Primary       = (*Login)(nil)
-	_ auth.LoginInformer = (*Login)(nil)
+	_ auth.Credential   = (*Credential)(nil)
+	_ auth.Primary      = (*Credential)(nil)
+	_ auth.AuthInformer = (*Credential)(nil)
 )
 
 // Backend returns "login".
-func (l *Login) Backend() string { return "login" }
+func (l *Credential) Backend() string { return "login" }
 
 // Primary returns true.
-func (l *Login) Primary() bool { return true }
+func (l *Credential) Primary() bool { return true }
 
-// LoginInfo returns when and how the person proved who they are: to the provider, if it
+// AuthInfo returns when and how the person proved who they are: to the provider, if it
 // says, which can be long ago, or else by coming back from there.
-func (l *Login) LoginInfo() auth.LoginInfo {
-	info := l.Profile.Login
+func (l *Credential) AuthInfo() auth.AuthInfo {
+	info := l.Profile.AuthInfo
 	if info.AuthTime.IsZero() {
 		info.AuthTime = l.at
 	}

@@ -151,15 +151,15 @@ func TestAllowIsAskedAboutLinksToo(t *testing.T) {
 func TestASessionOfScopesChangesNoWayIn(t *testing.T) {
 	a := newApp(t, func(a *app, c *login.Config) {
 		signIn := c.SignIn
-		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Login) error {
+		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Credential) error {
 			return signIn(w, r, u, l)
 		}
 		sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: a.load, Cookie: "limited"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Login) error {
-			_, err := sessions.Login(w, r, u, session.Options{Login: l.LoginInfo(), Scopes: []string{"read"}})
+		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, l *login.Credential) error {
+			_, err := sessions.SignIn(w, r, u, session.Options{AuthInfo: l.AuthInfo(), Scopes: []string{"read"}})
 			return err
 		}
 		if c.Guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
@@ -275,22 +275,22 @@ func TestAnAppOfFacebookSendsItsToken(t *testing.T) {
 		"empty":         {"", auth.ErrInvalid},
 		"two lines":     {"a\r\nb", auth.ErrInvalid},
 	} {
-		if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(row.token)); auth.Kind(err) != row.kind {
+		if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(row.token)); auth.KindOf(err) != row.kind {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
 	a.mu.Lock()
 	a.users["facebook-42"].active = false
 	a.mu.Unlock()
-	if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, ""))); auth.Kind(err) != auth.ErrInsufficient {
+	if _, _, err := a.logins.FromToken(t.Context(), "facebook", auth.Secret(a.idp.IssueToken(ada, ""))); auth.KindOf(err) != auth.ErrInsufficient {
 		t.Errorf("disabled: %v", err)
 	}
 	a.idp.SetDown(true)
-	if _, _, err := a.logins.FromToken(t.Context(), "facebook", "x"); err == nil || auth.Kind(err) != nil {
+	if _, _, err := a.logins.FromToken(t.Context(), "facebook", "x"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("down: %v", err)
 	}
 	other := newApp(t, nil) // whose provider cannot tell
-	if _, _, err := other.logins.FromToken(t.Context(), "acme", "x"); err == nil || auth.Kind(err) != nil {
+	if _, _, err := other.logins.FromToken(t.Context(), "acme", "x"); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("%v", err)
 	}
 }
@@ -305,7 +305,7 @@ func TestATokenOfFacebookMayLiveLonger(t *testing.T) {
 				return nil
 			}
 		})
-		if p := a.browser().visit("/login/facebook/"); p.status != 200 || (time.Until(kept.Expires) > 24*time.Hour) != long {
+		if p := a.browser().visit("/login/facebook/"); p.status != 200 || (time.Until(kept.ExpiresAt) > 24*time.Hour) != long {
 			t.Errorf("%v: %d %s", long, p.status, a.log)
 		}
 	}
@@ -313,7 +313,7 @@ func TestATokenOfFacebookMayLiveLonger(t *testing.T) {
 
 func TestAnAnswerOfItsOwnAsksForASecondFactor(t *testing.T) {
 	a := newApp(t, func(_ *app, c *login.Config) {
-		c.SignIn = func(w http.ResponseWriter, _ *http.Request, u auth.User, _ *login.Login) error {
+		c.SignIn = func(w http.ResponseWriter, _ *http.Request, u auth.User, _ *login.Credential) error {
 			w.Header().Set("Location", "/second-factor")
 			w.WriteHeader(http.StatusSeeOther)
 			return login.ErrAnswered
@@ -396,16 +396,16 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		"a very long one":                {auth.Secret(strings.Repeat("x", 70_000)), "n", auth.ErrInvalid},
 		"of the app, for a web callback": {mint("at_hash", "whatever"), "n", nil},
 	} {
-		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.Kind(err) != row.kind || (err == nil) != (row.kind == nil) {
+		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.KindOf(err) != row.kind || (err == nil) != (row.kind == nil) {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
 	for _, name := range []string{"plain", "nobody"} {
-		if _, _, err := a.logins.FromIDToken(t.Context(), name, mint(), "n"); err == nil || auth.Kind(err) != nil {
+		if _, _, err := a.logins.FromIDToken(t.Context(), name, mint(), "n"); err == nil || auth.KindOf(err) != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := a.logins.FromIDToken(t.Context(), "google", mint(), ""); err == nil || auth.Kind(err) != nil {
+	if _, _, err := a.logins.FromIDToken(t.Context(), "google", mint(), ""); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("without a nonce: %v", err)
 	}
 	// A browser's callback takes no app's token.

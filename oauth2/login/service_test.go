@@ -93,11 +93,11 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 		NewUser: func(_ context.Context, p *login.Profile) (auth.User, error) {
 			return a.add(p.Provider + "-" + p.Subject), nil
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Login) error {
+		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Credential) error {
 			a.mu.Lock()
 			a.profiles = append(a.profiles, proof.Profile)
 			a.mu.Unlock()
-			_, err := sessions.Login(w, r, u, session.Options{Login: proof.LoginInfo()})
+			_, err := sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
 		Guard: guard, SignInURL: "/sign-in", AccountURL: "/account",
@@ -138,7 +138,7 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 		if r.URL.Query().Has("old") {
 			at = at.Add(-time.Hour)
 		}
-		if _, err := sessions.Login(w, r, a.users[r.PathValue("name")], session.Options{Login: auth.LoginInfo{AuthTime: at}}); err != nil {
+		if _, err := sessions.SignIn(w, r, a.users[r.PathValue("name")], session.Options{AuthInfo: auth.AuthInfo{AuthTime: at}}); err != nil {
 			t.Error(err)
 		}
 	})

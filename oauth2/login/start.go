@@ -206,7 +206,7 @@ func (l *Logins) member(w http.ResponseWriter, r *http.Request) (*provider, auth
 	if _, machine := user.(auth.Machine); machine {
 		return refuse(reasonNotAllowed, nil)
 	}
-	if err := auth.Unlimited(r, user, credential); err != nil {
+	if err := auth.FullAccess(r, user, credential); err != nil {
 		return refuse(reasonNotAllowed, err)
 	}
 	if err := auth.Fresh(l.config.LinkAge)(r, user, credential); err != nil {
@@ -217,7 +217,7 @@ func (l *Logins) member(w http.ResponseWriter, r *http.Request) (*provider, auth
 
 // reasonOf says why nobody is signed in.
 func reasonOf(err error) reason {
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case nil:
 		return reasonUnavailable
 	case auth.ErrCrossOrigin:

@@ -40,7 +40,7 @@ type Code struct {
 	Stamp     string // hash of the user's stamp, or ""
 	Challenge string // of PKCE
 	Data      []byte // the login, a JSON object
-	Expires   time.Time
+	ExpiresAt time.Time
 }
 
 // UnlinkVerdict is what came of [Store.Unlink].

@@ -71,7 +71,7 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) b
 	switch err := s.config.Developers(r, p.user, credential); {
 	case err == nil:
 		return true
-	case auth.Kind(err) == auth.ErrInsufficient:
+	case auth.KindOf(err) == auth.ErrInsufficient:
 		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.", Status: http.StatusForbidden})
 	default:
 		s.showError(w, r, err)

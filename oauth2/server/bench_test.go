@@ -57,7 +57,7 @@ func newBench(b *testing.B, jwts bool) *bench {
 	}
 	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Guard: guard, Keys: keys,
 		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil },
-		Login:    func(http.ResponseWriter, *http.Request, server.LoginRequest) {},
+		SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes:   []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
 	if err != nil {
 		b.Fatal(err)

@@ -37,7 +37,7 @@ func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
 	}
 	scheme, value, err := auth.Authorization(r)
 	switch {
-	case auth.Kind(err) == auth.ErrNoCredentials:
+	case auth.KindOf(err) == auth.ErrNoCredentials:
 	case err != nil:
 		return nil, refuse(CodeInvalidRequest, "There are two Authorization headers, or a very long one.")
 	case !strings.EqualFold(scheme, "Basic"):

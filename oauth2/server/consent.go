@@ -123,7 +123,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client,
 		kept := *a
 		kept.SentToLogin = true
 		s.later(w, r, &kept, func(returnTo string) {
-			s.config.Login(w, r, LoginRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge, Hint: a.LoginHint, ACR: a.ACR, Client: client})
+			s.config.SignIn(w, r, SignInRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge, Hint: a.LoginHint, ACR: a.ACR, Client: client})
 		})
 		return
 	}
@@ -246,11 +246,11 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 	at := now()
 	grant := &Grant{
 		ID: rand.Text(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Scopes: a.Scopes, Resources: a.Resources,
-		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), Login: p.login, Stamp: stampOf(p.user),
-		Created: at, LastUsed: at, Expires: at.Add(lifetimes.Code), Ends: at.Add(lifetimes.RefreshAbsolute),
+		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
+		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := opaque.New(s.code, p.user.UserID(), opaque.DefaultLength)
-	code := &Code{Digest: opaque.Digest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, Expires: grant.Expires}
+	code := &Code{Digest: opaque.Digest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
 	}
@@ -294,7 +294,7 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request, a *authorizatio
 // person is who is signed in.
 type person struct {
 	user    auth.User
-	login   auth.LoginInfo
+	login   auth.AuthInfo
 	session string // identifies the session, if the credential does
 	terms   issue.Terms
 }
@@ -313,7 +313,7 @@ func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http
 			s.config.Guard.Refuse(w, r, err)
 			return
 		}
-		p := &person{user: user, login: terms.Login, terms: terms}
+		p := &person{user: user, login: terms.AuthInfo, terms: terms}
 		p.login.AuthTime = issue.Instant(p.login.AuthTime)
 		if session, ok := credential.(interface{ ID() string }); ok {
 			p.session = session.ID()
@@ -334,7 +334,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, next func(http
 		case p != nil:
 			next(w, r, *p)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			s.config.Login(w, r, LoginRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
+			s.config.SignIn(w, r, SignInRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
 		default:
 			s.showError(w, r, errForgery)
 		}
@@ -371,7 +371,7 @@ func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id
 	if p.user != nil {
 		i.UserID = p.user.UserID()
 	}
-	i.Expires = i.Created.Add(interactionTTL)
+	i.ExpiresAt = i.Created.Add(interactionTTL)
 	id = opaque.New("", i.UserID, opaque.DefaultLength)
 	i.Digest = digestOf(id)
 	return id, s.config.Store.Pend(ctx, i)

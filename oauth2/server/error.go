@@ -73,7 +73,7 @@ var errGrant = refuse(CodeInvalidGrant, "The code or token is unknown, expired, 
 
 // userRefused turns what a UserLoader says of a user into an answer to a client.
 func userRefused(err error) error {
-	if auth.Kind(err) == auth.ErrInvalid {
+	if auth.KindOf(err) == auth.ErrInvalid {
 		return &Error{Code: errGrant.Code, Description: errGrant.Description, Cause: err}
 	}
 	return err

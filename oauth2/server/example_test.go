@@ -30,7 +30,7 @@ func Example() {
 	}
 	srv, err := server.New(server.Config{
 		Issuer: "https://login.example", Store: server.NewMemoryStore(), LoadUser: load, Guard: guard,
-		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
+		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
 		Scopes:    []server.Scope{{Name: "reports:read", Text: "read your reports"}},

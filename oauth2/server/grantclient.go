@@ -51,7 +51,7 @@ type Issuance struct {
 	UserID    string   // "" for the client itself
 	Scopes    []string // must be among the client's
 	Resources []string // nil is the first that the client may have
-	Login     auth.LoginInfo
+	AuthInfo  auth.AuthInfo
 	Refresh   bool // a refresh token, too
 }
 
@@ -80,8 +80,8 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 		return nil, err
 	}
 	grant := &Grant{ID: rand.Text(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
-		Offline: true, Login: i.Login, Created: at, LastUsed: at, Ends: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
-	grant.Login.AuthTime = issue.Instant(grant.Login.AuthTime)
+		Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at, MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
+	grant.AuthInfo.AuthTime = issue.Instant(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {
 		if user, err = s.config.LoadUser.Load(ctx, i.UserID); err != nil {
@@ -96,7 +96,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 	if err != nil {
 		return nil, err
 	}
-	grant.Expires = m.tokens.Expires()
+	grant.ExpiresAt = m.tokens.ExpiresAt()
 	ok, err := s.config.Store.Start(ctx, grant, m.tokens)
 	if err != nil {
 		return nil, err

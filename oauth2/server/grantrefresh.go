@@ -42,7 +42,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace {
 		return nil, s.burn(ctx, grant, r)
 	}
-	if !grant.Live(r.Now) || !r.Now.Before(refresh.Expires) {
+	if !grant.Live(r.Now) || !r.Now.Before(refresh.ExpiresAt) {
 		return nil, errGrant
 	}
 	scopes, err := s.refreshedScopes(r, grant)

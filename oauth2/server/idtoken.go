@@ -29,8 +29,8 @@ type idClaims struct {
 
 func (s *Server) signIDToken(key *jwt.Key, m minting, access string, life time.Duration) (string, error) {
 	c := idClaims{Issuer: s.config.Issuer, Subject: m.grant.UserID, Audience: m.client.ID, Issued: m.now.Unix(), Expires: m.now.Add(life).Unix(),
-		Nonce: m.nonce, ACR: m.grant.Login.ACR, AMR: m.grant.Login.AMR, AtHash: halfHash(key.Algorithm(), access), SessionID: m.grant.SessionID}
-	if at := m.grant.Login.AuthTime; !at.IsZero() {
+		Nonce: m.nonce, ACR: m.grant.AuthInfo.ACR, AMR: m.grant.AuthInfo.AMR, AtHash: halfHash(key.Algorithm(), access), SessionID: m.grant.SessionID}
+	if at := m.grant.AuthInfo.AuthTime; !at.IsZero() {
 		c.AuthTime = at.Unix()
 	}
 	return jwt.Sign(key, "JWT", c)

@@ -25,7 +25,7 @@ func (s *Server) Inspect(ctx context.Context, token string) (*oauth2.Token, erro
 	}
 	return &oauth2.Token{
 		Issuer: s.config.Issuer, Subject: grant.UserID, ClientID: grant.ClientID, Audience: access.Audience, Scope: access.Scopes, ID: access.ID,
-		GrantID: grant.ID, Type: "Bearer", IssuedAt: access.Issued, Expires: access.Expires, Login: grant.Login, Stamp: grant.Stamp,
+		GrantID: grant.ID, Type: "Bearer", IssuedAt: access.Issued, Expiry: access.ExpiresAt, Auth: grant.AuthInfo, Stamp: grant.Stamp,
 	}, nil
 }
 
@@ -39,7 +39,7 @@ func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error
 	if err != nil {
 		return nil, nil, &auth.Error{Cause: err}
 	}
-	if at := now(); access == nil || !at.Before(access.Expires) || !grant.Live(at) {
+	if at := now(); access == nil || !at.Before(access.ExpiresAt) || !grant.Live(at) {
 		return nil, nil, errToken
 	}
 	return access, grant, nil
@@ -59,7 +59,7 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 		return "", errUnrecognized
 	}
 	_, credential, err := s.verifier.VerifyToken(ctx, token)
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case auth.ErrUnrecognized:
 		return "", errUnrecognized
 	case auth.ErrInvalid, auth.ErrMalformed:

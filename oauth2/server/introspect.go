@@ -65,7 +65,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer intr
 		return s.introspectRefresh(r.Context(), client, token)
 	}
 	access, grant, err := s.find(r.Context(), token)
-	switch kind := auth.Kind(err); {
+	switch kind := auth.KindOf(err); {
 	case kind == auth.ErrInvalid, kind == auth.ErrUnrecognized:
 		return answer, nil
 	case err != nil:
@@ -73,7 +73,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer intr
 	case grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, func(id string) bool { return slices.Contains(client.ResourceServer, id) }):
 		return answer, nil
 	}
-	answer, err = s.describe(r.Context(), grant, access.Scopes, access.Issued, access.Expires)
+	answer, err = s.describe(r.Context(), grant, access.Scopes, access.Issued, access.ExpiresAt)
 	if answer.Active {
 		answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
 	}
@@ -83,10 +83,10 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer intr
 // introspectRefresh tells the client whose refresh token it is, and nobody else.
 func (s *Server) introspectRefresh(ctx context.Context, client *Client, token string) (answer introspection, err error) {
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, opaque.Digest(token, s.refresh))
-	if at := now(); err != nil || refresh == nil || grant.ClientID != client.ID || !refresh.Rotated.IsZero() || !at.Before(refresh.Expires) || !grant.Live(at) {
+	if at := now(); err != nil || refresh == nil || grant.ClientID != client.ID || !refresh.Rotated.IsZero() || !at.Before(refresh.ExpiresAt) || !grant.Live(at) {
 		return answer, err
 	}
-	return s.describe(ctx, grant, grant.Scopes, refresh.Issued, refresh.Expires)
+	return s.describe(ctx, grant, grant.Scopes, refresh.Issued, refresh.ExpiresAt)
 }
 
 // describe tells of a token of a grant, unless its user may not log in any more.
@@ -99,8 +99,8 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, is
 		return introspection{}, err
 	}
 	answer := introspection{Active: true, Scope: strings.Join(scopes, " "), ClientID: grant.ClientID, Subject: subjectOf(grant), Issuer: s.config.Issuer,
-		Expires: expires.Unix(), Issued: issued.Unix(), ACR: grant.Login.ACR, AMR: grant.Login.AMR}
-	if at := grant.Login.AuthTime; !at.IsZero() {
+		Expires: expires.Unix(), Issued: issued.Unix(), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR}
+	if at := grant.AuthInfo.AuthTime; !at.IsZero() {
 		answer.AuthTime = at.Unix()
 	}
 	if user != nil && s.config.Username != nil {

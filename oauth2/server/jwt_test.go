@@ -128,7 +128,7 @@ func TestAJWTThatDiffersInOneThingIsRefused(t *testing.T) {
 		"its signature, changed":    segments[0] + "." + segments[1] + "." + strings.Repeat("A", len(segments[2])),
 		"an ID token":               tokens.text("id_token"),
 	} {
-		if _, err := s.server.Inspect(t.Context(), token); auth.Kind(err) != auth.ErrInvalid && auth.Kind(err) != auth.ErrUnrecognized {
+		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrUnrecognized {
 			t.Errorf("%s: %v", sentence, err)
 		}
 		if a := s.post("/o/introspect/", "api", "token", token); a.StatusCode != 200 || a.body != inactive {
@@ -177,7 +177,7 @@ func TestAJWTThatWasRevokedIsRefusedHereAtOnce(t *testing.T) {
 			t.Fatal("not good")
 		}
 		revoke(s, code, a)
-		if _, err := s.server.Inspect(t.Context(), a.text("access_token")); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := s.server.Inspect(t.Context(), a.text("access_token")); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}

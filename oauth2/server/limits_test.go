@@ -34,7 +34,7 @@ func (a aging) FindAccess(ctx context.Context, digest string) (*server.Access, *
 	access, grant, err := a.Store.FindAccess(ctx, digest)
 	if access != nil {
 		old := *access
-		old.Expires = time.Now().Add(-time.Millisecond)
+		old.ExpiresAt = time.Now().Add(-time.Millisecond)
 		access = &old
 	}
 	return access, grant, err
@@ -89,7 +89,7 @@ func TestATokenEndsWithThePasswordOfItsUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.users.changePassword("alice")
-	if _, _, err := api.VerifyToken(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
+	if _, _, err := api.VerifyToken(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("another password: %v", err)
 	}
 	if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+token); a.StatusCode != 401 {

@@ -419,7 +419,7 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"Store is missing":       func(c *server.Config) { c.Store = nil },
 		"LoadUser is missing":    func(c *server.Config) { c.LoadUser = nil },
 		"Guard and Config.Login": func(c *server.Config) { c.Guard = nil },
-		"needs Config.Guard":     func(c *server.Config) { c.Login = nil },
+		"needs Config.Guard":     func(c *server.Config) { c.SignIn = nil },
 		"pages for people":       func(c *server.Config) { c.Grants, c.Guard = []server.GrantType{server.ClientCredentials{}}, nil },
 		"Grace":                  func(c *server.Config) { c.Grace = time.Hour },
 		"Prefix":                 func(c *server.Config) { c.Prefix = "too long" },

@@ -169,7 +169,7 @@ func (s *MemoryStore) Pending(ctx context.Context, digest string, now time.Time)
 		return nil, err
 	}
 	defer s.mu.RUnlock()
-	if i := s.interactions[digest]; i != nil && now.Before(i.Expires) {
+	if i := s.interactions[digest]; i != nil && now.Before(i.ExpiresAt) {
 		return i, nil
 	}
 	return nil, nil
@@ -183,7 +183,7 @@ func (s *MemoryStore) Take(ctx context.Context, digest string, now time.Time) (*
 	}
 	defer unlock()
 	i := s.interactions[digest]
-	if i == nil || !now.Before(i.Expires) {
+	if i == nil || !now.Before(i.ExpiresAt) {
 		return nil, nil
 	}
 	delete(s.interactions, digest)
@@ -325,15 +325,15 @@ func (s *MemoryStore) add(of *issued, tokens Tokens) error {
 // move says when a grant was used last and when it expires.
 func (of *issued) move(now, expires time.Time) {
 	moved := *of.grant
-	moved.LastUsed, moved.Expires = now, expires
+	moved.LastUsed, moved.ExpiresAt = now, expires
 	of.grant = &moved
 }
 
 // end ends a grant that has not ended.
 func (of *issued) end(now time.Time) {
-	if of.grant.Ended.IsZero() {
+	if of.grant.RevokedAt.IsZero() {
 		ended := *of.grant
-		ended.Ended = now
+		ended.RevokedAt = now
 		of.grant = &ended
 	}
 }
@@ -385,12 +385,12 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	}
 	of := s.grants[c.GrantID]
 	switch {
-	case !of.grant.Ended.IsZero():
+	case !of.grant.RevokedAt.IsZero():
 		return Revoked, nil
 	case !c.Redeemed.IsZero():
 		of.end(now)
 		return Reused, nil
-	case !of.grant.Live(now) || !now.Before(c.Expires):
+	case !of.grant.Live(now) || !now.Before(c.ExpiresAt):
 		return Expired, nil
 	}
 	if err := s.add(of, tokens); err != nil {
@@ -399,7 +399,7 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	used := *c
 	used.Redeemed = now
 	s.codes[digest] = &used
-	of.move(now, tokens.Expires())
+	of.move(now, tokens.ExpiresAt())
 	return Redeemed, nil
 }
 
@@ -450,9 +450,9 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	}
 	of := s.grants[r.GrantID]
 	switch {
-	case !of.grant.Ended.IsZero():
+	case !of.grant.RevokedAt.IsZero():
 		return Rotation{Verdict: Revoked}, nil
-	case !of.grant.Live(now) || !now.Before(r.Expires):
+	case !of.grant.Live(now) || !now.Before(r.ExpiresAt):
 		return Rotation{Verdict: Expired}, nil
 	case !r.Rotated.IsZero():
 		sealed := s.retry(r, now, grace)
@@ -463,7 +463,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 		if err := s.add(of, Tokens{Access: tokens.Access}); err != nil {
 			return Rotation{}, err
 		}
-		of.move(now, latest(of.grant.Expires, tokens.Access.Expires))
+		of.move(now, latest(of.grant.ExpiresAt, tokens.Access.ExpiresAt))
 		return Rotation{Verdict: Retried, Sealed: sealed}, nil
 	}
 	if err := s.add(of, tokens); err != nil {
@@ -472,7 +472,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, tokens.Refresh.Digest, nil
 	s.refresh[old] = &used
-	of.move(now, tokens.Expires())
+	of.move(now, tokens.ExpiresAt())
 	return Rotation{Verdict: Redeemed}, nil
 }
 
@@ -481,7 +481,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
 	successor := s.refresh[r.Successor]
-	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.Expires) {
+	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.ExpiresAt) {
 		return nil
 	}
 	return successor.Sealed
@@ -523,7 +523,7 @@ func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Ti
 	if err := s.add(of, Tokens{Access: access}); err != nil {
 		return false, err
 	}
-	of.move(now, latest(of.grant.Expires, access.Expires))
+	of.move(now, latest(of.grant.ExpiresAt, access.ExpiresAt))
 	return true, nil
 }
 
@@ -637,16 +637,16 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 		return 0, err
 	}
 	defer unlock()
-	return purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.Expires) }, s.remove) +
-		purge(s.access, limit, func(e *accessEntry) bool { return !now.Before(e.access.Expires) }, func(e *accessEntry) {
+	return purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.ExpiresAt) }, s.remove) +
+		purge(s.access, limit, func(e *accessEntry) bool { return !now.Before(e.access.ExpiresAt) }, func(e *accessEntry) {
 			delete(s.access, e.access.Digest)
 			delete(e.of.access, e.access.Digest)
 		}) +
-		purge(s.refresh, limit, func(r *Refresh) bool { return !now.Before(r.Expires) }, func(r *Refresh) {
+		purge(s.refresh, limit, func(r *Refresh) bool { return !now.Before(r.ExpiresAt) }, func(r *Refresh) {
 			delete(s.refresh, r.Digest)
 			delete(s.grants[r.GrantID].refresh, r.Digest)
 		}) +
-		purge(s.interactions, limit, func(i *Interaction) bool { return !now.Before(i.Expires) }, func(i *Interaction) {
+		purge(s.interactions, limit, func(i *Interaction) bool { return !now.Before(i.ExpiresAt) }, func(i *Interaction) {
 			delete(s.interactions, i.Digest)
 		}) + s.purgeOnce(now, limit), nil
 }

@@ -44,7 +44,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	if owner == "" {
 		owner = m.client.ID
 	}
-	access := &Access{ID: rand.Text(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources, Issued: m.now, Expires: m.now.Add(lifetimes.Access)}
+	access := &Access{ID: rand.Text(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources, Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access)}
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
 	var key *jwt.Key
@@ -67,7 +67,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	if m.refresh {
 		made.response.RefreshToken = opaque.New(s.refresh, owner, opaque.DefaultLength)
 		made.tokens.Refresh = &Refresh{Digest: opaque.Digest(made.response.RefreshToken, s.refresh), GrantID: m.grant.ID, Issued: m.now,
-			Expires: issue.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.Ends)}
+			ExpiresAt: issue.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
 	}
 	if openid {
 		if made.response.IDToken, err = s.signIDToken(key, m, made.response.AccessToken, lifetimes.IDToken); err != nil {
@@ -123,9 +123,9 @@ type accessClaims struct {
 
 func (s *Server) signAccess(key *jwt.Key, m minting, access *Access) (string, error) {
 	c := accessClaims{Issuer: s.config.Issuer, Subject: subjectOf(m.grant), Audience: audience(access.Audience), ClientID: m.client.ID,
-		Expires: access.Expires.Unix(), Issued: access.Issued.Unix(), ID: access.ID, Scope: strings.Join(access.Scopes, " "),
-		ACR: m.grant.Login.ACR, AMR: m.grant.Login.AMR, GrantID: m.grant.ID}
-	if at := m.grant.Login.AuthTime; !at.IsZero() {
+		Expires: access.ExpiresAt.Unix(), Issued: access.Issued.Unix(), ID: access.ID, Scope: strings.Join(access.Scopes, " "),
+		ACR: m.grant.AuthInfo.ACR, AMR: m.grant.AuthInfo.AMR, GrantID: m.grant.ID}
+	if at := m.grant.AuthInfo.AuthTime; !at.IsZero() {
 		c.AuthTime = at.Unix()
 	}
 	return jwt.Sign(key, "at+jwt", c)

@@ -169,7 +169,7 @@ func (s *shifting) grant(g *server.Grant) *server.Grant {
 		return nil
 	}
 	old := *g
-	old.Created, old.LastUsed, old.Expires, old.Ended = s.earlier(g.Created), s.earlier(g.LastUsed), s.earlier(g.Expires), s.earlier(g.Ended)
+	old.Created, old.LastUsed, old.ExpiresAt, old.RevokedAt = s.earlier(g.Created), s.earlier(g.LastUsed), s.earlier(g.ExpiresAt), s.earlier(g.RevokedAt)
 	return &old // Ends is what tokens are made with: see Rotate
 }
 
@@ -177,7 +177,7 @@ func (s *shifting) FindCode(ctx context.Context, digest string) (*server.Code, *
 	code, grant, err := s.Store.FindCode(ctx, digest)
 	if code != nil {
 		old := *code
-		old.Expires, old.Redeemed = s.earlier(code.Expires), s.earlier(code.Redeemed)
+		old.ExpiresAt, old.Redeemed = s.earlier(code.ExpiresAt), s.earlier(code.Redeemed)
 		code = &old
 	}
 	return code, s.grant(grant), err
@@ -189,11 +189,11 @@ func (s *shifting) Redeem(ctx context.Context, digest string, now time.Time, tok
 
 func (s *shifting) tokens(tokens server.Tokens) server.Tokens {
 	access := *tokens.Access
-	access.Issued, access.Expires = s.now(access.Issued), s.now(access.Expires)
+	access.Issued, access.ExpiresAt = s.now(access.Issued), s.now(access.ExpiresAt)
 	moved := server.Tokens{Access: &access}
 	if tokens.Refresh != nil {
 		refresh := *tokens.Refresh
-		refresh.Issued, refresh.Expires = s.now(refresh.Issued), s.now(refresh.Expires)
+		refresh.Issued, refresh.ExpiresAt = s.now(refresh.Issued), s.now(refresh.ExpiresAt)
 		moved.Refresh = &refresh
 	}
 	return moved
@@ -203,10 +203,10 @@ func (s *shifting) FindRefresh(ctx context.Context, digest string) (*server.Refr
 	refresh, grant, err := s.Store.FindRefresh(ctx, digest)
 	if refresh != nil {
 		old := *refresh
-		old.Issued, old.Expires, old.Rotated = s.earlier(refresh.Issued), s.earlier(refresh.Expires), s.earlier(refresh.Rotated)
+		old.Issued, old.ExpiresAt, old.Rotated = s.earlier(refresh.Issued), s.earlier(refresh.ExpiresAt), s.earlier(refresh.Rotated)
 		refresh = &old
 		aged := *s.grant(grant)
-		aged.Ends = s.earlier(grant.Ends)
+		aged.MaxExpiresAt = s.earlier(grant.MaxExpiresAt)
 		grant = &aged
 	}
 	return refresh, grant, err
@@ -220,7 +220,7 @@ func (s *shifting) FindAccess(ctx context.Context, digest string) (*server.Acces
 	access, grant, err := s.Store.FindAccess(ctx, digest)
 	if access != nil {
 		old := *access
-		old.Issued, old.Expires = s.earlier(access.Issued), s.earlier(access.Expires)
+		old.Issued, old.ExpiresAt = s.earlier(access.Issued), s.earlier(access.ExpiresAt)
 		access, grant = &old, s.grant(grant)
 	}
 	return access, grant, err

@@ -56,7 +56,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) revokeAccess(ctx context.Context, client *Client, token string) error {
 	digest, err := s.accessDigest(ctx, token)
-	if kind := auth.Kind(err); kind == auth.ErrInvalid || kind == auth.ErrUnrecognized {
+	if kind := auth.KindOf(err); kind == auth.ErrInvalid || kind == auth.ErrUnrecognized {
 		return nil // nothing to revoke (RFC 7009 §2.2)
 	}
 	if err != nil {

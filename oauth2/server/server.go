@@ -11,7 +11,7 @@
 //		Store:    store,
 //		LoadUser: users.Load,
 //		Guard:    guard, // who is signed in
-//		Login: func(w http.ResponseWriter, r *http.Request, login server.LoginRequest) {
+//		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 //			http.Redirect(w, r, "/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 //		},
 //		Keys:   keyring, // for OpenID Connect and JWTs
@@ -75,8 +75,8 @@ type Config struct {
 	// [auth.Primary]: a token cannot authorize others.
 	Guard *auth.Guard
 	// Login asks a browser to sign in, or again, and to come back: see
-	// [LoginRequest].
-	Login func(w http.ResponseWriter, r *http.Request, login LoginRequest)
+	// [SignInRequest].
+	SignIn func(w http.ResponseWriter, r *http.Request, login SignInRequest)
 	// Logout ends the browser's session, for RP-initiated logout. Nil is without
 	// that endpoint.
 	Logout func(w http.ResponseWriter, r *http.Request) error
@@ -130,8 +130,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// LoginRequest is what a login is needed for.
-type LoginRequest struct {
+// SignInRequest is what a login is needed for.
+type SignInRequest struct {
 	// ReturnTo is the path and query, shorter than 200 bytes, to which the browser
 	// must come back with GET after the login.
 	ReturnTo string
@@ -269,10 +269,10 @@ func New(config Config) (*Server, error) {
 			return fault("two scopes %q", scope.Name)
 		}
 	}
-	if s.grants[GrantAuthorizationCode] != nil && (c.Guard == nil || c.Login == nil) {
+	if s.grants[GrantAuthorizationCode] != nil && (c.Guard == nil || c.SignIn == nil) {
 		return fault("the authorization code grant needs Config.Guard and Config.Login")
 	}
-	if (c.Developers != nil || c.Logout != nil) && (c.Guard == nil || c.Login == nil) {
+	if (c.Developers != nil || c.Logout != nil) && (c.Guard == nil || c.SignIn == nil) {
 		return fault("pages for people need Config.Guard and Config.Login")
 	}
 	if c.DeveloperGrants == nil {

@@ -37,7 +37,7 @@ type service struct {
 	keys    *jwt.KeySet
 	secrets map[string]string
 	log     *strings.Builder
-	logins  []server.LoginRequest
+	logins  []server.SignInRequest
 	events  *events
 }
 
@@ -103,8 +103,8 @@ func (login) Ambient() bool              { return true }
 func (login) Primary() bool              { return true }
 func (l login) ID() string               { return l.session }
 func (l login) Scopes() ([]string, bool) { return l.scopes, l.scopes != nil }
-func (l login) LoginInfo() auth.LoginInfo {
-	return auth.LoginInfo{AuthTime: l.at, AMR: []string{"pwd"}, ACR: "1"}
+func (l login) AuthInfo() auth.AuthInfo {
+	return auth.AuthInfo{AuthTime: l.at, AMR: []string{"pwd"}, ACR: "1"}
 }
 
 type logins struct{ users *users }
@@ -119,7 +119,7 @@ func (l logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	}
 	parts := strings.Split(cookie.Value, ":")
 	u, err := l.users.load(r.Context(), parts[0])
-	if auth.Kind(err) == auth.ErrInvalid {
+	if auth.KindOf(err) == auth.ErrInvalid {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if err != nil {
@@ -173,7 +173,7 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	t.Cleanup(s.http.Close)
 	s.config = server.Config{
 		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Guard: guard, Keys: s.keys, Observer: s.events,
-		Login: func(w http.ResponseWriter, r *http.Request, asked server.LoginRequest) {
+		SignIn: func(w http.ResponseWriter, r *http.Request, asked server.SignInRequest) {
 			s.logins = append(s.logins, asked)
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(asked.ReturnTo), http.StatusSeeOther)
 		},
@@ -396,7 +396,7 @@ func (s *service) refresh(token string, pairs ...string) answer {
 func (s *service) good(token string) bool {
 	s.Helper()
 	_, err := s.server.Inspect(s.Context(), token)
-	if err != nil && auth.Kind(err) == nil {
+	if err != nil && auth.KindOf(err) == nil {
 		s.Fatal(err)
 	}
 	return err == nil

@@ -163,18 +163,18 @@ type Grant struct {
 
 	SessionID string // the login session in which the user agreed, or ""
 	Offline   bool   // it outlives that session
-	Login     auth.LoginInfo
+	AuthInfo  auth.AuthInfo
 	Stamp     string // hash of the user's auth.Stamper stamp, or ""
 
-	Created  time.Time
-	LastUsed time.Time // when tokens were last issued
-	Expires  time.Time // of its code, or of the last of its tokens
-	Ends     time.Time // no refresh token lives longer
-	Ended    time.Time // zero unless ended before its time
+	Created      time.Time
+	LastUsed     time.Time // when tokens were last issued
+	ExpiresAt    time.Time // of its code, or of the last of its tokens
+	MaxExpiresAt time.Time // no refresh token lives longer
+	RevokedAt    time.Time // zero unless ended before its time
 }
 
 // Live reports whether the grant is neither ended nor expired at now.
-func (g *Grant) Live(now time.Time) bool { return g.Ended.IsZero() && now.Before(g.Expires) }
+func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
 // Code is an authorization code (RFC 6749 §1.3.1) as a store keeps it. What is
 // needed to check it is in the same record: nothing of it can be lost apart.
@@ -184,19 +184,19 @@ type Code struct {
 	RedirectURI string // as it was asked for; "" if it was left out
 	Challenge   string // S256 (RFC 7636 §4.2), or "" without PKCE
 	Nonce       string // for the ID token (OpenID Connect Core §2), or ""
-	Expires     time.Time
+	ExpiresAt   time.Time
 	Redeemed    time.Time // zero until it is used
 }
 
 // Access is an access token as a store keeps it.
 type Access struct {
-	Digest   string // of an opaque token, or of the "jti" of a JWT
-	ID       string // "jti"
-	GrantID  string
-	Scopes   []string
-	Audience []string // resources; never empty
-	Issued   time.Time
-	Expires  time.Time
+	Digest    string // of an opaque token, or of the "jti" of a JWT
+	ID        string // "jti"
+	GrantID   string
+	Scopes    []string
+	Audience  []string // resources; never empty
+	Issued    time.Time
+	ExpiresAt time.Time
 }
 
 // Refresh is a refresh token as a store keeps it. Its scopes and resources are
@@ -205,7 +205,7 @@ type Refresh struct {
 	Digest    string
 	GrantID   string
 	Issued    time.Time
-	Expires   time.Time
+	ExpiresAt time.Time
 	Rotated   time.Time // zero until it is used
 	Successor string    // digest of the token that replaced it, or ""
 	// Sealed is this token, encrypted so that only who has its predecessor can
@@ -220,11 +220,11 @@ type Tokens struct {
 }
 
 // Expires returns the later expiry.
-func (t Tokens) Expires() time.Time {
-	if t.Refresh != nil && t.Refresh.Expires.After(t.Access.Expires) {
-		return t.Refresh.Expires
+func (t Tokens) ExpiresAt() time.Time {
+	if t.Refresh != nil && t.Refresh.ExpiresAt.After(t.Access.ExpiresAt) {
+		return t.Refresh.ExpiresAt
 	}
-	return t.Access.Expires
+	return t.Access.ExpiresAt
 }
 
 // Verdict is the answer of a store to the use of a code or a refresh token.
@@ -263,6 +263,6 @@ type Interaction struct {
 	UserID    string // who may answer; "" until somebody logged in
 	SessionID string // in which session, or ""
 	Created   time.Time
-	Expires   time.Time
+	ExpiresAt time.Time
 	Data      []byte // what was asked, as JSON
 }

@@ -161,7 +161,7 @@ func TestAnAccessTokenThatIsAJWT(t *testing.T) {
 	if token, err := source.Inspect(t.Context(), access); err != nil || token.Subject != "alice" || token.ClientID != "web" || !slices.Equal(token.Scope, []string{"openid", "read"}) {
 		t.Errorf("%+v, %v", token, err)
 	}
-	if _, err := source.Inspect(t.Context(), a.text("id_token")); auth.Kind(err) != auth.ErrInvalid {
+	if _, err := source.Inspect(t.Context(), a.text("id_token")); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("an ID token: %v", err)
 	}
 	// Here, it is looked up besides.
@@ -201,7 +201,7 @@ func TestNoOtherTokenIsAnAccessToken(t *testing.T) {
 	}
 	for sentence, token := range map[string]string{"a refresh token": tokens.text("refresh_token"), "an ID token": tokens.text("id_token"), "a code": s.as("alice").code(),
 		"one that was never issued": forged("at+jwt", nil), "one of another type": forged("JWT", nil), "one for a client": forged("at+jwt", map[string]any{"aud": "web"})} {
-		if _, err := s.server.Inspect(t.Context(), token); auth.Kind(err) != auth.ErrInvalid {
+		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("%s: %v", sentence, err)
 		}
 		if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+token); a.StatusCode != 401 {
@@ -209,7 +209,7 @@ func TestNoOtherTokenIsAnAccessToken(t *testing.T) {
 		}
 	}
 	for _, token := range []string{"evil", "", forged("at+jwt", map[string]any{"iss": "https://other.example"})} {
-		if _, err := s.server.Inspect(t.Context(), token); auth.Kind(err) != auth.ErrUnrecognized {
+		if _, err := s.server.Inspect(t.Context(), token); auth.KindOf(err) != auth.ErrUnrecognized {
 			t.Errorf("%q: %v", token, err)
 		}
 	}

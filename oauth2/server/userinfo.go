@@ -65,7 +65,7 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (json.RawMessa
 // bearer returns the token of a request; it may have one only.
 func (s *Server) bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
-	if err != nil && auth.Kind(err) != auth.ErrNoCredentials {
+	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
 		return "", err
 	}
 	if token != "" && r.URL.Query().Has("access_token") {
@@ -89,7 +89,7 @@ func (s *Server) bearer(w http.ResponseWriter, r *http.Request) (string, error) 
 // refuseBearer answers as RFC 6750 §3.1.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
 	status, code := http.StatusUnauthorized, ""
-	switch auth.Kind(err) {
+	switch auth.KindOf(err) {
 	case auth.ErrNoCredentials:
 	case auth.ErrInvalid, auth.ErrUnrecognized:
 		code = auth.CodeInvalidToken

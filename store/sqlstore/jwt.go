@@ -134,10 +134,10 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 	}
 	rotation.Family = family
 	switch {
-	case !family.Ended.IsZero():
+	case !family.RevokedAt.IsZero():
 		rotation.Verdict = jwt.Revoked
 		return rotation, nil
-	case !family.Live(now) || !now.Before(r.Expires):
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
 		rotation.Verdict = jwt.Expired
 		return rotation, nil
 	}
@@ -150,12 +150,12 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 			if err != nil {
 				return rotation, err
 			}
-			if successor != nil && successor.Rotated.IsZero() && now.Before(successor.Expires) && successor.Sealed != nil {
+			if successor != nil && successor.Rotated.IsZero() && now.Before(successor.ExpiresAt) && successor.Sealed != nil {
 				rotation.Verdict, rotation.Sealed = jwt.Retried, successor.Sealed
 				return rotation, nil
 			}
 		}
-		rotation.Verdict, rotation.Generation, family.Ended = jwt.Reused, 0, now
+		rotation.Verdict, rotation.Generation, family.RevokedAt = jwt.Reused, 0, now
 		return rotation, s.end(ctx, conn, family.ID, now)
 	}
 	if next.FamilyID != family.ID {
@@ -172,8 +172,8 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 	if _, err := conn.ExecContext(ctx, s.addToken, tokenValues(next)...); err != nil {
 		return rotation, err
 	}
-	rotation.Verdict, family.LastUsed, family.Expires = jwt.Rotated, now, next.Expires
-	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET last_used = ?, expires = ? WHERE id = ?"), micros(now), micros(next.Expires), family.ID)
+	rotation.Verdict, family.LastUsed, family.ExpiresAt = jwt.Rotated, now, next.ExpiresAt
+	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET last_used = ?, expires = ? WHERE id = ?"), micros(now), micros(next.ExpiresAt), family.ID)
 	return rotation, err
 }
 
@@ -310,20 +310,20 @@ func familyValues(f *jwt.Family) []any {
 	if f.Limited {
 		scopes = strings.Join(f.Scopes, " ")
 	}
-	if f.Login.AMR != nil {
-		text, _ := json.Marshal(f.Login.AMR) // of strings
+	if f.AuthInfo.AMR != nil {
+		text, _ := json.Marshal(f.AuthInfo.AMR) // of strings
 		amr = string(text)
 	}
 	if f.Claims != nil {
 		claims = string(f.Claims)
 	}
-	return []any{f.ID, f.UserID, f.ClientID, scopes, micros(f.Created), micros(f.LastUsed), micros(f.Expires), micros(f.Ends), micros(f.Ended),
-		f.IP, f.UserAgent, f.Stamp, micros(f.Login.AuthTime), amr, f.Login.ACR, claims}
+	return []any{f.ID, f.UserID, f.ClientID, scopes, micros(f.Created), micros(f.LastUsed), micros(f.ExpiresAt), micros(f.MaxExpiresAt), micros(f.RevokedAt),
+		f.IP, f.UserAgent, f.Stamp, micros(f.AuthInfo.AuthTime), amr, f.AuthInfo.ACR, claims}
 }
 
 // tokenValues are the columns of a token, in the order of jwtTokenColumns.
 func tokenValues(r *jwt.Refresh) []any {
-	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.Expires), micros(r.Rotated), r.Successor, r.Sealed}
+	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed}
 }
 
 // familyRow is a family as it is scanned.
@@ -336,19 +336,19 @@ type familyRow struct {
 func (r *familyRow) fields() []any {
 	f := &r.f
 	return []any{&f.ID, &f.UserID, &f.ClientID, &r.scopes, &r.created, &r.lastUsed, &r.expires, &r.ends, &r.ended,
-		&f.IP, &f.UserAgent, &f.Stamp, &r.loggedInAt, &r.amr, &f.Login.ACR, &r.claims}
+		&f.IP, &f.UserAgent, &f.Stamp, &r.loggedInAt, &r.amr, &f.AuthInfo.ACR, &r.claims}
 }
 
 func (r *familyRow) family() (*jwt.Family, error) {
 	f := &r.f
 	f.Limited, f.Scopes = r.scopes.Valid, strings.Fields(r.scopes.String)
-	f.Created, f.LastUsed, f.Expires = instant(r.created), instant(r.lastUsed), instant(r.expires)
-	f.Ends, f.Ended, f.Login.AuthTime = instant(r.ends), instant(r.ended), instant(r.loggedInAt)
+	f.Created, f.LastUsed, f.ExpiresAt = instant(r.created), instant(r.lastUsed), instant(r.expires)
+	f.MaxExpiresAt, f.RevokedAt, f.AuthInfo.AuthTime = instant(r.ends), instant(r.ended), instant(r.loggedInAt)
 	if r.claims.Valid {
 		f.Claims = []byte(r.claims.String)
 	}
 	if r.amr.Valid {
-		if err := json.Unmarshal([]byte(r.amr.String), &f.Login.AMR); err != nil {
+		if err := json.Unmarshal([]byte(r.amr.String), &f.AuthInfo.AMR); err != nil {
 			return nil, err
 		}
 	}
@@ -367,7 +367,7 @@ func scanToken(row *sql.Row) (*jwt.Refresh, *jwt.Family, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Issued, r.Expires, r.Rotated = instant(issued), instant(expires), instant(rotated)
+	r.Issued, r.ExpiresAt, r.Rotated = instant(issued), instant(expires), instant(rotated)
 	family, err := f.family()
 	if err != nil {
 		return nil, nil, err

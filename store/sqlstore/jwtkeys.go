@@ -37,7 +37,7 @@ func (s *JWTKeyStore) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
 		if err := rows.Scan(&r.ID, (*string)(&r.Algorithm), &r.Sealed, &created, &signs, &ends); err != nil {
 			return nil, err
 		}
-		r.Created, r.Signs, r.Ends = instant(created), instant(signs), instant(ends)
+		r.Created, r.Signs, r.ExpiresAt = instant(created), instant(signs), instant(ends)
 		all = append(all, &r)
 	}
 	return all, rows.Err()
@@ -57,7 +57,7 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 		}
 		added = true
 		_, err = conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}jwt_keys (id, algorithm, sealed, created, signs, ends) VALUES (?, ?, ?, ?, ?, ?)"),
-			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.Ends))
+			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.ExpiresAt))
 		return err
 	})
 	return added && err == nil, err

@@ -177,7 +177,7 @@ func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending,
 		if ending.Keep {
 			e := ending.Of(r)
 			if _, err := conn.ExecContext(ctx, keep, e.ID, e.UserID, e.Name, knoxScopes(e.Scopes, e.Limited), e.Created.UnixMicro(),
-				micros(e.LastUsed), e.Ended.UnixMicro(), string(e.Reason), e.IP, e.UserAgent); err != nil {
+				micros(e.LastUsed), e.EndedAt.UnixMicro(), string(e.Reason), e.IP, e.UserAgent); err != nil {
 				return nil, err
 			}
 		}
@@ -206,8 +206,8 @@ func knoxScopes(scopes []string, limited bool) any {
 
 // knoxValues are the columns of a record, in the order of knoxColumns.
 func knoxValues(r *knox.Record) []any {
-	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited), micros(r.Created), micros(r.Expires), r.Slide.Microseconds(),
-		micros(r.Ends), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.Login.AuthTime), strings.Join(r.Login.AMR, " "), r.Login.ACR}
+	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited), micros(r.Created), micros(r.ExpiresAt), r.Slide.Microseconds(),
+		micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
 }
 
 // knoxRow is a row of whichever kind.
@@ -222,13 +222,13 @@ func scanKnox(row knoxRow) (*knox.Record, error) {
 		created, expires, ends, lastUsed, loggedIn sql.NullInt64
 	)
 	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Name, &scopes, &created, &expires, &slide,
-		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.Login.ACR); err != nil {
+		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.AuthInfo.ACR); err != nil {
 		return nil, err
 	}
 	r.Limited, r.Slide = scopes.Valid, time.Duration(slide)*time.Microsecond
-	r.Scopes, r.Login.AMR = strings.Fields(scopes.String), strings.Fields(amr)
-	r.Created, r.Expires, r.Ends = instant(created), instant(expires), instant(ends)
-	r.LastUsed, r.Login.AuthTime = instant(lastUsed), instant(loggedIn)
+	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
+	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expires), instant(ends)
+	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(loggedIn)
 	return &r, nil
 }
 
@@ -242,7 +242,7 @@ func scanKnoxEnded(row knoxRow) (*knox.EndedToken, error) {
 		return nil, err
 	}
 	e.Limited, e.Scopes = scopes.Valid, strings.Fields(scopes.String)
-	e.Created, e.LastUsed, e.Ended = instant(created), instant(lastUsed), instant(ended)
+	e.Created, e.LastUsed, e.EndedAt = instant(created), instant(lastUsed), instant(ended)
 	return &e, nil
 }
 

@@ -169,7 +169,7 @@ func (s *LoginStore) AddCode(ctx context.Context, code *login.Code) error {
 		data = []byte{}
 	}
 	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}login_codes (digest, user_id, stamp, challenge, data, expires) VALUES (?, ?, ?, ?, ?, ?)"),
-		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.Expires))
+		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.ExpiresAt))
 	return err
 }
 
@@ -186,7 +186,7 @@ func (s *LoginStore) TakeCode(ctx context.Context, digest string, now time.Time)
 		if err != nil {
 			return err
 		}
-		code.Expires, taken = instant(expires), &code
+		code.ExpiresAt, taken = instant(expires), &code
 		_, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_codes WHERE digest = ?", digest)
 		return err
 	})

@@ -82,7 +82,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (ok bool, e
 			return err
 		}
 		if _, err := conn.ExecContext(ctx, s.addCode, a.Code.Digest, a.Code.GrantID, a.Code.RedirectURI, a.Code.Challenge, a.Code.Nonce,
-			micros(a.Code.Expires), micros(a.Code.Redeemed)); err != nil {
+			micros(a.Code.ExpiresAt), micros(a.Code.Redeemed)); err != nil {
 			return err
 		}
 		ok = true
@@ -118,13 +118,13 @@ func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time, t
 			return err // Unknown
 		}
 		switch {
-		case !grant.Ended.IsZero():
+		case !grant.RevokedAt.IsZero():
 			verdict = server.Revoked
 			return nil
 		case !code.Redeemed.IsZero():
 			verdict = server.Reused
 			return s.end(ctx, conn, grant.ID, now)
-		case !grant.Live(now) || !now.Before(code.Expires):
+		case !grant.Live(now) || !now.Before(code.ExpiresAt):
 			verdict = server.Expired
 			return nil
 		}
@@ -132,7 +132,7 @@ func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time, t
 		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_codes SET redeemed = ? WHERE digest = ?"), micros(now), digest); err != nil {
 			return err
 		}
-		return s.add(ctx, conn, grant.ID, now, tokens.Expires(), tokens)
+		return s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
 	})
 	if err != nil {
 		return server.Unknown, err
@@ -179,9 +179,9 @@ func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now
 		return server.Rotation{Verdict: server.Unknown}, err
 	}
 	switch {
-	case !grant.Ended.IsZero():
+	case !grant.RevokedAt.IsZero():
 		return server.Rotation{Verdict: server.Revoked}, nil
-	case !grant.Live(now) || !now.Before(refresh.Expires):
+	case !grant.Live(now) || !now.Before(refresh.ExpiresAt):
 		return server.Rotation{Verdict: server.Expired}, nil
 	}
 	if !refresh.Rotated.IsZero() {
@@ -190,10 +190,10 @@ func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now
 			if err != nil {
 				return server.Rotation{}, err
 			}
-			if next != nil && next.Rotated.IsZero() && now.Before(next.Expires) && next.Sealed != nil {
-				expires := grant.Expires
-				if tokens.Access.Expires.After(expires) {
-					expires = tokens.Access.Expires
+			if next != nil && next.Rotated.IsZero() && now.Before(next.ExpiresAt) && next.Sealed != nil {
+				expires := grant.ExpiresAt
+				if tokens.Access.ExpiresAt.After(expires) {
+					expires = tokens.Access.ExpiresAt
 				}
 				return server.Rotation{Verdict: server.Retried, Sealed: next.Sealed}, s.add(ctx, conn, grant.ID, now, expires, server.Tokens{Access: tokens.Access})
 			}
@@ -204,7 +204,7 @@ func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now
 		micros(now), tokens.Refresh.Digest, old); err != nil {
 		return server.Rotation{}, err
 	}
-	return server.Rotation{Verdict: server.Redeemed}, s.add(ctx, conn, grant.ID, now, tokens.Expires(), tokens)
+	return server.Rotation{Verdict: server.Redeemed}, s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
 }
 
 // add adds tokens to a grant and says when it was used and when it expires, in a
@@ -224,10 +224,10 @@ func (s *OAuthStore) addTokens(ctx context.Context, conn *sql.Conn, grantID stri
 	if a.GrantID != grantID || r != nil && r.GrantID != grantID {
 		return errGrant
 	}
-	if _, err := conn.ExecContext(ctx, s.addAccess, a.Digest, a.ID, a.GrantID, list(a.Scopes), list(a.Audience), micros(a.Issued), micros(a.Expires)); err != nil || r == nil {
+	if _, err := conn.ExecContext(ctx, s.addAccess, a.Digest, a.ID, a.GrantID, list(a.Scopes), list(a.Audience), micros(a.Issued), micros(a.ExpiresAt)); err != nil || r == nil {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.Expires), micros(r.Rotated), r.Successor, r.Sealed)
+	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed)
 	return err
 }
 
@@ -240,7 +240,7 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 	if err != nil || grant == nil {
 		return nil, nil, err
 	}
-	a.Issued, a.Expires = instant(issued), instant(expires)
+	a.Issued, a.ExpiresAt = instant(issued), instant(expires)
 	return &a, grant, errors.Join(unlist(scopes, &a.Scopes), unlist(audience, &a.Audience))
 }
 
@@ -248,7 +248,7 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (ok bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
 		result, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET last_used = ?, expires = MAX(expires, ?) WHERE id = ? AND "+oauthLive),
-			micros(now), micros(access.Expires), access.GrantID, micros(now))
+			micros(now), micros(access.ExpiresAt), access.GrantID, micros(now))
 		if err != nil {
 			return err
 		}

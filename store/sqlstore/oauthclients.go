@@ -102,7 +102,7 @@ func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
 		data = []byte{}
 	}
 	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_interactions (digest, user_id, session_id, created, expires, data) VALUES (?, ?, ?, ?, ?, ?)"),
-		i.Digest, i.UserID, i.SessionID, micros(i.Created), micros(i.Expires), data)
+		i.Digest, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
 	return err
 }
 
@@ -138,7 +138,7 @@ func scanInteraction(row scanner) (*server.Interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.Created, i.Expires = instant(created), instant(expires)
+	i.Created, i.ExpiresAt = instant(created), instant(expires)
 	return &i, nil
 }
 

@@ -12,11 +12,11 @@ import (
 // grantValues are the columns of a grant, in the order of oauthGrantColumns.
 func grantValues(g *server.Grant) []any {
 	var amr any
-	if g.Login.AMR != nil {
-		amr = list(g.Login.AMR)
+	if g.AuthInfo.AMR != nil {
+		amr = list(g.AuthInfo.AMR)
 	}
-	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline, micros(g.Login.AuthTime), amr, g.Login.ACR, g.Stamp,
-		micros(g.Created), micros(g.LastUsed), micros(g.Expires), micros(g.Ends), micros(g.Ended)}
+	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline, micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp,
+		micros(g.Created), micros(g.LastUsed), micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt)}
 }
 
 // scanner is a row, or rows.
@@ -29,7 +29,7 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	var scopes, resources string
 	var amr sql.NullString
 	var authTime, created, lastUsed, expires, ends, ended sql.NullInt64
-	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.Login.ACR, &g.Stamp,
+	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp,
 		&created, &lastUsed, &expires, &ends, &ended)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -37,10 +37,10 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.Login.AuthTime, g.Created, g.LastUsed = instant(authTime), instant(created), instant(lastUsed)
-	g.Expires, g.Ends, g.Ended = instant(expires), instant(ends), instant(ended)
+	g.AuthInfo.AuthTime, g.Created, g.LastUsed = instant(authTime), instant(created), instant(lastUsed)
+	g.ExpiresAt, g.MaxExpiresAt, g.RevokedAt = instant(expires), instant(ends), instant(ended)
 	if amr.Valid {
-		if err := unlist(amr.String, &g.Login.AMR); err != nil {
+		if err := unlist(amr.String, &g.AuthInfo.AMR); err != nil {
 			return nil, err
 		}
 	}
@@ -54,7 +54,7 @@ func scanCode(row scanner) (*server.Code, *server.Grant, error) {
 	if err != nil || grant == nil {
 		return nil, nil, err
 	}
-	c.Expires, c.Redeemed = instant(expires), instant(redeemed)
+	c.ExpiresAt, c.Redeemed = instant(expires), instant(redeemed)
 	return &c, grant, nil
 }
 
@@ -65,7 +65,7 @@ func scanRefresh(row scanner) (*server.Refresh, *server.Grant, error) {
 	if err != nil || grant == nil {
 		return nil, nil, err
 	}
-	r.Issued, r.Expires, r.Rotated = instant(issued), instant(expires), instant(rotated)
+	r.Issued, r.ExpiresAt, r.Rotated = instant(issued), instant(expires), instant(rotated)
 	return &r, grant, nil
 }
 
@@ -117,7 +117,7 @@ func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time
 		return nil, err
 	}
 	for _, grant := range ended {
-		grant.Ended = now
+		grant.RevokedAt = now
 	}
 	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ?")+where, append([]any{micros(now)}, args...)...)
 	return ended, err

@@ -42,7 +42,7 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 		}
 		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}onetime
 			(digest, user_id, purpose, about, stamp, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
-			r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.Expires), micros(r.Used))
+			r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.ExpiresAt), micros(r.Used))
 		return err
 	})
 }
@@ -59,7 +59,7 @@ func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 	if err != nil {
 		return nil, err
 	}
-	r.Created, r.Expires, r.Used = instant(created), instant(expires), instant(used)
+	r.Created, r.ExpiresAt, r.Used = instant(created), instant(expires), instant(used)
 	return r, nil
 }
 

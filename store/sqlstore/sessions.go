@@ -225,8 +225,8 @@ func sessionValues(r *session.Record) []any {
 	if r.Remembered {
 		remembered = 1
 	}
-	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.Expires), r.Idle.Microseconds(),
-		micros(r.Ends), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.Login.AuthTime), strings.Join(r.Login.AMR, " "), r.Login.ACR}
+	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.ExpiresAt), r.Idle.Microseconds(),
+		micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
 }
 
 func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
@@ -238,13 +238,13 @@ func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
 		created, expires, ends, lastUsed, loggedIn sql.NullInt64
 	)
 	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Owner, &scopes, &remembered, &created, &expires, &idle,
-		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.Login.ACR); err != nil {
+		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.AuthInfo.ACR); err != nil {
 		return nil, err
 	}
 	r.Limited, r.Remembered, r.Idle = scopes.Valid, remembered != 0, time.Duration(idle)*time.Microsecond
-	r.Scopes, r.Login.AMR = strings.Fields(scopes.String), strings.Fields(amr)
-	r.Created, r.Expires, r.Ends = instant(created), instant(expires), instant(ends)
-	r.LastUsed, r.Login.AuthTime = instant(lastUsed), instant(loggedIn)
+	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
+	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expires), instant(ends)
+	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(loggedIn)
 	return &r, nil
 }
 

@@ -35,7 +35,7 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 			if err != nil {
 				return err
 			}
-			if now.Before(c.Expires) {
+			if now.Before(c.ExpiresAt) {
 				counters[i] = c
 			}
 		}
@@ -51,7 +51,7 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 			}
 			if c := counters[i]; c != (password.Counter{}) {
 				if _, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}throttle (digest, failures, until, expires) VALUES (?, ?, ?, ?)"),
-					key, c.Failures, micros(c.Until), micros(c.Expires)); err != nil {
+					key, c.Failures, micros(c.Until), micros(c.ExpiresAt)); err != nil {
 					return err
 				}
 			}
@@ -68,7 +68,7 @@ func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, nil
 	}
-	c.Until, c.Expires = instant(until), instant(expires)
+	c.Until, c.ExpiresAt = instant(until), instant(expires)
 	return c, err
 }
 

@@ -20,7 +20,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		full := jwtFamily("älice '\"\\% ", "full", 0)
 		full.Scopes, full.Limited, full.ClientID = []string{"a", "b:c"}, true, "app"
 		full.IP, full.UserAgent, full.Stamp = "2001:db8::1", "Mözilla/5 \"'\\%", "stamp"
-		full.Login = auth.LoginInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "one time"}, ACR: "urn:high"}
+		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "one time"}, ACR: "urn:high"}
 		full.Claims = []byte(`{"team":"rød","n":1}`)
 		nothing := jwtFamily("alice", "limited to nothing", 0)
 		nothing.Limited = true
@@ -66,7 +66,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			t.Error("the family, again")
 		}
 		fresh := jwtFamily("alice", "3", 0)
-		if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon, Expires: fresh.Expires}, nil); err == nil {
+		if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon, ExpiresAt: fresh.ExpiresAt}, nil); err == nil {
 			t.Error("the digest, again")
 		}
 		if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another family"), nil); err == nil {
@@ -92,18 +92,18 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s.start("alice", "2", 0)
 		later := noon.Add(time.Minute)
 		rotation := s.rotate("1 first", "second", later, 0, jwt.Rotated)
-		if f := rotation.Family; f == nil || !f.LastUsed.Equal(later) || !f.Expires.Equal(later.Add(time.Hour)) || f.ID != "1" {
+		if f := rotation.Family; f == nil || !f.LastUsed.Equal(later) || !f.ExpiresAt.Equal(later.Add(time.Hour)) || f.ID != "1" {
 			t.Errorf("%+v", rotation.Family)
 		}
 		r, f := s.find("1 first")
-		if !r.Rotated.Equal(later) || r.Successor != "1 second" || !f.LastUsed.Equal(later) || !f.Expires.Equal(later.Add(time.Hour)) {
+		if !r.Rotated.Equal(later) || r.Successor != "1 second" || !f.LastUsed.Equal(later) || !f.ExpiresAt.Equal(later.Add(time.Hour)) {
 			t.Errorf("%+v %+v", r, f)
 		}
 		if r, _ := s.find("1 second"); r == nil || !r.Rotated.IsZero() {
 			t.Errorf("%+v", r)
 		}
 		rotation = s.rotate("1 first", "third", later.Add(time.Second), 0, jwt.Reused)
-		if f := rotation.Family; f == nil || !f.Ended.Equal(later.Add(time.Second)) {
+		if f := rotation.Family; f == nil || !f.RevokedAt.Equal(later.Add(time.Second)) {
 			t.Errorf("%+v", rotation.Family)
 		}
 		if r, _ := s.find("1 third"); r != nil {
@@ -111,7 +111,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		}
 		s.rotate("1 second", "third", later.Add(time.Minute), 0, jwt.Revoked)
 		s.rotate("1 first", "third", later.Add(time.Minute), 0, jwt.Revoked)
-		if _, f := s.find("1 first"); !f.Ended.Equal(later.Add(time.Second)) {
+		if _, f := s.find("1 first"); !f.RevokedAt.Equal(later.Add(time.Second)) {
 			t.Error("it ended again")
 		}
 		s.revoked("the family", jwt.Claimed{SessionID: "1", UserID: "alice"}, later.Add(time.Minute), true)
@@ -124,14 +124,14 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s := jwtStore{t, open(t)}
 		f := s.start("alice", "1", 0)
 		s.start("alice", "2", 0)
-		s.rotate("2 first", "second", f.Expires.Add(-time.Microsecond), 0, jwt.Rotated)
-		s.rotate("1 first", "second", f.Expires, 0, jwt.Expired)
-		if r, family := s.find("1 first"); !r.Rotated.IsZero() || !family.Ended.IsZero() {
+		s.rotate("2 first", "second", f.ExpiresAt.Add(-time.Microsecond), 0, jwt.Rotated)
+		s.rotate("1 first", "second", f.ExpiresAt, 0, jwt.Expired)
+		if r, family := s.find("1 first"); !r.Rotated.IsZero() || !family.RevokedAt.IsZero() {
 			t.Error("an expired token was used")
 		}
-		s.revoked("just before", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.Expires.Add(-time.Microsecond), false)
-		s.revoked("then", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.Expires, true)
-		if got := s.list("alice", f.Expires); !slices.Equal(got, []string{"2"}) {
+		s.revoked("just before", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.ExpiresAt.Add(-time.Microsecond), false)
+		s.revoked("then", jwt.Claimed{SessionID: "1", UserID: "alice"}, f.ExpiresAt, true)
+		if got := s.list("alice", f.ExpiresAt); !slices.Equal(got, []string{"2"}) {
 			t.Errorf("listed %v", got)
 		}
 	})
@@ -139,7 +139,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s := jwtStore{t, open(t)}
 		f := jwtFamily("alice", "1", 0)
 		first := jwtToken(f, "first")
-		first.Expires = noon.Add(time.Minute)
+		first.ExpiresAt = noon.Add(time.Minute)
 		if _, err := s.Start(t.Context(), f, first, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			t.Fatal(err)
 		}
 		short := jwtToken(f, "second")
-		short.Sealed, short.Expires = []byte("x"), noon.Add(time.Second)
+		short.Sealed, short.ExpiresAt = []byte("x"), noon.Add(time.Second)
 		if _, err := s.Rotate(t.Context(), "short first", noon, time.Minute, short); err != nil {
 			t.Fatal(err)
 		}
@@ -213,12 +213,12 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			user, id string
 			now      time.Time
 			want     bool
-		}{{"bob", "1", noon, false}, {"alice", "3", noon, false}, {"alice", "2", f.Expires, false}, {"alice", "1", noon, true}, {"alice", "1", noon.Add(time.Second), false}} {
+		}{{"bob", "1", noon, false}, {"alice", "3", noon, false}, {"alice", "2", f.ExpiresAt, false}, {"alice", "1", noon, true}, {"alice", "1", noon.Add(time.Second), false}} {
 			if found, err := s.End(t.Context(), row.user, row.id, row.now); found != row.want || err != nil {
 				t.Errorf("%+v: %v %v", row, found, err)
 			}
 		}
-		if _, f := s.find("1 first"); !f.Ended.Equal(noon) {
+		if _, f := s.find("1 first"); !f.RevokedAt.Equal(noon) {
 			t.Errorf("%+v", f)
 		}
 		s.rotate("1 first", "second", noon, time.Minute, jwt.Revoked)
@@ -321,17 +321,17 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s.revoked("within the grace", claimed, noon.Add(time.Minute-time.Microsecond), false)
 		s.revoked("after the grace", claimed, noon.Add(time.Minute), true)
 		s.rotate("2 first", "second", noon.Add(30*time.Minute), 0, jwt.Rotated) // the family goes on
-		s.revoked("itself expired", jwt.Claimed{SessionID: "2", UserID: "alice", Digest: "2 first", Grace: time.Hour}, f.Expires, true)
+		s.revoked("itself expired", jwt.Claimed{SessionID: "2", UserID: "alice", Digest: "2 first", Grace: time.Hour}, f.ExpiresAt, true)
 	})
 	t.Run("a token of others is adopted once", func(t *testing.T) {
 		s := jwtStore{t, open(t)}
-		foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), Expires: noon.Add(48 * time.Hour)}
+		foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(48 * time.Hour)}
 		one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
 		if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign); err != nil || started.Seen {
 			t.Fatal(started, err)
 		}
 		r, f := s.find("foreign")
-		if r == nil || f.ID != "1" || !r.Rotated.Equal(noon) || r.Successor != "1 first" || !r.Expires.Equal(foreign.Expires) {
+		if r == nil || f.ID != "1" || !r.Rotated.Equal(noon) || r.Successor != "1 first" || !r.ExpiresAt.Equal(foreign.ExpiresAt) {
 			t.Errorf("%+v %+v", r, f)
 		}
 		if foreign.FamilyID != "" {
@@ -341,7 +341,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if err != nil || !started.Seen {
 			t.Error(started, err)
 		}
-		if _, f := s.find("1 first"); !f.Ended.Equal(two.Created) {
+		if _, f := s.find("1 first"); !f.RevokedAt.Equal(two.Created) {
 			t.Errorf("the family goes on: %+v", f)
 		}
 		if r, _ := s.find("2 first"); r != nil {
@@ -356,13 +356,13 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s.revoked("the adopted one, within the grace", adopted, noon.Add(time.Minute-time.Microsecond), false)
 		s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
 		// It is remembered as long as it could be used.
-		if purged, err := s.Purge(t.Context(), one.Expires.Add(time.Hour), 10); purged != 0 || err != nil {
+		if purged, err := s.Purge(t.Context(), one.ExpiresAt.Add(time.Hour), 10); purged != 0 || err != nil {
 			t.Error(purged, err)
 		}
-		if purged, err := s.Purge(t.Context(), foreign.Expires.Add(jwt.KeepExpired-time.Microsecond), 10); purged != 0 || err != nil {
+		if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired-time.Microsecond), 10); purged != 0 || err != nil {
 			t.Error(purged, err)
 		}
-		if purged, err := s.Purge(t.Context(), foreign.Expires.Add(jwt.KeepExpired), 10); purged != 1 || err != nil {
+		if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired), 10); purged != 1 || err != nil {
 			t.Error(purged, err)
 		}
 	})
@@ -420,10 +420,10 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if _, err := s.EndAll(t.Context(), "alice", "", "", noon); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Purge(t.Context(), f.Expires.Add(jwt.KeepExpired), 10); err != nil {
+		if _, err := s.Purge(t.Context(), f.ExpiresAt.Add(jwt.KeepExpired), 10); err != nil {
 			t.Fatal(err)
 		}
-		s.revoked("a token of before", jwt.Claimed{UserID: "alice"}, f.Expires, true)
+		s.revoked("a token of before", jwt.Claimed{UserID: "alice"}, f.ExpiresAt, true)
 	})
 	t.Run("what was returned does not change", func(t *testing.T) {
 		s := jwtStore{t, open(t)}
@@ -440,7 +440,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if _, err := s.End(t.Context(), "alice", "1", noon); err != nil {
 			t.Fatal(err)
 		}
-		if !r.Rotated.IsZero() || !f.Ended.IsZero() || f.Stamp != "" || !f.LastUsed.Equal(noon) || !listed[0].Ended.IsZero() || listed[0].Stamp != "" {
+		if !r.Rotated.IsZero() || !f.RevokedAt.IsZero() || f.Stamp != "" || !f.LastUsed.Equal(noon) || !listed[0].RevokedAt.IsZero() || listed[0].Stamp != "" {
 			t.Errorf("%+v %+v %+v", r, f, listed[0])
 		}
 	})
@@ -458,7 +458,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			"List":    func() error { _, err := s.List(ctx, "alice", noon); return err },
 			"End":     func() error { _, err := s.End(ctx, "alice", "1", noon); return err },
 			"EndAll":  func() error { _, err := s.EndAll(ctx, "alice", "", "", noon); return err },
-			"Purge":   func() error { _, err := s.Purge(ctx, f.Expires, 10); return err },
+			"Purge":   func() error { _, err := s.Purge(ctx, f.ExpiresAt, 10); return err },
 		} {
 			if err := call(); err == nil {
 				t.Errorf("%s: no error", name)
@@ -529,7 +529,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		started := 0
 		together(32, func(i int) {
 			f := jwtFamily("alice", fmt.Sprint(i), 0)
-			outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"), &jwt.Refresh{Digest: "foreign", Issued: noon, Expires: f.Expires})
+			outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"), &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt})
 			if err != nil {
 				t.Error(err)
 			}
@@ -650,7 +650,7 @@ func (s jwtStore) rotate(old, next string, now time.Time, grace time.Duration, w
 	if r == nil {
 		s.t.Fatalf("there is no token %q", old)
 	}
-	successor := &jwt.Refresh{Digest: f.ID + " " + next, FamilyID: f.ID, Issued: now, Expires: now.Add(time.Hour), Sealed: []byte("sealed " + next)}
+	successor := &jwt.Refresh{Digest: f.ID + " " + next, FamilyID: f.ID, Issued: now, ExpiresAt: now.Add(time.Hour), Sealed: []byte("sealed " + next)}
 	rotation, err := s.Rotate(s.t.Context(), old, now, grace, successor)
 	if err != nil || rotation.Verdict != want {
 		s.t.Errorf("%s at %v: verdict %d, want %d; %v", old, now.Sub(noon), rotation.Verdict, want, err)
@@ -684,18 +684,18 @@ func (s jwtStore) list(userID string, now time.Time) []string {
 // jwtFamily is a family that began after noon, and lives an hour.
 func jwtFamily(user, id string, after time.Duration) *jwt.Family {
 	created := noon.Add(after)
-	return &jwt.Family{ID: id, UserID: user, Created: created, LastUsed: created, Expires: created.Add(time.Hour), Ends: created.Add(24 * time.Hour)}
+	return &jwt.Family{ID: id, UserID: user, Created: created, LastUsed: created, ExpiresAt: created.Add(time.Hour), MaxExpiresAt: created.Add(24 * time.Hour)}
 }
 
 func jwtToken(f *jwt.Family, name string) *jwt.Refresh {
-	return &jwt.Refresh{Digest: f.ID + " " + name, FamilyID: f.ID, Issued: f.Created, Expires: f.Expires}
+	return &jwt.Refresh{Digest: f.ID + " " + name, FamilyID: f.ID, Issued: f.Created, ExpiresAt: f.ExpiresAt}
 }
 
 // normalFamily is a family with empty slices for nil ones, which mean the same.
 func normalFamily(f *jwt.Family) jwt.Family {
 	normal := *f
 	normal.Scopes = append([]string{}, f.Scopes...)
-	normal.Login.AMR = append([]string{}, f.Login.AMR...)
+	normal.AuthInfo.AMR = append([]string{}, f.AuthInfo.AMR...)
 	return normal
 }
 
@@ -727,7 +727,7 @@ func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
 			t.Fatal(got)
 		}
 		full := record("b", time.Hour)
-		full.Ends = noon.Add(2 * time.Hour)
+		full.ExpiresAt = noon.Add(2 * time.Hour)
 		add(t, s, full, "", true)
 		add(t, s, record("c", 0), "b", true)
 		add(t, s, record("a", time.Hour), "b", true)
@@ -735,7 +735,7 @@ func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
 			t.Error(got)
 		}
 		all, err := s.Keys(t.Context())
-		if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].Ends.IsZero() {
+		if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].ExpiresAt.IsZero() {
 			t.Errorf("%+v %v", all[2], err)
 		}
 	})
@@ -765,7 +765,7 @@ func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
 			t.Error(found, err)
 		}
 		after, err := s.Keys(t.Context())
-		if err != nil || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) || !after[1].Ends.Equal(noon.Add(3*time.Hour)) || after[0].ID != "b" {
+		if err != nil || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) || !after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) || after[0].ID != "b" {
 			t.Errorf("%+v %v", after, err)
 		}
 		if !before[0].Signs.Equal(noon) {
@@ -774,7 +774,7 @@ func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
 		if found, err := s.Change(t.Context(), "a", noon, time.Time{}); !found || err != nil {
 			t.Error(found, err)
 		}
-		if all, err := s.Keys(t.Context()); err != nil || !all[0].Ends.IsZero() {
+		if all, err := s.Keys(t.Context()); err != nil || !all[0].ExpiresAt.IsZero() {
 			t.Errorf("%+v %v", all, err)
 		}
 		for _, want := range []bool{true, false} {

@@ -26,9 +26,9 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		full := record("alice", "full", 0)
 		full.Name, full.IP, full.UserAgent, full.Stamp = "my phöne", "2001:db8::1", "curl/8 \"'\\%", "stamp"
 		full.Scopes, full.Limited = []string{"a", "b:c"}, true
-		full.Slide, full.Ends = 90*time.Minute, noon.Add(24*time.Hour)
+		full.Slide, full.MaxExpiresAt = 90*time.Minute, noon.Add(24*time.Hour)
 		full.LastUsed = noon.Add(time.Second)
-		full.Login = auth.LoginInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
+		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
 		bare := &knox.Record{Digest: "bare", ID: "bare", UserID: "alice", Created: noon}
 		nothing := record("alice", "limited to nothing", 0)
 		nothing.Limited = true
@@ -71,10 +71,10 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		if s.find(r.Digest) == nil {
 			t.Error("not found")
 		}
-		if got := s.list("alice", r.Expires.Add(-time.Microsecond)); len(got) != 1 {
+		if got := s.list("alice", r.ExpiresAt.Add(-time.Microsecond)); len(got) != 1 {
 			t.Errorf("listed %v just before it expires", got)
 		}
-		if got := s.list("alice", r.Expires); len(got) != 0 {
+		if got := s.list("alice", r.ExpiresAt); len(got) != 0 {
 			t.Errorf("listed %v at the instant it expires", got)
 		}
 	})
@@ -93,7 +93,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s := knoxStore{t, open(t)}
 		s.add(record("alice", "1", 0))
 		never := record("alice", "2", 0)
-		never.Expires = time.Time{}
+		never.ExpiresAt = time.Time{}
 		s.add(never)
 		s.add(record("bob", "b", 0))
 		added, err := s.Add(t.Context(), record("alice", "3", 0), 2, false, none)
@@ -107,7 +107,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 	t.Run("expired records do not count against the limit and are not evicted", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
 		expired := record("alice", "old", -2*time.Hour)
-		expired.Expires = noon
+		expired.ExpiresAt = noon
 		s.add(expired)
 		s.add(record("alice", "1", 0))
 		for _, evict := range []bool{false, true} {
@@ -199,7 +199,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		} {
 			s.touch(r.Digest, noon.Add(step.used), noon.Add(step.expires))
 			got := s.find(r.Digest)
-			if used, expires := got.LastUsed.Sub(noon), got.Expires.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
+			if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
 				t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
 			}
 		}
@@ -207,10 +207,10 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 	t.Run("a touch gives no end to a record that has none", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
 		r := record("alice", "1", 0)
-		r.Expires = time.Time{}
+		r.ExpiresAt = time.Time{}
 		s.add(r)
 		s.touch(r.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
-		if got := s.find(r.Digest); !got.Expires.IsZero() || got.LastUsed.IsZero() {
+		if got := s.find(r.Digest); !got.ExpiresAt.IsZero() || got.LastUsed.IsZero() {
 			t.Errorf("%+v", got)
 		}
 	})
@@ -223,12 +223,12 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			t.Fatal(found, err)
 		}
 		s.touch(revoked.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
-		s.touch(expired.Digest, expired.Expires, expired.Expires.Add(time.Hour))
+		s.touch(expired.Digest, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
 		if s.find(revoked.Digest) != nil {
 			t.Error("the revoked record is back")
 		}
-		if got := s.find(expired.Digest); !got.Expires.Equal(expired.Expires) {
-			t.Errorf("the expired record lives until %v", got.Expires)
+		if got := s.find(expired.Digest); !got.ExpiresAt.Equal(expired.ExpiresAt) {
+			t.Errorf("the expired record lives until %v", got.ExpiresAt)
 		}
 	})
 	t.Run("no touch in flight brings a record back after it was revoked", func(t *testing.T) {
@@ -432,11 +432,11 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s := knoxStore{t, open(t)}
 		for i := range 10 {
 			r := record("alice", fmt.Sprint(i), 0)
-			r.Expires = noon.Add(time.Duration(i) * time.Minute)
+			r.ExpiresAt = noon.Add(time.Duration(i) * time.Minute)
 			s.add(r)
 		}
 		never := record("alice", "never", 0)
-		never.Expires = time.Time{}
+		never.ExpiresAt = time.Time{}
 		s.add(never)
 		at := noon.Add(6 * time.Minute) // 0 to 6 have expired
 		if first, err := s.Purge(t.Context(), 3, knox.Ending{At: at}); err != nil || len(first) != 3 || first[0].UserID != "alice" {
@@ -496,7 +496,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 					t.Fatalf("%s: %v", sentence, err)
 				}
 				want := knox.EndedToken{ID: r.ID, UserID: r.UserID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited, Created: r.Created,
-					LastUsed: r.LastUsed, Ended: at, Reason: knox.EndLoggedOut, IP: r.IP, UserAgent: r.UserAgent}
+					LastUsed: r.LastUsed, EndedAt: at, Reason: knox.EndLoggedOut, IP: r.IP, UserAgent: r.UserAgent}
 				got := s.ended("alice")
 				if len(got) != 1 || !reflect.DeepEqual(normalEnded(got[0]), want) || s.find(r.Digest) != nil {
 					t.Errorf("%s: kept %+v\nwant %+v", sentence, got, want)
@@ -517,7 +517,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		s := knoxStore{t, open(t)}
 		for i := range 4 {
 			r := record("alice", fmt.Sprint(i), 0)
-			r.Expires = noon.Add(time.Duration(i) * time.Minute)
+			r.ExpiresAt = noon.Add(time.Duration(i) * time.Minute)
 			s.add(r)
 		}
 		end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(2 * time.Minute), Keep: true} // the last is still live
@@ -529,7 +529,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		}
 		got := map[string]string{}
 		for _, e := range s.ended("alice") {
-			got[e.ID] = fmt.Sprint(e.Reason, " after ", e.Ended.Sub(noon))
+			got[e.ID] = fmt.Sprint(e.Reason, " after ", e.EndedAt.Sub(noon))
 		}
 		if want := map[string]string{"0": "expired after 0s", "1": "expired after 1m0s", "2": "expired after 2m0s", "3": "revoked after 2m0s"}; !reflect.DeepEqual(got, want) {
 			t.Errorf("kept %v, want %v", got, want)
@@ -567,7 +567,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		for round := range 8 {
 			user := fmt.Sprint("user", round)
 			r := record(user, "1", 0)
-			r.Expires = noon // so that Purge may have it too
+			r.ExpiresAt = noon // so that Purge may have it too
 			s.add(r)
 			parallel(16, func(i int) {
 				end := knox.Ending{Reason: knox.EndRevoked, At: noon.Add(-time.Minute), Keep: true}
@@ -759,7 +759,7 @@ func normalEnded(e *knox.EndedToken) knox.EndedToken {
 	if len(n.Scopes) == 0 {
 		n.Scopes = nil
 	}
-	for _, at := range []*time.Time{&n.Created, &n.LastUsed, &n.Ended} {
+	for _, at := range []*time.Time{&n.Created, &n.LastUsed, &n.EndedAt} {
 		*at = at.UTC()
 	}
 	return n
@@ -772,7 +772,7 @@ func errorOf[T any](_ T, err error) error { return err }
 // ten hours.
 func record(user, id string, after time.Duration) *knox.Record {
 	created := noon.Add(after)
-	return &knox.Record{Digest: "digest of " + user + id, ID: id, UserID: user, Created: created, Expires: created.Add(10 * time.Hour)}
+	return &knox.Record{Digest: "digest of " + user + id, ID: id, UserID: user, Created: created, ExpiresAt: created.Add(10 * time.Hour)}
 }
 
 // normal makes records comparable: no slice is an empty one, times are UTC.
@@ -781,10 +781,10 @@ func normal(r *knox.Record) knox.Record {
 	if len(n.Scopes) == 0 {
 		n.Scopes = nil
 	}
-	if len(n.Login.AMR) == 0 {
-		n.Login.AMR = nil
+	if len(n.AuthInfo.AMR) == 0 {
+		n.AuthInfo.AMR = nil
 	}
-	for _, at := range []*time.Time{&n.Created, &n.Expires, &n.Ends, &n.LastUsed, &n.Login.AuthTime} {
+	for _, at := range []*time.Time{&n.Created, &n.ExpiresAt, &n.MaxExpiresAt, &n.LastUsed, &n.AuthInfo.AuthTime} {
 		*at = at.UTC()
 	}
 	return n

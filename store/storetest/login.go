@@ -185,7 +185,7 @@ func loginIdentity(user, id string) *login.Identity {
 
 // loginCode is good for a minute.
 func loginCode(user, digest string) *login.Code {
-	return &login.Code{Digest: digest, UserID: user, Stamp: "stamp of " + user, Challenge: "challenge", Data: []byte(`{"of":"` + user + `"}`), Expires: noon.Add(time.Minute)}
+	return &login.Code{Digest: digest, UserID: user, Stamp: "stamp of " + user, Challenge: "challenge", Data: []byte(`{"of":"` + user + `"}`), ExpiresAt: noon.Add(time.Minute)}
 }
 
 // sameIdentity compares the instants of times, not how they are written.
@@ -204,5 +204,5 @@ func sameCode(a, b *login.Code) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Digest == b.Digest && a.UserID == b.UserID && a.Stamp == b.Stamp && a.Challenge == b.Challenge && slices.Equal(a.Data, b.Data) && a.Expires.Equal(b.Expires)
+	return a.Digest == b.Digest && a.UserID == b.UserID && a.Stamp == b.Stamp && a.Challenge == b.Challenge && slices.Equal(a.Data, b.Data) && a.ExpiresAt.Equal(b.ExpiresAt)
 }

@@ -43,8 +43,8 @@ func loginKeys(t *testing.T, open func(t *testing.T) loginStore) {
 func loginCodes(t *testing.T, open func(t *testing.T) loginStore) {
 	t.Run("a code is returned as it was added, once", func(t *testing.T) {
 		s := open(t)
-		full := &login.Code{Digest: odd, UserID: odd, Stamp: odd, Challenge: odd, Data: []byte("{\"a\":\"\\u0000\u00fc \x00\xff'\"}"), Expires: fraction.Add(time.Minute)}
-		bare := &login.Code{Digest: "bare", UserID: "alice", Expires: noon.Add(time.Hour)}
+		full := &login.Code{Digest: odd, UserID: odd, Stamp: odd, Challenge: odd, Data: []byte("{\"a\":\"\\u0000\u00fc \x00\xff'\"}"), ExpiresAt: fraction.Add(time.Minute)}
+		bare := &login.Code{Digest: "bare", UserID: "alice", ExpiresAt: noon.Add(time.Hour)}
 		for _, code := range []*login.Code{full, bare} {
 			passed := *code
 			s.must(s.AddCode(s.Context(), &passed))
@@ -78,7 +78,7 @@ func loginCodes(t *testing.T, open func(t *testing.T) loginStore) {
 		s.must(s.AddCode(s.Context(), loginCode("alice", "c")))
 		for _, user := range []string{"bob", "alice"} {
 			other := loginCode(user, "c")
-			other.Stamp, other.Challenge, other.Data, other.Expires = "s", "other", []byte("[]"), fraction.Add(time.Hour)
+			other.Stamp, other.Challenge, other.Data, other.ExpiresAt = "s", "other", []byte("[]"), fraction.Add(time.Hour)
 			if err := s.AddCode(s.Context(), other); err == nil {
 				t.Errorf("%s: no error", user)
 			}
@@ -92,7 +92,7 @@ func loginCodes(t *testing.T, open func(t *testing.T) loginStore) {
 		for _, digest := range []string{"a", "b"} {
 			s.must(s.AddCode(s.Context(), loginCode("alice", digest)))
 		}
-		expires := loginCode("alice", "a").Expires
+		expires := loginCode("alice", "a").ExpiresAt
 		for _, at := range []time.Time{expires, expires.Add(time.Microsecond), expires.Add(time.Hour)} {
 			if got := s.take("a", at); got != nil {
 				t.Errorf("%v: %+v", at, got)
@@ -121,7 +121,7 @@ func loginPurge(t *testing.T, open func(t *testing.T) loginStore) {
 		}
 		for i := range codes {
 			c := loginCode("alice", fmt.Sprint(name, i))
-			c.Expires = expires
+			c.ExpiresAt = expires
 			s.must(s.AddCode(s.Context(), c))
 		}
 	}

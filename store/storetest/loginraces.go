@@ -197,7 +197,7 @@ func loginOnceRaces(t *testing.T, open func(t *testing.T) loginStore) {
 		for i := range 40 {
 			s.put(fmt.Sprint(i), noon, noon.Add(-time.Hour), true)
 			c := loginCode("alice", fmt.Sprint(i))
-			c.Expires = noon
+			c.ExpiresAt = noon
 			s.must(s.AddCode(s.Context(), c))
 		}
 		var total atomic.Int32

@@ -43,7 +43,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		tokens.Access.Digest, tokens.Refresh.Digest = "x", "x"
 		_, err = s.Start(t.Context(), other, tokens)
 		s.must(err)
-		s.must(s.Pend(t.Context(), &server.Interaction{Digest: "x", Created: noon, Expires: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.Pend(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		state := func() string {
 			t.Helper()
 			clients, err := s.Clients(t.Context(), "", "", 9)
@@ -70,7 +70,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 				return err
 			},
 			"RemoveClient": func() error { _, err := s.RemoveClient(ctx, "x", noon); return err },
-			"Pend":         func() error { return s.Pend(ctx, &server.Interaction{Digest: "new", Expires: noon.Add(time.Hour)}) },
+			"Pend":         func() error { return s.Pend(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)}) },
 			"Pending":      func() error { _, err := s.Pending(ctx, "x", noon); return err },
 			"Take":         func() error { _, err := s.Take(ctx, "x", noon); return err },
 			"Consent":      func() error { _, err := s.Consent(ctx, "x", "x"); return err },
@@ -154,20 +154,20 @@ func (s oauthStore) addClient(id, owner string) *server.Client {
 // oauthGrant is a grant of the client web that expires in an hour.
 func oauthGrant(user, id string) *server.Grant {
 	return &server.Grant{ID: id, ClientID: "web", UserID: user, Type: "authorization_code", Scopes: []string{"read"}, Resources: []string{"https://api.example/"},
-		Created: noon, LastUsed: noon, Expires: noon.Add(time.Hour), Ends: noon.Add(24 * time.Hour)}
+		Created: noon, LastUsed: noon, ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(24 * time.Hour)}
 }
 
 // oauthCode is good for a minute.
 func oauthCode(g *server.Grant, digest string) *server.Code {
-	return &server.Code{Digest: digest, GrantID: g.ID, Expires: noon.Add(time.Minute)}
+	return &server.Code{Digest: digest, GrantID: g.ID, ExpiresAt: noon.Add(time.Minute)}
 }
 
 // oauthTokens are an access token for two hours and a refresh token for three, with
 // digests made of a name.
 func oauthTokens(g *server.Grant, name string) server.Tokens {
 	return server.Tokens{
-		Access:  &server.Access{Digest: name + " access", ID: name + " id", GrantID: g.ID, Scopes: g.Scopes, Audience: g.Resources, Issued: noon, Expires: noon.Add(2 * time.Hour)},
-		Refresh: &server.Refresh{Digest: name + " refresh", GrantID: g.ID, Issued: noon, Expires: noon.Add(3 * time.Hour)},
+		Access:  &server.Access{Digest: name + " access", ID: name + " id", GrantID: g.ID, Scopes: g.Scopes, Audience: g.Resources, Issued: noon, ExpiresAt: noon.Add(2 * time.Hour)},
+		Refresh: &server.Refresh{Digest: name + " refresh", GrantID: g.ID, Issued: noon, ExpiresAt: noon.Add(3 * time.Hour)},
 	}
 }
 

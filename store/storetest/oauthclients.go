@@ -93,8 +93,8 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			}
 			s.wantLive(false, "1", "2")
 			s.wantLive(true, "3")
-			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Ended.Equal(fraction) {
-				t.Errorf("%s: ended %v, %v", name, g.Ended, err)
+			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(fraction) {
+				t.Errorf("%s: ended %v, %v", name, g.RevokedAt, err)
 			}
 			s.redeem("code", noon, oauthTokens(oauthGrant("bob", "2"), "new"), server.Revoked)
 			g := oauthGrant("alice", "4")
@@ -145,7 +145,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		change(true, noon.Add(2*time.Second), noon.Add(time.Second))
 		change(true, noon.Add(3*time.Second), noon.Add(2*time.Second))
 		change(false, noon.Add(4*time.Second), noon.Add(3*time.Second))
-		if g, err := s.Grant(s.Context(), "2"); err != nil || !g.Ended.Equal(noon.Add(2*time.Second)) {
+		if g, err := s.Grant(s.Context(), "2"); err != nil || !g.RevokedAt.Equal(noon.Add(2*time.Second)) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		if !start("3") {
@@ -170,23 +170,23 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("an interaction is there until it expires or is taken", func(t *testing.T) {
 		s := open(t)
-		want := &server.Interaction{Digest: "d", UserID: odd, SessionID: "s", Created: fraction, Expires: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
+		want := &server.Interaction{Digest: "d", UserID: odd, SessionID: "s", Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
 		s.must(s.Pend(s.Context(), want))
-		if err := s.Pend(s.Context(), &server.Interaction{Digest: "d", Expires: noon.Add(time.Hour)}); err == nil {
+		if err := s.Pend(s.Context(), &server.Interaction{Digest: "d", ExpiresAt: noon.Add(time.Hour)}); err == nil {
 			t.Error("it was added again")
 		}
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "bare", Created: noon, Expires: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "bare", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		for _, row := range []struct {
 			digest string
 			now    time.Time
 			there  bool
-		}{{"d", noon, true}, {"d", want.Expires.Add(-time.Microsecond), true}, {"d", want.Expires, false}, {"D", noon, false}, {"", noon, false}} {
+		}{{"d", noon, true}, {"d", want.ExpiresAt.Add(-time.Microsecond), true}, {"d", want.ExpiresAt, false}, {"D", noon, false}, {"", noon, false}} {
 			got, err := s.Pending(s.Context(), row.digest, row.now)
 			if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
 				t.Errorf("%+v: %+v, %v", row, got, err)
 			}
 		}
-		if got, err := s.Take(s.Context(), "d", want.Expires); got != nil || err != nil {
+		if got, err := s.Take(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
 			t.Errorf("taken after it expired: %+v, %v", got, err)
 		}
 		if got, err := s.Take(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
@@ -310,7 +310,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.addClient("other", "")
 		approve(s, "b", consent(noon, "read"), false, "read")
 		s.start("alice", "a")
-		s.start("alice", "expired", func(g *server.Grant) { g.Expires = noon })
+		s.start("alice", "expired", func(g *server.Grant) { g.ExpiresAt = noon })
 		s.start("alice", "elsewhere", func(g *server.Grant) { g.ClientID = "other" })
 		s.start("bob", "bob's")
 		if ids, err := s.Withdraw(s.Context(), "alice", "web", fraction); err != nil || !slices.Equal(ids, []string{"a", "b"}) {
@@ -321,7 +321,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		if got, err := s.Consent(s.Context(), "alice", "web"); got != nil || err != nil {
 			t.Errorf("%+v, %v", got, err)
 		}
-		if g, err := s.Grant(s.Context(), "expired"); err != nil || !g.Ended.IsZero() {
+		if g, err := s.Grant(s.Context(), "expired"); err != nil || !g.RevokedAt.IsZero() {
 			t.Errorf("%+v, %v", g, err)
 		}
 		if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); len(ids) != 0 || err != nil {

@@ -31,7 +31,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.start("bob", "bob's")
 		s.start("", "a client's own")
 		s.approve("alice", "pending", "code")
-		s.start("alice", "over", func(g *server.Grant) { g.Expires = noon })
+		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
 		if got := list(s, "alice", noon); got != "c b z pending a" {
 			t.Error(got)
 		}
@@ -47,7 +47,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a grant ends once", func(t *testing.T) {
 		s := open(t)
 		s.start("alice", "1")
-		s.start("alice", "over", func(g *server.Grant) { g.Expires = noon })
+		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
 		for _, row := range []struct {
 			id   string
 			want bool
@@ -73,14 +73,14 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.start("alice", "offline", in("s", true))
 		s.start("alice", "other", in("S", false))
 		s.start("alice", "none")
-		s.start("alice", "over", in("s", false), func(g *server.Grant) { g.Expires = noon })
+		s.start("alice", "over", in("s", false), func(g *server.Grant) { g.ExpiresAt = noon })
 		for _, session := range []string{"", "unknown"} {
 			if ended, err := s.EndSession(s.Context(), session, noon); len(ended) != 0 || err != nil {
 				t.Errorf("%q: %+v, %v", session, ended, err)
 			}
 		}
 		ended, err := s.EndSession(s.Context(), "s", fraction)
-		if err != nil || len(ended) != 2 || ended[0].ID != "a" || ended[1].ID != "b" || !ended[0].Ended.Equal(fraction) || ended[0].UserID != "alice" {
+		if err != nil || len(ended) != 2 || ended[0].ID != "a" || ended[1].ID != "b" || !ended[0].RevokedAt.Equal(fraction) || ended[0].UserID != "alice" {
 			t.Errorf("%+v, %v", ended, err)
 		}
 		s.wantLive(true, "offline", "other", "none")
@@ -110,7 +110,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("what is kept is stamped if it is live, and nothing need be kept", func(t *testing.T) {
 		s := open(t)
-		s.start("alice", "over", func(g *server.Grant) { g.Expires, g.Stamp = noon, "old" })
+		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt, g.Stamp = noon, "old" })
 		s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
 		_, err := s.End(s.Context(), "ended", noon)
 		s.must(err)
@@ -149,7 +149,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 			in := func(g *server.Grant) { g.SessionID = "s" }
 			s.start("alice", "live", in)
 			s.start("alice", "ended", in)
-			s.start("alice", "over", in, func(g *server.Grant) { g.Expires = fraction })
+			s.start("alice", "over", in, func(g *server.Grant) { g.ExpiresAt = fraction })
 			_, err := s.End(s.Context(), "ended", noon)
 			s.must(err)
 			if n, err := end(s); n != 1 || err != nil {
@@ -159,7 +159,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 				if id == "over" && name == "RemoveClient" {
 					continue // it may be noted
 				}
-				if g, err := s.Grant(s.Context(), id); err != nil || !g.Ended.Equal(want) {
+				if g, err := s.Grant(s.Context(), id); err != nil || !g.RevokedAt.Equal(want) {
 					t.Errorf("%s: %+v, %v", name, g, err)
 				}
 			}
@@ -200,14 +200,14 @@ func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		for i := range 3 {
 			id := fmt.Sprint("over", i)
-			s.start("alice", id, func(g *server.Grant) { g.Expires = noon })
-			s.must(s.Pend(s.Context(), &server.Interaction{Digest: id, Created: noon, Expires: noon, Data: []byte("{}")}))
+			s.start("alice", id, func(g *server.Grant) { g.ExpiresAt = noon })
+			s.must(s.Pend(s.Context(), &server.Interaction{Digest: id, Created: noon, ExpiresAt: noon, Data: []byte("{}")}))
 			_, err := s.PutOnce(s.Context(), id, noon, noon.Add(-time.Second))
 			s.must(err)
 		}
-		s.start("alice", "good", func(g *server.Grant) { g.Expires = noon.Add(9 * time.Hour) })
+		s.start("alice", "good", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 		s.approve("alice", "pending", "code")
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "good", Created: noon, Expires: noon.Add(time.Microsecond), Data: []byte("{}")}))
+		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "good", Created: noon, ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}))
 		_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
 		s.must(err)
 		if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
@@ -257,9 +257,9 @@ func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
 		old := "1 refresh"
 		for i := range 3 { // two of each kind in one step and one in the next, but the first access token
 			tokens := oauthTokens(g, fmt.Sprint("t", i))
-			tokens.Access.Expires, tokens.Refresh.Expires = noon.Add(time.Minute), noon.Add(time.Minute)
+			tokens.Access.ExpiresAt, tokens.Refresh.ExpiresAt = noon.Add(time.Minute), noon.Add(time.Minute)
 			if i == 2 {
-				tokens.Access.Expires = noon.Add(9 * time.Hour)
+				tokens.Access.ExpiresAt = noon.Add(9 * time.Hour)
 			}
 			s.rotate(old, noon, 0, tokens, server.Redeemed)
 			old = tokens.Refresh.Digest

@@ -83,7 +83,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("a key is fresh, and an interaction taken, once of 32 times", func(t *testing.T) {
 		s := open(t)
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "i", Created: noon, Expires: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "i", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		var fresh, taken atomic.Int32
 		together(32, func(int) {
 			if ok, err := s.PutOnce(s.Context(), "k", noon.Add(time.Hour), noon); err != nil {

@@ -14,8 +14,8 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a grant and its code are found as they were approved", func(t *testing.T) {
 		s := open(t)
 		g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/?x='"}, SessionID: odd, Offline: true,
-			Login: auth.LoginInfo{AuthTime: fraction, AMR: []string{"pwd", "one time"}, ACR: "urn:high"}, Stamp: "stamp", Created: fraction, LastUsed: fraction, Expires: fraction.Add(time.Hour), Ends: fraction.Add(time.Hour * 2)}
-		c := &server.Code{Digest: "c", GrantID: "g", RedirectURI: "https://web.example/cb?x=%00", Challenge: "challenge", Nonce: odd, Expires: fraction.Add(time.Minute)}
+			AuthInfo: auth.AuthInfo{AuthTime: fraction, AMR: []string{"pwd", "one time"}, ACR: "urn:high"}, Stamp: "stamp", Created: fraction, LastUsed: fraction, ExpiresAt: fraction.Add(time.Hour), MaxExpiresAt: fraction.Add(time.Hour * 2)}
+		c := &server.Code{Digest: "c", GrantID: "g", RedirectURI: "https://web.example/cb?x=%00", Challenge: "challenge", Nonce: odd, ExpiresAt: fraction.Add(time.Minute)}
 		ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: c})
 		if !ok || err != nil {
 			t.Fatal(ok, err)
@@ -37,9 +37,9 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		s.approve("alice", "1", "c1")
 		for sentence, a := range map[string]server.Approval{
-			"the grant":                 {Grant: oauthGrant("bob", "1"), Code: &server.Code{Digest: "new", GrantID: "1", Expires: noon}},
-			"the code":                  {Grant: oauthGrant("bob", "2"), Code: &server.Code{Digest: "c1", GrantID: "2", Expires: noon}},
-			"a code of another grant's": {Grant: oauthGrant("bob", "3"), Code: &server.Code{Digest: "c3", GrantID: "1", Expires: noon}},
+			"the grant":                 {Grant: oauthGrant("bob", "1"), Code: &server.Code{Digest: "new", GrantID: "1", ExpiresAt: noon}},
+			"the code":                  {Grant: oauthGrant("bob", "2"), Code: &server.Code{Digest: "c1", GrantID: "2", ExpiresAt: noon}},
+			"a code of another grant's": {Grant: oauthGrant("bob", "3"), Code: &server.Code{Digest: "c3", GrantID: "1", ExpiresAt: noon}},
 		} {
 			s.keeps(sentence, func() {
 				if ok, err := s.Approve(s.Context(), a); ok || err == nil {
@@ -53,10 +53,10 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		s.start("alice", "taken")
 		for sentence, tokens := range map[string]server.Tokens{
-			"an access token":        {Access: &server.Access{Digest: "taken access", GrantID: "1", Expires: noon}},
-			"a refresh token":        {Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "taken refresh", GrantID: "1", Expires: noon}},
-			"one of another grant":   {Access: &server.Access{Digest: "new access", GrantID: "taken", Expires: noon}},
-			"a refresh token of one": {Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}, Refresh: &server.Refresh{Digest: "new refresh", GrantID: "taken", Expires: noon}},
+			"an access token":        {Access: &server.Access{Digest: "taken access", GrantID: "1", ExpiresAt: noon}},
+			"a refresh token":        {Access: &server.Access{Digest: "new access", GrantID: "1", ExpiresAt: noon}, Refresh: &server.Refresh{Digest: "taken refresh", GrantID: "1", ExpiresAt: noon}},
+			"one of another grant":   {Access: &server.Access{Digest: "new access", GrantID: "taken", ExpiresAt: noon}},
+			"a refresh token of one": {Access: &server.Access{Digest: "new access", GrantID: "1", ExpiresAt: noon}, Refresh: &server.Refresh{Digest: "new refresh", GrantID: "taken", ExpiresAt: noon}},
 		} {
 			s.keeps(sentence, func() {
 				if verdict, err := s.Redeem(s.Context(), "c1", noon, tokens); err == nil {
@@ -72,7 +72,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.redeem("none", noon, oauthTokens(g, "t"), server.Unknown)
 		s.redeem("c", fraction, oauthTokens(g, "t"), server.Redeemed)
 		code, grant, err := s.FindCode(s.Context(), "c")
-		if err != nil || !code.Redeemed.Equal(fraction) || !grant.LastUsed.Equal(fraction) || !grant.Expires.Equal(noon.Add(3*time.Hour)) {
+		if err != nil || !code.Redeemed.Equal(fraction) || !grant.LastUsed.Equal(fraction) || !grant.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
 			t.Errorf("%+v %+v, %v", code, grant, err)
 		}
 		access, grant, err := s.FindAccess(s.Context(), "t access")
@@ -86,7 +86,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		// Long after it expired: its tokens are good still.
 		late := noon.Add(2 * time.Hour)
 		s.redeem("c", late, oauthTokens(g, "u"), server.Reused)
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Ended.Equal(late) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(late) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		if access, _, err := s.FindAccess(s.Context(), "u access"); access != nil || err != nil {
@@ -100,7 +100,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.redeem("c", noon.Add(time.Minute), oauthTokens(g, "t"), server.Expired)
 		s.redeem("c", noon.Add(time.Minute-time.Microsecond), oauthTokens(g, "t"), server.Redeemed)
 		short := oauthGrant("alice", "2")
-		short.Expires = noon.Add(time.Second)
+		short.ExpiresAt = noon.Add(time.Second)
 		_, err := s.Approve(s.Context(), server.Approval{Grant: short, Code: oauthCode(short, "d")})
 		s.must(err)
 		s.redeem("d", noon.Add(time.Second), oauthTokens(short, "u"), server.Expired)
@@ -109,7 +109,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		g := s.approve("alice", "1", "c")
 		s.redeem("c", noon, server.Tokens{Access: oauthTokens(g, "t").Access}, server.Redeemed)
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(2*time.Hour)) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(2*time.Hour)) {
 			t.Errorf("%+v, %v", g, err)
 		}
 	})
@@ -128,13 +128,13 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a grant expires with what came of its code, though it would have later", func(t *testing.T) {
 		s := open(t)
 		g := oauthGrant("alice", "1")
-		g.Expires = noon.Add(9 * time.Hour)
+		g.ExpiresAt = noon.Add(9 * time.Hour)
 		_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "c")})
 		s.must(err)
 		tokens := oauthTokens(g, "t")
-		tokens.Access.Expires, tokens.Refresh.Expires = tokens.Refresh.Expires, tokens.Access.Expires
+		tokens.Access.ExpiresAt, tokens.Refresh.ExpiresAt = tokens.Refresh.ExpiresAt, tokens.Access.ExpiresAt
 		s.redeem("c", noon, tokens, server.Redeemed)
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(3*time.Hour)) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
 			t.Errorf("%+v, %v", g, err)
 		}
 	})
@@ -154,7 +154,7 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Error(r.Sealed)
 		}
 		refresh, grant, err := s.FindRefresh(s.Context(), "1 refresh")
-		if err != nil || !refresh.Rotated.Equal(fraction) || refresh.Successor != "2 refresh" || !grant.LastUsed.Equal(fraction) || !grant.Expires.Equal(noon.Add(3*time.Hour)) {
+		if err != nil || !refresh.Rotated.Equal(fraction) || refresh.Successor != "2 refresh" || !grant.LastUsed.Equal(fraction) || !grant.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
 			t.Errorf("%+v %+v, %v", refresh, grant, err)
 		}
 		for _, name := range []string{"1", "2"} {
@@ -172,7 +172,7 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("one that expired, or whose grant did, is expired", func(t *testing.T) {
 		s := open(t)
-		g := s.start("alice", "1", func(g *server.Grant) { g.Expires = noon.Add(5 * time.Hour) })
+		g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 		s.rotate("1 refresh", noon.Add(3*time.Hour), 0, oauthTokens(g, "2"), server.Expired)
 		s.rotate("1 refresh", noon.Add(3*time.Hour-time.Microsecond), 0, oauthTokens(g, "2"), server.Redeemed)
 		s.start("alice", "short")
@@ -235,15 +235,15 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		g := s.start("alice", "expiring")
 		next := sealed(g, "soon")
-		next.Refresh.Expires = noon.Add(time.Second)
+		next.Refresh.ExpiresAt = noon.Add(time.Second)
 		s.rotate("expiring refresh", noon, grace, next, server.Redeemed)
 		s.rotate("expiring refresh", noon.Add(time.Second), grace, sealed(g, "x"), server.Reused)
 	})
 	t.Run("a refresh token that is refused changes nothing", func(t *testing.T) {
 		s := open(t)
-		g := s.start("alice", "1", func(g *server.Grant) { g.Expires = noon.Add(5 * time.Hour) })
+		g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(5 * time.Hour) })
 		next := sealed(g, "2")
-		next.Access.Expires = noon.Add(5 * time.Hour)
+		next.Access.ExpiresAt = noon.Add(5 * time.Hour)
 		s.rotate("1 refresh", noon, time.Minute, next, server.Redeemed)
 		s.keeps("an unknown one", func() { s.rotate("none", noon, time.Minute, sealed(g, "3"), server.Unknown) }, "1", "1", "2", "3")
 		// That it expired is looked for before that it was used.
@@ -260,7 +260,7 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("a grant moves with what is issued: to it by a refresh, and on to it by a retry", func(t *testing.T) {
 		s := open(t)
-		g := s.start("alice", "1", func(g *server.Grant) { g.Expires = noon.Add(9 * time.Hour) })
+		g := s.start("alice", "1", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 		for _, row := range []struct {
 			name    string
 			after   time.Duration
@@ -269,9 +269,9 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 			expires time.Duration
 		}{{"first", time.Second, 2 * time.Hour, server.Redeemed, 3 * time.Hour}, {"shorter", 2 * time.Second, time.Hour, server.Retried, 3 * time.Hour}, {"longer", 3 * time.Second, 4 * time.Hour, server.Retried, 4 * time.Hour}} {
 			tokens := sealed(g, row.name)
-			tokens.Access.Expires = noon.Add(row.access)
+			tokens.Access.ExpiresAt = noon.Add(row.access)
 			s.rotate("1 refresh", noon.Add(row.after), time.Minute, tokens, row.want)
-			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(row.expires)) || !g.LastUsed.Equal(noon.Add(row.after)) {
+			if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(row.expires)) || !g.LastUsed.Equal(noon.Add(row.after)) {
 				t.Errorf("%s: %+v, %v", row.name, g, err)
 			}
 		}
@@ -287,7 +287,7 @@ func oauthRefresh(t *testing.T, open func(t *testing.T) oauthStore) {
 		other := s.start("alice", "2")
 		s.rotate("1 refresh", noon, 0, oauthTokens(g, "next"), server.Redeemed)
 		s.keeps("the other", func() { s.rotate("1 refresh", fraction, 0, oauthTokens(g, "x"), server.Reused) }, "2", "2", "x")
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Ended.Equal(fraction) || !g.LastUsed.Equal(noon) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.RevokedAt.Equal(fraction) || !g.LastUsed.Equal(noon) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		s.rotate("2 refresh", noon, 0, oauthTokens(other, "y"), server.Redeemed)
@@ -298,7 +298,7 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("an access token is found as it was issued", func(t *testing.T) {
 		s := open(t)
 		g := oauthGrant("alice", "1")
-		want := &server.Access{Digest: "d", ID: "jti", GrantID: "1", Scopes: []string{"read", "a:b"}, Audience: []string{"https://api.example/", "https://x.example/'"}, Issued: fraction, Expires: fraction.Add(time.Hour)}
+		want := &server.Access{Digest: "d", ID: "jti", GrantID: "1", Scopes: []string{"read", "a:b"}, Audience: []string{"https://api.example/", "https://x.example/'"}, Issued: fraction, ExpiresAt: fraction.Add(time.Hour)}
 		if ok, err := s.Start(s.Context(), g, server.Tokens{Access: want}); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -323,8 +323,8 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 			tokens server.Tokens
 		}{
 			"the grant":              {oauthGrant("bob", "1"), oauthTokens(oauthGrant("bob", "1"), "new")},
-			"a token":                {oauthGrant("bob", "2"), server.Tokens{Access: &server.Access{Digest: "1 access", GrantID: "2", Expires: noon}}},
-			"one of another grant's": {oauthGrant("bob", "3"), server.Tokens{Access: &server.Access{Digest: "new access", GrantID: "1", Expires: noon}}},
+			"a token":                {oauthGrant("bob", "2"), server.Tokens{Access: &server.Access{Digest: "1 access", GrantID: "2", ExpiresAt: noon}}},
+			"one of another grant's": {oauthGrant("bob", "3"), server.Tokens{Access: &server.Access{Digest: "new access", GrantID: "1", ExpiresAt: noon}}},
 		} {
 			s.keeps(sentence, func() {
 				if ok, err := s.Start(s.Context(), row.grant, row.tokens); ok || err == nil {
@@ -343,23 +343,23 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.must(err)
 		add := func(digest, grant string, expires, now time.Time, want bool) {
 			t.Helper()
-			if ok, err := s.AddAccess(s.Context(), &server.Access{Digest: digest, ID: digest, GrantID: grant, Issued: now, Expires: expires}, now); ok != want || err != nil {
+			if ok, err := s.AddAccess(s.Context(), &server.Access{Digest: digest, ID: digest, GrantID: grant, Issued: now, ExpiresAt: expires}, now); ok != want || err != nil {
 				t.Errorf("%s: %v, %v", digest, ok, err)
 			}
 		}
 		add("a", "1", noon.Add(time.Minute), fraction, true)
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.LastUsed.Equal(fraction) || !g.Expires.Equal(noon.Add(time.Hour)) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.LastUsed.Equal(fraction) || !g.ExpiresAt.Equal(noon.Add(time.Hour)) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		add("b", "1", noon.Add(2*time.Hour), noon, true)
-		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.Expires.Equal(noon.Add(2*time.Hour)) {
+		if g, err := s.Grant(s.Context(), "1"); err != nil || !g.ExpiresAt.Equal(noon.Add(2*time.Hour)) {
 			t.Errorf("%+v, %v", g, err)
 		}
 		add("c", "ended", noon.Add(time.Hour), noon, false)
 		add("d", "none", noon.Add(time.Hour), noon, false)
 		add("e", "1", noon.Add(9*time.Hour), noon.Add(2*time.Hour), false)
 		s.keeps("one that is there", func() {
-			if ok, err := s.AddAccess(s.Context(), &server.Access{Digest: "1 access", GrantID: "1", Expires: noon.Add(9 * time.Hour)}, fraction); ok || err == nil {
+			if ok, err := s.AddAccess(s.Context(), &server.Access{Digest: "1 access", GrantID: "1", ExpiresAt: noon.Add(9 * time.Hour)}, fraction); ok || err == nil {
 				t.Error(ok, err)
 			}
 		}, "1", "1")

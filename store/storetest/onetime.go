@@ -16,7 +16,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 		s := oneTimeStore{t, open(t)}
 		full := onceRecord("älice", "full", 0)
 		full.About, full.Stamp, full.Used = `'; DROP TABLE onetime; -- "%_\ `+"\u2028 日本", "stamp", noon.Add(time.Second)
-		bare := &password.OneTimeRecord{Digest: "bare", UserID: "alice", Purpose: "p", Created: noon, Expires: noon.Add(time.Microsecond)}
+		bare := &password.OneTimeRecord{Digest: "bare", UserID: "alice", Purpose: "p", Created: noon, ExpiresAt: noon.Add(time.Microsecond)}
 		for _, want := range []*password.OneTimeRecord{full, bare} {
 			s.add(want)
 			if got := s.find(want.Digest); got == nil || !sameOnce(got, want) {
@@ -45,7 +45,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 	t.Run("over the limit the oldest live of that user and purpose go", func(t *testing.T) {
 		s := oneTimeStore{t, open(t)}
 		otherPurpose, used, expired := onceRecord("alice", "o", -time.Hour), onceRecord("alice", "u", -time.Hour), onceRecord("alice", "e", -time.Hour)
-		otherPurpose.Purpose, used.Used, expired.Expires = "other", noon, noon
+		otherPurpose.Purpose, used.Used, expired.ExpiresAt = "other", noon, noon
 		bob := onceRecord("bob", "b", -time.Hour)
 		records := []*password.OneTimeRecord{otherPurpose, used, expired, bob}
 		for _, minute := range []int{2, 0, 1} { // not in the order of their ages
@@ -56,7 +56,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 		}
 		// As old as any, but the one that is wanted.
 		fresh := onceRecord("alice", "new", -time.Hour)
-		fresh.Expires = noon.Add(time.Hour)
+		fresh.ExpiresAt = noon.Add(time.Hour)
 		if err := s.Add(t.Context(), fresh, 2, noon); err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 			t.Errorf("now %+v", got)
 		}
 		s.redeem(r, at, password.OneTimeUsed)
-		s.redeem(r, r.Expires.Add(time.Hour), password.OneTimeUsed)
+		s.redeem(r, r.ExpiresAt.Add(time.Hour), password.OneTimeUsed)
 	})
 	t.Run("what is not there is unknown", func(t *testing.T) {
 		s := oneTimeStore{t, open(t)}
@@ -103,18 +103,18 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 		s := oneTimeStore{t, open(t)}
 		r := onceRecord("alice", "1", 0)
 		s.add(r)
-		s.redeem(r, r.Expires, password.OneTimeExpired)
+		s.redeem(r, r.ExpiresAt, password.OneTimeExpired)
 		if got := s.find(r.Digest); got == nil || !got.Used.IsZero() {
 			t.Errorf("now %+v", got)
 		}
-		s.redeem(r, r.Expires.Add(-time.Microsecond), password.OneTimeFirst)
+		s.redeem(r, r.ExpiresAt.Add(-time.Microsecond), password.OneTimeFirst)
 	})
 	t.Run("redeeming ends the unused of that user and purpose, and nothing else", func(t *testing.T) {
 		s := oneTimeStore{t, open(t)}
 		r, twin, old := onceRecord("alice", "1", 0), onceRecord("alice", "2", 0), onceRecord("alice", "3", 0)
 		otherPurpose, used, bob := onceRecord("alice", "o", 0), onceRecord("alice", "u", 0), onceRecord("bob", "b", 0)
 		otherPurpose.Purpose, used.Used = "other", noon
-		old.Expires = noon.Add(time.Second)
+		old.ExpiresAt = noon.Add(time.Second)
 		for _, each := range []*password.OneTimeRecord{r, twin, old, otherPurpose, used, bob} {
 			s.add(each)
 		}
@@ -211,7 +211,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 		at := noon.Add(time.Minute)
 		for i := range 5 {
 			r := onceRecord("alice", fmt.Sprint(i), 0)
-			if r.Expires = at; i == 0 {
+			if r.ExpiresAt = at; i == 0 {
 				r.Used = noon
 			}
 			s.add(r)
@@ -300,10 +300,10 @@ func (s oneTimeStore) race(n int, which func(i int) *password.OneTimeRecord) map
 // for an hour.
 func onceRecord(user, id string, after time.Duration) *password.OneTimeRecord {
 	created := noon.Add(after)
-	return &password.OneTimeRecord{Digest: "digest of " + user + id, UserID: user, Purpose: password.PurposeReset, Created: created, Expires: created.Add(time.Hour)}
+	return &password.OneTimeRecord{Digest: "digest of " + user + id, UserID: user, Purpose: password.PurposeReset, Created: created, ExpiresAt: created.Add(time.Hour)}
 }
 
 func sameOnce(a, b *password.OneTimeRecord) bool {
 	return a.Digest == b.Digest && a.UserID == b.UserID && a.Purpose == b.Purpose && a.About == b.About && a.Stamp == b.Stamp &&
-		a.Created.Equal(b.Created) && a.Expires.Equal(b.Expires) && a.Used.Equal(b.Used)
+		a.Created.Equal(b.Created) && a.ExpiresAt.Equal(b.ExpiresAt) && a.Used.Equal(b.Used)
 }

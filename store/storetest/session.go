@@ -21,7 +21,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		full.Scopes, full.Limited, full.Remembered = []string{"a", "b:c"}, true, true
 		full.IP, full.UserAgent, full.Stamp = "2001:db8::1", "Mözilla/5 \"'\\%", "stamp"
 		full.LastUsed = noon.Add(time.Second)
-		full.Login = auth.LoginInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
+		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
 		nothing := sessionRecord("alice", "limited to nothing", 0)
 		nothing.Limited = true
 		for _, want := range []*session.Record{full, nothing, sessionRecord("alice", "bare", 0)} {
@@ -57,10 +57,10 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		s := sessionStore{t, open(t)}
 		r := sessionRecord("alice", "1", 0)
 		s.add(r)
-		if got := s.list("alice", r.Expires.Add(-time.Microsecond)); len(got) != 1 {
+		if got := s.list("alice", r.ExpiresAt.Add(-time.Microsecond)); len(got) != 1 {
 			t.Errorf("listed %v just before it expires", got)
 		}
-		if got := s.list("alice", r.Expires); len(got) != 0 || s.find(r.Digest) == nil {
+		if got := s.list("alice", r.ExpiresAt); len(got) != 0 || s.find(r.Digest) == nil {
 			t.Errorf("listed %v at the instant it expires", got)
 		}
 	})
@@ -164,7 +164,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 	t.Run("expired records do not count against the limit and are not evicted", func(t *testing.T) {
 		s := sessionStore{t, open(t)}
 		expired := sessionRecord("alice", "old", -time.Hour)
-		expired.Expires = noon
+		expired.ExpiresAt = noon
 		s.add(expired)
 		for i, evict := range []bool{false, true} {
 			added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), 0), "", 2, evict, noon)
@@ -240,7 +240,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		} {
 			s.touch(r.Digest, noon.Add(step.used), noon.Add(step.expires))
 			got := s.find(r.Digest)
-			if used, expires := got.LastUsed.Sub(noon), got.Expires.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
+			if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
 				t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
 			}
 		}
@@ -254,12 +254,12 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			t.Fatal(found, err)
 		}
 		s.touch(ended.Digest, noon.Add(time.Minute), noon.Add(2*time.Hour))
-		s.touch(expired.Digest, expired.Expires, expired.Expires.Add(time.Hour))
+		s.touch(expired.Digest, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
 		if s.find(ended.Digest) != nil {
 			t.Error("the ended record is back")
 		}
-		if got := s.find(expired.Digest); !got.Expires.Equal(expired.Expires) {
-			t.Errorf("the expired record lives until %v", got.Expires)
+		if got := s.find(expired.Digest); !got.ExpiresAt.Equal(expired.ExpiresAt) {
+			t.Errorf("the expired record lives until %v", got.ExpiresAt)
 		}
 	})
 	t.Run("nothing in flight brings a session back after a logout", func(t *testing.T) {
@@ -369,7 +369,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		}{
 			{"of what is not there", "never there", noon, false},
 			{"of an expired one", expired.Digest, noon, false},
-			{"at the instant it expires", old.Digest, old.Expires, false},
+			{"at the instant it expires", old.Digest, old.ExpiresAt, false},
 			{"of a live one", old.Digest, noon, true},
 			{"of one that was replaced", old.Digest, noon, false},
 		} {
@@ -406,7 +406,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		if got := s.find(old.Digest); got == nil || !got.IsMark() || !reflect.DeepEqual(normalSession(got), normalSession(mark)) {
 			t.Errorf("the mark is %+v", got)
 		}
-		if purged, err := s.Purge(t.Context(), mark.Expires, 10); len(purged) != 1 || err != nil || s.find(old.Digest) != nil {
+		if purged, err := s.Purge(t.Context(), mark.ExpiresAt, 10); len(purged) != 1 || err != nil || s.find(old.Digest) != nil {
 			t.Errorf("purged %v, %v", purged, err)
 		}
 	})
@@ -497,7 +497,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		s := sessionStore{t, open(t)}
 		for i := range 10 {
 			r := sessionRecord("alice", fmt.Sprint(i), 0)
-			r.Expires = noon.Add(time.Duration(i) * time.Minute)
+			r.ExpiresAt = noon.Add(time.Duration(i) * time.Minute)
 			s.add(r)
 		}
 		at := noon.Add(6 * time.Minute) // 0 to 6 have expired
@@ -528,7 +528,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		s := sessionStore{t, open(t)}
 		odd := `'; DROP TABLE sessions; -- "%_\ ` + "\u2028" + `日本`
 		r := sessionRecord(odd, "1", 0)
-		r.Digest, r.ID, r.IP, r.UserAgent, r.Stamp, r.Login.ACR = odd, odd, odd, odd, odd, odd
+		r.Digest, r.ID, r.IP, r.UserAgent, r.Stamp, r.AuthInfo.ACR = odd, odd, odd, odd, odd, odd
 		s.add(r)
 		if got := s.find(odd); got == nil || !reflect.DeepEqual(normalSession(got), normalSession(r)) {
 			t.Errorf("found %+v", got)
@@ -624,7 +624,7 @@ func (s sessionStore) list(userID string, now time.Time) []string {
 func sessionRecord(user, id string, after time.Duration) *session.Record {
 	created := noon.Add(after)
 	return &session.Record{Digest: "digest of " + user + id, ID: id, UserID: user, Created: created, LastUsed: created,
-		Expires: created.Add(time.Hour), Idle: time.Hour, Ends: created.Add(24 * time.Hour)}
+		ExpiresAt: created.Add(time.Hour), Idle: time.Hour, MaxExpiresAt: created.Add(24 * time.Hour)}
 }
 
 // normalSession makes records comparable: no slice is an empty one, times are
@@ -637,10 +637,10 @@ func normalSession(r *session.Record) session.Record {
 	if len(n.Scopes) == 0 {
 		n.Scopes = nil
 	}
-	if len(n.Login.AMR) == 0 {
-		n.Login.AMR = nil
+	if len(n.AuthInfo.AMR) == 0 {
+		n.AuthInfo.AMR = nil
 	}
-	for _, at := range []*time.Time{&n.Created, &n.Expires, &n.Ends, &n.LastUsed, &n.Login.AuthTime} {
+	for _, at := range []*time.Time{&n.Created, &n.ExpiresAt, &n.MaxExpiresAt, &n.LastUsed, &n.AuthInfo.AuthTime} {
 		*at = at.UTC()
 	}
 	return n

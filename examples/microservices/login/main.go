@@ -79,7 +79,7 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 		return err
 	}
 
-	hasher, err := password.NewHasher(password.Config{})
+	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 	if err != nil {
 		return err
 	}
-	passwords, err := password.NewLogin(password.LoginConfig{Hasher: hasher,
+	passwords, err := password.New(password.Config{Hasher: hasher,
 		Account: func(ctx context.Context, name string) (auth.User, string, error) {
 			u, err := loadUser(ctx, name)
 			return u, encoded, err

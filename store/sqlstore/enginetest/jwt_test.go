@@ -40,14 +40,14 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for round := range 5 {
 		id := fmt.Sprint(round)
-		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, Expires: now.Add(time.Hour), Ends: now.Add(time.Hour)}
-		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, Expires: f.Expires}, nil); err != nil {
+		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
+		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt}, nil); err != nil {
 			t.Fatal(err)
 		}
 		verdicts := make(chan jwt.Verdict, 32)
 		for i := range 32 {
 			go func() {
-				rotation, err := handles[i%2].Rotate(t.Context(), id, now, 0, &jwt.Refresh{Digest: fmt.Sprint(id, "next", i), FamilyID: id, Issued: now, Expires: f.Expires})
+				rotation, err := handles[i%2].Rotate(t.Context(), id, now, 0, &jwt.Refresh{Digest: fmt.Sprint(id, "next", i), FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt})
 				if err != nil {
 					t.Error(err)
 				}
@@ -76,10 +76,10 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	family := func(user string, i int) *jwt.Family {
 		return &jwt.Family{ID: fmt.Sprint(user, i), UserID: user, Created: now.Add(time.Duration(i) * time.Second), LastUsed: now,
-			Expires: now.Add(time.Hour), Ends: now.Add(time.Hour)}
+			ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	}
 	token := func(user string, i int, name string) *jwt.Refresh {
-		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), FamilyID: fmt.Sprint(user, i), Issued: now, Expires: now.Add(time.Hour)}
+		return &jwt.Refresh{Digest: fmt.Sprint(user, i, name), FamilyID: fmt.Sprint(user, i), Issued: now, ExpiresAt: now.Add(time.Hour)}
 	}
 	// state is which of a user's families are live, with their stamps, which
 	// tokens are there and used, and the generation.
@@ -122,7 +122,7 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	const one, two = "1first used false live true", "2first used false live true"
 	const three, next = "3first used true live true", "3next used false live true"
 	adopt := func(user string) error {
-		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), &jwt.Refresh{Digest: user + "foreign", Issued: now, Expires: now.Add(time.Hour)})
+		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), &jwt.Refresh{Digest: user + "foreign", Issued: now, ExpiresAt: now.Add(time.Hour)})
 		return err
 	}
 	rotate := func(user string, i int, want jwt.Verdict) error {

@@ -30,7 +30,7 @@ func loginIdentity(user, id string, now time.Time) *login.Identity {
 }
 
 func loginCode(user, id string, now time.Time) *login.Code {
-	return &login.Code{Digest: user + id, UserID: user, Data: []byte("{}"), Expires: now.Add(time.Minute)}
+	return &login.Code{Digest: user + id, UserID: user, Data: []byte("{}"), ExpiresAt: now.Add(time.Minute)}
 }
 
 func TestLoginsInTwoProcessesAtOnceHaveOneOwner(t *testing.T) {

@@ -27,11 +27,11 @@ func TestOAuthOnSQLite(t *testing.T) {
 // oauthGrant is a grant of a user's own client, and its tokens.
 func oauthGrant(user, id string, now time.Time) (*server.Grant, func(name string) server.Tokens) {
 	g := &server.Grant{ID: user + id, ClientID: user, UserID: user, Type: "test", Scopes: []string{"read"}, Resources: []string{"https://api.example/"},
-		SessionID: user, Created: now, LastUsed: now, Expires: now.Add(time.Hour), Ends: now.Add(time.Hour)}
+		SessionID: user, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	return g, func(name string) server.Tokens {
 		return server.Tokens{
-			Access:  &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID, Audience: g.Resources, Issued: now, Expires: now.Add(time.Hour)},
-			Refresh: &server.Refresh{Digest: user + id + name + "r", GrantID: g.ID, Issued: now, Expires: now.Add(time.Hour), Sealed: []byte(name)},
+			Access:  &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID, Audience: g.Resources, Issued: now, ExpiresAt: now.Add(time.Hour)},
+			Refresh: &server.Refresh{Digest: user + id + name + "r", GrantID: g.ID, Issued: now, ExpiresAt: now.Add(time.Hour), Sealed: []byte(name)},
 		}
 	}
 }
@@ -45,7 +45,7 @@ func TestRedemptionsInTwoProcessesAtOnceLeaveNothing(t *testing.T) {
 	}
 	for round := range 5 {
 		g, tokens := oauthGrant("alice", fmt.Sprint(round), now)
-		if ok, err := handles[0].Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID, Expires: g.Expires}}); !ok || err != nil {
+		if ok, err := handles[0].Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID, ExpiresAt: g.ExpiresAt}}); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		verdicts := make(chan server.Verdict, 32)
@@ -137,7 +137,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		must(store.AddClient(ctx, &server.Client{ID: user, Name: "old", Updated: now}))
 		g, _ := oauthGrant(user, "code", now)
-		must(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, Expires: g.Expires},
+		must(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
 			Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"read"}, Resources: g.Resources, Created: now, Updated: now}}))
 		for _, id := range []string{"tokens", "used"} {
 			g, tokens := oauthGrant(user, id, now)
@@ -147,7 +147,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				must(true, err)
 			}
 		}
-		must(true, store.Pend(ctx, &server.Interaction{Digest: user, Created: now, Expires: now.Add(time.Hour), Data: []byte("{}")}))
+		must(true, store.Pend(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}))
 	}
 	const client, consent, pending = "client old", "consent [read]", "pending"
 	code := []string{"code live true", "code redeemed false"}
@@ -178,7 +178,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	f.failEach(t, prepare, state, []faultRow{
 		{"approving", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
-			return check(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, Expires: g.Expires},
+			return check(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
 				Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"write"}, Resources: g.Resources, Created: now, Updated: now}}))
 		}, all(client, "consent [read write]", code, tokens, used, "new live true", "code redeemed false", pending), 7},
 		{"redeeming", func(user string) error {

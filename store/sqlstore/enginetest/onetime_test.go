@@ -30,7 +30,7 @@ func TestAOneTimeStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	now := time.Now()
 	record := func(user string, i int) *password.OneTimeRecord {
 		return &password.OneTimeRecord{Digest: fmt.Sprint(user, i), UserID: user, Purpose: password.PurposeReset,
-			Created: now.Add(time.Duration(i) * time.Second), Expires: now.Add(time.Hour)}
+			Created: now.Add(time.Duration(i) * time.Second), ExpiresAt: now.Add(time.Hour)}
 	}
 	// state is which of a user's records are there, and which of them are used.
 	state := func(user string) (ids []string) {

@@ -38,7 +38,7 @@ func TestASessionStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	record := func(user string, i int) *session.Record {
 		created := now.Add(time.Duration(i) * time.Second)
 		return &session.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: created, LastUsed: created,
-			Expires: now.Add(time.Hour), Idle: time.Hour, Ends: now.Add(time.Hour)}
+			ExpiresAt: now.Add(time.Hour), Idle: time.Hour, MaxExpiresAt: now.Add(time.Hour)}
 	}
 	state := func(user string) (ids []string) {
 		records, err := store.List(t.Context(), user, now)
@@ -133,7 +133,7 @@ func TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout(t *testing.T) {
 
 	for range 4 {
 		login := httptest.NewRecorder()
-		if _, err := sessions.Login(login, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
+		if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), alice, session.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		first := login.Result().Cookies()[0]
@@ -213,7 +213,7 @@ func BenchmarkSessionSQLite(b *testing.B) {
 		b.Fatal(err)
 	}
 	login := httptest.NewRecorder()
-	if _, err := sessions.Login(login, httptest.NewRequest("POST", "https://app.example/", nil), benchUser("alice"), session.Options{}); err != nil {
+	if _, err := sessions.SignIn(login, httptest.NewRequest("POST", "https://app.example/", nil), benchUser("alice"), session.Options{}); err != nil {
 		b.Fatal(err)
 	}
 	handler := guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

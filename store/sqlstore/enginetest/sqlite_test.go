@@ -86,9 +86,9 @@ func TestTheFirstSchemaOfKnoxIsMigrated(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := &knox.Record{Digest: "digest", ID: "id", UserID: "alice", Name: "phone", Scopes: []string{"a", "b"}, Limited: true,
-			Created: time.UnixMicro(1000001).UTC(), Expires: time.UnixMicro(2000002).UTC(), Slide: 3 * time.Microsecond,
-			Ends: time.UnixMicro(4000004).UTC(), LastUsed: time.UnixMicro(1500005).UTC(), IP: "192.0.2.1", UserAgent: "curl/8", Stamp: "stamp",
-			Login: auth.LoginInfo{AuthTime: time.UnixMicro(900000).UTC(), AMR: []string{"pwd", "otp"}, ACR: "high"}}
+			Created: time.UnixMicro(1000001).UTC(), ExpiresAt: time.UnixMicro(2000002).UTC(), Slide: 3 * time.Microsecond,
+			MaxExpiresAt: time.UnixMicro(4000004).UTC(), LastUsed: time.UnixMicro(1500005).UTC(), IP: "192.0.2.1", UserAgent: "curl/8", Stamp: "stamp",
+			AuthInfo: auth.AuthInfo{AuthTime: time.UnixMicro(900000).UTC(), AMR: []string{"pwd", "otp"}, ACR: "high"}}
 		if got, err := store.Find(t.Context(), "digest"); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("found %+v, %v\nwant %+v", got, err, want)
 		}

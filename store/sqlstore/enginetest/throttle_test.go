@@ -32,7 +32,7 @@ func TestAThrottleStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		return store.Update(t.Context(), []string{user + "1", user + "2"}, now, func(counters []password.Counter) {
 			for i := range counters {
 				counters[i].Failures++
-				counters[i].Expires = now.Add(time.Hour)
+				counters[i].ExpiresAt = now.Add(time.Hour)
 			}
 		})
 	}
