@@ -3,7 +3,7 @@ package jwt
 import (
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/remember"
 )
 
@@ -28,5 +28,5 @@ func newCache(max int, ttl time.Duration) *cache {
 // changed make an entry worthless, but it stays until it is replaced. One that
 // only leeway lets through is not remembered.
 func (c *cache) put(key remember.Key, v *verified, keys *KeySet, now time.Time) {
-	c.Put(key, &entry{v, keys}, issue.Earlier(v.token.expires, now.Add(c.ttl)), now)
+	c.Put(key, &entry{v, keys}, backend.Earlier(v.token.expires, now.Add(c.ttl)), now)
 }

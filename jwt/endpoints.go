@@ -5,8 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // errNoCookie is the error for a browser that has no refresh token.
@@ -16,7 +15,7 @@ var errNoCookie error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, D
 // scopes that no token here can have.
 var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The credential presented is limited to scopes that no token here has."}
 
-func (h handler) serveObtain(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -31,7 +30,7 @@ func (h handler) serveObtain(w http.ResponseWriter, r endpoint.Request) {
 	h.answer(w, pair)
 }
 
-func (h handler) serveSliding(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveSliding(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -43,10 +42,10 @@ func (h handler) serveSliding(w http.ResponseWriter, r endpoint.Request) {
 		return
 	}
 	h.loggedIn(r, sliding.SessionID)
-	endpoint.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
+	backend.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
 }
 
-func (h handler) serveRefresh(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveRefresh(w http.ResponseWriter, r backend.Request) {
 	token, ok := h.refreshToken(w, r)
 	if !ok {
 		return
@@ -62,7 +61,7 @@ func (h handler) serveRefresh(w http.ResponseWriter, r endpoint.Request) {
 	h.answer(w, pair)
 }
 
-func (h handler) serveVerify(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveVerify(w http.ResponseWriter, r backend.Request) {
 	token, ok := h.field(w, r, "token")
 	if !ok {
 		return
@@ -71,10 +70,10 @@ func (h handler) serveVerify(w http.ResponseWriter, r endpoint.Request) {
 		h.own.Refuse(w, r.Request, err)
 		return
 	}
-	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+	backend.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
-func (h handler) serveBlacklist(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveBlacklist(w http.ResponseWriter, r backend.Request) {
 	if h.browser {
 		h.serveBrowserLogout(w, r)
 		return
@@ -87,13 +86,13 @@ func (h handler) serveBlacklist(w http.ResponseWriter, r endpoint.Request) {
 		h.own.Refuse(w, r.Request, err)
 		return
 	}
-	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+	backend.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
 // serveBrowserLogout clears a browser's cookie whatever it was worth, but not if
 // the store could not be told: the login would go on with nobody to end it. Of
 // two of one name both are ended.
-func (h handler) serveBrowserLogout(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
 	cookies := r.CookiesNamed(h.cookie)
 	if len(cookies) == 0 {
 		h.own.Refuse(w, r.Request, errNoCookie)
@@ -106,10 +105,10 @@ func (h handler) serveBrowserLogout(w http.ResponseWriter, r endpoint.Request) {
 		}
 	}
 	h.clearCookie(w)
-	endpoint.WriteJSON(w, http.StatusOK, struct{}{})
+	backend.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
-func (h handler) serveSlidingRefresh(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveSlidingRefresh(w http.ResponseWriter, r backend.Request) {
 	token, ok := h.field(w, r, "token")
 	if !ok {
 		return
@@ -119,10 +118,10 @@ func (h handler) serveSlidingRefresh(w http.ResponseWriter, r endpoint.Request) 
 		h.own.Refuse(w, r.Request, err)
 		return
 	}
-	endpoint.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
+	backend.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
 }
 
-func (h handler) serveLogoutAll(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
 		h.own.Refuse(w, r.Request, err)
 		return
@@ -136,13 +135,13 @@ func (h handler) serveLogoutAll(w http.ResponseWriter, r endpoint.Request) {
 
 // options turns the credential of a request into what is issued for it. Scopes
 // never grow, and what a token makes never outlives it.
-func (h handler) options(r endpoint.Request) (Options, error) {
+func (h handler) options(r backend.Request) (Options, error) {
 	var options Options
-	terms, err := issue.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken)
 	if err != nil {
 		return options, err
 	}
-	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
+	options.IP, options.UserAgent = backend.ClientOf(r.Request, h.guard.Proxies())
 	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
@@ -160,7 +159,7 @@ func (h handler) options(r endpoint.Request) (Options, error) {
 	return options, nil
 }
 
-func (h handler) loggedIn(r endpoint.Request, id string) {
+func (h handler) loggedIn(r backend.Request, id string) {
 	h.observe(r.Context(), auth.Event{Kind: auth.EventLogin, UserID: r.User.UserID(), CredentialID: id,
 		ClientIP: h.guard.Proxies().ClientIP(r.Request)})
 }
@@ -173,11 +172,11 @@ func (h handler) answer(w http.ResponseWriter, pair *Pair) {
 	} else {
 		body["refresh"] = pair.Refresh.Reveal()
 	}
-	endpoint.WriteJSON(w, http.StatusOK, body)
+	backend.WriteJSON(w, http.StatusOK, body)
 }
 
 // refreshToken returns the refresh token of a request, or answers it.
-func (h handler) refreshToken(w http.ResponseWriter, r endpoint.Request) (string, bool) {
+func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string, bool) {
 	if !h.browser {
 		return h.field(w, r, "refresh")
 	}
@@ -190,7 +189,7 @@ func (h handler) refreshToken(w http.ResponseWriter, r endpoint.Request) (string
 }
 
 // field returns a string of the body, or answers the request.
-func (h handler) field(w http.ResponseWriter, r endpoint.Request, name string) (string, bool) {
+func (h handler) field(w http.ResponseWriter, r backend.Request, name string) (string, bool) {
 	body, problem := readBody(r.Request)
 	if problem == nil {
 		problem = body.faults(name)

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Handlers are the HTTP interface of [Tokens], with paths, bodies and codes of
@@ -71,19 +71,19 @@ func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 	}
 	login = login.MapProblem(rewordLogin)
 	h := handler{t, login, own, browser}
-	post := func(serve func(http.ResponseWriter, endpoint.Request)) endpoint.Methods {
-		return endpoint.Methods{"POST": serve}
+	post := func(serve func(http.ResponseWriter, backend.Request)) backend.Methods {
+		return backend.Methods{"POST": serve}
 	}
 	all := &Handlers{
-		Obtain:    endpoint.New(login, login.Require(), post(h.serveObtain)),
-		Refresh:   endpoint.New(own, open, post(h.serveRefresh)),
-		Verify:    endpoint.New(own, open, post(h.serveVerify)),
-		Blacklist: endpoint.New(own, open, post(h.serveBlacklist)),
-		LogoutAll: endpoint.New(own, own.Require(auth.FullAccess), post(h.serveLogoutAll)),
+		Obtain:    backend.NewEndpoint(login, login.Require(), post(h.serveObtain)),
+		Refresh:   backend.NewEndpoint(own, open, post(h.serveRefresh)),
+		Verify:    backend.NewEndpoint(own, open, post(h.serveVerify)),
+		Blacklist: backend.NewEndpoint(own, open, post(h.serveBlacklist)),
+		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), post(h.serveLogoutAll)),
 	}
 	if !browser {
-		all.Sliding = endpoint.New(login, login.Require(), post(h.serveSliding))
-		all.SlidingRefresh = endpoint.New(own, open, post(h.serveSlidingRefresh))
+		all.Sliding = backend.NewEndpoint(login, login.Require(), post(h.serveSliding))
+		all.SlidingRefresh = backend.NewEndpoint(own, open, post(h.serveSlidingRefresh))
 	}
 	return all, nil
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Options are the particulars of one login. The zero value takes everything
@@ -102,7 +102,7 @@ type making struct {
 // start starts a family. Its first token is of the kind given; adopted is as in
 // Store.Start.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	family, err := t.family(now, options, k)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, err
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
-	if _, ok := options.proved.(auth.Stamper); ok && !issue.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+	if _, ok := options.proved.(auth.Stamper); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
 		return nil, errUserChanged
 	}
 	m, err := t.make(ctx, family, user, now)
@@ -121,7 +121,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	}
 	started, err := t.config.Store.Start(ctx, family, m.refresh(k), adopted)
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	if started.Seen {
 		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
@@ -138,13 +138,13 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 		ID: rand.Text(), ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
 		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
-		IP: issue.Clean(options.IP, 64), UserAgent: issue.Clean(options.UserAgent, 200), AuthInfo: options.AuthInfo,
+		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200), AuthInfo: options.AuthInfo,
 	}
 	if k == slidingKind {
 		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
 	}
-	f.MaxExpiresAt = issue.Earlier(f.MaxExpiresAt, options.end)
-	f.AuthInfo.AuthTime = issue.Instant(f.AuthInfo.AuthTime)
+	f.MaxExpiresAt = backend.Earlier(f.MaxExpiresAt, options.end)
+	f.AuthInfo.AuthTime = backend.StoreTime(f.AuthInfo.AuthTime)
 	if f.Limited && t.config.Scopes == nil {
 		return nil, errors.New("jwt: Options with scopes or a client, but Config.Scopes is nil")
 	}
@@ -153,7 +153,7 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 			return nil, fmt.Errorf("jwt: scope %q is not one of Config.Scopes", scope)
 		}
 	}
-	if options.ClientID != issue.Clean(options.ClientID, 255) {
+	if options.ClientID != backend.CleanText(options.ClientID, 255) {
 		return nil, errors.New("jwt: ClientID is longer than 255 bytes or has control characters")
 	}
 	if len(options.Claims) > 0 {
@@ -167,9 +167,9 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 		f.Claims = text
 	}
 	if k == slidingKind {
-		f.ExpiresAt = issue.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.SlidingTTL)))
+		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.SlidingTTL)))
 	} else {
-		f.ExpiresAt = issue.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.RefreshTTL)))
+		f.ExpiresAt = backend.Earlier(f.MaxExpiresAt, wholeSecond(now.Add(t.config.RefreshTTL)))
 	}
 	return f, nil
 }
@@ -193,7 +193,7 @@ func (t *Tokens) checkClaims(claims map[string]any) error {
 func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now time.Time) (*making, error) {
 	keys, err := t.config.Keys.Current(ctx, now)
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	key := keys.Signing()
 	if key == nil {
@@ -213,7 +213,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	if t.config.AddClaims != nil {
 		added, err := t.config.AddClaims(ctx, user)
 		if err != nil {
-			return nil, issue.Undecided(err)
+			return nil, backend.Outage(err)
 		}
 		if err := t.checkClaims(added); err != nil {
 			return nil, err
@@ -327,7 +327,7 @@ func (m *making) refreshToken() (auth.Secret, error) {
 
 // access signs an access token, which lives no longer than the refresh token.
 func (m *making) access() (auth.Secret, time.Time, error) {
-	expires := wholeSecond(issue.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.ExpiresAt))
+	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.ExpiresAt))
 	claims := m.common(accessKind, newID(), expires)
 	m.describe(claims)
 	token, err := m.sign(accessKind, claims)

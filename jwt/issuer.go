@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Issuer is whose tokens a [Verifier] accepts, and what they must say. Issuer,
@@ -216,7 +216,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want func(
 	}
 	keys, err := i.Keys.Current(ctx, now)
 	if err != nil || keys == nil {
-		return nil, nil, issue.Undecided(err)
+		return nil, nil, backend.Outage(err)
 	}
 	if h.keyID != "" && !keys.has(h.keyID) {
 		// Asking for a key is work for others: for a token that would be
@@ -225,7 +225,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want func(
 			return nil, nil, errInvalid
 		}
 		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
-			return nil, nil, issue.Undecided(err)
+			return nil, nil, backend.Outage(err)
 		}
 	}
 	candidates := keys.find(h.keyID, h.algorithm)
@@ -324,7 +324,7 @@ func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.Us
 	if i.Revocations != nil {
 		switch revoked, err := i.Revocations.Revoked(ctx, i.claimed(t), now); {
 		case err != nil:
-			return nil, issue.Undecided(err)
+			return nil, backend.Outage(err)
 		case revoked:
 			return nil, errRevoked
 		}
@@ -373,7 +373,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	if v.token.stamp == "" && i.own.config.AllowNoSession && v.token.sessionID == "" {
 		return user, nil
 	}
-	if !issue.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {
+	if !backend.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {
 		return nil, errChanged
 	}
 	v.stamp.Store(&stamp)
@@ -387,13 +387,13 @@ func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
 	user, err := i.User(ctx, t)
 	switch {
 	case err == nil && user == nil:
-		return nil, issue.Undecided(errors.New("jwt: Issuer.User returned neither user nor error"))
+		return nil, backend.Outage(errors.New("jwt: Issuer.User returned neither user nor error"))
 	case err == nil:
 		return user, nil
 	case auth.KindOf(err) == auth.ErrInvalid:
 		return nil, userError(err)
 	}
-	return nil, issue.Undecided(err)
+	return nil, backend.Outage(err)
 }
 
 // userError puts what a loader says into the words of simplejwt.
@@ -411,7 +411,9 @@ func userError(err error) error {
 
 // stampOf is the claim "stamp": a hash of the user's stamp that is another in
 // every session, since everybody who sees the token can read it.
-func stampOf(sessionID string, user auth.User) string { return issue.Stamp("jwt\x00"+sessionID, user) }
+func stampOf(sessionID string, user auth.User) string {
+	return backend.Stamp("jwt\x00"+sessionID, user)
+}
 
 // looksLikeMachine reports a subject that could be taken for a client.
 func looksLikeMachine(subject string) bool {

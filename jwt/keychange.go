@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // errMeanwhile is returned where another instance changed the keys at the same
@@ -60,7 +60,7 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 	if epoch := time.Unix(0, 0); signs.Before(epoch) { // stores need not know earlier ones
 		signs = epoch
 	}
-	record.Created, record.Signs = issue.Instant(now), issue.Instant(signs)
+	record.Created, record.Signs = backend.StoreTime(now), backend.StoreTime(signs)
 	added, err := k.config.Store.Add(ctx, record, last)
 	if err != nil {
 		return false, fmt.Errorf("jwt: key store: %w", err)
@@ -148,7 +148,7 @@ func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
 	if info.State != KeyDead {
 		// One that is published only leaves the end of the list, too: by that
 		// Store.Add knows who comes first.
-		if err := k.change(ctx, id, issue.Earlier(info.Signs, now), now, now); err != nil {
+		if err := k.change(ctx, id, backend.Earlier(info.Signs, now), now, now); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func (k *Keyring) find(ctx context.Context, id string, now time.Time) (KeyInfo, 
 
 // change writes when a key signs and ends. k.busy is held.
 func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.Time) error {
-	signs, ends = issue.Instant(signs), issue.Instant(ends)
+	signs, ends = backend.StoreTime(signs), backend.StoreTime(ends)
 	found, err := k.config.Store.Change(ctx, id, signs, ends)
 	switch {
 	case err != nil:

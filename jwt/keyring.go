@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // KeyringConfig is the configuration of a [Keyring]. Store and Keys are
@@ -133,7 +133,7 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	}
 	c.Keys = nil // they are in the seals, and nowhere that could be printed
 	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1)}
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
 		return nil, err

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Verify verifies a token of ours of any kind, and that neither it nor its login
 // was ended. It does not ask for the user. Errors are those of
 // [Tokens.Refresh], and it uses nothing up.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	presented, err := t.presented(ctx, token, func(k kind) error {
 		if k == otherKind {
 			return errType
@@ -29,7 +29,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	}
 	switch revoked, err := t.config.Store.Revoked(ctx, claimed, now); {
 	case err != nil:
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	case revoked:
 		return nil, bodyRefusal(saysListed)
 	}
@@ -40,7 +40,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 // access tokens. Whatever has ended already is an error, as in [Tokens.Refresh];
 // a token that was used before ends the login, too, and is an error.
 func (t *Tokens) Logout(ctx context.Context, token string) error {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	presented, err := t.presented(ctx, token, func(k kind) error {
 		if k != refreshKind && k != slidingKind {
 			return errType
@@ -53,7 +53,7 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 	record, family, err := t.config.Store.Find(ctx, digestOf(presented.id))
 	switch {
 	case err != nil:
-		return issue.Undecided(err)
+		return backend.Outage(err)
 	case record == nil && presented.sessionID == "":
 		return t.refuseForeign(ctx, presented, now)
 	case record == nil || family.UserID != presented.subject:
@@ -62,7 +62,7 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 	ended, err := t.config.Store.End(ctx, family.UserID, family.ID, now)
 	switch {
 	case err != nil:
-		return issue.Undecided(err)
+		return backend.Outage(err)
 	case !ended:
 		return bodyRefusal(saysListed)
 	case !record.Rotated.IsZero():
@@ -85,7 +85,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires})
 	switch {
 	case err != nil:
-		return issue.Undecided(err)
+		return backend.Outage(err)
 	case started.Seen:
 		return bodyRefusal(saysListed)
 	}
@@ -96,18 +96,18 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 // List returns the logins of a user that are good, the newest first. They must
 // not be changed.
 func (t *Tokens) List(ctx context.Context, userID string) ([]*Family, error) {
-	families, err := t.config.Store.List(ctx, userID, issue.Instant(time.Now()))
+	families, err := t.config.Store.List(ctx, userID, backend.StoreTime(time.Now()))
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	return families, nil
 }
 
 // Revoke ends a login of a user, and reports whether there was one.
 func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, error) {
-	found, err := t.config.Store.End(ctx, userID, sessionID, issue.Instant(time.Now()))
+	found, err := t.config.Store.End(ctx, userID, sessionID, backend.StoreTime(time.Now()))
 	if err != nil {
-		return false, issue.Undecided(err)
+		return false, backend.Outage(err)
 	}
 	if found {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: sessionID})
@@ -136,9 +136,9 @@ func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
-	ids, err := t.config.Store.EndAll(ctx, userID, kept, stamp, issue.Instant(time.Now()))
+	ids, err := t.config.Store.EndAll(ctx, userID, kept, stamp, backend.StoreTime(time.Now()))
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
@@ -152,11 +152,11 @@ const purgeBatch = 500
 // Purge removes logins that expired, and returns how many. Call it now and then;
 // expired tokens are refused without it, but kept.
 func (t *Tokens) Purge(ctx context.Context) (int, error) {
-	now, total := issue.Instant(time.Now()), 0
+	now, total := backend.StoreTime(time.Now()), 0
 	for {
 		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
 		if err != nil {
-			return total, issue.Undecided(err)
+			return total, backend.Outage(err)
 		}
 		if total += purged; purged < purgeBatch {
 			return total, nil

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 )
 
 // RemoteKeysConfig is the configuration of [RemoteKeys]. Either URL or Issuer is
@@ -308,7 +308,7 @@ func (k *RemoteKeys) fetch(ctx context.Context, from string) (set *KeySet, where
 // Check reports whether tokens can be checked now: a health check. It fetches
 // keys that are due.
 func (k *RemoteKeys) Check(ctx context.Context) error {
-	_, err := k.Current(ctx, issue.Instant(time.Now()))
+	_, err := k.Current(ctx, backend.StoreTime(time.Now()))
 	return err
 }
 

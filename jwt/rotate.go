@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // bodyRefusal is the error for a token in a body.
@@ -81,7 +81,7 @@ func only(wanted kind) func(kind) error {
 
 // rotate uses up a token, and returns what the next ones are made of.
 func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, error) {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	old, err := t.presented(ctx, token, only(k), now)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	record, family, err := t.config.Store.Find(ctx, digest)
 	switch {
 	case err != nil:
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	case record == nil || family.ID != old.sessionID || family.UserID != old.subject:
 		return nil, bodyRefusal(saysInvalid)
 	case !family.RevokedAt.IsZero():
@@ -106,7 +106,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if err != nil {
 		return nil, err
 	}
-	if !issue.SameStamp(family.Stamp, stampOf(family.ID, user)) {
+	if !backend.SameStamp(family.Stamp, stampOf(family.ID, user)) {
 		if _, err := t.Revoke(ctx, family.UserID, family.ID); err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if k == slidingKind {
 		ttl = t.config.SlidingTTL
 	}
-	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, ExpiresAt: issue.Earlier(family.MaxExpiresAt, wholeSecond(now.Add(ttl)))}
+	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, ExpiresAt: backend.Earlier(family.MaxExpiresAt, wholeSecond(now.Add(ttl)))}
 	if t.config.Grace > 0 {
 		if next.Sealed, err = sealID(old.id, m.id); err != nil {
 			return nil, err
@@ -128,7 +128,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	}
 	rotation, err := t.config.Store.Rotate(ctx, digest, now, t.config.Grace, next)
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	switch rotation.Verdict {
 	case Rotated:
@@ -160,7 +160,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	void, err := t.config.Store.Revoked(ctx, claimed, now)
 	switch {
 	case err != nil:
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	case void:
 		return nil, bodyRefusal(saysListed)
 	}
@@ -193,7 +193,7 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	// What was voided since the first look must not go on in a login of now.
 	switch void, err := t.config.Store.Revoked(ctx, claimed, now); {
 	case err != nil:
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	case void:
 		if _, err := t.Revoke(ctx, m.family.UserID, m.family.ID); err != nil {
 			return nil, err

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ring is the keys of a while. It is immutable once it is arranged.
@@ -39,13 +39,13 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 		if info.State == KeyDead || key == nil {
 			continue
 		}
-		r.until = issue.Earlier(r.until, info.ExpiresAt)
+		r.until = backend.Earlier(r.until, info.ExpiresAt)
 		switch info.State {
 		case KeySigning:
 			signing = key
 			all = slices.Insert(all, 0, key)
 		case KeyPublished:
-			r.until = issue.Earlier(r.until, info.Signs)
+			r.until = backend.Earlier(r.until, info.Signs)
 			all = append(all, key)
 		default:
 			all = append(all, key)
@@ -70,7 +70,7 @@ func plan(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 		infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
 		begins[i] = r.Signs
 		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
-			begins[i] = issue.Earlier(r.Created, now) // by a clock that may be ahead of ours
+			begins[i] = backend.Earlier(r.Created, now) // by a clock that may be ahead of ours
 		}
 		for _, at := range []time.Time{begins[i], r.ExpiresAt} {
 			if !at.IsZero() && !at.After(now) {
@@ -94,7 +94,7 @@ func plan(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
 			case i == signing:
 				infos[i].ExpiresAt = records[i].ExpiresAt
 			case i == before || begins[i].Equal(at):
-				infos[i].ExpiresAt = issue.Earlier(records[i].ExpiresAt, at.Add(keep))
+				infos[i].ExpiresAt = backend.Earlier(records[i].ExpiresAt, at.Add(keep))
 			}
 		}
 	}
@@ -173,7 +173,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.config.Reload)
 	defer ticker.Stop()
 	for {
-		if err := k.Tend(ctx, issue.Instant(time.Now())); err != nil && ctx.Err() == nil {
+		if err := k.Tend(ctx, backend.StoreTime(time.Now())); err != nil && ctx.Err() == nil {
 			k.config.Logger.ErrorContext(ctx, "jwt: cannot tend the keys", "error", err)
 		}
 		select {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Config is the configuration of [Tokens]. Issuer, Keys, Store and LoadUser are
@@ -164,7 +164,7 @@ func New(config Config) (*Tokens, error) {
 		c.Audience = []string{c.Issuer}
 	}
 	for _, scope := range c.Scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("jwt: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}

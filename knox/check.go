@@ -6,8 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 var (
@@ -36,7 +35,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	}
 	record, err := t.config.Store.Find(ctx, digest)
 	if err != nil {
-		return nil, nil, issue.Undecided(err)
+		return nil, nil, backend.Outage(err)
 	}
 	now := time.Now()
 	if record == nil || !record.Live(now) {
@@ -46,7 +45,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	if err != nil {
 		return nil, nil, err
 	}
-	if !issue.SameStamp(record.Stamp, issue.Stamp("knox", user)) {
+	if !backend.SameStamp(record.Stamp, backend.Stamp("knox", user)) {
 		return nil, nil, errUnknown
 	}
 	// Nothing is written before the user is known to be active.
@@ -57,8 +56,8 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 // digest returns the store's key of a token, or false if it is not ours.
 func (t *Tokens) digest(token string) (string, bool) {
 	for _, prefix := range t.prefixes {
-		if opaque.Owns(token, prefix) {
-			return opaque.Digest(token, prefix), true
+		if backend.OwnsToken(token, prefix) {
+			return backend.TokenDigest(token, prefix), true
 		}
 	}
 	for _, format := range t.config.Formats {
@@ -81,7 +80,7 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	if !due && expires.Equal(record.ExpiresAt) {
 		return record
 	}
-	now = issue.Instant(now)
+	now = backend.StoreTime(now)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	if err := t.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
@@ -102,7 +101,7 @@ func (t *Tokens) slid(record *Record, now time.Time) time.Time {
 	if record.Slide <= 0 || record.ExpiresAt.IsZero() {
 		return record.ExpiresAt
 	}
-	expires := issue.Instant(now.Add(record.Slide))
+	expires := backend.StoreTime(now.Add(record.Slide))
 	if !record.MaxExpiresAt.IsZero() && expires.After(record.MaxExpiresAt) {
 		expires = record.MaxExpiresAt
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // EndReason says why a token ended.
@@ -58,7 +58,7 @@ func (e Ending) Of(record *Record) *EndedToken {
 
 // ending is an end of tokens now, as Config would have it kept.
 func (t *Tokens) ending(reason EndReason) Ending {
-	return Ending{Reason: reason, At: issue.Instant(time.Now()), Keep: t.config.KeepEnded > 0}
+	return Ending{Reason: reason, At: backend.StoreTime(time.Now()), Keep: t.config.KeepEnded > 0}
 }
 
 // maxEnded is how many ended tokens are listed.
@@ -70,7 +70,7 @@ const maxEnded = 100
 func (t *Tokens) Ended(ctx context.Context, userID string) ([]*EndedToken, error) {
 	ended, err := t.config.Store.Ended(ctx, userID, time.Now().Add(-t.config.KeepEnded), maxEnded)
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	return ended, nil
 }

@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxBody is the longest request body that is read, in bytes.
 const maxBody = 8 << 10
 
-func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) login(w http.ResponseWriter, r backend.Request) {
 	answer := map[string]any{}
 	if h.config.UserInfo != nil {
 		info, err := h.config.UserInfo(r.Request, r.User)
@@ -41,10 +40,10 @@ func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
 	h.observe(r.Context(), h.event(r, auth.EventLogin, issued.ID()))
 	answer["expiry"] = h.instant(issued.Expiry())
 	answer["token"] = issued.Secret.Reveal()
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 	token, ok := r.Credential.(*Token)
 	if !ok { // a test planted another identity
 		h.refuse(w, r, auth.ErrNoCredentials)
@@ -61,7 +60,7 @@ func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) logoutAll(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
 	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
 		h.refuse(w, r, err)
 		return
@@ -70,7 +69,7 @@ func (h handler) logoutAll(w http.ResponseWriter, r endpoint.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) list(w http.ResponseWriter, r backend.Request) {
 	tokens, err := h.List(r.Context(), r.User.UserID())
 	if err != nil {
 		h.refuse(w, r, err)
@@ -84,10 +83,10 @@ func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
 		answer[i]["user_agent"] = token.UserAgent()
 		answer[i]["current"] = h.isCurrent(r, token.ID())
 	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) ended(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) ended(w http.ResponseWriter, r backend.Request) {
 	ended, err := h.Ended(r.Context(), r.User.UserID())
 	if err != nil {
 		h.refuse(w, r, err)
@@ -99,10 +98,10 @@ func (h handler) ended(w http.ResponseWriter, r endpoint.Request) {
 			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed), "ended": h.instant(token.EndedAt),
 			"reason": token.Reason, "ip": token.IP, "user_agent": token.UserAgent}
 	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) create(w http.ResponseWriter, r backend.Request) {
 	options, err := h.personal(r.Request)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -115,10 +114,10 @@ func (h handler) create(w http.ResponseWriter, r endpoint.Request) {
 	}
 	answer := h.describe(issued.Token)
 	answer["token"] = issued.Secret.Reveal()
-	endpoint.WriteJSON(w, http.StatusCreated, answer)
+	backend.WriteJSON(w, http.StatusCreated, answer)
 }
 
-func (h handler) revokeOne(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
 	id := r.PathValue("id")
 	if err := auth.FullAccess(r.Request, r.User, r.Credential); err != nil && !h.isCurrent(r, id) {
 		h.refuse(w, r, err)
@@ -128,7 +127,7 @@ func (h handler) revokeOne(w http.ResponseWriter, r endpoint.Request) {
 	case err != nil:
 		h.refuse(w, r, err)
 	case !found:
-		endpoint.NotFound(h.guard, w, r)
+		backend.NotFound(h.guard, w, r)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -136,12 +135,12 @@ func (h handler) revokeOne(w http.ResponseWriter, r endpoint.Request) {
 
 // issue turns the credential of a request into a token. Scopes never grow, and
 // what a token makes never outlives it.
-func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
-	terms, err := issue.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
+	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken)
 	if err != nil {
 		return nil, err
 	}
-	options.IP, options.UserAgent = issue.Client(r.Request, h.guard.Proxies())
+	options.IP, options.UserAgent = backend.ClientOf(r.Request, h.guard.Proxies())
 	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {
@@ -157,7 +156,7 @@ func (h handler) issue(r endpoint.Request, options Options) (*Issued, error) {
 
 // refuse answers with err. Over the limit, the member "error" says so where
 // clients of django-rest-knox look.
-func (h handler) refuse(w http.ResponseWriter, r endpoint.Request, err error) {
+func (h handler) refuse(w http.ResponseWriter, r backend.Request, err error) {
 	var extensions map[string]any
 	if errors.Is(err, ErrLimit) {
 		extensions = map[string]any{"error": ErrLimit.(*auth.Error).Detail}
@@ -179,7 +178,7 @@ func scopesOf(scopes []string, limited bool) any {
 	return append([]string{}, scopes...)
 }
 
-func (h handler) isCurrent(r endpoint.Request, id string) bool {
+func (h handler) isCurrent(r backend.Request, id string) bool {
 	token, ok := r.Credential.(*Token)
 	return ok && token.Backend() == h.config.Name && token.ID() == id
 }
@@ -192,7 +191,7 @@ func (h handler) instant(at time.Time) any {
 	return at.UTC().Format(h.config.ExpiryFormat)
 }
 
-func (h handler) event(r endpoint.Request, kind auth.EventKind, id string) auth.Event {
+func (h handler) event(r backend.Request, kind auth.EventKind, id string) auth.Event {
 	return auth.Event{Kind: kind, UserID: r.User.UserID(), CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)}
 }
 
@@ -243,13 +242,13 @@ func (h handler) personal(r *http.Request) (Options, error) {
 		return bad("The body has more than one JSON value.")
 	}
 	switch {
-	case body.Name == "" || issue.Clean(body.Name, 100) != body.Name:
+	case body.Name == "" || backend.CleanText(body.Name, 100) != body.Name:
 		return bad("name must have 1 to 100 bytes and no control characters.")
 	case len(body.Scopes) == 0:
 		return bad("scopes must name at least one scope.")
 	}
 	for _, scope := range body.Scopes {
-		if !issue.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
+		if !backend.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
 			return bad("scopes names a scope that does not exist.")
 		}
 	}

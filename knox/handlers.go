@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Handlers are the HTTP interface of [Tokens]. Each authenticates its requests
@@ -67,12 +67,12 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 	}
 	h := handler{Tokens: t, guard: login}
 	return &Handlers{
-		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
-		Logout:    endpoint.New(own, own.Require(), endpoint.Methods{"POST": h.logout}),
-		LogoutAll: endpoint.New(own, own.Require(auth.FullAccess), endpoint.Methods{"POST": h.logoutAll}),
-		Tokens:    endpoint.New(manage, manage.Require(auth.FullAccess), endpoint.Methods{"GET": h.list, "POST": h.create}),
-		Ended:     endpoint.New(manage, manage.Require(auth.FullAccess), endpoint.Methods{"GET": h.ended}),
-		Token:     endpoint.New(manage, manage.Require(), endpoint.Methods{"DELETE": h.revokeOne}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.login}),
+		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": h.logout}),
+		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), backend.Methods{"POST": h.logoutAll}),
+		Tokens:    backend.NewEndpoint(manage, manage.Require(auth.FullAccess), backend.Methods{"GET": h.list, "POST": h.create}),
+		Ended:     backend.NewEndpoint(manage, manage.Require(auth.FullAccess), backend.Methods{"GET": h.ended}),
+		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": h.revokeOne}),
 	}, nil
 }
 

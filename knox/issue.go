@@ -8,8 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ErrLimit is returned when a user already has Config.Limit tokens.
@@ -58,7 +57,7 @@ var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
 // nowhere kept. The user is loaded first: ErrUserNotFound or ErrUserInactive
 // is returned before anything is written, [ErrLimit] if there are too many.
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Issued, error) {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	record, err := t.record(now, options)
 	if err != nil {
 		return nil, err
@@ -68,16 +67,16 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, err
 	}
 	record.UserID = user.UserID()
-	record.Stamp = issue.Stamp("knox", user)
-	if _, ok := options.proved.(auth.Stamper); ok && !issue.SameStamp(record.Stamp, issue.Stamp("knox", options.proved)) {
+	record.Stamp = backend.Stamp("knox", user)
+	if _, ok := options.proved.(auth.Stamper); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
 		return nil, errChanged
 	}
-	secret := opaque.New(t.config.Prefix, record.UserID, t.config.TokenLength)
-	record.Digest = opaque.Digest(secret, t.config.Prefix)
+	secret := backend.NewToken(t.config.Prefix, record.UserID, t.config.TokenLength)
+	record.Digest = backend.TokenDigest(secret, t.config.Prefix)
 
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, t.ending(EndEvicted))
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	if added.OverLimit {
 		return nil, ErrLimit
@@ -98,21 +97,21 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		return nil, fmt.Errorf("knox: NoExpiry with a TTL, or without Config.AllowNoExpiry")
 	}
 	for _, scope := range options.Scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
 	record := &Record{
 		ID:        rand.Text(),
-		Name:      issue.Clean(options.Name, 100),
+		Name:      backend.CleanText(options.Name, 100),
 		Scopes:    slices.Clone(options.Scopes),
 		Limited:   options.Limited || len(options.Scopes) > 0,
 		Created:   now,
-		IP:        issue.Clean(options.IP, 64),
-		UserAgent: issue.Clean(options.UserAgent, 200),
+		IP:        backend.CleanText(options.IP, 64),
+		UserAgent: backend.CleanText(options.UserAgent, 200),
 		AuthInfo:  options.AuthInfo,
 	}
-	record.AuthInfo.AuthTime = issue.Instant(record.AuthInfo.AuthTime)
+	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
 	ttl := or(options.TTL, t.config.TTL)
 	if options.NoExpiry {
 		ttl = 0
@@ -127,9 +126,9 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		}
 	}
 	if end := options.end; !end.IsZero() {
-		record.ExpiresAt = issue.Earlier(record.ExpiresAt, end)
+		record.ExpiresAt = backend.Earlier(record.ExpiresAt, end)
 		if record.Slide > 0 {
-			record.MaxExpiresAt = issue.Earlier(record.MaxExpiresAt, end)
+			record.MaxExpiresAt = backend.Earlier(record.MaxExpiresAt, end)
 		}
 	}
 	return record, nil

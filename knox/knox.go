@@ -28,8 +28,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Config is the configuration of [Tokens]. Store and LoadUser are required.
@@ -156,7 +155,7 @@ func New(config Config) (*Tokens, error) {
 	c.Name = or(c.Name, "knox")
 	c.Realm = or(c.Realm, "api")
 	c.ExpiryFormat = or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
-	c.TokenLength = or(c.TokenLength, opaque.DefaultLength)
+	c.TokenLength = or(c.TokenLength, backend.DefaultTokenLength)
 	c.MinRefreshInterval = or(c.MinRefreshInterval, time.Minute)
 	c.TouchInterval = or(c.TouchInterval, time.Minute)
 	c.MaxPersonalTTL = or(c.MaxPersonalTTL, 366*24*time.Hour)
@@ -166,8 +165,8 @@ func New(config Config) (*Tokens, error) {
 	if c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL {
 		return nil, errors.New("knox: AutoRefreshMaxTTL is shorter than TTL")
 	}
-	if c.TokenLength < opaque.MinLength || c.TokenLength > opaque.MaxLength {
-		return nil, fmt.Errorf("knox: TokenLength %d is not within %d and %d", c.TokenLength, opaque.MinLength, opaque.MaxLength)
+	if c.TokenLength < backend.MinTokenLength || c.TokenLength > backend.MaxTokenLength {
+		return nil, fmt.Errorf("knox: TokenLength %d is not within %d and %d", c.TokenLength, backend.MinTokenLength, backend.MaxTokenLength)
 	}
 	if len(c.Schemes) == 0 {
 		c.Schemes = []string{"Token"}
@@ -179,14 +178,14 @@ func New(config Config) (*Tokens, error) {
 		}
 	}
 	for _, scope := range c.Scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
 	t := &Tokens{config: c, prefixes: append([]string{c.Prefix}, c.AcceptPrefixes...)}
 	for _, prefix := range t.prefixes {
-		if len(prefix) > opaque.MaxPrefix || strings.ContainsFunc(prefix, notInToken) {
-			return nil, fmt.Errorf("knox: prefix %q is longer than %d or has characters that a token cannot have", prefix, opaque.MaxPrefix)
+		if len(prefix) > backend.MaxTokenPrefix || strings.ContainsFunc(prefix, notInToken) {
+			return nil, fmt.Errorf("knox: prefix %q is longer than %d or has characters that a token cannot have", prefix, backend.MaxTokenPrefix)
 		}
 	}
 	slices.SortFunc(t.prefixes, func(a, b string) int {

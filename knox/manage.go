@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // List returns the tokens of a user that are good, the newest first: neither
@@ -20,12 +20,12 @@ func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
 	}
 	records, err := t.config.Store.List(ctx, userID, time.Now())
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
-	stamp := issue.Stamp("knox", user)
+	stamp := backend.Stamp("knox", user)
 	tokens := make([]*Token, 0, len(records))
 	for _, record := range records {
-		if issue.SameStamp(record.Stamp, stamp) {
+		if backend.SameStamp(record.Stamp, stamp) {
 			tokens = append(tokens, &Token{record, t.config.Name})
 		}
 	}
@@ -41,7 +41,7 @@ func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
 func (t *Tokens) revoke(ctx context.Context, userID, id string, reason EndReason) (bool, error) {
 	found, err := t.config.Store.Revoke(ctx, userID, id, t.ending(reason))
 	if err != nil {
-		return false, issue.Undecided(err)
+		return false, backend.Outage(err)
 	}
 	if found {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
@@ -66,14 +66,14 @@ func (t *Tokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 	if ok && token.Backend() == t.config.Name && token.UserID() == user.UserID() {
 		kept = token.record.Digest
 	}
-	_, err := t.revokeAll(r.Context(), user.UserID(), kept, issue.Stamp("knox", user))
+	_, err := t.revokeAll(r.Context(), user.UserID(), kept, backend.Stamp("knox", user))
 	return err
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
 	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp, t.ending(EndRevokedAll))
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
 		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
@@ -93,7 +93,7 @@ func (t *Tokens) Purge(ctx context.Context) (int, error) {
 	for {
 		purged, err := t.config.Store.Purge(ctx, purgeBatch, ending)
 		if err != nil {
-			return total, issue.Undecided(err)
+			return total, backend.Outage(err)
 		}
 		for _, record := range purged {
 			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
@@ -106,7 +106,7 @@ func (t *Tokens) Purge(ctx context.Context) (int, error) {
 	for { // also if nothing is kept any more
 		n, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), purgeBatch)
 		if err != nil {
-			return total, issue.Undecided(err)
+			return total, backend.Outage(err)
 		}
 		if n < purgeBatch {
 			return total, nil

@@ -17,8 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 	"github.com/gatewarden/auth/internal/remember"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -136,7 +136,7 @@ func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, erro
 	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
-		return nil, issue.Undecided(ctx.Err())
+		return nil, backend.Outage(ctx.Err())
 	}
 }
 
@@ -174,13 +174,13 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 	if err != nil {
 		err = fmt.Errorf("oauth2: introspection: %w", err)
 		i.logger().ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	if found == nil {
 		i.bad.Put(key, struct{}{}, asked.Add(i.config.NegativeTTL), asked)
 		return nil, errInvalid
 	}
-	i.good.Put(key, found, issue.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
+	i.good.Put(key, found, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -114,7 +114,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 		return nil, errUnrecognized
 	}
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	verified := credential.(*jwt.Token)
 	claims, _ := jwt.ClaimsOf[*claims](verified)

@@ -37,8 +37,8 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 )
 
 // Config is the configuration of a [Resource]. Resource and Sources are required,
@@ -139,7 +139,7 @@ func New(config Config) (*Resource, error) {
 		}
 	}
 	for _, scope := range append(slices.Clone(c.ScopesSupported), c.ChallengeScopes...) {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("oauth2: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
@@ -213,7 +213,7 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 		case err == nil && found != nil:
 			return a.accept(ctx, found, time.Now())
 		case err == nil:
-			return nil, nil, issue.Undecided(errors.New("oauth2: a source returned neither token nor error"))
+			return nil, nil, backend.Outage(errors.New("oauth2: a source returned neither token nor error"))
 		case kind == auth.ErrUnrecognized:
 		case kind == auth.ErrInvalid:
 			return nil, nil, errInvalid
@@ -221,7 +221,7 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 			return nil, nil, err
 		default:
 			// Whatever else a source says: a token was presented.
-			return nil, nil, issue.Undecided(err)
+			return nil, nil, backend.Outage(err)
 		}
 	}
 	return nil, nil, errUnrecognized
@@ -251,7 +251,7 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 	if err != nil {
 		return nil, nil, err
 	}
-	if token.GrantID != "" && !issue.SameStamp(token.Stamp, issue.Stamp("oauth2", user)) {
+	if token.GrantID != "" && !backend.SameStamp(token.Stamp, backend.Stamp("oauth2", user)) {
 		return nil, nil, errInvalid
 	}
 	return user, token, nil
@@ -269,13 +269,13 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 	}
 	switch {
 	case err == nil && user == nil:
-		return nil, issue.Undecided(errors.New("oauth2: Config.User returned neither user nor error"))
+		return nil, backend.Outage(errors.New("oauth2: Config.User returned neither user nor error"))
 	case err == nil:
 		return user, nil
 	case auth.KindOf(err) == auth.ErrInvalid:
 		return nil, &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: err}
 	}
-	return nil, issue.Undecided(err)
+	return nil, backend.Outage(err)
 }
 
 // looksLikeMachine reports a subject that could be taken for a client.

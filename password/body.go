@@ -4,14 +4,14 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/body"
+	"github.com/gatewarden/auth/backend"
 )
 
 var errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password are both required."}
 
 // fromBody reads username and password from the body of r and puts it back.
 func fromBody(r *http.Request) (username, password string, err error) {
-	found := body.Fields{{Name: "username"}, {Name: "password"}}
+	found := backend.Fields{{Name: "username"}, {Name: "password"}}
 	if err := found.From(r); err != nil {
 		return "", "", err
 	}

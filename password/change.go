@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ChangeConfig is the configuration of [Change]. Authenticator and Renewal are required.
@@ -83,14 +83,14 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 		return nil, err
 	}
 	c := &Change{shared: shared, config: config}
-	c.handler = endpoint.New(guard, guard.Require(auth.FullAccess), endpoint.Methods{"POST": c.post})
+	c.handler = backend.NewEndpoint(guard, guard.Require(auth.FullAccess), backend.Methods{"POST": c.post})
 	return c, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (c *Change) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
 
-func (c *Change) post(w http.ResponseWriter, r endpoint.Request) {
+func (c *Change) post(w http.ResponseWriter, r backend.Request) {
 	user, encoded, err := c.prove(r)
 	if err != nil {
 		c.shared.refuse(w, r.Request, r.User, err)
@@ -105,7 +105,7 @@ func (c *Change) post(w http.ResponseWriter, r endpoint.Request) {
 
 // prove returns the user of a request, as they were when their old password was
 // proved, and what is to be stored of the new one.
-func (c *Change) prove(r endpoint.Request) (user auth.User, encoded string, err error) {
+func (c *Change) prove(r backend.Request) (user auth.User, encoded string, err error) {
 	values, err := c.shared.read(r.Request, errOldAndNew, "old", "new")
 	if err != nil {
 		return nil, "", err

@@ -12,8 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Purpose says what a one-time token is for. A token of one purpose is unknown
@@ -118,8 +117,8 @@ func NewOneTimeTokens(config OneTimeConfig) (*OneTimeTokens, error) {
 	if c.Name == "" {
 		c.Name = "onetime"
 	}
-	if len(c.Prefix) > opaque.MaxPrefix || strings.Trim(c.Prefix, urlSafe) != "" {
-		return nil, fmt.Errorf("password: OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, opaque.MaxPrefix)
+	if len(c.Prefix) > backend.MaxTokenPrefix || strings.Trim(c.Prefix, urlSafe) != "" {
+		return nil, fmt.Errorf("password: OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, backend.MaxTokenPrefix)
 	}
 	c.TTL = maps.Clone(c.TTL)
 	for purpose, ttl := range c.TTL {
@@ -165,14 +164,14 @@ func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpos
 	if err != nil {
 		return "", err
 	}
-	now := issue.Instant(time.Now())
-	token := opaque.New(t.config.Prefix, user.UserID(), opaque.DefaultLength)
+	now := backend.StoreTime(time.Now())
+	token := backend.NewToken(t.config.Prefix, user.UserID(), backend.DefaultTokenLength)
 	record := &OneTimeRecord{
-		Digest:    opaque.Digest(token, t.config.Prefix),
+		Digest:    backend.TokenDigest(token, t.config.Prefix),
 		UserID:    user.UserID(),
 		Purpose:   purpose,
 		About:     about,
-		Stamp:     issue.Stamp("onetime", user),
+		Stamp:     backend.Stamp("onetime", user),
 		Created:   now,
 		ExpiresAt: now.Add(t.ttl(purpose)),
 	}
@@ -202,7 +201,7 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 	if err != nil {
 		return nil, "", err
 	}
-	verdict, err := t.config.Store.Redeem(ctx, digest, issue.Instant(time.Now()))
+	verdict, err := t.config.Store.Redeem(ctx, digest, backend.StoreTime(time.Now()))
 	switch {
 	case err != nil:
 		return nil, "", outage("one-time store", err)
@@ -218,10 +217,10 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 // check is Check that reports reuse if the token was to be redeemed.
 func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string, redeem bool) (digest string, user auth.User, about string, err error) {
 	// The alphabet matters too: part of the token is a key in the store.
-	if !opaque.Owns(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
+	if !backend.OwnsToken(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
 		return "", nil, "", errOneTime
 	}
-	digest = opaque.Digest(token, t.config.Prefix)
+	digest = backend.TokenDigest(token, t.config.Prefix)
 	record, err := t.config.Store.Find(ctx, digest)
 	if err != nil {
 		return "", nil, "", outage("one-time store", err)
@@ -239,7 +238,7 @@ func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string
 	if err != nil {
 		return "", nil, "", err
 	}
-	if !issue.SameStamp(record.Stamp, issue.Stamp("onetime", user)) ||
+	if !backend.SameStamp(record.Stamp, backend.Stamp("onetime", user)) ||
 		t.config.Applies != nil && !t.config.Applies(user, purpose, record.About) {
 		return "", nil, "", errOneTime
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/store/storetest"
 )
@@ -112,9 +112,9 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 				return r
 			}, token)
 		}, false},
-		{"of another prefix", func(*mailroom, string) string { return opaque.New("knox_", "alice", 40) }, false},
+		{"of another prefix", func(*mailroom, string) string { return backend.NewToken("knox_", "alice", 40) }, false},
 		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false},
-		{"never issued", func(*mailroom, string) string { return opaque.New("gwonce_", "alice", 40) }, true},
+		{"never issued", func(*mailroom, string) string { return backend.NewToken("gwonce_", "alice", 40) }, true},
 		{"used", func(m *mailroom, token string) string {
 			if _, _, err := m.Redeem(context.Background(), password.PurposeReset, token); err != nil {
 				t.Error(err)
@@ -178,7 +178,7 @@ func withShard(shard string) string {
 		token += string(alphabet[sum%62])
 		sum /= 62
 	}
-	if opaque.Owns(token, "gwonce_") {
+	if backend.OwnsToken(token, "gwonce_") {
 		panic("taken for one of ours")
 	}
 	return token
@@ -320,13 +320,13 @@ func TestIssuingForNobodyWritesNothing(t *testing.T) {
 func TestTokensAreNotKept(t *testing.T) {
 	m := newMailroom(t, nil)
 	token, err := m.Issue(t.Context(), "alice", password.PurposeReset, "")
-	if err != nil || !strings.HasPrefix(token.Reveal(), "gwonce_") || len(token.Reveal()) != 7+opaque.DefaultLength {
+	if err != nil || !strings.HasPrefix(token.Reveal(), "gwonce_") || len(token.Reveal()) != 7+backend.DefaultTokenLength {
 		t.Fatalf("%q, %v", token.Reveal(), err)
 	}
 	if shown := fmt.Sprintf("%v %+v %#v %s %q", token, token, token, token, token); strings.Contains(shown, token.Reveal()) {
 		t.Error(shown)
 	}
-	record, err := m.store.Find(t.Context(), opaque.Digest(token.Reveal(), "gwonce_"))
+	record, err := m.store.Find(t.Context(), backend.TokenDigest(token.Reveal(), "gwonce_"))
 	if err != nil || record == nil {
 		t.Fatal(record, err)
 	}

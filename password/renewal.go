@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/body"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Renewal says what a new password must be and what becomes of it. [Change] and
@@ -169,7 +169,7 @@ func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, 
 
 // read reads fields from the body of r, all of which there must be.
 func (n *renewer) read(r *http.Request, missing error, names ...string) ([]string, error) {
-	found := make(body.Fields, len(names))
+	found := make(backend.Fields, len(names))
 	for i, name := range names {
 		found[i].Name = name
 	}

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ResetConfig is the configuration of [Reset]. Tokens and Renewal are required.
@@ -69,7 +69,7 @@ func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	}
 	shared.Revokers = append(shared.Revokers, config.Tokens)
 	s := &Reset{shared: shared, tokens: config.Tokens}
-	s.handler = endpoint.New(guard, anonymous, endpoint.Methods{"POST": s.post})
+	s.handler = backend.NewEndpoint(guard, anonymous, backend.Methods{"POST": s.post})
 	return s, nil
 }
 
@@ -85,7 +85,7 @@ func anonymous(next http.Handler) http.Handler {
 // ServeHTTP implements [http.Handler].
 func (s *Reset) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-func (s *Reset) post(w http.ResponseWriter, r endpoint.Request) {
+func (s *Reset) post(w http.ResponseWriter, r backend.Request) {
 	user, encoded, err := s.prove(r.Request)
 	if err != nil {
 		s.shared.refuse(w, r.Request, user, err)

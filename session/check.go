@@ -6,8 +6,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Authenticate proves a request by its session cookie; see
@@ -22,12 +21,12 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if count == 0 {
 		return nil, nil, auth.ErrNoCredentials
 	}
-	if count > 1 || !opaque.Owns(value, "") {
+	if count > 1 || !backend.OwnsToken(value, "") {
 		return nil, nil, s.stale
 	}
-	record, err := s.config.Store.Find(r.Context(), opaque.Digest(value, ""))
+	record, err := s.config.Store.Find(r.Context(), backend.TokenDigest(value, ""))
 	if err != nil {
-		return nil, nil, issue.Undecided(err)
+		return nil, nil, backend.Outage(err)
 	}
 	now := time.Now()
 	if record == nil || !record.Live(now) {
@@ -43,7 +42,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 		}
 		return nil, nil, err
 	}
-	if !issue.SameStamp(record.Stamp, issue.Stamp(stampLabel, user)) {
+	if !backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
 		return nil, nil, s.stale
 	}
 	return user, &Session{s.touch(r.Context(), record, now), s.config.Name}, nil
@@ -62,8 +61,8 @@ func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Re
 	if now.Sub(record.LastUsed) < s.config.TouchInterval {
 		return record
 	}
-	now = issue.Instant(now)
-	expires := issue.Earlier(now.Add(record.Idle), record.MaxExpiresAt)
+	now = backend.StoreTime(now)
+	expires := backend.Earlier(now.Add(record.Idle), record.MaxExpiresAt)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	if err := s.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {

@@ -3,12 +3,12 @@ package session
 import (
 	"time"
 
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // For tests of what clients can send.
 var (
-	LocalPath   = endpoint.LocalPath
+	LocalPath   = backend.LocalPath
 	CookieValue = cookieValue
 	IsLoopback  = isLoopback
 )

@@ -11,8 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Handlers are the HTTP interface of [Sessions]. Each authenticates its requests
@@ -60,11 +59,11 @@ func (s *Sessions) Handlers(login *auth.Guard) (*Handlers, error) {
 	h := handler{s, login}
 	unlimited := own.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     endpoint.New(login, login.Require(), endpoint.Methods{"POST": h.login}),
-		Logout:    endpoint.New(own, anybody, endpoint.Methods{"POST": h.logout}),
-		LogoutAll: endpoint.New(own, unlimited, endpoint.Methods{"POST": h.logoutAll}),
-		Sessions:  endpoint.New(own, unlimited, endpoint.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
-		Session:   endpoint.New(own, unlimited, endpoint.Methods{"DELETE": h.revoke}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.login}),
+		Logout:    backend.NewEndpoint(own, anybody, backend.Methods{"POST": h.logout}),
+		LogoutAll: backend.NewEndpoint(own, unlimited, backend.Methods{"POST": h.logoutAll}),
+		Sessions:  backend.NewEndpoint(own, unlimited, backend.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
+		Session:   backend.NewEndpoint(own, unlimited, backend.Methods{"DELETE": h.revoke}),
 	}, nil
 }
 
@@ -91,12 +90,12 @@ type handler struct {
 // errFromSession: a session that started another would never end.
 var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A session cannot be used to start another one."}
 
-func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) login(w http.ResponseWriter, r backend.Request) {
 	if _, ok := r.Credential.(*Session); ok {
 		h.guard.Refuse(w, r.Request, errFromSession)
 		return
 	}
-	terms, err := issue.TermsOf(r.Credential, false)
+	terms, err := backend.TermsOf(r.Credential, false)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -126,10 +125,10 @@ func (h handler) login(w http.ResponseWriter, r endpoint.Request) {
 	}
 	answer := describe(session)
 	answer["next"] = next
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 	var session *Session // for the event
 	if user, credential, err := h.Authenticate(r.Request); err == nil {
 		r.User, session = user, credential.(*Session)
@@ -145,7 +144,7 @@ func (h handler) logout(w http.ResponseWriter, r endpoint.Request) {
 	h.done(w, r)
 }
 
-func (h handler) logoutAll(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
 	if _, err := h.RevokeAll(r.Context(), r.User.UserID()); err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -156,7 +155,7 @@ func (h handler) logoutAll(w http.ResponseWriter, r endpoint.Request) {
 }
 
 // done answers a form with a redirect and a program with 204.
-func (h handler) done(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) done(w http.ResponseWriter, r backend.Request) {
 	if form := readForm(r.Request); !form.json {
 		redirect(w, form.next(""))
 		return
@@ -164,7 +163,7 @@ func (h handler) done(w http.ResponseWriter, r endpoint.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) list(w http.ResponseWriter, r backend.Request) {
 	sessions, err := h.List(r.Context(), r.User.UserID())
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
@@ -179,16 +178,16 @@ func (h handler) list(w http.ResponseWriter, r endpoint.Request) {
 		answer[i]["user_agent"] = session.UserAgent()
 		answer[i]["current"] = current != nil && current.ID() == session.ID()
 	}
-	endpoint.WriteJSON(w, http.StatusOK, answer)
+	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (h handler) revoke(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) revoke(w http.ResponseWriter, r backend.Request) {
 	id := r.PathValue("id")
 	switch found, err := h.Revoke(r.Context(), r.User.UserID(), id); {
 	case err != nil:
 		h.guard.Refuse(w, r.Request, err)
 	case !found:
-		endpoint.NotFound(h.guard, w, r)
+		backend.NotFound(h.guard, w, r)
 	default:
 		if current, ok := r.Credential.(*Session); ok && current.ID() == id {
 			h.clearCookie(w.Header(), h.cookie)
@@ -197,7 +196,7 @@ func (h handler) revoke(w http.ResponseWriter, r endpoint.Request) {
 	}
 }
 
-func (h handler) revokeOthers(w http.ResponseWriter, r endpoint.Request) {
+func (h handler) revokeOthers(w http.ResponseWriter, r backend.Request) {
 	if err := h.RevokeOthers(w, r.Request, r.User); err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -205,7 +204,7 @@ func (h handler) revokeOthers(w http.ResponseWriter, r endpoint.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) observeRequest(r endpoint.Request, kind auth.EventKind, userID, id string) {
+func (h handler) observeRequest(r backend.Request, kind auth.EventKind, userID, id string) {
 	if h.config.Observer != nil {
 		h.config.Observer.Observe(r.Context(), auth.Event{Kind: kind, Time: time.Now(), Backend: h.config.Name,
 			UserID: userID, CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)})
@@ -271,7 +270,7 @@ func prefersJSON(r *http.Request) bool {
 
 // next returns where the browser goes.
 func (f form) next(otherwise string) string {
-	if path, ok := endpoint.LocalPath(cmp.Or(f.wanted, otherwise)); ok {
+	if path, ok := backend.LocalPath(cmp.Or(f.wanted, otherwise)); ok {
 		return path
 	}
 	return "/"

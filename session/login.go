@@ -10,8 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ErrLimit is returned when a user already has Config.Limit sessions.
@@ -45,12 +44,12 @@ type Options struct {
 // returned before anything is written, ErrInvalid if the user's stamp is no
 // longer the one that was proved, and [ErrLimit] if there are too many.
 func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
-	ctx, now := r.Context(), issue.Instant(time.Now())
+	ctx, now := r.Context(), backend.StoreTime(time.Now())
 	if user == nil {
 		return nil, errors.New("session: Login without a user")
 	}
 	for _, scope := range options.Scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("session: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
@@ -58,9 +57,9 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	if err != nil {
 		return nil, err
 	}
-	stamp := issue.Stamp(stampLabel, fresh)
+	stamp := backend.Stamp(stampLabel, fresh)
 	// The password may have been changed since it was proved.
-	if _, ok := user.(auth.Stamper); ok && !issue.SameStamp(stamp, issue.Stamp(stampLabel, user)) {
+	if _, ok := user.(auth.Stamper); ok && !backend.SameStamp(stamp, backend.Stamp(stampLabel, user)) {
 		return nil, errChanged
 	}
 	lifetime, remembered := s.config.Lifetime, options.Remember && s.config.Remember != Lifetime{}
@@ -72,13 +71,13 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
 		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
-	record.IP, record.UserAgent = issue.Client(r, s.config.Proxies)
-	record.UserAgent = issue.Clean(record.UserAgent, 200)
-	record.AuthInfo.AuthTime = issue.Instant(record.AuthInfo.AuthTime)
+	record.IP, record.UserAgent = backend.ClientOf(r, s.config.Proxies)
+	record.UserAgent = backend.CleanText(record.UserAgent, 200)
+	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
 	secret := newSecret(record)
 	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	if added.OverLimit {
 		return nil, ErrLimit
@@ -103,7 +102,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 	if digest := s.presented(r); digest != "" {
 		record, err := s.config.Store.Find(r.Context(), digest)
 		if err != nil {
-			return false, issue.Undecided(err)
+			return false, backend.Outage(err)
 		}
 		user := ""
 		switch {
@@ -142,13 +141,13 @@ func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 // renew replaces a session by one with another secret and the present stamp of
 // user, and returns its digest.
 func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (digest string, err error) {
-	now := issue.Instant(time.Now())
+	now := backend.StoreTime(time.Now())
 	successor := *session.record
-	successor.Stamp = issue.Stamp(stampLabel, user)
+	successor.Stamp = backend.Stamp(stampLabel, user)
 	secret := newSecret(&successor)
 	replaced, err := s.config.Store.Replace(r.Context(), session.record.Digest, &successor, now)
 	if err != nil {
-		return "", issue.Undecided(err)
+		return "", backend.Outage(err)
 	}
 	if !replaced {
 		return "", s.stale
@@ -182,13 +181,13 @@ func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 func (s *Sessions) successor(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (string, error) {
 	records, err := s.config.Store.List(r.Context(), user.UserID(), time.Now())
 	if err != nil {
-		return "", issue.Undecided(err)
+		return "", backend.Outage(err)
 	}
 	for _, record := range records {
 		if record.ID != session.ID() {
 			continue
 		}
-		if issue.SameStamp(record.Stamp, issue.Stamp(stampLabel, user)) {
+		if backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
 			return record.Digest, nil
 		}
 		digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
@@ -211,12 +210,12 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]*Session, error) 
 	}
 	records, err := s.config.Store.List(ctx, userID, time.Now())
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
-	stamp := issue.Stamp(stampLabel, user)
+	stamp := backend.Stamp(stampLabel, user)
 	sessions := make([]*Session, 0, len(records))
 	for _, record := range records {
-		if issue.SameStamp(record.Stamp, stamp) {
+		if backend.SameStamp(record.Stamp, stamp) {
 			sessions = append(sessions, &Session{record, s.config.Name})
 		}
 	}
@@ -228,7 +227,7 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]*Session, error) 
 func (s *Sessions) Revoke(ctx context.Context, userID, id string) (bool, error) {
 	found, err := s.config.Store.Revoke(ctx, userID, id)
 	if err != nil {
-		return false, issue.Undecided(err)
+		return false, backend.Outage(err)
 	}
 	if found {
 		s.observe(ctx, auth.EventRevoked, userID, id)
@@ -244,7 +243,7 @@ func (s *Sessions) RevokeAll(ctx context.Context, userID string) (int, error) {
 func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, error) {
 	ids, err := s.config.Store.RevokeAll(ctx, userID, kept)
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
 		s.observe(ctx, auth.EventRevoked, userID, id)
@@ -263,7 +262,7 @@ func (s *Sessions) Purge(ctx context.Context) (int, error) {
 	for {
 		purged, err := s.config.Store.Purge(ctx, now, purgeBatch)
 		if err != nil {
-			return total, issue.Undecided(err)
+			return total, backend.Outage(err)
 		}
 		for _, record := range purged {
 			if !record.IsMark() {
@@ -279,18 +278,18 @@ func (s *Sessions) Purge(ctx context.Context) (int, error) {
 
 // newSecret makes the value of a cookie, and writes its digest into record.
 func newSecret(record *Record) string {
-	secret := opaque.New("", record.UserID, opaque.DefaultLength)
-	record.Digest = opaque.Digest(secret, "")
+	secret := backend.NewToken("", record.UserID, backend.DefaultTokenLength)
+	record.Digest = backend.TokenDigest(secret, "")
 	return secret
 }
 
 // presented returns the digest of the cookie that came with r, or "".
 func (s *Sessions) presented(r *http.Request) string {
 	value, count := cookieValue(r.Header["Cookie"], s.cookie)
-	if count != 1 || !opaque.Owns(value, "") {
+	if count != 1 || !backend.OwnsToken(value, "") {
 		return ""
 	}
-	return opaque.Digest(value, "")
+	return backend.TokenDigest(value, "")
 }
 
 // give sets the cookie of a session.

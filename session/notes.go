@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/seal"
 )
 
@@ -36,7 +36,7 @@ func (s *Sessions) notesCookie() string { return s.cookie + "-notes" }
 // and control characters are left out.
 func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string) {
 	n := s.notes(w, r)
-	n.Flashes = append(n.Flashes, issue.Clean(text, 1000))
+	n.Flashes = append(n.Flashes, backend.CleanText(text, 1000))
 	s.setNotes(w, n)
 }
 

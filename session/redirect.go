@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 // RedirectToLogin returns an auth.Config.Render for guards of pages: a browser
@@ -30,7 +30,7 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			if back, ok := endpoint.LocalPath(requested(r)); ok {
+			if back, ok := backend.LocalPath(requested(r)); ok {
 				s.setReturn(w, r, back)
 			}
 		}

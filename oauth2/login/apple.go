@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -81,5 +81,5 @@ func appleName(user string) string {
 		return ""
 	}
 	name, _ := members["name"].(map[string]any)
-	return issue.Clean(strings.TrimSpace(claim(name, "firstName")+" "+claim(name, "lastName")), maxText)
+	return backend.CleanText(strings.TrimSpace(claim(name, "firstName")+" "+claim(name, "lastName")), maxText)
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 const (
@@ -144,7 +144,7 @@ func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failur
 		return &failure{Reason: reasonUntrusted, cause: errors.New("the answer does not say whose it is (iss)")}
 	}
 	if code := form.Get("error"); code != "" {
-		f := &failure{Reason: reasonRefused, cause: errors.New("the provider says " + strconv.Quote(issue.Clean(code, 100)))}
+		f := &failure{Reason: reasonRefused, cause: errors.New("the provider says " + strconv.Quote(backend.CleanText(code, 100)))}
 		switch code {
 		case "access_denied", "user_cancelled_login", "user_cancelled_authorize", "consent_required", "interaction_required", "login_required":
 			f.Reason = reasonDenied
@@ -327,7 +327,7 @@ func (l *Logins) link(w http.ResponseWriter, r *http.Request, p *provider, a *at
 	refuse := func(reason reason, cause string) *failure {
 		return &failure{Reason: reason, cause: errors.New(cause), account: true}
 	}
-	if !issue.SameStamp(a.Stamp, issue.Stamp(stampLabel, user)) {
+	if !backend.SameStamp(a.Stamp, backend.Stamp(stampLabel, user)) {
 		return refuse(reasonSignIn, "the user's stamp has changed")
 	}
 	// Who began must still be who is signed in. A POST of another site brings no cookie

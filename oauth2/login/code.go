@@ -8,8 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/body"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 var (
@@ -43,7 +42,7 @@ const (
 // expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
 // is a [*Login].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	found := body.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
+	found := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
 	if err := found.From(r); err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +58,7 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	ctx, now := r.Context(), time.Now()
 	kept, err := l.config.Store.TakeCode(ctx, digest(code.Value), now)
 	if err != nil {
-		return nil, nil, issue.Undecided(err)
+		return nil, nil, backend.Outage(err)
 	}
 	if kept == nil || !same(kept.Challenge, challenge(verifier.Value)) {
 		return nil, nil, errCode
@@ -69,7 +68,7 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		return nil, nil, err
 	}
 	var data codeData
-	if !issue.SameStamp(kept.Stamp, issue.Stamp(stampLabel, user)) || json.Unmarshal(kept.Data, &data) != nil {
+	if !backend.SameStamp(kept.Stamp, backend.Stamp(stampLabel, user)) || json.Unmarshal(kept.Data, &data) != nil {
 		return nil, nil, errCode
 	}
 	return user, &Credential{&data.Profile, data.At}, nil
@@ -90,6 +89,6 @@ func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Credentia
 		return "", errors.New("oauth2/login: a profile that is no JSON")
 	}
 	code := newSecret()
-	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: issue.Stamp(stampLabel, user), Challenge: challenge,
-		Data: text, ExpiresAt: issue.Instant(now.Add(l.config.CodeTTL))})
+	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: backend.Stamp(stampLabel, user), Challenge: challenge,
+		Data: text, ExpiresAt: backend.StoreTime(now.Add(l.config.CodeTTL))})
 }

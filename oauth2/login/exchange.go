@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 )
 
 // Tokens are what a provider issued to this service. The application may keep them,
@@ -243,13 +243,13 @@ func (p *provider) tokenAnswer(answer *fetch.Answer) (map[string]any, error) {
 	}
 	switch fault := members["error"].(type) {
 	case string:
-		return nil, &refusal{issue.Clean(fault, 100)}
+		return nil, &refusal{backend.CleanText(fault, 100)}
 	case map[string]any: // Facebook's
 		if code, _ := fault["code"].(json.Number); code == "100" && answer.Status == http.StatusBadRequest {
 			return nil, &refusal{"invalid_grant"} // a code that was used, or has expired
 		}
 		kind, _ := fault["type"].(string)
-		return nil, &refusal{cmp.Or(issue.Clean(kind, 100), "unknown")}
+		return nil, &refusal{cmp.Or(backend.CleanText(kind, 100), "unknown")}
 	}
 	if answer.Status != http.StatusOK {
 		return nil, &StatusError{answer.Status}

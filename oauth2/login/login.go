@@ -39,7 +39,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/seal"
 )
@@ -224,12 +224,12 @@ func New(config Config) (*Logins, error) {
 		return fault("Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
 	}
 	c.Path = strings.TrimSuffix(cmp.Or(c.Path, "/login"), "/")
-	if _, ok := endpoint.LocalPath(c.Path); !ok || strings.ContainsAny(c.Path, "{}?#%") {
+	if _, ok := backend.LocalPath(c.Path); !ok || strings.ContainsAny(c.Path, "{}?#%") {
 		return fault("Config.Path %q is no path below the root", config.Path)
 	}
 	c.SignInURL, c.AccountURL = cmp.Or(c.SignInURL, "/"), cmp.Or(c.AccountURL, "/")
 	for name, path := range map[string]string{"SignInURL": c.SignInURL, "AccountURL": c.AccountURL} {
-		if _, ok := endpoint.LocalPath(path); !ok {
+		if _, ok := backend.LocalPath(path); !ok {
 			return fault("Config.%s %q is no path of this service", name, path)
 		}
 	}

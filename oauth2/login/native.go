@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // FromToken signs in by an access token that the SDK of a provider gave to a native app,
@@ -70,7 +70,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.ID.Reveal()), expiryOf(profile.Claims), a.now)
 		switch {
 		case err != nil:
-			return nil, nil, issue.Undecided(err)
+			return nil, nil, backend.Outage(err)
 		case !fresh:
 			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the ID token was used before")}
 		}
@@ -94,7 +94,7 @@ func (f *failure) err() error {
 	told := texts[f.Reason]
 	switch f.Reason {
 	case reasonUnavailable:
-		return issue.Undecided(f.cause)
+		return backend.Outage(f.cause)
 	case reasonUntrusted, reasonRefused:
 		return &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
 	}

@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -130,7 +130,7 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 	p.key, p.formPost, p.nonce, p.maxAge, p.params = issuer, o.FormPost, true, !o.noMaxAge, maps.Clone(o.Params)
 	p.scopes = append([]string{"openid"}, slices.DeleteFunc(slices.Clone(o.Scopes), func(scope string) bool { return scope == "openid" })...)
 	for _, scope := range p.scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("oauth2/login: %s.Scopes: %q is no scope (RFC 6749 §3.3)", o.kind, scope)
 		}
 	}

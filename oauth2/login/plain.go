@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
-	"github.com/gatewarden/auth/internal/issue"
 )
 
 // OAuth2 is a provider that has OAuth 2 (RFC 6749) and an API that says whose a token
@@ -132,7 +132,7 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 		return nil, err
 	}
 	for _, scope := range o.Scopes {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("oauth2/login: %s.Scopes: %q is no scope (RFC 6749 §3.3)", kind, scope)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Profile is who somebody is by a provider that was asked. It is verified: what is in
@@ -85,7 +85,7 @@ const (
 // claim returns a member that is a string, without what no screen should show.
 func claim(claims map[string]any, name string) string {
 	text, _ := claims[name].(string)
-	return issue.Clean(strings.TrimSpace(text), maxText)
+	return backend.CleanText(strings.TrimSpace(text), maxText)
 }
 
 // flag reports a member that is true, or "true", as Apple and others write it.
@@ -108,7 +108,7 @@ func subjectOf(value any) string {
 
 // check refuses a profile that names nobody, or whom a store could take for another.
 func (p *Profile) check() bool {
-	return p.Subject != "" && len(p.Subject) <= maxSubject && issue.Clean(p.Subject, maxSubject) == p.Subject && strings.TrimSpace(p.Subject) == p.Subject
+	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject && strings.TrimSpace(p.Subject) == p.Subject
 }
 
 // finish fills in what does not depend on the provider's kind.

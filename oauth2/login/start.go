@@ -12,8 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // same compares in constant time.
@@ -54,11 +53,11 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return errors.New("the parameter " + strconv.Quote(issue.Clean(name, 50)) + " is repeated")
+			return errors.New("the parameter " + strconv.Quote(backend.CleanText(name, 50)) + " is repeated")
 		}
 	}
 	a.Next = "/"
-	if next, ok := endpoint.LocalPath(query.Get("next")); ok {
+	if next, ok := backend.LocalPath(query.Get("next")); ok {
 		a.Next = next
 	}
 	if text := query.Get("max_age"); text != "" && p.maxAge {
@@ -139,7 +138,7 @@ func (l *Logins) Link() http.Handler {
 		if !ok {
 			return
 		}
-		l.send(w, r, p, &attempt{Purpose: toLink, Next: l.config.AccountURL, UserID: user.UserID(), Stamp: issue.Stamp(stampLabel, user)})
+		l.send(w, r, p, &attempt{Purpose: toLink, Next: l.config.AccountURL, UserID: user.UserID(), Stamp: backend.Stamp(stampLabel, user)})
 	})
 }
 

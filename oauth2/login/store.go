@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Identity is an account elsewhere that a user signs in with.
@@ -28,7 +28,7 @@ type Identity struct {
 
 // identityOf is a new identity of a user.
 func identityOf(p *Profile, userID string, now time.Time) *Identity {
-	now = issue.Instant(now)
+	now = backend.StoreTime(now)
 	return &Identity{ID: rand.Text(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
 		Email: p.Email.Address, EmailVerified: p.Email.Verified, Name: p.Name, Created: now, LastUsed: now}
 }

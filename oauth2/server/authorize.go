@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // authorization is an authorization request that was found good (RFC 6749
@@ -227,7 +227,7 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 	}
 	var scopes []string
 	for scope := range strings.SplitSeq(text, " ") {
-		if !issue.ValidScope(scope) {
+		if !backend.ValidScope(scope) {
 			return nil, refuse(CodeInvalidScope, "The scope is malformed.")
 		}
 		if !slices.Contains(client.Scopes, scope) || s.scope(scope) == nil {

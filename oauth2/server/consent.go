@@ -12,8 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // interactionTTL is how long a page waits for an answer.
@@ -249,8 +248,8 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
-	secret := opaque.New(s.code, p.user.UserID(), opaque.DefaultLength)
-	code := &Code{Digest: opaque.Digest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
+	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)
+	code := &Code{Digest: backend.TokenDigest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
 	}
@@ -296,7 +295,7 @@ type person struct {
 	user    auth.User
 	login   auth.AuthInfo
 	session string // identifies the session, if the credential does
-	terms   issue.Terms
+	terms   backend.Terms
 }
 
 // visiting calls next with who is signed in, or nil.
@@ -308,13 +307,13 @@ func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http
 			return
 		}
 		credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
-		terms, err := issue.TermsOf(credential, false)
+		terms, err := backend.TermsOf(credential, false)
 		if err != nil {
 			s.config.Guard.Refuse(w, r, err)
 			return
 		}
 		p := &person{user: user, login: terms.AuthInfo, terms: terms}
-		p.login.AuthTime = issue.Instant(p.login.AuthTime)
+		p.login.AuthTime = backend.StoreTime(p.login.AuthTime)
 		if session, ok := credential.(interface{ ID() string }); ok {
 			p.session = session.ID()
 		}
@@ -372,7 +371,7 @@ func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id
 		i.UserID = p.user.UserID()
 	}
 	i.ExpiresAt = i.Created.Add(interactionTTL)
-	id = opaque.New("", i.UserID, opaque.DefaultLength)
+	id = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
 	i.Digest = digestOf(id)
 	return id, s.config.Store.Pend(ctx, i)
 }
@@ -380,7 +379,7 @@ func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id
 // pending returns an interaction of a kind, or nil, and reads what it asks into
 // asked.
 func (s *Server) pending(ctx context.Context, id, kind string, asked any) (*Interaction, error) {
-	if !opaque.Owns(id, "") {
+	if !backend.OwnsToken(id, "") {
 		return nil, nil
 	}
 	i, err := s.config.Store.Pending(ctx, digestOf(id), now())

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // ClientCredentials is the client credentials grant (RFC 6749 §4.4): a program
@@ -81,7 +81,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 	}
 	grant := &Grant{ID: rand.Text(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
 		Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at, MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
-	grant.AuthInfo.AuthTime = issue.Instant(grant.AuthInfo.AuthTime)
+	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {
 		if user, err = s.config.LoadUser.Load(ctx, i.UserID); err != nil {

@@ -8,8 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // AuthorizationCode is the authorization code grant (RFC 6749 §4.1) with PKCE
@@ -27,10 +26,10 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if secret == "" {
 		return nil, refuse(CodeInvalidRequest, "The code is missing.")
 	}
-	if !opaque.Owns(secret, s.code) {
+	if !backend.OwnsToken(secret, s.code) {
 		return nil, errGrant
 	}
-	digest := opaque.Digest(secret, s.code)
+	digest := backend.TokenDigest(secret, s.code)
 	code, grant, err := s.config.Store.FindCode(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -119,7 +118,7 @@ func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	if err != nil {
 		return nil, userRefused(err)
 	}
-	if !issue.SameStamp(grant.Stamp, stampOf(user)) {
+	if !backend.SameStamp(grant.Stamp, stampOf(user)) {
 		return nil, errGrant
 	}
 	return user, nil

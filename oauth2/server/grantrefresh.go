@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // RefreshToken is the refresh token grant (RFC 6749 §6). A client that has it gets
@@ -26,10 +26,10 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if secret == "" {
 		return nil, refuse(CodeInvalidRequest, "The refresh_token is missing.")
 	}
-	if !opaque.Owns(secret, s.refresh) {
+	if !backend.OwnsToken(secret, s.refresh) {
 		return nil, errGrant
 	}
-	digest := opaque.Digest(secret, s.refresh)
+	digest := backend.TokenDigest(secret, s.refresh)
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, digest)
 	if err != nil {
 		return nil, err

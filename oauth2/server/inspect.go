@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 )
@@ -51,9 +51,9 @@ const jwtIDLength = 3 + 26
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
 	switch {
-	case opaque.Owns(token, s.accessKey):
-		return opaque.Digest(token, s.accessKey), nil
-	case opaque.Owns(token, s.refresh), opaque.Owns(token, s.code):
+	case backend.OwnsToken(token, s.accessKey):
+		return backend.TokenDigest(token, s.accessKey), nil
+	case backend.OwnsToken(token, s.refresh), backend.OwnsToken(token, s.code):
 		return "", errToken
 	case s.verifier == nil:
 		return "", errUnrecognized

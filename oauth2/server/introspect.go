@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // introspection is an answer of RFC 7662 §2.2.
@@ -61,7 +61,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer intr
 	if token == "" {
 		return answer, refuse(CodeInvalidRequest, "The token is missing.")
 	}
-	if opaque.Owns(token, s.refresh) {
+	if backend.OwnsToken(token, s.refresh) {
 		return s.introspectRefresh(r.Context(), client, token)
 	}
 	access, grant, err := s.find(r.Context(), token)
@@ -82,7 +82,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer intr
 
 // introspectRefresh tells the client whose refresh token it is, and nobody else.
 func (s *Server) introspectRefresh(ctx context.Context, client *Client, token string) (answer introspection, err error) {
-	refresh, grant, err := s.config.Store.FindRefresh(ctx, opaque.Digest(token, s.refresh))
+	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
 	if at := now(); err != nil || refresh == nil || grant.ClientID != client.ID || !refresh.Rotated.IsZero() || !at.Before(refresh.ExpiresAt) || !grant.Live(at) {
 		return answer, err
 	}

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/oauth2"
 )
 
@@ -13,7 +13,7 @@ import (
 func (s *Server) Grants(ctx context.Context, userID string) ([]*Grant, error) {
 	grants, err := s.config.Store.Grants(ctx, userID, now())
 	if err != nil {
-		return nil, issue.Undecided(err)
+		return nil, backend.Outage(err)
 	}
 	return grants, nil
 }
@@ -22,14 +22,14 @@ func (s *Server) Grants(ctx context.Context, userID string) ([]*Grant, error) {
 func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
 	grant, err := s.config.Store.Grant(ctx, grantID)
 	if err != nil {
-		return false, issue.Undecided(err)
+		return false, backend.Outage(err)
 	}
 	if grant == nil {
 		return false, nil
 	}
 	ended, err := s.endGrant(ctx, grant)
 	if err != nil {
-		return false, issue.Undecided(err)
+		return false, backend.Outage(err)
 	}
 	return ended, nil
 }
@@ -43,7 +43,7 @@ func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, erro
 	}
 	ids, err := s.config.Store.Withdraw(ctx, userID, client, now())
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
 		s.observe(ctx, auth.EventRevoked, userID, id)
@@ -57,7 +57,7 @@ func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, erro
 func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) {
 	grants, err := s.config.Store.EndSession(ctx, sessionID, now())
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, grant := range grants {
 		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
@@ -84,7 +84,7 @@ func (s *Server) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
 	ids, err := s.config.Store.EndAll(ctx, userID, kept, stamp, now())
 	if err != nil {
-		return 0, issue.Undecided(err)
+		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
 		s.observe(ctx, auth.EventRevoked, userID, id)
@@ -102,7 +102,7 @@ func (s *Server) Purge(ctx context.Context) (int, error) {
 	for {
 		n, err := s.config.Store.Purge(ctx, at, purgeBatch)
 		if err != nil {
-			return total, issue.Undecided(err)
+			return total, backend.Outage(err)
 		}
 		if total += n; n == 0 {
 			return total, nil

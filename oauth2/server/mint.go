@@ -10,8 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -53,7 +52,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 			return nil, err
 		}
 		if asJWT {
-			access.ID = opaque.Shard(owner) + access.ID // where a clustered store keeps it
+			access.ID = backend.Shard(owner) + access.ID // where a clustered store keeps it
 			access.Digest = digestOf(access.ID)
 			if made.response.AccessToken, err = s.signAccess(key, m, access); err != nil {
 				return nil, err
@@ -61,13 +60,13 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		}
 	}
 	if made.response.AccessToken == "" {
-		made.response.AccessToken = opaque.New(s.accessKey, owner, opaque.DefaultLength)
-		access.Digest = opaque.Digest(made.response.AccessToken, s.accessKey)
+		made.response.AccessToken = backend.NewToken(s.accessKey, owner, backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(made.response.AccessToken, s.accessKey)
 	}
 	if m.refresh {
-		made.response.RefreshToken = opaque.New(s.refresh, owner, opaque.DefaultLength)
-		made.tokens.Refresh = &Refresh{Digest: opaque.Digest(made.response.RefreshToken, s.refresh), GrantID: m.grant.ID, Issued: m.now,
-			ExpiresAt: issue.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
+		made.response.RefreshToken = backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
+		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(made.response.RefreshToken, s.refresh), GrantID: m.grant.ID, Issued: m.now,
+			ExpiresAt: backend.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
 	}
 	if openid {
 		if made.response.IDToken, err = s.signIDToken(key, m, made.response.AccessToken, lifetimes.IDToken); err != nil {
@@ -147,7 +146,7 @@ func audience(resources []string) any {
 	return resources
 }
 
-func stampOf(user auth.User) string { return issue.Stamp("oauth2", user) }
+func stampOf(user auth.User) string { return backend.Stamp("oauth2", user) }
 
 func sealWith(aead cipher.AEAD, text string) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -285,7 +285,7 @@ func (s *Server) apply(c *Client, r Registration) error {
 			return metadataError("A resource is not known.")
 		}
 	}
-	name := issue.Clean(strings.TrimSpace(r.ClientName), 200)
+	name := backend.CleanText(strings.TrimSpace(r.ClientName), 200)
 	if name == "" {
 		name = c.ID
 	}

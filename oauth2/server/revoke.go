@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 // serveRevoke is the revocation endpoint (RFC 7009 §2). A refresh token takes
@@ -40,8 +40,8 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 		return refuse(CodeInvalidRequest, "The token is missing.")
 	}
 	ctx := r.Context()
-	if opaque.Owns(token, s.refresh) {
-		refresh, grant, err := s.config.Store.FindRefresh(ctx, opaque.Digest(token, s.refresh))
+	if backend.OwnsToken(token, s.refresh) {
+		refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
 		switch {
 		case err != nil || refresh == nil:
 			return err

@@ -44,8 +44,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
@@ -262,7 +261,7 @@ func New(config Config) (*Server, error) {
 		}
 	}
 	for i, scope := range c.Scopes {
-		if !issue.ValidScope(scope.Name) {
+		if !backend.ValidScope(scope.Name) {
 			return fault("%q is not a scope (RFC 6749 §3.3)", scope.Name)
 		}
 		if slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name }) {
@@ -390,7 +389,7 @@ func (s *Server) OpenID() bool {
 func (s *Server) url(endpoint string) string { return s.origin + s.config.Path + endpoint }
 
 // now is the time as stores keep it.
-func now() time.Time { return issue.Instant(time.Now()) }
+func now() time.Time { return backend.StoreTime(time.Now()) }
 
 func (s *Server) logger() *slog.Logger {
 	if s.config.Logger != nil {
@@ -406,7 +405,7 @@ func (s *Server) observe(ctx context.Context, kind auth.EventKind, userID, id st
 }
 
 // digestOf is the store's key of a secret that is none of our tokens.
-func digestOf(secret string) string { return opaque.Digest(secret, "") }
+func digestOf(secret string) string { return backend.TokenDigest(secret, "") }
 
 // sealer returns what encrypts the successor of a refresh token so that only who
 // has that token can read it.

@@ -9,7 +9,7 @@
 // (CRC-32 of all before it) lets a secret scanner be sure of what it found, and
 // refuses garbage and other systems' tokens before a store is asked. It keeps
 // out nobody who reads this; the random part, of at least 160 bits, does.
-package opaque
+package backend
 
 import (
 	"crypto/rand"
@@ -22,10 +22,10 @@ import (
 
 // Lengths in characters, the prefix not counted.
 const (
-	MinLength     = shardLength + 27 + checksumLength // 160 bits of chance
-	DefaultLength = 40                                // 184 bits, and one SHA-256 block with a prefix of up to 15
-	MaxLength     = 128
-	MaxPrefix     = 10
+	MinTokenLength     = shardLength + 27 + checksumLength // 160 bits of chance
+	DefaultTokenLength = 40                                // 184 bits, and one SHA-256 block with a prefix of up to 15
+	MaxTokenLength     = 128
+	MaxTokenPrefix     = 10
 
 	shardLength    = 3
 	checksumLength = 6
@@ -33,9 +33,9 @@ const (
 
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// New returns a token for owner. The length must be within MinLength and
-// MaxLength, the prefix at most MaxPrefix.
-func New(prefix, owner string, length int) string {
+// NewToken returns a token for owner. The length must be within MinTokenLength and
+// MaxTokenLength, the prefix at most MaxPrefix.
+func NewToken(prefix, owner string, length int) string {
 	token := make([]byte, 0, len(prefix)+length)
 	token = append(token, prefix...)
 	token = append(token, Shard(owner)...)
@@ -74,12 +74,12 @@ func appendChecksum(token []byte, sum uint32) []byte {
 	return token
 }
 
-// Owns reports whether token has the shape of one that New made with this
+// OwnsToken reports whether token has the shape of one that NewToken made with this
 // prefix, of whatever length. With the prefix "" it does not own those of "acme_",
 // since "_" is not base62; it does own those of "acme".
-func Owns(token, prefix string) bool {
+func OwnsToken(token, prefix string) bool {
 	length := len(token) - len(prefix)
-	if length < MinLength || length > MaxLength || !strings.HasPrefix(token, prefix) {
+	if length < MinTokenLength || length > MaxTokenLength || !strings.HasPrefix(token, prefix) {
 		return false
 	}
 	end := len(token) - checksumLength
@@ -105,25 +105,25 @@ func checksum(text string) uint32 {
 	sum := ^uint32(0)
 	for ; len(text) >= 8; text = text[8:] {
 		sum ^= uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16 | uint32(text[3])<<24
-		sum = slices[7][sum&0xff] ^ slices[6][sum>>8&0xff] ^ slices[5][sum>>16&0xff] ^ slices[4][sum>>24] ^
-			slices[3][text[4]] ^ slices[2][text[5]] ^ slices[1][text[6]] ^ slices[0][text[7]]
+		sum = crcTables[7][sum&0xff] ^ crcTables[6][sum>>8&0xff] ^ crcTables[5][sum>>16&0xff] ^ crcTables[4][sum>>24] ^
+			crcTables[3][text[4]] ^ crcTables[2][text[5]] ^ crcTables[1][text[6]] ^ crcTables[0][text[7]]
 	}
 	for i := range len(text) {
-		sum = slices[0][byte(sum)^text[i]] ^ sum>>8
+		sum = crcTables[0][byte(sum)^text[i]] ^ sum>>8
 	}
 	return ^sum
 }
 
-// slices[n] is what a byte followed by n zero bytes adds to a checksum.
-var slices = func() (slices [8][256]uint32) {
+// crcTables[n] is what a byte followed by n zero bytes adds to a checksum.
+var crcTables = func() (crcTables [8][256]uint32) {
 	for i := range 256 {
 		sum := crc32.IEEETable[i]
 		for n := range 8 {
-			slices[n][i] = sum
+			crcTables[n][i] = sum
 			sum = crc32.IEEETable[byte(sum)] ^ sum>>8
 		}
 	}
-	return slices
+	return crcTables
 }()
 
 // base62 tells the characters of the alphabet.
@@ -134,10 +134,10 @@ var base62 = func() (is [256]bool) {
 	return is
 }()
 
-// Digest returns what a store keeps instead of a token that Owns accepted: the
+// TokenDigest returns what a store keeps instead of a token that OwnsToken accepted: the
 // shard and the SHA-256 of the whole token, in URL-safe base64.
-func Digest(token, prefix string) string {
-	var buf [MaxPrefix + MaxLength]byte // Owns admits no longer one
+func TokenDigest(token, prefix string) string {
+	var buf [MaxTokenPrefix + MaxTokenLength]byte // OwnsToken admits no longer one
 	sum := sha256.Sum256(buf[:copy(buf[:], token)])
 	var digest [shardLength + 43]byte
 	copy(digest[:], token[len(prefix):len(prefix)+shardLength])

@@ -1,6 +1,6 @@
 // Package endpoint is what the HTTP handlers of issuers share: they check
 // method and origin before they authenticate.
-package endpoint
+package backend
 
 import (
 	"encoding/json"
@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
 )
 
 // Request is a request and who sent it: nobody, behind Guard.Optional.
@@ -22,11 +21,11 @@ type Request struct {
 // Methods are the functions that answer the methods of an endpoint.
 type Methods map[string]func(w http.ResponseWriter, r Request)
 
-// New returns the handler of an endpoint. It answers other methods with 405 and
+// NewEndpoint returns the handler of an endpoint. It answers other methods with 405 and
 // refuses requests that a page of another origin made a browser send, before
 // protect, which is middleware of the guard, authenticates: a wrong method needs
 // no password, and a forged login must not log anybody in.
-func New(guard *auth.Guard, protect func(http.Handler) http.Handler, by Methods) http.Handler {
+func NewEndpoint(guard *auth.Guard, protect func(http.Handler) http.Handler, by Methods) http.Handler {
 	var allowed []string
 	for method := range by {
 		allowed = append(allowed, method)
@@ -46,7 +45,7 @@ func New(guard *auth.Guard, protect func(http.Handler) http.Handler, by Methods)
 			switch {
 			case r.Method != http.MethodOptions:
 				guard.Answer(w, r, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
-					Detail: `Method "` + issue.Clean(r.Method, 20) + `" not allowed.`})
+					Detail: `Method "` + CleanText(r.Method, 20) + `" not allowed.`})
 			case r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "":
 				preflight.ServeHTTP(w, r)
 			default:

@@ -1,4 +1,4 @@
-package opaque_test
+package backend_test
 
 import (
 	"crypto/sha256"
@@ -7,39 +7,39 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatewarden/auth/internal/opaque"
+	"github.com/gatewarden/auth/backend"
 )
 
 func TestATokenIsPrefixShardRandomAndChecksum(t *testing.T) {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	for _, length := range []int{opaque.MinLength, opaque.DefaultLength, opaque.MaxLength} {
-		token := opaque.New("acme_", "alice", length)
+	for _, length := range []int{backend.MinTokenLength, backend.DefaultTokenLength, backend.MaxTokenLength} {
+		token := backend.NewToken("acme_", "alice", length)
 		body, sum := token[:len(token)-6], uint32(0)
 		for i := len(token) - 1; i >= len(body); i-- {
 			sum = sum*62 + uint32(strings.IndexByte(alphabet, token[i]))
 		}
-		if len(token) != len("acme_")+length || !strings.HasPrefix(token, "acme_"+opaque.Shard("alice")) || sum != crc32.ChecksumIEEE([]byte(body)) {
+		if len(token) != len("acme_")+length || !strings.HasPrefix(token, "acme_"+backend.Shard("alice")) || sum != crc32.ChecksumIEEE([]byte(body)) {
 			t.Errorf("%q", token)
 		}
-		if !opaque.Owns(token, "acme_") {
+		if !backend.OwnsToken(token, "acme_") {
 			t.Errorf("%q is not owned", token)
 		}
 	}
 }
 
 func TestTokensOfEveryLengthHaveTheirChecksum(t *testing.T) {
-	for length := opaque.MinLength; length <= opaque.MaxLength; length++ {
-		token := opaque.New("", "alice", length)
-		if !opaque.Owns(token, "") || opaque.Owns("0"+token, "") {
+	for length := backend.MinTokenLength; length <= backend.MaxTokenLength; length++ {
+		token := backend.NewToken("", "alice", length)
+		if !backend.OwnsToken(token, "") || backend.OwnsToken("0"+token, "") {
 			t.Errorf("%q", token)
 		}
 	}
 }
 
 func TestTheDigestIsTheShardAndTheHashOfAll(t *testing.T) {
-	token := opaque.New("acme_", "alice", opaque.DefaultLength)
+	token := backend.NewToken("acme_", "alice", backend.DefaultTokenLength)
 	sum := sha256.Sum256([]byte(token))
-	if got, want := opaque.Digest(token, "acme_"), opaque.Shard("alice")+base64.RawURLEncoding.EncodeToString(sum[:]); got != want {
+	if got, want := backend.TokenDigest(token, "acme_"), backend.Shard("alice")+base64.RawURLEncoding.EncodeToString(sum[:]); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -47,22 +47,22 @@ func TestTheDigestIsTheShardAndTheHashOfAll(t *testing.T) {
 func TestNoTokenComesTwiceAndEveryCharacterCounts(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		seen[opaque.New("", "alice", opaque.MinLength)] = true
+		seen[backend.NewToken("", "alice", backend.MinTokenLength)] = true
 	}
 	if len(seen) != 1000 {
 		t.Errorf("%d different of 1000", len(seen))
 	}
-	token := opaque.New("p_", "alice", opaque.DefaultLength)
+	token := backend.NewToken("p_", "alice", backend.DefaultTokenLength)
 	for i := range len(token) {
 		changed := []byte(token)
-		if changed[i]++; opaque.Owns(string(changed), "p_") {
+		if changed[i]++; backend.OwnsToken(string(changed), "p_") {
 			t.Errorf("character %d may be another", i)
 		}
 	}
 }
 
 func TestATokenWithAPrefixIsNoneWithout(t *testing.T) {
-	if token := opaque.New("acme_", "alice", opaque.DefaultLength); opaque.Owns(token, "") || opaque.Owns(token, "acm") {
+	if token := backend.NewToken("acme_", "alice", backend.DefaultTokenLength); backend.OwnsToken(token, "") || backend.OwnsToken(token, "acm") {
 		t.Error("a shorter prefix owns it")
 	}
 }
@@ -71,7 +71,7 @@ func TestRandomCharactersAreAlikeLikely(t *testing.T) {
 	counts := map[byte]int{}
 	const tokens, random = 2000, 27
 	for range tokens {
-		token := opaque.New("", "alice", opaque.MinLength)
+		token := backend.NewToken("", "alice", backend.MinTokenLength)
 		for i := 3; i < 3+random; i++ {
 			counts[token[i]]++
 		}
@@ -88,10 +88,10 @@ func TestRandomCharactersAreAlikeLikely(t *testing.T) {
 }
 
 func FuzzOwns(f *testing.F) {
-	f.Add(opaque.New("acme_", "alice", opaque.DefaultLength), "acme_")
+	f.Add(backend.NewToken("acme_", "alice", backend.DefaultTokenLength), "acme_")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, token, prefix string) {
-		if opaque.Owns(token, prefix) && (len(token) < len(prefix)+opaque.MinLength || !strings.HasPrefix(token, prefix) || opaque.Digest(token, prefix) == "") {
+		if backend.OwnsToken(token, prefix) && (len(token) < len(prefix)+backend.MinTokenLength || !strings.HasPrefix(token, prefix) || backend.TokenDigest(token, prefix) == "") {
 			t.Errorf("%q owned with %q", token, prefix)
 		}
 	})

@@ -1,4 +1,4 @@
-package endpoint
+package backend
 
 import (
 	"net/url"

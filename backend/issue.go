@@ -1,7 +1,7 @@
 // Package issue is what the backends that issue credentials share: what a new
 // credential takes over from the one it was asked for with, and what is kept of
 // the user and the client.
-package issue
+package backend
 
 import (
 	"crypto/sha256"
@@ -91,18 +91,18 @@ func SameStamp(a, b string) bool {
 	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
 }
 
-// Client returns the client's address, or "", and what it calls itself.
-func Client(r *http.Request, proxies auth.Proxies) (ip, userAgent string) {
+// ClientOf returns the client's address, or "", and what it calls itself.
+func ClientOf(r *http.Request, proxies auth.Proxies) (ip, userAgent string) {
 	if addr := proxies.ClientIP(r); addr.IsValid() {
 		ip = addr.String()
 	}
 	return ip, r.UserAgent()
 }
 
-// Clean makes text from a client fit for any store and screen: valid UTF-8
+// CleanText makes text from a client fit for any store and screen: valid UTF-8
 // without control characters nor those that turn the direction of what follows,
 // of at most max bytes.
-func Clean(text string, max int) string {
+func CleanText(text string, max int) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return -1
@@ -115,8 +115,8 @@ func Clean(text string, max int) string {
 	return text
 }
 
-// Instant is a time as stores keep it: UTC, in microseconds.
-func Instant(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
+// StoreTime is a time as stores keep it: UTC, in microseconds.
+func StoreTime(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
 
 // Earlier returns the earlier of two instants, of which zero is never.
 func Earlier(a, b time.Time) time.Time {
@@ -126,6 +126,6 @@ func Earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// Undecided keeps a store's error from being taken for a statement about the
+// Outage keeps a store's error from being taken for a statement about the
 // credential, whatever it wraps.
-func Undecided(err error) error { return &auth.Error{Cause: err} }
+func Outage(err error) error { return &auth.Error{Cause: err} }

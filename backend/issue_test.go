@@ -1,4 +1,4 @@
-package issue_test
+package backend_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/issue"
+	"github.com/gatewarden/auth/backend"
 )
 
 // credential has every optional interface that matters here.
@@ -32,38 +32,38 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestATokenIssuesNothingUnlessAllowedAndNothingBeyondItself(t *testing.T) {
 	for _, none := range []auth.Credential{nil, credential{}} {
-		if _, err := issue.TermsOf(none, false); auth.KindOf(err) != auth.ErrInsufficient {
+		if _, err := backend.TermsOf(none, false); auth.KindOf(err) != auth.ErrInsufficient {
 			t.Errorf("%v: %v", none, err)
 		}
 	}
-	terms, err := issue.TermsOf(credential{ends: noon, limited: true, scopes: []string{"a"}}, true)
+	terms, err := backend.TermsOf(credential{ends: noon, limited: true, scopes: []string{"a"}}, true)
 	if err != nil || !terms.MaxExpiresAt.Equal(noon) || !terms.Limited || terms.AuthInfo.ACR != "high" {
 		t.Errorf("%+v, %v", terms, err)
 	}
 	// What a primary credential proves outlives it: a session's end is not a token's.
-	if terms, err = issue.TermsOf(credential{primary: true, ends: noon}, false); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
+	if terms, err = backend.TermsOf(credential{primary: true, ends: noon}, false); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
 		t.Errorf("%+v, %v", terms, err)
 	}
 }
 
 func TestScopesNeverGrow(t *testing.T) {
-	limited := issue.Terms{Limited: true, Scopes: []string{"a", "b"}}
+	limited := backend.Terms{Limited: true, Scopes: []string{"a", "b"}}
 	for sentence, row := range map[string]struct {
-		terms       issue.Terms
+		terms       backend.Terms
 		asked       []string
 		askedLimit  bool
 		want        []string
 		wantLimited bool
 		refused     bool
 	}{
-		"no limit, nothing asked":             {issue.Terms{}, nil, false, nil, false, false},
-		"no limit, some asked":                {issue.Terms{}, []string{"x"}, true, []string{"x"}, true, false},
+		"no limit, nothing asked":             {backend.Terms{}, nil, false, nil, false, false},
+		"no limit, some asked":                {backend.Terms{}, []string{"x"}, true, []string{"x"}, true, false},
 		"a limit, nothing asked":              {limited, nil, false, []string{"a", "b"}, true, false},
 		"a limit, fewer asked":                {limited, []string{"b"}, false, []string{"b"}, true, false},
 		"a limit, none at all asked":          {limited, nil, true, nil, true, false},
 		"a limit, more asked":                 {limited, []string{"a", "c"}, true, nil, true, true},
-		"limited to nothing, nothing asked":   {issue.Terms{Limited: true}, nil, false, nil, true, false},
-		"limited to nothing, something asked": {issue.Terms{Limited: true}, []string{"a"}, false, nil, true, true},
+		"limited to nothing, nothing asked":   {backend.Terms{Limited: true}, nil, false, nil, true, false},
+		"limited to nothing, something asked": {backend.Terms{Limited: true}, []string{"a"}, false, nil, true, true},
 	} {
 		scopes, isLimited, err := row.terms.Narrow(row.asked, row.askedLimit)
 		if refused := errors.Is(err, auth.ErrInsufficient); refused != row.refused || !slices.Equal(scopes, row.want) || isLimited != row.wantLimited {
@@ -78,17 +78,17 @@ func (stamped) UserID() string      { return "alice" }
 func (s stamped) AuthStamp() string { return string(s) }
 
 func TestAStampIsTheIssuersOwnAndHidesTheUsers(t *testing.T) {
-	a := issue.Stamp("knox", stamped("secret"))
-	if a == issue.Stamp("session", stamped("secret")) || a == issue.Stamp("knox", stamped("other")) || strings.Contains(a, "secret") {
+	a := backend.Stamp("knox", stamped("secret"))
+	if a == backend.Stamp("session", stamped("secret")) || a == backend.Stamp("knox", stamped("other")) || strings.Contains(a, "secret") {
 		t.Error("not of its own")
 	}
-	if !issue.SameStamp(a, issue.Stamp("knox", stamped("secret"))) || issue.SameStamp(a, "") {
+	if !backend.SameStamp(a, backend.Stamp("knox", stamped("secret"))) || backend.SameStamp(a, "") {
 		t.Error("compared wrong")
 	}
-	if issue.Stamp("knox", stamped("")) == "" {
+	if backend.Stamp("knox", stamped("")) == "" {
 		t.Error("an empty stamp is one all the same")
 	}
-	if got := issue.Stamp("knox", auth.Machine{ID: "a"}); got != "" {
+	if got := backend.Stamp("knox", auth.Machine{ID: "a"}); got != "" {
 		t.Errorf("%q of a user without", got)
 	}
 }
@@ -96,7 +96,7 @@ func TestAStampIsTheIssuersOwnAndHidesTheUsers(t *testing.T) {
 func TestEarlierTakesZeroForNever(t *testing.T) {
 	later := noon.Add(time.Hour)
 	for _, row := range [][3]time.Time{{noon, later, noon}, {later, noon, noon}, {{}, noon, noon}, {noon, {}, noon}, {{}, {}, {}}} {
-		if got := issue.Earlier(row[0], row[1]); !got.Equal(row[2]) {
+		if got := backend.Earlier(row[0], row[1]); !got.Equal(row[2]) {
 			t.Errorf("%v of %v and %v", got, row[0], row[1])
 		}
 	}
@@ -107,12 +107,12 @@ func TestWhatIsAScope(t *testing.T) {
 	for c := range 256 {
 		want := c == 0x21 || 0x23 <= c && c <= 0x5B || 0x5D <= c && c <= 0x7E
 		for _, scope := range []string{string([]byte{byte(c)}), "read" + string([]byte{byte(c)}) + "x"} {
-			if got := issue.ValidScope(scope); got != want {
+			if got := backend.ValidScope(scope); got != want {
 				t.Errorf("%q: %v", scope, got)
 			}
 		}
 	}
-	if issue.ValidScope("") || issue.ValidScope("é") {
+	if backend.ValidScope("") || backend.ValidScope("é") {
 		t.Error("one that is empty or not ASCII")
 	}
 }
@@ -124,7 +124,7 @@ func TestTheClientIsWhomTheProxyNames(t *testing.T) {
 		r.RemoteAddr = peer
 		r.Header.Set("X-Forwarded-For", "198.51.100.7")
 		r.Header.Set("User-Agent", "curl/8")
-		if ip, agent := issue.Client(r, proxies); ip != want || agent != "curl/8" {
+		if ip, agent := backend.ClientOf(r, proxies); ip != want || agent != "curl/8" {
 			t.Errorf("%s: %q %q", peer, ip, agent)
 		}
 	}
@@ -141,7 +141,7 @@ func TestCleanLeavesOutWhatFoolsAScreenOrAStore(t *testing.T) {
 		strings.Repeat("ä", 20):    "ääääääääääää", // 24 bytes, not half a character
 		strings.Repeat("x", 100):   "xxxxxxxxxxxxxxxxxxxxxxxxx",
 	} {
-		if got := issue.Clean(text, 25); got != want {
+		if got := backend.CleanText(text, 25); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
@@ -149,17 +149,17 @@ func TestCleanLeavesOutWhatFoolsAScreenOrAStore(t *testing.T) {
 
 func TestAnInstantIsWhatEveryStoreKeeps(t *testing.T) {
 	at := time.Date(2026, 11, 23, 13, 0, 0, 123456789, time.FixedZone("", 3600))
-	if got := issue.Instant(at); got.Location() != time.UTC || !got.Equal(noon.Add(123456*time.Microsecond)) {
+	if got := backend.StoreTime(at); got.Location() != time.UTC || !got.Equal(noon.Add(123456*time.Microsecond)) {
 		t.Error(got)
 	}
-	if !issue.Instant(time.Time{}).IsZero() {
+	if !backend.StoreTime(time.Time{}).IsZero() {
 		t.Error("never became an instant")
 	}
 }
 
 func TestAnOutageIsNeverAVerdict(t *testing.T) {
 	for _, cause := range []error{auth.ErrNoCredentials, auth.ErrInvalid, auth.ErrUserNotFound, errors.New("x")} {
-		if err := issue.Undecided(cause); auth.KindOf(err) != nil || !errors.Is(err, cause) {
+		if err := backend.Outage(cause); auth.KindOf(err) != nil || !errors.Is(err, cause) {
 			t.Errorf("%v: %v", cause, auth.KindOf(err))
 		}
 	}
@@ -169,7 +169,7 @@ func FuzzClean(f *testing.F) {
 	f.Add("my phöne\x00\u202e\u0085", 8)
 	f.Fuzz(func(t *testing.T, text string, max int) {
 		max = 1 + max&0xff
-		got := issue.Clean(text, max)
+		got := backend.CleanText(text, max)
 		if len(got) > max || !utf8.ValidString(got) || strings.ContainsAny(got, "\x00\n\x1b\x7f\u0085\u202e\u2066") {
 			t.Errorf("%q", got)
 		}

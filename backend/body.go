@@ -1,6 +1,6 @@
 // Package body reads what a request proves itself by from its body, and leaves the
 // body to be read again by the handler.
-package body
+package backend
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package endpoint_test
+package backend_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/endpoint"
+	"github.com/gatewarden/auth/backend"
 )
 
 type person string
@@ -45,15 +45,15 @@ func newDesk(t *testing.T, config auth.Config, protect func(*auth.Guard) func(ht
 	if d.guard, err = auth.New(config); err != nil {
 		t.Fatal(err)
 	}
-	tell := func(w http.ResponseWriter, r endpoint.Request) {
+	tell := func(w http.ResponseWriter, r backend.Request) {
 		body := map[string]any{"method": r.Method}
 		if r.User != nil {
 			body["user"], body["backend"] = r.User.UserID(), r.Credential.Backend()
 		}
-		endpoint.WriteJSON(w, http.StatusCreated, body)
+		backend.WriteJSON(w, http.StatusCreated, body)
 	}
-	d.handler = endpoint.New(d.guard, protect(d.guard), endpoint.Methods{"GET": tell, "POST": tell,
-		"DELETE": func(w http.ResponseWriter, r endpoint.Request) { endpoint.NotFound(d.guard, w, r) }})
+	d.handler = backend.NewEndpoint(d.guard, protect(d.guard), backend.Methods{"GET": tell, "POST": tell,
+		"DELETE": func(w http.ResponseWriter, r backend.Request) { backend.NotFound(d.guard, w, r) }})
 	return d
 }
 
