@@ -8,7 +8,7 @@
 //	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load})
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
 //
-//	mux.Handle("GET /reports", guard.Require(auth.Scopes("reports:read"))(reports))
+//	mux.Handle("GET /reports", guard.Require(auth.FullAccessOr("reports:read"))(reports))
 //	mux.Handle("GET /public", guard.Optional()(public))
 //
 // In a handler, [UserFrom] and [CredentialFrom] return what was proved.
@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,9 +40,10 @@ type User interface {
 }
 
 // Credential is what proved a user. Backends return their own types, which
-// [CredentialFrom] hands back; what a credential can tell beyond its backend
-// is told by the optional interfaces [Scoped], [Ambient], [Primary],
-// [AuthInformer] and [Expirer].
+// [CredentialFrom] hands back. What else a credential can tell, it tells by the
+// optional interfaces [Scoped], [Ambient], [Primary], [AuthInformer], [Expirer]
+// and [HeaderSetter]. A decorator around a credential has a method
+// Unwrap() Credential; see [As].
 type Credential interface {
 	// Backend returns the name of the backend that accepted the credential:
 	// "knox", "basic", "header", or its Config.Name.
@@ -64,11 +66,14 @@ type Credential interface {
 //   - any other error: the backend cannot tell (a store or key server is
 //     down). No other backend is asked, and the answer is 503.
 //
-// The credential may be nil where there is nothing to tell of it. A nil user
-// with a nil error is a bug of the backend and answered with 500.
+// A nil credential has full access: it is what a simple backend returns. A nil
+// user with a nil error is a bug of the backend and answered with 500.
 //
-// A backend may implement the optional interfaces [Challenger], [Ambient],
-// [Stripper], [Varier], [Named] and [TokenOwner].
+// A backend may implement the optional interfaces [Challenger], [Named],
+// [TokenOwner], [Ambient], [Stripper], [Varier] and [ProxyReader]. At least one
+// backend of a Guard must be a Challenger, or [Config].Challenges be set. A
+// decorator around a backend has a method Unwrap() Authenticator; see [As].
+// Package authtest checks a backend against all this.
 type Authenticator interface {
 	Authenticate(r *http.Request) (User, Credential, error)
 }
@@ -129,11 +134,18 @@ type AuthInfo struct {
 // proves the request, it returns ErrUnrecognized if any backend did, and else
 // ErrNoCredentials. Chains nest, and a [Guard] treats a nested chain as if its
 // backends stood there one by one.
-func Chain(backends ...Authenticator) Authenticator { return chain(backends) }
+func Chain(backends ...Authenticator) Authenticator { return chain(slices.Clone(backends)) }
 
 type chain []Authenticator
 
-var _ Authenticator = chain(nil)
+var (
+	_ Authenticator = chain(nil)
+	_ Challenger    = chain(nil)
+	_ TokenOwner    = chain(nil)
+	_ Stripper      = chain(nil)
+	_ Varier        = chain(nil)
+	_ ProxyReader   = chain(nil)
+)
 
 func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 	var v verdict
@@ -145,6 +157,46 @@ func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 	}
 	return nil, nil, v.result()
 }
+
+// The capabilities of a chain are those of its backends, for decorators around
+// it: a Guard asks the backends themselves. A chain has no Ambient, because its
+// backends differ. Their credentials have one.
+
+func (c chain) Challenges() (all []Challenge) {
+	for _, backend := range c {
+		if challenger, ok := As[Challenger](backend); ok {
+			all = append(all, challenger.Challenges()...)
+		}
+	}
+	return all
+}
+
+func (c chain) OwnTokens() (all []TokenClass) {
+	for _, backend := range c {
+		if owner, ok := As[TokenOwner](backend); ok {
+			all = append(all, owner.OwnTokens()...)
+		}
+	}
+	return all
+}
+
+func (c chain) StripHeaders() (all []string) {
+	for _, backend := range c {
+		if stripper, ok := As[Stripper](backend); ok {
+			all = append(all, stripper.StripHeaders()...)
+		}
+	}
+	return all
+}
+
+func (c chain) Vary() (all []string) {
+	for _, backend := range c {
+		all = append(all, varyOf(backend)...)
+	}
+	return all
+}
+
+func (c chain) ReadsProxies() bool { return slices.ContainsFunc(c, readsProxies) }
 
 // verdict collects the outcomes after which a chain goes on.
 type verdict struct {
@@ -181,19 +233,6 @@ func (v *verdict) result() error {
 		return v.absent
 	}
 	return ErrNoCredentials
-}
-
-// flatten replaces nested chains by their backends.
-func flatten(backends []Authenticator) []Authenticator {
-	var flat []Authenticator
-	for _, backend := range backends {
-		if nested, ok := backend.(chain); ok {
-			flat = append(flat, flatten(nested)...)
-		} else {
-			flat = append(flat, backend)
-		}
-	}
-	return flat
 }
 
 func isMachineID(id string) bool { return strings.HasPrefix(id, machinePrefix) }

@@ -16,6 +16,8 @@ type varier struct {
 
 func (v varier) Vary() []string { return v.headers }
 
+func (v varier) Unwrap() auth.Authenticator { return v.backend }
+
 func TestNoSharedCacheServesOneUsersAnswerToAnother(t *testing.T) {
 	g := guardOf(t, tokens("Token"))
 	for name, row := range map[string]struct {

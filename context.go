@@ -11,8 +11,7 @@ import (
 type identity struct {
 	context.Context
 	guard        *Guard // nil in WithIdentity
-	user         User   // nil for an anonymous request
-	credential   Credential
+	proof               // without a user for an anonymous request
 	vary, caches [1]string
 }
 
@@ -30,31 +29,35 @@ func (id *identity) Value(key any) any {
 	case identityKey:
 		return id
 	case guardKey:
-		if key.guard == id.guard {
+		if key.guard != nil && key.guard == id.guard && id.user != nil {
 			return id
+		}
+	case proxiesKey:
+		if id.guard != nil {
+			return &id.guard.config.Proxies
 		}
 	}
 	return id.Context.Value(key)
 }
 
 // UserFrom returns the user of the request whose context this is, if a Guard
-// proved one and it is of type U.
+// proved one and it is of type U, or wraps one; see [As].
 //
 //	user, ok := auth.UserFrom[*app.User](r.Context())
 func UserFrom[U User](ctx context.Context) (user U, ok bool) {
 	if id, found := ctx.Value(identityKey{}).(*identity); found {
-		user, ok = id.user.(U)
+		user, ok = As[U](id.user)
 	}
 	return user, ok
 }
 
 // CredentialFrom returns the credential that proved the request whose context
-// this is, if there is one and it is of type C.
+// this is, if there is one and it is of type C, or wraps one; see [As].
 //
 //	token, ok := auth.CredentialFrom[*knox.Token](r.Context())
 func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
 	if id, found := ctx.Value(identityKey{}).(*identity); found {
-		credential, ok = id.credential.(C)
+		credential, ok = As[C](id.credential)
 	}
 	return credential, ok
 }
@@ -64,5 +67,5 @@ func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
 // proved them, and for tests of bare handlers. No Guard believes it; to test a
 // handler behind one, use package authtest.
 func WithIdentity(ctx context.Context, user User, credential Credential) context.Context {
-	return &identity{Context: ctx, user: user, credential: credential}
+	return &identity{Context: ctx, proof: proof{user: user, credential: credential}}
 }

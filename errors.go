@@ -34,7 +34,8 @@ var (
 	ErrUserNotFound error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
 	ErrUserInactive error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
 
-	// ErrInternal is a backend that broke the contract of Authenticator: 500.
+	// ErrInternal: a backend broke the contract of Authenticator, or the
+	// service is set up wrongly. The answer is 500.
 	ErrInternal = errors.New("backend bug")
 )
 
@@ -120,9 +121,9 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// Kind returns which of this package's kinds err is, or nil for a nil error
-// and for every error that is none: an outage. The kind that an outer [Error]
-// states counts, whatever its cause is.
+// KindOf returns which of this package's kinds err is. It returns nil for a nil
+// error, and for every error that has no kind, which is an outage. The kind that
+// an outer [Error] states counts, whatever its cause is.
 func KindOf(err error) error {
 	switch err {
 	case nil:
@@ -134,11 +135,15 @@ func KindOf(err error) error {
 		return stated.Kind
 	}
 	kind := kindOf(err)
-	if kind == ErrNoCredentials && !isAbsent(err) {
+	if (kind == ErrNoCredentials || kind == ErrUnrecognized) && !says(err, kind) {
 		return nil
 	}
 	return kind
 }
+
+// kinds are in the order in which kindOf looks for them.
+var kinds = [...]error{ErrInternal, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled,
+	ErrUnrecognized, ErrNoCredentials}
 
 func kindOf(err error) error {
 	var stated *Error
@@ -148,7 +153,7 @@ func kindOf(err error) error {
 		}
 		return stated.Kind
 	}
-	for _, kind := range []error{ErrInternal, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled, ErrUnrecognized, ErrNoCredentials} {
+	for _, kind := range kinds {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -156,25 +161,25 @@ func kindOf(err error) error {
 	return nil
 }
 
-// isAbsent reports whether err says that there are no credentials and nothing
-// besides. Joined with an outage it does not: a request becomes anonymous on a
-// plain statement only.
-func isAbsent(err error) bool {
+// says reports whether err says kind, and nothing besides that is not of this
+// kind or of the kind absent. After these kinds the next backend is asked, so
+// an error that joins one of them with an outage must not count as one of them.
+func says(err, kind error) bool {
 	if stated, ok := err.(*Error); ok {
-		return stated != nil && stated.Kind == ErrNoCredentials
+		return stated != nil && (stated.Kind == kind || stated.Kind == ErrNoCredentials)
 	}
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		return isAbsent(wrapper.Unwrap())
+		return says(wrapper.Unwrap(), kind)
 	case interface{ Unwrap() []error }:
 		for _, each := range wrapper.Unwrap() {
-			if !isAbsent(each) {
+			if !says(each, kind) {
 				return false
 			}
 		}
 		return true
 	}
-	return errors.Is(err, ErrNoCredentials)
+	return errors.Is(err, kind) || errors.Is(err, ErrNoCredentials)
 }
 
 // clientGone reports whether err only says that the client went away.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,128 +12,149 @@ import (
 	"github.com/gatewarden/auth/internal/planted"
 )
 
-// Config is the configuration of a [Guard].
+// Config is the configuration of a [Guard]. Backends is required.
 type Config struct {
-	// Backends are asked in this order. Put credentials that a client sends
-	// on purpose (tokens) before those that a browser adds (sessions, Basic).
+	// Backends prove requests, asked in this order. Put credentials that a
+	// client sends on purpose (tokens) before those that a browser adds
+	// (sessions, Basic).
 	Backends []Authenticator
 
-	// Proxies in front of the service.
+	// Login are the backends by which somebody may log in, asked in this order
+	// by the handlers that issue a credential, such as those of knox and
+	// session. They are not asked about other requests, unless they are among
+	// Backends too. Put password.Authenticator here, which reads the bodies of
+	// forms. Add a session, if people who are signed in may have a token. If
+	// empty, no handler that issues something can be made.
+	Login []Authenticator
+
+	// Proxies in front of the service. This is the one place that names them:
+	// backends and handlers find them by [ProxiesFrom] and [ClientIP].
 	Proxies Proxies
 
 	// Challenges are sent with those of the backends on a 401.
 	Challenges []Challenge
 
 	// CrossOrigin decides which unsafe requests may carry an [Ambient]
-	// credential. Nil allows those of the same origin and those that no
-	// browser sent; AddTrustedOrigin allows more.
+	// credential. If nil, those of the same origin and those that no browser
+	// sent. AddTrustedOrigin allows more.
 	CrossOrigin *http.CrossOriginProtection
 
 	// Preflight answers CORS preflight requests, which carry no credentials
 	// and are never authenticated. They do not reach protected handlers: one
-	// that forgot to look at the method would run for anybody. Nil answers
-	// 204 without permission; a CORS middleware around the Guard answers
-	// before it, and one inside belongs here:
+	// that forgot to look at the method would run for a stranger. If nil, they
+	// are answered with 204 and no permission. A CORS middleware around the
+	// Guard answers before it. One inside belongs here:
 	//
 	//	Preflight: cors.Default().Handler(http.NotFoundHandler())
 	Preflight http.Handler
 
-	// Render writes the answer to a refused request. Nil is WriteProblem.
-	// Status, challenges and caching headers are set on w's header before;
+	// Render writes the answer to a refused request. If nil, WriteProblem does.
+	// Status, challenges and caching headers are set on w's header before.
 	// Render adds Content-Type and calls WriteHeader(p.Status).
+	//
+	// Every handler that takes the Guard is answered by this one function: show
+	// a login form again, or lead to it, by r.URL.Path or r.Pattern. See
+	// session.Sessions.RedirectToLogin.
 	Render func(w http.ResponseWriter, r *http.Request, p *Problem)
 
-	// Observer is told of every proof and refusal. Nil is nobody.
+	// Observer is told of every proof and refusal. Nil is allowed.
 	Observer Observer
 
-	// Logger is told the causes of 500 and 503. Nil is slog.Default.
+	// Logger is told the causes of 500 and 503. If nil, slog.Default is.
 	Logger *slog.Logger
 }
 
-// Guard is the middleware. It is immutable and safe for concurrent use.
+// Guard is the middleware. A program needs one: handlers of knox, jwt, session,
+// password, oauth2/server and oauth2/login take the same Guard. It is immutable
+// and safe for concurrent use. A nil Guard answers 500 to every request.
 //
-// A request behind two layers of the same Guard is proved once, and each
-// layer's policies run; a different Guard proves anew.
+// A request behind two layers of the same Guard is proved once, and the policies
+// of each layer run. Another Guard proves it again.
 type Guard struct {
 	config     Config
 	backends   []guarded
 	challenges []Challenge // one per scheme
 	strip      []string
 	vary       string
-	reword     func(*http.Request, *Problem) // nil for none
+	login      *Guard                        // asks Config.Login, nil if that is empty
+	mapProblem func(*http.Request, *Problem) // may be nil
+	quiet      bool                          // WithoutDialog
 }
 
-// guarded is a backend and what it said of itself.
+// guarded is a backend with what New read from its optional interfaces.
 type guarded struct {
 	Authenticator
-	name    string
-	schemes []string // of its challenges
-	ambient Ambient  // nil if it has no such method
+	name         string
+	schemes      []string // of its challenges
+	ambient      Ambient  // nil if it has no such method
+	readsProxies bool
 }
 
-// New returns a Guard. It refuses a configuration that cannot be right: no
-// backend or a nil one, two of the same name, two that own the same scheme and
-// prefix, and none with a challenge (a 401 must carry one, RFC 9110 §15.5.2).
+// New returns a Guard, or an error that says which setting cannot be right:
+//
+//   - there is no backend, or a nil one, or two of the same name
+//   - no backend has a challenge, which a 401 must carry (RFC 9110 §15.5.2)
+//   - two backends speak one scheme, and one of them does not say which tokens
+//     are its own, or both own the same; see [TokenOwner]
+//   - a backend holds another one in a field and has no Unwrap method, so that
+//     the capabilities of the inner one would be lost; see [As] and [Wrap]
 func New(config Config) (*Guard, error) {
 	if config.CrossOrigin == nil {
 		config.CrossOrigin = http.NewCrossOriginProtection()
 	}
-	config.Backends = flatten(config.Backends)
+	// Whatever the caller does with these slices later does not change the Guard.
+	config.Challenges = slices.Clone(config.Challenges)
+	config.Proxies.Trusted = slices.Clone(config.Proxies.Trusted)
+	config.Backends, config.Login = flatten(config.Backends), flatten(config.Login)
 	if len(config.Backends) == 0 {
 		return nil, errors.New("auth: Config.Backends is empty")
 	}
+	if err := checkNames(config.Backends, config.Login); err != nil {
+		return nil, err
+	}
+	g, err := newGuard(config, "Config.Backends", config.Backends)
+	if err != nil || len(config.Login) == 0 {
+		return g, err
+	}
+	if g.login, err = newGuard(config, "Config.Login", config.Login); err != nil {
+		return nil, err
+	}
+	g.strip = union(g.strip, g.login.strip)
+	g.login.strip = g.strip
+	return g, nil
+}
+
+// newGuard returns a Guard that asks backends, which a setting lists.
+func newGuard(config Config, setting string, backends []Authenticator) (*Guard, error) {
 	g := &Guard{config: config}
+	g.config.Backends = backends
 	var vary []string
 	var challenges []Challenge
-	names, classes := make(map[string]bool), make(map[TokenClass]string)
-	for i, backend := range config.Backends {
-		if isNil(backend) {
-			return nil, fmt.Errorf("auth: Config.Backends[%d] is nil", i)
+	for i, backend := range backends {
+		if err := checkBackend(backend); err != nil {
+			return nil, fmt.Errorf("auth: %s[%d] %w", setting, i, err)
 		}
-		b := guarded{Authenticator: backend, name: fmt.Sprintf("%T", backend)}
-		if named, ok := backend.(Named); ok {
-			b.name = named.Backend()
-			if names[b.name] {
-				return nil, fmt.Errorf("auth: two backends are named %q; set the Name of one", b.name)
-			}
-			names[b.name] = true
-		}
-		if owner, ok := backend.(TokenOwner); ok {
-			for _, class := range owner.OwnTokens() {
-				class.Scheme = strings.ToLower(class.Scheme)
-				for other, name := range classes {
-					if name != b.name && class.overlaps(other) {
-						return nil, fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q", name, b.name, class.Scheme, class.Prefix)
-					}
-				}
-				classes[class] = b.name
-			}
-		}
-		if challenger, ok := backend.(Challenger); !ok {
-			// Config.Challenges speaks for backends that have none.
-			for _, c := range config.Challenges {
-				b.schemes = append(b.schemes, c.Scheme)
-			}
+		b := guarded{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
+		b.ambient, _ = As[Ambient](backend)
+		if challenger, ok := As[Challenger](backend); ok {
+			own := challenger.Challenges()
+			challenges = append(challenges, own...)
+			b.schemes = schemesOf(own)
 		} else {
-			for _, c := range challenger.Challenges() {
-				challenges = append(challenges, c)
-				b.schemes = append(b.schemes, c.Scheme)
-			}
+			b.schemes = schemesOf(config.Challenges) // which speak for it
 		}
-		if stripper, ok := backend.(Stripper); ok {
-			g.strip = append(g.strip, stripper.StripHeaders()...)
+		if stripper, ok := As[Stripper](backend); ok {
+			g.strip = union(g.strip, stripper.StripHeaders())
 		}
-		if varier, ok := backend.(Varier); ok {
-			vary = append(vary, varier.Vary()...)
-		} else {
-			vary = append(vary, "Authorization", "Cookie")
-		}
-		b.ambient, _ = backend.(Ambient)
+		vary = append(vary, varyOf(backend)...)
 		g.backends = append(g.backends, b)
+	}
+	if err := checkOwners(backends); err != nil {
+		return nil, err
 	}
 	g.challenges = mergeChallenges(append(challenges, config.Challenges...))
 	if len(g.challenges) == 0 {
-		return nil, errors.New("auth: no backend has a challenge, and a 401 must carry one; see Config.Challenges")
+		return nil, fmt.Errorf("auth: no backend has a challenge in %s, and a 401 must carry one. See Config.Challenges", setting)
 	}
 	for _, c := range g.challenges {
 		if err := c.check(); err != nil {
@@ -149,55 +169,104 @@ func New(config Config) (*Guard, error) {
 	return g, nil
 }
 
-// overlaps reports whether a token could be of both classes: their prefixes are
-// the same, or what one has more could be the start of the other's random part.
-func (c TokenClass) overlaps(other TokenClass) bool {
-	longer, shorter := c.Prefix, other.Prefix
-	if len(longer) < len(shorter) {
-		longer, shorter = shorter, longer
-	}
-	rest, ok := strings.CutPrefix(longer, shorter)
-	return ok && strings.EqualFold(c.Scheme, other.Scheme) && strings.Trim(rest, alphanumeric) == ""
-}
-
-const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// With returns a Guard like g that asks other backends.
+// With returns a Guard like g that asks other backends. It strips the headers
+// that g strips, too.
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	config := g.config
-	config.Backends = backends
-	with, err := New(config)
+	config.Backends = flatten(backends)
+	if len(config.Backends) == 0 {
+		return nil, errors.New("auth: With has no backend")
+	}
+	if err := checkNames(config.Backends); err != nil {
+		return nil, err
+	}
+	with, err := newGuard(config, "backend", config.Backends)
 	if err != nil {
 		return nil, err
 	}
-	with.reword = g.reword
+	with.strip = union(g.strip, with.strip)
+	with.login, with.mapProblem = g.login, g.mapProblem
+	if g.quiet {
+		return with.WithoutDialog(), nil
+	}
 	return with, nil
 }
 
-// MapProblem returns a Guard like g that lets change change each [Problem] before it
-// is answered: status, code, detail, challenges and extensions. Handlers that
-// keep the wire of another system use it. What g itself lets change it has the
-// last word.
-func (g *Guard) MapProblem(reword func(r *http.Request, p *Problem)) *Guard {
-	reworded := *g
-	reworded.reword = func(r *http.Request, p *Problem) {
-		reword(r, p)
-		if g.reword != nil {
-			g.reword(r, p)
+// Login returns a Guard like g that asks the backends of Config.Login, but for
+// those that are among except. It returns an error if none is left: a handler
+// that issues credentials could then never be used.
+func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
+	if g == nil {
+		return nil, errors.New("auth: the guard is nil")
+	}
+	if g.login == nil {
+		return nil, errors.New("auth: Config.Login is empty, so there is no way to log in")
+	}
+	login := *g.login
+	login.mapProblem = g.mapProblem
+	if len(except) == 0 {
+		return &login, nil
+	}
+	left := slices.DeleteFunc(slices.Clone(login.config.Backends), func(backend Authenticator) bool {
+		return slices.ContainsFunc(except, func(other Authenticator) bool { return same(backend, other) })
+	})
+	if len(left) == len(login.config.Backends) {
+		return &login, nil
+	}
+	if len(left) == 0 {
+		return nil, errors.New("auth: Config.Login has no backend by which to log in here")
+	}
+	return g.With(left...)
+}
+
+// MapProblem returns a Guard like g that calls change with each [Problem] before
+// it is answered. change may set the status, code, detail, challenges and
+// extensions. Handlers that keep the wire of another system use it. If g has
+// such a function already, that one is called last.
+func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
+	mapped := *g
+	mapped.mapProblem = func(r *http.Request, p *Problem) {
+		change(r, p)
+		if g.mapProblem != nil {
+			g.mapProblem(r, p)
 		}
 	}
-	return &reworded
+	return &mapped
+}
+
+// WithoutDialog returns a Guard like g whose 401 makes no browser open its own
+// password dialog: it leaves out the challenges of Basic, Digest, NTLM and
+// Negotiate. Handlers that answer with pages use it. If no other challenge is
+// left, it sends one of the scheme "Form", which no browser acts on and no RFC
+// defines, because a 401 must have one (RFC 9110 §15.5.2).
+func (g *Guard) WithoutDialog() *Guard {
+	quiet := *g
+	quiet.quiet = true
+	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
+	if len(quiet.challenges) == 0 {
+		quiet.challenges = []Challenge{{Scheme: "Form"}}
+	}
+	if g.login != nil {
+		quiet.login = g.login.WithoutDialog()
+	}
+	return &quiet
+}
+
+func opensDialog(c Challenge) bool {
+	return slices.ContainsFunc([]string{"Basic", "Digest", "NTLM", "Negotiate"}, func(scheme string) bool {
+		return strings.EqualFold(c.Scheme, scheme)
+	})
 }
 
 // Require returns middleware that lets only proved requests through to a
-// handler, and of these the ones every policy agrees to, in order. Machines
-// are refused unless a policy is [AllowMachines].
+// handler, and of these only the ones that every policy admits. Policies run in
+// order. Machines are refused unless a policy is [AllowMachines].
 func (g *Guard) Require(policies ...Policy) func(http.Handler) http.Handler {
 	return g.middleware(policies, false)
 }
 
 // Optional returns middleware that also lets requests through that have no
-// credentials; for these UserFrom finds nobody and no policy is asked. A
+// credentials. For these UserFrom returns false, and no policy is asked. A
 // request with bad credentials is refused as by Require: a client whose token
 // expired must learn of it rather than see what strangers see.
 func (g *Guard) Optional(policies ...Policy) func(http.Handler) http.Handler {
@@ -215,47 +284,42 @@ func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) 
 
 // serve is the whole path of a request through the guard.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, policies []Policy, optional bool) {
+	if g == nil {
+		slog.ErrorContext(r.Context(), "auth: a nil *Guard was asked to authenticate")
+		WriteProblem(w, &Problem{Status: http.StatusInternalServerError, Code: CodeInternal, Detail: detailInternal})
+		return
+	}
 	if isPreflight(r) {
 		g.preflight(w, r)
 		return
 	}
 	switch known := r.Context().Value(guardKey{g}).(type) {
 	case *identity: // this guard, further out
-		if err := admit(r, known.user, known.credential, policies); err != nil {
-			g.fail(w, r, failure{err: err, user: known.user})
-			return
-		}
-		if r.Context().Value(identityKey{}) != known {
-			// Another layer in between said who this is. The handler must see
-			// the user that the policies agreed to.
-			g.pass(w, r, next, known.user, known.credential)
-			return
-		}
-		next.ServeHTTP(w, r)
+		g.serveKnown(w, r, next, known, policies)
 		return
 	case *planted.Context: // authtest
 		user, _ := known.User.(User)
 		credential, _ := known.Credential.(Credential)
 		if isNil(user) {
-			break // planted nobody: as if nothing was planted
+			break // as if nothing was planted
 		}
 		if err := admit(r, user, credential, policies); err != nil {
 			g.fail(w, r, failure{err: err, user: user})
 			return
 		}
-		g.pass(w, r, next, user, credential)
+		g.pass(w, r, next, proof{user: user, credential: credential})
 		return
 	}
 
-	user, credential, fault := g.prove(w, r)
+	proved, fault := g.prove(w, r)
 	switch {
 	case fault.err == nil:
-		if err := admit(r, user, credential, policies); err != nil {
-			fault.err, fault.user = err, user
+		if err := admit(r, proved.user, proved.credential, policies); err != nil {
+			fault.err, fault.user = err, proved.user
 			g.fail(w, r, fault)
 			return
 		}
-		g.pass(w, r, next, user, credential)
+		g.pass(w, r, next, proved)
 	case optional && KindOf(fault.err) == ErrNoCredentials:
 		setHeaders(w, fault.err, nil)
 		g.passAnonymous(w, r, next)
@@ -264,12 +328,37 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	}
 }
 
+// serveKnown serves a request that this guard proved further out.
+func (g *Guard) serveKnown(w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy) {
+	err := error(nil)
+	if known.ambient && r.Method != known.method {
+		// A layer in between made another request of it, which may be unsafe.
+		err = g.CheckOrigin(r)
+	}
+	if err == nil {
+		err = admit(r, known.user, known.credential, policies)
+	}
+	switch {
+	case err != nil:
+		g.fail(w, r, failure{err: err, user: known.user})
+	case r.Context().Value(identityKey{}) != known:
+		// Another layer in between set an identity. The handler must see the user
+		// that the policies admitted.
+		g.pass(w, r, next, known.proof)
+	default:
+		next.ServeHTTP(w, r)
+	}
+}
+
 // Authenticate proves r as Require would before it asks policies. It makes a
 // Guard a backend of another one. Headers that a credential or error sets are
 // not set; see [HeaderSetter].
 func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
-	user, credential, fault := g.prove(nil, r)
-	return user, credential, fault.err
+	if g == nil {
+		return nil, nil, fmt.Errorf("%w: a nil *Guard", ErrInternal)
+	}
+	proved, fault := g.prove(nil, r)
+	return proved.user, proved.credential, fault.err
 }
 
 // Challenges returns the challenges of all backends.
@@ -286,12 +375,25 @@ func (g *Guard) Vary() []string {
 	return strings.Split(g.vary, ", ")
 }
 
+// Ambient returns false: what the backends of g prove, g has checked for its
+// origin already.
+func (g *Guard) Ambient() bool { return false }
+
 var (
 	_ Authenticator = (*Guard)(nil)
 	_ Challenger    = (*Guard)(nil)
 	_ Stripper      = (*Guard)(nil)
 	_ Varier        = (*Guard)(nil)
+	_ Ambient       = (*Guard)(nil)
 )
+
+// proof is what a backend proved.
+type proof struct {
+	user       User
+	credential Credential
+	ambient    bool   // its origin was checked
+	method     string // of the request
+}
 
 // failure is an error and the backend it came from.
 type failure struct {
@@ -302,12 +404,12 @@ type failure struct {
 
 // prove asks the backends and checks what they say. With a nil error, user is
 // not nil and backend is the one that proved it. w may be nil.
-func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential, failure) {
+func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
 	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
 		_, _, err := Authorization(r)
-		return nil, nil, failure{err: err}
+		return proof{}, failure{err: err}
 	}
 	var (
 		v    verdict
@@ -315,18 +417,25 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential,
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
-		user, credential, err := b.Authenticate(r)
+		if v.unrecognized != nil && b.ambient != nil && b.ambient.Ambient() {
+			continue // a bad token is not rescued by what the browser added
+		}
+		user, credential, err := g.ask(b, r)
+		if err == nil && v.unrecognized != nil && isAmbient(b.ambient, credential) == ambientYes {
+			continue
+		}
 		if err == nil {
-			if err = g.accept(r, b, user, credential); err != nil {
+			proved, err := g.accept(r, b, user, credential)
+			if err != nil {
 				setHeaders(w, v.absent, nil)
-				return nil, nil, failure{err: err, backend: b}
+				return proof{}, failure{err: err, backend: b}
 			}
 			setHeaders(w, v.absent, credential)
-			return user, credential, failure{backend: b}
+			return proved, failure{backend: b}
 		}
 		if v.settled(err) {
 			setHeaders(w, v.absent, nil)
-			return nil, nil, failure{err: err, backend: b}
+			return proof{}, failure{err: err, backend: b}
 		}
 		if v.unrecognized != nil && last == nil { // the first that stands
 			last = b
@@ -335,86 +444,61 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (User, Credential,
 	if v.unrecognized != nil {
 		setHeaders(w, v.absent, nil)
 	}
-	return nil, nil, failure{err: v.result(), backend: last}
+	return proof{}, failure{err: v.result(), backend: last}
 }
 
-// accept checks a proof: a backend must not return nobody, nor a machine that
-// is not a Machine, and a browser must not have been tricked into sending it.
-func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) error {
+// ask calls a backend, with a request for which it can ask the proxies.
+func (g *Guard) ask(b *guarded, r *http.Request) (User, Credential, error) {
+	if !b.readsProxies {
+		return b.Authenticate(r)
+	}
+	bound := g.WithProxies(r)
+	user, credential, err := b.Authenticate(bound)
+	r.Body = bound.Body // a backend that read it has put it back
+	return user, credential, err
+}
+
+// accept checks a proof: a backend must not return a nil user, nor a machine
+// that is not a Machine, and a page of another origin must not have made a
+// browser send it.
+func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {
 	if isNil(user) {
-		return fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
+		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
 	}
 	if credential != nil && isNil(credential) {
-		return fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
+		return proof{}, fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
 	}
 	if id := user.UserID(); id == "" || isMachineID(id) && !isMachine(user) {
-		return fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
+		return proof{}, fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
 	}
-	if isAmbient(b.ambient, credential) {
+	ambient := isAmbient(b.ambient, credential) != ambientNo
+	if ambient {
 		if err := g.CheckOrigin(r); err != nil {
-			return err
+			return proof{}, err
 		}
 	}
 	if g.config.Observer != nil {
 		e := Event{Kind: EventSuccess, Backend: b.name, UserID: user.UserID()}
-		if identified, ok := credential.(interface{ ID() string }); ok {
+		if identified, ok := As[interface{ ID() string }](credential); ok {
 			e.CredentialID = identified.ID()
 		}
 		g.observe(r, e)
 	}
-	return nil
-}
-
-func isAmbient(backend Ambient, credential Credential) bool {
-	if backend != nil && backend.Ambient() {
-		return true
-	}
-	ambient, ok := credential.(Ambient)
-	return ok && ambient.Ambient()
-}
-
-// CheckOrigin returns ErrCrossOrigin for an unsafe request that a page of
-// another origin made a browser send, by Config.CrossOrigin. The Guard calls it
-// for [Ambient] credentials; handlers of login and logout call it always. A
-// request that opens a WebSocket is unsafe, though its method is GET (RFC 6455
-// §10.2): browsers let every page open one anywhere.
-func (g *Guard) CheckOrigin(r *http.Request) error {
-	host, webSocket := g.config.Proxies.Host(r), opensWebSocket(r)
-	if host != r.Host || webSocket {
-		clone := *r
-		clone.Host = host
-		if webSocket {
-			clone.Method = http.MethodConnect
-		}
-		r = &clone
-	}
-	if err := g.config.CrossOrigin.Check(r); err != nil {
-		return &Error{Kind: ErrCrossOrigin, Cause: err}
-	}
-	return nil
-}
-
-func opensWebSocket(r *http.Request) bool {
-	for _, line := range r.Header["Upgrade"] {
-		for protocol := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(protocol), "websocket") {
-				return true
-			}
-		}
-	}
-	return false
+	return proof{user, credential, ambient, r.Method}, nil
 }
 
 // Proxies returns Config.Proxies, for handlers that need the client's address.
-func (g *Guard) Proxies() Proxies { return g.config.Proxies }
+func (g *Guard) Proxies() Proxies {
+	return Proxies{Trusted: slices.Clone(g.config.Proxies.Trusted)}
+}
 
 // pass calls next with the identity in the request's context.
-func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, user User, credential Credential) {
-	id := &identity{Context: r.Context(), guard: g, user: user, credential: credential}
+func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, proved proof) {
+	id := &identity{Context: r.Context(), guard: g, proof: proved}
 	h := w.Header()
 	id.vary[0] = g.vary
 	addVary(h, &id.vary)
-	// Whatever the handler answers is for this user; it may say otherwise.
+	// Whatever the handler answers is for this user. It may say otherwise.
 	if _, set := h["Cache-Control"]; !set {
 		id.caches[0] = "private"
 		h["Cache-Control"] = id.caches[:1:1]
@@ -430,10 +514,15 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, 
 // came from further out is hidden: the innermost guard decides.
 func (g *Guard) passAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	addVary(w.Header(), &[1]string{g.vary})
-	if r.Context().Value(identityKey{}) != nil {
-		r = r.WithContext(&identity{Context: r.Context()})
+	next.ServeHTTP(w, g.withoutStripped(g.anonymous(r)))
+}
+
+// anonymous returns r without an identity, and with the guard's proxies.
+func (g *Guard) anonymous(r *http.Request) *http.Request {
+	if r.Context().Value(identityKey{}) == nil {
+		return g.WithProxies(r)
 	}
-	next.ServeHTTP(w, g.withoutStripped(r))
+	return r.WithContext(&identity{Context: r.Context(), guard: g})
 }
 
 // addVary adds the guard's Vary line, unless a layer of it did already.
@@ -454,7 +543,7 @@ func setHeaders(w http.ResponseWriter, absent error, credential Credential) {
 		return
 	}
 	setErrorHeaders(w.Header(), absent)
-	if setter, ok := credential.(HeaderSetter); ok {
+	if setter, ok := As[HeaderSetter](credential); ok {
 		setter.SetHeaders(w.Header())
 	}
 }
@@ -473,58 +562,6 @@ func setErrorHeaders(h http.Header, err error) {
 			setErrorHeaders(h, err)
 		}
 	}
-}
-
-// withoutStripped returns r without the headers that no handler may see.
-func (g *Guard) withoutStripped(r *http.Request) *http.Request {
-	if len(g.strip) == 0 {
-		return r
-	}
-	r = r.WithContext(r.Context())
-	r.Header = stripped(r.Header, g.strip)
-	return r
-}
-
-// stripped returns h without the named headers, h itself if there are none. A
-// name matches in any case and with "_" for "-": servers behind us that map
-// headers to variables, as CGI does, cannot tell the twins apart.
-func stripped(h http.Header, names []string) http.Header {
-	var clone http.Header
-	for key := range h {
-		for _, name := range names {
-			if sameVariable(key, name) {
-				if clone == nil {
-					clone = h.Clone()
-				}
-				delete(clone, key)
-			}
-		}
-	}
-	if clone == nil {
-		return h
-	}
-	return clone
-}
-
-func sameVariable(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	fold := func(c byte) byte {
-		switch {
-		case c == '_':
-			return '-'
-		case 'A' <= c && c <= 'Z':
-			return c + 'a' - 'A'
-		}
-		return c
-	}
-	for i := range len(a) {
-		if fold(a[i]) != fold(b[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 func (g *Guard) observe(r *http.Request, e Event) {
@@ -548,23 +585,11 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil
 }
 
+// preflight answers a CORS preflight, of which no handler hears.
 func (g *Guard) preflight(w http.ResponseWriter, r *http.Request) {
 	if g.config.Preflight == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	r = r.WithContext(&identity{Context: r.Context()})
-	g.config.Preflight.ServeHTTP(w, g.withoutStripped(r))
-}
-
-// isNil reports a nil interface or a nil pointer, map or func inside one.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	switch rv := reflect.ValueOf(v); rv.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan, reflect.Interface:
-		return rv.IsNil()
-	}
-	return false
+	g.config.Preflight.ServeHTTP(w, g.withoutStripped(g.anonymous(r)))
 }

@@ -43,6 +43,7 @@ type backend struct {
 	answer     func(r *http.Request) (auth.User, auth.Credential, error)
 	challenges []auth.Challenge
 	strip      []string
+	classes    []auth.TokenClass
 	ambient    bool
 
 	mu    sync.Mutex
@@ -52,6 +53,7 @@ type backend struct {
 func (b *backend) Backend() string              { return b.name }
 func (b *backend) Challenges() []auth.Challenge { return b.challenges }
 func (b *backend) StripHeaders() []string       { return b.strip }
+func (b *backend) OwnTokens() []auth.TokenClass { return b.classes }
 func (b *backend) Ambient() bool                { return b.ambient }
 func (b *backend) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	b.mu.Lock()

@@ -7,18 +7,12 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-type owner struct {
-	*backend
-	classes []auth.TokenClass
-}
-
-func (o owner) OwnTokens() []auth.TokenClass { return o.classes }
-
 func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 	type backends = []auth.Authenticator
 	token, bearer := func() *backend { return speaking("Token", nil) }, func() *backend { return speaking("Bearer", nil) }
-	owning := func(b *backend, scheme, prefix string) owner {
-		return owner{b, []auth.TokenClass{{Scheme: scheme, Prefix: prefix}}}
+	owning := func(b *backend, scheme, prefix string) *backend {
+		b.classes = []auth.TokenClass{{Scheme: scheme, Prefix: prefix}}
+		return b
 	}
 	silent := func() *backend { b := token(); b.challenges = nil; return b }
 	for name, row := range map[string]struct {

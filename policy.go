@@ -35,19 +35,19 @@ func admit(r *http.Request, user User, credential Credential, policies []Policy)
 }
 
 func isMachine(user User) bool {
-	switch user.(type) {
-	case Machine, *Machine:
+	if _, ok := As[Machine](user); ok {
 		return true
 	}
-	return false
+	_, ok := As[*Machine](user)
+	return ok
 }
 
 // AllowMachines is the policy of a route that is also for programs with no
-// user behind them; see [Machine]. It agrees with everybody, so what machines
+// user behind them; see [Machine]. It admits everything, so what machines
 // need besides goes into the same [All] or the same list.
 func AllowMachines(*http.Request, User, Credential) error { return errMachinesAllowed }
 
-// All agrees if every policy does, and refuses as the first that does not.
+// All admits if every policy does, and refuses as the first that does not.
 func All(policies ...Policy) Policy {
 	return func(r *http.Request, user User, credential Credential) error {
 		return askAll(policies, r, user, credential)
@@ -70,7 +70,7 @@ func askAll(policies []Policy, r *http.Request, user User, credential Credential
 	return agreed
 }
 
-// Any agrees if some policy does. If none does, it refuses as the last one;
+// Any admits if some policy does. If none does, it refuses as the last one;
 // one that cannot decide ends the search, since it might have agreed. Any of
 // no policies refuses.
 func Any(policies ...Policy) Policy {
@@ -102,9 +102,14 @@ func Any(policies ...Policy) Policy {
 	}
 }
 
-// Scopes agrees with credentials that are limited to scopes and have all of
-// these. It refuses unlimited ones: a route that names a scope is meant for
-// those who were given it. Any(FullAccess, Scopes(…)) admits both.
+// FullAccessOr admits credentials with full access, and those that are limited
+// to scopes and have all of these. It is the policy of a route that users call
+// with their own session or token, and applications with one that was limited.
+func FullAccessOr(scopes ...string) Policy { return Any(FullAccess, Scopes(scopes...)) }
+
+// Scopes admits credentials that are limited to scopes and have all of these. It
+// refuses those with full access: a route that names a scope is meant for
+// credentials that were given it. [FullAccessOr] admits both.
 func Scopes(all ...string) Policy {
 	refusal := insufficientScope(all)
 	return func(_ *http.Request, _ User, credential Credential) error {
@@ -121,8 +126,8 @@ func Scopes(all ...string) Policy {
 	}
 }
 
-// AnyScope agrees with credentials that are limited to scopes and have at
-// least one of these. It refuses unlimited ones, as [Scopes] does.
+// AnyScope admits credentials that are limited to scopes and have at least one
+// of these. It refuses those with full access, as [Scopes] does.
 func AnyScope(some ...string) Policy {
 	refusal := insufficientScope(some)
 	return func(_ *http.Request, _ User, credential Credential) error {
@@ -134,8 +139,9 @@ func AnyScope(some ...string) Policy {
 	}
 }
 
-// FullAccess agrees with credentials that are not limited to scopes, such as
-// one's own session, as opposed to one given to a third party.
+// FullAccess admits credentials that are not limited to scopes, such as a user's
+// own session, as opposed to one given to a third party. A nil credential is not
+// limited. One without [Scoped] is limited to nothing.
 func FullAccess(_ *http.Request, _ User, credential Credential) error {
 	if _, limited := scopesOf(credential); limited {
 		return ErrInsufficient
@@ -155,19 +161,19 @@ func ReadOnlyOr(policy Policy) Policy {
 	}
 }
 
-// UserIs agrees if is returns true. It refuses users of another type than U.
+// UserIs admits if is returns true. It refuses users of another type than U.
 //
 //	guard.Require(auth.UserIs(func(u *app.User) bool { return u.Admin }))
 func UserIs[U User](is func(U) bool) Policy {
 	return func(_ *http.Request, user User, _ Credential) error {
-		if u, ok := user.(U); ok && is(u) {
+		if u, ok := As[U](user); ok && is(u) {
 			return nil
 		}
 		return ErrInsufficient
 	}
 }
 
-// Fresh agrees if the user proved who they are at most maxAge ago, and, if any
+// Fresh admits if the user proved who they are at most maxAge ago, and, if any
 // acr is given, in one of these authentication contexts. It refuses with 401
 // and insufficient_user_authentication, which tells a client what to ask for
 // (RFC 9470). A maxAge of 0 or less asks for the context alone. Credentials
@@ -182,7 +188,7 @@ func Fresh(maxAge time.Duration, acr ...string) Policy {
 		refusal.Params = append(refusal.Params, Param{"acr_values", strings.Join(acr, " ")})
 	}
 	return func(_ *http.Request, _ User, credential Credential) error {
-		informer, ok := credential.(AuthInformer)
+		informer, ok := As[AuthInformer](credential)
 		if !ok {
 			return refusal
 		}
@@ -198,10 +204,13 @@ func Fresh(maxAge time.Duration, acr ...string) Policy {
 }
 
 func scopesOf(credential Credential) (scopes []string, limited bool) {
-	if scoped, ok := credential.(Scoped); ok {
+	if credential == nil {
+		return nil, false
+	}
+	if scoped, ok := As[Scoped](credential); ok {
 		return scoped.Scopes()
 	}
-	return nil, false
+	return nil, true
 }
 
 // insufficientScope is the refusal of RFC 6750 §3.1 that names the scopes.

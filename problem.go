@@ -98,8 +98,8 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 // Answer sends p as the Guard sends its own: with its challenges and caching
 // headers, by Config.Render. It reports no event.
 func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
-	if g.reword != nil {
-		g.reword(r, p)
+	if g.mapProblem != nil {
+		g.mapProblem(r, p)
 	}
 	h := w.Header()
 	addVary(h, &[1]string{g.vary})
@@ -158,7 +158,7 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 			strconv.FormatInt(seconds(p.RetryAfter), 10)+" seconds.")
 	case ErrInternal:
 		p.Detail, p.Code, p.Extensions = "", "", nil
-		say(http.StatusInternalServerError, CodeInternal, "Internal server error.")
+		say(http.StatusInternalServerError, CodeInternal, detailInternal)
 	default:
 		p.RetryAfter = retryOutage
 		if stated.RetryAfter > 0 {
@@ -217,6 +217,8 @@ func (b *guarded) speaks(scheme string) bool {
 	}
 	return false
 }
+
+const detailInternal = "Internal server error."
 
 // seconds rounds up, as Retry-After must not promise too early.
 func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -118,4 +119,44 @@ func (p Proxies) said(r *http.Request, header string) string {
 	}
 	last := lines[len(lines)-1]
 	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+}
+
+// proxiesKey asks a context for the proxies of the guard that made it.
+type proxiesKey struct{}
+
+// proxied is a context that knows a guard's proxies.
+type proxied struct {
+	context.Context
+	proxies *Proxies
+}
+
+func (c *proxied) Value(key any) any {
+	if _, ok := key.(proxiesKey); ok {
+		return c.proxies
+	}
+	return c.Context.Value(key)
+}
+
+// ProxiesFrom returns the [Config].Proxies of the Guard that handles the request
+// whose context this is: in a handler behind it, in a handler that takes it, and
+// in a backend that is a [ProxyReader]. Elsewhere it returns the zero value,
+// which trusts no proxy. Its Trusted must not be changed.
+func ProxiesFrom(ctx context.Context) Proxies {
+	if found, ok := ctx.Value(proxiesKey{}).(*Proxies); ok {
+		return *found
+	}
+	return Proxies{}
+}
+
+// ClientIP returns the address of the client that sent r, as [ProxiesFrom] sees
+// it.
+func ClientIP(r *http.Request) netip.Addr { return ProxiesFrom(r.Context()).ClientIP(r) }
+
+// WithProxies returns r with a context in which [ProxiesFrom] finds the proxies
+// of g, for handlers that are not behind its middleware.
+func (g *Guard) WithProxies(r *http.Request) *http.Request {
+	if len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
+		return r // the zero value is what ProxiesFrom returns
+	}
+	return r.WithContext(&proxied{r.Context(), &g.config.Proxies})
 }

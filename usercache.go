@@ -1,0 +1,150 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// UserCache bounds a cache of users.
+type UserCache struct {
+	// TTL is how long a loaded user is used again, and so the longest that a
+	// user who is disabled or deleted, or whose stamp changed, stays in.
+	// Zero or less caches nothing.
+	TTL time.Duration
+	// Max is the most users kept; 0 is 10,000.
+	Max int
+	// Timeout ends a load that several requests wait for; 0 is 10 seconds.
+	Timeout time.Duration
+}
+
+// CachedUsers is a UserLoader with a cache in front. Its users are shared
+// between requests and must not be changed. It is safe for concurrent use.
+type CachedUsers struct {
+	load   UserLoader
+	limits UserCache
+
+	mu      sync.RWMutex
+	entries map[string]cachedUser
+	flights map[string]*userFlight
+}
+
+type cachedUser struct {
+	user  User
+	until time.Time
+}
+
+// userFlight is one load in progress that several requests may wait for.
+type userFlight struct {
+	done chan struct{}
+	user User
+	err  error
+}
+
+// CacheUsers returns a cache in front of load. Pass its Load method as
+// UserLoader, and call Forget when the application disables or changes a user:
+//
+//	users := auth.CacheUsers(db.LoadUser, auth.UserCache{TTL: 30 * time.Second})
+//	tokens, err := knox.New(knox.Config{LoadUser: users.Load, …})
+//
+// Errors are not cached.
+func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
+	if limits.Max <= 0 {
+		limits.Max = 10_000
+	}
+	if limits.Timeout <= 0 {
+		limits.Timeout = 10 * time.Second
+	}
+	return &CachedUsers{load: load, limits: limits,
+		entries: make(map[string]cachedUser), flights: make(map[string]*userFlight)}
+}
+
+// Load is a [UserLoader]. Requests that miss the same user wait for one load,
+// which ends with none of them: a client that goes away fails nobody else.
+func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
+	now := time.Now()
+	c.mu.RLock()
+	entry, ok := c.entries[id]
+	c.mu.RUnlock()
+	if ok && now.Before(entry.until) {
+		return entry.user, nil
+	}
+	if c.limits.TTL <= 0 {
+		return c.load.Load(ctx, id)
+	}
+
+	c.mu.Lock()
+	if entry, ok := c.entries[id]; ok && now.Before(entry.until) { // since we looked
+		c.mu.Unlock()
+		return entry.user, nil
+	}
+	flight, ok := c.flights[id]
+	if !ok {
+		flight = &userFlight{done: make(chan struct{})}
+		c.flights[id] = flight
+		go c.fly(context.WithoutCancel(ctx), id, flight)
+	}
+	c.mu.Unlock()
+
+	select {
+	case <-flight.done:
+		return flight.user, flight.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// fly does the load. It ends at the latest after the timeout, if the loader
+// heeds its context.
+func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
+	until := time.Now().Add(c.limits.TTL) // from before the load: what it reads may be old when it ends
+	ctx, cancel := context.WithTimeout(ctx, c.limits.Timeout)
+	defer cancel()
+	flight.err = errors.New("auth: user loader panicked")
+	defer func() {
+		if r := recover(); r != nil {
+			flight.err = fmt.Errorf("auth: user loader panicked: %v", r)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		// Forget takes the flight away: what it brings is then old already.
+		if c.flights[id] == flight {
+			delete(c.flights, id)
+			if flight.err == nil {
+				c.keep(id, flight.user, until)
+			}
+		}
+		close(flight.done)
+	}()
+	flight.user, flight.err = c.load.Load(ctx, id)
+}
+
+// keep stores a user, making room first: c.mu is held.
+func (c *CachedUsers) keep(id string, user User, until time.Time) {
+	now := time.Now()
+	if _, ok := c.entries[id]; !ok && len(c.entries) >= c.limits.Max {
+		for other, entry := range c.entries {
+			if !now.Before(entry.until) {
+				delete(c.entries, other)
+			}
+		}
+		for other := range c.entries {
+			if len(c.entries) < c.limits.Max {
+				break
+			}
+			delete(c.entries, other)
+		}
+	}
+	c.entries[id] = cachedUser{user, until}
+}
+
+// Forget drops a user from the cache. The next Load sees what the application
+// says now, even if another was under way when Forget was called.
+func (c *CachedUsers) Forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.entries, id)
+	delete(c.flights, id)
+}
