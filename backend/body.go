@@ -1,5 +1,3 @@
-// Package body reads what a request proves itself by from its body, and leaves the
-// body to be read again by the handler.
 package backend
 
 import (
@@ -17,88 +15,44 @@ import (
 	"github.com/gatewarden/auth"
 )
 
+// Errors of [ReadBody] and of what reads a [Body]. All are auth.ErrMalformed.
 var (
-	errLongBody   error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is longer than 8192 bytes."}
+	ErrBodyTooLong error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is too long."}
+
 	errUnreadable error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body could not be read."}
 	errNotUTF8    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not UTF-8."}
 	errNotJSON    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not JSON."}
+	errNotObject  error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not a JSON object."}
 	errNotForm    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not a form."}
-	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field that must be a string is none."}
+	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field that must be a string has another type."}
 	errTwice      error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field must not be repeated."}
 )
 
-// Fields are what is looked for in a body.
-type Fields []Field
+// The media types of bodies that are read.
+const (
+	TypeJSON = "application/json"
+	TypeForm = "application/x-www-form-urlencoded"
+)
 
-// Field is a member of an object, or a parameter of a form, that is a string.
-type Field struct {
-	Name, Value string
-	Set         bool // it was there
+// Body is the body of a request, read whole.
+type Body struct {
+	Type string // the media type in lower case, or "" if the header names none, or several
+	Text []byte
 }
 
-// maxBody is the longest body that is read, in bytes.
-const maxBody = 8 << 10
-
-// From reads the fields from the body of r and puts it back. If the body is of
-// another type than JSON or a form in UTF-8, or empty, it returns
-// auth.ErrNoCredentials. A field that is there twice, or is no string, is
-// auth.ErrMalformed.
-func (f Fields) From(r *http.Request) error {
-	read := reader(r)
-	if read == nil {
-		return auth.ErrNoCredentials
+// ReadBody reads the body of r, of at most limit bytes, and puts it back, so that
+// the next reader starts from its beginning, whatever the outcome. A longer one is
+// ErrBodyTooLong, and one that cannot be read is auth.ErrMalformed too, unless the
+// request has ended: that is an outage. A charset other than UTF-8 makes Type "".
+func ReadBody(r *http.Request, limit int64) (Body, error) {
+	b := Body{Type: typeOf(r)}
+	if r.Body == nil {
+		return b, nil
 	}
-	body, err := takeBody(r)
-	if err != nil {
-		return err
-	}
-	if len(body) == 0 {
-		return auth.ErrNoCredentials
-	}
-	return read(body, f)
-}
-
-// named returns the field of that very name, or nil.
-func (f Fields) named(name string) *Field {
-	for i := range f {
-		if f[i].Name == name {
-			return &f[i]
-		}
-	}
-	return nil
-}
-
-// reader returns the function that reads a body of the request's type, or nil
-// if it is none that is read.
-func reader(r *http.Request) func(body []byte, found Fields) error {
-	lines := r.Header["Content-Type"]
-	if r.Method != http.MethodPost || r.Body == nil || len(lines) != 1 {
-		return nil
-	}
-	kind, params, err := mime.ParseMediaType(lines[0])
-	if err != nil {
-		return nil
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return nil
-	}
-	switch kind {
-	case "application/json":
-		return readJSON
-	case "application/x-www-form-urlencoded":
-		return readForm
-	}
-	return nil
-}
-
-// takeBody returns the body of r and puts it back, to be read again from its
-// start: with the error that ended it if one did, and with what follows if it
-// is too long.
-func takeBody(r *http.Request) ([]byte, error) {
 	original := r.Body
-	body, err := io.ReadAll(io.LimitReader(original, maxBody+1))
-	again := io.Reader(bytes.NewReader(body))
-	if err != nil || len(body) > maxBody {
+	text, err := io.ReadAll(io.LimitReader(original, limit+1))
+	again := io.Reader(bytes.NewReader(text))
+	if err != nil || int64(len(text)) > limit {
 		rest := io.Reader(original)
 		if err != nil {
 			rest = failing{err}
@@ -106,16 +60,33 @@ func takeBody(r *http.Request) ([]byte, error) {
 		again = io.MultiReader(again, rest)
 	}
 	r.Body = putBack{again, original}
-	var tooLong *http.MaxBytesError // a limit further out
+	var tooLong *http.MaxBytesError // of a limit further out
 	switch {
-	case len(body) > maxBody, errors.As(err, &tooLong):
-		return nil, errLongBody
+	case int64(len(text)) > limit, errors.As(err, &tooLong):
+		return b, ErrBodyTooLong
 	case err != nil && r.Context().Err() != nil:
-		return nil, &auth.Error{Cause: r.Context().Err()}
+		return b, Outage(r.Context().Err())
 	case err != nil:
-		return nil, errUnreadable
+		return b, errUnreadable
 	}
-	return body, nil
+	b.Text = text
+	return b, nil
+}
+
+// HasForm reports a request whose header says that its body is a form.
+func HasForm(r *http.Request) bool { return typeOf(r) == TypeForm }
+
+// typeOf returns the media type of a body in UTF-8, or "".
+func typeOf(r *http.Request) string {
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return ""
+	}
+	kind, params, err := mime.ParseMediaType(lines[0])
+	if charset, ok := params["charset"]; err != nil || ok && !strings.EqualFold(charset, "utf-8") {
+		return ""
+	}
+	return kind
 }
 
 // putBack is a body that was read and can be read again.
@@ -128,42 +99,135 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// readJSON finds the fields among the members of an object (RFC 8259).
-// Unmarshal into a struct would take "Username" for "username", let the last
-// of two win, and put U+FFFD for what it cannot read.
-func readJSON(body []byte, found Fields) error {
-	if !utf8.Valid(body) {
-		return errNotUTF8
+// Members returns the members of a JSON object (RFC 8259), under their exact
+// names. It is auth.ErrMalformed if the text is not a JSON object in UTF-8, or has
+// a member twice. encoding/json alone would take "Username" for "username" and
+// let the last of two win.
+func (b Body) Members() (map[string]json.RawMessage, error) {
+	if !utf8.Valid(b.Text) {
+		return nil, errNotUTF8
 	}
-	if !json.Valid(body) {
-		return errNotJSON
+	if !json.Valid(b.Text) {
+		return nil, errNotJSON
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder := json.NewDecoder(bytes.NewReader(b.Text))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return nil // a value that has no members
+		return nil, errNotObject
 	}
+	members := make(map[string]json.RawMessage)
 	for decoder.More() {
 		name, err := decoder.Token()
 		if err != nil {
-			return errNotJSON
+			return nil, errNotJSON
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return errNotJSON
+			return nil, errNotJSON
 		}
 		text, _ := name.(string)
-		f := found.named(text)
-		switch {
-		case f == nil:
-			continue
-		case f.Set:
-			return errTwice
-		case value[0] != '"':
-			return errNotText
-		case hasLoneSurrogate(value) || json.Unmarshal(value, &f.Value) != nil:
-			return errNotJSON
+		if _, ok := members[text]; ok {
+			return nil, errTwice
 		}
-		f.Set = true
+		members[text] = value
+	}
+	return members, nil
+}
+
+// Form returns the fields of a form (URL Standard §5.1). It is auth.ErrMalformed
+// if the text is not one. Values may be of any bytes.
+func (b Body) Form() (url.Values, error) {
+	values, err := url.ParseQuery(string(b.Text))
+	if err != nil {
+		return nil, errNotForm
+	}
+	return values, nil
+}
+
+// Text returns a member that is a JSON string. It is auth.ErrMalformed if it has
+// another type, or escapes half a character.
+func Text(member json.RawMessage) (string, error) {
+	if len(member) == 0 || member[0] != '"' {
+		return "", errNotText
+	}
+	var text string
+	if hasLoneSurrogate(member) || json.Unmarshal(member, &text) != nil {
+		return "", errNotJSON
+	}
+	return text, nil
+}
+
+// Fields are strings that are looked for in a body: members of a JSON object, or
+// fields of a form.
+type Fields []Field
+
+// Field is one of [Fields].
+type Field struct {
+	Name, Value string
+	Set         bool // it was there
+}
+
+// maxFields is the longest body that Fields reads, in bytes.
+const maxFields = 8 << 10
+
+// From reads the fields from the body of a POST, of at most 8 KiB, and puts it
+// back. A body of another type than JSON or a form in UTF-8, and an empty one, is
+// auth.ErrNoCredentials. A field that is repeated, or not a string, is
+// auth.ErrMalformed.
+func (f Fields) From(r *http.Request) error {
+	if kind := typeOf(r); r.Method != http.MethodPost || r.Body == nil || kind != TypeJSON && kind != TypeForm {
+		return auth.ErrNoCredentials
+	}
+	body, err := ReadBody(r, maxFields)
+	if err != nil {
+		return err
+	}
+	if len(body.Text) == 0 {
+		return auth.ErrNoCredentials
+	}
+	if body.Type == TypeJSON {
+		return f.fromJSON(body)
+	}
+	return f.fromForm(body)
+}
+
+func (f Fields) fromJSON(body Body) error {
+	members, err := body.Members()
+	if errors.Is(err, errNotObject) {
+		return nil // a value that has no members
+	}
+	if err != nil {
+		return err
+	}
+	for i := range f {
+		member, ok := members[f[i].Name]
+		if !ok {
+			continue
+		}
+		if f[i].Value, err = Text(member); err != nil {
+			return err
+		}
+		f[i].Set = true
+	}
+	return nil
+}
+
+func (f Fields) fromForm(body Body) error {
+	values, err := body.Form()
+	if err != nil {
+		return err
+	}
+	for i := range f {
+		given := values[f[i].Name]
+		if len(given) == 0 {
+			continue
+		}
+		if len(given) > 1 {
+			return errTwice
+		}
+		if !utf8.ValidString(given[0]) {
+			return errNotUTF8
+		}
+		f[i].Value, f[i].Set = given[0], true
 	}
 	return nil
 }
@@ -191,24 +255,4 @@ func hasLoneSurrogate(text []byte) bool {
 		}
 	}
 	return false
-}
-
-// readForm finds the fields among the parameters of a form (URL Standard §5.1).
-func readForm(body []byte, found Fields) error {
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return errNotForm
-	}
-	for i := range found {
-		switch given := values[found[i].Name]; {
-		case len(given) > 1:
-			return errTwice
-		case len(given) == 1:
-			if !utf8.ValidString(given[0]) {
-				return errNotUTF8
-			}
-			found[i].Value, found[i].Set = given[0], true
-		}
-	}
-	return nil
 }

@@ -53,7 +53,7 @@ func newDesk(t *testing.T, config auth.Config, protect func(*auth.Guard) func(ht
 		backend.WriteJSON(w, http.StatusCreated, body)
 	}
 	d.handler = backend.NewEndpoint(d.guard, protect(d.guard), backend.Methods{"GET": tell, "POST": tell,
-		"DELETE": func(w http.ResponseWriter, r backend.Request) { backend.NotFound(d.guard, w, r) }})
+		"DELETE": func(w http.ResponseWriter, r backend.Request) { backend.NotFound(d.guard, w, r.Request) }})
 	return d
 }
 

@@ -1,15 +1,17 @@
 package backend
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 )
 
-// maxPath is the longest path a login leads back to, in bytes.
+// maxPath is the longest path that LocalPath accepts, in bytes.
 const maxPath = 1024
 
-// LocalPath returns next as a path of this server, with its query, or false if
-// a browser could take it for anything else (CWE-601).
+// LocalPath returns next as a path of this server, with its query. It returns
+// false if a browser could take it for another server's (CWE-601). Use it for
+// every place to which a login redirects.
 func LocalPath(next string) (string, bool) {
 	if len(next) > maxPath || !strings.HasPrefix(next, "/") {
 		return "", false
@@ -29,4 +31,16 @@ func LocalPath(next string) (string, bool) {
 		return "", false
 	}
 	return next, true
+}
+
+// IsLoopback reports whether host, without a port, is this machine: an address of
+// loopback, localhost or a name below it. Browsers take http to it for secure
+// (Secure Contexts §3.1).
+func IsLoopback(host string) bool {
+	host = strings.Trim(host, "[]")
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

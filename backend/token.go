@@ -1,28 +1,102 @@
-// Package opaque makes and reads the tokens that this module issues.
-//
-// A token is
-//
-//	prefix + shard (3) + random (27 or more) + checksum (6)
-//
-// in base62. The shard comes from a hash of the owner's identifier, so that a
-// clustered store can keep all of an owner's tokens on one node. The checksum
-// (CRC-32 of all before it) lets a secret scanner be sure of what it found, and
-// refuses garbage and other systems' tokens before a store is asked. It keeps
-// out nobody who reads this; the random part, of at least 160 bits, does.
 package backend
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
+
+	"github.com/gatewarden/auth"
 )
+
+// TokenFormat makes and reads opaque tokens. A token is
+//
+//	prefix + shard (3) + random (27 or more) + checksum (6)
+//
+// in base62. The shard comes from a hash of the owner's identifier, so that a
+// clustered store can keep all tokens of an owner on one node. The checksum (CRC-32
+// of all before it) lets a secret scanner be sure of what it found, and refuses
+// garbage before a store is asked. It is no protection against forgery: the random
+// part, of at least 160 bits, is. It is safe for concurrent use.
+type TokenFormat struct {
+	prefix   string
+	prefixes []string // longest first
+	length   int
+}
+
+// NewTokenFormat returns a format. A length of 0 is DefaultTokenLength. accept are
+// earlier prefixes whose tokens stay good. It is an error if the length is not
+// within MinTokenLength and MaxTokenLength, or if a prefix is longer than
+// MaxTokenPrefix, has characters that a token cannot have, or is another one
+// continued by letters and digits only: their tokens could not be told apart.
+func NewTokenFormat(prefix string, length int, accept ...string) (*TokenFormat, error) {
+	f := &TokenFormat{prefix: prefix, length: cmp.Or(length, DefaultTokenLength)}
+	if f.length < MinTokenLength || f.length > MaxTokenLength {
+		return nil, fmt.Errorf("a token length of %d is not within %d and %d", f.length, MinTokenLength, MaxTokenLength)
+	}
+	f.prefixes = append([]string{prefix}, accept...)
+	for _, p := range f.prefixes {
+		if len(p) > MaxTokenPrefix || strings.Trim(p, alphabet+"-._+/") != "" {
+			return nil, fmt.Errorf("prefix %q is longer than %d or has characters that a token cannot have", p, MaxTokenPrefix)
+		}
+	}
+	slices.SortFunc(f.prefixes, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+	f.prefixes = slices.Compact(f.prefixes)
+	for i, long := range f.prefixes {
+		for _, short := range f.prefixes[i+1:] {
+			if rest, ok := strings.CutPrefix(long, short); ok && strings.Trim(rest, alphabet) == "" {
+				return nil, fmt.Errorf("tokens with prefix %q could be ones with %q: let it end in one of -._+/", long, short)
+			}
+		}
+	}
+	return f, nil
+}
+
+// New returns a token for owner, and the digest by which a store keeps it.
+func (f *TokenFormat) New(owner string) (token, digest string) {
+	token = NewToken(f.prefix, owner, f.length)
+	return token, TokenDigest(token, f.prefix)
+}
+
+// Read returns the digest of a token. It is auth.ErrUnrecognized for a token that
+// this format did not make, and auth.ErrInvalid for one that starts with a prefix
+// of it and has a broken rest.
+func (f *TokenFormat) Read(token string) (digest string, err error) {
+	for _, prefix := range f.prefixes {
+		if OwnsToken(token, prefix) {
+			return TokenDigest(token, prefix), nil
+		}
+	}
+	for _, prefix := range f.prefixes {
+		if rest, ok := strings.CutPrefix(token, prefix); ok && prefix != "" && strings.Trim(rest, alphabet) == "" {
+			return "", auth.ErrInvalid
+		}
+	}
+	return "", auth.ErrUnrecognized
+}
+
+// Classes returns the tokens of the format under these schemes, for
+// [auth.TokenOwner].
+func (f *TokenFormat) Classes(schemes ...string) []auth.TokenClass {
+	var classes []auth.TokenClass
+	for _, scheme := range schemes {
+		for _, prefix := range f.prefixes {
+			classes = append(classes, auth.TokenClass{Scheme: scheme, Prefix: prefix})
+		}
+	}
+	return classes
+}
 
 // Lengths in characters, the prefix not counted.
 const (
-	MinTokenLength     = shardLength + 27 + checksumLength // 160 bits of chance
+	MinTokenLength     = shardLength + 27 + checksumLength // 160 random bits
 	DefaultTokenLength = 40                                // 184 bits, and one SHA-256 block with a prefix of up to 15
 	MaxTokenLength     = 128
 	MaxTokenPrefix     = 10

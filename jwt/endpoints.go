@@ -3,6 +3,7 @@ package jwt
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -137,11 +138,11 @@ func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 // never grow, and what a token makes never outlives it.
 func (h handler) options(r backend.Request) (Options, error) {
 	var options Options
-	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken, time.Now())
 	if err != nil {
 		return options, err
 	}
-	options.IP, options.UserAgent = backend.ClientOf(r.Request, h.guard.Proxies())
+	options.IP, options.UserAgent = backend.ClientOf(r.Request)
 	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {

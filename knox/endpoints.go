@@ -127,7 +127,7 @@ func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
 	case err != nil:
 		h.refuse(w, r, err)
 	case !found:
-		backend.NotFound(h.guard, w, r)
+		backend.NotFound(h.guard, w, r.Request)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -136,11 +136,11 @@ func (h handler) revokeOne(w http.ResponseWriter, r backend.Request) {
 // issue turns the credential of a request into a token. Scopes never grow, and
 // what a token makes never outlives it.
 func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
-	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken)
+	terms, err := backend.TermsOf(r.Credential, h.config.AllowIssueFromToken, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	options.IP, options.UserAgent = backend.ClientOf(r.Request, h.guard.Proxies())
+	options.IP, options.UserAgent = backend.ClientOf(r.Request)
 	options.AuthInfo = terms.AuthInfo
 	if h.config.BeforeIssue != nil {
 		if err := h.config.BeforeIssue(r.Request, r.User, &options); err != nil {

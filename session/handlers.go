@@ -95,7 +95,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		h.guard.Refuse(w, r.Request, errFromSession)
 		return
 	}
-	terms, err := backend.TermsOf(r.Credential, false)
+	terms, err := backend.TermsOf(r.Credential, false, time.Now())
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -187,7 +187,7 @@ func (h handler) revoke(w http.ResponseWriter, r backend.Request) {
 	case err != nil:
 		h.guard.Refuse(w, r.Request, err)
 	case !found:
-		backend.NotFound(h.guard, w, r)
+		backend.NotFound(h.guard, w, r.Request)
 	default:
 		if current, ok := r.Credential.(*Session); ok && current.ID() == id {
 			h.clearCookie(w.Header(), h.cookie)

@@ -71,7 +71,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
 		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
-	record.IP, record.UserAgent = backend.ClientOf(r, s.config.Proxies)
+	record.IP, record.UserAgent = backend.ClientOf(r)
 	record.UserAgent = backend.CleanText(record.UserAgent, 200)
 	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
 	secret := newSecret(record)

@@ -307,7 +307,7 @@ func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http
 			return
 		}
 		credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
-		terms, err := backend.TermsOf(credential, false)
+		terms, err := backend.TermsOf(credential, false, time.Now())
 		if err != nil {
 			s.config.Guard.Refuse(w, r, err)
 			return

@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
@@ -32,16 +33,16 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func TestATokenIssuesNothingUnlessAllowedAndNothingBeyondItself(t *testing.T) {
 	for _, none := range []auth.Credential{nil, credential{}} {
-		if _, err := backend.TermsOf(none, false); auth.KindOf(err) != auth.ErrInsufficient {
+		if _, err := backend.TermsOf(none, false, time.Now()); auth.KindOf(err) != auth.ErrInsufficient {
 			t.Errorf("%v: %v", none, err)
 		}
 	}
-	terms, err := backend.TermsOf(credential{ends: noon, limited: true, scopes: []string{"a"}}, true)
+	terms, err := backend.TermsOf(credential{ends: noon, limited: true, scopes: []string{"a"}}, true, time.Now())
 	if err != nil || !terms.MaxExpiresAt.Equal(noon) || !terms.Limited || terms.AuthInfo.ACR != "high" {
 		t.Errorf("%+v, %v", terms, err)
 	}
 	// What a primary credential proves outlives it: a session's end is not a token's.
-	if terms, err = backend.TermsOf(credential{primary: true, ends: noon}, false); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
+	if terms, err = backend.TermsOf(credential{primary: true, ends: noon}, false, time.Now()); err != nil || !terms.MaxExpiresAt.IsZero() || terms.Limited {
 		t.Errorf("%+v, %v", terms, err)
 	}
 }
@@ -118,13 +119,22 @@ func TestWhatIsAScope(t *testing.T) {
 }
 
 func TestTheClientIsWhomTheProxyNames(t *testing.T) {
-	proxies := auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
+	guard, err := auth.New(auth.Config{
+		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+			return nil, nil, auth.ErrNoCredentials
+		})},
+		Challenges: []auth.Challenge{{Scheme: "Test"}},
+		Proxies:    auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for peer, want := range map[string]string{"10.0.0.1:5": "198.51.100.7", "192.0.2.1:5": "192.0.2.1", "[2001:db8::1]:5": "2001:db8::1", "@": ""} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RemoteAddr = peer
 		r.Header.Set("X-Forwarded-For", "198.51.100.7")
 		r.Header.Set("User-Agent", "curl/8")
-		if ip, agent := backend.ClientOf(r, proxies); ip != want || agent != "curl/8" {
+		if ip, agent := backend.ClientOf(guard.WithProxies(r)); ip != want || agent != "curl/8" {
 			t.Errorf("%s: %q %q", peer, ip, agent)
 		}
 	}

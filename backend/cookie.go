@@ -1,0 +1,96 @@
+package backend
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Cookie is a cookie that holds a secret. It is HttpOnly, and Secure with the
+// prefix "__Host-", so that no page of a sibling domain can plant one (RFC
+// 6265bis §4.1.3.2), unless Insecure is set.
+type Cookie struct {
+	Name     string // without the prefix
+	Insecure bool   // for plain http to another machine: no Secure, no prefix
+	// SameSite is zero for Lax. None needs Secure.
+	SameSite http.SameSite
+}
+
+// Check returns an error if the name cannot be that of a cookie, or has a prefix
+// already.
+func (c Cookie) Check() error {
+	if strings.HasPrefix(c.Name, "__") {
+		return fmt.Errorf("cookie %q must not have a prefix, because it gets one", c.Name)
+	}
+	if err := (&http.Cookie{Name: c.FullName(), Value: "x"}).Valid(); err != nil {
+		return fmt.Errorf("cookie %q: %w", c.Name, err)
+	}
+	return nil
+}
+
+// FullName returns the name with its prefix.
+func (c Cookie) FullName() string {
+	if c.Insecure {
+		return c.Name
+	}
+	return "__Host-" + c.Name
+}
+
+// Set sets the cookie, in place of one of its name that h sets already. A cookie
+// with a life of 0 ends with the browser, others after life, at least a second.
+func (c Cookie) Set(h http.Header, value string, life time.Duration) {
+	maxAge := 0
+	if life > 0 {
+		maxAge = int(max(life/time.Second, 1))
+	}
+	c.write(h, value, maxAge)
+}
+
+// Clear makes the browser forget the cookie.
+func (c Cookie) Clear(h http.Header) { c.write(h, "", -1) }
+
+func (c Cookie) write(h http.Header, value string, maxAge int) {
+	sameSite := c.SameSite
+	if sameSite == 0 {
+		sameSite = http.SameSiteLaxMode
+	}
+	name := c.FullName()
+	line := (&http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: !c.Insecure,
+		SameSite: sameSite, MaxAge: maxAge}).String()
+	kept := make([]string, 0, len(h["Set-Cookie"])+1)
+	for _, other := range h["Set-Cookie"] {
+		if !strings.HasPrefix(other, name+"=") {
+			kept = append(kept, other)
+		}
+	}
+	h["Set-Cookie"] = append(kept, line)
+}
+
+// Value returns the value of the cookie and how many there are of its name. If
+// there are two, one of them may be planted: refuse both. It does not allocate.
+func (c Cookie) Value(r *http.Request) (value string, count int) {
+	return CookieValue(r, c.FullName())
+}
+
+// CookieValue is Value of a cookie with this whole name (RFC 6265 §4.2.1).
+func CookieValue(r *http.Request, fullName string) (value string, count int) {
+	for _, line := range r.Header["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			key, v, _ := strings.Cut(pair, "=")
+			if strings.Trim(key, " \t") != fullName {
+				continue
+			}
+			if count == 0 {
+				value = strings.Trim(v, " \t")
+				if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
+					value = value[1 : n-1]
+				}
+			}
+			count++
+		}
+	}
+	return value, count
+}

@@ -1,0 +1,78 @@
+package backend
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/gatewarden/auth"
+)
+
+// NewID returns the identifier of a record that people and tables see: a version
+// 7 UUID (RFC 9562 §5.7). Identifiers that are made later are larger, which keeps
+// the index of a table in order. They are unique, and not secret: use a token of
+// [TokenFormat] where knowing it must prove something.
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Stamp returns a hash of a user's [auth.Stamper] stamp, or "" if the user has
+// none. The issuer's name is part of it, so that no issuer knows another's.
+func Stamp(issuer string, user auth.User) string {
+	stamper, ok := auth.As[auth.Stamper](user)
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(issuer + "\x00" + stamper.AuthStamp()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// SameStamp compares two stamps in constant time.
+func SameStamp(a, b string) bool {
+	return len(a) == len(b) && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// ClientOf returns the address of the client that sent r, as [auth.ClientIP]
+// finds it, or "", and the name that the client gives itself.
+func ClientOf(r *http.Request) (ip, userAgent string) {
+	if addr := auth.ClientIP(r); addr.IsValid() {
+		ip = addr.String()
+	}
+	return ip, r.UserAgent()
+}
+
+// CleanText makes text from a client fit for every store and screen: valid UTF-8
+// of at most max bytes, without control characters and without characters that
+// change the direction of the text after them.
+func CleanText(text string, max int) string {
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
+	if len(text) > max {
+		text = strings.ToValidUTF8(text[:max], "")
+	}
+	return text
+}
+
+// StoreTime returns a time as stores keep it: UTC, in microseconds.
+func StoreTime(at time.Time) time.Time { return at.UTC().Truncate(time.Microsecond) }
+
+// Earlier returns the earlier of two instants. The zero time is never.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Outage returns an error that is answered with 503, whatever err wraps. A
+// store's error must not be taken for a statement about the credential.
+func Outage(err error) error { return &auth.Error{Cause: err} }

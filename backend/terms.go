@@ -1,0 +1,82 @@
+package backend
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+var (
+	errNotPrimary error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A token cannot be used to make another one."}
+	errScopes     error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The scopes exceed those of the credential presented."}
+)
+
+// Terms are what a credential allows a new one to be that is issued for it.
+type Terms struct {
+	AuthInfo     auth.AuthInfo // of the login that the new one stems from
+	Scopes       []string      // all that it may have, if Limited
+	Limited      bool
+	MaxExpiresAt time.Time // the new one must not live longer, zero is no bound
+}
+
+// unknownEnd is how long a credential may live that is issued for one of which
+// nobody knows when it ends.
+const unknownEnd = time.Minute
+
+// TermsOf returns the terms of a credential at now. One that is not
+// [auth.Primary] allows nothing, which is auth.ErrInsufficient, unless allowToken
+// is set. If it is, the new one ends when the presented one ends. A credential
+// without [auth.Expirer], and a nil one, allow a life of a minute.
+//
+// A primary credential proves the user anew, so what is issued for it has an end
+// of its own.
+func TermsOf(credential auth.Credential, allowToken bool, now time.Time) (Terms, error) {
+	primary, ok := auth.As[auth.Primary](credential)
+	isPrimary := ok && primary.Primary()
+	if !isPrimary && !allowToken {
+		return Terms{}, errNotPrimary
+	}
+	t := Terms{Limited: credential != nil} // without Scoped, to nothing
+	if scoped, ok := auth.As[auth.Scoped](credential); ok {
+		t.Scopes, t.Limited = scoped.Scopes()
+	}
+	if informer, ok := auth.As[auth.AuthInformer](credential); ok {
+		t.AuthInfo = informer.AuthInfo()
+	}
+	if isPrimary {
+		return t, nil
+	}
+	t.MaxExpiresAt = now.Add(unknownEnd)
+	if expirer, ok := auth.As[auth.Expirer](credential); ok {
+		t.MaxExpiresAt = expirer.ExpiresAt()
+	}
+	return t, nil
+}
+
+// Narrow returns the scopes of the new credential for those that were asked for.
+// It never returns more than the terms allow: scopes beyond them are
+// auth.ErrInsufficient. If none were asked for, it returns all that are allowed.
+func (t Terms) Narrow(scopes []string, limited bool) ([]string, bool, error) {
+	if !t.Limited {
+		return scopes, limited, nil
+	}
+	if !limited && len(scopes) == 0 {
+		return t.Scopes, true, nil
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(t.Scopes, scope) {
+			return nil, true, errScopes
+		}
+	}
+	return scopes, true, nil
+}
+
+// ValidScope reports whether scope is a scope-token (RFC 6749 §3.3).
+func ValidScope(scope string) bool {
+	return scope != "" && !strings.ContainsFunc(scope, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}
+
