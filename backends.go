@@ -107,7 +107,9 @@ func fieldWithAuthenticator(v reflect.Value) string {
 			return name
 		}
 		if field.Kind() == reflect.Pointer && v.Type().Field(i).Anonymous {
-			field = field.Elem() // of a nil pointer: not a struct
+			field = field.Elem() // not a struct, if the pointer is nil
+		} else if t := field.Type(); t.Kind() == reflect.Interface && t.NumMethod() == 0 {
+			field = field.Elem()
 		}
 		if field.Kind() == reflect.Struct {
 			if inner := fieldWithAuthenticator(field); inner != "" {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -88,6 +89,7 @@ type guarded struct {
 	schemes      []string // of its challenges
 	ambient      Ambient  // nil if it has no such method
 	readsProxies bool
+	isGuard      bool
 }
 
 // New returns a Guard, or an error that says which setting cannot be right:
@@ -136,6 +138,7 @@ func newGuard(config Config, setting string, backends []Authenticator) (*Guard, 
 		}
 		b := guarded{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
 		b.ambient, _ = As[Ambient](backend)
+		_, b.isGuard = As[*Guard](backend)
 		if challenger, ok := As[Challenger](backend); ok {
 			own := challenger.Challenges()
 			challenges = append(challenges, own...)
@@ -417,11 +420,11 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
-		if v.unrecognized != nil && b.ambient != nil && b.ambient.Ambient() {
+		if b.ambient != nil && b.ambient.Ambient() && v.badToken(r) {
 			continue // a bad token is not rescued by what the browser added
 		}
-		user, credential, err := g.ask(b, r)
-		if err == nil && v.unrecognized != nil && isAmbient(b.ambient, credential) == ambientYes {
+		user, credential, err := g.ask(b, r, &v)
+		if err == nil && isAmbient(b.ambient, credential) == ambientYes && v.badToken(r) {
 			continue
 		}
 		if err == nil {
@@ -447,14 +450,29 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	return proof{}, failure{err: v.result(), backend: last}
 }
 
+// badTokenKey marks the request of a guard in a guard that found a token which
+// it does not recognize.
+type badTokenKey struct{}
+
+// badToken reports whether r has a token that a backend asked before did not
+// recognize, in this guard or in one around it.
+func (v *verdict) badToken(r *http.Request) bool {
+	return v.unrecognized != nil || r.Context().Value(badTokenKey{}) != nil
+}
+
 // ask calls a backend, with a request for which it can ask the proxies.
-func (g *Guard) ask(b *guarded, r *http.Request) (User, Credential, error) {
-	if !b.readsProxies {
-		return b.Authenticate(r)
+func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, error) {
+	asked := r
+	if b.isGuard && v.unrecognized != nil {
+		asked = asked.WithContext(context.WithValue(asked.Context(), badTokenKey{}, true))
 	}
-	bound := g.WithProxies(r)
-	user, credential, err := b.Authenticate(bound)
-	r.Body = bound.Body // a backend that read it has put it back
+	if b.readsProxies {
+		asked = g.WithProxies(asked)
+	}
+	user, credential, err := b.Authenticate(asked)
+	if asked != r {
+		r.Body = asked.Body // a backend that read it has put it back
+	}
 	return user, credential, err
 }
 

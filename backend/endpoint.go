@@ -30,7 +30,7 @@ func (by Methods) of(method string) func(w http.ResponseWriter, r Request) {
 
 // allow returns the Allow header of the endpoint.
 func (by Methods) allow() string {
-	allowed := []string{http.MethodOptions}
+	var allowed []string
 	for method := range by {
 		allowed = append(allowed, method)
 		if method == http.MethodGet {
@@ -38,7 +38,7 @@ func (by Methods) allow() string {
 		}
 	}
 	slices.Sort(allowed)
-	return strings.Join(slices.Compact(allowed), ", ")
+	return strings.Join(append(slices.Compact(allowed), http.MethodOptions), ", ")
 }
 
 // NewEndpoint returns a handler that needs no middleware around it. It answers

@@ -104,7 +104,7 @@ func TestAnotherMethodIs405AndNobodyIsAuthenticated(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &body); w.Code != 405 || err != nil || body.Code != "method_not_allowed" {
 			t.Errorf("%q: %d %s", method, w.Code, w.Body)
 		}
-		if got := w.Header().Get("Allow"); got != "DELETE, GET, POST, OPTIONS" {
+		if got := w.Header().Get("Allow"); got != "DELETE, GET, HEAD, POST, OPTIONS" {
 			t.Errorf("%q: Allow %q", method, got)
 		}
 		if len(body.Detail) > 60 || strings.ContainsAny(body.Detail, "\x00\u202e") {
@@ -119,7 +119,7 @@ func TestAnotherMethodIs405AndNobodyIsAuthenticated(t *testing.T) {
 func TestOPTIONSTellsTheMethods(t *testing.T) {
 	d := newDesk(t, auth.Config{}, required)
 	for _, headers := range [][]string{nil, {"Origin", "https://evil.example"}, {"Access-Control-Request-Method", "POST"}} {
-		if w := d.do("OPTIONS", headers...); w.Code != 204 || w.Header().Get("Allow") != "DELETE, GET, POST, OPTIONS" || d.asked != 0 {
+		if w := d.do("OPTIONS", headers...); w.Code != 204 || w.Header().Get("Allow") != "DELETE, GET, HEAD, POST, OPTIONS" || d.asked != 0 {
 			t.Errorf("%v: %d %v, asked %d", headers, w.Code, w.Header(), d.asked)
 		}
 	}
