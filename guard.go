@@ -378,6 +378,9 @@ func (g *Guard) Vary() []string {
 	return strings.Split(g.vary, ", ")
 }
 
+// OwnTokens returns the tokens that backends of g own.
+func (g *Guard) OwnTokens() []TokenClass { return chain(g.config.Backends).OwnTokens() }
+
 // Ambient returns false: what the backends of g prove, g has checked for its
 // origin already.
 func (g *Guard) Ambient() bool { return false }
@@ -385,6 +388,7 @@ func (g *Guard) Ambient() bool { return false }
 var (
 	_ Authenticator = (*Guard)(nil)
 	_ Challenger    = (*Guard)(nil)
+	_ TokenOwner    = (*Guard)(nil)
 	_ Stripper      = (*Guard)(nil)
 	_ Varier        = (*Guard)(nil)
 	_ Ambient       = (*Guard)(nil)

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -33,10 +34,13 @@ func LocalPath(next string) (string, bool) {
 	return next, true
 }
 
-// IsLoopback reports whether host, without a port, is this machine: an address of
-// loopback, localhost or a name below it. Browsers take http to it for secure
-// (Secure Contexts §3.1).
+// IsLoopback reports whether host, with or without a port, is this machine: an
+// address of loopback, localhost or a name below it. Browsers take http to it for
+// secure (Secure Contexts §3.1).
 func IsLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
 	host = strings.Trim(host, "[]")
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().IsLoopback()

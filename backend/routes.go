@@ -35,7 +35,7 @@ func (rs Routes) Register(mux auth.Mux, prefix string) {
 		} else if _, ok := mux.(auth.Router); ok { // of ServeMux, where a slash means a tree
 			mux.Handle(pattern+"{$}", route.Handler)
 		} else {
-			mux.Handle(pattern, exactly(route.Path, route.Handler))
+			mux.Handle(pattern, exactly(pattern, route.Handler))
 		}
 	}
 }
@@ -62,7 +62,7 @@ func CheckPrefix(prefix string) error {
 }
 
 // exactly answers 404 to paths below the one that a route is for: some routers
-// send them here. The route may be mounted at any prefix.
+// send them here. The router itself may be mounted below another prefix.
 func exactly(pattern string, next http.Handler) http.Handler {
 	want := strings.Split(pattern, "/")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,12 +26,13 @@ func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	return t.VerifyToken(r.Context(), token)
 }
 
-// VerifyToken proves a bare token. It is ErrUnrecognized if it does not have
-// the shape of those that Tokens issues; no store is asked about it then.
+// VerifyToken proves a bare token. It is ErrUnrecognized if it does not have the
+// shape of those that Tokens issues, and ErrInvalid if it starts with Config.Prefix
+// and the rest is broken. No store is asked about either.
 func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
-	digest, ok := t.digest(token)
-	if !ok {
-		return nil, nil, errUnrecognized
+	digest, err := t.digest(token)
+	if err != nil {
+		return nil, nil, err
 	}
 	record, err := t.config.Store.Find(ctx, digest)
 	if err != nil {
@@ -53,19 +54,21 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	return user, &Token{record, t.config.Name}, nil
 }
 
-// digest returns the store's key of a token, or false if it is not ours.
-func (t *Tokens) digest(token string) (string, bool) {
-	for _, prefix := range t.prefixes {
-		if backend.OwnsToken(token, prefix) {
-			return backend.TokenDigest(token, prefix), true
-		}
+// digest returns the store's key of a token, or an error if it has none.
+func (t *Tokens) digest(token string) (string, error) {
+	digest, err := t.format.Read(token)
+	if err == nil {
+		return digest, nil
 	}
 	for _, format := range t.config.Formats {
 		if digest, ok := format(token); ok {
-			return digest, true
+			return digest, nil
 		}
 	}
-	return "", false
+	if err == auth.ErrInvalid {
+		return "", errUnknown
+	}
+	return "", errUnrecognized
 }
 
 // touchTimeout is how long a request waits for its last use to be written.
@@ -75,7 +78,7 @@ const touchTimeout = time.Second
 // record as it then is. A touch that fails fails no request: the token is good,
 // and the next use tries again.
 func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Record {
-	expires := t.slid(record, now)
+	expires := t.slidExpiry(record, now)
 	due := t.config.TouchInterval > 0 && now.Sub(record.LastUsed) >= t.config.TouchInterval
 	if !due && expires.Equal(record.ExpiresAt) {
 		return record
@@ -90,14 +93,14 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	touched.LastUsed = now
 	if touched.ExpiresAt.Before(expires) {
 		touched.ExpiresAt = expires
-		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: record.UserID, CredentialID: record.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: record.UserID, CredentialID: record.ID})
 	}
 	return &touched
 }
 
-// slid returns when the record expires if it is used now. It never comes
+// slidExpiry returns when the record expires if it is used now. It never comes
 // earlier: a token issued with a longer life than sliding gives keeps it.
-func (t *Tokens) slid(record *Record, now time.Time) time.Time {
+func (t *Tokens) slidExpiry(record *Record, now time.Time) time.Time {
 	if record.Slide <= 0 || record.ExpiresAt.IsZero() {
 		return record.ExpiresAt
 	}

@@ -1,12 +1,10 @@
 package knox
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -37,14 +35,14 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	h.observe(r.Context(), h.event(r, auth.EventLogin, issued.ID()))
+	h.tell(r, auth.EventLogin, issued.ID())
 	answer["expiry"] = h.instant(issued.Expiry())
 	answer["token"] = issued.Secret.Reveal()
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
 func (h handler) logout(w http.ResponseWriter, r backend.Request) {
-	token, ok := r.Credential.(*Token)
+	token, ok := auth.As[*Token](r.Credential)
 	if !ok { // a test planted another identity
 		h.refuse(w, r, auth.ErrNoCredentials)
 		return
@@ -55,7 +53,7 @@ func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	if found { // and not by another request meanwhile
-		h.observe(r.Context(), h.event(r, auth.EventLogout, token.ID()))
+		h.tell(r, auth.EventLogout, token.ID())
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -65,7 +63,7 @@ func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	h.observe(r.Context(), h.event(r, auth.EventLogout, ""))
+	h.tell(r, auth.EventLogout, "")
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -179,7 +177,7 @@ func scopesOf(scopes []string, limited bool) any {
 }
 
 func (h handler) isCurrent(r backend.Request, id string) bool {
-	token, ok := r.Credential.(*Token)
+	token, ok := auth.As[*Token](r.Credential)
 	return ok && token.Backend() == h.config.Name && token.ID() == id
 }
 
@@ -191,75 +189,66 @@ func (h handler) instant(at time.Time) any {
 	return at.UTC().Format(h.config.ExpiryFormat)
 }
 
-func (h handler) event(r backend.Request, kind auth.EventKind, id string) auth.Event {
-	return auth.Event{Kind: kind, UserID: r.User.UserID(), CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)}
+func (h handler) tell(r backend.Request, kind auth.EventKind, id string) {
+	h.events.SendOf(r.Request, auth.Event{Kind: kind, UserID: r.User.UserID(), CredentialID: id})
 }
 
-// deviceName returns what a login body calls the device. Such a body is the
-// login backend's; here nothing in it is an error.
+// deviceName returns what a login body calls the device. The login backend has
+// judged the body, so nothing in it is an error here.
 func deviceName(r *http.Request) string {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || r.Body == nil {
+	name := backend.Fields{{Name: "name"}}
+	if name.From(r) != nil {
 		return ""
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
-	if err != nil {
-		return ""
-	}
-	switch mediaType {
-	case "application/json":
-		var members struct{ Name any }
-		if json.Unmarshal(body, &members) == nil {
-			name, _ := members.Name.(string)
-			return name
-		}
-	case "application/x-www-form-urlencoded":
-		if fields, err := url.ParseQuery(string(body)); err == nil {
-			return fields.Get("name")
-		}
-	}
-	return ""
+	return name[0].Value
 }
 
 // personal reads the body that asks for a personal token.
 func (h handler) personal(r *http.Request) (Options, error) {
-	bad := func(detail string) (Options, error) {
-		return Options{}, &auth.Error{Kind: auth.ErrMalformed, Detail: detail}
+	body, err := backend.ReadBody(r, maxBody)
+	if err != nil {
+		return Options{}, err
 	}
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		return bad("The body must be application/json.")
+	if body.Type != backend.TypeJSON {
+		return Options{}, malformed("The body must be application/json.")
 	}
-	var body struct {
-		Name      string   `json:"name"`
-		Scopes    []string `json:"scopes"`
-		ExpiresIn *int64   `json:"expires_in"`
+	members, err := body.Members()
+	if err != nil {
+		return Options{}, err
 	}
-	decoder := json.NewDecoder(io.LimitReader(r.Body, maxBody))
-	if err := decoder.Decode(&body); err != nil {
-		return bad("The body is not a JSON object with name, scopes and expires_in, or is too long.")
+	var name string
+	var scopes []string
+	var expiresIn *int64
+	for member, into := range map[string]any{"name": &name, "scopes": &scopes, "expires_in": &expiresIn} {
+		if text, ok := members[member]; ok && json.Unmarshal(text, into) != nil {
+			return Options{}, malformed("The body is not a JSON object with name, scopes and expires_in.")
+		}
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return bad("The body has more than one JSON value.")
-	}
+	return h.personalOptions(name, scopes, expiresIn)
+}
+
+func (h handler) personalOptions(name string, scopes []string, expiresIn *int64) (Options, error) {
 	switch {
-	case body.Name == "" || backend.CleanText(body.Name, 100) != body.Name:
-		return bad("name must have 1 to 100 bytes and no control characters.")
-	case len(body.Scopes) == 0:
-		return bad("scopes must name at least one scope.")
+	case name == "" || backend.CleanText(name, 100) != name:
+		return Options{}, malformed("name must have 1 to 100 bytes and no control characters.")
+	case len(scopes) == 0:
+		return Options{}, malformed("scopes must name at least one scope.")
 	}
-	for _, scope := range body.Scopes {
+	for _, scope := range scopes {
 		if !backend.ValidScope(scope) || h.config.Scopes != nil && !slices.Contains(h.config.Scopes, scope) {
-			return bad("scopes names a scope that does not exist.")
+			return Options{}, malformed("scopes names a scope that does not exist.")
 		}
 	}
-	options := Options{Name: body.Name, Scopes: slices.Compact(slices.Sorted(slices.Values(body.Scopes))),
-		TTL: min(or(h.config.TTL, h.config.MaxPersonalTTL), h.config.MaxPersonalTTL)}
-	if body.ExpiresIn != nil {
-		if *body.ExpiresIn <= 0 || *body.ExpiresIn > int64(h.config.MaxPersonalTTL/time.Second) {
-			return bad("expires_in must be positive and not too far away.")
+	options := Options{Name: name, Scopes: slices.Compact(slices.Sorted(slices.Values(scopes))),
+		TTL: min(cmp.Or(h.config.TTL, h.config.MaxPersonalTTL), h.config.MaxPersonalTTL)}
+	if expiresIn != nil {
+		if *expiresIn <= 0 || *expiresIn > int64(h.config.MaxPersonalTTL/time.Second) {
+			return Options{}, malformed("expires_in must be positive and not too far away.")
 		}
-		options.TTL = time.Duration(*body.ExpiresIn) * time.Second
+		options.TTL = time.Duration(*expiresIn) * time.Second
 	}
 	options.MaxTTL = options.TTL // with Config.AutoRefresh, too
 	return options, nil
 }
+
+func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }

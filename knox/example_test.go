@@ -28,11 +28,6 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
-	if err != nil {
-		panic(err)
-	}
-
 	// How users log in; password.Authenticator has a Check that hashes and throttles.
 	basic, err := header.NewBasic(header.BasicConfig{LoadUser: loadUser,
 		Check: func(r *http.Request, username, password string) (auth.User, error) {
@@ -44,11 +39,11 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{basic}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{basic}})
 	if err != nil {
 		panic(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		panic(err)
 	}

@@ -1,7 +1,7 @@
 package knox
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gatewarden/auth"
@@ -46,22 +46,29 @@ type Handlers struct {
 	Token http.Handler
 }
 
-// Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Authenticator or header.Basic. Its
-// Render, Proxies, CrossOrigin and Observer serve all handlers. The tokens of a
-// user are managed with a token or with any credential of the login guard. Users
-// whom a login backend returns should have the [auth.Stamper] stamp that those of
-// Config.LoadUser have: without one, a login that races a change of password is
-// not noticed.
-func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
-	if login == nil {
-		return nil, errors.New("knox: Handlers needs a guard that logs users in")
+// Handlers returns the handlers, or an error if no backend of guard may log
+// somebody in; see auth.Config.Login. Login makes tokens for what these backends
+// prove. A user manages tokens with a token or with any credential of these
+// backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
+// handlers.
+//
+// Users that a login backend returns should have the [auth.Stamper] stamp that
+// those of Config.LoadUser have: without one, a login that races a change of
+// password is not noticed.
+func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
+	login, err := guard.Login()
+	if err != nil {
+		return nil, fmt.Errorf("knox: Handlers: %w", err)
 	}
-	own, err := login.With(t)
+	own, err := guard.With(t)
 	if err != nil {
 		return nil, err
 	}
-	manage, err := login.With(t, login)
+	managing := []auth.Authenticator{t}
+	if others, err := guard.Login(t); err == nil {
+		managing = append(managing, others)
+	}
+	manage, err := guard.With(managing...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,16 +83,25 @@ func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) {
 	}, nil
 }
 
-// Register mounts the handlers below prefix, without a trailing slash, at
-// login/, logout/, logoutall/, tokens/, tokens/ended/ and tokens/{id}/.
-func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
-	mux.Handle(prefix+"/login/{$}", h.Login)
-	mux.Handle(prefix+"/logout/{$}", h.Logout)
-	mux.Handle(prefix+"/logoutall/{$}", h.LogoutAll)
-	mux.Handle(prefix+"/tokens/{$}", h.Tokens)
-	mux.Handle(prefix+"/tokens/ended/{$}", h.Ended)
-	mux.Handle(prefix+"/tokens/{id}/{$}", h.Token)
+func (h *Handlers) routes() backend.Routes {
+	return backend.Routes{
+		{Path: "/login/", Handler: h.Login},
+		{Path: "/logout/", Handler: h.Logout},
+		{Path: "/logoutall/", Handler: h.LogoutAll},
+		{Path: "/tokens/", Handler: h.Tokens},
+		{Path: "/tokens/ended/", Handler: h.Ended},
+		{Path: "/tokens/{id}/", Handler: h.Token},
+	}
 }
+
+// Register mounts the handlers below prefix, such as "/auth", at login/, logout/,
+// logoutall/, tokens/, tokens/ended/ and tokens/{id}/. It panics if no request
+// can match below prefix; see [backend.Routes].
+func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
+
+// Open opens what Register mounted, for [auth.Guard.Protect]: the handlers
+// authenticate their requests themselves.
+func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open(prefix) }
 
 // handler is what the handlers share.
 type handler struct {

@@ -1,8 +1,8 @@
 package knox
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -40,12 +40,12 @@ type Options struct {
 
 	// IP and UserAgent are those of the client, for the user to know it by.
 	IP, UserAgent string
-	// Login is when and how the user logged in.
+	// AuthInfo is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
-	// end is the instant that nothing issued may outlive; zero is none.
+	// end is the instant that the token must not outlive, zero is no bound.
 	end time.Time
-	// proved is the user as the login proved them; nil is nobody.
+	// proved is the user as the login proved them, or nil.
 	proved auth.User
 }
 
@@ -53,8 +53,8 @@ type Options struct {
 // password that proved them may be theirs no more.
 var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
 
-// Issue makes a token for a user and returns it with its secret, which is
-// nowhere kept. The user is loaded first: ErrUserNotFound or ErrUserInactive
+// Issue makes a token for a user and returns it with its secret, which is kept
+// nowhere. The user is loaded first: ErrUserNotFound or ErrUserInactive
 // is returned before anything is written, [ErrLimit] if there are too many.
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Issued, error) {
 	now := backend.StoreTime(time.Now())
@@ -68,12 +68,11 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	}
 	record.UserID = user.UserID()
 	record.Stamp = backend.Stamp("knox", user)
-	if _, ok := options.proved.(auth.Stamper); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
 		return nil, errChanged
 	}
-	secret := backend.NewToken(t.config.Prefix, record.UserID, t.config.TokenLength)
-	record.Digest = backend.TokenDigest(secret, t.config.Prefix)
-
+	var secret string
+	secret, record.Digest = t.format.New(record.UserID)
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, t.ending(EndEvicted))
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -82,9 +81,9 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, ErrLimit
 	}
 	for _, id := range added.Evicted {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
 	}
-	t.observe(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
 	return &Issued{&Token{record, t.config.Name}, auth.Secret(secret)}, nil
 }
 
@@ -102,7 +101,7 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		}
 	}
 	record := &Record{
-		ID:        rand.Text(),
+		ID:        backend.NewID(),
 		Name:      backend.CleanText(options.Name, 100),
 		Scopes:    slices.Clone(options.Scopes),
 		Limited:   options.Limited || len(options.Scopes) > 0,
@@ -112,7 +111,7 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		AuthInfo:  options.AuthInfo,
 	}
 	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
-	ttl := or(options.TTL, t.config.TTL)
+	ttl := cmp.Or(options.TTL, t.config.TTL)
 	if options.NoExpiry {
 		ttl = 0
 	}
@@ -120,7 +119,7 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		record.ExpiresAt = now.Add(ttl)
 		if options.Sliding || t.config.AutoRefresh {
 			record.Slide = ttl
-			if end := or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
+			if end := cmp.Or(options.MaxTTL, t.config.AutoRefreshMaxTTL); end > 0 {
 				record.MaxExpiresAt = now.Add(max(end, ttl))
 			}
 		}
@@ -132,13 +131,4 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		}
 	}
 	return record, nil
-}
-
-func (t *Tokens) observe(ctx context.Context, e auth.Event) {
-	if t.config.Observer == nil {
-		return
-	}
-	e.Time = time.Now()
-	e.Backend = t.config.Name
-	t.config.Observer.Observe(ctx, e)
 }

@@ -7,24 +7,23 @@
 // must check tokens without asking this one.
 //
 //	tokens, err := knox.New(knox.Config{Store: knox.NewMemoryStore(), LoadUser: users.Load})
-//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{tokens},
+//		Login:    []auth.Authenticator{passwords}, // password.New, or header.NewBasic
+//	})
 //	mux.Handle("/reports", guard.Require()(reports))
 //
-//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
-//	handlers, err := tokens.Handlers(login)
+//	handlers, err := tokens.Handlers(guard)
 //	handlers.Register(mux, "/auth") // login, logout, logoutall, tokens
 //
-// A client sends `Authorization: Token …`. Tokens are stored as SHA-256
-// hashes: who reads the store can use none of them.
+// A client sends `Authorization: Token …`. Tokens are stored as SHA-256 hashes:
+// a reader of the store can use no token.
 package knox
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -55,8 +54,8 @@ type Config struct {
 	// and digits only, as "acme" is "": their tokens could not be told apart.
 	AcceptPrefixes []string
 	// TokenLength is the length of tokens in characters without the prefix, 36
-	// to 128; 0 is 40. All have at least 160 bits of chance. Tokens of another
-	// length stay good when this changes.
+	// to 128; 0 is 40. Every token carries at least 160 random bits. Tokens of
+	// another length stay good when this changes.
 	TokenLength int
 	// Formats are tokens of other systems that Store can find, asked in order
 	// after our own.
@@ -125,8 +124,9 @@ type Format func(token string) (digest string, ok bool)
 
 // Tokens issues and checks tokens. It is immutable and safe for concurrent use.
 type Tokens struct {
-	config   Config
-	prefixes []string // Prefix and AcceptPrefixes, longest first
+	config Config
+	format *backend.TokenFormat
+	events backend.Events
 }
 
 var (
@@ -135,71 +135,52 @@ var (
 	_ auth.Named         = (*Tokens)(nil)
 	_ auth.Challenger    = (*Tokens)(nil)
 	_ auth.TokenOwner    = (*Tokens)(nil)
+	_ auth.Ambient       = (*Tokens)(nil)
+	_ auth.Varier        = (*Tokens)(nil)
 	_ auth.Revoker       = (*Tokens)(nil)
 )
 
-// New returns Tokens, or an error that says which setting is missing, out of
-// range or contradicts another.
+// New returns Tokens, or an error that says which settings are missing, out of
+// range or contradict each other.
 func New(config Config) (*Tokens, error) {
-	c := config
-	switch {
-	case c.Store == nil:
-		return nil, errors.New("knox: Config.Store is missing")
-	case c.LoadUser == nil:
-		return nil, errors.New("knox: Config.LoadUser is missing")
-	case c.TTL < 0 || c.MinRefreshInterval < 0 || c.AutoRefreshMaxTTL < 0 || c.MaxPersonalTTL < 0 || c.Limit < 0 || c.KeepEnded < 0:
-		return nil, errors.New("knox: negative TTL, MinRefreshInterval, AutoRefreshMaxTTL, MaxPersonalTTL, Limit or KeepEnded")
-	case c.EvictOldest && c.Limit == 0:
-		return nil, errors.New("knox: EvictOldest needs a Limit")
+	c := config.withDefaults()
+	s := backend.Settings{Package: "knox"}
+	s.Need("Config.Store", c.Store)
+	s.Need("Config.LoadUser", c.LoadUser)
+	for name, negative := range map[string]bool{
+		"TTL": c.TTL < 0, "MinRefreshInterval": c.MinRefreshInterval < 0, "AutoRefreshMaxTTL": c.AutoRefreshMaxTTL < 0,
+		"MaxPersonalTTL": c.MaxPersonalTTL < 0, "Limit": c.Limit < 0, "KeepEnded": c.KeepEnded < 0,
+	} {
+		s.Refuse(negative, "Config.%s is negative", name)
 	}
-	c.Name = or(c.Name, "knox")
-	c.Realm = or(c.Realm, "api")
-	c.ExpiryFormat = or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
-	c.TokenLength = or(c.TokenLength, backend.DefaultTokenLength)
-	c.MinRefreshInterval = or(c.MinRefreshInterval, time.Minute)
-	c.TouchInterval = or(c.TouchInterval, time.Minute)
-	c.MaxPersonalTTL = or(c.MaxPersonalTTL, 366*24*time.Hour)
+	s.Refuse(c.EvictOldest && c.Limit == 0, "Config.EvictOldest needs a Limit")
+	s.Refuse(c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL, "Config.AutoRefreshMaxTTL is shorter than TTL")
+	s.Schemes("Config.Schemes", c.Schemes)
+	s.Scopes("Config.Scopes", c.Scopes)
+	format, err := backend.NewTokenFormat(c.Prefix, c.TokenLength, c.AcceptPrefixes...)
+	s.Add("Config.Prefix, AcceptPrefixes and TokenLength", err)
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	return &Tokens{config: c, format: format, events: backend.Events{Observer: c.Observer, Backend: c.Name}}, nil
+}
+
+// withDefaults fills in what is zero, and copies what the caller could change.
+func (c Config) withDefaults() Config {
+	c.Name = cmp.Or(c.Name, "knox")
+	c.Realm = cmp.Or(c.Realm, "api")
+	c.ExpiryFormat = cmp.Or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
+	c.MinRefreshInterval = cmp.Or(c.MinRefreshInterval, time.Minute)
+	c.TouchInterval = cmp.Or(c.TouchInterval, time.Minute)
+	c.MaxPersonalTTL = cmp.Or(c.MaxPersonalTTL, 366*24*time.Hour)
 	if c.TTL == 0 && !c.AllowNoExpiry {
 		c.TTL = 10 * time.Hour
 	}
-	if c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL {
-		return nil, errors.New("knox: AutoRefreshMaxTTL is shorter than TTL")
-	}
-	if c.TokenLength < backend.MinTokenLength || c.TokenLength > backend.MaxTokenLength {
-		return nil, fmt.Errorf("knox: TokenLength %d is not within %d and %d", c.TokenLength, backend.MinTokenLength, backend.MaxTokenLength)
-	}
+	c.Schemes, c.Scopes, c.Formats = slices.Clone(c.Schemes), slices.Clone(c.Scopes), slices.Clone(c.Formats)
 	if len(c.Schemes) == 0 {
 		c.Schemes = []string{"Token"}
 	}
-	c.Schemes = slices.Clone(c.Schemes)
-	for _, scheme := range c.Schemes {
-		if scheme == "" || strings.EqualFold(scheme, "Basic") {
-			return nil, fmt.Errorf("knox: scheme %q cannot carry tokens", scheme)
-		}
-	}
-	for _, scope := range c.Scopes {
-		if !backend.ValidScope(scope) {
-			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
-		}
-	}
-	t := &Tokens{config: c, prefixes: append([]string{c.Prefix}, c.AcceptPrefixes...)}
-	for _, prefix := range t.prefixes {
-		if len(prefix) > backend.MaxTokenPrefix || strings.ContainsFunc(prefix, notInToken) {
-			return nil, fmt.Errorf("knox: prefix %q is longer than %d or has characters that a token cannot have", prefix, backend.MaxTokenPrefix)
-		}
-	}
-	slices.SortFunc(t.prefixes, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
-	})
-	t.prefixes = slices.Compact(t.prefixes)
-	for i, long := range t.prefixes {
-		for _, short := range t.prefixes[i+1:] {
-			if rest, ok := strings.CutPrefix(long, short); ok && strings.Trim(rest, alphanumeric) == "" {
-				return nil, fmt.Errorf("knox: tokens with prefix %q could be ones with %q; let it end in one of -._+/", long, short)
-			}
-		}
-	}
-	return t, nil
+	return c
 }
 
 // Backend returns Config.Name.
@@ -215,27 +196,10 @@ func (t *Tokens) Challenges() []auth.Challenge {
 }
 
 // OwnTokens returns the schemes and prefixes of the tokens issued.
-func (t *Tokens) OwnTokens() []auth.TokenClass {
-	var classes []auth.TokenClass
-	for _, scheme := range t.config.Schemes {
-		for _, prefix := range t.prefixes {
-			classes = append(classes, auth.TokenClass{Scheme: scheme, Prefix: prefix})
-		}
-	}
-	return classes
-}
+func (t *Tokens) OwnTokens() []auth.TokenClass { return t.format.Classes(t.config.Schemes...) }
+
+// Ambient returns false: no browser adds a token by itself.
+func (t *Tokens) Ambient() bool { return false }
 
 // Vary returns Authorization, the one header that is read.
 func (t *Tokens) Vary() []string { return []string{"Authorization"} }
-
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
-}
-
-const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-func notInToken(r rune) bool { return !strings.ContainsRune(alphanumeric+"-._+/", r) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -482,5 +484,79 @@ func TestTwoOfOneKindNeedDifferentTokens(t *testing.T) {
 		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{row.a, row.b}}); (err == nil) != row.ok {
 			t.Errorf("%s: %v", row.sentence, err)
 		}
+	}
+}
+
+// cookieUser is a session-like backend: the browser adds what it reads.
+type cookieUser struct{}
+
+func (cookieUser) Backend() string              { return "cookie" }
+func (cookieUser) Ambient() bool                { return true }
+func (cookieUser) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "Cookie"}} }
+func (cookieUser) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	if len(r.Cookies()) == 0 {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	return &person{name: "bob"}, nil, nil
+}
+
+func TestABrokenTokenOfOursIsBadAndRescuedByNoCookie(t *testing.T) {
+	s := start(t, func(c *knox.Config) { c.Prefix = "acme_" })
+	issued, err := s.tokens.Issue(t.Context(), "alice", knox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := issued.Secret.Reveal()
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens, cookieUser{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, row := range map[string]struct {
+		token string
+		kind  error
+	}{
+		"the last character wrong":     {good[:len(good)-1] + "_", auth.ErrUnrecognized}, // of another prefix, perhaps
+		"the last character cut off":   {good[:len(good)-1], auth.ErrInvalid},
+		"one character more":           {good + "x", auth.ErrInvalid},
+		"nothing but the prefix":       {"acme_", auth.ErrInvalid},
+		"another checksum":             {good[:len(good)-6] + "000000", auth.ErrInvalid},
+		"a token of another prefix":    {"other_abc", auth.ErrUnrecognized},
+		"a token without a prefix":     {strings.TrimPrefix(good, "acme_"), auth.ErrUnrecognized},
+		"a longer prefix of others":    {"acme_at_" + strings.TrimPrefix(good, "acme_"), auth.ErrUnrecognized},
+		"a good token that is unknown": {knoxToken("acme_"), auth.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := s.tokens.VerifyToken(t.Context(), row.token); auth.KindOf(err) != row.kind {
+				t.Errorf("VerifyToken returned %v, want %v", err, row.kind)
+			}
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", "Token "+row.token)
+			r.AddCookie(&http.Cookie{Name: "session", Value: "bob"})
+			w := httptest.NewRecorder()
+			guard.Optional()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			if w.Code != 401 {
+				t.Errorf("status %d, want 401: the cookie's user was let in", w.Code)
+			}
+		})
+	}
+}
+
+func knoxToken(prefix string) string {
+	return backend.NewToken(prefix, "alice", backend.DefaultTokenLength)
+}
+
+func TestSettingsChangedAfterNewDoNotChangeTheTokens(t *testing.T) {
+	schemes, scopes, accept := []string{"Token"}, []string{"a"}, []string{"old_"}
+	formats := []knox.Format{func(string) (string, bool) { return "", false }}
+	s := start(t, func(c *knox.Config) {
+		c.Schemes, c.Scopes, c.AcceptPrefixes, c.Formats = schemes, scopes, accept, formats
+	})
+	schemes[0], scopes[0], accept[0] = "Bearer", "b", "new_"
+	formats[0] = func(string) (string, bool) { return "stolen", true }
+	if got := s.tokens.OwnTokens(); got[0].Scheme != "Token" || got[0].Prefix != "old_" {
+		t.Errorf("OwnTokens %v", got)
+	}
+	if _, _, err := s.tokens.VerifyToken(t.Context(), "stolen"); auth.KindOf(err) != auth.ErrUnrecognized {
+		t.Errorf("a format that came later was asked: %v", err)
 	}
 }

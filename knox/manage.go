@@ -44,7 +44,7 @@ func (t *Tokens) revoke(ctx context.Context, userID, id string, reason EndReason
 		return false, backend.Outage(err)
 	}
 	if found {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
 	}
 	return found, nil
 }
@@ -76,7 +76,7 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
 	}
 	return len(ids), nil
 }
@@ -96,7 +96,7 @@ func (t *Tokens) Purge(ctx context.Context) (int, error) {
 			return total, backend.Outage(err)
 		}
 		for _, record := range purged {
-			t.observe(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
+			t.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
 		}
 		total += len(purged)
 		if len(purged) < purgeBatch {

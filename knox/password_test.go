@@ -40,11 +40,7 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	login, err := guard.With(logins)
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{logins}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +56,7 @@ func TestAChangeOfPasswordThroughTheWholeStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,15 +82,11 @@ func start(t testing.TB, change func(*knox.Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens, basic}, Observer: s.events})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens, basic}, Login: []auth.Authenticator{basic}, Observer: s.events})
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := guard.With(basic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	handlers, err := s.tokens.Handlers(login)
+	handlers, err := s.tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,6 +67,9 @@ func (t *Token) Scopes() (scopes []string, limited bool) {
 	return t.record.Scopes, t.record.Limited
 }
 
+// Ambient returns false, as [Tokens.Ambient] does.
+func (t *Token) Ambient() bool { return false }
+
 // Created returns when it was issued.
 func (t *Token) Created() time.Time { return t.record.Created }
 

@@ -83,7 +83,7 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 		return nil, err
 	}
 	c := &Change{shared: shared, config: config}
-	c.handler = backend.NewEndpoint(guard, guard.Require(auth.FullAccess), backend.Methods{"POST": c.post})
+	c.handler = backend.NewEndpoint(shared.guard, shared.guard.Require(auth.FullAccess), backend.Methods{"POST": c.post})
 	return c, nil
 }
 

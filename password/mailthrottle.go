@@ -19,15 +19,12 @@ type MailThrottleConfig struct {
 	// minute, doubled up to an hour, and all forgotten a day after the last.
 	// Known is not used.
 	Limits Limits
-	// Proxies in front of the service, as in auth.Config.
-	Proxies auth.Proxies
 }
 
 // MailThrottle slows down requests that have a mail sent to somebody, such as
 // the link to a forgotten password. It is safe for concurrent use.
 type MailThrottle struct {
 	throttle *throttle
-	proxies  auth.Proxies
 }
 
 // NewMailThrottle returns a MailThrottle. It refuses Limits that contradict each
@@ -45,14 +42,16 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 	if config.Store == nil {
 		config.Store = NewMemoryThrottle()
 	}
-	return &MailThrottle{&throttle{config.Store, limits, "mail "}, config.Proxies}, nil
+	return &MailThrottle{&throttle{config.Store, limits, "mail "}}, nil
 }
 
 // Count counts a request for a mail to an account, by the name or address that
 // was typed, whether there is such an account or not. It returns
 // [auth.ErrThrottled], with RetryAfter, if there were too many; nothing is to be
-// sent then. Any other error is the store's, without a kind.
+// sent then. Any other error is the store's, without a kind. Requests are counted
+// per address, too, which is that of [auth.ClientIP]: behind a proxy, call Count in a
+// handler behind the guard, or with guard.WithProxies(r).
 func (t *MailThrottle) Count(r *http.Request, account string) error {
-	_, err := t.throttle.begin(r.Context(), account, t.proxies.ClientIP(r), instant())
+	_, err := t.throttle.begin(r.Context(), account, auth.ClientIP(r), instant())
 	return err
 }

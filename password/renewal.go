@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -157,14 +155,12 @@ func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, 
 		return nil, err
 	}
 	if redirect != "" {
-		to, err := url.Parse(redirect)
-		// Browsers take a backslash for a slash, and what starts with two for a host.
-		if err != nil || redirect[0] != '/' || strings.HasPrefix(redirect, "//") || strings.Contains(redirect, `\`) {
+		if _, ok := backend.LocalPath(redirect); !ok {
 			return nil, fmt.Errorf("password: Redirect %q is not a path of this site", redirect)
 		}
-		redirect = to.String()
 	}
-	return &renewer{renewal, guard, redirect}, nil
+	// The answer may be a page, where the browser's own dialog would be in the way.
+	return &renewer{renewal, guard.WithoutDialog(), redirect}, nil
 }
 
 // read reads fields from the body of r, all of which there must be.
@@ -223,26 +219,17 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 		n.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
 	case err != nil:
 		n.refuse(w, r, user, err)
-	case n.redirect != "" && isForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html"):
-		w.Header().Set("Location", n.redirect)
-		w.WriteHeader(http.StatusSeeOther)
+	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html"):
+		backend.Redirect(w, n.redirect)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
 func (n *renewer) observe(r *http.Request, kind auth.EventKind, user auth.User, err error) {
-	if n.Observer == nil {
-		return
-	}
-	e := auth.Event{Kind: kind, Time: time.Now(), Backend: "password", ClientIP: n.guard.Proxies().ClientIP(r), Err: err}
+	e := auth.Event{Kind: kind, Err: err}
 	if user != nil {
 		e.UserID = user.UserID()
 	}
-	n.Observer.Observe(r.Context(), e)
-}
-
-func isForm(r *http.Request) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && kind == "application/x-www-form-urlencoded"
+	backend.Events{Observer: n.Observer, Backend: "password"}.SendOf(r, e)
 }

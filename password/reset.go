@@ -69,7 +69,7 @@ func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	}
 	shared.Revokers = append(shared.Revokers, config.Tokens)
 	s := &Reset{shared: shared, tokens: config.Tokens}
-	s.handler = backend.NewEndpoint(guard, anonymous, backend.Methods{"POST": s.post})
+	s.handler = backend.NewEndpoint(shared.guard, anonymous, backend.Methods{"POST": s.post})
 	return s, nil
 }
 

@@ -157,11 +157,7 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handlers, err := s.Handlers(login)
+	handlers, err := s.Handlers(s.loginBy(passwords))
 	if err != nil {
 		t.Fatal(err)
 	}

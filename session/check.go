@@ -17,7 +17,7 @@ import (
 // if the user is gone or inactive. Any other error is an outage of the store or
 // the loader.
 func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	value, count := cookieValue(r.Header["Cookie"], s.cookie)
+	value, count := backend.CookieValue(r, s.cookie)
 	if count == 0 {
 		return nil, nil, auth.ErrNoCredentials
 	}

@@ -30,15 +30,8 @@ func Example() {
 		return alice, nil
 	}
 
-	// Sessions, a guard for pages, and one for logging in.
+	// Sessions, passwords to log in with, and the guard that knows both.
 	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: load})
-	if err != nil {
-		panic(err)
-	}
-	pages, err := auth.New(auth.Config{
-		Backends: []auth.Authenticator{sessions},
-		Render:   sessions.RedirectToLogin("/session/login", nil),
-	})
 	if err != nil {
 		panic(err)
 	}
@@ -52,11 +45,15 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+	guard, err := auth.New(auth.Config{
+		Backends: []auth.Authenticator{sessions},
+		Login:    []auth.Authenticator{passwords},
+		Render:   sessions.RedirectToLogin("/session/login", nil),
+	})
 	if err != nil {
 		panic(err)
 	}
-	handlers, err := sessions.Handlers(login)
+	handlers, err := sessions.Handlers(guard)
 	if err != nil {
 		panic(err)
 	}
@@ -67,7 +64,7 @@ func Example() {
 	mux.HandleFunc("GET /session/login", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<form method="post"><input name="username"><input name="password" type="password"><button>Sign in</button></form>`)
 	})
-	mux.Handle("GET /account", pages.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /account", guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _ := auth.UserFrom[account](r.Context())
 		fmt.Fprint(w, "the account of ", user.name)
 	})))

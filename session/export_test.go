@@ -8,9 +8,8 @@ import (
 
 // For tests of what clients can send.
 var (
-	LocalPath   = backend.LocalPath
-	CookieValue = cookieValue
-	IsLoopback  = isLoopback
+	LocalPath  = backend.LocalPath
+	IsLoopback = backend.IsLoopback
 )
 
 // Unseal reports what a notes cookie holds at now.

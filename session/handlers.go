@@ -2,12 +2,9 @@ package session
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
+	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -45,41 +42,54 @@ type Handlers struct {
 	Session http.Handler
 }
 
-// Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Authenticator. Its Render, Proxies,
-// CrossOrigin and Observer serve all handlers.
-func (s *Sessions) Handlers(login *auth.Guard) (*Handlers, error) {
-	if login == nil {
-		return nil, errors.New("session: Handlers needs a guard that logs users in")
+// Handlers returns the handlers, or an error if no backend of guard may log
+// somebody in; see auth.Config.Login. Login starts sessions for what these
+// backends prove, except for a session of this very Sessions, which would never
+// end. The Render, Proxies, CrossOrigin and Observer of guard serve all handlers.
+//
+// The answers raise no password dialog of the browser: a 401 has the challenge of
+// the cookie instead of Basic.
+func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
+	login, err := guard.Login(s)
+	if err != nil {
+		return nil, fmt.Errorf("session: Handlers: %w", err)
 	}
-	own, err := login.With(s)
+	own, err := guard.WithoutDialog().With(s)
 	if err != nil {
 		return nil, err
 	}
+	login = login.WithoutDialog()
 	h := handler{s, login}
-	unlimited := own.Require(auth.FullAccess)
+	full := own.Require(auth.FullAccess)
 	return &Handlers{
 		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.login}),
-		Logout:    backend.NewEndpoint(own, anybody, backend.Methods{"POST": h.logout}),
-		LogoutAll: backend.NewEndpoint(own, unlimited, backend.Methods{"POST": h.logoutAll}),
-		Sessions:  backend.NewEndpoint(own, unlimited, backend.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
-		Session:   backend.NewEndpoint(own, unlimited, backend.Methods{"DELETE": h.revoke}),
+		Logout:    backend.NewEndpoint(own, backend.Unprotected, backend.Methods{"POST": h.logout}),
+		LogoutAll: backend.NewEndpoint(own, full, backend.Methods{"POST": h.logoutAll}),
+		Sessions:  backend.NewEndpoint(own, full, backend.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
+		Session:   backend.NewEndpoint(own, full, backend.Methods{"DELETE": h.revoke}),
 	}, nil
 }
 
-// Register mounts the handlers below prefix at login, logout, logoutall,
-// sessions and sessions/{id}. A pattern with a method, such as "GET
-// /session/login" for the page with the form, goes beside them.
-func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
-	mux.Handle(prefix+"/login", h.Login)
-	mux.Handle(prefix+"/logout", h.Logout)
-	mux.Handle(prefix+"/logoutall", h.LogoutAll)
-	mux.Handle(prefix+"/sessions", h.Sessions)
-	mux.Handle(prefix+"/sessions/{id}", h.Session)
+func (h *Handlers) routes() backend.Routes {
+	return backend.Routes{
+		{Path: "/login", Handler: h.Login},
+		{Path: "/logout", Handler: h.Logout},
+		{Path: "/logoutall", Handler: h.LogoutAll},
+		{Path: "/sessions", Handler: h.Sessions},
+		{Path: "/sessions/{id}", Handler: h.Session},
+	}
 }
 
-// anybody may log out, whatever their session is worth by now.
-func anybody(next http.Handler) http.Handler { return next }
+// Register mounts the handlers below prefix, such as "/session", at login, logout,
+// logoutall, sessions and sessions/{id}. A pattern with a method, such as "GET
+// /session/login" for the page with the form, goes beside them. It panics if no
+// request can match below prefix; see [backend.Routes].
+func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
+
+// Open opens what Register mounted, for [auth.Guard.Protect]: the handlers
+// authenticate their requests themselves. The page with the form needs an
+// [auth.Open] of its own.
+func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open(prefix) }
 
 // handler is what the handlers share.
 type handler struct {
@@ -91,7 +101,7 @@ type handler struct {
 var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A session cannot be used to start another one."}
 
 func (h handler) login(w http.ResponseWriter, r backend.Request) {
-	if _, ok := r.Credential.(*Session); ok {
+	if _, ok := auth.As[*Session](r.Credential); ok {
 		h.guard.Refuse(w, r.Request, errFromSession)
 		return
 	}
@@ -117,10 +127,10 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
-	h.observeRequest(r, auth.EventLogin, session.UserID(), session.ID())
+	h.tell(r, auth.EventLogin, session.UserID(), session.ID())
 	next := form.next(h.takeReturn(w, r.Request))
 	if !form.json {
-		redirect(w, next)
+		backend.Redirect(w, next)
 		return
 	}
 	answer := describe(session)
@@ -131,7 +141,8 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 	var session *Session // for the event
 	if user, credential, err := h.Authenticate(r.Request); err == nil {
-		r.User, session = user, credential.(*Session)
+		r.User = user
+		session, _ = auth.As[*Session](credential)
 	}
 	found, err := h.Logout(w, r.Request)
 	if err != nil {
@@ -139,7 +150,7 @@ func (h handler) logout(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	if found && session != nil {
-		h.observeRequest(r, auth.EventLogout, session.UserID(), session.ID())
+		h.tell(r, auth.EventLogout, session.UserID(), session.ID())
 	}
 	h.done(w, r)
 }
@@ -149,15 +160,15 @@ func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
-	h.observeRequest(r, auth.EventLogout, r.User.UserID(), "")
-	h.clearCookie(w.Header(), h.cookie)
+	h.tell(r, auth.EventLogout, r.User.UserID(), "")
+	h.jar.Clear(w.Header())
 	h.done(w, r)
 }
 
 // done answers a form with a redirect and a program with 204.
 func (h handler) done(w http.ResponseWriter, r backend.Request) {
 	if form := readForm(r.Request); !form.json {
-		redirect(w, form.next(""))
+		backend.Redirect(w, form.next(""))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -169,7 +180,7 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
-	current, _ := r.Credential.(*Session)
+	current, _ := auth.As[*Session](r.Credential)
 	answer := make([]map[string]any, len(sessions))
 	for i, session := range sessions {
 		answer[i] = describe(session)
@@ -189,8 +200,8 @@ func (h handler) revoke(w http.ResponseWriter, r backend.Request) {
 	case !found:
 		backend.NotFound(h.guard, w, r.Request)
 	default:
-		if current, ok := r.Credential.(*Session); ok && current.ID() == id {
-			h.clearCookie(w.Header(), h.cookie)
+		if current, ok := auth.As[*Session](r.Credential); ok && current.ID() == id {
+			h.jar.Clear(w.Header())
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -204,11 +215,8 @@ func (h handler) revokeOthers(w http.ResponseWriter, r backend.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (h handler) observeRequest(r backend.Request, kind auth.EventKind, userID, id string) {
-	if h.config.Observer != nil {
-		h.config.Observer.Observe(r.Context(), auth.Event{Kind: kind, Time: time.Now(), Backend: h.config.Name,
-			UserID: userID, CredentialID: id, ClientIP: h.guard.Proxies().ClientIP(r.Request)})
-	}
+func (h handler) tell(r backend.Request, kind auth.EventKind, userID, id string) {
+	h.events.SendOf(r.Request, auth.Event{Kind: kind, UserID: userID, CredentialID: id})
 }
 
 // describe returns the members that a session has in every answer.
@@ -222,35 +230,26 @@ func instant(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.
 // maxBody is the longest request body that is read, in bytes.
 const maxBody = 8 << 10
 
-// form is what a body says besides the credentials, which are the login
-// backend's. Nothing in it is an error.
+// form is what a body says besides the credentials, which the login backend has
+// judged. Nothing in it is an error.
 type form struct {
-	wanted   string // the next; empty is none
+	wanted   string // the next, may be ""
 	remember bool
 	json     bool // the answer is for a program
 }
 
 func readForm(r *http.Request) (f form) {
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	f.json = mediaType == "application/json" || prefersJSON(r)
-	var body []byte
-	if r.Body != nil {
-		body, _ = io.ReadAll(io.LimitReader(r.Body, maxBody))
-	}
-	switch mediaType {
-	case "application/json":
-		var members struct{ Next, Remember any }
-		if json.Unmarshal(body, &members) == nil {
-			f.wanted, _ = members.Next.(string)
-			f.remember, _ = members.Remember.(bool)
-		}
-	case "application/x-www-form-urlencoded":
-		if fields, err := url.ParseQuery(string(body)); err == nil {
+	body, _ := backend.ReadBody(r, maxBody)
+	f.json = body.Type == backend.TypeJSON || prefersJSON(r)
+	switch body.Type {
+	case backend.TypeJSON:
+		members, _ := body.Members()
+		f.wanted, _ = backend.Text(members["next"])
+		f.remember = string(members["remember"]) == "true"
+	case backend.TypeForm:
+		if fields, err := body.Form(); err == nil {
 			f.wanted = fields.Get("next")
-			switch fields.Get("remember") {
-			case "on", "1", "true", "yes":
-				f.remember = true
-			}
+			f.remember = slices.Contains([]string{"on", "1", "true", "yes"}, fields.Get("remember"))
 		}
 	}
 	if f.wanted == "" {
@@ -274,9 +273,4 @@ func (f form) next(otherwise string) string {
 		return path
 	}
 	return "/"
-}
-
-func redirect(w http.ResponseWriter, path string) {
-	w.Header().Set("Location", path)
-	w.WriteHeader(http.StatusSeeOther)
 }

@@ -482,7 +482,7 @@ func TestBehindAProxyThatEndsTLS(t *testing.T) {
 		"one not named":     {"192.0.2.1:5", 403, false, ""},
 		"one without names": {"", 303, true, "192.0.2.9"},
 	} {
-		s := newService(t, session.Config{Proxies: proxies})
+		s := newServiceBehind(t, session.Config{}, proxies)
 		r := httptest.NewRequest("POST", "http://backend.internal/session/login", nil)
 		r.Header.Set("X-Login", "alice")
 		if r.RemoteAddr = row.peer; row.peer == "" {

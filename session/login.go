@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,16 +28,17 @@ type Options struct {
 	// scope-token of RFC 6749 §3.3.
 	Scopes  []string
 	Limited bool
-	// Login is when and how the user logged in. A zero AuthTime is not known:
+	// AuthInfo is when and how the user logged in. A zero AuthTime is not known:
 	// auth.Fresh refuses the session then.
 	AuthInfo auth.AuthInfo
 }
 
-// Login starts a session for user, who must have just been proved, and sets its
-// cookie on w. It always makes a new identifier, so one that somebody planted in
+// SignIn starts a session for a user that was just proved, and sets its cookie
+// on w. It always makes a new identifier, so one that somebody planted in
 // the browser is worth nothing, and ends the session that the browser had. It is
-// what [Handlers].Login calls; use it after a proof of your own, with the user
-// as of that proof.
+// what [Handlers].Login calls. Call it after a proof of your own, with the user
+// as of that proof, in a handler that the guard serves: the address that is kept
+// is that of [auth.ClientIP].
 //
 // The user is loaded again first: ErrUserNotFound or ErrUserInactive is
 // returned before anything is written, ErrInvalid if the user's stamp is no
@@ -46,7 +46,7 @@ type Options struct {
 func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
 	ctx, now := r.Context(), backend.StoreTime(time.Now())
 	if user == nil {
-		return nil, errors.New("session: Login without a user")
+		return nil, errors.New("session: SignIn without a user")
 	}
 	for _, scope := range options.Scopes {
 		if !backend.ValidScope(scope) {
@@ -59,7 +59,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	}
 	stamp := backend.Stamp(stampLabel, fresh)
 	// The password may have been changed since it was proved.
-	if _, ok := user.(auth.Stamper); ok && !backend.SameStamp(stamp, backend.Stamp(stampLabel, user)) {
+	if _, ok := auth.As[auth.Stamper](user); ok && !backend.SameStamp(stamp, backend.Stamp(stampLabel, user)) {
 		return nil, errChanged
 	}
 	lifetime, remembered := s.config.Lifetime, options.Remember && s.config.Remember != Lifetime{}
@@ -67,7 +67,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 		lifetime = s.config.Remember
 	}
 	record := &Record{
-		ID: rand.Text(), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
+		ID: backend.NewID(), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
 		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
@@ -83,14 +83,14 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 		return nil, ErrLimit
 	}
 	if old := added.Replaced; old != nil {
-		s.observe(ctx, auth.EventRevoked, old.UserID, old.ID)
+		s.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: old.UserID, CredentialID: old.ID})
 	}
 	for _, id := range added.Evicted {
-		s.observe(ctx, auth.EventRevoked, record.UserID, id)
+		s.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
 	}
-	s.observe(ctx, auth.EventIssued, record.UserID, record.ID)
+	s.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
 	s.warnOfHTTP(r)
-	s.give(w, record, secret, now)
+	s.setSessionCookie(w, record, secret, now)
 	return &Session{record, s.config.Name}, nil
 }
 
@@ -118,7 +118,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 			}
 		}
 	}
-	s.clearCookie(w.Header(), s.cookie)
+	s.jar.Clear(w.Header())
 	return found, nil
 }
 
@@ -134,7 +134,8 @@ func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.renew(w, r, credential.(*Session), user)
+	current, _ := auth.As[*Session](credential)
+	_, err = s.renew(w, r, current, user)
 	return err
 }
 
@@ -152,8 +153,8 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 	if !replaced {
 		return "", s.stale
 	}
-	s.observe(r.Context(), auth.EventRefreshed, successor.UserID, successor.ID)
-	s.give(w, &successor, secret, now)
+	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID, CredentialID: successor.ID})
+	s.setSessionCookie(w, &successor, secret, now)
 	return successor.Digest, nil
 }
 
@@ -230,7 +231,7 @@ func (s *Sessions) Revoke(ctx context.Context, userID, id string) (bool, error) 
 		return false, backend.Outage(err)
 	}
 	if found {
-		s.observe(ctx, auth.EventRevoked, userID, id)
+		s.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
 	}
 	return found, nil
 }
@@ -246,7 +247,7 @@ func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, err
 		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
-		s.observe(ctx, auth.EventRevoked, userID, id)
+		s.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
 	}
 	return len(ids), nil
 }
@@ -266,7 +267,7 @@ func (s *Sessions) Purge(ctx context.Context) (int, error) {
 		}
 		for _, record := range purged {
 			if !record.IsMark() {
-				s.observe(ctx, auth.EventExpired, record.UserID, record.ID)
+				s.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
 				total++
 			}
 		}
@@ -285,24 +286,9 @@ func newSecret(record *Record) string {
 
 // presented returns the digest of the cookie that came with r, or "".
 func (s *Sessions) presented(r *http.Request) string {
-	value, count := cookieValue(r.Header["Cookie"], s.cookie)
+	value, count := backend.CookieValue(r, s.cookie)
 	if count != 1 || !backend.OwnsToken(value, "") {
 		return ""
 	}
 	return backend.TokenDigest(value, "")
-}
-
-// give sets the cookie of a session.
-func (s *Sessions) give(w http.ResponseWriter, record *Record, secret string, now time.Time) {
-	var ends time.Time
-	if record.Remembered {
-		ends = record.MaxExpiresAt
-	}
-	setCookie(w.Header(), s.newCookie(s.cookie, secret, ends, now))
-}
-
-func (s *Sessions) observe(ctx context.Context, kind auth.EventKind, userID, id string) {
-	if s.config.Observer != nil {
-		s.config.Observer.Observe(ctx, auth.Event{Kind: kind, Time: time.Now(), Backend: s.config.Name, UserID: userID, CredentialID: id})
-	}
 }

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -170,13 +172,9 @@ func TestASessionIsWorthNoMoreThanTheProofOfTheLogin(t *testing.T) {
 			o.Scopes = strings.Fields(wanted)
 			return nil
 		}})
-		login, err := s.guard.With(auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		handlers, err := s.Handlers(s.loginBy(auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 			return &person{"alice", "a1"}, scoped{}, nil
-		}), bearer{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		handlers, err := s.Handlers(login)
+		}), bearer{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,8 +194,14 @@ func TestASessionIsWorthNoMoreThanTheProofOfTheLogin(t *testing.T) {
 
 func TestHandlersNeedALogin(t *testing.T) {
 	s := newService(t, session.Config{})
-	if _, err := s.Handlers(nil); err == nil {
-		t.Error("no error")
+	noLogin, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.Sessions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, guard := range map[string]*auth.Guard{"no guard": nil, "one without Config.Login": noLogin, "one whose login is the session": s.loginBy(s.Sessions)} {
+		if _, err := s.Handlers(guard); err == nil || !strings.Contains(err.Error(), "session: Handlers: auth: ") {
+			t.Errorf("%s: Handlers returned %v, want an error", name, err)
+		}
 	}
 }
 
@@ -227,4 +231,64 @@ func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
 			t.Errorf("events %v", counts)
 		}
 	})
+}
+
+func TestNoAnswerToALoginFormRaisesTheBrowsersDialog(t *testing.T) {
+	s := newService(t, session.Config{})
+	basic, err := header.NewBasic(header.BasicConfig{Remember: -1, Check: func(*http.Request, string, string) (auth.User, error) { return nil, auth.ErrInvalid }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{basic, s.Sessions}, Login: []auth.Authenticator{basic},
+		Render: s.RedirectToLogin("/session/login", nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := s.Handlers(guard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	handlers.Register(mux, "/session")
+	mux.Handle("POST /page", guard.Require()(http.HandlerFunc(whoami)))
+	for name, r := range map[string]*http.Request{
+		"a form with nothing in it": httptest.NewRequest("POST", "/session/login", nil),
+		"a form with a password":    httptest.NewRequest("POST", "/session/login", strings.NewReader("username=a&password=b")),
+		"a logout everywhere":       httptest.NewRequest("POST", "/session/logoutall", nil),
+		"the list":                  httptest.NewRequest("GET", "/session/sessions", nil),
+		"a page's form, signed out": httptest.NewRequest("POST", "/page", nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.Header.Set("Accept", "text/html")
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, r)
+			if w.Code == 303 && w.Header().Get("Location") == "/session/login" {
+				return
+			}
+			challenges := strings.Join(w.Header()["Www-Authenticate"], "\n")
+			if w.Code != 401 || challenges == "" || strings.Contains(challenges, "Basic") {
+				t.Errorf("%d with challenges %q, want 401 with one that opens no dialog", w.Code, challenges)
+			}
+		})
+	}
+}
+
+func TestRegisterRefusesAPrefixThatCanNeverMatch(t *testing.T) {
+	s := newService(t, session.Config{})
+	handlers, err := s.Handlers(s.guard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prefix := range []string{"/session/", "session", "//", "/", "/a//b", "/a/../b"} {
+		t.Run(prefix, func(t *testing.T) {
+			defer func() {
+				if fault := recover(); fault == nil || !strings.Contains(fmt.Sprint(fault), prefix) {
+					t.Errorf("Register(%q) went through, or its panic does not name the prefix: %v", prefix, fault)
+				}
+			}()
+			handlers.Register(http.NewServeMux(), prefix)
+		})
+	}
+	handlers.Register(http.NewServeMux(), "")
 }

@@ -28,14 +28,12 @@ const (
 	maxNotes = 2500 // bytes before sealing: browsers keep cookies of 4096
 )
 
-func (s *Sessions) notesCookie() string { return s.cookie + "-notes" }
-
 // AddFlash keeps a text for the browser's next page, without a session: a
 // sealed cookie holds it, for 30 minutes at most. The oldest texts give way
 // where there are more than a cookie holds; one of more than 1000 bytes is cut,
 // and control characters are left out.
 func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string) {
-	n := s.notes(w, r)
+	n := s.readNotes(w, r)
 	n.Flashes = append(n.Flashes, backend.CleanText(text, 1000))
 	s.setNotes(w, n)
 }
@@ -44,7 +42,7 @@ func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string)
 // header is set on w, so call it before the body is written. Markup in them is
 // as it was given; html/template escapes it.
 func (s *Sessions) Flashes(w http.ResponseWriter, r *http.Request) []string {
-	n := s.notes(w, r)
+	n := s.readNotes(w, r)
 	texts := n.Flashes
 	if len(texts) > 0 {
 		n.Flashes = nil
@@ -55,7 +53,7 @@ func (s *Sessions) Flashes(w http.ResponseWriter, r *http.Request) []string {
 
 // setReturn keeps where a login is to lead back to.
 func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string) {
-	n := s.notes(w, r)
+	n := s.readNotes(w, r)
 	n.Return = path
 	s.setNotes(w, n)
 }
@@ -64,12 +62,12 @@ func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string
 // of login whose buttons lead to other ways to log in, such as those of oauth2/login,
 // which are told where to lead back to. [Handlers].Login finds it by itself.
 func (s *Sessions) ReturnPath(w http.ResponseWriter, r *http.Request) string {
-	return s.notes(w, r).Return
+	return s.readNotes(w, r).Return
 }
 
 // takeReturn returns where a login leads back to, or "", and forgets it.
 func (s *Sessions) takeReturn(w http.ResponseWriter, r *http.Request) string {
-	n := s.notes(w, r)
+	n := s.readNotes(w, r)
 	path := n.Return
 	if path != "" {
 		n.Return = ""
@@ -78,17 +76,17 @@ func (s *Sessions) takeReturn(w http.ResponseWriter, r *http.Request) string {
 	return path
 }
 
-// notes returns what this answer leaves with the browser so far, or what the
+// readNotes returns what this answer leaves with the browser so far, or what the
 // browser sent.
-func (s *Sessions) notes(w http.ResponseWriter, r *http.Request) (n notes) {
+func (s *Sessions) readNotes(w http.ResponseWriter, r *http.Request) (n notes) {
 	answer := http.Response{Header: w.Header()}
 	for _, c := range answer.Cookies() {
-		if c.Name == s.notesCookie() {
+		if c.Name == s.notes.FullName() {
 			n, _ = s.unseal(c.Value, time.Now())
 			return n
 		}
 	}
-	if value, count := cookieValue(r.Header["Cookie"], s.notesCookie()); count == 1 {
+	if value, count := backend.CookieValue(r, s.notes.FullName()); count == 1 {
 		n, _ = s.unseal(value, time.Now())
 	}
 	return n
@@ -96,13 +94,11 @@ func (s *Sessions) notes(w http.ResponseWriter, r *http.Request) (n notes) {
 
 func (s *Sessions) setNotes(w http.ResponseWriter, n notes) {
 	if n.Return == "" && len(n.Flashes) == 0 {
-		s.clearCookie(w.Header(), s.notesCookie())
+		s.notes.Clear(w.Header())
 		return
 	}
-	now := time.Now()
-	until := now.Add(notesTTL)
-	n.Until = until.Unix()
-	setCookie(w.Header(), s.newCookie(s.notesCookie(), s.seal(n), until, now))
+	n.Until = time.Now().Add(notesTTL).Unix()
+	s.notes.Set(w.Header(), s.seal(n), notesTTL)
 }
 
 // seal encrypts notes. The name of the cookie is bound in.
@@ -112,7 +108,7 @@ func (s *Sessions) seal(n notes) string {
 		n.Flashes = n.Flashes[1:]
 		text = n.encode()
 	}
-	return seal.Seal(s.seals, text, s.notesCookie())
+	return seal.Seal(s.seals, text, s.notes.FullName())
 }
 
 // encode writes "<" and "&" as they are: escaped they take six bytes.
@@ -127,7 +123,7 @@ func (n notes) encode() []byte {
 var errNotes = errors.New("session: notes are not ours or too old")
 
 func (s *Sessions) unseal(value string, now time.Time) (notes, error) {
-	text, err := seal.Open(s.seals, value, s.notesCookie())
+	text, err := seal.Open(s.seals, value, s.notes.FullName())
 	if err != nil {
 		return notes{}, errNotes
 	}

@@ -64,11 +64,11 @@ func TestEndingAllOthersTwiceAtOnceKeepsTheOneInUse(t *testing.T) {
 
 func TestASessionStartsNoOtherOne(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
-	itself, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.Sessions}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}}, Login: []auth.Authenticator{auth.Wrap(s.Sessions, s.Sessions.Authenticate)}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := s.Handlers(itself)
+	handlers, err := s.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,9 +15,10 @@ import (
 // that opens a page and must log in first, or again, is sent to the login page
 // at path with 303 (RFC 9110 §15.4.4), and after the login back to where it
 // wanted to go; a sealed cookie remembers that. Everything else is answered by
-// otherwise (nil is auth.WriteProblem): programs, scripts of pages and requests
-// with an Authorization header get 401 and challenges, and whoever is logged in
-// and may not do something gets 403.
+// otherwise (if nil, auth.WriteProblem): programs, scripts of pages and requests
+// with an Authorization header get 401 and challenges, and a user who is logged in
+// and may not do something gets 403. A browser that waits for a page gets no
+// challenge that would raise its own password dialog.
 func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWriter, *http.Request, *auth.Problem)) func(http.ResponseWriter, *http.Request, *auth.Problem) {
 	if otherwise == nil {
 		otherwise = func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) { auth.WriteProblem(w, p) }
@@ -26,6 +28,9 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 		h.Add("Vary", "Accept, Sec-Fetch-Mode")
 		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil ||
 			r.URL.Path == path || requested(r) == path { // that would go round in circles
+			if WantsPage(r) && r.Header["Authorization"] == nil {
+				s.leaveOutDialogs(h)
+			}
 			otherwise(w, r, p)
 			return
 		}
@@ -37,6 +42,22 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 		delete(h, "Www-Authenticate") // belongs to a 401
 		h.Set("Location", path)
 		w.WriteHeader(http.StatusSeeOther)
+	}
+}
+
+// leaveOutDialogs removes the challenges on which a browser opens a password
+// dialog of its own. The one of the session's cookie stays, or takes their place.
+func (s *Sessions) leaveOutDialogs(h http.Header) {
+	lines := h["Www-Authenticate"]
+	left := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+		scheme, _, _ := strings.Cut(line, " ")
+		return slices.Contains([]string{"basic", "digest", "ntlm", "negotiate"}, strings.ToLower(scheme))
+	})
+	if len(lines) > 0 && len(left) == 0 {
+		left = []string{s.Challenges()[0].String()}
+	}
+	if len(lines) > 0 {
+		h["Www-Authenticate"] = left
 	}
 }
 

@@ -112,6 +112,12 @@ func (l *lockedLog) text() string {
 // stands for a password.
 func newService(t testing.TB, config session.Config) *service {
 	t.Helper()
+	return newServiceBehind(t, config, auth.Proxies{})
+}
+
+// newServiceBehind is newService behind proxies.
+func newServiceBehind(t testing.TB, config session.Config, proxies auth.Proxies) *service {
+	t.Helper()
 	s := &service{t: t, store: &switchStore{Store: session.NewMemoryStore()}, log: &lockedLog{},
 		people: map[string]*person{"alice": {"alice", "a1"}, "bob": {"bob", "b1"}}, faults: map[string]error{}}
 	if config.Store == nil {
@@ -128,12 +134,7 @@ func newService(t testing.TB, config session.Config) *service {
 	if s.Sessions, err = session.New(config); err != nil {
 		t.Fatal(err)
 	}
-	guardConfig := auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Proxies: config.Proxies,
-		Logger: slog.New(slog.NewTextHandler(s.log, nil))}
-	if s.guard, err = auth.New(guardConfig); err != nil {
-		t.Fatal(err)
-	}
-	login, err := s.guard.With(auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+	byHeader := auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 		name := r.Header.Get("X-Login")
 		if name == "" {
 			return nil, nil, auth.ErrNoCredentials
@@ -146,11 +147,13 @@ func newService(t testing.TB, config session.Config) *service {
 			return user, primary{}, err
 		}
 		return user, primary{time.Now()}, err
-	}), bearer{})
-	if err != nil {
+	})
+	guardConfig := auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Login: []auth.Authenticator{byHeader, bearer{}},
+		Proxies: proxies, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	if s.guard, err = auth.New(guardConfig); err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := s.Handlers(login)
+	handlers, err := s.Handlers(s.guard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,8 +176,9 @@ func newService(t testing.TB, config session.Config) *service {
 // primary is what the login guard proves by, at an instant that may not be known.
 type primary struct{ at time.Time }
 
-func (primary) Backend() string { return "test" }
-func (primary) Primary() bool   { return true }
+func (primary) Backend() string          { return "test" }
+func (primary) Primary() bool            { return true }
+func (primary) Scopes() ([]string, bool) { return nil, false }
 func (p primary) AuthInfo() auth.AuthInfo {
 	return auth.AuthInfo{AuthTime: p.at, AMR: []string{"pwd"}}
 }
@@ -182,7 +186,9 @@ func (p primary) AuthInfo() auth.AuthInfo {
 // bearer is another backend: one token is good.
 type bearer struct{}
 
-func (bearer) Backend() string { return "bearer" }
+func (bearer) Backend() string          { return "bearer" }
+func (bearer) Scopes() ([]string, bool) { return nil, false }
+func (bearer) Ambient() bool            { return false }
 func (bearer) Challenges() []auth.Challenge {
 	return []auth.Challenge{{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: "api"}}}}
 }
@@ -195,6 +201,16 @@ func (b bearer) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 		return nil, nil, auth.ErrInvalid
 	}
 	return &person{"tokenuser", ""}, b, nil
+}
+
+// loginBy returns a guard of the service by whose backends somebody logs in.
+func (s *service) loginBy(backends ...auth.Authenticator) *auth.Guard {
+	s.t.Helper()
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Login: backends})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return guard
 }
 
 func whoami(w http.ResponseWriter, r *http.Request) {

@@ -8,39 +8,39 @@
 //	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: users.Load})
 //	guard, err := auth.New(auth.Config{
 //		Backends: []auth.Authenticator{sessions},
+//		Login:    []auth.Authenticator{passwords}, // password.New
 //		Render:   sessions.RedirectToLogin("/session/login", nil),
 //	})
 //	mux.Handle("/account", guard.Require()(account))
 //
-//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
-//	handlers, err := sessions.Handlers(login)
+//	handlers, err := sessions.Handlers(guard)
 //	handlers.Register(mux, "/session") // login, logout, logoutall, sessions
 //
 // The cookie holds an identifier of 184 random bits and nothing else. The store
-// has its SHA-256 hash: who reads the store can use none of the sessions.
+// has its SHA-256 hash: a reader of the store can use no session.
 //
-// A cookie that is unknown, expired or of a user who is gone is no credential:
-// the request is anonymous and the cookie cleared, since the browser sends it
+// A cookie that is unknown, expired, or of a user that is gone counts as absent:
+// the request is anonymous and the cookie is cleared, because the browser sends it
 // by itself. Unsafe methods are checked by [net/http.CrossOriginProtection],
 // because the backend is [auth.Ambient]; there is no CSRF token to forget.
 // Nothing is stored before a login; see [Sessions.AddFlash].
 //
-// Serve pages of users with "Cache-Control: no-store", and change another cookie
-// when they log out, as a flash does: Chromium keeps no-store pages for its back
-// button until cookies change, and takes the end of the session alone for what
-// the login's redirect had changed.
+// Serve pages of users with "Cache-Control: no-store", and set a flash when they
+// log out. Chromium may keep even a no-store page for its back button, and drops
+// it only when cookies change. Clearing the session's cookie is not enough if the
+// same browser set it on the page before, so the flash changes a second cookie.
+// TestBackAfterLogoutShowsNothing in browser_test.go looks at this.
 package session
 
 import (
+	"cmp"
 	"crypto/cipher"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Lifetime is how long a session lives.
@@ -67,9 +67,6 @@ type Config struct {
 	InsecureCookie bool
 	// Realm is named in the challenge (RFC 9110 §11.5); empty is "api".
 	Realm string
-	// Proxies in front of the service, as in auth.Config.
-	Proxies auth.Proxies
-
 	// Lifetime of a session; zero is 1 hour idle and 24 hours absolute, as NIST
 	// SP 800-63B-4 §2.2.3 has for AAL2. The cookie ends with the browser.
 	Lifetime Lifetime
@@ -108,81 +105,78 @@ type Config struct {
 // use.
 type Sessions struct {
 	config Config
-	cookie string // its whole name
-	stale  error  // what a cookie that is no good is answered with
+	jar    backend.Cookie // of the session
+	notes  backend.Cookie // of flashes
+	cookie string         // the whole name of jar
+	stale  error          // what a cookie that is not good any more is answered with
 	seals  []cipher.AEAD
+	events backend.Events
 }
 
 var (
 	_ auth.Authenticator = (*Sessions)(nil)
 	_ auth.Named         = (*Sessions)(nil)
 	_ auth.Challenger    = (*Sessions)(nil)
+	_ auth.TokenOwner    = (*Sessions)(nil)
 	_ auth.Ambient       = (*Sessions)(nil)
 	_ auth.Varier        = (*Sessions)(nil)
 	_ auth.Revoker       = (*Sessions)(nil)
 )
 
-// New returns Sessions, or an error that says which setting is missing, out of
-// range or contradicts another.
+// New returns Sessions, or an error that says which settings are missing, out of
+// range or contradict each other.
 func New(config Config) (*Sessions, error) {
-	c := config
-	switch {
-	case c.Store == nil:
-		return nil, errors.New("session: Config.Store is missing")
-	case c.LoadUser == nil:
-		return nil, errors.New("session: Config.LoadUser is missing")
-	case c.Limit < 0 || c.TouchInterval < 0:
-		return nil, errors.New("session: negative Limit or TouchInterval")
-	case c.EvictOldest && c.Limit == 0:
-		return nil, errors.New("session: EvictOldest needs a Limit")
+	c := config.withDefaults()
+	s := &Sessions{
+		config: c,
+		jar:    backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie},
+		notes:  backend.Cookie{Name: c.Cookie + "-notes", Insecure: c.InsecureCookie},
+		events: backend.Events{Observer: c.Observer, Backend: c.Name},
 	}
-	if c.Name == "" {
-		c.Name = "session"
-	}
-	if c.Cookie == "" {
-		c.Cookie = "session"
-	}
-	if c.Realm == "" {
-		c.Realm = "api"
-	}
-	if c.Lifetime == (Lifetime{}) {
-		c.Lifetime = Lifetime{Idle: time.Hour, Absolute: 24 * time.Hour}
-	}
-	shortest := c.Lifetime.Idle
-	for name, l := range map[string]Lifetime{"Lifetime": c.Lifetime, "Remember": c.Remember} {
-		if l == (Lifetime{}) {
-			continue
-		}
-		if l.Idle < time.Second || l.Absolute < l.Idle {
-			return nil, fmt.Errorf("session: Config.%s must have an Idle of a second or more, and an Absolute of no less", name)
-		}
-		shortest = min(shortest, l.Idle)
-	}
-	if c.TouchInterval == 0 {
-		c.TouchInterval = min(time.Minute, shortest/10)
-	}
-	if c.TouchInterval > shortest/2 {
-		return nil, errors.New("session: Config.TouchInterval is more than half of an Idle, so sessions in use would end")
-	}
-	if strings.HasPrefix(c.Cookie, "__") {
-		return nil, fmt.Errorf("session: Config.Cookie %q must not have a prefix; it gets one", c.Cookie)
-	}
-	s := &Sessions{config: c, cookie: c.Cookie}
-	if !c.InsecureCookie {
-		s.cookie = "__Host-" + c.Cookie
-	}
-	for _, name := range []string{s.cookie, s.notesCookie()} {
-		if err := (&http.Cookie{Name: name, Value: "x"}).Valid(); err != nil {
-			return nil, fmt.Errorf("session: Config.Cookie: %w", err)
-		}
+	s.cookie, s.stale = s.jar.FullName(), &staleCookie{s}
+	if err := c.check(s.jar); err != nil {
+		return nil, err
 	}
 	var err error
 	if s.seals, err = seals(c.Keys); err != nil {
 		return nil, err
 	}
 	s.config.Keys = nil // not needed any more, and package fmt would show them
-	s.stale = &staleCookie{s}
 	return s, nil
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	c.Name = cmp.Or(c.Name, "session")
+	c.Cookie = cmp.Or(c.Cookie, "session")
+	c.Realm = cmp.Or(c.Realm, "api")
+	c.Lifetime = cmp.Or(c.Lifetime, Lifetime{Idle: time.Hour, Absolute: 24 * time.Hour})
+	c.TouchInterval = cmp.Or(c.TouchInterval, min(time.Minute, c.shortest()/10))
+	return c
+}
+
+// shortest returns the shorter Idle of the lifetimes there are.
+func (c Config) shortest() time.Duration {
+	if c.Remember == (Lifetime{}) {
+		return c.Lifetime.Idle
+	}
+	return min(c.Lifetime.Idle, c.Remember.Idle)
+}
+
+func (c Config) check(jar backend.Cookie) error {
+	s := backend.Settings{Package: "session"}
+	s.Need("Config.Store", c.Store)
+	s.Need("Config.LoadUser", c.LoadUser)
+	s.Refuse(c.Limit < 0 || c.TouchInterval < 0, "Config.Limit or TouchInterval is negative")
+	s.Refuse(c.EvictOldest && c.Limit == 0, "Config.EvictOldest needs a Limit")
+	for name, l := range map[string]Lifetime{"Lifetime": c.Lifetime, "Remember": c.Remember} {
+		s.Refuse(l != Lifetime{} && (l.Idle < time.Second || l.Absolute < l.Idle),
+			"Config.%s must have an Idle of a second or more, and an Absolute of no less", name)
+	}
+	s.Refuse(c.TouchInterval > c.shortest()/2,
+		"Config.TouchInterval is more than half of an Idle, so sessions in use would end")
+	s.Add("Config.Cookie", jar.Check())
+	return s.Err()
 }
 
 // Backend returns Config.Name.
@@ -200,12 +194,14 @@ func (s *Sessions) Challenges() []auth.Challenge {
 		{Name: "realm", Value: s.config.Realm}, {Name: "cookie-name", Value: s.cookie}}}}
 }
 
+// OwnTokens returns the cookie, so that no guard has a second backend for it.
+func (s *Sessions) OwnTokens() []auth.TokenClass {
+	return []auth.TokenClass{{Scheme: "Cookie", Prefix: s.cookie + "="}}
+}
+
 // Vary returns Cookie, the one header that is read.
 func (s *Sessions) Vary() []string { return []string{"Cookie"} }
 
 func (s *Sessions) logger() *slog.Logger {
-	if s.config.Logger != nil {
-		return s.config.Logger
-	}
-	return slog.Default()
+	return cmp.Or(s.config.Logger, slog.Default())
 }

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/basic"
 )
 
@@ -25,12 +27,10 @@ type Config struct {
 	// AllowUnthrottled counts nothing. Passwords can then be guessed as fast
 	// as they are hashed, unless something in front of the service counts.
 	AllowUnthrottled bool
-	// Limits say how guessing is slowed down.
+	// Limits say how guessing is slowed down. Addresses are those that
+	// auth.ClientIP returns: name the proxies in auth.Config, or all clients of
+	// a proxy share its address and each other's failures.
 	Limits Limits
-	// Proxies in front of the service, as in auth.Config: without them all
-	// clients of a proxy share its address, and each other's failures.
-	Proxies auth.Proxies
-
 	// Upgrade stores a new string for a user whose password was just proved
 	// and whose stored one has another format or other parameters than
 	// Hasher's. Nil rehashes nothing. An error is logged and fails no login.
@@ -53,8 +53,8 @@ type Config struct {
 	Name string
 	// Realm is named in the challenge (RFC 7617 §2); empty is "api".
 	Realm string
-	// Silent sends no challenge, so that browsers open no dialog. The guard
-	// needs one of another backend then, or of its Config.Challenges.
+	// Silent sends a challenge of the scheme "Form" in place of Basic, so that
+	// browsers open no dialog of their own. Basic is accepted all the same.
 	Silent bool
 	// Logger is told of failed upgrades and of counters that could not be
 	// given back. Nil is slog.Default.
@@ -111,22 +111,16 @@ var (
 // Account, a Decoy that is no stored string, a Throttle with AllowUnthrottled,
 // and Limits that contradict each other.
 func New(config Config) (*Authenticator, error) {
-	if config.Hasher == nil || config.Account == nil {
-		return nil, errors.New("password: Config.Hasher and Config.Account are required")
-	}
-	if config.AllowUnthrottled && config.Throttle != nil {
-		return nil, errors.New("password: Config has both Throttle and AllowUnthrottled")
-	}
-	if config.Name == "" {
-		config.Name = "password"
-	}
-	if config.Realm == "" {
-		config.Realm = "api"
-	}
+	s := backend.Settings{Package: "password"}
+	s.Need("Config.Hasher", config.Hasher)
+	s.Need("Config.Account", config.Account)
+	s.Refuse(config.AllowUnthrottled && config.Throttle != nil, "Config has both Throttle and AllowUnthrottled")
 	limits, err := config.Limits.withDefaults()
-	if err != nil {
+	s.Add("Config.Limits", err)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
+	config.Name, config.Realm = cmp.Or(config.Name, "password"), cmp.Or(config.Realm, "api")
 	l := &Authenticator{config: config, decoy: &config.Hasher.decoy}
 	if config.Decoy != "" {
 		if l.decoy = config.Hasher.parse(config.Decoy); l.decoy == nil {
@@ -139,8 +133,9 @@ func New(config Config) (*Authenticator, error) {
 			l.throttle.store = NewMemoryThrottle()
 		}
 	}
-	if !config.Silent {
-		l.challenge = []auth.Challenge{basic.Challenge(config.Realm)}
+	l.challenge = []auth.Challenge{basic.Challenge(config.Realm)}
+	if config.Silent {
+		l.challenge = []auth.Challenge{{Scheme: "Form", Params: []auth.Param{{Name: "realm", Value: config.Realm}}}}
 	}
 	return l, nil
 }
@@ -208,7 +203,7 @@ func (l *Authenticator) check(r *http.Request, username, password string) (user 
 	if l.throttle == nil {
 		return l.prove(ctx, username, password)
 	}
-	try, err := l.throttle.begin(ctx, username, l.config.Proxies.ClientIP(r), instant())
+	try, err := l.throttle.begin(ctx, username, auth.ClientIP(r), instant())
 	if err != nil {
 		return nil, false, err
 	}
@@ -317,8 +312,12 @@ func (l *Authenticator) OwnTokens() []auth.TokenClass { return []auth.TokenClass
 // Backend returns Config.Name.
 func (l *Authenticator) Backend() string { return l.config.Name }
 
-// Challenges returns the challenge of Basic (RFC 7617 §2.1), or none if Silent.
+// Challenges returns the challenge of Basic (RFC 7617 §2.1), or if Silent one of
+// the scheme Form, which no browser acts on and no RFC defines.
 func (l *Authenticator) Challenges() []auth.Challenge { return l.challenge }
+
+// ReadsProxies returns true: failures are counted by the client's address.
+func (l *Authenticator) ReadsProxies() bool { return true }
 
 // Vary implements [auth.Varier].
 func (l *Authenticator) Vary() []string { return []string{"Authorization"} }
@@ -332,6 +331,9 @@ type Credential struct {
 
 // Backend returns the Name of the Authenticator.
 func (c *Credential) Backend() string { return c.backend }
+
+// Scopes returns that the credential is not limited.
+func (c *Credential) Scopes() (scopes []string, limited bool) { return nil, false }
 
 // Primary returns true: a password is what other credentials are issued for.
 func (c *Credential) Primary() bool { return true }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -270,8 +271,12 @@ func TestTheChallengeIsBasicUnlessSilent(t *testing.T) {
 	if got := l.Challenges(); len(got) != 1 || got[0].String() != `Basic realm="api", charset="UTF-8"` {
 		t.Errorf("%v", got)
 	}
-	if got := newLogin(t, func(c *password.Config) { c.Silent = true }).Challenges(); len(got) != 0 {
-		t.Errorf("silent: %v", got)
+	silent := newLogin(t, func(c *password.Config) { c.Silent = true })
+	if got := silent.Challenges(); len(got) != 1 || got[0].String() != `Form realm="api"` {
+		t.Errorf("silent: %v, want a challenge that opens no dialog", got)
+	}
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{silent}}); err != nil {
+		t.Errorf("New refuses a guard whose only backend is silent: %v", err)
 	}
 	if got := l.Vary(); !slices.Equal(got, []string{"Authorization"}) {
 		t.Error(got)
@@ -415,4 +420,43 @@ func FuzzLoginBody(f *testing.F) {
 			t.Errorf("the body is now %q, %v", again, err)
 		}
 	})
+}
+
+func TestFailuresAreCountedByTheAddressThatTheGuardSees(t *testing.T) {
+	l := newLogin(t, nil)
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{l}, Login: []auth.Authenticator{l},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := guard.Login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := ""
+	h := login.Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		read = string(text)
+	}))
+	try := func(forwarded, username, password string) int {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(`{"username":"`+username+`","password":"`+password+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Forwarded-For", forwarded)
+		r.RemoteAddr = "10.0.0.1:1"
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for i := range 40 { // of strangers, more than an address has
+		try("192.0.2.1", fmt.Sprint("stranger", i), "guess")
+	}
+	if status := try("192.0.2.1", "someone", "guess"); status != 429 {
+		t.Errorf("the address that guessed got %d, want 429", status)
+	}
+	if status := try("192.0.2.2", "alice", "password"); status != 200 {
+		t.Errorf("another client of the same proxy got %d, want 200", status)
+	}
+	if !strings.HasPrefix(read, `{"username":"alice"`) {
+		t.Errorf("the handler read %q, want the body from its start", read)
+	}
 }
