@@ -43,9 +43,11 @@ func (a *Resource) locate(resource *url.URL) {
 // MetadataURL returns the address of the metadata, which challenges name.
 func (a *Resource) MetadataURL() string { return a.metadata }
 
-// Register mounts the metadata (RFC 9728 §3). Who has no *http.ServeMux mounts
-// [Resource.ServeMetadata] at the path of [Resource.MetadataURL].
-func (a *Resource) Register(mux *http.ServeMux) { mux.HandleFunc(a.path, a.ServeMetadata) }
+// Register mounts the metadata (RFC 9728 §3) at the path of [Resource.MetadataURL].
+func (a *Resource) Register(mux auth.Mux) { mux.Handle(a.path, http.HandlerFunc(a.ServeMetadata)) }
+
+// Open opens the metadata to clients without a token, for [auth.Guard.Protect].
+func (a *Resource) Open() auth.RouteOption { return auth.Open(a.path) }
 
 // ServeMetadata answers with the metadata, for pages of every origin.
 func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {

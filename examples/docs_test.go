@@ -1,0 +1,129 @@
+package examples_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// preamble is what the snippets of the pages assume: imports, and the names that
+// stand for the reader's own program.
+const preamble = `package snippets
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/authtest"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/header"
+	"github.com/gatewarden/auth/jwt"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2"
+	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/server"
+	"github.com/gatewarden/auth/password"
+	"github.com/gatewarden/auth/session"
+)
+
+type application struct{}
+
+func (application) Load(context.Context, string) (auth.User, error)                     { return nil, nil }
+func (application) FromProfile(context.Context, *login.Profile) (auth.User, error)      { return nil, nil }
+func (application) FindByName(context.Context, string) (auth.User, string, error)       { return nil, "", nil }
+
+var (
+	users            application
+	mux              = http.NewServeMux()
+	reports, devices http.Handler
+	passwords        *password.Authenticator
+	tokens           *knox.Tokens
+	sessions         *session.Sessions
+	guard            *auth.Guard
+	keyring          *jwt.Keyring
+	keys             []auth.Secret
+	key              []byte
+	id               string
+	secret           auth.Secret
+	credential       auth.Credential
+	redirectToLogin  func(http.ResponseWriter, *http.Request, server.SignInRequest)
+	startSession     func(http.ResponseWriter, *http.Request, auth.User, *login.Credential) error
+	limiter          interface{ Allow() bool }
+)
+
+type signed struct{ key []byte }
+
+func (signed) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return nil, nil, nil }
+
+var cases authtest.Cases
+
+var _ = fmt.Sprint
+var _ atomic.Int64
+var _ *testing.T
+var _ time.Time
+var _ oauth2.Config
+var _ header.Config
+var _ backend.Terms
+`
+
+// tolerated is what the compiler says of code that is shown and not run.
+var tolerated = regexp.MustCompile(`declared and not used|imported and not used|^#|too many errors`)
+
+// TestSnippets compiles every Go snippet of the pages, pasted into a program that
+// has the reader's own names.
+func TestSnippets(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"README.md", "docs/backends.md"} {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+		if len(snippets) == 0 {
+			t.Errorf("%s has no snippet", page)
+		}
+		for i, snippet := range snippets {
+			t.Run(fmt.Sprint(page, " ", i+1), func(t *testing.T) {
+				compile(t, root, snippet[1])
+			})
+		}
+	}
+}
+
+// compile compiles a snippet, which is either declarations or statements.
+func compile(t *testing.T, root, snippet string) {
+	t.Helper()
+	code := "\nfunc snippet() {\n\tvar err error\n\t_ = err\n" + snippet + "}\n"
+	if regexp.MustCompile(`(?m)^(type|func) `).MatchString(snippet) {
+		code = "\n" + snippet
+	}
+	// Inside the workspace, so that the modules of this checkout are used.
+	folder, err := os.MkdirTemp(filepath.Join(root, "examples"), ".snippet-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	if err := os.WriteFile(filepath.Join(folder, "snippet.go"), []byte(preamble+code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-gcflags=-e", "./"+filepath.Base(folder))
+	build.Dir = filepath.Join(root, "examples")
+	out, _ := build.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if line = strings.TrimSpace(line); line != "" && !tolerated.MatchString(line) {
+			t.Errorf("%s\n%s", line, snippet)
+		}
+	}
+}
