@@ -4,7 +4,7 @@
 // or HTTP Basic, and slows down whoever guesses.
 //
 // Choose it where users have passwords of their own here. Put Authenticator into the
-// guard of the login handlers of a package that issues tokens or sessions, so
+// Login of the guard of a program that issues tokens or sessions, so
 // that the password travels once:
 //
 //	hasher, err := password.NewHasher(password.HasherConfig{})
@@ -12,8 +12,8 @@
 //		Hasher:  hasher,
 //		Account: users.FindByName, // (ctx, username) → user, stored hash, error
 //	})
-//	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
-//	handlers, err := tokens.Handlers(login) // knox
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
+//	handlers, err := tokens.Handlers(guard) // knox
 //
 // [Validators] judge new passwords, [Change] and [Reset] are the handlers that set
 // one, and [OneTimeTokens] make the links of mails.
