@@ -48,9 +48,9 @@ const maxWrapped = 100
 //	})
 //
 // An [AuthenticatorFunc] that calls tokens.Authenticate has none of them, and
-// [New] cannot see that it should.
+// [New] cannot see that it should. New refuses a nil inner or function.
 func Wrap(inner Authenticator, authenticate AuthenticatorFunc) Authenticator {
-	return wrapped{authenticate, inner}
+	return &wrapped{authenticate, inner}
 }
 
 type wrapped struct {
@@ -59,4 +59,4 @@ type wrapped struct {
 }
 
 // Unwrap returns the backend whose capabilities these are.
-func (w wrapped) Unwrap() Authenticator { return w.inner }
+func (w *wrapped) Unwrap() Authenticator { return w.inner }

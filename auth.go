@@ -22,6 +22,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -150,9 +151,10 @@ var (
 func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 	var v verdict
 	for _, backend := range c {
-		user, cred, err := backend.Authenticate(r)
+		ambient, _ := As[Ambient](backend)
+		user, credential, err := v.ask(backend, ambient, nests(backend), r)
 		if v.settled(err) {
-			return user, cred, err
+			return user, credential, err
 		}
 	}
 	return nil, nil, v.result()
@@ -202,6 +204,38 @@ func (c chain) ReadsProxies() bool { return slices.ContainsFunc(c, readsProxies)
 type verdict struct {
 	unrecognized error
 	absent       error // ErrNoCredentials of those that have more to say, joined
+}
+
+// badTokenKey marks a request that a chain in a chain is asked about, after a
+// backend further out found a token that it does not recognize.
+type badTokenKey struct{}
+
+// badToken reports whether r has a token that a backend asked before did not
+// recognize, in this chain or in one around it.
+func (v *verdict) badToken(r *http.Request) bool {
+	return v.unrecognized != nil || r.Context().Value(badTokenKey{}) != nil
+}
+
+// ask calls a backend. A bad token is not rescued by what a browser adds, nor by a
+// credential that does not say: a backend that is ambient is then not asked, and a
+// proof by a credential that is not known to be explicit counts as unrecognized. A
+// backend that asks others in turn is told, and does the same.
+func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *http.Request) (User, Credential, error) {
+	if ambient != nil && ambient.Ambient() && v.badToken(r) {
+		return nil, nil, ErrNoCredentials
+	}
+	if nests && v.unrecognized != nil {
+		asked := r.WithContext(context.WithValue(r.Context(), badTokenKey{}, true))
+		user, credential, err := backend.Authenticate(asked)
+		r.Body = asked.Body // a backend that read it has put it back
+		return user, credential, err
+	}
+	user, credential, err := backend.Authenticate(r)
+	if err == nil && !nests && isAmbient(ambient, credential) != ambientNo && v.badToken(r) {
+		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its credential "+
+			"(auth.Ambient)", ErrUnrecognized, nameOf(backend))
+	}
+	return user, credential, err
 }
 
 // settled reports whether err ends the chain.

@@ -124,6 +124,9 @@ func (e *Error) Unwrap() []error {
 // KindOf returns which of this package's kinds err is. It returns nil for a nil
 // error, and for every error that has no kind, which is an outage. The kind that
 // an outer [Error] states counts, whatever its cause is.
+//
+// After ErrNoCredentials and ErrUnrecognized the next backend is asked. An error
+// that joins one of them with an outage is therefore an outage.
 func KindOf(err error) error {
 	switch err {
 	case nil:
@@ -131,55 +134,63 @@ func KindOf(err error) error {
 	case ErrNoCredentials, ErrUnrecognized: // the usual ones, found fast
 		return err
 	}
-	if stated, ok := err.(*Error); ok && stated != nil {
-		return stated.Kind
-	}
-	kind := kindOf(err)
-	if (kind == ErrNoCredentials || kind == ErrUnrecognized) && !says(err, kind) {
-		return nil
-	}
-	return kind
-}
-
-// kinds are in the order in which kindOf looks for them.
-var kinds = [...]error{ErrInternal, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled,
-	ErrUnrecognized, ErrNoCredentials}
-
-func kindOf(err error) error {
-	var stated *Error
-	if errors.As(err, &stated) {
+	if stated, ok := err.(*Error); ok {
 		if stated == nil {
 			return nil
 		}
-		return stated.Kind
+		return KindOf(stated.Kind) // which may be ErrUserInactive, an Error itself
 	}
+	own := ownKind(err)
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() []error }:
+		return strongest(own, wrapper.Unwrap())
+	case interface{ Unwrap() error }:
+		inner := wrapper.Unwrap()
+		switch {
+		case inner == nil:
+			return own
+		case own == nil:
+			return KindOf(inner)
+		}
+		return strongest(own, []error{inner})
+	}
+	return own
+}
+
+// kinds are in the order in which they count where an error has several.
+var kinds = [...]error{ErrInternal, ErrInvalid, ErrMalformed, ErrInsufficient, ErrCrossOrigin, ErrThrottled,
+	ErrUnrecognized, ErrNoCredentials}
+
+// ownKind returns the kind that err is by itself, whatever it wraps.
+func ownKind(err error) error {
+	is, ok := err.(interface{ Is(error) bool })
 	for _, kind := range kinds {
-		if errors.Is(err, kind) {
+		if err == kind || ok && is.Is(kind) {
 			return kind
 		}
 	}
 	return nil
 }
 
-// says reports whether err says kind, and nothing besides that is not of this
-// kind or of the kind absent. After these kinds the next backend is asked, so
-// an error that joins one of them with an outage must not count as one of them.
-func says(err, kind error) bool {
-	if stated, ok := err.(*Error); ok {
-		return stated != nil && (stated.Kind == kind || stated.Kind == ErrNoCredentials)
+// strongest returns the kind of an error that wraps several and is of the kind own
+// itself, or nil. One that decides counts first, then an outage, then
+// ErrUnrecognized.
+func strongest(own error, wrapped []error) error {
+	found, outage := make(map[error]bool), false
+	if own != nil {
+		found[own] = true
 	}
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		return says(wrapper.Unwrap(), kind)
-	case interface{ Unwrap() []error }:
-		for _, each := range wrapper.Unwrap() {
-			if !says(each, kind) {
-				return false
-			}
+	for _, each := range wrapped {
+		kind := KindOf(each)
+		found[kind] = true
+		outage = outage || kind == nil
+	}
+	for _, kind := range kinds {
+		if found[kind] && !(outage && (kind == ErrUnrecognized || kind == ErrNoCredentials)) {
+			return kind
 		}
-		return true
 	}
-	return errors.Is(err, kind) || errors.Is(err, ErrNoCredentials)
+	return nil
 }
 
 // clientGone reports whether err only says that the client went away.

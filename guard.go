@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,6 +79,7 @@ type Guard struct {
 	login      *Guard                        // asks Config.Login, nil if that is empty
 	mapProblem func(*http.Request, *Problem) // may be nil
 	quiet      bool                          // WithoutDialog
+	users      *userTypes
 }
 
 // guarded is a backend with what New read from its optional interfaces.
@@ -89,7 +89,7 @@ type guarded struct {
 	schemes      []string // of its challenges
 	ambient      Ambient  // nil if it has no such method
 	readsProxies bool
-	isGuard      bool
+	nests        bool // it asks other backends in turn: a Guard or a chain
 }
 
 // New returns a Guard, or an error that says which setting cannot be right:
@@ -128,7 +128,7 @@ func New(config Config) (*Guard, error) {
 
 // newGuard returns a Guard that asks backends, which a setting lists.
 func newGuard(config Config, setting string, backends []Authenticator) (*Guard, error) {
-	g := &Guard{config: config}
+	g := &Guard{config: config, users: &userTypes{}}
 	g.config.Backends = backends
 	var vary []string
 	var challenges []Challenge
@@ -138,7 +138,7 @@ func newGuard(config Config, setting string, backends []Authenticator) (*Guard, 
 		}
 		b := guarded{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
 		b.ambient, _ = As[Ambient](backend)
-		_, b.isGuard = As[*Guard](backend)
+		b.nests = nests(backend)
 		if challenger, ok := As[Challenger](backend); ok {
 			own := challenger.Challenges()
 			challenges = append(challenges, own...)
@@ -172,9 +172,14 @@ func newGuard(config Config, setting string, backends []Authenticator) (*Guard, 
 	return g, nil
 }
 
+var errNilGuard = errors.New("auth: the guard is nil")
+
 // With returns a Guard like g that asks other backends. It strips the headers
 // that g strips, too.
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
+	if g == nil {
+		return nil, errNilGuard
+	}
 	config := g.config
 	config.Backends = flatten(backends)
 	if len(config.Backends) == 0 {
@@ -188,19 +193,24 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 		return nil, err
 	}
 	with.strip = union(g.strip, with.strip)
-	with.login, with.mapProblem = g.login, g.mapProblem
+	with.mapProblem = g.mapProblem
+	if g.login != nil {
+		login := *g.login
+		login.strip = with.strip
+		with.login = &login
+	}
 	if g.quiet {
 		return with.WithoutDialog(), nil
 	}
 	return with, nil
 }
 
-// Login returns a Guard like g that asks the backends of Config.Login, but for
-// those that are among except. It returns an error if none is left: a handler
+// Login returns a Guard like g that asks the backends of Config.Login, except for
+// those that are among except, or decorate one of them. It returns an error if none is left: a handler
 // that issues credentials could then never be used.
 func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if g == nil {
-		return nil, errors.New("auth: the guard is nil")
+		return nil, errNilGuard
 	}
 	if g.login == nil {
 		return nil, errors.New("auth: Config.Login is empty, so there is no way to log in")
@@ -211,7 +221,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 		return &login, nil
 	}
 	left := slices.DeleteFunc(slices.Clone(login.config.Backends), func(backend Authenticator) bool {
-		return slices.ContainsFunc(except, func(other Authenticator) bool { return same(backend, other) })
+		return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(backend, other) })
 	})
 	if len(left) == len(login.config.Backends) {
 		return &login, nil
@@ -227,6 +237,9 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 // extensions. Handlers that keep the wire of another system use it. If g has
 // such a function already, that one is called last.
 func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
+	if g == nil {
+		return nil
+	}
 	mapped := *g
 	mapped.mapProblem = func(r *http.Request, p *Problem) {
 		change(r, p)
@@ -243,6 +256,9 @@ func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
 // left, it sends one of the scheme "Form", which no browser acts on and no RFC
 // defines, because a 401 must have one (RFC 9110 §15.5.2).
 func (g *Guard) WithoutDialog() *Guard {
+	if g == nil {
+		return nil
+	}
 	quiet := *g
 	quiet.quiet = true
 	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
@@ -288,8 +304,7 @@ func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) 
 // serve is the whole path of a request through the guard.
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, policies []Policy, optional bool) {
 	if g == nil {
-		slog.ErrorContext(r.Context(), "auth: a nil *Guard was asked to authenticate")
-		WriteProblem(w, &Problem{Status: http.StatusInternalServerError, Code: CodeInternal, Detail: detailInternal})
+		g.Refuse(w, r, nil)
 		return
 	}
 	if isPreflight(r) {
@@ -306,6 +321,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 		if isNil(user) {
 			break // as if nothing was planted
 		}
+		r = g.withoutStripped(r)
 		if err := admit(r, user, credential, policies); err != nil {
 			g.fail(w, r, failure{err: err, user: user})
 			return
@@ -315,6 +331,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	}
 
 	proved, fault := g.prove(w, r)
+	r = g.withoutStripped(r) // for policies, Render and handlers alike
 	switch {
 	case fault.err == nil:
 		if err := admit(r, proved.user, proved.credential, policies); err != nil {
@@ -358,7 +375,7 @@ func (g *Guard) serveKnown(w http.ResponseWriter, r *http.Request, next http.Han
 // not set; see [HeaderSetter].
 func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 	if g == nil {
-		return nil, nil, fmt.Errorf("%w: a nil *Guard", ErrInternal)
+		return nil, nil, fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
 	}
 	proved, fault := g.prove(nil, r)
 	return proved.user, proved.credential, fault.err
@@ -398,7 +415,7 @@ var (
 type proof struct {
 	user       User
 	credential Credential
-	ambient    bool   // its origin was checked
+	ambient    bool   // its origin was checked, perhaps by a guard inside
 	method     string // of the request
 }
 
@@ -424,13 +441,7 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
-		if b.ambient != nil && b.ambient.Ambient() && v.badToken(r) {
-			continue // a bad token is not rescued by what the browser added
-		}
 		user, credential, err := g.ask(b, r, &v)
-		if err == nil && isAmbient(b.ambient, credential) == ambientYes && v.badToken(r) {
-			continue
-		}
 		if err == nil {
 			proved, err := g.accept(r, b, user, credential)
 			if err != nil {
@@ -454,29 +465,14 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	return proof{}, failure{err: v.result(), backend: last}
 }
 
-// badTokenKey marks the request of a guard in a guard that found a token which
-// it does not recognize.
-type badTokenKey struct{}
-
-// badToken reports whether r has a token that a backend asked before did not
-// recognize, in this guard or in one around it.
-func (v *verdict) badToken(r *http.Request) bool {
-	return v.unrecognized != nil || r.Context().Value(badTokenKey{}) != nil
-}
-
 // ask calls a backend, with a request for which it can ask the proxies.
 func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, error) {
-	asked := r
-	if b.isGuard && v.unrecognized != nil {
-		asked = asked.WithContext(context.WithValue(asked.Context(), badTokenKey{}, true))
+	if !b.readsProxies {
+		return v.ask(b.Authenticator, b.ambient, b.nests, r)
 	}
-	if b.readsProxies {
-		asked = g.WithProxies(asked)
-	}
-	user, credential, err := b.Authenticate(asked)
-	if asked != r {
-		r.Body = asked.Body // a backend that read it has put it back
-	}
+	asked := g.WithProxies(r)
+	user, credential, err := v.ask(b.Authenticator, b.ambient, b.nests, asked)
+	r.Body = asked.Body // a backend that read it has put it back
 	return user, credential, err
 }
 
@@ -493,6 +489,9 @@ func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Creden
 	if id := user.UserID(); id == "" || isMachineID(id) && !isMachine(user) {
 		return proof{}, fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
 	}
+	if err := g.users.check(user); err != nil {
+		return proof{}, err
+	}
 	ambient := isAmbient(b.ambient, credential) != ambientNo
 	if ambient {
 		if err := g.CheckOrigin(r); err != nil {
@@ -506,11 +505,14 @@ func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Creden
 		}
 		g.observe(r, e)
 	}
-	return proof{user, credential, ambient, r.Method}, nil
+	return proof{user, credential, ambient || b.nests, r.Method}, nil
 }
 
 // Proxies returns Config.Proxies, for handlers that need the client's address.
 func (g *Guard) Proxies() Proxies {
+	if g == nil {
+		return Proxies{}
+	}
 	return Proxies{Trusted: slices.Clone(g.config.Proxies.Trusted)}
 }
 
@@ -525,18 +527,14 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, 
 		id.caches[0] = "private"
 		h["Cache-Control"] = id.caches[:1:1]
 	}
-	r = r.WithContext(id)
-	if len(g.strip) > 0 {
-		r.Header = stripped(r.Header, g.strip)
-	}
-	next.ServeHTTP(w, r)
+	next.ServeHTTP(w, r.WithContext(id))
 }
 
 // passAnonymous calls next for a request without credentials. An identity that
 // came from further out is hidden: the innermost guard decides.
 func (g *Guard) passAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	addVary(w.Header(), &[1]string{g.vary})
-	next.ServeHTTP(w, g.withoutStripped(g.anonymous(r)))
+	next.ServeHTTP(w, g.anonymous(r))
 }
 
 // anonymous returns r without an identity, and with the guard's proxies.

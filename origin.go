@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -10,7 +11,7 @@ import (
 type ambience int
 
 const (
-	ambientUnknown ambience = iota // neither has Ambient: treated as Yes
+	ambientUnknown ambience = iota // neither has Ambient, which counts as Yes
 	ambientNo
 	ambientYes
 )
@@ -39,6 +40,9 @@ func isAmbient(backend Ambient, credential Credential) ambience {
 // request that opens a WebSocket is unsafe, though its method is GET (RFC 6455
 // §10.2): browsers let every page open one to any server.
 func (g *Guard) CheckOrigin(r *http.Request) error {
+	if g == nil {
+		return fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
+	}
 	host, webSocket := g.config.Proxies.Host(r), opensWebSocket(r)
 	if host != r.Host || webSocket {
 		clone := *r

@@ -2,130 +2,281 @@ package auth
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 )
 
 // pattern is a pattern of [http.ServeMux], taken apart.
 type pattern struct {
-	text         string
+	text         string // as it was written
 	method, host string // "" is any
-	path         string // without {$} at its end
-	exact        bool   // it ended in {$}
 	segments     []segment
-	tree         bool // it matches all paths below it
+	end          ending
 }
 
-// segment is a part of a path between slashes. literal is "" for a wildcard.
-type segment struct{ literal string }
+// segment is a part of a path between slashes.
+type segment struct {
+	literal string // "" for a wildcard
+	name    string // of a wildcard
+}
+
+// ending is how a path ends.
+type ending int
+
+const (
+	endsPlain ending = iota // "/x": this path alone
+	endsExact               // "/x/{$}": this path alone
+	endsTree                // "/x/" or "/x/{rest...}": all paths that start so
+)
 
 // parsePattern takes a pattern apart. It returns an error for one that ServeMux
-// would not take, or that could never match a request.
+// would not take, or that no request could match.
 func parsePattern(text string) (pattern, error) {
 	if err := register(http.NewServeMux(), text, http.NotFoundHandler()); err != nil {
 		return pattern{}, err
 	}
-	p := pattern{text: text}
-	rest := text
-	if method, after, ok := strings.Cut(text, " "); ok {
-		p.method, rest = method, strings.TrimLeft(after, " \t")
-	}
+	p, _ := splitPattern(text)
 	if p.method != strings.ToUpper(p.method) {
-		return pattern{}, fmt.Errorf("auth: Protect: pattern %q: methods are written in capital letters (RFC 9110 §9.1)", text)
-	}
-	slash := strings.IndexByte(rest, '/')
-	p.host, p.path = rest[:slash], rest[slash:]
-	p.path, p.exact = strings.CutSuffix(p.path, "{$}")
-	parts := strings.Split(p.path[1:], "/")
-	if last := len(parts) - 1; parts[last] == "" {
-		p.tree, parts = !p.exact, parts[:last]
-	} else if strings.HasSuffix(parts[last], "...}") {
-		p.tree, parts = true, parts[:last]
-	}
-	for _, part := range parts {
-		if strings.HasPrefix(part, "{") {
-			part = ""
-		} else if plain, err := url.PathUnescape(part); err == nil {
-			part = plain
-		}
-		p.segments = append(p.segments, segment{part})
+		return p, fmt.Errorf("auth: Protect: pattern %q: methods are written in capital letters (RFC 9110 §9.1)", text)
 	}
 	return p, nil
 }
 
+// register adds a pattern to a mux, and returns as an error what the mux says
+// against it.
+func register(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("auth: Protect: pattern %q: %v", pattern, fault)
+		}
+	}()
+	mux.Handle(pattern, h)
+	return nil
+}
+
+// splitPattern takes a pattern apart that a router told. It returns false for one
+// that is not in the form of ServeMux.
+func splitPattern(text string) (pattern, bool) {
+	p := pattern{text: text}
+	rest := text
+	if i := strings.IndexAny(text, " \t"); i >= 0 {
+		p.method, rest = text[:i], strings.TrimLeft(text[i:], " \t")
+	}
+	slash := strings.IndexByte(rest, '/')
+	if slash < 0 {
+		return p, false
+	}
+	p.host = rest[:slash]
+	parts := strings.Split(rest[slash+1:], "/")
+	switch last := parts[len(parts)-1]; {
+	case last == "":
+		p.end, parts = endsTree, parts[:len(parts)-1]
+	case last == "{$}":
+		p.end, parts = endsExact, parts[:len(parts)-1]
+	case strings.HasPrefix(last, "{") && strings.HasSuffix(last, "...}"):
+		p.end = endsTree
+	}
+	for _, part := range parts {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			p.segments = append(p.segments, segment{name: strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")})
+			continue
+		}
+		p.segments = append(p.segments, segment{literal: unescape(part)})
+	}
+	return p, true
+}
+
+// rest returns the name of the wildcard for all that follows, and the segments
+// before it.
+func (p pattern) rest() (name string, before []segment) {
+	if n := len(p.segments); p.end == endsTree && n > 0 && p.segments[n-1].literal == "" && strings.HasSuffix(p.text, "...}") {
+		return p.segments[n-1].name, p.segments[:n-1]
+	}
+	return "", p.segments
+}
+
+func unescape(part string) string {
+	if plain, err := url.PathUnescape(part); err == nil {
+		return plain
+	}
+	return part
+}
+
+// samePath reports whether the paths of p and other are the same, except for the
+// names of wildcards and for how they end.
+func (p pattern) samePath(other pattern) bool {
+	_, a := p.rest()
+	_, b := other.rest()
+	if len(a) != len(b) || (p.end == endsPlain) != (other.end == endsPlain) {
+		return false
+	}
+	for i := range a {
+		if a[i].literal != b[i].literal {
+			return false
+		}
+	}
+	return true
+}
+
 // same reports whether p and other match the same requests.
 func (p pattern) same(other pattern) bool {
-	return p.method == other.method && p.host == other.host && p.exact == other.exact && p.samePath(other)
+	return p.method == other.method && p.host == other.host && p.end == other.end && p.samePath(other)
 }
 
-// samePath reports whether the paths of p and other are the same, names of
-// wildcards aside. "/x/{$}" and "/x/" have the same path: nobody can tell from
-// the address of a page which of the two serves it.
-func (p pattern) samePath(other pattern) bool {
-	if other.text == "" || len(p.segments) != len(other.segments) || p.slashed() != other.slashed() {
+// covers reports whether p matches every path of a route.
+func (p pattern) covers(route pattern) bool {
+	_, a := p.rest()
+	_, b := route.rest()
+	if p.end != endsTree || len(b) < len(a) || p.host != "" && p.host != route.host {
 		return false
 	}
-	for i, s := range p.segments {
-		if s != other.segments[i] {
+	for i := range a {
+		if a[i].literal != "" && a[i].literal != b[i].literal {
 			return false
 		}
 	}
 	return true
 }
 
-// slashed reports whether the path ends with a slash, or a wildcard for the rest.
-func (p pattern) slashed() bool { return p.tree || p.exact }
-
-// names reports whether p is about the route that was registered as text.
-func (p pattern) names(text string) bool {
-	route, err := parsePattern(text)
-	return err == nil && p.samePath(route)
+// target is what of a request patterns match.
+type target struct {
+	method, host string
+	parts        []string // of the path between slashes, unescaped
+	slashed      bool     // the path ends with a slash
 }
 
-// covers reports whether p matches every path of the route that was registered as
-// text.
-func (p pattern) covers(text string) bool {
-	route, err := parsePattern(text)
-	if err != nil || !p.tree || len(route.segments) < len(p.segments) {
-		return false
+// targetOf returns the target of a request to a path. ServeMux splits the path at
+// its slashes and unescapes the parts after that.
+func targetOf(r *http.Request, escapedPath string) target {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
 	}
-	for i, s := range p.segments {
-		if s.literal != "" && s != route.segments[i] {
-			return false
+	t := target{method: r.Method, host: host}
+	trimmed := strings.TrimPrefix(escapedPath, "/")
+	if trimmed == "" {
+		t.slashed = true
+		return t
+	}
+	if trimmed, t.slashed = strings.CutSuffix(trimmed, "/"); trimmed == "" {
+		return t
+	}
+	for part := range strings.SplitSeq(trimmed, "/") {
+		t.parts = append(t.parts, unescape(part))
+	}
+	return t
+}
+
+// matches reports whether the pattern matches a target, and returns the values of
+// its wildcards. Hosts are compared without regard to case or a dot at the end.
+func (p pattern) matches(t target) (values [][2]string, ok bool) {
+	if p.method != "" && p.method != t.method && !(p.method == http.MethodGet && t.method == http.MethodHead) {
+		return nil, false
+	}
+	if p.host != "" && !strings.EqualFold(p.host, strings.TrimSuffix(t.host, ".")) {
+		return nil, false
+	}
+	name, segments := p.rest()
+	if len(t.parts) < len(segments) {
+		return nil, false
+	}
+	for i, s := range segments {
+		if s.literal == "" {
+			values = append(values, [2]string{s.name, t.parts[i]})
+		} else if s.literal != t.parts[i] {
+			return nil, false
 		}
 	}
-	return true
+	left := t.parts[len(segments):]
+	switch p.end {
+	case endsPlain:
+		return values, len(left) == 0 && (!t.slashed || len(segments) == 0)
+	case endsExact:
+		return values, len(left) == 0 && t.slashed
+	}
+	if name != "" {
+		text := strings.Join(left, "/")
+		if t.slashed && len(left) > 0 {
+			text += "/"
+		}
+		values = append(values, [2]string{name, text})
+	}
+	return values, len(left) > 0 || t.slashed
+}
+
+// beats reports whether p is more specific than other, where both match one
+// request. Patterns of which neither is are refused before.
+func (p pattern) beats(other pattern) bool {
+	if (p.host == "") != (other.host == "") {
+		return p.host != ""
+	}
+	_, a := p.rest()
+	_, b := other.rest()
+	for i := range min(len(a), len(b)) {
+		if (a[i].literal == "") != (b[i].literal == "") {
+			return a[i].literal != ""
+		}
+	}
+	if len(a) != len(b) {
+		return len(a) > len(b)
+	}
+	if p.end != other.end {
+		return p.end != endsTree
+	}
+	return p.method != "" && other.method == ""
+}
+
+// cleanPath returns a path without empty and dot segments, as ServeMux redirects
+// to it.
+func cleanPath(p string) string {
+	if p == "" || p[0] != '/' {
+		p = "/" + p
+	}
+	clean := path.Clean(p)
+	if strings.HasSuffix(p, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
 }
 
 // anySegment stands for a wildcard in an example. No route is called so.
 const anySegment = "gatewarden-example"
 
+// exampleMethods are tried for a pattern of all methods.
+var exampleMethods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK",
+	"UNLOCK", "REPORT", "SEARCH", "QUERY", http.MethodConnect}
+
 // examples returns requests that the pattern matches: of every method, if it
 // names none, and to a path below it, if it is a tree.
 func (p pattern) examples() []*http.Request {
-	path := ""
-	for _, s := range p.segments {
+	_, segments := p.rest()
+	route := ""
+	for _, s := range segments {
 		if s.literal == "" {
 			s.literal = anySegment
 		}
-		path += "/" + s.literal
+		route += "/" + url.PathEscape(s.literal)
 	}
-	paths := []string{path}
-	if p.slashed() {
+	paths := []string{route}
+	if p.end != endsPlain {
 		paths[0] += "/"
 	}
-	if p.tree {
-		paths = append(paths, path+"/"+anySegment, path+"/"+anySegment+"/"+anySegment, path+"/"+anySegment+"/")
+	if p.end == endsTree {
+		below := route + "/" + anySegment
+		paths = append(paths, below, below+"/"+anySegment, below+"/")
 	}
-	methods := []string{p.method}
-	if p.method == "" {
-		methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions}
+	methods := exampleMethods[:]
+	if p.method != "" {
+		methods = []string{p.method}
 	}
 	var all []*http.Request
-	for _, path := range paths {
+	for _, route := range paths {
 		for _, method := range methods {
-			all = append(all, &http.Request{Method: method, Host: p.host, URL: &url.URL{Path: path},
+			all = append(all, &http.Request{Method: method, Host: p.host, URL: &url.URL{Path: unescape(route), RawPath: route},
 				Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header)})
 		}
 	}

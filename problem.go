@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"math"
 	"net/http"
@@ -50,6 +51,11 @@ func WriteProblem(w http.ResponseWriter, p *Problem) {
 // and body. Handlers that issue credentials use it to answer as the Guard
 // would.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if g == nil {
+		slog.ErrorContext(r.Context(), "auth: cannot authenticate", "error", errors.Join(errNilGuard, err))
+		WriteProblem(w, &Problem{Status: http.StatusInternalServerError, Code: CodeInternal, Detail: detailInternal})
+		return
+	}
 	g.fail(w, r, failure{err: err})
 }
 

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"sync"
+	"net/url"
+	"slices"
 	"sync/atomic"
 )
 
@@ -25,9 +25,10 @@ type RouteOption func(*rules)
 
 // Open leaves the routes of these patterns to everybody: their requests are not
 // authenticated at all. A pattern opens the route that was registered with it,
-// whatever its wildcards are called, and not a more specific one below it. As in
-// ServeMux, one without a method opens all methods, and "/x/" also names a route
-// that was registered as "/x/{$}".
+// whatever its wildcards are called, and not a more specific one below it or one of
+// another host. One without a method opens all methods of that path. "/x/" also
+// names a route that was registered as "/x/{$}", if none was as "/x/". CONNECT is
+// opened only by a pattern that names it.
 func Open(patterns ...string) RouteOption {
 	return func(rs *rules) {
 		for _, pattern := range patterns {
@@ -40,25 +41,21 @@ func Open(patterns ...string) RouteOption {
 // what it means to ServeMux: "DELETE /users/{id}" is for one method, "/users/"
 // for all paths below it, wildcards may have other names than in the router, and
 // of several patterns that match, the most specific one counts alone.
+//
+// A path with escaped slashes or dots is also matched as a handler would see it
+// that unescapes it, and the policies of both readings are asked.
 func Route(pattern string, policies ...Policy) RouteOption {
-	return func(rs *rules) {
-		if policies == nil {
-			policies = []Policy{}
-		}
-		rs.add(pattern, policies)
-	}
+	policies = append([]Policy{}, policies...)
+	return func(rs *rules) { rs.add(pattern, policies) }
 }
 
 // Protected is a router behind a guard; see [Guard.Protect]. It is safe for
 // concurrent use.
 type Protected struct {
-	guard  *Guard
-	router Router
-	rules  *rules
-
+	guard   *Guard
+	router  Router
+	rules   *rules
 	checked atomic.Bool // Check returned nil
-	probes  sync.Map    // of the router's patterns: *http.ServeMux
-	parsed  sync.Map    // of the router's patterns: pattern
 }
 
 // Protect returns a handler that requires authentication of every request to
@@ -91,6 +88,10 @@ func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 
 // Check returns an error that names each pattern of Route or Open that can never
 // apply. Call it once all routes are registered.
+//
+// It asks the router about example requests, so it cannot see every route. Where
+// it reports a tree, such as "/admin/", below which only fixed paths are
+// registered, register a handler for the tree too, such as http.NotFoundHandler().
 func (p *Protected) Check() error {
 	if p.guard == nil || isNil(p.router) {
 		return errors.New("auth: Protect was called with a nil guard or router")
@@ -111,77 +112,90 @@ func (p *Protected) Check() error {
 func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.checked.Load() {
 		if err := p.Check(); err != nil {
-			if p.guard == nil {
-				p.guard.serve(w, r, p.router, nil, false) // 500
-				return
-			}
-			p.guard.fail(w, r, failure{err: fmt.Errorf("%w: %w", ErrInternal, err)})
+			p.guard.Refuse(w, r, fmt.Errorf("%w: %w", ErrInternal, err))
 			return
 		}
 	}
-	rule := p.rules.find(r)
-	if rule == nil {
+	route := p.route(r)
+	switch open, policies := p.rules.decide(route); {
+	case open && p.opens(r, route):
+		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
+	case len(policies) == 0:
 		p.guard.serve(w, r, p.router, nil, false)
-		return
+	default:
+		p.guard.serve(w, route.request(r), p.router, policies, false)
 	}
-	_, matched := p.router.Handler(r)
-	if rule.policies == nil {
-		if matched != "" && rule.pattern.samePath(p.parse(matched)) {
-			p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
-			return
+}
+
+// routed is a request with the route to which the router will send it.
+type routed struct {
+	pattern pattern     // of the route
+	known   bool        // there is a route, in the form of ServeMux
+	values  [][2]string // of its wildcards
+	targets []target    // the path as the router reads it, and as a handler may
+}
+
+// route asks the router where r will go.
+func (p *Protected) route(r *http.Request) routed {
+	escaped := r.URL.EscapedPath()
+	if r.Method != http.MethodConnect {
+		escaped = cleanPath(escaped)
+	}
+	var to routed
+	if _, matched := p.router.Handler(r); matched != "" {
+		to.pattern, to.known = splitPattern(matched)
+	}
+	t := targetOf(r, escaped)
+	if values, ok := to.pattern.matches(t); ok {
+		to.values = values
+	} else if slashed := targetOf(r, escaped+"/"); to.known && !t.slashed {
+		// The router redirects to the tree of that name.
+		if _, ok := to.pattern.matches(slashed); ok {
+			t = slashed
 		}
-		p.guard.serve(w, r, p.router, nil, false)
-		return
 	}
-	p.guard.serve(w, p.routed(r, matched), p.router, rule.policies, false)
+	to.targets = []target{t}
+	if plain := cleanPath(r.URL.Path); plain != escaped {
+		to.targets = append(to.targets, targetOf(r, (&url.URL{Path: plain}).EscapedPath()))
+	}
+	return to
 }
 
-// parse takes a pattern of the router apart, once. One that is not of ServeMux is
-// the zero pattern, whose path no rule has.
-func (p *Protected) parse(text string) pattern {
-	if known, ok := p.parsed.Load(text); ok {
-		return known.(pattern)
-	}
-	parsed, _ := parsePattern(text)
-	p.parsed.Store(text, parsed)
-	return parsed
-}
-
-// routed returns a copy of r with the Pattern and the path values that the router
+// request returns a copy of r with the Pattern and the path values that the router
 // will set, because policies run before it does.
-func (p *Protected) routed(r *http.Request, matched string) *http.Request {
-	if matched == "" {
+func (to routed) request(r *http.Request) *http.Request {
+	if !to.known {
 		return r
 	}
-	probe, ok := p.probes.Load(matched)
-	if !ok {
-		mux := http.NewServeMux()
-		mux.HandleFunc(matched, func(w http.ResponseWriter, r *http.Request) {
-			w.(*captured).r = r
-		})
-		probe, _ = p.probes.LoadOrStore(matched, mux)
+	r = r.Clone(r.Context()) // with path values of its own
+	r.Pattern = to.pattern.text
+	for _, value := range to.values {
+		r.SetPathValue(value[0], value[1])
 	}
-	var seen captured
-	probe.(*http.ServeMux).ServeHTTP(&seen, r.WithContext(r.Context()))
-	if seen.r == nil { // a redirect to a clean path, which has no path values
-		return r
-	}
-	return seen.r
+	return r
 }
 
-// captured is where the handler of a probe leaves the request.
-type captured struct {
-	http.ResponseWriter
-	r *http.Request
+// opens reports whether the rules that open a route are about this very route.
+func (p *Protected) opens(r *http.Request, to routed) bool {
+	if !to.known {
+		return false
+	}
+	for _, t := range to.targets {
+		rule := p.rules.find(t)
+		if rule.pattern.host != to.pattern.host || !rule.pattern.samePath(to.pattern) ||
+			r.Method == http.MethodConnect && rule.pattern.method != http.MethodConnect {
+			return false
+		}
+		if rule.pattern.end == endsTree && to.pattern.end == endsExact && rule.hasTree(p.router, r) {
+			return false // that other route is the one that is open
+		}
+	}
+	return true
 }
 
-func (*captured) Header() http.Header         { return make(http.Header) }
-func (*captured) Write(b []byte) (int, error) { return len(b), nil }
-func (*captured) WriteHeader(int)             {}
-
-// rules are the exceptions of a Protected, matched as ServeMux matches.
+// rules are the exceptions of a Protected.
 type rules struct {
-	mux    *http.ServeMux
+	mux    *http.ServeMux // refuses patterns of which neither is more specific
 	all    []*rule
 	faults []error
 }
@@ -191,9 +205,6 @@ type rule struct {
 	pattern  pattern
 	policies []Policy // nil opens the route
 }
-
-// ServeHTTP is what makes a rule a handler that find can get from a ServeMux.
-func (*rule) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // add adds the rule of a pattern. A nil policies opens it.
 func (rs *rules) add(text string, policies []Policy) {
@@ -212,57 +223,71 @@ func (rs *rules) add(text string, policies []Policy) {
 		}
 		return
 	}
-	added := &rule{parsed, policies}
-	if err := register(rs.mux, text, added); err != nil {
+	if err := register(rs.mux, text, http.NotFoundHandler()); err != nil {
 		rs.faults = append(rs.faults, err)
 		return
 	}
-	rs.all = append(rs.all, added)
+	rs.all = append(rs.all, &rule{parsed, policies})
 }
 
-// register adds a pattern to a mux, and returns as an error what the mux thinks
-// of it.
-func register(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("auth: Protect: pattern %q: %v", pattern, fault)
-		}
-	}()
-	mux.Handle(pattern, h)
-	return nil
-}
-
-// find returns the rule that is the most specific for r, or nil.
-func (rs *rules) find(r *http.Request) *rule {
-	h, matched := rs.mux.Handler(r)
-	if matched == "" {
-		return nil
-	}
-	if found, ok := h.(*rule); ok {
-		return found
-	}
-	// The mux would redirect to a clean path. The pattern is that of its rule.
+// find returns the rule that is the most specific for a target, or nil.
+func (rs *rules) find(t target) (found *rule) {
 	for _, each := range rs.all {
-		if each.pattern.text == matched {
-			return each
+		if _, ok := each.pattern.matches(t); ok && (found == nil || each.pattern.beats(found.pattern)) {
+			found = each
 		}
 	}
-	return nil
+	return found
+}
+
+// decide returns the policies that apply to a request, and whether all of its
+// readings are open.
+func (rs *rules) decide(to routed) (open bool, policies []Policy) {
+	open = true
+	var asked []*rule
+	for _, t := range to.targets {
+		rule := rs.find(t)
+		if rule == nil || rule.policies != nil {
+			open = false
+		}
+		if rule != nil && !slices.Contains(asked, rule) {
+			asked = append(asked, rule)
+			policies = append(slices.Clip(policies), rule.policies...)
+		}
+	}
+	return open, policies
+}
+
+// hasTree reports whether the router has a route for the whole tree of the rule.
+func (ru *rule) hasTree(router Router, r *http.Request) bool {
+	for _, example := range ru.pattern.examples() {
+		if example.Method != r.Method {
+			continue
+		}
+		example.Host = r.Host
+		if _, matched := router.Handler(example); matched != "" {
+			if route, ok := splitPattern(matched); ok && route.end == endsTree && ru.pattern.samePath(route) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // check returns an error if no route of the router is one that the rule is about.
 func (ru *rule) check(router Router) error {
 	p := ru.pattern
-	if ru.policies != nil && p.tree && p.host == "" && len(p.segments) == 0 {
-		return nil // of the whole site
+	if ru.policies != nil && p.end == endsTree && p.host == "" && len(p.segments) == 0 {
+		return nil // "/" is about whatever there is
 	}
 	served := ""
 	for _, r := range p.examples() {
 		_, matched := router.Handler(r)
-		if matched == "" {
+		route, ok := splitPattern(matched)
+		if matched == "" || !ok {
 			continue
 		}
-		if p.names(matched) || ru.policies != nil && p.covers(matched) {
+		if p.host == route.host && p.samePath(route) || ru.policies != nil && p.covers(route) {
 			return nil
 		}
 		served = matched
@@ -272,8 +297,8 @@ func (ru *rule) check(router Router) error {
 			"or guard the routes behind it there", p.text, served)
 	}
 	hint := ""
-	if strings.HasSuffix(p.path, "/") {
-		hint = ". To give policies to a whole tree, register a handler for the tree too, such as http.NotFoundHandler()"
+	if p.end == endsTree {
+		hint = ". For a whole tree of fixed paths, register a handler for the tree too, such as http.NotFoundHandler()"
 	}
 	return fmt.Errorf("auth: Protect: no route is registered as %q%s", p.text, hint)
 }

@@ -34,7 +34,8 @@ func TestProtectClosesEverythingButTheOpenPatterns(t *testing.T) {
 		"the redirect to a closed tree":            {"GET", "/closedtree", "", 401},
 		"a cleaned path that ends open":            {"GET", "/users/../healthz", "", 307},
 		"a cleaned path that ends closed":          {"GET", "/tree/../users/1", "", 401},
-		"encoded dots stay in the open tree":       {"GET", "/tree/%2e%2e/users/1", "", 200},
+		"encoded dots that lead out of a tree":     {"GET", "/tree/%2e%2e/users/1", "", 401},
+		"encoded dots that stay in the open tree":  {"GET", "/tree/a/%2e%2e/b", "", 200},
 		"a doubled slash":                          {"GET", "//users/1", "", 401},
 		"an open pattern of a host":                {"GET", "http://example.com/host", "", 200},
 		"the same path on another host":            {"GET", "http://other.example/host", "", 401},
@@ -96,16 +97,19 @@ func TestProtectAppliesAPolicyHoweverItsPatternIsSpelled(t *testing.T) {
 		"a wildcard for the rest":      {"DELETE /users/{id}", "/users/{rest...}", ""},
 		"with two spaces":              {"DELETE /users/{id}", "DELETE  /users/{id}", ""},
 		"the method of a route of all": {"/users/{id}", "DELETE /users/{id}", ""},
-		"a host":                       {"/users/{id}", "example.com/users/{id}", ""},
+		"a host":                       {"example.com/users/{id}", "example.com/users/{id}", ""},
+		"all hosts for one":            {"example.com/users/{id}", "/", ""},
 
-		"another path":                {"DELETE /users/{id}", "DELETE /user/{id}", "DELETE /user/{id}"},
-		"with a slash at the end":     {"DELETE /users/{id}", "DELETE /users/{id}/", "DELETE /users/{id}/"},
-		"the method in small letters": {"DELETE /users/{id}", "delete /users/{id}", "delete /users/{id}"},
-		"without the first slash":     {"DELETE /users/{id}", "DELETE users/{id}", "DELETE users/{id}"},
-		"another method":              {"DELETE /users/{id}", "PUT /users/{id}", "PUT /users/{id}"},
-		"no pattern":                  {"DELETE /users/{id}", "", `""`},
-		"a broken wildcard":           {"DELETE /users/{id}", "DELETE /users/{id", "DELETE /users/{id"},
-		"a path behind a mount":       {"/users/", "DELETE /users/{id}/keys", "/users/"},
+		"another path":                   {"DELETE /users/{id}", "DELETE /user/{id}", "DELETE /user/{id}"},
+		"with a slash at the end":        {"DELETE /users/{id}", "DELETE /users/{id}/", "DELETE /users/{id}/"},
+		"the method in small letters":    {"DELETE /users/{id}", "delete /users/{id}", "delete /users/{id}"},
+		"without the first slash":        {"DELETE /users/{id}", "DELETE users/{id}", "DELETE users/{id}"},
+		"another method":                 {"DELETE /users/{id}", "PUT /users/{id}", "PUT /users/{id}"},
+		"no pattern":                     {"DELETE /users/{id}", "", `""`},
+		"a broken wildcard":              {"DELETE /users/{id}", "DELETE /users/{id", "DELETE /users/{id"},
+		"a host of a route of all hosts": {"/users/{id}", "example.com/users/{id}", "example.com/users/{id}"},
+		"a tab and small letters":        {"DELETE /users/{id}", "delete\t/users/{id}", "capital letters"},
+		"a path behind a mount":          {"/users/", "DELETE /users/{id}/keys", "/users/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -152,6 +156,90 @@ func TestProtectOpensTheNamedRouteAndNoOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serving is a row of TestProtectMatchesAsServeMuxDoes.
+type serving struct {
+	registered []string
+	options    []auth.RouteOption
+	method     string
+	target     string
+	stranger   int // what a stranger gets
+	alice      int // what a signed-in user gets
+}
+
+func TestProtectMatchesAsServeMuxDoes(t *testing.T) {
+	refuse := func(pattern string) auth.RouteOption { return auth.Route(pattern, refuseAll) }
+	for name, row := range map[string]serving{
+		"an opening is not for another host": {[]string{"/", "admin.example.com/"}, []auth.RouteOption{auth.Open("/")},
+			"GET", "http://admin.example.com/secret", 401, 200},
+		"nor an exact one for another host's tree": {[]string{"GET /{$}", "admin.example.com/"}, []auth.RouteOption{auth.Open("GET /{$}")},
+			"GET", "http://admin.example.com/", 401, 200},
+		"nor for another host's other methods": {[]string{"GET /x", "admin.example.com/x"}, []auth.RouteOption{auth.Open("/x")},
+			"DELETE", "http://admin.example.com/x", 401, 200},
+		"nor a tree for an exact route beside it": {[]string{"/x/", "/x/{$}"}, []auth.RouteOption{auth.Open("/x/")},
+			"GET", "/x/", 401, 200},
+		"the tree itself is open": {[]string{"/x/", "/x/{$}"}, []auth.RouteOption{auth.Open("/x/")}, "GET", "/x/y", 200, 200},
+
+		"a rule for a tree does not hide the one for its name": {[]string{"GET /files", "/files/{path...}"},
+			[]auth.RouteOption{refuse("/"), auth.Route("/files/{path...}")}, "GET", "/files", 401, 403},
+		"nor one for a wildcard's tree": {[]string{"DELETE /users/{id}", "/users/{id}/"},
+			[]auth.RouteOption{refuse("/users/"), auth.Route("/users/{id}/")}, "DELETE", "/users/7", 401, 403},
+		"nor by a method":                      {[]string{"/docs", "/docs/"}, []auth.RouteOption{refuse("/"), auth.Route("/docs/")}, "POST", "/docs", 401, 403},
+		"nor an opening":                       {[]string{"/docs", "/docs/{$}"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/{$}")}, "POST", "/docs", 401, 403},
+		"the redirect to an open tree is open": {[]string{"/docs/"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/")}, "GET", "/docs", 307, 307},
+
+		"an escaped slash leads around no policy": {[]string{"/files/", "/files/private/"},
+			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/private%2Fs.txt", 401, 403},
+		"nor do escaped dots": {[]string{"/files/", "/files/private/"},
+			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/x/%2e%2e/private/s.txt", 401, 403},
+		"an escaped slash in an open tree": {[]string{"/files/"}, []auth.RouteOption{auth.Open("/files/")}, "GET", "/files/a%2Fb", 200, 200},
+		"a pattern with an escape":         {[]string{"/a%2Fb"}, []auth.RouteOption{refuse("/a%2Fb")}, "GET", "/a%2Fb", 401, 403},
+		"a method that few have":           {[]string{"PROPFIND /dav/"}, []auth.RouteOption{refuse("/dav/")}, "PROPFIND", "/dav/x", 401, 403},
+		"the rest of a path":               {[]string{"/files/{path...}"}, []auth.RouteOption{refuse("/files/{p...}")}, "GET", "/files/", 401, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			for _, pattern := range row.registered {
+				mux.Handle(pattern, whoami)
+			}
+			app := guardOf(t, tokens("Token")).Protect(mux, row.options...)
+			if err := app.Check(); err != nil {
+				t.Fatal(err)
+			}
+			for authorization, want := range map[string]int{"": row.stranger, "Token good-alice": row.alice} {
+				r := request(row.method, row.target)
+				if authorization != "" {
+					r.Header.Set("Authorization", authorization)
+				}
+				w := do(app, r)
+				if want == 307 && w.Code == 301 { // net/http before Go 1.26
+					want = 301
+				}
+				wantStatus(t, w, want)
+			}
+		})
+	}
+}
+
+func TestCONNECTIsOpenOnlyWhereAPatternNamesIt(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle("/", whoami)
+	mux.Handle("/users/{id}/", whoami)
+	app := guardOf(t, tokens("Token")).Protect(mux, auth.Open("/"), auth.Route("/users/", auth.FullAccess))
+	if err := app.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/x", "//admin/x", "/./admin/x", "/users/a%20b", "/users/%7Bx", "/users/1"} {
+		t.Run(path, func(t *testing.T) { wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), 401) })
+	}
+}
+
+func TestRoutePoliciesChangedLaterDoNotChangeWhatIsProtected(t *testing.T) {
+	policies := []auth.Policy{refuseAll}
+	app := guardOf(t, tokens("Token")).Protect(muxOf("/x", whoami), auth.Route("/x", policies...))
+	policies[0] = auth.All()
+	wantStatus(t, do(app, request("GET", "/x", "Authorization", "Token good-a")), 403)
 }
 
 func TestTheMostSpecificPatternOfProtectCountsAlone(t *testing.T) {

@@ -155,7 +155,7 @@ func ClientIP(r *http.Request) netip.Addr { return ProxiesFrom(r.Context()).Clie
 // WithProxies returns r with a context in which [ProxiesFrom] finds the proxies
 // of g, for handlers that are not behind its middleware.
 func (g *Guard) WithProxies(r *http.Request) *http.Request {
-	if len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
+	if g == nil || len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
 		return r // the zero value is what ProxiesFrom returns
 	}
 	return r.WithContext(&proxied{r.Context(), &g.config.Proxies})

@@ -7,15 +7,19 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 	if len(g.strip) == 0 {
 		return r
 	}
+	header, found := stripped(r.Header, g.strip)
+	if !found {
+		return r
+	}
 	r = r.WithContext(r.Context())
-	r.Header = stripped(r.Header, g.strip)
+	r.Header = header
 	return r
 }
 
-// stripped returns h without the named headers, h itself if there are none. A
-// name matches in any case and with "_" for "-": servers behind us that map
+// stripped returns h without the named headers, and whether it had any. A name
+// matches in any case and with "_" for "-": servers behind us that map
 // headers to variables, as CGI does, cannot tell the twins apart.
-func stripped(h http.Header, names []string) http.Header {
+func stripped(h http.Header, names []string) (without http.Header, found bool) {
 	var clone http.Header
 	for key := range h {
 		for _, name := range names {
@@ -27,10 +31,7 @@ func stripped(h http.Header, names []string) http.Header {
 			}
 		}
 	}
-	if clone == nil {
-		return h
-	}
-	return clone
+	return clone, clone != nil
 }
 
 func sameVariable(a, b string) bool {

@@ -79,4 +79,3 @@ func ValidScope(scope string) bool {
 		return r <= ' ' || r > '~' || r == '"' || r == '\\'
 	})
 }
-
