@@ -120,20 +120,26 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 	b := speaking("Token", nil)
 	type inner struct{ next auth.Authenticator }
 	for name, bad := range map[string]auth.Authenticator{
-		"embedded":                decorator{b},
-		"embedded by pointer":     &decorator{b},
-		"in a named field":        named{b},
-		"in a slice":              sliced{[]auth.Authenticator{b}},
-		"in a map":                mapped{map[string]auth.Authenticator{"a": b}},
-		"in a struct in a field":  nested{inner: inner{b}},
-		"of a concrete type":      concrete{b},
-		"in a field of type any":  anything{b},
-		"below one with Unwrap":   kept{decorator{b}},
-		"a slice of backends":     list{b},
-		"inside Wrap":             auth.Wrap(decorator{b}, b.Authenticate),
-		"in a chain":              auth.Chain(decorator{b}),
-		"nil, but it could be":    decorator{},
-		"a struct behind a field": behind{&decorator{b}},
+		"embedded":                 decorator{b},
+		"embedded by pointer":      &decorator{b},
+		"in a named field":         named{b},
+		"in a slice":               sliced{[]auth.Authenticator{b}},
+		"in a map":                 mapped{map[string]auth.Authenticator{"a": b}},
+		"in a struct in a field":   nested{inner: inner{b}},
+		"of a concrete type":       concrete{b},
+		"in a field of type any":   anything{b},
+		"below one with Unwrap":    kept{decorator{b}},
+		"a slice of backends":      list{b},
+		"inside Wrap":              auth.Wrap(decorator{b}, b.Authenticate),
+		"in a chain":               auth.Chain(decorator{b}),
+		"nil, but it could be":     decorator{},
+		"a struct behind a field":  behind{&decorator{b}},
+		"in a list of structs":     rows{[]row{{b}}},
+		"in a table of structs":    table{map[string]*row{"a": {b}}},
+		"by a function":            lazy{func() auth.Authenticator { return b }},
+		"in a decorated chain":     kept{auth.Chain(decorator{b})},
+		"in a chain in Wrap":       auth.Wrap(auth.Chain(decorator{b}), b.Authenticate),
+		"beside the one unwrapped": two{proxyOnly("X-One"), proxyOnly("X-Username")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{bad}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil || !strings.Contains(err.Error(), "Unwrap") {
@@ -152,6 +158,11 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 }
 
 type (
+	row      struct{ b auth.Authenticator }
+	rows     struct{ all []row }
+	table    struct{ all map[string]*row }
+	lazy     struct{ get func() auth.Authenticator }
+	two      struct{ first, second auth.Authenticator }
 	named    struct{ next auth.Authenticator }
 	sliced   struct{ all []auth.Authenticator }
 	mapped   struct{ all map[string]auth.Authenticator }
@@ -172,10 +183,100 @@ func (concrete) Authenticate(*http.Request) (auth.User, auth.Credential, error) 
 func (anything) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
 func (list) Authenticate(*http.Request) (auth.User, auth.Credential, error)     { return absent() }
 
+func (rows) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
+func (table) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
+func (lazy) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
+func (two) Authenticate(*http.Request) (auth.User, auth.Credential, error)   { return absent() }
+func (t two) Unwrap() auth.Authenticator                                     { return t.first }
+
 type notADecorator struct{ loginFor, fallback auth.Authenticator }
 
 func (notADecorator) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
 func (notADecorator) Unwrap() auth.Authenticator                                     { return nil }
+
+func TestNewRefusesWhatWrapCannotCall(t *testing.T) {
+	b := speaking("Token", nil)
+	var none *auth.Guard
+	for name, bad := range map[string]auth.Authenticator{"a nil backend": auth.Wrap(nil, b.Authenticate), "a nil function": auth.Wrap(b, nil),
+		"a nil guard below": auth.Wrap(none, b.Authenticate), "a chain with nil": kept{auth.Chain(b, nil)}} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{bad}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil {
+				t.Error("New returned no error")
+			}
+		})
+	}
+}
+
+func TestADecoratedChainIsCheckedLikeAFlatOne(t *testing.T) {
+	own := func(name, prefix string) *backend {
+		b := speaking("Bearer", auth.ErrNoCredentials)
+		b.name, b.classes = name, []auth.TokenClass{{Scheme: "Bearer", Prefix: prefix}}
+		return b
+	}
+	for name, row := range map[string]struct {
+		backends []auth.Authenticator
+		fault    string
+	}{
+		"two owners":                     {[]auth.Authenticator{kept{auth.Chain(own("a", "gw_"), own("b", "gw_"))}}, "both own"},
+		"two of a name":                  {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("a", "y_"))}}, `named "a"`},
+		"two that do not say":            {[]auth.Authenticator{kept{auth.Chain(muteBackend{"a"}, muteBackend{"b"})}}, "OwnTokens"},
+		"one that does not say inside":   {[]auth.Authenticator{own("a", "gw_"), kept{auth.Chain(muteBackend{"b"})}}, `"b" has no OwnTokens`},
+		"one that does not say, a guard": {[]auth.Authenticator{own("a", "gw_"), guardOf(t, muteBackend{"b"})}, `"b" has no OwnTokens`},
+		"right":                          {[]auth.Authenticator{kept{auth.Chain(own("a", "x_"), own("b", "y_"))}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := auth.New(auth.Config{Backends: row.backends})
+			if row.fault == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), row.fault) {
+				t.Errorf("New returned %v, want an error about %q", err, row.fault)
+			}
+		})
+	}
+}
+
+func TestAUserThatHidesAnotherIsABug(t *testing.T) {
+	for name, row := range map[string]struct {
+		user   auth.User
+		status int
+	}{
+		"a machine in a user without Unwrap": {hidden{auth.Machine{ID: "robot"}}, 500},
+		"a user in a user without Unwrap":    {hidden{user("alice")}, 500},
+		"the same by pointer":                {&hidden{user("alice")}, 500},
+		"a user with Unwrap":                 {tenant{user("alice")}, 200},
+		"a machine with Unwrap":              {tenant{auth.Machine{ID: "robot"}}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := speaking("Token", nil)
+			b.answer = func(*http.Request) (auth.User, auth.Credential, error) { return row.user, nil, nil }
+			g := guardOf(t, b)
+			for range 2 { // the second time from memory
+				wantStatus(t, get(g.Require()(whoami)), row.status)
+			}
+		})
+	}
+}
+
+// hidden is a user with something beside it, that names itself anew.
+type hidden struct{ auth.User }
+
+func (h hidden) UserID() string { return "acme/" + h.User.UserID() }
+
+func TestPoliciesSeeNoHeaderThatIsStripped(t *testing.T) {
+	seen := "unset"
+	note := func(r *http.Request, _ auth.User, _ auth.Credential) error {
+		seen = r.Header.Get("X-Username")
+		return auth.ErrInsufficient
+	}
+	rendered := "unset"
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token"), proxyOnly("X-Username")},
+		Render: func(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
+			rendered = r.Header.Get("X-Username")
+			auth.WriteProblem(w, p)
+		}})
+	wantStatus(t, get(g.Require(note)(whoami), "Authorization", "Token good-a", "X-Username", "admin"), 403)
+	if seen != "" || rendered != "" {
+		t.Errorf("the policy saw %q and Render %q, want no header", seen, rendered)
+	}
+}
 
 func TestAWrappedCredentialGrantsNoMore(t *testing.T) {
 	limited, full := scoped{scopes: []string{"files:read"}}, authFull{}
@@ -336,7 +437,10 @@ func TestABadTokenIsNotRescuedByWhatTheBrowserAdded(t *testing.T) {
 		return user("bob"), says{ambient: true}, nil
 	})
 	for name, ambient := range map[string]auth.Authenticator{"a session": session, "one decorated": kept{session}, "one whose credential says so": closure,
-		"a guard of sessions": guardOf(t, session)} {
+		"a guard of sessions": guardOf(t, session), "a guard in a guard": guardOf(t, guardOf(t, kept{session})),
+		"a decorated chain": kept{auth.Chain(session)}, "one that does not say": auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			return user("bob"), nil, nil
+		})} {
 		t.Run(name, func(t *testing.T) {
 			g := guardOf(t, tokens("Token"), ambient)
 			for _, h := range []http.Handler{g.Require()(whoami), g.Optional()(whoami)} {
@@ -349,12 +453,25 @@ func TestABadTokenIsNotRescuedByWhatTheBrowserAdded(t *testing.T) {
 			wantStatus(t, get(g.Require()(whoami)), 200) // without a token, the cookie proves bob
 		})
 	}
+	// Also where the token's backend stands in the same decorated chain.
+	for name, h := range map[string]http.Handler{
+		"a decorated chain":            guardOf(t, kept{auth.Chain(tokens("Token"), session)}).Require()(whoami),
+		"a guard of a decorated chain": guardOf(t, guardOf(t, kept{auth.Chain(tokens("Token"), session)})).Require()(whoami),
+	} {
+		t.Run(name, func(t *testing.T) { wantStatus(t, get(h, "Authorization", "Token other-abc"), 401) })
+	}
 	explicit := speaking("Bearer", nil)
 	wantUser(t, get(guardOf(t, tokens("Token"), session, explicit).Require()(whoami), "Authorization", "Token other-abc"), "bearer-user")
 }
 
 func TestANilGuardLetsNothingThrough(t *testing.T) {
 	var g *auth.Guard
+	if _, err := g.With(speaking("Token", nil)); err == nil {
+		t.Error("With of a nil guard returned no error")
+	}
+	if g.WithoutDialog() != nil || g.MapProblem(nil) != nil || g.CheckOrigin(request("GET", "/")) == nil || len(g.Proxies().Trusted) > 0 {
+		t.Error("a nil guard became something")
+	}
 	for name, h := range map[string]http.Handler{"Require": g.Require()(whoami), "Optional": g.Optional()(whoami), "Protect": g.Protect(http.NewServeMux())} {
 		t.Run(name, func(t *testing.T) {
 			wantStatus(t, get(h), 500)
@@ -368,14 +485,15 @@ func TestANilGuardLetsNothingThrough(t *testing.T) {
 func TestAMethodThatALayerChangesIsCheckedForItsOrigin(t *testing.T) {
 	session := speaking("Cookie", nil)
 	session.ambient = true
-	g := guardOf(t, session)
-	inner := g.Require()(whoami)
-	for method, status := range map[string]int{"DELETE": 403, "GET": 200, "HEAD": 200} {
-		h := g.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			r.Method = method
-			inner.ServeHTTP(w, r)
-		}))
-		wantStatus(t, get(h, "Sec-Fetch-Site", "cross-site"), status)
+	for _, g := range []*auth.Guard{guardOf(t, session), guardOf(t, guardOf(t, session))} {
+		inner := g.Require()(whoami)
+		for method, status := range map[string]int{"DELETE": 403, "GET": 200, "HEAD": 200} {
+			h := g.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Method = method
+				inner.ServeHTTP(w, r)
+			}))
+			wantStatus(t, get(h, "Sec-Fetch-Site", "cross-site"), status)
+		}
 	}
 }
 

@@ -50,6 +50,10 @@ func TestLoginAsksTheBackendsOfConfigLogin(t *testing.T) {
 	if got := len(withoutSession.Challenges()); got != 1 {
 		t.Errorf("%d challenges without the session, want that of Basic alone", got)
 	}
+	decorated := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{passwords, kept{session}}})
+	if left, err := decorated.Login(session); err != nil || len(left.Challenges()) != 1 {
+		t.Errorf("a decorated backend was not left out: %v", err)
+	}
 	var none *auth.Guard
 	for name, ask := range map[string]func() (*auth.Guard, error){
 		"a nil guard":          func() (*auth.Guard, error) { return none.Login() },
@@ -69,6 +73,17 @@ func TestWhatABackendForLoggingInStripsNoHandlerSees(t *testing.T) {
 	with, err := g.With(speaking("Bearer", nil))
 	if err != nil {
 		t.Fatal(err)
+	}
+	other, err := g.With(proxyOnly("X-Other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherLogin, err := other.Login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(otherLogin.StripHeaders(), " "); got != "X-Username X-Other" {
+		t.Errorf("the login of a guard made by With strips %q", got)
 	}
 	login, err := g.Login()
 	if err != nil {

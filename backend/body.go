@@ -40,6 +40,9 @@ type Body struct {
 	Text []byte
 }
 
+// maxBody bounds every limit, in bytes: a body is held in memory.
+const maxBody = 64 << 20
+
 // ReadBody reads the body of r, of at most limit bytes, and puts it back, so that
 // the next reader starts from its beginning, whatever the outcome. A longer one is
 // ErrBodyTooLong, and one that cannot be read is auth.ErrMalformed too, unless the
@@ -49,6 +52,7 @@ func ReadBody(r *http.Request, limit int64) (Body, error) {
 	if r.Body == nil {
 		return b, nil
 	}
+	limit = min(limit, maxBody)
 	original := r.Body
 	text, err := io.ReadAll(io.LimitReader(original, limit+1))
 	again := io.Reader(bytes.NewReader(text))
@@ -176,6 +180,9 @@ const maxFields = 8 << 10
 func (f Fields) From(r *http.Request) error {
 	if kind := typeOf(r); r.Method != http.MethodPost || r.Body == nil || kind != TypeJSON && kind != TypeForm {
 		return auth.ErrNoCredentials
+	}
+	for i := range f {
+		f[i].Value, f[i].Set = "", false // of an earlier request
 	}
 	body, err := ReadBody(r, maxFields)
 	if err != nil {

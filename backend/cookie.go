@@ -13,15 +13,18 @@ import (
 type Cookie struct {
 	Name     string // without the prefix
 	Insecure bool   // for plain http to another machine: no Secure, no prefix
-	// SameSite is zero for Lax. None needs Secure.
+	// SameSite is zero for Lax. Check refuses None with Insecure.
 	SameSite http.SameSite
 }
 
 // Check returns an error if the name cannot be that of a cookie, or has a prefix
-// already.
+// already, or if browsers would not keep the cookie. Call it before the others.
 func (c Cookie) Check() error {
 	if strings.HasPrefix(c.Name, "__") {
 		return fmt.Errorf("cookie %q must not have a prefix, because it gets one", c.Name)
+	}
+	if c.SameSite == http.SameSiteNoneMode && c.Insecure {
+		return fmt.Errorf("cookie %q is SameSite=None, which browsers take with Secure only", c.Name)
 	}
 	if err := (&http.Cookie{Name: c.FullName(), Value: "x"}).Valid(); err != nil {
 		return fmt.Errorf("cookie %q: %w", c.Name, err)
@@ -41,7 +44,7 @@ func (c Cookie) FullName() string {
 // with a life of 0 ends with the browser, others after life, at least a second.
 func (c Cookie) Set(h http.Header, value string, life time.Duration) {
 	maxAge := 0
-	if life > 0 {
+	if life != 0 {
 		maxAge = int(max(life/time.Second, 1))
 	}
 	c.write(h, value, maxAge)

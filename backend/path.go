@@ -34,6 +34,8 @@ func LocalPath(next string) (string, bool) {
 	return next, true
 }
 
+const hostChars = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
 // IsLoopback reports whether host, with or without a port, is this machine: an
 // address of loopback, localhost or a name below it. Browsers take http to it for
 // secure (Secure Contexts §3.1).
@@ -46,5 +48,6 @@ func IsLoopback(host string) bool {
 		return addr.Unmap().IsLoopback()
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	name, ok := strings.CutSuffix(host, "localhost")
+	return ok && (name == "" || len(name) > 1 && name[len(name)-1] == '.' && strings.Trim(name, hostChars) == "")
 }

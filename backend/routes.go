@@ -70,7 +70,7 @@ func exactly(pattern string, next http.Handler) http.Handler {
 		ok := len(have) >= len(want)
 		for i := 1; ok && i <= len(want); i++ {
 			segment, wanted := have[len(have)-i], want[len(want)-i]
-			ok = segment == wanted || strings.HasPrefix(wanted, "{") && segment != "" || i == len(want)
+			ok = segment == wanted || isValueOf(r, wanted, segment) || i == len(want)
 		}
 		if !ok {
 			http.NotFound(w, r)
@@ -78,4 +78,15 @@ func exactly(pattern string, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isValueOf reports whether a segment is the value of a wildcard, as the router
+// told it, or any value if the router told none.
+func isValueOf(r *http.Request, wildcard, segment string) bool {
+	name, ok := strings.CutPrefix(wildcard, "{")
+	if !ok || segment == "" {
+		return false
+	}
+	value := r.PathValue(strings.TrimSuffix(name, "}"))
+	return value == "" || value == segment
 }

@@ -108,7 +108,7 @@ const (
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 // NewToken returns a token for owner. The length must be within MinTokenLength and
-// MaxTokenLength, the prefix at most MaxPrefix.
+// MaxTokenLength, the prefix at most MaxTokenPrefix.
 func NewToken(prefix, owner string, length int) string {
 	token := make([]byte, 0, len(prefix)+length)
 	token = append(token, prefix...)
