@@ -1,6 +1,8 @@
-// Package authtest helps to test handlers that a Guard protects: requests of a
-// given user and credential, without tokens, stores or passwords, and
-// assertions on the answers to refused ones.
+// Package authtest helps to test two things.
+//
+// Handlers that a Guard protects: [WithIdentity] makes a request of a given user
+// and credential, without tokens, stores or passwords. [AssertProblem] and
+// [AssertChallenge] look at the answers to refused requests.
 //
 //	func TestReportsAreForReaders(t *testing.T) {
 //		app := guard.Require(auth.Scopes("reports:read"))(reports)
@@ -13,7 +15,10 @@
 //		authtest.AssertProblem(t, w.Result(), 403, auth.CodeInsufficientScope)
 //	}
 //
-// It is for tests alone: it imports package testing.
+// Backends and decorators of your own: [Backend] tests that one keeps the
+// contract of [auth.Authenticator].
+//
+// Use it in tests only, because it imports package testing.
 package authtest
 
 import (
@@ -24,19 +29,19 @@ import (
 	"github.com/gatewarden/auth/internal/planted"
 )
 
-// WithIdentity returns a copy of r that every [auth.Guard] takes for proved: it
-// asks no backend and runs its policies, and the handler finds user and
-// credential by auth.UserFrom and auth.CredentialFrom. A handler behind no
-// Guard finds nobody; for that there is auth.WithIdentity.
+// WithIdentity returns a copy of r that every [auth.Guard] treats as proved. The
+// Guard asks no backend and runs its policies. The handler finds user and
+// credential by auth.UserFrom and auth.CredentialFrom. A handler without a Guard
+// does not find them: test that one with auth.WithIdentity.
 //
-// The credential may be nil. A nil user takes away what an earlier
-// WithIdentity planted: guards ask their backends again. No event is reported,
+// The credential may be nil. A nil user removes the identity of an earlier
+// WithIdentity, so that guards ask their backends again. No event is reported,
 // and the origin of the request is not checked.
 func WithIdentity(r *http.Request, user auth.User, credential auth.Credential) *http.Request {
 	return r.WithContext(&planted.Context{Context: r.Context(), User: user, Credential: credential})
 }
 
-// TestUser is a user who is nothing but an identifier.
+// TestUser is a user that has an identifier and nothing else.
 type TestUser struct{ ID string }
 
 var _ auth.User = TestUser{}
@@ -47,18 +52,18 @@ func (u TestUser) UserID() string { return u.ID }
 // User returns the TestUser with this identifier.
 func User(id string) auth.User { return TestUser{ID: id} }
 
-// Credential is a credential of whatever properties a test needs. The zero
-// value is one that is not limited to scopes, never ends, is neither primary
-// nor ambient, and knows of no login.
+// Credential is a credential with the properties that a test needs. The zero
+// value has full access and never expires. It is not primary, not ambient, and
+// has no AuthInfo.
 type Credential struct {
-	Name      string        // of the backend; empty is "authtest"
+	Name      string        // of the backend. If empty, "authtest"
 	TokenID   string        // public identifier
-	Scope     []string      // what it is limited to, if anything
+	Scope     []string      // what it is limited to
 	Limited   bool          // limited even where Scope is empty, and so to nothing
-	Auth      auth.AuthInfo // the login it stems from
+	Auth      auth.AuthInfo // the login it comes from
 	Expiry    time.Time     // zero is never
-	IsPrimary bool          // good for issuing others; see auth.Primary
-	IsAmbient bool          // added by the browser; see auth.Ambient
+	IsPrimary bool          // issuers may turn it into others, see auth.Primary
+	IsAmbient bool          // added by the browser, see auth.Ambient
 }
 
 var (
@@ -86,10 +91,10 @@ func (c Credential) Scopes() (scopes []string, limited bool) {
 	return c.Scope, c.Limited || len(c.Scope) > 0
 }
 
-// AuthInfo returns Login.
+// AuthInfo returns Auth.
 func (c Credential) AuthInfo() auth.AuthInfo { return c.Auth }
 
-// ExpiresAt returns Expires.
+// ExpiresAt returns Expiry.
 func (c Credential) ExpiresAt() time.Time { return c.Expiry }
 
 // Primary returns IsPrimary.
