@@ -32,7 +32,6 @@
 package session
 
 import (
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +40,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/seal"
 )
 
 // Lifetime is how long a session lives.
@@ -110,7 +110,7 @@ type Sessions struct {
 	config Config
 	cookie string // its whole name
 	stale  error  // what a cookie that is no good is answered with
-	seals  []cipher.AEAD
+	seals  []seal.Key
 }
 
 var (

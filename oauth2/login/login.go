@@ -27,7 +27,6 @@ package login
 import (
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"html"
@@ -195,7 +194,7 @@ type Logins struct {
 	origin    string
 	providers map[string]*provider
 	order     []string
-	seals     []cipher.AEAD
+	seals     []seal.Key
 	pages     *pages
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -148,7 +148,7 @@ func audience(resources []string) any {
 
 func stampOf(user auth.User) string { return backend.Stamp("oauth2", user) }
 
-func sealWith(aead cipher.AEAD, text string) []byte {
+func sealWith(aead seal.Key, text string) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails
 	return aead.Seal(nonce, nonce, []byte(text), nil)

@@ -31,7 +31,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -409,6 +408,6 @@ func digestOf(secret string) string { return backend.TokenDigest(secret, "") }
 
 // sealer returns what encrypts the successor of a refresh token so that only who
 // has that token can read it.
-func sealer(predecessor string) (cipher.AEAD, error) {
+func sealer(predecessor string) (seal.Key, error) {
 	return seal.New(predecessor, "oauth2 refresh successor")
 }
