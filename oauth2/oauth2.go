@@ -124,7 +124,7 @@ func New(config Config) (*Resource, error) {
 		return nil, errors.New("oauth2: Config.Resource is missing")
 	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>"):
 		return nil, fmt.Errorf("oauth2: resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
-	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !fetch.IsLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !backend.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("oauth2: resource %q is neither https nor http of a loopback host", c.Resource)
 	case slices.Contains(c.Audience, ""):
 		return nil, errors.New("oauth2: an Audience is empty")

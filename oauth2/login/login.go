@@ -347,7 +347,7 @@ func checkAppRedirect(uri string) error {
 	switch {
 	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil || html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
 		return errors.New("is no URI without fragment and user")
-	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && fetch.IsLoopback(u.Hostname()):
+	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
 		return nil
 	case strings.Contains(u.Scheme, "."):
 		return nil

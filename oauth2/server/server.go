@@ -35,7 +35,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -317,18 +316,10 @@ func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
 		return nil, errors.New("oauth2/server: Config.Issuer is missing")
 	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>") || u.EscapedPath() != u.Path:
 		return nil, fmt.Errorf("oauth2/server: issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || backend.IsLoopback(u.Hostname())):
 		return u, nil
 	}
 	return nil, fmt.Errorf("oauth2/server: issuer %q is neither https nor http of a loopback host (RFC 8414 §2)", issuer)
-}
-
-// isLoopback reports a host that is this machine.
-func isLoopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().IsLoopback()
-	}
-	return strings.EqualFold(host, "localhost")
 }
 
 // validResource reports a resource indicator (RFC 8707 §2).
