@@ -154,7 +154,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.openOAuth(ctx, s, people, observer); err != nil {
+	if err := a.openOAuth(ctx, s, observer); err != nil {
 		return nil, err
 	}
 	if err := a.openLogins(s, keys, people, proxies, observer); err != nil {
@@ -232,11 +232,16 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 
+	oauthHandlers, err := a.oauth.Handlers(people)
+	if err != nil {
+		return nil, err
+	}
+
 	// The routes.
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
 	pairHandlers.Register(mux, "/api/token")
-	a.oauth.Register(mux)
+	oauthHandlers.Register(mux)
 	a.api.Register(mux)
 	mux.Handle("/.well-known/jwks.json", jwt.NewJWKSHandler(a.keyring, 5*time.Minute))
 	sessionHandlers.Register(mux, "/session")

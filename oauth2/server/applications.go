@@ -41,28 +41,28 @@ type ApplicationForm struct {
 // Has reports whether a grant is chosen.
 func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grants, grant) }
 
-func (s *Server) registerApplications(handle func(path string, handler http.Handler)) {
+func (h *handler) handleApplications(handle func(path string, handler http.Handler)) {
 	page := func(serve func(w http.ResponseWriter, r *http.Request, p person), methods ...string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.pages.secure(w, "")
+			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
-				s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
+				h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
 				return
 			}
-			s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-				if s.unlimited(w, r, p) && s.isDeveloper(w, r, p) {
+			h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
+				if h.unlimited(w, r, p) && h.isDeveloper(w, r, p) {
 					serve(w, r, p)
 				}
 			})
 		})
 	}
-	handle("/applications", page(s.listApplications, "GET", "HEAD"))
-	handle("/applications/register", page(s.registerApplication, "GET", "HEAD", "POST"))
-	handle("/applications/{id}", page(s.showApplication, "GET", "HEAD"))
-	handle("/applications/{id}/update", page(s.changeApplication, "GET", "HEAD", "POST"))
-	handle("/applications/{id}/secret", page(s.renewApplication, "POST"))
-	handle("/applications/{id}/delete", page(s.removeApplication, "POST"))
+	handle("/applications", page(h.listApplications, "GET", "HEAD"))
+	handle("/applications/register", page(h.registerApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}", page(h.showApplication, "GET", "HEAD"))
+	handle("/applications/{id}/update", page(h.changeApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}/secret", page(h.renewApplication, "POST"))
+	handle("/applications/{id}/delete", page(h.removeApplication, "POST"))
 }
 
 // isDeveloper asks Config.Developers, and reports whether to go on.

@@ -51,8 +51,8 @@ const jwtIDLength = 3 + 26
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
 	switch {
-	case backend.OwnsToken(token, s.accessKey):
-		return backend.TokenDigest(token, s.accessKey), nil
+	case backend.OwnsToken(token, s.access):
+		return backend.TokenDigest(token, s.access), nil
 	case backend.OwnsToken(token, s.refresh), backend.OwnsToken(token, s.code):
 		return "", errToken
 	case s.verifier == nil:

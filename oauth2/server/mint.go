@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -39,10 +40,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner := m.grant.UserID
-	if owner == "" {
-		owner = m.client.ID
-	}
+	owner := cmp.Or(m.grant.UserID, m.client.ID)
 	access := &Access{ID: rand.Text(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources, Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access)}
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
@@ -60,8 +58,8 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		}
 	}
 	if made.response.AccessToken == "" {
-		made.response.AccessToken = backend.NewToken(s.accessKey, owner, backend.DefaultTokenLength)
-		access.Digest = backend.TokenDigest(made.response.AccessToken, s.accessKey)
+		made.response.AccessToken = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(made.response.AccessToken, s.access)
 	}
 	if m.refresh {
 		made.response.RefreshToken = backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
@@ -132,10 +130,7 @@ func (s *Server) signAccess(key *jwt.Key, m minting, access *Access) (string, er
 
 // subjectOf is "sub": the user or, if there is none, the client (RFC 9068 §2.2).
 func subjectOf(grant *Grant) string {
-	if grant.UserID == "" {
-		return grant.ClientID
-	}
-	return grant.UserID
+	return cmp.Or(grant.UserID, grant.ClientID)
 }
 
 // audience is "aud": one is a string, several an array (RFC 7519 §4.1.3).

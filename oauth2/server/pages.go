@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -93,9 +94,7 @@ type pages struct {
 
 func newPages(own Pages) (*pages, error) {
 	ps := &pages{Pages: own}
-	if ps.StyleSheet == "" {
-		ps.StyleSheet = defaultStyle
-	}
+	ps.StyleSheet = cmp.Or(ps.StyleSheet, defaultStyle)
 	ps.style, ps.script = cspHash(ps.StyleSheet), cspHash(submitScript)
 	for name, page := range map[string]**template.Template{"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
 		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost} {
@@ -178,10 +177,7 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "5")
 		e = &Error{Code: CodeTemporarilyUnavailable, Description: "Something is not working. Please try again in a moment.", Status: http.StatusServiceUnavailable}
 	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
+	status := cmp.Or(e.Status, http.StatusBadRequest)
 	s.pages.secure(w, "")
 	s.show(w, r, status, s.pages.Error, ErrorPage{s.layout("That did not work", nil), e.Code, e.Description})
 }

@@ -74,7 +74,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenRespons
 	if !client.Allows(name) {
 		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.")
 	}
-	response, err := grant.Exchange(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+	response, err := grant(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
 	if err == nil && response == nil {
 		return nil, fmt.Errorf("oauth2/server: the grant %s returned neither tokens nor an error", name)
 	}
