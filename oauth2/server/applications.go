@@ -231,7 +231,7 @@ func (s *Server) applicationPage(title string, p person, client *Client) Applica
 // what django-oauth-toolkit's form sends: one grant with dashes in its name, which
 // implies the refresh token grant, and addresses with white space between them.
 func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *ApplicationPage) (registration Registration, ok bool) {
-	values, err := bodyValues(w, r)
+	values, err := bodyValues(r)
 	if err != nil {
 		s.showError(w, r, err)
 		return registration, false

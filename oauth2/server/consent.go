@@ -32,7 +32,7 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	req, err := requestOf(w, r)
+	req, err := requestOf(r)
 	if err != nil {
 		h.showError(w, r, err)
 		return

@@ -2,12 +2,14 @@ package server
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxBody is the longest body, or query, that is read, in bytes.
@@ -33,37 +35,41 @@ var (
 
 // bodyForm reads the body of a POST: its type first, then its size, then what is
 // twice.
-func bodyForm(w http.ResponseWriter, r *http.Request) (Form, error) {
-	values, err := bodyValues(w, r)
+func bodyForm(r *http.Request) (Form, error) {
+	values, err := bodyValues(r)
 	if err != nil {
 		return nil, err
 	}
 	return single(values)
 }
 
-// isForm reports a request whose body is a form.
+// isForm reports a request whose body is a form. Some clients name another charset
+// than UTF-8 and write ASCII.
 func isForm(r *http.Request) bool {
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(lines[0])
-	return err == nil && kind == "application/x-www-form-urlencoded" && r.Header.Get("Content-Encoding") == ""
+	return err == nil && kind == backend.TypeForm && r.Header.Get("Content-Encoding") == ""
 }
 
-// bodyValues reads the body of a POST as it is.
-func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// bodyValues reads the body of a POST as it is, and puts it back: a backend of the
+// guard may look for its credential there.
+func bodyValues(r *http.Request) (url.Values, error) {
 	if !isForm(r) {
 		return nil, errNoForm
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+	body, err := backend.ReadBody(r, maxBody)
+	switch {
+	case errors.Is(err, backend.ErrBodyTooLong):
 		return nil, errLongBody
-	}
-	if err != nil {
+	case auth.KindOf(err) == auth.ErrMalformed:
 		return nil, refuse(CodeInvalidRequest, "The body could not be read.")
+	case err != nil:
+		return nil, err
 	}
-	values, err := url.ParseQuery(string(text))
+	values, err := body.Form()
 	if err != nil {
 		return nil, errNoForm
 	}

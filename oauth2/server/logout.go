@@ -34,7 +34,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	req, err := requestOf(w, r)
+	req, err := requestOf(r)
 	if err == nil && len(req.twice) > 0 {
 		err = errTwice
 	}

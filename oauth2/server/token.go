@@ -46,7 +46,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	if !allowPost(w, r) {
 		return
 	}
-	response, err := s.exchange(w, r)
+	response, err := s.exchange(r)
 	if err != nil {
 		s.answerError(w, r, err)
 		return
@@ -54,8 +54,8 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, response)
 }
 
-func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenResponse, error) {
-	form, err := bodyForm(w, r)
+func (s *Server) exchange(r *http.Request) (*TokenResponse, error) {
+	form, err := bodyForm(r)
 	if err != nil {
 		return nil, err
 	}
