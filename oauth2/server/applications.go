@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // ApplicationsPage lists a developer's own applications.
@@ -25,11 +26,15 @@ type ApplicationPage struct {
 	Form   ApplicationForm
 	Grants []string // to choose from
 	Fault  string
-	Edit   bool        // a form is shown, else what there is
-	Secret auth.Secret // shown once, after it was made, else ""
-	Shown  string      // the secret in the clear, for the page that shows it
-	Path   string      // of the list
+	Edit   bool   // a form is shown, else what there is
+	Path   string // of the list
+
+	secret hidden.String
 }
+
+// Shown returns the client's secret in the clear, on the one page that shows it
+// after it was made, and else "".
+func (p ApplicationPage) Shown() string { return p.secret.Reveal() }
 
 // ApplicationForm is what is filled in.
 type ApplicationForm struct {
@@ -125,7 +130,7 @@ func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p p
 // one time that it is known.
 func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, p person, client *Client, secret auth.Secret) {
 	page := s.applicationPage(client.Name, p, client)
-	page.Secret, page.Shown = secret, secret.Reveal()
+	page.secret = hidden.Of(secret.Reveal())
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 

@@ -53,7 +53,8 @@ func requestOf(r *http.Request) (request, error) {
 	if err != nil {
 		return request{}, refuse(CodeInvalidRequest, "The query is no form.")
 	}
-	req := request{form: make(Form), twice: make(map[string]bool)}
+	form := make(url.Values)
+	req := request{form: NewForm(form), twice: make(map[string]bool)}
 	values := query
 	if r.Method == http.MethodPost {
 		if values, err = bodyValues(r); err != nil {
@@ -72,7 +73,7 @@ func requestOf(r *http.Request) (request, error) {
 			case !isText(value):
 				return request{}, errNotText
 			case value != "":
-				req.form[name] = append(req.form[name], value)
+				form.Add(name, value)
 			}
 		}
 	}

@@ -56,7 +56,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		// has them.
 		r = r.Clone(r.Context())
 		if h.guard.CheckOrigin(r) != nil {
-			http.Redirect(w, r, withParams(h.config.Path+"/logout/", pairs(req.form)), http.StatusSeeOther)
+			http.Redirect(w, r, withParams(h.config.Path+"/logout/", req.form.pairs()), http.StatusSeeOther)
 			return
 		}
 	}
@@ -70,13 +70,6 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 			h.confirmLogout(w, r, *p, asked)
 		}
 	})
-}
-
-func pairs(form Form) (params [][2]string) {
-	for name, values := range form {
-		params = append(params, [2]string{name, values[0]})
-	}
-	return params
 }
 
 // readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).

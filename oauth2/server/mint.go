@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -45,6 +46,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
 	var key *jwt.Key
+	var token string
 	if asJWT := s.asJWT(m.resources); asJWT || openid {
 		if key, err = s.signing(ctx, m.now); err != nil {
 			return nil, err
@@ -52,24 +54,28 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		if asJWT {
 			access.ID = backend.Shard(owner) + access.ID // where a clustered store keeps it
 			access.Digest = digestOf(access.ID)
-			if made.response.AccessToken, err = s.signAccess(key, m, access); err != nil {
+			if token, err = s.signAccess(key, m, access); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if made.response.AccessToken == "" {
-		made.response.AccessToken = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
-		access.Digest = backend.TokenDigest(made.response.AccessToken, s.access)
+	if token == "" {
+		token = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(token, s.access)
 	}
+	made.response.access = hidden.Of(token)
 	if m.refresh {
-		made.response.RefreshToken = backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
-		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(made.response.RefreshToken, s.refresh), GrantID: m.grant.ID, Issued: m.now,
+		refresh := backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
+		made.response.refresh = hidden.Of(refresh)
+		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(refresh, s.refresh), GrantID: m.grant.ID, Issued: m.now,
 			ExpiresAt: backend.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
 	}
 	if openid {
-		if made.response.IDToken, err = s.signIDToken(key, m, made.response.AccessToken, lifetimes.IDToken); err != nil {
+		id, err := s.signIDToken(key, m, token, lifetimes.IDToken)
+		if err != nil {
 			return nil, err
 		}
+		made.response.id = hidden.Of(id)
 	}
 	return made, nil
 }

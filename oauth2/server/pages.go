@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -73,8 +74,17 @@ type ErrorPage struct {
 type FormPostPage struct {
 	Layout
 	Action string
-	Params [][2]string
 	Script template.JS
+
+	params func() [][2]string // of which a code is a secret
+}
+
+// Params returns the names and values of the form's fields.
+func (p FormPostPage) Params() [][2]string {
+	if p.params == nil {
+		return nil
+	}
+	return p.params()
 }
 
 //go:embed templates/*.html
@@ -184,12 +194,9 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 
 // postTo sends parameters to a client by a form.
 func (s *Server) postTo(w http.ResponseWriter, r *http.Request, uri string, params [][2]string) {
-	page := FormPostPage{Layout: s.layout("Back to the application", nil), Action: uri, Script: submitScript}
-	for _, p := range params {
-		if p[1] != "" {
-			page.Params = append(page.Params, p)
-		}
-	}
+	params = slices.DeleteFunc(slices.Clone(params), func(p [2]string) bool { return p[1] == "" })
+	page := FormPostPage{Layout: s.layout("Back to the application", nil), Action: uri, Script: submitScript,
+		params: func() [][2]string { return params }}
 	s.pages.secure(w, uri)
 	h := w.Header()
 	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "style-src", "script-src "+s.pages.script+"; style-src", 1))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -37,6 +38,10 @@ type Registration struct {
 	FirstParty       bool     `json:"first_party,omitempty"`
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
 }
+
+// Format shows nothing of a Registration, since a verb that does not fit makes
+// package fmt print an [auth.Secret] that it finds by a pointer.
+func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
 // "client_secret". Members that are not known are ignored (RFC 7591 §2), but none

@@ -179,12 +179,10 @@ type LifetimeRequest struct {
 // Server is an authorization server: what it knows and does without HTTP, which
 // is in [Server.Handlers]. It is immutable and safe for concurrent use.
 type Server struct {
-	// config is a pointer, because package fmt follows none inside a struct: what
-	// the Store or a grant of the application holds is not printed with the Server.
-	config   *Config
-	origin   string // scheme and host of the issuer
-	path     string // the issuer's path without a slash at the end
-	grants   map[string]exchange
+	config   Config              // without Grants
+	origin   string              // scheme and host of the issuer
+	path     string              // the issuer's path without a slash at the end
+	grants   map[string]exchange // functions, since package fmt shows what a grant of the application holds
 	pages    *pages
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
 	events   backend.Events
@@ -209,7 +207,8 @@ const maxGrace = time.Minute
 // New returns a Server, or an error that says which settings are missing, out of
 // range or contradict others.
 func New(config Config) (*Server, error) {
-	c := config
+	s := &Server{config: config}
+	c := &s.config
 	settings := backend.Settings{Package: "oauth2/server"}
 	issuer, err := checkIssuer(c.Issuer, c.InsecureHTTP)
 	settings.Need("Config.Issuer", c.Issuer)
@@ -224,9 +223,10 @@ func New(config Config) (*Server, error) {
 	settings.Refuse(!validPath(c.Path), "Config.Path %q is no path below the root", config.Path)
 	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	settings.Add("Config.Lifetimes", c.Lifetimes.check())
-	s := &Server{config: &c, grants: c.grants(&settings), events: backend.Events{Observer: c.Observer, Backend: backendName},
-		origin: issuer.Scheme + "://" + issuer.Host, path: strings.TrimSuffix(issuer.EscapedPath(), "/"),
-		access: c.Prefix + "at_", refresh: c.Prefix + "rt_", code: c.Prefix + "ac_"}
+	s.grants, c.Grants = c.grants(&settings), nil
+	s.origin, s.path = issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
+	s.access, s.refresh, s.code = c.Prefix+"at_", c.Prefix+"rt_", c.Prefix+"ac_"
+	s.events = backend.Events{Observer: c.Observer, Backend: backendName}
 	c.checkResources(&settings)
 	if s.OpenID() {
 		c.addOpenIDScopes()
@@ -245,7 +245,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	if c.Keys != nil {
-		if s.verifier, err = newVerifier(c); err != nil {
+		if s.verifier, err = newVerifier(*c); err != nil {
 			return nil, err
 		}
 	}
@@ -264,11 +264,12 @@ func validPath(p string) bool {
 
 // grants returns the grants by their names.
 func (c *Config) grants(settings *backend.Settings) map[string]exchange {
-	if c.Grants == nil {
-		c.Grants = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
+	all := c.Grants
+	if all == nil {
+		all = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
 	}
 	grants := make(map[string]exchange)
-	for _, grant := range c.Grants {
+	for _, grant := range all {
 		if grant == nil || grant.Name() == "" || grants[grant.Name()] != nil {
 			settings.Refuse(true, "Config.Grants: a grant is nil, has no name or is there twice")
 			continue
