@@ -157,7 +157,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err := a.openOAuth(ctx, s, observer); err != nil {
 		return nil, err
 	}
-	if err := a.openLogins(s, keys, people, proxies, observer); err != nil {
+	if err := a.openLogins(s, keys, observer); err != nil {
 		return nil, err
 	}
 	a.pages.logins = a.logins
@@ -265,7 +265,11 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
 	mux.Handle("POST /session/password", changePassword)
 	if a.logins != nil {
-		a.logins.Register(mux)
+		loginHandlers, err := a.logins.Handlers(people)
+		if err != nil {
+			return nil, err
+		}
+		loginHandlers.Register(mux)
 		mux.Handle("GET /account", members(http.HandlerFunc(a.account)))
 	}
 	mux.Handle("GET /devices", members(http.HandlerFunc(a.devices)))
