@@ -43,9 +43,9 @@ func (a *Resource) locate(resource *url.URL) {
 // MetadataURL returns the address of the metadata, which challenges name.
 func (a *Resource) MetadataURL() string { return a.metadata }
 
-// Register mounts the metadata (RFC 9728 §3). Who has no *http.ServeMux mounts
-// [Resource.ServeMetadata] at the path of [Resource.MetadataURL].
-func (a *Resource) Register(mux *http.ServeMux) { mux.HandleFunc(a.path, a.ServeMetadata) }
+// Register mounts the metadata (RFC 9728 §3), which is [Resource.ServeMetadata] at
+// the path of [Resource.MetadataURL].
+func (a *Resource) Register(mux auth.Mux) { mux.Handle(a.path, http.HandlerFunc(a.ServeMetadata)) }
 
 // ServeMetadata answers with the metadata, for pages of every origin.
 func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {

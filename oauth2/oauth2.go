@@ -101,6 +101,7 @@ var (
 	_ auth.TokenVerifier = (*Resource)(nil)
 	_ auth.Named         = (*Resource)(nil)
 	_ auth.Challenger    = (*Resource)(nil)
+	_ auth.TokenOwner    = (*Resource)(nil)
 	_ auth.Varier        = (*Resource)(nil)
 )
 
@@ -163,6 +164,18 @@ func (a *Resource) Backend() string { return a.config.Name }
 // Challenges returns the challenge of RFC 6750 §3, with the address of the metadata
 // (RFC 9728 §5.1).
 func (a *Resource) Challenges() []auth.Challenge { return a.challenges }
+
+// OwnTokens implements [auth.TokenOwner]. The list is empty, because sources tell
+// their tokens by an issuer or a shape. An [Introspection] without Owns takes every
+// token, and so this owns all without a prefix.
+func (a *Resource) OwnTokens() []auth.TokenClass {
+	for _, source := range a.config.Sources {
+		if asked, ok := source.(*Introspection); ok && asked.config.Owns == nil {
+			return []auth.TokenClass{{Scheme: "Bearer"}}
+		}
+	}
+	return nil
+}
 
 // Vary returns Authorization, the one header that decides.
 func (a *Resource) Vary() []string { return []string{"Authorization"} }

@@ -69,9 +69,9 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 		return "", err
 	}
 	// A JWT is looked up by its "jti": who has that cannot make one.
-	id := credential.(*jwt.Token).ID()
-	if len(id) != jwtIDLength {
+	verified, ok := auth.As[*jwt.Token](credential)
+	if !ok || len(verified.ID()) != jwtIDLength {
 		return "", errToken
 	}
-	return digestOf(id), nil
+	return digestOf(verified.ID()), nil
 }
