@@ -123,7 +123,8 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	}
 	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
 	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
-	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize), bad: remember.New[struct{}](c.CacheSize),
+	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize),
+		bad:     remember.New[struct{}](c.CacheSize),
 		flights: make(map[remember.Key]*flight)}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
@@ -239,7 +240,8 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 // or, if that is not known, the endpoint.
 func (i *Introspection) assertion(endpoint string) (string, error) {
 	now := time.Now()
-	return i.assert(map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID, "aud": cmp.Or(i.config.Issuer, endpoint),
+	return i.assert(map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID,
+		"aud": cmp.Or(i.config.Issuer, endpoint),
 		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 }
 

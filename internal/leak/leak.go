@@ -5,7 +5,6 @@ package leak
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -41,14 +40,15 @@ func check(t testing.TB, secrets []string, values ...any) {
 			printed[verb] = fmt.Sprintf(verb, value)
 		}
 		var text, json bytes.Buffer
-		slog.New(slog.NewTextHandler(&text, nil)).LogAttrs(context.Background(), slog.LevelInfo, "x", slog.Any("x", value))
-		slog.New(slog.NewJSONHandler(&json, nil)).LogAttrs(context.Background(), slog.LevelInfo, "x", slog.Any("x", value))
+		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&json, nil)).Info("x", "value", value)
 		printed["slog as text"], printed["slog as JSON"] = text.String(), json.String()
 		for how, shown := range printed {
 			for _, secret := range secrets {
 				for _, form := range formsOf(secret) {
 					if strings.Contains(strings.ToLower(shown), strings.ToLower(form)) {
-						t.Errorf("%s of a %T: want nothing of the secret %q, got %q in %s", how, value, secret, form, shown)
+						t.Errorf("%s of a %T: want nothing of the secret %q, got %q in %s",
+							how, value, secret, form, shown)
 					}
 				}
 			}

@@ -305,7 +305,8 @@ func accountFailure(err error) *failure {
 }
 
 // finishLink gives an identity to who asked for it.
-func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile, tokens *Tokens, now time.Time) *failure {
+func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
+	tokens *Tokens, now time.Time) *failure {
 	ctx := r.Context()
 	user, f := h.load(ctx, a.UserID)
 	if f != nil {

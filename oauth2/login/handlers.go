@@ -67,7 +67,10 @@ func (h *Handlers) Register(mux auth.Mux) { h.routes().Register(mux, h.path) }
 func (h *Handlers) Open() auth.RouteOption { return h.routes().Open(h.path) }
 
 func (h *Handlers) routes() backend.Routes {
-	routes := backend.Routes{{Path: "/{provider}/", Handler: h.Start}, {Path: "/{provider}/callback/", Handler: h.Callback}}
+	routes := backend.Routes{
+		{Path: "/{provider}/", Handler: h.Start},
+		{Path: "/{provider}/callback/", Handler: h.Callback},
+	}
 	if h.linking {
 		routes = append(routes, backend.Route{Path: "/{provider}/link/", Handler: h.Link},
 			backend.Route{Path: "/{provider}/unlink/", Handler: h.Unlink})

@@ -53,7 +53,8 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 			standard, exact := http.NewServeMux(), exactMux{t, map[string]http.Handler{}}
 			a.handlers().Register(standard)
 			a.handlers().Register(exact)
-			for _, path := range []string{"acme/", "acme", "acme/callback/", "acme/callback", "acme/link/", "acme/unlink/", "acme/unlink/x/", "nobody/", "nobody/link/", ""} {
+			for _, path := range []string{"acme/", "acme", "acme/callback/", "acme/callback", "acme/link/", "acme/unlink/",
+				"acme/unlink/x/", "nobody/", "nobody/link/", ""} {
 				for _, method := range []string{"GET", "HEAD", "POST", "DELETE", "OPTIONS"} {
 					ask := func(handler http.Handler) *httptest.ResponseRecorder {
 						w := httptest.NewRecorder()
@@ -76,7 +77,9 @@ func TestUnitEveryRouterServesTheSame(t *testing.T) {
 func TestUnitAMethodThatAHandlerDoesNotHaveIs405(t *testing.T) {
 	a := newApp(t, nil)
 	b := a.browser().signedInAs("alice")
-	for path, allow := range map[string]string{"/login/acme/": "GET, HEAD", "/login/acme/callback/": "GET", "/login/acme/link/": "POST", "/login/acme/unlink/": "POST"} {
+	for path, allow := range map[string]string{
+		"/login/acme/": "GET, HEAD", "/login/acme/callback/": "GET", "/login/acme/link/": "POST", "/login/acme/unlink/": "POST",
+	} {
 		t.Run(path, func(t *testing.T) {
 			p := b.do("DELETE", path, nil)
 			b.wants(path, p, 405, "method_not_allowed")
@@ -144,7 +147,11 @@ func TestUnitEventsHaveTheAddressThatTheGuardsProxiesTell(t *testing.T) {
 	r := httptest.NewRequest("GET", a.url+"/login/acme/callback/?state=x", nil) // from 192.0.2.1
 	r.Header.Set("X-Forwarded-For", "198.51.100.7")
 	mux.ServeHTTP(httptest.NewRecorder(), r)
-	if len(events) != 1 || events[0].Kind != auth.EventFailure || events[0].ClientIP.String() != "198.51.100.7" || events[0].Backend != "login" || events[0].Time.IsZero() {
+	if len(events) != 1 {
+		t.Fatalf("want one event, got %v", events)
+	}
+	e := events[0]
+	if e.Kind != auth.EventFailure || e.ClientIP.String() != "198.51.100.7" || e.Backend != "login" || e.Time.IsZero() {
 		t.Errorf("want a failure from 198.51.100.7, got %+v", events)
 	}
 }

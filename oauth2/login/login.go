@@ -211,7 +211,8 @@ func New(config Config) (*Logins, error) {
 	settings.Refuse(len(c.Providers) == 0, "Config.Providers is missing")
 	settings.Need("Config.Store", c.Store)
 	settings.Need("Config.LoadUser", c.LoadUser)
-	settings.Refuse(c.SignIn == nil && len(c.AppRedirects) == 0, "Config.SignIn is missing, and there are no AppRedirects")
+	settings.Refuse(c.SignIn == nil && len(c.AppRedirects) == 0,
+		"Config.SignIn is missing, and there are no AppRedirects")
 	settings.Refuse(c.DropUnverified != nil && c.ByEmail == nil, "Config.DropUnverified without ByEmail")
 	settings.Refuse(c.LinkAge < 0 || c.CodeTTL < 0 || c.Timeout < 0 || c.AttemptTTL < 0 || c.AttemptTTL > maxAttempt,
 		"Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
@@ -280,15 +281,16 @@ func (l *Logins) add(given Provider, env environment) error {
 		return err
 	}
 	if p.formPost && l.config.InsecureCookie {
-		return fmt.Errorf("oauth2/login: provider %q answers by POST, and browsers send no insecure cookie with one of another site: "+
-			"Config.InsecureCookie", p.name)
+		return fmt.Errorf("oauth2/login: provider %q answers by POST, and browsers send no insecure cookie with one of "+
+			"another site: Config.InsecureCookie", p.name)
 	}
 	if l.providers[p.name] != nil {
 		return fmt.Errorf("oauth2/login: two providers %q: give one another Name", p.name)
 	}
 	for _, other := range l.providers {
 		if other.key == p.key {
-			return fmt.Errorf("oauth2/login: providers %q and %q have one issuer: which of them a person came by is not told apart",
+			return fmt.Errorf("oauth2/login: providers %q and %q have one issuer: which of them a person came by "+
+				"is not told apart",
 				other.name, p.name)
 		}
 	}

@@ -54,7 +54,8 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
 		return nil, nil, auth.ErrInvalid
 	}
-	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce}, clients: p.clients, now: time.Now()})
+	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce},
+		clients: p.clients, now: time.Now()})
 }
 
 // native signs in whoever tokens are of that came from an app.

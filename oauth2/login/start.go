@@ -70,7 +70,8 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	}
 	a.Challenge, a.AppState = query.Get("code_challenge"), query.Get("state")
 	switch {
-	case query.Get("code_challenge_method") != "S256" || len(a.Challenge) != len(challenge("")) || strings.Trim(a.Challenge, base64urlChars) != "":
+	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != len(challenge("")),
+		strings.Trim(a.Challenge, base64urlChars) != "":
 		return errors.New("code_challenge is missing, or none of S256 (RFC 7636 §4.2)")
 	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errors.New("state is longer than 256 bytes, or has other characters than RFC 6749 appendix A.5")

@@ -299,7 +299,8 @@ type person struct {
 }
 
 // visiting calls next with who is signed in, or nil.
-func (h *handler) visiting(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, *person)) {
+func (h *handler) visiting(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, *person)) {
 	h.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, ok := auth.UserFrom[auth.User](r.Context())
 		if !ok {
@@ -323,7 +324,8 @@ func (h *handler) visiting(w http.ResponseWriter, r *http.Request, next func(htt
 
 // signedIn is visiting for what nobody else may do. It checks the origin of
 // unsafe requests before anybody is authenticated.
-func (h *handler) signedIn(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, person)) {
+func (h *handler) signedIn(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, person)) {
 	if err := h.guard.CheckOrigin(r); err != nil {
 		h.showError(w, r, errForgery)
 		return

@@ -67,7 +67,8 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	if m.refresh {
 		refresh := backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
 		made.response.refresh = hidden.Of(refresh)
-		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(refresh, s.refresh), GrantID: m.grant.ID, Issued: m.now,
+		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(refresh, s.refresh),
+			GrantID: m.grant.ID, Issued: m.now,
 			ExpiresAt: backend.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
 	}
 	if openid {

@@ -22,7 +22,8 @@
 // A [Server] is also an oauth2.Source: package oauth2 protects the APIs of the
 // same program with it, behind the same guard:
 //
-//	api, err := oauth2.New(oauth2.Config{Resource: "https://api.example/", Sources: []oauth2.Source{srv}, LoadUser: users.Load})
+//	api, err := oauth2.New(oauth2.Config{
+//		Resource: "https://api.example/", Sources: []oauth2.Source{srv}, LoadUser: users.Load})
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api, sessions}})
 //
 // There is no implicit grant and no password grant: RFC 9700 §2.1.2 and §2.4
@@ -232,8 +233,8 @@ func New(config Config) (*Server, error) {
 		c.addOpenIDScopes()
 	}
 	c.checkScopes(&settings)
-	settings.Refuse(s.hasPages() && c.SignIn == nil, "pages for people need Config.SignIn: those of the authorization code grant, "+
-		"Config.Developers and Config.Logout")
+	settings.Refuse(s.hasPages() && c.SignIn == nil, "pages for people need Config.SignIn: "+
+		"those of the authorization code grant, Config.Developers and Config.Logout")
 	s.checkDeveloperGrants(&settings)
 	if set, ok := c.Keys.(*jwt.KeySet); ok {
 		settings.Refuse(!signs(set), "Config.Keys has no asymmetric key that signs")
@@ -259,7 +260,7 @@ func (s *Server) hasPages() bool {
 
 // validPath reports a path that needs no escaping and no cleaning.
 func validPath(p string) bool {
-	return strings.HasPrefix(p, "/") && !strings.HasPrefix(p, "//") && (&url.URL{Path: p}).EscapedPath() == p && path.Clean(p) == p
+	return strings.HasPrefix(p, "/") && p != "/" && (&url.URL{Path: p}).EscapedPath() == p && path.Clean(p) == p
 }
 
 // grants returns the grants by their names.
@@ -286,8 +287,10 @@ func (c *Config) checkResources(settings *backend.Settings) {
 		c.Resources = []Resource{{ID: c.Issuer}}
 	}
 	for i, resource := range c.Resources {
-		settings.Refuse(!validResource(resource.ID), "resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
-		settings.Refuse(resource.JWT && c.Keys == nil, "resource %q wants JWTs, and Config.Keys is missing", resource.ID)
+		settings.Refuse(!validResource(resource.ID),
+			"resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
+		settings.Refuse(resource.JWT && c.Keys == nil,
+			"resource %q wants JWTs, and Config.Keys is missing", resource.ID)
 		twice := slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.ID == resource.ID })
 		settings.Refuse(twice, "two resources %q", resource.ID)
 	}
@@ -339,7 +342,8 @@ func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
 	case err != nil:
 		return &url.URL{}, errNoIssuer(issuer)
 	case u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>"),
-		u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") || u.EscapedPath() != u.Path:
+		u.EscapedPath() != u.Path,
+		u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/"):
 		return u, errNoIssuer(issuer)
 	case u.Scheme == "https", u.Scheme == "http" && (insecure || backend.IsLoopback(u.Hostname())):
 		return u, nil
