@@ -304,7 +304,7 @@ func accountFailure(err error) *failure {
 	return &failure{Reason: reasonUnavailable, cause: err}
 }
 
-// finishLink gives an identity to who asked for it.
+// finishLink gives an identity to the user that asked for it.
 func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
 	tokens *Tokens, now time.Time) *failure {
 	ctx := r.Context()

@@ -28,13 +28,13 @@ type Handlers struct {
 	// for GET, or for POST where the provider answers by a form. The state of the
 	// attempt stands for a check of the origin then.
 	Callback http.Handler
-	// Link sends the browser of a user who is signed in to the provider, to link the
+	// Link sends the browser of a signed-in user to the provider, to link the
 	// account there: POST of a form of this service. The user must have signed in
 	// within Config.LinkAge, by a credential that is not limited to scopes. It leads
 	// to Config.AccountURL. An account that is linked to another user stays with
 	// that one.
 	Link http.Handler
-	// Unlink takes an identity from the user who is signed in, as for Link: POST of
+	// Unlink takes an identity from the signed-in user, as for Link: POST of
 	// a form with its ID as "id". It leads to Config.AccountURL. The last way in is
 	// not unlinked: see Config.HasOtherWay.
 	Unlink http.Handler
@@ -43,9 +43,9 @@ type Handlers struct {
 	linking bool
 }
 
-// Handlers returns the HTTP interface. The guard is that of the program: it says
-// who is signed in where accounts are linked, and names the proxies. These logins
-// can be among its Config.Login, because it is needed here and not in New.
+// Handlers returns the HTTP interface. The guard is that of the program: it proves
+// the user where accounts are linked, and names the proxies. These logins can be
+// among its Config.Login, because it is needed here and not in New.
 func (l *Logins) Handlers(guard *auth.Guard) (*Handlers, error) {
 	if guard == nil {
 		return nil, errors.New("oauth2/login: Handlers needs the program's guard")
@@ -97,7 +97,7 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 	})
 }
 
-// wrongMethod answers a request whose method a handler does not have.
+// wrongMethod answers a request of a method that a handler does not have.
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, p *provider, allow string) {
 	w.Header().Set("Allow", allow)
 	h.fail(w, r, failure{Reason: reasonMethod, provider: p})

@@ -16,7 +16,7 @@
 //	})
 //	guard, err := auth.New(auth.Config{
 //		Backends: []auth.Authenticator{tokens, sessions}, Login: []auth.Authenticator{passwords, logins}})
-//	handlers, err := logins.Handlers(guard) // which says who is signed in, for linking
+//	handlers, err := logins.Handlers(guard) // which proves the user, for linking
 //	handlers.Register(mux)                  // a button leads to /login/google/
 //
 // A person is known by the issuer and the subject that the provider names, and by
@@ -114,9 +114,9 @@ type Config struct {
 	// encrypt what you keep. It is called before SignIn, and after a link.
 	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
 
-	// NoLinking leaves out the handlers by which users who are signed in link and
-	// unlink accounts, for a service where the steps above alone decide whose an
-	// identity is, such as one for the people of an enterprise.
+	// NoLinking leaves out the handlers by which signed-in users link and unlink
+	// accounts. Set it where the steps above alone decide about identities, such as
+	// in a service for the people of an enterprise.
 	NoLinking bool
 	// LinkAge is how long ago who links or unlinks may have logged in; 0 is 5 minutes.
 	LinkAge time.Duration

@@ -27,7 +27,7 @@ type Profile struct {
 	// "tid" of Microsoft.
 	Tenant string
 
-	// AuthInfo is when and how the person proved who they are to the provider, if it says.
+	// AuthInfo is when and how the person proved their identity to the provider, if it says.
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
 	// the userinfo endpoint. Numbers are [json.Number].
@@ -47,7 +47,7 @@ type Email struct {
 }
 
 // Credential is that of a person who signed in by a provider. It is primary: other
-// credentials may be issued with it. It has full access.
+// credentials may be issued for it. It has full access.
 type Credential struct {
 	Profile *Profile
 	at      time.Time

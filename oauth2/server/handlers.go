@@ -18,8 +18,8 @@ type Handlers struct {
 }
 
 // Handlers returns the HTTP interface of the server. The guard is that of the
-// program. Its backends prove who is signed in at the pages, by a credential that
-// is [auth.Primary]: a token cannot authorize others. The server can therefore be
+// program. Its backends prove the user of the pages, by a credential that is
+// [auth.Primary]: a token cannot authorize others. The server can therefore be
 // a source of one of these backends, because the guard is needed here and not in
 // New. The pages make no browser open its password dialog.
 //

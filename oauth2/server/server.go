@@ -16,7 +16,7 @@
 //		Keys:   keyring, // for OpenID Connect and JWTs
 //		Scopes: []server.Scope{{Name: "reports:read", Text: "read your reports"}},
 //	})
-//	handlers, err := srv.Handlers(guard) // the program's guard says who is signed in
+//	handlers, err := srv.Handlers(guard) // the program's guard proves the user
 //	handlers.Register(mux)               // /o/authorize/, /o/token/, …, /.well-known/…
 //
 // A [Server] is also an oauth2.Source: package oauth2 protects the APIs of the
