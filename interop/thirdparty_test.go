@@ -67,7 +67,15 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.logins.Register(mux)
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.logins}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handlers, err := s.logins.Handlers(guard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handlers.Register(mux)
 	}
 }
 
@@ -131,8 +139,8 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 
 	// Its tokens can be refreshed, and revoked not: it has no endpoint for that.
 	tokens := s.tokens
-	fresh, err := s.logins.Refresh(t.Context(), "node", tokens.Refresh)
-	if err != nil || fresh.Access == tokens.Access || fresh.ID == "" {
+	fresh, err := s.logins.Refresh(t.Context(), "node", tokens.Refresh())
+	if err != nil || fresh.Access() == tokens.Access() || fresh.ID() == "" {
 		t.Errorf("%v", err)
 	}
 	if _, err := s.logins.Refresh(t.Context(), "node", "nothing"); err == nil {
@@ -140,7 +148,7 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 	}
 
 	// Signing out there, with a page of its own that asks.
-	at, err := s.logins.EndSessionURL(t.Context(), "node", tokens.ID, s.url+"/bye")
+	at, err := s.logins.EndSessionURL(t.Context(), "node", tokens.ID(), s.url+"/bye")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // keySeals encrypt private keys for a store (AES-256-GCM, NIST SP 800-38D), the
 // first of them; all decrypt.
-type keySeals []cipher.AEAD
+type keySeals []seal.Key
 
 func newKeySeals(keys []auth.Secret) (keySeals, error) {
 	all, err := seal.All(keys, "gatewarden jwt keyring")

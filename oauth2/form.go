@@ -1,14 +1,13 @@
 package oauth2
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxForm is the longest form that is read for a token, in bytes.
@@ -20,22 +19,21 @@ func isForm(r *http.Request) bool {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && kind == "application/x-www-form-urlencoded"
+	return err == nil && kind == backend.TypeForm
 }
 
 // formToken returns the token in a form, or "". The body is put back as it was; of
 // one that is too long for a token, the rest is not read.
 func formToken(r *http.Request) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
-	r.Body = &putBack{io.MultiReader(bytes.NewReader(text), r.Body), r.Body}
-	if err != nil {
-		return "", &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest, Detail: "The body could not be read.", Cause: err}
-	}
-	if len(text) > maxForm {
+	body, err := backend.ReadBody(r, maxForm)
+	if errors.Is(err, backend.ErrBodyTooLong) {
 		return "", nil
 	}
+	if err != nil {
+		return "", err
+	}
 	// What else is wrong with the form is for the handler to say.
-	values, _ := url.ParseQuery(string(text))
+	values, _ := url.ParseQuery(string(body.Text))
 	switch tokens := values["access_token"]; {
 	case len(tokens) == 0:
 		return "", nil
@@ -53,10 +51,4 @@ func checkToken(token string) error {
 		return &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest}
 	}
 	return err
-}
-
-// putBack is a body of which a part was read before.
-type putBack struct {
-	io.Reader
-	io.Closer
 }

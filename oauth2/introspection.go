@@ -19,6 +19,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/remember"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -62,11 +63,19 @@ type IntrospectionConfig struct {
 	Logger *slog.Logger
 }
 
+// Format shows nothing of it, since a verb that does not fit makes package fmt print
+// an [auth.Secret] that it finds by a pointer.
+func (IntrospectionConfig) Format(f fmt.State, _ rune) {
+	hidden.Write(f, "oauth2.IntrospectionConfig")
+}
+
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
 // While the server is down, tokens that are not remembered are answered with 503. It
 // is safe for concurrent use; requests with the same token wait for one answer.
 type Introspection struct {
-	config   IntrospectionConfig
+	config   IntrospectionConfig // without ClientSecret and Key
+	secret   hidden.String
+	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
 	good     *remember.Tokens[*Token]
 	bad      *remember.Tokens[struct{}] // apart: strangers must not push out good ones
@@ -114,8 +123,17 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	}
 	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
 	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
-	return &Introspection{config: c, client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize), bad: remember.New[struct{}](c.CacheSize),
-		flights: make(map[remember.Key]*flight)}, nil
+	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize),
+		bad:     remember.New[struct{}](c.CacheSize),
+		flights: make(map[remember.Key]*flight)}
+	if key := c.Key; key != nil {
+		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
+	} else {
+		i.secret = hidden.Of(c.ClientSecret.Reveal())
+	}
+	c.ClientSecret, c.Key = "", nil
+	i.config = c
+	return i, nil
 }
 
 // Inspect implements [Source].
@@ -184,12 +202,7 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 	return found, nil
 }
 
-func (i *Introspection) logger() *slog.Logger {
-	if i.config.Logger != nil {
-		return i.config.Logger
-	}
-	return slog.Default()
-}
+func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }
 
 // request sends the request of RFC 7662 §2.1.
 func (i *Introspection) request(ctx context.Context, token string) ([]byte, error) {
@@ -198,7 +211,7 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 		return nil, err
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	if i.config.Key != nil {
+	if i.assert != nil {
 		assertion, err := i.assertion(endpoint)
 		if err != nil {
 			return nil, err
@@ -213,8 +226,8 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "application/json")
-	if i.config.Key == nil {
-		r.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.config.ClientSecret.Reveal()))
+	if i.assert == nil {
+		r.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.secret.Reveal()))
 	}
 	text, _, err := fetch.JSON(i.client, r)
 	if err != nil {
@@ -227,7 +240,8 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 // or, if that is not known, the endpoint.
 func (i *Introspection) assertion(endpoint string) (string, error) {
 	now := time.Now()
-	return jwt.Sign(i.config.Key, "JWT", map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID, "aud": cmp.Or(i.config.Issuer, endpoint),
+	return i.assert(map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID,
+		"aud": cmp.Or(i.config.Issuer, endpoint),
 		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 }
 

@@ -116,7 +116,10 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
-	verified := credential.(*jwt.Token)
+	verified, ok := auth.As[*jwt.Token](credential)
+	if !ok {
+		return nil, backend.Outage(errors.New("oauth2: a verifier returned another credential than a *jwt.Token"))
+	}
 	claims, _ := jwt.ClaimsOf[*claims](verified)
 	return claims.token(verified, j.leeway), nil
 }

@@ -101,6 +101,7 @@ var (
 	_ auth.TokenVerifier = (*Resource)(nil)
 	_ auth.Named         = (*Resource)(nil)
 	_ auth.Challenger    = (*Resource)(nil)
+	_ auth.TokenOwner    = (*Resource)(nil)
 	_ auth.Varier        = (*Resource)(nil)
 )
 
@@ -124,7 +125,7 @@ func New(config Config) (*Resource, error) {
 		return nil, errors.New("oauth2: Config.Resource is missing")
 	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>"):
 		return nil, fmt.Errorf("oauth2: resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
-	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !fetch.IsLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !backend.IsLoopback(u.Hostname())):
 		return nil, fmt.Errorf("oauth2: resource %q is neither https nor http of a loopback host", c.Resource)
 	case slices.Contains(c.Audience, ""):
 		return nil, errors.New("oauth2: an Audience is empty")
@@ -163,6 +164,18 @@ func (a *Resource) Backend() string { return a.config.Name }
 // Challenges returns the challenge of RFC 6750 §3, with the address of the metadata
 // (RFC 9728 §5.1).
 func (a *Resource) Challenges() []auth.Challenge { return a.challenges }
+
+// OwnTokens implements [auth.TokenOwner]. The list is empty, because sources tell
+// their tokens by an issuer or a shape. An [Introspection] without Owns takes every
+// token, and so this owns all without a prefix.
+func (a *Resource) OwnTokens() []auth.TokenClass {
+	for _, source := range a.config.Sources {
+		if asked, ok := source.(*Introspection); ok && asked.config.Owns == nil {
+			return []auth.TokenClass{{Scheme: "Bearer"}}
+		}
+	}
+	return nil
+}
 
 // Vary returns Authorization, the one header that decides.
 func (a *Resource) Vary() []string { return []string{"Authorization"} }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -135,7 +134,7 @@ func (s *Sessions) unseal(value string, now time.Time) (notes, error) {
 }
 
 // seals derives a key for notes from each of the application's.
-func seals(keys []auth.Secret) ([]cipher.AEAD, error) {
+func seals(keys []auth.Secret) ([]seal.Key, error) {
 	if len(keys) == 0 {
 		random := make([]byte, seal.MinKey)
 		_, _ = rand.Read(random) // never fails

@@ -34,13 +34,13 @@ package session
 
 import (
 	"cmp"
-	"crypto/cipher"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/seal"
 )
 
 // Lifetime is how long a session lives.
@@ -109,7 +109,7 @@ type Sessions struct {
 	notes  backend.Cookie // of flashes
 	cookie string         // the whole name of jar
 	stale  error          // what a cookie that is not good any more is answered with
-	seals  []cipher.AEAD
+	seals  []seal.Key
 	events backend.Events
 }
 

@@ -125,12 +125,8 @@ func (s *service) openOAuth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.sessions}})
-	if err != nil {
-		return err
-	}
 	s.oauthConfig = server.Config{
-		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load, Guard: guard,
+		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load,
 		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
 	}

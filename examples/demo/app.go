@@ -154,10 +154,10 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.openOAuth(ctx, s, people, observer); err != nil {
+	if err := a.openOAuth(ctx, s, observer); err != nil {
 		return nil, err
 	}
-	if err := a.openLogins(s, keys, people, proxies, observer); err != nil {
+	if err := a.openLogins(s, keys, observer); err != nil {
 		return nil, err
 	}
 	a.pages.logins = a.logins
@@ -232,11 +232,16 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 		return nil, err
 	}
 
+	oauthHandlers, err := a.oauth.Handlers(people)
+	if err != nil {
+		return nil, err
+	}
+
 	// The routes.
 	mux := http.NewServeMux()
 	handlers.Register(mux, "/auth")
 	pairHandlers.Register(mux, "/api/token")
-	a.oauth.Register(mux)
+	oauthHandlers.Register(mux)
 	a.api.Register(mux)
 	mux.Handle("/.well-known/jwks.json", jwt.NewJWKSHandler(a.keyring, 5*time.Minute))
 	sessionHandlers.Register(mux, "/session")
@@ -260,7 +265,11 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
 	mux.Handle("POST /session/password", changePassword)
 	if a.logins != nil {
-		a.logins.Register(mux)
+		loginHandlers, err := a.logins.Handlers(people)
+		if err != nil {
+			return nil, err
+		}
+		loginHandlers.Register(mux)
 		mux.Handle("GET /account", members(http.HandlerFunc(a.account)))
 	}
 	mux.Handle("GET /devices", members(http.HandlerFunc(a.devices)))

@@ -15,7 +15,7 @@ import (
 )
 
 // openLogins lets people sign in with accounts they have at the providers of -provider.
-func (a *app) openLogins(s settings, keys []auth.Secret, guard *auth.Guard, proxies auth.Proxies, observer auth.Observer) (err error) {
+func (a *app) openLogins(s settings, keys []auth.Secret, observer auth.Observer) (err error) {
 	if len(s.providers) == 0 {
 		return nil
 	}
@@ -32,10 +32,9 @@ func (a *app) openLogins(s settings, keys []auth.Secret, guard *auth.Guard, prox
 			return err
 		},
 		AppRedirects: []string{s.issuer + "/callback"},
-		Guard:        guard,
 		HasOtherWay:  func(_ context.Context, u auth.User) (bool, error) { return u.(*user).encoded != "", nil },
 		SignInURL:    "/session/login", AccountURL: "/account", Cookie: "login-" + s.port,
-		Proxies: proxies, Observer: observer, Logger: a.logger,
+		Observer: observer, Logger: a.logger,
 	})
 	return err
 }

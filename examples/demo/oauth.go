@@ -22,14 +22,14 @@ var scopes = []server.Scope{
 }
 
 // openOAuth makes the authorization server, and the backend that takes its tokens
-// at the API. The guard says who is signed in at its pages.
-func (a *app) openOAuth(ctx context.Context, s settings, guard *auth.Guard, observer auth.Observer) (err error) {
+// at the API.
+func (a *app) openOAuth(ctx context.Context, s settings, observer auth.Observer) (err error) {
 	insecure := insecureIssuer(s.issuer)
 	if insecure {
 		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens", "issuer", s.issuer)
 	}
 	a.oauth, err = server.New(server.Config{
-		Issuer: s.issuer, InsecureHTTP: insecure, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load, Guard: guard,
+		Issuer: s.issuer, InsecureHTTP: insecure, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load,
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},

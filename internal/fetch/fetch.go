@@ -10,9 +10,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/gatewarden/auth/backend"
 )
 
 // ErrNotThere is a 404.
@@ -204,17 +205,8 @@ func CheckURL(text string) error {
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsRune(text, '#'):
 		return errors.New("is no URL with a host, without a user and a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && IsLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
 		return nil
 	}
 	return errors.New("is not https")
-}
-
-// IsLoopback reports a host that is this machine (Secure Contexts §3.1).
-func IsLoopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().IsLoopback()
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -10,75 +10,110 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-
-	"github.com/gatewarden/auth"
 )
 
 // MinKey is the shortest application key, in bytes.
 const MinKey = 32
 
-// New returns AES-256-GCM (NIST SP 800-38D) under a key that is derived of secret
-// for this purpose alone (HKDF with SHA-256, RFC 5869).
-func New(secret, purpose string) (cipher.AEAD, error) {
+// Key is AES-256-GCM (NIST SP 800-38D) under a key for one purpose. Its fields
+// are functions, so that package fmt, which reads unexported fields, prints
+// addresses and no key.
+type Key struct {
+	seal func(dst, nonce, plaintext, additional []byte) []byte
+	open func(dst, nonce, ciphertext, additional []byte) ([]byte, error)
+}
+
+var _ cipher.AEAD = Key{}
+
+// The sizes of AES-GCM, in bytes.
+const (
+	nonceSize = 12
+	overhead  = 16
+)
+
+// NonceSize implements [cipher.AEAD].
+func (Key) NonceSize() int { return nonceSize }
+
+// Overhead implements [cipher.AEAD].
+func (Key) Overhead() int { return overhead }
+
+// Seal implements [cipher.AEAD].
+func (k Key) Seal(dst, nonce, plaintext, additional []byte) []byte {
+	return k.seal(dst, nonce, plaintext, additional)
+}
+
+// Open implements [cipher.AEAD].
+func (k Key) Open(dst, nonce, ciphertext, additional []byte) ([]byte, error) {
+	return k.open(dst, nonce, ciphertext, additional)
+}
+
+// New returns a key that is derived from secret for this purpose alone (HKDF with
+// SHA-256, RFC 5869).
+func New(secret, purpose string) (Key, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
 	if err != nil {
-		return nil, err
+		return Key{}, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, err
+		return Key{}, err
 	}
-	return cipher.NewGCM(block)
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return Key{}, err
+	}
+	return Key{aead.Seal, aead.Open}, nil
 }
 
-// All returns one for each application key. It is an error if there is none, or
-// one that is short.
-func All(keys []auth.Secret, purpose string) ([]cipher.AEAD, error) {
-	if len(keys) == 0 {
+// Secret is an application key that hides what it is, such as auth.Secret, which
+// this package does not import.
+type Secret interface{ Reveal() string }
+
+// All returns a key for each application key. It returns an error if there is no
+// application key, or one that is too short.
+func All[S Secret](secrets []S, purpose string) ([]Key, error) {
+	if len(secrets) == 0 {
 		return nil, errors.New("there is no key")
 	}
-	seals := make([]cipher.AEAD, len(keys))
-	for i, key := range keys {
-		if len(key) < MinKey {
+	keys := make([]Key, len(secrets))
+	for i, secret := range secrets {
+		text := secret.Reveal()
+		if len(text) < MinKey {
 			return nil, fmt.Errorf("key %d has less than %d bytes", i, MinKey)
 		}
 		var err error
-		if seals[i], err = New(key.Reveal(), purpose); err != nil {
+		if keys[i], err = New(text, purpose); err != nil {
 			return nil, err
 		}
 	}
-	return seals, nil
+	return keys, nil
 }
 
 // maxSealed is the longest text that is opened: browsers keep cookies of 4096 bytes.
 const maxSealed = 4096
 
-// ErrNotOurs is a text that no key opens.
+// ErrNotOurs is returned for a text that no key opens.
 var ErrNotOurs = errors.New("not sealed by any of the keys")
 
 // Seal encrypts a text with the first of keys, bound to a name under which alone it
 // can be opened. The result is base64url, 38 bytes and a third longer.
-func Seal(keys []cipher.AEAD, text []byte, bound string) string {
-	aead := keys[0]
-	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
+func Seal(keys []Key, text []byte, bound string) string {
+	nonce := make([]byte, nonceSize, nonceSize+len(text)+overhead)
 	_, _ = rand.Read(nonce) // never fails
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, text, []byte(bound)))
+	return base64.RawURLEncoding.EncodeToString(keys[0].Seal(nonce, nonce, text, []byte(bound)))
 }
 
 // Open returns what Seal sealed with one of keys. The only error is ErrNotOurs.
-func Open(keys []cipher.AEAD, sealed, bound string) ([]byte, error) {
+func Open(keys []Key, sealed, bound string) ([]byte, error) {
 	if len(sealed) > maxSealed {
 		return nil, ErrNotOurs
 	}
 	all, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil {
+	if err != nil || len(all) < nonceSize {
 		return nil, ErrNotOurs
 	}
-	for _, aead := range keys {
-		if len(all) < aead.NonceSize() {
-			break
-		}
-		if text, err := aead.Open(nil, all[:aead.NonceSize()], all[aead.NonceSize():], []byte(bound)); err == nil {
+	for _, key := range keys {
+		if text, err := key.Open(nil, all[:nonceSize], all[nonceSize:], []byte(bound)); err == nil {
 			return text, nil
 		}
 	}

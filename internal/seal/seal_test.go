@@ -1,8 +1,8 @@
 package seal_test
 
 import (
-	"crypto/cipher"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,7 +63,7 @@ func TestNoKeyAndAShortOneAreErrors(t *testing.T) {
 
 func TestWhatIsSealedIsOpenedByItsKeysUnderItsNameAlone(t *testing.T) {
 	old, fresh := auth.Secret(strings.Repeat("a", 32)), auth.Secret(strings.Repeat("b", 32))
-	all := func(keys ...auth.Secret) []cipher.AEAD {
+	all := func(keys ...auth.Secret) []seal.Key {
 		t.Helper()
 		seals, err := seal.All(keys, "test")
 		if err != nil {
@@ -91,3 +91,22 @@ func TestWhatIsSealedIsOpenedByItsKeysUnderItsNameAlone(t *testing.T) {
 }
 
 func second(_ []byte, err error) error { return err }
+
+func TestUnitAKeyIsNotPrinted(t *testing.T) {
+	secret := strings.Repeat("a", 32)
+	keys, err := seal.All([]auth.Secret{auth.Secret(secret)}, "purpose")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const derived = "70e29cb4dd9babba" // the first bytes of HKDF of the secret, as in the test above
+	for _, value := range []any{keys, keys[0], &keys[0], struct{ x any }{keys}, struct{ x []seal.Key }{keys}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			text := strings.ToLower(fmt.Sprintf(verb, value))
+			for _, hidden := range []string{secret, hex.EncodeToString([]byte(secret)), "97 97 97 97", derived, "112 226 156 180"} {
+				if strings.Contains(text, hidden) {
+					t.Errorf("%s of %T: got %s, want no part of the key", verb, value, text)
+				}
+			}
+		}
+	}
+}

@@ -522,9 +522,9 @@ func TestBehindAGuardThatClosesEveryRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	a.logins.Register(mux)
+	a.handlers().Register(mux)
 	closed := guard.Protect(mux)
-	open := guard.Protect(mux, auth.Open("GET /login/{provider}/{$}", "/login/{provider}/callback/{$}", "POST /login/{provider}/link/{$}", "POST /login/{provider}/unlink/{$}"))
+	open := guard.Protect(mux, a.handlers().Open())
 	for request, want := range map[string]int{"GET /login/acme/": 303, "GET /login/acme/callback/": 400, "POST /login/acme/link/": 403, "POST /login/acme/unlink/": 403} {
 		method, path, _ := strings.Cut(request, " ")
 		for status, handler := range map[int]http.Handler{want: open, 401: closed} {

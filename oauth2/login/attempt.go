@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/seal"
 )
 
@@ -60,20 +61,17 @@ func digest(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-func (l *Logins) cookiePrefix() string {
-	if l.config.InsecureCookie {
-		return l.config.Cookie + "-"
-	}
-	return "__Host-" + l.config.Cookie + "-"
-}
+// stateLength is how long newSecret's texts are.
+const stateLength = 26
 
-// cookieName is that of the attempt with a state: each has its own, so that a login in
-// another tab does not end it.
-func (l *Logins) cookieName(state string) string { return l.cookiePrefix() + state[:8] }
+// idLength is how much of a state names the cookie of its attempt.
+const idLength = 8
 
-func (l *Logins) newCookie(name, value string, maxAge int, crossSite bool) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: !l.config.InsecureCookie, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
-	if crossSite { // the answer is a POST of the provider's page
+// cookie is that of an attempt: each has its own, so that a login in another tab
+// does not end it. The answer of some providers is a POST of their own page.
+func (l *Logins) cookie(p *provider, id string) backend.Cookie {
+	c := backend.Cookie{Name: l.config.Cookie + "-" + id, Insecure: l.config.InsecureCookie}
+	if p.formPost {
 		c.SameSite = http.SameSiteNoneMode
 	}
 	return c
@@ -87,8 +85,8 @@ func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *a
 	}
 	a.Expires = now.Add(l.config.AttemptTTL).Unix()
 	if others := l.attempts(r); len(others) >= maxAttempts {
-		for _, name := range others {
-			http.SetCookie(w, l.newCookie(name, "", -1, p.formPost))
+		for _, id := range others {
+			l.cookie(p, id).Clear(w.Header())
 		}
 	}
 	text := a.encode()
@@ -96,8 +94,8 @@ func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *a
 		a.Next = "/"
 		text = a.encode()
 	}
-	name := l.cookieName(a.State)
-	http.SetCookie(w, l.newCookie(name, seal.Seal(l.seals, text, name), int(l.config.AttemptTTL/time.Second), p.formPost))
+	c := l.cookie(p, a.State[:idLength])
+	c.Set(w.Header(), seal.Seal(l.seals, text, c.FullName()), l.config.AttemptTTL)
 }
 
 // maxSealed is the longest attempt, in bytes: browsers keep cookies of 4096.
@@ -112,27 +110,28 @@ func (a *attempt) encode() []byte {
 	return text.Bytes()
 }
 
-// attempts returns the names of the cookies of attempts.
-func (l *Logins) attempts(r *http.Request) (names []string) {
+// attempts returns the identifiers of the cookies of attempts.
+func (l *Logins) attempts(r *http.Request) (ids []string) {
+	prefix := backend.Cookie{Name: l.config.Cookie + "-", Insecure: l.config.InsecureCookie}.FullName()
 	for _, c := range r.Cookies() {
-		if strings.HasPrefix(c.Name, l.cookiePrefix()) && len(c.Name) == len(l.cookiePrefix())+8 {
-			names = append(names, c.Name)
+		if id, ok := strings.CutPrefix(c.Name, prefix); ok && len(id) == idLength {
+			ids = append(ids, id)
 		}
 	}
-	return names
+	return ids
 }
 
 // find returns the attempt that this browser keeps under a state, or nil.
-func (l *Logins) find(r *http.Request, state string, now time.Time) *attempt {
-	if len(state) != 26 {
+func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) *attempt {
+	if len(state) != stateLength {
 		return nil
 	}
-	name := l.cookieName(state)
-	found := r.CookiesNamed(name)
-	if len(found) != 1 {
+	c := l.cookie(p, state[:idLength])
+	value, count := c.Value(r)
+	if count != 1 {
 		return nil
 	}
-	text, err := seal.Open(l.seals, found[0].Value, name)
+	text, err := seal.Open(l.seals, value, c.FullName())
 	if err != nil {
 		return nil
 	}
@@ -145,5 +144,5 @@ func (l *Logins) find(r *http.Request, state string, now time.Time) *attempt {
 
 // drop makes the browser forget an attempt.
 func (l *Logins) drop(w http.ResponseWriter, p *provider, a *attempt) {
-	http.SetCookie(w, l.newCookie(l.cookieName(a.State), "", -1, p.formPost))
+	l.cookie(p, a.State[:idLength]).Clear(w.Header())
 }

@@ -3,8 +3,6 @@ package login
 import (
 	"context"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,53 +18,43 @@ const (
 	maxCode = 4 << 10  // the longest code
 )
 
-// Callback is where a provider sends browsers back: the redirect URI of the provider
-// that the path value "provider" names. It is for GET, or for POST where the provider
-// answers by a form; the state of the attempt stands for a check of the origin then.
-func (l *Logins) Callback() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := l.providers[r.PathValue("provider")]
-		if p == nil {
-			l.fail(w, r, failure{Reason: reasonNoProvider})
-			return
-		}
-		method := http.MethodGet
-		if p.formPost {
-			method = http.MethodPost
-		}
-		if r.Method != method {
-			w.Header().Set("Allow", method)
-			l.fail(w, r, failure{Reason: reasonMethod, provider: p})
-			return
-		}
-		a, f := l.finish(w, r, p)
-		if f != nil {
-			f.provider, f.attempt = p, a
-			l.fail(w, r, *f)
-		}
-	})
+// callback is [Handlers].Callback.
+func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) {
+	method := http.MethodGet
+	if p.formPost {
+		method = http.MethodPost
+	}
+	if r.Method != method {
+		h.wrongMethod(w, r, p, method)
+		return
+	}
+	a, f := h.finish(w, r, p)
+	if f != nil {
+		f.provider, f.attempt = p, a
+		h.fail(w, r, *f)
+	}
 }
 
 // finish ends an attempt; a failure has not been answered yet.
-func (l *Logins) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
+func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
 	ctx, now := r.Context(), time.Now()
-	form, err := readAnswer(w, r, p.formPost)
+	form, err := readAnswer(r, p.formPost)
 	if err != nil {
 		return nil, &failure{Reason: reasonInvalid, cause: err}
 	}
 	if len(form["state"]) != 1 {
 		return nil, &failure{Reason: reasonInvalid, cause: errors.New("there is no state, or more than one")}
 	}
-	a := l.find(r, form.Get("state"), now)
+	a := h.find(r, p, form.Get("state"), now)
 	if a == nil {
 		return nil, &failure{Reason: reasonExpired, cause: errors.New("this browser has no attempt of that state")}
 	}
 	// Whatever comes of it, it comes once.
-	fresh, err := l.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
+	fresh, err := h.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
 	if err != nil {
 		return a, &failure{Reason: reasonUnavailable, cause: err}
 	}
-	l.drop(w, p, a)
+	h.drop(w, p, a)
 	if !fresh {
 		return a, &failure{Reason: reasonUsed, cause: errors.New("the attempt was used before")}
 	}
@@ -78,7 +66,7 @@ func (l *Logins) finish(w http.ResponseWriter, r *http.Request, p *provider) (*a
 		return a, f
 	}
 	tokens, err := p.exchange(ctx, e, url.Values{"grant_type": {"authorization_code"}, "code": form["code"],
-		"redirect_uri": {l.RedirectURI(p.name)}, "code_verifier": {a.Verifier}}, now)
+		"redirect_uri": {h.RedirectURI(p.name)}, "code_verifier": {a.Verifier}}, now)
 	if err != nil {
 		return a, failureOf(err)
 	}
@@ -96,33 +84,33 @@ func (l *Logins) finish(w http.ResponseWriter, r *http.Request, p *provider) (*a
 		return a, &failure{Reason: reasonUntrusted, cause: errors.New("the provider names no subject, or one that cannot be kept")}
 	}
 	if a.Purpose == toLink {
-		return a, l.link(w, r, p, a, profile, tokens, now)
+		return a, h.finishLink(w, r, p, a, profile, tokens, now)
 	}
-	return a, l.signIn(w, r, p, a, profile, tokens, now)
+	return a, h.signIn(w, r, p, a, profile, tokens, now)
 }
 
 // readAnswer returns the parameters that a browser came back with.
-func readAnswer(w http.ResponseWriter, r *http.Request, formPost bool) (url.Values, error) {
-	if !formPost {
-		values, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			return nil, errors.New("the query is none")
-		}
-		return values, nil
+func readAnswer(r *http.Request, formPost bool) (url.Values, error) {
+	if formPost {
+		return formOf(r)
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, errors.New("the body is no form")
-	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, errors.New("the body is too long, or broken off")
-	}
-	values, err := url.ParseQuery(string(text))
-	if err != nil {
-		return nil, errors.New("the body is no form")
+		return nil, errors.New("the query is none")
 	}
 	return values, nil
+}
+
+// formOf returns the fields of a form that is the body of r.
+func formOf(r *http.Request) (url.Values, error) {
+	body, err := backend.ReadBody(r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	if body.Type != backend.TypeForm {
+		return nil, errors.New("the body is no form")
+	}
+	return body.Form()
 }
 
 // checkAnswer checks what came back before anything is sent anywhere.
@@ -200,7 +188,7 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 	} else if err != nil {
 		return accountFailure(err)
 	}
-	l.observe(r, auth.EventLogin, login.Backend(), user.UserID(), nil)
+	l.events.SendOf(r, auth.Event{Kind: auth.EventLogin, UserID: user.UserID()})
 	redirect(w, landing(p, to))
 	return nil
 }
@@ -316,10 +304,11 @@ func accountFailure(err error) *failure {
 	return &failure{Reason: reasonUnavailable, cause: err}
 }
 
-// link gives an identity to who asked for it.
-func (l *Logins) link(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile, tokens *Tokens, now time.Time) *failure {
+// finishLink gives an identity to the user that asked for it.
+func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
+	tokens *Tokens, now time.Time) *failure {
 	ctx := r.Context()
-	user, f := l.load(ctx, a.UserID)
+	user, f := h.load(ctx, a.UserID)
 	if f != nil {
 		f.account = true
 		return f
@@ -327,38 +316,41 @@ func (l *Logins) link(w http.ResponseWriter, r *http.Request, p *provider, a *at
 	refuse := func(reason reason, cause string) *failure {
 		return &failure{Reason: reason, cause: errors.New(cause), account: true}
 	}
-	if !backend.SameStamp(a.Stamp, backend.Stamp(stampLabel, user)) {
+	if h.config.NoLinking {
+		return refuse(reasonNoProvider, "Config.NoLinking is set by now")
+	}
+	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
 		return refuse(reasonSignIn, "the user's stamp has changed")
 	}
 	// Who began must still be who is signed in. A POST of another site brings no cookie
 	// of a session, so there the attempt alone says who began.
 	if !p.formPost {
-		switch now, _, err := l.config.Guard.Authenticate(r); {
+		switch now, _, err := h.guard.Authenticate(r); {
 		case err != nil:
 			return &failure{Reason: reasonOf(err), cause: err, account: true}
 		case now.UserID() != a.UserID:
 			return refuse(reasonSignIn, "another user is signed in by now")
 		}
 	}
-	if l.config.Allow != nil {
-		if err := l.config.Allow(ctx, profile); err != nil {
+	if h.config.Allow != nil {
+		if err := h.config.Allow(ctx, profile); err != nil {
 			return failureOf(err)
 		}
 	}
 	identity := identityOf(profile, a.UserID, now)
-	owner, err := l.config.Store.Link(ctx, identity)
+	owner, err := h.config.Store.Link(ctx, identity)
 	switch {
 	case err != nil:
 		return &failure{Reason: reasonUnavailable, cause: err, account: true}
 	case owner != a.UserID:
 		return refuse(reasonTaken, "the identity is another user's")
 	}
-	if l.config.KeepTokens != nil {
-		if err := l.config.KeepTokens(ctx, user, profile, tokens); err != nil {
+	if h.config.KeepTokens != nil {
+		if err := h.config.KeepTokens(ctx, user, profile, tokens); err != nil {
 			return failureOf(err)
 		}
 	}
-	l.changed(ctx, user, Linked, identity)
+	h.changed(ctx, user, Linked, identity)
 	redirect(w, landing(p, a.Next))
 	return nil
 }

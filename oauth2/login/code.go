@@ -13,6 +13,10 @@ import (
 
 var (
 	_ auth.Authenticator = (*Logins)(nil)
+	_ auth.Named         = (*Logins)(nil)
+	_ auth.Challenger    = (*Logins)(nil)
+	_ auth.TokenOwner    = (*Logins)(nil)
+	_ auth.Varier        = (*Logins)(nil)
 
 	// errCode is the one answer to unknown, used, expired and wrong.
 	errCode         error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "The login code is not good."}
@@ -33,14 +37,15 @@ const (
 // "code_challenge", "code_challenge_method" S256 and a "state" in a browser. After the
 // login the browser is sent to return_to with "login_code" and "state", or with "error"
 // and "state". The app then logs in by a POST of {"login_code", "code_verifier"}, in
-// JSON or as a form, where a guard of an issuer has Logins as a backend:
+// JSON or as a form, where the program's guard has Logins among its Config.Login:
 //
-//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords, logins}})
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{tokens, sessions}, Login: []auth.Authenticator{passwords, logins}})
 //	handlers, err := tokens.Handlers(guard) // of knox or jwt
 //
 // A body without them is [auth.ErrNoCredentials], and a code that is unknown, used or
 // expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
-// is a [*Login].
+// is a [*Credential].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	found := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
 	if err := found.From(r); err != nil {
@@ -68,11 +73,28 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 		return nil, nil, err
 	}
 	var data codeData
-	if !backend.SameStamp(kept.Stamp, backend.Stamp(stampLabel, user)) || json.Unmarshal(kept.Data, &data) != nil {
+	if !backend.SameStamp(kept.Stamp, backend.Stamp(backendName, user)) || json.Unmarshal(kept.Data, &data) != nil {
 		return nil, nil, errCode
 	}
 	return user, &Credential{&data.Profile, data.At}, nil
 }
+
+// backendName is what credentials and events name these logins. It also tells our
+// hashes of a user's stamp from those of others.
+const backendName = "login"
+
+// Backend returns "login".
+func (l *Logins) Backend() string { return backendName }
+
+// Challenges returns one of the scheme "Form", because a 401 must have one (RFC 9110
+// §15.5.2). No RFC defines it, and no browser acts on it.
+func (l *Logins) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "Form"}} }
+
+// OwnTokens returns an empty list: there are no tokens in a header.
+func (l *Logins) OwnTokens() []auth.TokenClass { return nil }
+
+// Vary returns an empty list: codes come in bodies.
+func (l *Logins) Vary() []string { return nil }
 
 // codeData is what is kept of a login: not all that the provider said.
 type codeData struct {
@@ -89,6 +111,6 @@ func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Credentia
 		return "", errors.New("oauth2/login: a profile that is no JSON")
 	}
 	code := newSecret()
-	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: backend.Stamp(stampLabel, user), Challenge: challenge,
+	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: backend.Stamp(backendName, user), Challenge: challenge,
 		Data: text, ExpiresAt: backend.StoreTime(now.Add(l.config.CodeTTL))})
 }

@@ -20,11 +20,6 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
-	if err != nil {
-		panic(err)
-	}
-
 	logins, err := login.New(login.Config{
 		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"}, Store: login.NewMemoryStore(), LoadUser: load,
 		Providers: []login.Provider{
@@ -39,13 +34,21 @@ func Example() {
 			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		Guard: guard, SignInURL: "/sign-in", AccountURL: "/account",
+		SignInURL: "/sign-in", AccountURL: "/account",
 	})
 	if err != nil {
 		panic(err)
 	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
+	if err != nil {
+		panic(err)
+	}
+	handlers, err := logins.Handlers(guard)
+	if err != nil {
+		panic(err)
+	}
 	mux := http.NewServeMux()
-	logins.Register(mux)
+	handlers.Register(mux)
 
 	for _, choice := range logins.Choices("/reports") { // buttons for /sign-in
 		fmt.Println(choice.Label, choice.URL)
@@ -98,7 +101,8 @@ func ExampleLogins_Authenticate() {
 	if err != nil {
 		panic(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{logins}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
+	// A code is a way to log in, and no credential of other requests.
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{logins}, Login: []auth.Authenticator{logins}})
 	if err != nil {
 		panic(err)
 	}
@@ -106,8 +110,12 @@ func ExampleLogins_Authenticate() {
 	if err != nil {
 		panic(err)
 	}
+	pages, err := logins.Handlers(guard)
+	if err != nil {
+		panic(err)
+	}
 	mux := http.NewServeMux()
-	logins.Register(mux)
+	pages.Register(mux)
 	handlers.Register(mux, "/auth")
 
 	r := httptest.NewRequest("POST", "/auth/login/", strings.NewReader(`{"login_code":"guessed","code_verifier":"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}`))

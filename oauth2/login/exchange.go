@@ -16,20 +16,26 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Tokens are what a provider issued to this service. The application may keep them,
-// encrypted; this package does not.
+// encrypted. This package does not. They do not show themselves when they are printed.
 type Tokens struct {
-	Access    auth.Secret
-	Refresh   auth.Secret // "" if there is none
-	ID        auth.Secret // the ID token, for [Logins.EndSessionURL]; "" if there is none
 	Scopes    []string
-	ExpiresAt time.Time // of Access; zero if not told
+	ExpiresAt time.Time // of the access token, zero if not told
+
+	access, refresh, id hidden.String
 }
 
-// Format shows nothing of them.
-func (t Tokens) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("login.Tokens[redacted]")) }
+// Access returns the access token.
+func (t *Tokens) Access() auth.Secret { return auth.Secret(t.access.Reveal()) }
+
+// Refresh returns the refresh token, or "".
+func (t *Tokens) Refresh() auth.Secret { return auth.Secret(t.refresh.Reveal()) }
+
+// ID returns the ID token, for [Logins.EndSessionURL], or "".
+func (t *Tokens) ID() auth.Secret { return auth.Secret(t.id.Reveal()) }
 
 // ErrRejected is returned by Refresh for tokens that the provider takes no more.
 var ErrRejected = errors.New("login: the provider rejects the token")
@@ -60,7 +66,9 @@ func (l *Logins) Refresh(ctx context.Context, providerName string, refresh auth.
 	if err != nil {
 		return nil, err
 	}
-	tokens.Refresh = cmp.Or(tokens.Refresh, refresh)
+	if tokens.Refresh() == "" {
+		tokens.refresh = hidden.Of(refresh.Reveal())
+	}
 	return tokens, nil
 }
 
@@ -91,7 +99,7 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 
 // EndSessionURL returns where to send a browser so that the person is signed out at the
 // provider, too (OpenID Connect RP-Initiated Logout §2), and comes back to returnTo,
-// which is registered there; "" comes back nowhere. idToken is [Tokens].ID, or "": then
+// which is registered there; "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
 // the provider asks the person. It is "" if the provider has no such place.
 func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret, returnTo string) (string, error) {
 	p := l.providers[providerName]
@@ -165,7 +173,7 @@ func (p *provider) get(ctx context.Context, from string, tokens *Tokens) ([]byte
 	if err != nil {
 		return nil, errors.New("the endpoint is no URL")
 	}
-	r.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}, "Authorization": {"Bearer " + tokens.Access.Reveal()}}
+	r.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}, "Authorization": {"Bearer " + tokens.access.Reveal()}}
 	answer, err := fetch.Do(p.client, r)
 	switch {
 	case err != nil:
@@ -192,9 +200,10 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 		value, _ := members[name].(string)
 		return value
 	}
-	tokens := &Tokens{Access: auth.Secret(text("access_token")), Refresh: auth.Secret(text("refresh_token")), ID: auth.Secret(text("id_token")),
+	access, refresh, id := text("access_token"), text("refresh_token"), text("id_token")
+	tokens := &Tokens{access: hidden.Of(access), refresh: hidden.Of(refresh), id: hidden.Of(id),
 		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })} // GitHub has commas
-	if max(len(tokens.Access), len(tokens.Refresh), len(tokens.ID)) > maxToken || !validToken(tokens.Access.Reveal()) {
+	if max(len(access), len(refresh), len(id)) > maxToken || !validToken(access) {
 		return nil, untrusted("the answer has no access token, or none that can be sent")
 	}
 	if kind := text("token_type"); kind != "" && !strings.EqualFold(kind, "Bearer") {

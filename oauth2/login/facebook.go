@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Facebook signs in with Facebook accounts. People are known by an id that is another
@@ -58,12 +59,12 @@ func (f Facebook) provider(env environment) (*provider, error) {
 	p.fragment = true
 	if f.LongLived {
 		p.prolong = func(ctx context.Context, e *endpoints, tokens *Tokens, now time.Time) (*Tokens, error) {
-			return p.exchange(ctx, e, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {tokens.Access.Reveal()}}, now)
+			return p.exchange(ctx, e, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {tokens.access.Reveal()}}, now)
 		}
 	}
 	p.issuedHere = func(ctx context.Context, token auth.Secret) error {
 		// The app proves itself by "id|secret", as Facebook writes an app's own token.
-		own := &API{p, &Tokens{Access: auth.Secret(f.ClientID + "|" + f.ClientSecret.Reveal())}}
+		own := &API{p, &Tokens{access: hidden.Of(f.ClientID + "|" + f.ClientSecret.Reveal())}}
 		answer, err := own.Get(ctx, graph+"/debug_token?"+url.Values{"input_token": {token.Reveal()}}.Encode())
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -110,10 +111,7 @@ type pages struct {
 }
 
 func newPages(own Pages) (*pages, error) {
-	ps := &pages{failure: own.Failure, style: own.StyleSheet}
-	if ps.style == "" {
-		ps.style = styleCSS
-	}
+	ps := &pages{failure: own.Failure, style: cmp.Or(own.StyleSheet, styleCSS)}
 	sum := sha256.Sum256([]byte(ps.style))
 	ps.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	if ps.failure == nil {
@@ -141,14 +139,14 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 		if f.Reason == reasonUnavailable {
 			err.Kind = nil
 		}
-		l.observe(r, auth.EventFailure, (*Credential)(nil).Backend(), "", err)
+		l.events.SendOf(r, auth.Event{Kind: auth.EventFailure, Err: err})
 	}
 	a := f.attempt
 	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {
 		redirect(w, appURL(a, "error", string(f.Reason)))
 		return
 	}
-	fill := strings.NewReplacer("{provider}", orProvider(label), "{service}", l.config.Name)
+	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
 	page := FailurePage{Title: fill.Replace(told.title), Message: fill.Replace(told.message), Reason: string(f.Reason), Service: l.config.Name, Provider: label,
 		SignIn: l.config.SignInURL, CSS: template.CSS(l.pages.style)}
 	switch {
@@ -183,13 +181,6 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	}
 	w.WriteHeader(told.status)
 	_, _ = w.Write(body.Bytes())
-}
-
-func orProvider(label string) string {
-	if label == "" {
-		return "the provider"
-	}
-	return label
 }
 
 // query is a parameter to add to a path.

@@ -20,10 +20,11 @@ func FuzzCallback(f *testing.F) {
 	f.Add("state=S&state=S&code=\x00", "__Host-login-AAAAAAAA=AAAA")
 	f.Add("code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA&%", ";;=")
 	a := newApp(f, nil)
+	handlers := a.handlers()
 	f.Fuzz(func(t *testing.T, query, cookie string) {
 		begin, start := httptest.NewRequest("GET", "/login/acme/", nil), httptest.NewRecorder()
 		begin.SetPathValue("provider", "acme")
-		a.logins.Start().ServeHTTP(start, begin)
+		handlers.Start.ServeHTTP(start, begin)
 		state := mustURL(start.Header().Get("Location")).Query().Get("state")
 		query = strings.NewReplacer("S", state, "I", a.idp.URL()).Replace(query)
 		r := httptest.NewRequest("GET", "/login/acme/callback/", nil)
@@ -31,7 +32,7 @@ func FuzzCallback(f *testing.F) {
 		r.URL.RawQuery = query
 		r.Header["Cookie"] = []string{strings.SplitN(start.Header().Get("Set-Cookie"), ";", 2)[0], cookie}
 		w := httptest.NewRecorder()
-		a.logins.Callback().ServeHTTP(w, r)
+		handlers.Callback.ServeHTTP(w, r)
 		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden && w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
 			t.Errorf("%q: %d", query, w.Code)
 		}
@@ -47,12 +48,13 @@ func FuzzStart(f *testing.F) {
 	f.Add("return_to=com.example.app:/done&code_challenge=x&code_challenge_method=S256")
 	f.Add("next=//evil.example&next=%0d%0a")
 	a := newApp(f, withApp)
+	handlers := a.handlers()
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest("GET", "/login/acme/", nil)
 		r.SetPathValue("provider", "acme")
 		r.URL.RawQuery = query
 		w := httptest.NewRecorder()
-		a.logins.Start().ServeHTTP(w, r)
+		handlers.Start.ServeHTTP(w, r)
 		if w.Code != http.StatusSeeOther && w.Code != http.StatusBadRequest {
 			t.Errorf("%q: %d", query, w.Code)
 		}

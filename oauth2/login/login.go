@@ -14,7 +14,10 @@
 //			return err
 //		},
 //	})
-//	logins.Register(mux) // a button leads to /login/google/
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{tokens, sessions}, Login: []auth.Authenticator{passwords, logins}})
+//	handlers, err := logins.Handlers(guard) // which proves the user, for linking
+//	handlers.Register(mux)                  // a button leads to /login/google/
 //
 // A person is known by the issuer and the subject that the provider names, and by
 // nothing else: who has the same e-mail address is not the same person. See Config for
@@ -27,7 +30,6 @@ package login
 import (
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"html"
@@ -57,7 +59,7 @@ import (
 //
 // The identity that steps 3 and 4 find is linked to the user, and found by step 2 from
 // then on. A user that exists is linked to an identity besides by asking for it while
-// signed in: see [Logins.Link].
+// signed in: see [Handlers].Link.
 type Config struct {
 	// Providers are where people can have their accounts.
 	Providers []Provider
@@ -112,8 +114,10 @@ type Config struct {
 	// encrypt what you keep. It is called before SignIn, and after a link.
 	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
 
-	// Guard says who is signed in, for linking; nil is that nobody can link.
-	Guard *auth.Guard
+	// NoLinking leaves out the handlers by which signed-in users link and unlink
+	// accounts. Set it where the steps above alone decide about identities, such as
+	// in a service for the people of an enterprise.
+	NoLinking bool
 	// LinkAge is how long ago who links or unlinks may have logged in; 0 is 5 minutes.
 	LinkAge time.Duration
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
@@ -147,8 +151,6 @@ type Config struct {
 	Client *http.Client
 	// Timeout is how long a provider may take for one answer; 0 is 10 seconds.
 	Timeout time.Duration
-	// Proxies are those in front of this service, for the addresses in events.
-	Proxies auth.Proxies
 	// Pages are those that people see.
 	Pages Pages
 
@@ -191,107 +193,110 @@ var (
 //
 // It is also a backend: see [Logins.Authenticate].
 type Logins struct {
-	config    Config
+	config    Config // without Keys and Providers, which hold secrets
 	origin    string
 	providers map[string]*provider
 	order     []string
-	seals     []cipher.AEAD
+	seals     []seal.Key
 	pages     *pages
+	events    backend.Events
 }
 
-// New returns Logins, or an error that says which setting is missing, out of range or
-// contradicts another. It asks no provider.
+// New returns Logins, or an error that says which settings are missing, out of range or
+// contradict others. It asks no provider.
 func New(config Config) (*Logins, error) {
-	fault := func(format string, args ...any) (*Logins, error) {
-		return nil, fmt.Errorf("oauth2/login: "+format, args...)
-	}
-	c := config
-	u, err := url.Parse(c.URL)
-	switch {
-	case len(c.Providers) == 0:
-		return fault("Config.Providers is missing")
-	case c.URL == "":
-		return fault("Config.URL is missing")
-	case err != nil || fetch.CheckURL(c.URL) != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "":
-		return fault("Config.URL %q is no https URL without a path, nor one by http of a loopback host", c.URL)
-	case c.Store == nil || c.LoadUser == nil:
-		return fault("Config.Store or Config.LoadUser is missing")
-	case c.SignIn == nil && len(c.AppRedirects) == 0:
-		return fault("Config.SignIn is missing, and there are no AppRedirects")
-	case c.DropUnverified != nil && c.ByEmail == nil:
-		return fault("Config.DropUnverified without ByEmail")
-	case c.LinkAge < 0 || c.CodeTTL < 0 || c.Timeout < 0 || c.AttemptTTL < 0 || c.AttemptTTL > maxAttempt:
-		return fault("Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
-	}
-	c.Path = strings.TrimSuffix(cmp.Or(c.Path, "/login"), "/")
-	if _, ok := backend.LocalPath(c.Path); !ok || strings.ContainsAny(c.Path, "{}?#%") {
-		return fault("Config.Path %q is no path below the root", config.Path)
-	}
-	c.SignInURL, c.AccountURL = cmp.Or(c.SignInURL, "/"), cmp.Or(c.AccountURL, "/")
-	for name, path := range map[string]string{"SignInURL": c.SignInURL, "AccountURL": c.AccountURL} {
-		if _, ok := backend.LocalPath(path); !ok {
-			return fault("Config.%s %q is no path of this service", name, path)
-		}
-	}
-	c.Name, c.Cookie = cmp.Or(c.Name, u.Host), cmp.Or(c.Cookie, "login")
-	if strings.ContainsFunc(c.Cookie, func(r rune) bool { return !cookieChar(r) }) {
-		return fault("Config.Cookie %q has characters that a cookie's name cannot have", config.Cookie)
-	}
+	l := &Logins{config: config, providers: make(map[string]*provider)}
+	c := &l.config
+	settings := backend.Settings{Package: "oauth2/login"}
+	settings.Refuse(len(c.Providers) == 0, "Config.Providers is missing")
+	settings.Need("Config.Store", c.Store)
+	settings.Need("Config.LoadUser", c.LoadUser)
+	settings.Refuse(c.SignIn == nil && len(c.AppRedirects) == 0,
+		"Config.SignIn is missing, and there are no AppRedirects")
+	settings.Refuse(c.DropUnverified != nil && c.ByEmail == nil, "Config.DropUnverified without ByEmail")
+	settings.Refuse(c.LinkAge < 0 || c.CodeTTL < 0 || c.Timeout < 0 || c.AttemptTTL < 0 || c.AttemptTTL > maxAttempt,
+		"Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
+	l.checkURL(&settings)
 	c.LinkAge, c.AttemptTTL = cmp.Or(c.LinkAge, 5*time.Minute), cmp.Or(c.AttemptTTL, maxAttempt)
 	c.CodeTTL, c.Timeout = cmp.Or(c.CodeTTL, time.Minute), cmp.Or(c.Timeout, 10*time.Second)
+	c.Cookie = cmp.Or(c.Cookie, "login")
+	settings.Add("Config.Cookie", backend.Cookie{Name: c.Cookie}.Check())
 	c.AppRedirects = slices.Clone(c.AppRedirects)
 	for _, uri := range c.AppRedirects {
 		if err := checkAppRedirect(uri); err != nil {
-			return fault("Config.AppRedirects %q %w", uri, err)
+			settings.Refuse(true, "Config.AppRedirects %q %w", uri, err)
 		}
 	}
-	l := &Logins{config: c, origin: u.Scheme + "://" + u.Host, providers: make(map[string]*provider)}
-	if l.seals, err = seal.All(c.Keys, "gatewarden oauth2 login"); err != nil {
-		return fault("Config.Keys: %w", err)
-	}
+	var err error
+	l.seals, err = seal.All(c.Keys, "gatewarden oauth2 login")
+	settings.Add("Config.Keys", err)
+	l.events = backend.Events{Observer: c.Observer, Backend: backendName}
 	if l.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}
+	faults := []error{settings.Err()}
 	env := environment{client: fetch.Client(c.Client), timeout: c.Timeout, logger: l.logger()}
 	for _, given := range c.Providers {
-		if given == nil {
-			return fault("a provider is nil")
-		}
-		p, err := given.provider(env)
-		if err != nil {
-			return nil, err
-		}
-		if p.formPost && c.InsecureCookie {
-			return fault("provider %q answers by POST, and browsers send no insecure cookie with one of another site: Config.InsecureCookie", p.name)
-		}
-		if l.providers[p.name] != nil {
-			return fault("two providers %q: give one another Name", p.name)
-		}
-		for _, other := range l.providers {
-			if other.key == p.key {
-				return fault("providers %q and %q have one issuer: which of them a person came by is not told apart", other.name, p.name)
-			}
-		}
-		l.providers[p.name] = p
-		l.order = append(l.order, p.name)
+		faults = append(faults, l.add(given, env))
+	}
+	c.Keys, c.Providers = nil, nil
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
 	}
 	return l, nil
 }
 
-func cookieChar(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.'
+// checkURL reads where the service is, and the paths of its pages.
+func (l *Logins) checkURL(settings *backend.Settings) {
+	c := &l.config
+	u, err := url.Parse(c.URL)
+	settings.Need("Config.URL", c.URL)
+	switch {
+	case err != nil:
+		u = &url.URL{}
+		fallthrough
+	case c.URL != "" && (fetch.CheckURL(c.URL) != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != ""):
+		settings.Refuse(true, "Config.URL %q is no https URL without a path, nor one by http of a loopback host", c.URL)
+	}
+	l.origin, c.Name = u.Scheme+"://"+u.Host, cmp.Or(c.Name, u.Host)
+	given := cmp.Or(c.Path, "/login")
+	c.Path = strings.TrimSuffix(given, "/")
+	_, ok := backend.LocalPath(c.Path)
+	settings.Refuse(!ok || strings.ContainsAny(c.Path, "{}?#%") || backend.CheckPrefix(c.Path) != nil,
+		"Config.Path %q is no path below the root", given)
+	c.SignInURL, c.AccountURL = cmp.Or(c.SignInURL, "/"), cmp.Or(c.AccountURL, "/")
+	for _, page := range [][2]string{{"SignInURL", c.SignInURL}, {"AccountURL", c.AccountURL}} {
+		_, ok := backend.LocalPath(page[1])
+		settings.Refuse(!ok, "Config.%s %q is no path of this service", page[0], page[1])
+	}
 }
 
-// Register mounts the handlers below Config.Path: {provider}/, {provider}/callback/,
-// and, with a Guard, {provider}/link/ and {provider}/unlink/.
-func (l *Logins) Register(mux *http.ServeMux) {
-	path := l.config.Path + "/{provider}/"
-	mux.Handle("GET "+path+"{$}", l.Start())
-	mux.Handle(path+"callback/{$}", l.Callback())
-	if l.config.Guard != nil {
-		mux.Handle("POST "+path+"link/{$}", l.Link())
-		mux.Handle("POST "+path+"unlink/{$}", l.Unlink())
+// add makes a provider ready.
+func (l *Logins) add(given Provider, env environment) error {
+	if given == nil {
+		return errors.New("oauth2/login: a provider is nil")
 	}
+	p, err := given.provider(env)
+	if err != nil {
+		return err
+	}
+	if p.formPost && l.config.InsecureCookie {
+		return fmt.Errorf("oauth2/login: provider %q answers by POST, and browsers send no insecure cookie with one of "+
+			"another site: Config.InsecureCookie", p.name)
+	}
+	if l.providers[p.name] != nil {
+		return fmt.Errorf("oauth2/login: two providers %q: give one another Name", p.name)
+	}
+	for _, other := range l.providers {
+		if other.key == p.key {
+			return fmt.Errorf("oauth2/login: providers %q and %q have one issuer: which of them a person came by "+
+				"is not told apart",
+				other.name, p.name)
+		}
+	}
+	l.providers[p.name] = p
+	l.order = append(l.order, p.name)
+	return nil
 }
 
 // Choice is a provider as a page of sign-in shows it.
@@ -335,20 +340,13 @@ func (l *Logins) RedirectURI(provider string) string {
 
 func (l *Logins) logger() *slog.Logger { return cmp.Or(l.config.Logger, slog.Default()) }
 
-func (l *Logins) observe(r *http.Request, kind auth.EventKind, backend, userID string, err error) {
-	if l.config.Observer != nil {
-		l.config.Observer.Observe(r.Context(), auth.Event{Kind: kind, Time: time.Now(), Backend: backend, UserID: userID,
-			ClientIP: l.config.Proxies.ClientIP(r), Err: err})
-	}
-}
-
 // checkAppRedirect refuses what an app cannot own (RFC 8252 §7).
 func checkAppRedirect(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil || html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
 		return errors.New("is no URI without fragment and user")
-	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && fetch.IsLoopback(u.Hostname()):
+	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
 		return nil
 	case strings.Contains(u.Scheme, "."):
 		return nil

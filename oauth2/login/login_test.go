@@ -895,28 +895,28 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 		}
 	})
 	a.browser().visit("/login/acme/")
-	if len(kept) != 1 || kept[0].Access == "" || kept[0].Refresh == "" || kept[0].ID == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
+	if len(kept) != 1 || kept[0].Access() == "" || kept[0].Refresh() == "" || kept[0].ID() == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
 		t.Fatalf("%d", len(kept))
 	}
-	fresh, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh)
-	if err != nil || fresh.Access == kept[0].Access || fresh.Refresh == kept[0].Refresh {
+	fresh, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh())
+	if err != nil || fresh.Access() == kept[0].Access() || fresh.Refresh() == kept[0].Refresh() {
 		t.Errorf("%v", err)
 	}
-	if _, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh); !errors.Is(err, login.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh()); !errors.Is(err, login.ErrRejected) {
 		t.Errorf("used twice: %v", err)
 	}
-	if err := a.logins.RevokeToken(t.Context(), "acme", fresh.Refresh); err != nil {
+	if err := a.logins.RevokeToken(t.Context(), "acme", fresh.Refresh()); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh); !errors.Is(err, login.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh()); !errors.Is(err, login.ErrRejected) {
 		t.Errorf("revoked: %v", err)
 	}
 	a.idp.SetQuirks(authtest.Quirks{TokenStatus: 503})
-	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh); err == nil || errors.Is(err, login.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh()); err == nil || errors.Is(err, login.ErrRejected) {
 		t.Errorf("down: %v", err)
 	}
-	at, err := a.logins.EndSessionURL(t.Context(), "acme", kept[0].ID, a.url+"/")
-	if q := mustURL(at).Query(); err != nil || !strings.HasPrefix(at, a.idp.URL()+"/logout?") || q.Get("id_token_hint") != kept[0].ID.Reveal() || q.Get("post_logout_redirect_uri") != a.url+"/" || q.Get("client_id") != a.idp.ClientID {
+	at, err := a.logins.EndSessionURL(t.Context(), "acme", kept[0].ID(), a.url+"/")
+	if q := mustURL(at).Query(); err != nil || !strings.HasPrefix(at, a.idp.URL()+"/logout?") || q.Get("id_token_hint") != kept[0].ID().Reveal() || q.Get("post_logout_redirect_uri") != a.url+"/" || q.Get("client_id") != a.idp.ClientID {
 		t.Errorf("%s %v", at, err)
 	}
 	for _, name := range []string{"nobody", ""} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // FromToken signs in by an access token that the SDK of a provider gave to a native app,
@@ -35,7 +36,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 	if err := p.issuedHere(asking, token); err != nil {
 		return nil, nil, failureOf(err).err()
 	}
-	return l.native(ctx, p, &answer{tokens: &Tokens{Access: token}, now: time.Now()})
+	return l.native(ctx, p, &answer{tokens: &Tokens{access: hidden.Of(token.Reveal())}, now: time.Now()})
 }
 
 // FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
@@ -53,7 +54,8 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
 		return nil, nil, auth.ErrInvalid
 	}
-	return l.native(ctx, p, &answer{tokens: &Tokens{ID: idToken}, attempt: &attempt{Nonce: nonce}, clients: p.clients, now: time.Now()})
+	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce},
+		clients: p.clients, now: time.Now()})
 }
 
 // native signs in whoever tokens are of that came from an app.
@@ -66,8 +68,8 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 	if !profile.check() {
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the provider names no subject, or one that cannot be kept")}
 	}
-	if a.tokens.ID != "" {
-		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.ID.Reveal()), expiryOf(profile.Claims), a.now)
+	if a.tokens.ID() != "" {
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), expiryOf(profile.Claims), a.now)
 		switch {
 		case err != nil:
 			return nil, nil, backend.Outage(err)

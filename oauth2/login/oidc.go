@@ -202,7 +202,7 @@ func decode(text []byte) (map[string]any, error) {
 
 // whoIsIt checks the ID token (OpenID Connect Core §3.1.3.7) and makes a profile of it.
 func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySource, a *answer) (*Profile, error) {
-	idToken := a.tokens.ID.Reveal()
+	idToken := a.tokens.id.Reveal()
 	if idToken == "" {
 		return nil, untrusted("there is no ID token")
 	}
@@ -228,7 +228,10 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	if err != nil {
 		return nil, err
 	}
-	token := credential.(*jwt.Token)
+	token, ok := auth.As[*jwt.Token](credential)
+	if !ok {
+		return nil, errors.New("oauth2/login: a verifier returned another credential than a *jwt.Token")
+	}
 	claims, _ := jwt.ClaimsOf[map[string]any](token)
 	if err := checkIDToken(token, claims, idToken, a); err != nil {
 		return nil, err
@@ -241,7 +244,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	if claims["email"] == nil {
 		delete(claims, "email_verified") // of whatever address
 	}
-	if !o.noUserInfo && a.tokens.Access != "" && a.endpoints.userInfo != "" && (claims["email"] == nil && slices.Contains(p.scopes, "email") || claims["name"] == nil && slices.Contains(p.scopes, "profile")) {
+	if !o.noUserInfo && a.tokens.Access() != "" && a.endpoints.userInfo != "" && (claims["email"] == nil && slices.Contains(p.scopes, "email") || claims["name"] == nil && slices.Contains(p.scopes, "profile")) {
 		more, err := p.userInfo(ctx, a)
 		if err != nil {
 			return nil, err
@@ -285,7 +288,7 @@ func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *an
 		return untrusted("the ID token has another nonce, or none")
 	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
 		return untrusted("the ID token is for another client (azp)")
-	case claims["at_hash"] != nil && a.tokens.Access != "" && claims["at_hash"] != halfHash(idToken, a.tokens.Access.Reveal()):
+	case claims["at_hash"] != nil && a.tokens.Access() != "" && claims["at_hash"] != halfHash(idToken, a.tokens.access.Reveal()):
 		return untrusted("the ID token is not of this access token (at_hash)")
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {

@@ -52,7 +52,7 @@ type API struct {
 }
 
 // Token returns the access token, for APIs that want more than a header.
-func (a *API) Token() auth.Secret { return a.tokens.Access }
+func (a *API) Token() auth.Secret { return a.tokens.Access() }
 
 // Scopes are those of the token, if the provider told them.
 func (a *API) Scopes() []string { return a.tokens.Scopes }

@@ -27,7 +27,7 @@ type Profile struct {
 	// "tid" of Microsoft.
 	Tenant string
 
-	// Login is when and how the person proved who they are to the provider, if it says.
+	// AuthInfo is when and how the person proved their identity to the provider, if it says.
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
 	// the userinfo endpoint. Numbers are [json.Number].
@@ -46,8 +46,8 @@ type Email struct {
 	Source        string // the provider's name
 }
 
-// Login is the credential of a person who signed in by a provider. It is primary: other
-// credentials may be issued with it.
+// Credential is that of a person who signed in by a provider. It is primary: other
+// credentials may be issued for it. It has full access.
 type Credential struct {
 	Profile *Profile
 	at      time.Time
@@ -55,12 +55,20 @@ type Credential struct {
 
 var (
 	_ auth.Credential   = (*Credential)(nil)
+	_ auth.Scoped       = (*Credential)(nil)
+	_ auth.Ambient      = (*Credential)(nil)
 	_ auth.Primary      = (*Credential)(nil)
 	_ auth.AuthInformer = (*Credential)(nil)
 )
 
 // Backend returns "login".
-func (l *Credential) Backend() string { return "login" }
+func (l *Credential) Backend() string { return backendName }
+
+// Scopes implements [auth.Scoped]: a login is not limited to scopes.
+func (l *Credential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Ambient returns false: an app sends its code on purpose.
+func (l *Credential) Ambient() bool { return false }
 
 // Primary returns true.
 func (l *Credential) Primary() bool { return true }

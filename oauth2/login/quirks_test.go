@@ -162,7 +162,7 @@ func TestASessionOfScopesChangesNoWayIn(t *testing.T) {
 			_, err := sessions.SignIn(w, r, u, session.Options{AuthInfo: l.AuthInfo(), Scopes: []string{"read"}})
 			return err
 		}
-		if c.Guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
+		if a.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -193,8 +193,8 @@ func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
 	})
 	a.browser().visit("/login/acme/")
 	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
-	fresh, err := a.logins.Refresh(t.Context(), "acme", kept.Refresh)
-	if err != nil || fresh.Refresh != kept.Refresh {
+	fresh, err := a.logins.Refresh(t.Context(), "acme", kept.Refresh())
+	if err != nil || fresh.Refresh() != kept.Refresh() {
 		t.Errorf("%v", err)
 	}
 }

@@ -42,6 +42,7 @@ type app struct {
 	url    string
 	server *httptest.Server
 	logins *login.Logins
+	guard  *auth.Guard
 	store  login.Store
 	log    *buffer
 
@@ -84,8 +85,7 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
-	if err != nil {
+	if a.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
 		t.Fatal(err)
 	}
 	config := login.Config{
@@ -100,7 +100,7 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 			_, err := sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		Guard: guard, SignInURL: "/sign-in", AccountURL: "/account",
+		SignInURL: "/sign-in", AccountURL: "/account",
 		Changed: func(_ context.Context, u auth.User, change login.Change, i *login.Identity) error {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -126,9 +126,9 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 	if a.logins, err = login.New(config); err != nil {
 		t.Fatal(err)
 	}
-	a.logins.Register(mux)
+	a.handlers().Register(mux)
 	// Pages of the application: who is here, and a login by other means.
-	mux.Handle("/", guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/", a.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u, ok := auth.UserFrom[auth.User](r.Context()); ok {
 			_, _ = io.WriteString(w, "user="+u.UserID())
 		}
@@ -144,6 +144,15 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 	})
 	a.idp.SignIn(authtest.Person{Subject: "1", Name: "Alice A.", Email: "alice@example.com", EmailVerified: true, Username: "ally"})
 	return a
+}
+
+func (a *app) handlers() *login.Handlers {
+	a.Helper()
+	handlers, err := a.logins.Handlers(a.guard)
+	if err != nil {
+		a.Fatal(err)
+	}
+	return handlers
 }
 
 func (a *app) acme() login.OIDC {

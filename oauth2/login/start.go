@@ -18,33 +18,23 @@ import (
 // same compares in constant time.
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// Start sends a browser to the provider that the path value "provider" names: GET.
-//
-// The query may have "next", the path to lead to after the login; one that is no path of
-// this service is "/". "max_age" is how many seconds ago the person may have proved who
-// they are to the provider, as in OpenID Connect Core §3.1.2.1: 0 has them do it again.
-// Presets of providers that do not know it ignore it.
-//
-// An app has "return_to", one of Config.AppRedirects, "code_challenge" and
-// "code_challenge_method" S256 (RFC 7636), and "state", which it gets back: see
-// [Logins.Authenticate].
-func (l *Logins) Start() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := l.providers[r.PathValue("provider")]
-		if p == nil {
-			l.fail(w, r, failure{Reason: reasonNoProvider})
-			return
-		}
-		a := &attempt{Purpose: toSignIn}
-		if err := l.readStart(r, p, a); err != nil {
-			l.fail(w, r, failure{Reason: reasonInvalid, provider: p, cause: err})
-			return
-		}
-		l.send(w, r, p, a)
-	})
+// start is [Handlers].Start.
+func (h *handler) start(w http.ResponseWriter, r *http.Request, p *provider) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.wrongMethod(w, r, p, "GET, HEAD")
+		return
+	}
+	a := &attempt{Purpose: toSignIn}
+	if err := h.readStart(r, p, a); err != nil {
+		h.fail(w, r, failure{Reason: reasonInvalid, provider: p, cause: err})
+		return
+	}
+	h.send(w, r, p, a)
 }
 
 const maxAppState = 256
+
+const base64urlChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -80,7 +70,8 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	}
 	a.Challenge, a.AppState = query.Get("code_challenge"), query.Get("state")
 	switch {
-	case query.Get("code_challenge_method") != "S256" || len(a.Challenge) != len(challenge("")) || strings.ContainsFunc(a.Challenge, func(r rune) bool { return !cookieChar(r) || r == '.' }):
+	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != len(challenge("")),
+		strings.Trim(a.Challenge, base64urlChars) != "":
 		return errors.New("code_challenge is missing, or none of S256 (RFC 7636 §4.2)")
 	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errors.New("state is longer than 256 bytes, or has other characters than RFC 6749 appendix A.5")
@@ -127,91 +118,90 @@ func redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Link sends the browser of a user who is signed in by Config.Guard to the provider that
-// the path value "provider" names, to link the account there: POST of a form of this
-// service. They must have signed in within Config.LinkAge, by a credential that is not
-// limited to scopes. It leads to Config.AccountURL. An account that is linked to another
-// user stays with that one.
-func (l *Logins) Link() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, user, ok := l.member(w, r)
-		if !ok {
-			return
-		}
-		l.send(w, r, p, &attempt{Purpose: toLink, Next: l.config.AccountURL, UserID: user.UserID(), Stamp: backend.Stamp(stampLabel, user)})
-	})
-}
-
-// Unlink takes an identity from the user who is signed in, as in [Logins.Link]: POST of
-// a form with its ID as "id". It leads to Config.AccountURL. The last way in is not
-// unlinked: see Config.HasOtherWay.
-func (l *Logins) Unlink() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, user, ok := l.member(w, r)
-		if !ok {
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		id := r.PostFormValue("id")
-		other := false
-		if l.config.HasOtherWay != nil {
-			var err error
-			if other, err = l.config.HasOtherWay(r.Context(), user); err != nil {
-				l.fail(w, r, failure{Reason: reasonUnavailable, cause: err, account: true})
-				return
-			}
-		}
-		identity, verdict, err := l.config.Store.Unlink(r.Context(), user.UserID(), id, !other)
-		switch {
-		case err != nil:
-			l.fail(w, r, failure{Reason: reasonUnavailable, cause: err, account: true})
-		case verdict == UnlinkLast:
-			l.fail(w, r, failure{Reason: reasonLastWay, provider: p, account: true})
-		default: // one that is not there is not linked
-			if verdict == UnlinkRemoved {
-				l.changed(r.Context(), user, Unlinked, identity)
-			}
-			redirect(w, l.config.AccountURL)
-		}
-	})
-}
-
-// stampLabel tells our hashes of a user's stamp from those of others.
-const stampLabel = "login"
-
-// member returns the provider of the path, and the user if they may change how they
-// sign in; otherwise it answers.
-func (l *Logins) member(w http.ResponseWriter, r *http.Request) (*provider, auth.User, bool) {
-	p := l.providers[r.PathValue("provider")]
-	guard := l.config.Guard
-	refuse := func(reason reason, cause error) (*provider, auth.User, bool) {
-		l.fail(w, r, failure{Reason: reason, provider: p, cause: cause, account: true})
-		return nil, nil, false
+// link is [Handlers].Link.
+func (h *handler) link(w http.ResponseWriter, r *http.Request, p *provider) {
+	user, ok := h.member(w, r, p)
+	if !ok {
+		return
 	}
+	stamp := backend.Stamp(backendName, user)
+	h.send(w, r, p, &attempt{Purpose: toLink, Next: h.config.AccountURL, UserID: user.UserID(), Stamp: stamp})
+}
+
+// unlink is [Handlers].Unlink.
+func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
+	user, ok := h.member(w, r, p)
+	if !ok {
+		return
+	}
+	refuse := func(reason reason, cause error) {
+		h.fail(w, r, failure{Reason: reason, provider: p, cause: cause, account: true})
+	}
+	form, err := formOf(r)
+	if err != nil {
+		refuse(reasonInvalid, err)
+		return
+	}
+	other := false
+	if h.config.HasOtherWay != nil {
+		if other, err = h.config.HasOtherWay(r.Context(), user); err != nil {
+			refuse(reasonUnavailable, err)
+			return
+		}
+	}
+	identity, verdict, err := h.config.Store.Unlink(r.Context(), user.UserID(), form.Get("id"), !other)
 	switch {
-	case p == nil || guard == nil:
+	case err != nil:
+		refuse(reasonUnavailable, err)
+	case verdict == UnlinkLast:
+		refuse(reasonLastWay, nil)
+	default: // one that is not there is not linked
+		if verdict == UnlinkRemoved {
+			h.changed(r.Context(), user, Unlinked, identity)
+		}
+		redirect(w, h.config.AccountURL)
+	}
+}
+
+// member returns the user if they may change how they sign in. Otherwise it
+// answers.
+func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (auth.User, bool) {
+	refuse := func(reason reason, cause error) (auth.User, bool) {
+		h.fail(w, r, failure{Reason: reason, provider: p, cause: cause, account: true})
+		return nil, false
+	}
+	if h.config.NoLinking {
 		return refuse(reasonNoProvider, nil)
-	case r.Method != http.MethodPost:
+	}
+	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return refuse(reasonMethod, nil)
 	}
-	if err := guard.CheckOrigin(r); err != nil {
+	if err := h.guard.CheckOrigin(r); err != nil {
 		return refuse(reasonOrigin, err)
 	}
-	user, credential, err := guard.Authenticate(r)
+	user, credential, err := h.guard.Authenticate(r)
 	if err != nil {
 		return refuse(reasonOf(err), err)
 	}
-	if _, machine := user.(auth.Machine); machine {
+	if isMachine(user) {
 		return refuse(reasonNotAllowed, nil)
 	}
 	if err := auth.FullAccess(r, user, credential); err != nil {
 		return refuse(reasonNotAllowed, err)
 	}
-	if err := auth.Fresh(l.config.LinkAge)(r, user, credential); err != nil {
+	if err := auth.Fresh(h.config.LinkAge)(r, user, credential); err != nil {
 		return refuse(reasonStale, err)
 	}
-	return p, user, true
+	return user, true
+}
+
+func isMachine(user auth.User) bool {
+	if _, ok := auth.As[auth.Machine](user); ok {
+		return true
+	}
+	_, ok := auth.As[*auth.Machine](user)
+	return ok
 }
 
 // reasonOf says why nobody is signed in.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // ApplicationsPage lists a developer's own applications.
@@ -25,11 +26,15 @@ type ApplicationPage struct {
 	Form   ApplicationForm
 	Grants []string // to choose from
 	Fault  string
-	Edit   bool        // a form is shown, else what there is
-	Secret auth.Secret // shown once, after it was made, else ""
-	Shown  string      // the secret in the clear, for the page that shows it
-	Path   string      // of the list
+	Edit   bool   // a form is shown, else what there is
+	Path   string // of the list
+
+	secret hidden.String
 }
+
+// Shown returns the client's secret in the clear, on the one page that shows it
+// after it was made, and else "".
+func (p ApplicationPage) Shown() string { return p.secret.Reveal() }
 
 // ApplicationForm is what is filled in.
 type ApplicationForm struct {
@@ -41,28 +46,28 @@ type ApplicationForm struct {
 // Has reports whether a grant is chosen.
 func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grants, grant) }
 
-func (s *Server) registerApplications(handle func(path string, handler http.Handler)) {
+func (h *handler) handleApplications(handle func(path string, handler http.Handler)) {
 	page := func(serve func(w http.ResponseWriter, r *http.Request, p person), methods ...string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.pages.secure(w, "")
+			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
-				s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
+				h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
 				return
 			}
-			s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-				if s.unlimited(w, r, p) && s.isDeveloper(w, r, p) {
+			h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
+				if h.unlimited(w, r, p) && h.isDeveloper(w, r, p) {
 					serve(w, r, p)
 				}
 			})
 		})
 	}
-	handle("/applications", page(s.listApplications, "GET", "HEAD"))
-	handle("/applications/register", page(s.registerApplication, "GET", "HEAD", "POST"))
-	handle("/applications/{id}", page(s.showApplication, "GET", "HEAD"))
-	handle("/applications/{id}/update", page(s.changeApplication, "GET", "HEAD", "POST"))
-	handle("/applications/{id}/secret", page(s.renewApplication, "POST"))
-	handle("/applications/{id}/delete", page(s.removeApplication, "POST"))
+	handle("/applications", page(h.listApplications, "GET", "HEAD"))
+	handle("/applications/register", page(h.registerApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}", page(h.showApplication, "GET", "HEAD"))
+	handle("/applications/{id}/update", page(h.changeApplication, "GET", "HEAD", "POST"))
+	handle("/applications/{id}/secret", page(h.renewApplication, "POST"))
+	handle("/applications/{id}/delete", page(h.removeApplication, "POST"))
 }
 
 // isDeveloper asks Config.Developers, and reports whether to go on.
@@ -125,7 +130,7 @@ func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p p
 // one time that it is known.
 func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, p person, client *Client, secret auth.Secret) {
 	page := s.applicationPage(client.Name, p, client)
-	page.Secret, page.Shown = secret, secret.Reveal()
+	page.secret = hidden.Of(secret.Reveal())
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 
@@ -231,7 +236,7 @@ func (s *Server) applicationPage(title string, p person, client *Client) Applica
 // what django-oauth-toolkit's form sends: one grant with dashes in its name, which
 // implies the refresh token grant, and addresses with white space between them.
 func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *ApplicationPage) (registration Registration, ok bool) {
-	values, err := bodyValues(w, r)
+	values, err := bodyValues(r)
 	if err != nil {
 		s.showError(w, r, err)
 		return registration, false

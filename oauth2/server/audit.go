@@ -35,7 +35,7 @@ func Audit(config Config, clients ...*Client) []Finding {
 			}
 		}
 		for _, uri := range c.RedirectURIs {
-			if strings.HasPrefix(uri, "http://localhost") {
+			if hasLocalName(uri) {
 				add("RFC 8252 §8.3", setting+" RedirectURIs", "localhost may resolve to another interface; use http://127.0.0.1")
 				break
 			}

@@ -45,7 +45,7 @@ type request struct {
 
 // requestOf collects parameters. A POST has them in its body (OpenID Connect Core
 // §3.1.2.1); what is in its query besides is there twice.
-func requestOf(w http.ResponseWriter, r *http.Request) (request, error) {
+func requestOf(r *http.Request) (request, error) {
 	if len(r.URL.RawQuery) > maxBody {
 		return request{}, errLongBody
 	}
@@ -53,10 +53,11 @@ func requestOf(w http.ResponseWriter, r *http.Request) (request, error) {
 	if err != nil {
 		return request{}, refuse(CodeInvalidRequest, "The query is no form.")
 	}
-	req := request{form: make(Form), twice: make(map[string]bool)}
+	form := make(url.Values)
+	req := request{form: NewForm(form), twice: make(map[string]bool)}
 	values := query
 	if r.Method == http.MethodPost {
-		if values, err = bodyValues(w, r); err != nil {
+		if values, err = bodyValues(r); err != nil {
 			return request{}, err
 		}
 		for name, all := range query {
@@ -72,7 +73,7 @@ func requestOf(w http.ResponseWriter, r *http.Request) (request, error) {
 			case !isText(value):
 				return request{}, errNotText
 			case value != "":
-				req.form[name] = append(req.form[name], value)
+				form.Add(name, value)
 			}
 		}
 	}

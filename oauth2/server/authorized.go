@@ -95,43 +95,43 @@ func (s *Server) scopesIn(a *Authorized) []Scope {
 }
 
 // serveAuthorized shows the page.
-func (s *Server) serveAuthorized(w http.ResponseWriter, r *http.Request) {
-	s.pages.secure(w, "")
+func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
+	h.pages.secure(w, "")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-		if !s.unlimited(w, r, p) {
+	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
+		if !h.unlimited(w, r, p) {
 			return
 		}
-		all, err := s.Authorized(r.Context(), p.user.UserID())
+		all, err := h.Authorized(r.Context(), p.user.UserID())
 		if err != nil {
-			s.showError(w, r, err)
+			h.showError(w, r, err)
 			return
 		}
-		s.show(w, r, http.StatusOK, s.pages.Authorized, AuthorizedPage{s.layout("Applications with access", p.user), all, s.config.Path + "/authorized_tokens/"})
+		h.show(w, r, http.StatusOK, h.pages.Authorized, AuthorizedPage{h.layout("Applications with access", p.user), all, h.config.Path + "/authorized_tokens/"})
 	})
 }
 
 // serveWithdraw takes its forms.
-func (s *Server) serveWithdraw(w http.ResponseWriter, r *http.Request) {
-	s.pages.secure(w, "")
+func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
+	h.pages.secure(w, "")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-		if !s.unlimited(w, r, p) {
+	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
+		if !h.unlimited(w, r, p) {
 			return
 		}
-		if _, err := s.Withdraw(r.Context(), p.user.UserID(), r.PathValue("id")); err != nil {
-			s.showError(w, r, err)
+		if _, err := h.Withdraw(r.Context(), p.user.UserID(), r.PathValue("id")); err != nil {
+			h.showError(w, r, err)
 			return
 		}
-		http.Redirect(w, r, s.config.Path+"/authorized_tokens/", http.StatusSeeOther)
+		http.Redirect(w, r, h.config.Path+"/authorized_tokens/", http.StatusSeeOther)
 	})
 }
 

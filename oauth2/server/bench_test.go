@@ -55,7 +55,7 @@ func newBench(b *testing.B, jwts bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Guard: guard, Keys: keys,
+	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys,
 		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil },
 		SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes:   []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: "https://api.example/", JWT: jwts}}})
@@ -67,7 +67,11 @@ func newBench(b *testing.B, jwts bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &bench{b, s, secret.Reveal(), s}
+	handlers, err := s.Handlers(guard)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &bench{b, s, secret.Reveal(), handlers}
 }
 
 // post asks the token endpoint and returns a member of the answer.

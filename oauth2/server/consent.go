@@ -23,42 +23,42 @@ const interactionTTL = 30 * time.Minute
 // A request that needs its user to sign in, or that came by POST, is kept as an
 // interaction: the address that the browser comes back to is short, has nothing of
 // the request in it, and needs no cookie of another site's POST.
-func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
-	s.pages.secure(w, "")
+func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
+	h.pages.secure(w, "")
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	req, err := requestOf(w, r)
+	req, err := requestOf(r)
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { s.answerConsent(w, r, p, req.form) })
+		h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { h.answerConsent(w, r, p, req.form) })
 		return
 	}
 	if id := req.form.Get("interaction"); id != "" {
-		s.resume(w, r, id)
+		h.resume(w, r, id)
 		return
 	}
-	client, a, err := s.client(r.Context(), req)
+	client, a, err := h.client(r.Context(), req)
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
-	if err := s.read(r.Context(), req, client, a); err != nil {
-		s.redirectError(w, r, a, err)
+	if err := h.read(r.Context(), req, client, a); err != nil {
+		h.redirectError(w, r, a, err)
 		return
 	}
 	if r.Method == http.MethodPost {
-		s.later(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
+		h.later(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 		return
 	}
-	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { s.proceed(w, r, client, a, p) })
+	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { h.proceed(w, r, client, a, p) })
 }
 
 // later keeps a request and calls send with the address that goes on with it.
@@ -72,23 +72,23 @@ func (s *Server) later(w http.ResponseWriter, r *http.Request, a *authorization,
 }
 
 // resume goes on with a request that was kept.
-func (s *Server) resume(w http.ResponseWriter, r *http.Request, id string) {
+func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
 	var a authorization
-	found, err := s.pending(r.Context(), id, kindRequest, &a)
+	found, err := h.pending(r.Context(), id, kindRequest, &a)
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
 	if found == nil {
-		s.showError(w, r, errPageGone)
+		h.showError(w, r, errPageGone)
 		return
 	}
-	client, err := s.still(r.Context(), &a)
+	client, err := h.still(r.Context(), &a)
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
-	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { s.proceed(w, r, client, &a, p) })
+	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { h.proceed(w, r, client, &a, p) })
 }
 
 var errPageGone = refuse(CodeInvalidRequest, "This page has expired or was answered before. Please go back to the application and try again.")
@@ -299,8 +299,9 @@ type person struct {
 }
 
 // visiting calls next with who is signed in, or nil.
-func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, *person)) {
-	s.config.Guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (h *handler) visiting(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, *person)) {
+	h.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, ok := auth.UserFrom[auth.User](r.Context())
 		if !ok {
 			next(w, r, nil)
@@ -309,12 +310,12 @@ func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http
 		credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
 		terms, err := backend.TermsOf(credential, false, time.Now())
 		if err != nil {
-			s.config.Guard.Refuse(w, r, err)
+			h.guard.Refuse(w, r, err)
 			return
 		}
 		p := &person{user: user, login: terms.AuthInfo, terms: terms}
 		p.login.AuthTime = backend.StoreTime(p.login.AuthTime)
-		if session, ok := credential.(interface{ ID() string }); ok {
+		if session, ok := auth.As[interface{ ID() string }](credential); ok {
 			p.session = session.ID()
 		}
 		next(w, r, p)
@@ -323,19 +324,20 @@ func (s *Server) visiting(w http.ResponseWriter, r *http.Request, next func(http
 
 // signedIn is visiting for what nobody else may do. It checks the origin of
 // unsafe requests before anybody is authenticated.
-func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, person)) {
-	if err := s.config.Guard.CheckOrigin(r); err != nil {
-		s.showError(w, r, errForgery)
+func (h *handler) signedIn(w http.ResponseWriter, r *http.Request,
+	next func(http.ResponseWriter, *http.Request, person)) {
+	if err := h.guard.CheckOrigin(r); err != nil {
+		h.showError(w, r, errForgery)
 		return
 	}
-	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
+	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
 		switch {
 		case p != nil:
 			next(w, r, *p)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			s.config.SignIn(w, r, SignInRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
+			h.config.SignIn(w, r, SignInRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
 		default:
-			s.showError(w, r, errForgery)
+			h.showError(w, r, errForgery)
 		}
 	})
 }

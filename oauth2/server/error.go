@@ -1,11 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -89,15 +89,12 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 		w.Header().Set("Retry-After", "5")
 		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now.", Status: http.StatusServiceUnavailable}
 	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-		if e.Code == CodeInvalidClient {
-			status = http.StatusUnauthorized
-		}
+	status := cmp.Or(e.Status, http.StatusBadRequest)
+	if e.Status == 0 && e.Code == CodeInvalidClient {
+		status = http.StatusUnauthorized
 	}
-	if e.Code == CodeInvalidClient && s.config.Observer != nil {
-		s.config.Observer.Observe(r.Context(), auth.Event{Kind: auth.EventFailure, Time: time.Now(), Backend: "oauth2", Err: &auth.Error{Kind: auth.ErrInvalid, Cause: e}})
+	if e.Code == CodeInvalidClient {
+		s.events.SendOf(r, auth.Event{Kind: auth.EventFailure, Err: &auth.Error{Kind: auth.ErrInvalid, Cause: e}})
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2"
@@ -18,18 +17,8 @@ import (
 // An authorization server, and an API of the same program that takes its tokens.
 func Example() {
 	load := func(_ context.Context, id string) (auth.User, error) { return user{id: id}, nil }
-	// Who is signed in: session.Sessions, in a program that has browsers.
-	guard, err := auth.New(auth.Config{
-		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
-			return user{id: "alice"}, login{session: "1", at: time.Now()}, nil
-		})},
-		Challenges: []auth.Challenge{{Scheme: "Cookie"}},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
 	srv, err := server.New(server.Config{
-		Issuer: "https://login.example", Store: server.NewMemoryStore(), LoadUser: load, Guard: guard,
+		Issuer: "https://login.example", Store: server.NewMemoryStore(), LoadUser: load,
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
@@ -48,19 +37,34 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	// The one guard of the program: who is signed in at the pages, which is
+	// session.Sessions in a program that has browsers, and the API.
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api, logins{&users{stamps: map[string]string{"alice": ""}}}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handlers, err := srv.Handlers(guard)
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	handlers.Register(mux)
+
 	// The browser comes, sent by the shop, and goes back with a code.
 	w := httptest.NewRecorder()
-	srv.ServeHTTP(w, httptest.NewRequest("GET", "/o/authorize/?"+url.Values{"response_type": {"code"}, "client_id": {"shop"}, "scope": {"reports:read"}, "state": {"s"},
-		"code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}.Encode(), nil))
+	r := httptest.NewRequest("GET", "/o/authorize/?"+url.Values{"response_type": {"code"}, "client_id": {"shop"}, "scope": {"reports:read"},
+		"state": {"s"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"}}.Encode(), nil)
+	r.AddCookie(&http.Cookie{Name: "login", Value: "alice:session:0"})
+	mux.ServeHTTP(w, r)
 	back, _ := url.Parse(w.Header().Get("Location"))
 	fmt.Println(w.Code, back.Host, back.Query().Get("state"), back.Query().Get("iss"))
 
 	// The shop redeems it.
-	r := httptest.NewRequest("POST", "/o/token/", strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "code_verifier": {verifier}}.Encode()))
+	r = httptest.NewRequest("POST", "/o/token/", strings.NewReader(url.Values{"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "code_verifier": {verifier}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth("shop", secret.Reveal())
 	w = httptest.NewRecorder()
-	srv.ServeHTTP(w, r)
+	mux.ServeHTTP(w, r)
 	token := answer{body: w.Body.String()}
 
 	// The API knows who it is.

@@ -2,27 +2,52 @@ package server
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxBody is the longest body, or query, that is read, in bytes.
 const maxBody = 64 << 10
 
-// Form are the parameters of a request. None is there twice, but "resource" (RFC
-// 8707 §2), and one without a value is as one that is not there (RFC 6749 §3.1,
-// §3.2).
-type Form url.Values
+// Form are the parameters of a request. Only "resource" may be there twice (RFC
+// 8707 §2), and one without a value counts as missing (RFC 6749 §3.1, §3.2). It
+// does not show them when it is printed: codes, tokens and secrets are among them.
+type Form struct{ values func() url.Values }
+
+// NewForm returns a Form, for tests of a [GrantType] of your own.
+func NewForm(values url.Values) Form {
+	return Form{func() url.Values { return values }}
+}
 
 // Get returns the value of a parameter, or "".
-func (f Form) Get(name string) string { return url.Values(f).Get(name) }
+func (f Form) Get(name string) string {
+	if all := f.All(name); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
 
 // All returns the values of a parameter that may be there several times.
-func (f Form) All(name string) []string { return f[name] }
+func (f Form) All(name string) []string {
+	if f.values == nil {
+		return nil
+	}
+	return f.values()[name]
+}
+
+// pairs returns each parameter with its first value.
+func (f Form) pairs() (params [][2]string) {
+	for name, values := range f.values() {
+		params = append(params, [2]string{name, values[0]})
+	}
+	return params
+}
 
 var (
 	errNoForm   = refuse(CodeInvalidRequest, "The body must be application/x-www-form-urlencoded.")
@@ -33,37 +58,41 @@ var (
 
 // bodyForm reads the body of a POST: its type first, then its size, then what is
 // twice.
-func bodyForm(w http.ResponseWriter, r *http.Request) (Form, error) {
-	values, err := bodyValues(w, r)
+func bodyForm(r *http.Request) (Form, error) {
+	values, err := bodyValues(r)
 	if err != nil {
-		return nil, err
+		return Form{}, err
 	}
 	return single(values)
 }
 
-// isForm reports a request whose body is a form.
+// isForm reports a request whose body is a form. Some clients name another charset
+// than UTF-8 and write ASCII.
 func isForm(r *http.Request) bool {
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(lines[0])
-	return err == nil && kind == "application/x-www-form-urlencoded" && r.Header.Get("Content-Encoding") == ""
+	return err == nil && kind == backend.TypeForm && r.Header.Get("Content-Encoding") == ""
 }
 
-// bodyValues reads the body of a POST as it is.
-func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+// bodyValues reads the body of a POST as it is, and puts it back: a backend of the
+// guard may look for its credential there.
+func bodyValues(r *http.Request) (url.Values, error) {
 	if !isForm(r) {
 		return nil, errNoForm
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+	body, err := backend.ReadBody(r, maxBody)
+	switch {
+	case errors.Is(err, backend.ErrBodyTooLong):
 		return nil, errLongBody
-	}
-	if err != nil {
+	case auth.KindOf(err) == auth.ErrMalformed:
 		return nil, refuse(CodeInvalidRequest, "The body could not be read.")
+	case err != nil:
+		return nil, err
 	}
-	values, err := url.ParseQuery(string(text))
+	values, err := body.Form()
 	if err != nil {
 		return nil, errNoForm
 	}
@@ -72,21 +101,21 @@ func bodyValues(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 
 // single makes a Form of values.
 func single(values url.Values) (Form, error) {
-	form := make(Form, len(values))
+	form := make(url.Values, len(values))
 	for name, all := range values {
 		if len(all) > 1 && name != "resource" {
-			return nil, errTwice
+			return Form{}, errTwice
 		}
 		for _, value := range all {
 			if !isText(value) {
-				return nil, errNotText
+				return Form{}, errNotText
 			}
 			if value != "" {
 				form[name] = append(form[name], value)
 			}
 		}
 	}
-	return form, nil
+	return NewForm(form), nil
 }
 
 // isText reports what every store can keep and every page show.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // RefreshToken is the refresh token grant (RFC 6749 §6). A client that has it gets
@@ -73,9 +74,11 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	switch rotation.Verdict {
 	case Redeemed:
 	case Retried:
-		if m.response.RefreshToken, err = unseal(secret, rotation.Sealed); err != nil {
+		successor, err := unseal(secret, rotation.Sealed)
+		if err != nil {
 			return nil, err
 		}
+		m.response.refresh = hidden.Of(successor)
 	case Reused:
 		s.observe(ctx, auth.EventReuse, grant.UserID, grant.ID)
 		return nil, errGrant
@@ -109,6 +112,6 @@ func (m *minted) seal(predecessor string) error {
 	}
 	// One message is ever sealed with a key, which is derived of a token that is
 	// used once: but two requests at once may, so the nonce is random.
-	m.tokens.Refresh.Sealed = sealWith(aead, m.response.RefreshToken)
+	m.tokens.Refresh.Sealed = sealWith(aead, m.response.refresh.Reveal())
 	return nil
 }

@@ -51,8 +51,8 @@ const jwtIDLength = 3 + 26
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
 	switch {
-	case backend.OwnsToken(token, s.accessKey):
-		return backend.TokenDigest(token, s.accessKey), nil
+	case backend.OwnsToken(token, s.access):
+		return backend.TokenDigest(token, s.access), nil
 	case backend.OwnsToken(token, s.refresh), backend.OwnsToken(token, s.code):
 		return "", errToken
 	case s.verifier == nil:
@@ -69,9 +69,9 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 		return "", err
 	}
 	// A JWT is looked up by its "jti": who has that cannot make one.
-	id := credential.(*jwt.Token).ID()
-	if len(id) != jwtIDLength {
+	verified, ok := auth.As[*jwt.Token](credential)
+	if !ok || len(verified.ID()) != jwtIDLength {
 		return "", errToken
 	}
-	return digestOf(id), nil
+	return digestOf(verified.ID()), nil
 }

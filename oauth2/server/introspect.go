@@ -37,7 +37,7 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	if !allowPost(w, r) {
 		return
 	}
-	answer, err := s.introspect(w, r)
+	answer, err := s.introspect(r)
 	if err != nil {
 		s.answerError(w, r, err)
 		return
@@ -45,8 +45,8 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, answer)
 }
 
-func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (answer introspection, err error) {
-	form, err := bodyForm(w, r)
+func (s *Server) introspect(r *http.Request) (answer introspection, err error) {
+	form, err := bodyForm(r)
 	if err != nil {
 		return answer, err
 	}

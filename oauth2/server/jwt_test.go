@@ -244,7 +244,9 @@ func TestKeysThatAreNotToBePublishedSignNothing(t *testing.T) {
 		}
 		// A source that has such keys later on is an outage.
 		c.Keys = &brokenKeys{KeySource: keys}
-		later, err := server.New(c)
+		srv, err := server.New(c)
+		s.must(err)
+		later, err := srv.Handlers(s.guard)
 		s.must(err)
 		w := httptest.NewRecorder()
 		later.ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/openid-configuration", nil))

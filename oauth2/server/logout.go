@@ -25,58 +25,51 @@ type logout struct {
 // serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
 // A user who is signed in and for whom the client has an ID token is signed out at
 // once; any other request could come from anybody, and asks first.
-func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
-	s.pages.secure(w, "")
+func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
+	h.pages.secure(w, "")
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
 		return
 	}
-	req, err := requestOf(w, r)
+	req, err := requestOf(r)
 	if err == nil && len(req.twice) > 0 {
 		err = errTwice
 	}
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		s.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { s.answerLogout(w, r, p, req.form) })
+		h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { h.answerLogout(w, r, p, req.form) })
 		return
 	}
-	asked, token, err := s.readLogout(r, req.form)
+	asked, token, err := h.readLogout(r, req.form)
 	if err != nil {
-		s.showError(w, r, err)
+		h.showError(w, r, err)
 		return
 	}
 	if r.Method == http.MethodPost {
 		// A page of another site sends no cookies with it. The same request by GET
 		// has them.
 		r = r.Clone(r.Context())
-		if s.config.Guard.CheckOrigin(r) != nil {
-			http.Redirect(w, r, withParams(s.config.Path+"/logout/", pairs(req.form)), http.StatusSeeOther)
+		if h.guard.CheckOrigin(r) != nil {
+			http.Redirect(w, r, withParams(h.config.Path+"/logout/", req.form.pairs()), http.StatusSeeOther)
 			return
 		}
 	}
-	s.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
+	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
 		switch {
 		case p == nil: // done already
-			s.loggedOut(w, r, asked)
+			h.loggedOut(w, r, asked)
 		case token != nil && token.Subject == p.user.UserID() && token.SessionID == p.session:
-			s.logOut(w, r, *p, asked)
+			h.logOut(w, r, *p, asked)
 		default:
-			s.confirmLogout(w, r, *p, asked)
+			h.confirmLogout(w, r, *p, asked)
 		}
 	})
-}
-
-func pairs(form Form) (params [][2]string) {
-	for name, values := range form {
-		params = append(params, [2]string{name, values[0]})
-	}
-	return params
 }
 
 // readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).

@@ -418,9 +418,8 @@ func TestWrongWiringFailsAtNew(t *testing.T) {
 		"issuer \"ftp:":          func(c *server.Config) { c.Issuer, c.InsecureHTTP = "ftp://a.example", true },
 		"Store is missing":       func(c *server.Config) { c.Store = nil },
 		"LoadUser is missing":    func(c *server.Config) { c.LoadUser = nil },
-		"Guard and Config.Login": func(c *server.Config) { c.Guard = nil },
-		"needs Config.Guard":     func(c *server.Config) { c.SignIn = nil },
-		"pages for people":       func(c *server.Config) { c.Grants, c.Guard = []server.GrantType{server.ClientCredentials{}}, nil },
+		"need Config.SignIn":     func(c *server.Config) { c.SignIn = nil },
+		"pages for people":       func(c *server.Config) { c.Grants, c.SignIn = []server.GrantType{server.ClientCredentials{}}, nil },
 		"Grace":                  func(c *server.Config) { c.Grace = time.Hour },
 		"Prefix":                 func(c *server.Config) { c.Prefix = "too long" },
 		"Path":                   func(c *server.Config) { c.Path = "o" },
@@ -541,7 +540,7 @@ func FuzzEveryEndpoint(f *testing.F) {
 		if s == nil {
 			s = newService(t, nil)
 		}
-		handler := s.server
+		handler := s.handlers()
 		for i, p := range paths {
 			if path != p && i > 0 {
 				continue

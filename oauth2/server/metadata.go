@@ -1,13 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/gatewarden/auth/jwt"
 )
 
 // metadata is that of RFC 8414 §2 and OpenID Connect Discovery §3: what is wired,
@@ -65,10 +64,7 @@ func (s *Server) metadata() metadata {
 }
 
 func (s *Server) jwksURL() string {
-	if s.config.JWKSURL != "" {
-		return s.config.JWKSURL
-	}
-	return s.url("/.well-known/jwks.json")
+	return cmp.Or(s.config.JWKSURL, s.url("/.well-known/jwks.json"))
 }
 
 // serveMetadata serves the metadata, which is of the configuration alone.
@@ -99,42 +95,15 @@ func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(text, '\n'))
 }
 
-// Register mounts the endpoints and pages that are wired. Each path is served with
-// and without the slash at its end, which django-oauth-toolkit has.
-func (s *Server) Register(mux *http.ServeMux) {
-	handle := func(path string, handler http.Handler) {
-		mux.Handle(s.config.Path+path, handler)
-		mux.Handle(s.config.Path+path+"/{$}", handler)
-	}
-	handle("/token", allowEverywhere("POST", http.HandlerFunc(s.serveToken)))
-	handle("/revoke_token", http.HandlerFunc(s.serveRevoke))
-	handle("/introspect", http.HandlerFunc(s.serveIntrospect))
-	if s.grants[GrantAuthorizationCode] != nil {
-		handle("/authorize", http.HandlerFunc(s.serveAuthorize))
-		handle("/authorized_tokens", http.HandlerFunc(s.serveAuthorized))
-		handle("/authorized_tokens/{id}/delete", http.HandlerFunc(s.serveWithdraw))
-	}
+// metadataPaths returns where the metadata is: between host and path (RFC 8414 §5),
+// and where OpenID Connect has it.
+func (s *Server) metadataPaths() []string {
+	paths := []string{"/.well-known/oauth-authorization-server" + s.path}
 	if s.OpenID() {
-		handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(s.serveUserInfo)))
-	}
-	if s.config.Logout != nil && s.OpenID() {
-		handle("/logout", http.HandlerFunc(s.serveLogout))
-	}
-	if s.config.Developers != nil {
-		s.registerApplications(handle)
-	}
-	if s.config.Keys != nil && s.config.JWKSURL == "" {
-		mux.Handle(s.config.Path+"/.well-known/jwks.json", allowEverywhere("GET", jwt.NewJWKSHandler(s.config.Keys, 0)))
-	}
-	documents := []string{"/.well-known/oauth-authorization-server" + s.path}
-	if s.OpenID() {
-		// RFC 8414 §5: between host and path, and where OpenID Connect has it.
-		documents = append(documents, s.path+"/.well-known/openid-configuration")
+		paths = append(paths, s.path+"/.well-known/openid-configuration")
 		if s.path != "" {
-			documents = append(documents, "/.well-known/openid-configuration"+s.path)
+			paths = append(paths, "/.well-known/openid-configuration"+s.path)
 		}
 	}
-	for _, path := range documents {
-		mux.Handle(path, allowEverywhere("GET", http.HandlerFunc(s.serveMetadata)))
-	}
+	return paths
 }

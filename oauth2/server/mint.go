@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"context"
-	"crypto/cipher"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -39,14 +41,12 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner := m.grant.UserID
-	if owner == "" {
-		owner = m.client.ID
-	}
+	owner := cmp.Or(m.grant.UserID, m.client.ID)
 	access := &Access{ID: rand.Text(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources, Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access)}
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
 	var key *jwt.Key
+	var token string
 	if asJWT := s.asJWT(m.resources); asJWT || openid {
 		if key, err = s.signing(ctx, m.now); err != nil {
 			return nil, err
@@ -54,24 +54,29 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		if asJWT {
 			access.ID = backend.Shard(owner) + access.ID // where a clustered store keeps it
 			access.Digest = digestOf(access.ID)
-			if made.response.AccessToken, err = s.signAccess(key, m, access); err != nil {
+			if token, err = s.signAccess(key, m, access); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if made.response.AccessToken == "" {
-		made.response.AccessToken = backend.NewToken(s.accessKey, owner, backend.DefaultTokenLength)
-		access.Digest = backend.TokenDigest(made.response.AccessToken, s.accessKey)
+	if token == "" {
+		token = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(token, s.access)
 	}
+	made.response.access = hidden.Of(token)
 	if m.refresh {
-		made.response.RefreshToken = backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
-		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(made.response.RefreshToken, s.refresh), GrantID: m.grant.ID, Issued: m.now,
+		refresh := backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
+		made.response.refresh = hidden.Of(refresh)
+		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(refresh, s.refresh),
+			GrantID: m.grant.ID, Issued: m.now,
 			ExpiresAt: backend.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
 	}
 	if openid {
-		if made.response.IDToken, err = s.signIDToken(key, m, made.response.AccessToken, lifetimes.IDToken); err != nil {
+		id, err := s.signIDToken(key, m, token, lifetimes.IDToken)
+		if err != nil {
 			return nil, err
 		}
+		made.response.id = hidden.Of(id)
 	}
 	return made, nil
 }
@@ -132,10 +137,7 @@ func (s *Server) signAccess(key *jwt.Key, m minting, access *Access) (string, er
 
 // subjectOf is "sub": the user or, if there is none, the client (RFC 9068 §2.2).
 func subjectOf(grant *Grant) string {
-	if grant.UserID == "" {
-		return grant.ClientID
-	}
-	return grant.UserID
+	return cmp.Or(grant.UserID, grant.ClientID)
 }
 
 // audience is "aud": one is a string, several an array (RFC 7519 §4.1.3).
@@ -148,7 +150,7 @@ func audience(resources []string) any {
 
 func stampOf(user auth.User) string { return backend.Stamp("oauth2", user) }
 
-func sealWith(aead cipher.AEAD, text string) []byte {
+func sealWith(aead seal.Key, text string) []byte {
 	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(text)+aead.Overhead())
 	_, _ = rand.Read(nonce) // never fails
 	return aead.Seal(nonce, nonce, []byte(text), nil)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -72,8 +74,17 @@ type ErrorPage struct {
 type FormPostPage struct {
 	Layout
 	Action string
-	Params [][2]string
 	Script template.JS
+
+	params func() [][2]string // of which a code is a secret
+}
+
+// Params returns the names and values of the form's fields.
+func (p FormPostPage) Params() [][2]string {
+	if p.params == nil {
+		return nil
+	}
+	return p.params()
 }
 
 //go:embed templates/*.html
@@ -93,9 +104,7 @@ type pages struct {
 
 func newPages(own Pages) (*pages, error) {
 	ps := &pages{Pages: own}
-	if ps.StyleSheet == "" {
-		ps.StyleSheet = defaultStyle
-	}
+	ps.StyleSheet = cmp.Or(ps.StyleSheet, defaultStyle)
 	ps.style, ps.script = cspHash(ps.StyleSheet), cspHash(submitScript)
 	for name, page := range map[string]**template.Template{"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
 		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost} {
@@ -178,22 +187,16 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "5")
 		e = &Error{Code: CodeTemporarilyUnavailable, Description: "Something is not working. Please try again in a moment.", Status: http.StatusServiceUnavailable}
 	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
+	status := cmp.Or(e.Status, http.StatusBadRequest)
 	s.pages.secure(w, "")
 	s.show(w, r, status, s.pages.Error, ErrorPage{s.layout("That did not work", nil), e.Code, e.Description})
 }
 
 // postTo sends parameters to a client by a form.
 func (s *Server) postTo(w http.ResponseWriter, r *http.Request, uri string, params [][2]string) {
-	page := FormPostPage{Layout: s.layout("Back to the application", nil), Action: uri, Script: submitScript}
-	for _, p := range params {
-		if p[1] != "" {
-			page.Params = append(page.Params, p)
-		}
-	}
+	params = slices.DeleteFunc(slices.Clone(params), func(p [2]string) bool { return p[1] == "" })
+	page := FormPostPage{Layout: s.layout("Back to the application", nil), Action: uri, Script: submitScript,
+		params: func() [][2]string { return params }}
 	s.pages.secure(w, uri)
 	h := w.Header()
 	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "style-src", "script-src "+s.pages.script+"; style-src", 1))

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxURI is the longest URI that is taken, in bytes.
@@ -28,7 +30,7 @@ func CheckRedirectURI(uri string) error {
 	switch {
 	case u.Scheme == "https" && u.Hostname() != "" && validPort(u):
 		return nil
-	case u.Scheme == "http" && isLoopback(u.Hostname()) && validPort(u):
+	case u.Scheme == "http" && backend.IsLoopback(u.Hostname()) && validPort(u):
 		return nil
 	case strings.Contains(u.Scheme, ".") && u.Host == "" && (u.Path != "" || u.Opaque != ""):
 		return nil
@@ -79,6 +81,17 @@ func loopbackPort(uri string) (bool, string) {
 // isNative reports a redirect URI of a program on the user's machine: nothing
 // proves which one answers there (RFC 8252 §8.6).
 func isNative(uri string) bool { return !strings.HasPrefix(uri, "https:") }
+
+// hasLocalName reports an http URI of this machine that has a name, such as
+// localhost, where an address would do.
+func hasLocalName(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" || !backend.IsLoopback(u.Hostname()) {
+		return false
+	}
+	_, err = netip.ParseAddr(u.Hostname())
+	return err != nil
+}
 
 // withParams puts parameters behind those that a URI has.
 func withParams(uri string, params [][2]string) string {

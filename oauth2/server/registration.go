@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -36,6 +38,10 @@ type Registration struct {
 	FirstParty       bool     `json:"first_party,omitempty"`
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
 }
+
+// Format shows nothing of a Registration, since a verb that does not fit makes
+// package fmt print an [auth.Secret] that it finds by a pointer.
+func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
 // "client_secret". Members that are not known are ignored (RFC 7591 §2), but none
@@ -73,10 +79,7 @@ var ErrClientExists = errors.New("oauth2/server: there is a client with this ide
 // are *[Error], with the codes of RFC 7591 §3.2.2.
 func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 	at := now()
-	c := &Client{ID: r.ClientID, Created: at, Updated: at}
-	if c.ID == "" {
-		c.ID = NewClientID()
-	}
+	c := &Client{ID: cmp.Or(r.ClientID, NewClientID()), Created: at, Updated: at}
 	if err := s.apply(c, r); err != nil {
 		return nil, "", err
 	}
@@ -285,10 +288,7 @@ func (s *Server) apply(c *Client, r Registration) error {
 			return metadataError("A resource is not known.")
 		}
 	}
-	name := backend.CleanText(strings.TrimSpace(r.ClientName), 200)
-	if name == "" {
-		name = c.ID
-	}
+	name := cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
 	c.Name, c.Owner, c.AuthMethod = name, r.Owner, r.TokenEndpointAuthMethod
 	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes

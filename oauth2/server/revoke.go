@@ -15,7 +15,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	if !allowPost(w, r) {
 		return
 	}
-	if err := s.revoke(w, r); err != nil {
+	if err := s.revoke(r); err != nil {
 		s.answerError(w, r, err)
 		return
 	}
@@ -26,8 +26,8 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 // errNotYours: the token stays good for its owner (RFC 7009 §2.1).
 var errNotYours = refuse(CodeInvalidGrant, "The token was issued to another client.")
 
-func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
-	form, err := bodyForm(w, r)
+func (s *Server) revoke(r *http.Request) error {
+	form, err := bodyForm(r)
 	if err != nil {
 		return err
 	}

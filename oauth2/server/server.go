@@ -10,17 +10,21 @@
 //		Issuer:   "https://login.example",
 //		Store:    store,
 //		LoadUser: users.Load,
-//		Guard:    guard, // who is signed in
 //		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 //			http.Redirect(w, r, "/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 //		},
 //		Keys:   keyring, // for OpenID Connect and JWTs
 //		Scopes: []server.Scope{{Name: "reports:read", Text: "read your reports"}},
 //	})
-//	srv.Register(mux) // /o/authorize/, /o/token/, …, /.well-known/…
+//	handlers, err := srv.Handlers(guard) // the program's guard proves the user
+//	handlers.Register(mux)               // /o/authorize/, /o/token/, …, /.well-known/…
 //
 // A [Server] is also an oauth2.Source: package oauth2 protects the APIs of the
-// same program with it.
+// same program with it, behind the same guard:
+//
+//	api, err := oauth2.New(oauth2.Config{
+//		Resource: "https://api.example/", Sources: []oauth2.Source{srv}, LoadUser: users.Load})
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api, sessions}})
 //
 // There is no implicit grant and no password grant: RFC 9700 §2.1.2 and §2.4
 // say why. PKCE with S256 is required, redirect URIs are compared byte by byte,
@@ -31,12 +35,10 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -51,7 +53,8 @@ import (
 )
 
 // Config is the configuration of a [Server]. Issuer, Store and LoadUser are
-// required, and with the authorization code grant Guard and Login.
+// required, and SignIn where there are pages for people: those of the authorization
+// code grant, Developers and Logout.
 type Config struct {
 	// Issuer is the URL that names the server: https, or http of a loopback host
 	// for trying things out, without query and fragment (RFC 8414 §2). No header
@@ -70,10 +73,7 @@ type Config struct {
 	// who is disabled or deleted has none from then on.
 	LoadUser auth.UserLoader
 
-	// Guard says who is signed in at the pages. Its credentials must be
-	// [auth.Primary]: a token cannot authorize others.
-	Guard *auth.Guard
-	// Login asks a browser to sign in, or again, and to come back: see
+	// SignIn asks a browser to sign in, or again, and to come back: see
 	// [SignInRequest].
 	SignIn func(w http.ResponseWriter, r *http.Request, login SignInRequest)
 	// Logout ends the browser's session, for RP-initiated logout. Nil is without
@@ -177,127 +177,123 @@ type LifetimeRequest struct {
 	Resources []string
 }
 
-// Server is an authorization server. It is immutable and safe for concurrent use.
+// Server is an authorization server: what it knows and does without HTTP, which
+// is in [Server.Handlers]. It is immutable and safe for concurrent use.
 type Server struct {
-	config    Config
-	origin    string // scheme and host of the issuer
-	path      string // the issuer's path without a slash at the end
-	grants    map[string]GrantType
-	pages     *pages
-	verifier  *jwt.Verifier // of JWT access tokens; nil without Keys
-	mux       *http.ServeMux
-	accessKey string // prefixes
-	refresh   string
-	code      string
+	config   Config              // without Grants
+	origin   string              // scheme and host of the issuer
+	path     string              // the issuer's path without a slash at the end
+	grants   map[string]exchange // functions, since package fmt shows what a grant of the application holds
+	pages    *pages
+	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
+	events   backend.Events
+	access   string // prefixes
+	refresh  string
+	code     string
 }
+
+// exchange is [GrantType].Exchange of one grant.
+type exchange func(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
 
 var (
 	_ oauth2.Source = (*Server)(nil)
 	_ auth.Revoker  = (*Server)(nil)
-	_ http.Handler  = (*Server)(nil)
 )
+
+// backendName is what events name the server.
+const backendName = "oauth2"
 
 const maxGrace = time.Minute
 
-// New returns a Server, or an error that says which setting is missing, out of
-// range or contradicts another.
+// New returns a Server, or an error that says which settings are missing, out of
+// range or contradict others.
 func New(config Config) (*Server, error) {
-	c := config
-	s := &Server{}
-	fault := func(format string, args ...any) (*Server, error) {
-		return nil, fmt.Errorf("oauth2/server: "+format, args...)
-	}
-	u, err := checkIssuer(c.Issuer, c.InsecureHTTP)
-	switch {
-	case err != nil:
-		return nil, err
-	case c.Store == nil:
-		return fault("Config.Store is missing")
-	case c.LoadUser == nil:
-		return fault("Config.LoadUser is missing")
-	case c.Grace < 0 || c.Grace > maxGrace:
-		return fault("Config.Grace is not within 0 and a minute")
-	case len(c.Prefix) > 6 || strings.Trim(c.Prefix, alphanumeric+"-_") != "":
-		return fault("Config.Prefix %q is longer than 6 or has other characters than A-Z, a-z, 0-9, - and _", c.Prefix)
-	}
-	s.origin, s.path = u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	c.Name = cmp.Or(c.Name, u.Host)
+	s := &Server{config: config}
+	c := &s.config
+	settings := backend.Settings{Package: "oauth2/server"}
+	issuer, err := checkIssuer(c.Issuer, c.InsecureHTTP)
+	settings.Need("Config.Issuer", c.Issuer)
+	settings.Refuse(err != nil && c.Issuer != "", "%w", err)
+	settings.Need("Config.Store", c.Store)
+	settings.Need("Config.LoadUser", c.LoadUser)
+	settings.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Config.Grace is not within 0 and a minute")
+	settings.Refuse(len(c.Prefix) > 6 || strings.Trim(c.Prefix, alphanumeric+"-_") != "",
+		"Config.Prefix %q is longer than 6 or has other characters than A-Z, a-z, 0-9, - and _", c.Prefix)
+	c.Name = cmp.Or(c.Name, issuer.Host)
 	c.Path = strings.TrimSuffix(cmp.Or(c.Path, "/o"), "/")
-	if c.Path == "" || !strings.HasPrefix(c.Path, "/") || strings.HasPrefix(c.Path, "//") || (&url.URL{Path: c.Path}).EscapedPath() != c.Path || path.Clean(c.Path) != c.Path {
-		return fault("Config.Path %q is no path below the root", config.Path)
+	settings.Refuse(!validPath(c.Path), "Config.Path %q is no path below the root", config.Path)
+	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
+	settings.Add("Config.Lifetimes", c.Lifetimes.check())
+	s.grants, c.Grants = c.grants(&settings), nil
+	s.origin, s.path = issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
+	s.access, s.refresh, s.code = c.Prefix+"at_", c.Prefix+"rt_", c.Prefix+"ac_"
+	s.events = backend.Events{Observer: c.Observer, Backend: backendName}
+	c.checkResources(&settings)
+	if s.OpenID() {
+		c.addOpenIDScopes()
 	}
-	if c.Lifetimes, err = c.Lifetimes.or(defaultLifetimes).check(); err != nil {
+	c.checkScopes(&settings)
+	settings.Refuse(s.hasPages() && c.SignIn == nil, "pages for people need Config.SignIn: "+
+		"those of the authorization code grant, Config.Developers and Config.Logout")
+	s.checkDeveloperGrants(&settings)
+	if set, ok := c.Keys.(*jwt.KeySet); ok {
+		settings.Refuse(!signs(set), "Config.Keys has no asymmetric key that signs")
+	}
+	if err := settings.Err(); err != nil {
 		return nil, err
-	}
-	if len(c.Resources) == 0 {
-		c.Resources = []Resource{{ID: c.Issuer}}
-	}
-	c.Resources = slices.Clone(c.Resources)
-	for i, resource := range c.Resources {
-		switch {
-		case !validResource(resource.ID):
-			return fault("resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
-		case resource.JWT && c.Keys == nil:
-			return fault("resource %q wants JWTs, and Config.Keys is missing", resource.ID)
-		case slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.ID == resource.ID }):
-			return fault("two resources %q", resource.ID)
-		}
-	}
-	if c.Grants == nil {
-		c.Grants = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
-	}
-	s.grants = make(map[string]GrantType)
-	for _, grant := range c.Grants {
-		if grant == nil || grant.Name() == "" || s.grants[grant.Name()] != nil {
-			return fault("a grant is nil, has no name or is there twice")
-		}
-		s.grants[grant.Name()] = grant
-	}
-	if c.Keys != nil && s.grants[GrantAuthorizationCode] != nil {
-		for _, scope := range openIDScopes {
-			if !slices.ContainsFunc(c.Scopes, func(has Scope) bool { return has.Name == scope.Name }) {
-				c.Scopes = append(slices.Clip(c.Scopes), scope)
-			}
-		}
-	}
-	for i, scope := range c.Scopes {
-		if !backend.ValidScope(scope.Name) {
-			return fault("%q is not a scope (RFC 6749 §3.3)", scope.Name)
-		}
-		if slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name }) {
-			return fault("two scopes %q", scope.Name)
-		}
-	}
-	if s.grants[GrantAuthorizationCode] != nil && (c.Guard == nil || c.SignIn == nil) {
-		return fault("the authorization code grant needs Config.Guard and Config.Login")
-	}
-	if (c.Developers != nil || c.Logout != nil) && (c.Guard == nil || c.SignIn == nil) {
-		return fault("pages for people need Config.Guard and Config.Login")
-	}
-	if c.DeveloperGrants == nil {
-		c.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
-	}
-	for _, name := range c.DeveloperGrants {
-		if c.Developers != nil && s.grants[name] == nil {
-			return fault("Config.DeveloperGrants has %q, which is none of Config.Grants", name)
-		}
 	}
 	if s.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}
 	if c.Keys != nil {
-		if set, ok := c.Keys.(*jwt.KeySet); ok && !signs(set) {
-			return fault("Config.Keys has no asymmetric key that signs")
-		}
-		if s.verifier, err = newVerifier(c); err != nil {
+		if s.verifier, err = newVerifier(*c); err != nil {
 			return nil, err
 		}
 	}
-	s.config = c
-	s.accessKey, s.refresh, s.code = c.Prefix+"at_", c.Prefix+"rt_", c.Prefix+"ac_"
-	s.mux = http.NewServeMux()
-	s.Register(s.mux)
 	return s, nil
+}
+
+// hasPages reports whether people have something to do here.
+func (s *Server) hasPages() bool {
+	return s.grants[GrantAuthorizationCode] != nil || s.config.Developers != nil || s.config.Logout != nil
+}
+
+// validPath reports a path that needs no escaping and no cleaning.
+func validPath(p string) bool {
+	return strings.HasPrefix(p, "/") && p != "/" && (&url.URL{Path: p}).EscapedPath() == p && path.Clean(p) == p
+}
+
+// grants returns the grants by their names.
+func (c *Config) grants(settings *backend.Settings) map[string]exchange {
+	all := c.Grants
+	if all == nil {
+		all = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
+	}
+	grants := make(map[string]exchange)
+	for _, grant := range all {
+		if grant == nil || grant.Name() == "" || grants[grant.Name()] != nil {
+			settings.Refuse(true, "Config.Grants: a grant is nil, has no name or is there twice")
+			continue
+		}
+		grants[grant.Name()] = grant.Exchange
+	}
+	return grants
+}
+
+// checkResources fills in the default resource.
+func (c *Config) checkResources(settings *backend.Settings) {
+	c.Resources = slices.Clone(c.Resources)
+	if len(c.Resources) == 0 && c.Issuer != "" {
+		c.Resources = []Resource{{ID: c.Issuer}}
+	}
+	for i, resource := range c.Resources {
+		settings.Refuse(!validResource(resource.ID),
+			"resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
+		settings.Refuse(resource.JWT && c.Keys == nil,
+			"resource %q wants JWTs, and Config.Keys is missing", resource.ID)
+		twice := slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.ID == resource.ID })
+		settings.Refuse(twice, "two resources %q", resource.ID)
+	}
 }
 
 // openIDScopes are those of OpenID Connect Core §5.4 and §11.
@@ -308,28 +304,55 @@ var openIDScopes = []Scope{
 	{"offline_access", "keep access when you have signed out"},
 }
 
+// addOpenIDScopes adds those that the application has not named itself.
+func (c *Config) addOpenIDScopes() {
+	for _, scope := range openIDScopes {
+		if !slices.ContainsFunc(c.Scopes, func(has Scope) bool { return has.Name == scope.Name }) {
+			c.Scopes = append(slices.Clip(c.Scopes), scope)
+		}
+	}
+}
+
+func (c *Config) checkScopes(settings *backend.Settings) {
+	for i, scope := range c.Scopes {
+		settings.Scopes("Config.Scopes", []string{scope.Name})
+		twice := slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name })
+		settings.Refuse(twice, "two scopes %q", scope.Name)
+	}
+}
+
+// checkDeveloperGrants fills in the default grants.
+func (s *Server) checkDeveloperGrants(settings *backend.Settings) {
+	if s.config.DeveloperGrants == nil {
+		s.config.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
+	}
+	for _, name := range s.config.DeveloperGrants {
+		unknown := s.config.Developers != nil && s.grants[name] == nil
+		settings.Refuse(unknown, "Config.DeveloperGrants has %q, which is not among Config.Grants", name)
+	}
+}
+
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// checkIssuer parses an issuer identifier (RFC 8414 §2).
+// checkIssuer parses an issuer identifier (RFC 8414 §2). The URL is not nil, also
+// with an error.
 func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
 	u, err := url.Parse(issuer)
 	switch {
-	case issuer == "":
-		return nil, errors.New("oauth2/server: Config.Issuer is missing")
-	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>") || u.EscapedPath() != u.Path:
-		return nil, fmt.Errorf("oauth2/server: issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || isLoopback(u.Hostname())):
+	case err != nil:
+		return &url.URL{}, errNoIssuer(issuer)
+	case u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>"),
+		u.EscapedPath() != u.Path,
+		u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/"):
+		return u, errNoIssuer(issuer)
+	case u.Scheme == "https", u.Scheme == "http" && (insecure || backend.IsLoopback(u.Hostname())):
 		return u, nil
 	}
-	return nil, fmt.Errorf("oauth2/server: issuer %q is neither https nor http of a loopback host (RFC 8414 §2)", issuer)
+	return u, fmt.Errorf("issuer %q is neither https nor http of a loopback host (RFC 8414 §2)", issuer)
 }
 
-// isLoopback reports a host that is this machine.
-func isLoopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().IsLoopback()
-	}
-	return strings.EqualFold(host, "localhost")
+func errNoIssuer(issuer string) error {
+	return fmt.Errorf("issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
 }
 
 // validResource reports a resource indicator (RFC 8707 §2).
@@ -360,11 +383,11 @@ func (l Lifetimes) or(otherwise Lifetimes) Lifetimes {
 		cmp.Or(l.RefreshIdle, otherwise.RefreshIdle), cmp.Or(l.RefreshAbsolute, otherwise.RefreshAbsolute)}
 }
 
-func (l Lifetimes) check() (Lifetimes, error) {
+func (l Lifetimes) check() error {
 	if min(l.Code, l.Access, l.IDToken, l.RefreshIdle, l.RefreshAbsolute) < time.Second || l.Code > 10*time.Minute {
-		return l, errors.New("oauth2/server: a lifetime is shorter than a second, or a code's longer than 10 minutes (RFC 6749 §4.1.2)")
+		return errors.New("a lifetime is shorter than a second, or a code's longer than 10 minutes (RFC 6749 §4.1.2)")
 	}
-	return l, nil
+	return nil
 }
 
 // lifetimes are those for one request. What a function of the application says
@@ -373,12 +396,12 @@ func (s *Server) lifetimes(r LifetimeRequest) (Lifetimes, error) {
 	if s.config.LifetimesOf == nil {
 		return s.config.Lifetimes, nil
 	}
-	return s.config.LifetimesOf(r).or(s.config.Lifetimes).check()
+	l := s.config.LifetimesOf(r).or(s.config.Lifetimes)
+	if err := l.check(); err != nil {
+		return l, fmt.Errorf("oauth2/server: Config.LifetimesOf: %w", err)
+	}
+	return l, nil
 }
-
-// ServeHTTP serves all endpoints and pages; mount it at "/" or, with the paths
-// kept whole, at Config.Path and "/.well-known/".
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // OpenID reports whether the server is an OpenID provider.
 func (s *Server) OpenID() bool {
@@ -391,17 +414,10 @@ func (s *Server) url(endpoint string) string { return s.origin + s.config.Path +
 // now is the time as stores keep it.
 func now() time.Time { return backend.StoreTime(time.Now()) }
 
-func (s *Server) logger() *slog.Logger {
-	if s.config.Logger != nil {
-		return s.config.Logger
-	}
-	return slog.Default()
-}
+func (s *Server) logger() *slog.Logger { return cmp.Or(s.config.Logger, slog.Default()) }
 
 func (s *Server) observe(ctx context.Context, kind auth.EventKind, userID, id string) {
-	if s.config.Observer != nil {
-		s.config.Observer.Observe(ctx, auth.Event{Kind: kind, Time: time.Now(), Backend: "oauth2", UserID: userID, CredentialID: id})
-	}
+	s.events.Send(ctx, auth.Event{Kind: kind, UserID: userID, CredentialID: id})
 }
 
 // digestOf is the store's key of a secret that is none of our tokens.
@@ -409,6 +425,6 @@ func digestOf(secret string) string { return backend.TokenDigest(secret, "") }
 
 // sealer returns what encrypts the successor of a refresh token so that only who
 // has that token can read it.
-func sealer(predecessor string) (cipher.AEAD, error) {
+func sealer(predecessor string) (seal.Key, error) {
 	return seal.New(predecessor, "oauth2 refresh successor")
 }

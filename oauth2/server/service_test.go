@@ -32,6 +32,7 @@ type service struct {
 	*testing.T
 	server  *server.Server
 	config  server.Config
+	guard   *auth.Guard
 	http    *httptest.Server
 	users   *users
 	keys    *jwt.KeySet
@@ -166,13 +167,13 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	s.must(err)
 	s.keys, err = jwt.NewKeySet(key)
 	s.must(err)
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{logins{s.users}}})
+	s.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{logins{s.users}}})
 	s.must(err)
 	mux := http.NewServeMux()
 	s.http = httptest.NewServer(mux)
 	t.Cleanup(s.http.Close)
 	s.config = server.Config{
-		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Guard: guard, Keys: s.keys, Observer: s.events,
+		Issuer: s.http.URL, Name: "Example", Store: server.NewMemoryStore(), LoadUser: s.users.load, Keys: s.keys, Observer: s.events,
 		SignIn: func(w http.ResponseWriter, r *http.Request, asked server.SignInRequest) {
 			s.logins = append(s.logins, asked)
 			http.Redirect(w, r, "/login?next="+url.QueryEscape(asked.ReturnTo), http.StatusSeeOther)
@@ -194,7 +195,7 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	}
 	s.server, err = server.New(s.config)
 	s.must(err)
-	s.server.Register(mux)
+	s.handlers().Register(mux)
 	s.add(server.Registration{ClientID: "web", ClientName: "Web <b>shop</b>", RedirectURIs: []string{"https://web.example/callback?a=b"}, GrantTypes: []string{"authorization_code", "refresh_token"},
 		PostLogoutRedirectURIs: []string{"https://web.example/bye"}})
 	s.add(server.Registration{ClientID: "app", RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"}, GrantTypes: []string{"authorization_code", "refresh_token"}, TokenEndpointAuthMethod: "none"})
@@ -202,6 +203,13 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 	s.add(server.Registration{ClientID: "api", GrantTypes: []string{"client_credentials"}, ResourceServer: []string{"https://jwt.example/api", s.http.URL}})
 	s.add(server.Registration{ClientID: "first", RedirectURIs: []string{"https://first.example/cb"}, GrantTypes: []string{"authorization_code", "refresh_token"}, FirstParty: true, AllowWithoutPKCE: true})
 	return s
+}
+
+func (s *service) handlers() *server.Handlers {
+	s.Helper()
+	handlers, err := s.server.Handlers(s.guard)
+	s.must(err)
+	return handlers
 }
 
 func (s *service) must(err error) {

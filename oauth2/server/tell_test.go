@@ -361,7 +361,7 @@ func newBare(t *testing.T, change func(*server.Config)) *service {
 	s.server, err = server.New(c)
 	s.must(err)
 	s.config = c
-	s.server.Register(mux)
+	s.handlers().Register(mux)
 	return s
 }
 

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // GrantType is a way to get tokens: a value of "grant_type" (RFC 6749 §4). Those
@@ -28,11 +31,30 @@ type TokenRequest struct {
 	Now    time.Time
 }
 
-// TokenResponse is the answer to one (RFC 6749 §5.1).
+// TokenResponse is the answer to one (RFC 6749 §5.1), which [Server.Issue] makes.
+// It does not show its tokens when it is printed.
 type TokenResponse struct {
+	TokenType string
+	ExpiresIn int64 // seconds
+	Scope     string
+
+	access, refresh, id hidden.String
+}
+
+// AccessToken returns the access token.
+func (t *TokenResponse) AccessToken() auth.Secret { return auth.Secret(t.access.Reveal()) }
+
+// RefreshToken returns the refresh token, or "".
+func (t *TokenResponse) RefreshToken() auth.Secret { return auth.Secret(t.refresh.Reveal()) }
+
+// IDToken returns the ID token, or "".
+func (t *TokenResponse) IDToken() auth.Secret { return auth.Secret(t.id.Reveal()) }
+
+// tokenAnswer is a TokenResponse as it is sent.
+type tokenAnswer struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
-	ExpiresIn    int64  `json:"expires_in"` // seconds
+	ExpiresIn    int64  `json:"expires_in"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
@@ -46,16 +68,17 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	if !allowPost(w, r) {
 		return
 	}
-	response, err := s.exchange(w, r)
+	response, err := s.exchange(r)
 	if err != nil {
 		s.answerError(w, r, err)
 		return
 	}
-	answerJSON(w, http.StatusOK, response)
+	answerJSON(w, http.StatusOK, tokenAnswer{response.access.Reveal(), response.TokenType, response.ExpiresIn,
+		response.refresh.Reveal(), response.Scope, response.id.Reveal()})
 }
 
-func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenResponse, error) {
-	form, err := bodyForm(w, r)
+func (s *Server) exchange(r *http.Request) (*TokenResponse, error) {
+	form, err := bodyForm(r)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +97,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (*TokenRespons
 	if !client.Allows(name) {
 		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.")
 	}
-	response, err := grant.Exchange(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+	response, err := grant(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
 	if err == nil && response == nil {
 		return nil, fmt.Errorf("oauth2/server: the grant %s returned neither tokens nor an error", name)
 	}

@@ -18,7 +18,7 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest})
 		return
 	}
-	claims, err := s.userInfo(w, r)
+	claims, err := s.userInfo(r)
 	if err != nil {
 		s.refuseBearer(w, r, err)
 		return
@@ -27,8 +27,8 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 }
 
 // userInfo returns the claims as JSON, which those of the application may not be.
-func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
-	token, err := s.bearer(w, r)
+func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
+	token, err := s.bearer(r)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) (json.RawMessa
 }
 
 // bearer returns the token of a request; it may have one only.
-func (s *Server) bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+func (s *Server) bearer(r *http.Request) (string, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
 	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
 		return "", err
@@ -72,7 +72,7 @@ func (s *Server) bearer(w http.ResponseWriter, r *http.Request) (string, error) 
 		return "", auth.ErrMalformed // RFC 6750 §2
 	}
 	if r.Method == http.MethodPost && isForm(r) {
-		form, formErr := bodyForm(w, r)
+		form, formErr := bodyForm(r)
 		switch {
 		case formErr != nil && token != "":
 		case formErr != nil:

@@ -1,0 +1,69 @@
+// Package leak is for tests: it looks for secrets in what packages fmt and log/slog
+// print of a value. Both read the unexported fields of a struct without calling
+// methods, so a type that hides its secrets by methods alone shows them there.
+package leak
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// Exported checks a value that is printed itself, or in exported fields.
+func Exported[T any](t testing.TB, secrets []string, value T) {
+	t.Helper()
+	check(t, secrets, value, &value, []T{value}, []*T{&value}, struct{ X T }{value}, struct{ X *T }{&value},
+		map[string]any{"x": value, "y": &value})
+}
+
+// Anywhere is Exported for a type that shows nothing in unexported fields either,
+// by value and by pointer. A verb that does not fit, such as %s, makes package fmt
+// follow a pointer in an unexported field, and a pointer in there again.
+func Anywhere[T any](t testing.TB, secrets []string, value T) {
+	t.Helper()
+	Exported(t, secrets, value)
+	check(t, secrets, struct{ x T }{value}, struct{ x *T }{&value}, struct{ x any }{value}, struct{ x any }{&value},
+		&struct{ x any }{&value}, struct{ x []T }{[]T{value}}, struct{ x []any }{[]any{&value}})
+}
+
+var verbs = []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "% x", "%t"}
+
+func check(t testing.TB, secrets []string, values ...any) {
+	t.Helper()
+	for _, value := range values {
+		printed := make(map[string]string)
+		for _, verb := range verbs {
+			printed[verb] = fmt.Sprintf(verb, value)
+		}
+		var text, json bytes.Buffer
+		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&json, nil)).Info("x", "value", value)
+		printed["slog as text"], printed["slog as JSON"] = text.String(), json.String()
+		for how, shown := range printed {
+			for _, secret := range secrets {
+				for _, form := range formsOf(secret) {
+					if strings.Contains(strings.ToLower(shown), strings.ToLower(form)) {
+						t.Errorf("%s of a %T: want nothing of the secret %q, got %q in %s",
+							how, value, secret, form, shown)
+					}
+				}
+			}
+		}
+	}
+}
+
+// formsOf returns how a secret could be printed.
+func formsOf(secret string) []string {
+	bytes := []byte(secret)
+	return []string{
+		secret, hex.EncodeToString(bytes), fmt.Sprintf("% x", bytes),
+		base64.RawStdEncoding.EncodeToString(bytes), base64.RawURLEncoding.EncodeToString(bytes),
+		strings.Trim(fmt.Sprint(bytes), "[]"),                                             // decimal
+		strings.Trim(fmt.Sprintf("%#v", bytes), "[]byte{}"),                               // 0x61, 0x62
+		strings.Join(strings.Fields(strings.Trim(fmt.Sprint([]rune(secret)), "[]")), ","), // JSON of numbers
+	}
+}

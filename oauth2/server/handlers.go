@@ -1,0 +1,104 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// Handlers are the HTTP interface of a [Server]: its endpoints and pages, below
+// Config.Path and /.well-known/. They authenticate requests by themselves and
+// need no middleware.
+type Handlers struct {
+	routes backend.Routes
+	mux    *http.ServeMux // of the routes
+}
+
+// Handlers returns the HTTP interface of the server. The guard is that of the
+// program. Its backends prove the user of the pages, by a credential that is
+// [auth.Primary]: a token cannot authorize others. The server can therefore be
+// a source of one of these backends, because the guard is needed here and not in
+// New. The pages make no browser open its password dialog.
+//
+// A server of machines alone, without the authorization code grant, Developers and
+// Logout, has no pages and takes a nil guard. Any other server refuses it.
+func (s *Server) Handlers(guard *auth.Guard) (*Handlers, error) {
+	if guard == nil && s.hasPages() {
+		return nil, errors.New("oauth2/server: Handlers needs a guard, because there are pages for people")
+	}
+	h := &handler{Server: s}
+	if guard != nil {
+		h.guard = guard.WithoutDialog()
+	}
+	handlers := &Handlers{routes: h.routes(), mux: http.NewServeMux()}
+	handlers.Register(handlers.mux)
+	return handlers, nil
+}
+
+// Register mounts the endpoints and pages of the configuration. Each path is served
+// with and without the slash at its end, which django-oauth-toolkit has.
+func (h *Handlers) Register(mux auth.Mux) { h.routes.Register(mux, "") }
+
+// Open returns the option that leaves the paths of Register to these handlers, for
+// [auth.Guard.Protect].
+func (h *Handlers) Open() auth.RouteOption { return h.routes.Open("") }
+
+// ServeHTTP serves all endpoints and pages. Mount it at "/" or, with the paths
+// kept whole, at Config.Path and "/.well-known/".
+func (h *Handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// handler is a server and the guard of its pages.
+type handler struct {
+	*Server
+	guard *auth.Guard // nil if there are no pages
+}
+
+// routes returns what the configuration has. Every path starts at the root, since
+// metadata is above Config.Path.
+func (h *handler) routes() backend.Routes {
+	var routes backend.Routes
+	serve := func(path string, next http.Handler) {
+		routes = append(routes, backend.Route{Path: path, Handler: h.bound(next)})
+	}
+	handle := func(path string, next http.Handler) {
+		serve(h.config.Path+path, next)
+		serve(h.config.Path+path+"/", next)
+	}
+	handle("/token", allowEverywhere("POST", http.HandlerFunc(h.serveToken)))
+	handle("/revoke_token", http.HandlerFunc(h.serveRevoke))
+	handle("/introspect", http.HandlerFunc(h.serveIntrospect))
+	if h.grants[GrantAuthorizationCode] != nil {
+		handle("/authorize", http.HandlerFunc(h.serveAuthorize))
+		handle("/authorized_tokens", http.HandlerFunc(h.serveAuthorized))
+		handle("/authorized_tokens/{id}/delete", http.HandlerFunc(h.serveWithdraw))
+	}
+	if h.OpenID() {
+		handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
+	}
+	if h.config.Logout != nil && h.OpenID() {
+		handle("/logout", http.HandlerFunc(h.serveLogout))
+	}
+	if h.config.Developers != nil {
+		h.handleApplications(handle)
+	}
+	if h.config.Keys != nil && h.config.JWKSURL == "" {
+		serve(h.config.Path+"/.well-known/jwks.json", allowEverywhere("GET", jwt.NewJWKSHandler(h.config.Keys, 0)))
+	}
+	for _, path := range h.metadataPaths() {
+		serve(path, allowEverywhere("GET", http.HandlerFunc(h.serveMetadata)))
+	}
+	return routes
+}
+
+// bound makes auth.ClientIP know the guard's proxies.
+func (h *handler) bound(next http.Handler) http.Handler {
+	if h.guard == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, h.guard.WithProxies(r))
+	})
+}
