@@ -20,7 +20,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:8001", handler))
+	log.Fatal(http.ListenAndServe("127.0.0.1:8006", handler))
 }
 
 func service(key []byte) (http.Handler, error) {

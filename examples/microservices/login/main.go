@@ -1,7 +1,7 @@
 // Login is the service that knows the users: it issues tokens and publishes the
 // keys that others check them by. Everything lasts in an SQLite file.
 //
-//	go run ./examples/microservices/login [-addr 127.0.0.1:8001] [-rotate 2160h]
+//	go run ./examples/microservices/login [-addr 127.0.0.1:8004] [-rotate 2160h]
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8001", "address to serve; port 0 is any free one")
+	addr := flag.String("addr", "127.0.0.1:8004", "address to serve; port 0 is any free one")
 	issuer := flag.String("issuer", "", "`URL` that the service is known by (default: the address served)")
 	file := flag.String("db", "login.db", "SQLite `file`")
 	rotate := flag.Duration("rotate", 90*24*time.Hour, "how long a key signs")

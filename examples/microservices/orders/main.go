@@ -1,7 +1,7 @@
 // Orders is a service that checks tokens of another, package login beside it,
 // by the keys that it publishes. It shares nothing with it but its URL.
 //
-//	go run ./examples/microservices/orders [-addr 127.0.0.1:8002] [-issuer http://127.0.0.1:8001]
+//	go run ./examples/microservices/orders [-addr 127.0.0.1:8005] [-issuer http://127.0.0.1:8004]
 package main
 
 import (
@@ -22,8 +22,8 @@ import (
 )
 
 func main() {
-	addr := flag.String("addr", "127.0.0.1:8002", "address to serve; port 0 is any free one")
-	issuer := flag.String("issuer", "http://127.0.0.1:8001", "`URL` of the service that issues tokens")
+	addr := flag.String("addr", "127.0.0.1:8005", "address to serve; port 0 is any free one")
+	issuer := flag.String("issuer", "http://127.0.0.1:8004", "`URL` of the service that issues tokens")
 	refresh := flag.Duration("refresh", 5*time.Minute, "how often its keys are fetched")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
