@@ -1,12 +1,14 @@
 package header
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // APIKeyConfig is the configuration of an [APIKey]. Header and Verifier are
@@ -61,6 +63,8 @@ var (
 	_ auth.Authenticator = (*APIKey)(nil)
 	_ auth.Named         = (*APIKey)(nil)
 	_ auth.Challenger    = (*APIKey)(nil)
+	_ auth.TokenOwner    = (*APIKey)(nil)
+	_ auth.Ambient       = (*APIKey)(nil)
 	_ auth.Varier        = (*APIKey)(nil)
 )
 
@@ -68,31 +72,18 @@ var (
 // or cannot work: no Verifier, or a header or scheme that is another's or no
 // name of letters, digits and "-".
 func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
+	config.Name, config.Realm = cmp.Or(config.Name, "apikey"), cmp.Or(config.Realm, "api")
+	config.Scheme = cmp.Or(config.Scheme, "ApiKey")
 	a := &APIKey{config: config, key: http.CanonicalHeaderKey(config.Header)}
-	if a.config.Name == "" {
-		a.config.Name = "apikey"
-	}
-	if a.config.Scheme == "" {
-		a.config.Scheme = "ApiKey"
-	}
-	if a.config.Realm == "" {
-		a.config.Realm = "api"
-	}
-	switch {
-	case a.key == "":
-		return nil, errors.New("header: APIKeyConfig.Header is missing")
-	case isNil(config.Verifier):
-		return nil, errors.New("header: APIKeyConfig.Verifier is missing, so anybody's key would do")
-	case !isName(a.config.Scheme):
-		return nil, fmt.Errorf("header: APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
-	case strings.ContainsFunc(config.Realm, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return nil, errors.New("header: APIKeyConfig.Realm has control characters")
-	}
-	switch strings.ToLower(a.config.Scheme) {
-	case "basic", "bearer", "digest", "dpop", "negotiate", "ntlm", "token":
-		return nil, fmt.Errorf("header: clients answer %s in Authorization, where no key is read", config.Scheme)
-	}
-	if err := checkNames(a.key); err != nil {
+	s := backend.Settings{Package: "header"}
+	s.Need("APIKeyConfig.Header", config.Header)
+	s.Need("APIKeyConfig.Verifier", config.Verifier)
+	s.Refuse(!isName(config.Scheme), "APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
+	s.Refuse(slices.ContainsFunc(inAuthorization, func(scheme string) bool { return strings.EqualFold(scheme, config.Scheme) }),
+		"clients answer %s in Authorization, where no key is read", config.Scheme)
+	s.Refuse(hasControl(config.Realm), "APIKeyConfig.Realm has control characters")
+	checkNames(&s, a.key)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	a.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + a.key + " header."}
@@ -100,6 +91,9 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	a.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + a.key + " header."}
 	return a, nil
 }
+
+// inAuthorization are the schemes that clients answer in Authorization.
+var inAuthorization = []string{"Basic", "Bearer", "Digest", "DPoP", "Negotiate", "NTLM", "Token"}
 
 // Authenticate proves a request by the key. It returns ErrNoCredentials if the
 // header is absent or empty; ErrMalformed, answered with 400, if it comes more
@@ -153,6 +147,27 @@ func (a *APIKey) Challenges() []auth.Challenge {
 	return []auth.Challenge{{Scheme: a.config.Scheme, Params: []auth.Param{
 		{Name: "realm", Value: a.config.Realm}, {Name: "header", Value: a.key}}}}
 }
+
+// OwnTokens returns the keys that Verifier owns, each behind the name of the
+// header, so that keys in two headers are told apart: of a Verifier without
+// [auth.TokenOwner], all in this header.
+func (a *APIKey) OwnTokens() []auth.TokenClass {
+	owner, ok := auth.As[auth.TokenOwner](a.config.Verifier)
+	if !ok {
+		return []auth.TokenClass{{Scheme: a.config.Scheme, Prefix: a.key + ": "}}
+	}
+	var classes []auth.TokenClass
+	for _, own := range owner.OwnTokens() {
+		class := auth.TokenClass{Scheme: a.config.Scheme, Prefix: a.key + ": " + own.Prefix}
+		if !slices.Contains(classes, class) { // of two schemes
+			classes = append(classes, class)
+		}
+	}
+	return classes
+}
+
+// Ambient returns false: no browser adds the header by itself.
+func (a *APIKey) Ambient() bool { return false }
 
 // Vary returns the header.
 func (a *APIKey) Vary() []string { return []string{a.key} }

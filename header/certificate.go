@@ -1,6 +1,7 @@
 package header
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
@@ -65,9 +67,11 @@ type CertificateConfig struct {
 // identity, the request is refused. There is no challenge, for TLS has asked
 // already; see [auth.Config].Challenges.
 type Certificate struct {
-	config  CertificateConfig
-	roots   *x509.CertPool // the Issuers, for forwarded certificates
-	headers []string       // that are read; canonical
+	config  CertificateConfig // without Forwarded
+	sender  *sender           // of forwarded certificates, nil without Forwarded
+	escaped bool              // Forwarded.EscapedPEM
+	roots   *x509.CertPool    // the Issuers, for forwarded certificates
+	headers []string          // that are read, canonical
 
 	twice, bad, badChain error
 }
@@ -85,42 +89,40 @@ var (
 // (RFC 5280 §4.2.1.9), no Identity, neither or both of LoadUser and
 // LoadMachine, or a Forwarded that [New] would refuse.
 func NewCertificate(config CertificateConfig) (*Certificate, error) {
-	config.Issuers = slices.Clone(config.Issuers)
 	c := &Certificate{config: config, roots: x509.NewCertPool()}
-	if c.config.Name == "" {
-		c.config.Name = "certificate"
-	}
-	switch {
-	case len(config.Issuers) == 0:
-		return nil, errors.New("header: CertificateConfig.Issuers is empty, so no certificate could be believed")
-	case config.Identity == nil:
-		return nil, errors.New("header: CertificateConfig.Identity is missing")
-	case (config.LoadUser == nil) == (config.LoadMachine == nil):
-		return nil, errors.New("header: CertificateConfig needs one of LoadUser and LoadMachine")
-	}
+	c.config.Name, c.config.Forwarded = cmp.Or(config.Name, "certificate"), nil
+	c.config.Issuers = slices.Clone(config.Issuers)
+	s := backend.Settings{Package: "header"}
+	s.Refuse(len(config.Issuers) == 0, "CertificateConfig.Issuers is empty, so no certificate could be believed")
+	s.Need("CertificateConfig.Identity", config.Identity)
+	s.Refuse((config.LoadUser == nil) == (config.LoadMachine == nil),
+		"CertificateConfig needs one of LoadUser and LoadMachine")
 	for i, issuer := range config.Issuers {
 		if issuer == nil || !issuer.BasicConstraintsValid || !issuer.IsCA {
-			return nil, fmt.Errorf("header: CertificateConfig.Issuers[%d] is no certificate authority", i)
+			s.Refuse(true, "CertificateConfig.Issuers[%d] is not a certificate authority", i)
+			continue
 		}
 		c.roots.AddCert(issuer)
 	}
-	if config.Forwarded == nil {
-		return c, nil
+	if config.Forwarded != nil {
+		c.forward(&s, *config.Forwarded)
 	}
-	forwarded := *config.Forwarded
-	c.headers = []string{clientCert, clientCertChain}
-	if forwarded.EscapedPEM != "" {
-		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
-	}
-	if err := checkTrusted(forwarded.Trust, c.headers...); err != nil {
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	forwarded.Trust.Proxies = unmapped(forwarded.Trust.Proxies)
-	c.config.Forwarded = &forwarded
+	return c, nil
+}
+
+// forward makes c read forwarded certificates.
+func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
+	c.headers = []string{clientCert, clientCertChain}
+	if c.escaped = forwarded.EscapedPEM != ""; c.escaped {
+		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
+	}
+	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + c.headers[0] + " header."}
 	c.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + c.headers[0] + " header."}
 	c.badChain = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + clientCertChain + " header."}
-	return c, nil
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a
@@ -139,7 +141,7 @@ const maxIdentity = 2048
 // LoadUser or LoadMachine says is returned as it is.
 func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	var chains [][]*x509.Certificate
-	if c.config.Forwarded != nil {
+	if c.sender != nil {
 		var err error
 		if chains, err = c.forwarded(r); err != nil {
 			return nil, nil, err
@@ -210,13 +212,13 @@ func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 // Backend returns CertificateConfig.Name.
 func (c *Certificate) Backend() string { return c.config.Name }
 
-// StripHeaders returns the headers that no handler may see: none, unless
+// StripHeaders returns the headers that no handler may see, which are those of
 // Forwarded.
 func (c *Certificate) StripHeaders() []string {
-	if c.config.Forwarded == nil {
+	if c.sender == nil {
 		return nil
 	}
-	return c.config.Forwarded.Trust.strip(slices.Clone(c.headers)...)
+	return c.sender.strip(c.headers...)
 }
 
 // Vary returns the headers that are read (RFC 9440 §2.4). A connection's
@@ -237,6 +239,7 @@ type CertificateCredential struct {
 
 var (
 	_ auth.Credential   = (*CertificateCredential)(nil)
+	_ auth.Scoped       = (*CertificateCredential)(nil)
 	_ auth.Primary      = (*CertificateCredential)(nil)
 	_ auth.Ambient      = (*CertificateCredential)(nil)
 	_ auth.AuthInformer = (*CertificateCredential)(nil)
@@ -256,8 +259,11 @@ func (c *CertificateCredential) Thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Primary returns true for a user, whose certificate may be turned into a
-// token, and false for a machine.
+// Scopes returns false: the user or machine has full access.
+func (c *CertificateCredential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Primary returns true for a user and false for a machine: tokens are issued to
+// users only.
 func (c *CertificateCredential) Primary() bool { return !c.machine }
 
 // Ambient returns true, as [Certificate.Ambient] does.

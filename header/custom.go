@@ -1,12 +1,14 @@
 package header
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Config is the configuration of a [Header]. Header, LoadUser and Trust are
@@ -59,7 +61,8 @@ type Config struct {
 // Only what an issuer was asked to make of the header's word, a session or a
 // token, outlives it, by the rules of its own; it has no groups.
 type Header struct {
-	config Config
+	config Config // without Trust
+	sender *sender
 	key    string // canonical
 	groups string // canonical, or ""
 
@@ -80,20 +83,17 @@ var (
 // connection only (Upgrade) or no name of letters, digits and "-", or one
 // header for two things.
 func New(config Config) (*Header, error) {
-	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header), groups: http.CanonicalHeaderKey(config.Groups)}
-	if h.config.Name == "" {
-		h.config.Name = "header"
-	}
-	switch {
-	case h.key == "":
-		return nil, errors.New("header: Config.Header is missing")
-	case config.LoadUser == nil:
-		return nil, errors.New("header: Config.LoadUser is missing")
-	}
-	if err := checkTrusted(config.Trust, h.headers()...); err != nil {
+	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header),
+		groups: http.CanonicalHeaderKey(config.Groups)}
+	h.config.Name = cmp.Or(config.Name, "header")
+	h.config.Trust = Trust{}
+	s := backend.Settings{Package: "header"}
+	s.Need("Config.Header", config.Header)
+	s.Need("Config.LoadUser", config.LoadUser)
+	h.sender = newSender(&s, config.Trust, h.headers()...)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	h.config.Trust.Proxies = unmapped(config.Trust.Proxies)
 	h.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + h.key + " header."}
 	h.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.key + " header."}
 	h.badGroups = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.groups + " header."}
@@ -120,7 +120,7 @@ const maxValue = 256
 // returned as it is.
 func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[h.key]
-	if len(lines) == 0 || !h.config.Trust.holds(r) {
+	if len(lines) == 0 || !h.sender.holds(r) {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if len(lines) > 1 {
@@ -185,18 +185,17 @@ func noSuchUser(err error) error {
 func (h *Header) Backend() string { return h.config.Name }
 
 // StripHeaders returns the headers that no handler may see.
-func (h *Header) StripHeaders() []string { return h.config.Trust.strip(h.headers()...) }
+func (h *Header) StripHeaders() []string { return h.sender.strip(h.headers()...) }
 
-// Vary returns the headers that are read. The secret's is left out: its name is
-// no client's business.
+// Vary returns the headers that are read, but for that of the secret, because
+// clients need not know its name.
 func (h *Header) Vary() []string { return h.headers() }
 
 // Ambient returns true: the proxy adds the header to whatever a browser was
 // made to send.
 func (h *Header) Ambient() bool { return true }
 
-// Credential is the word of a trusted sender. Two are equal if they say the
-// same.
+// Credential is what a trusted sender said. Two are equal if they say the same.
 type Credential struct {
 	backend string
 	groups  string // joined by commas, so that credentials compare
@@ -204,6 +203,7 @@ type Credential struct {
 
 var (
 	_ auth.Credential   = Credential{}
+	_ auth.Scoped       = Credential{}
 	_ auth.Primary      = Credential{}
 	_ auth.Ambient      = Credential{}
 	_ auth.AuthInformer = Credential{}
@@ -216,12 +216,15 @@ func (c Credential) Backend() string { return c.backend }
 // if there are none or Config.Groups is "". The slice is the caller's.
 func (c Credential) Groups() []string { return splitGroups(c.groups) }
 
-// Primary returns true: the word may be turned into a token.
+// Scopes returns false: the user has full access.
+func (c Credential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Primary returns true: a token may be issued for it.
 func (c Credential) Primary() bool { return true }
 
 // Ambient returns true, as [Header.Ambient] does.
 func (c Credential) Ambient() bool { return true }
 
-// AuthInfo returns the zero value: when and how the user logged in is known to
-// the sender alone. [auth.Fresh] therefore refuses the credential.
+// AuthInfo returns the zero value, because only the sender knows when and how
+// the user logged in. [auth.Fresh] therefore refuses the credential.
 func (c Credential) AuthInfo() auth.AuthInfo { return auth.AuthInfo{} }
