@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func newIssuer(config Issuer) (*issuer, error) {
 	if i.Format, err = config.Format.withDefaults(); err != nil {
 		return nil, err
 	}
-	i.early = or(config.Leeway, defaultEarly)
+	i.early = cmp.Or(config.Leeway, defaultEarly)
 	_, static := config.Keys.(*KeySet)
 	_, keeps := config.Keys.(keeper)
 	local := static || keeps

@@ -113,11 +113,11 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	case c.Publish < 0 || c.Keep < 0 || c.Reload < 0:
 		return nil, errors.New("jwt: negative Publish, Keep or Reload")
 	}
-	c.Algorithm = or(c.Algorithm, ES256)
-	c.Rotate = or(c.Rotate, 90*24*time.Hour)
-	c.Publish = or(c.Publish, 24*time.Hour)
-	c.Keep = or(c.Keep, 31*24*time.Hour)
-	c.Reload = or(c.Reload, time.Minute)
+	c.Algorithm = cmp.Or(c.Algorithm, ES256)
+	c.Rotate = cmp.Or(c.Rotate, 90*24*time.Hour)
+	c.Publish = cmp.Or(c.Publish, 24*time.Hour)
+	c.Keep = cmp.Or(c.Keep, 31*24*time.Hour)
+	c.Reload = cmp.Or(c.Reload, time.Minute)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	switch {
 	case methods[c.Algorithm].SigningMethod == nil:

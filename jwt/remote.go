@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,10 +130,10 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0 {
 		return nil, errors.New("jwt: negative Timeout, Refresh, CoolDown or MaxStale")
 	}
-	c.Timeout = or(c.Timeout, 10*time.Second)
-	c.Refresh = or(c.Refresh, 5*time.Minute)
-	c.CoolDown = or(c.CoolDown, min(10*time.Second, c.Refresh))
-	c.MaxStale = or(c.MaxStale, max(time.Hour, 2*c.Refresh))
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Refresh = cmp.Or(c.Refresh, 5*time.Minute)
+	c.CoolDown = cmp.Or(c.CoolDown, min(10*time.Second, c.Refresh))
+	c.MaxStale = cmp.Or(c.MaxStale, max(time.Hour, 2*c.Refresh))
 	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
 		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
 	}

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -147,11 +148,11 @@ func New(config Config) (*Tokens, error) {
 	case c.Grace < 0 || c.Grace > maxGrace:
 		return nil, errors.New("jwt: Grace is not within 0 and a minute")
 	}
-	c.AccessTTL = or(c.AccessTTL, 5*time.Minute)
-	c.RefreshTTL = or(c.RefreshTTL, 24*time.Hour)
-	c.SessionTTL = or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
-	c.SlidingTTL = or(c.SlidingTTL, 5*time.Minute)
-	c.SlidingSessionTTL = or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
+	c.AccessTTL = cmp.Or(c.AccessTTL, 5*time.Minute)
+	c.RefreshTTL = cmp.Or(c.RefreshTTL, 24*time.Hour)
+	c.SessionTTL = cmp.Or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
+	c.SlidingTTL = cmp.Or(c.SlidingTTL, 5*time.Minute)
+	c.SlidingSessionTTL = cmp.Or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
 	if c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL {
 		return nil, errors.New("jwt: AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
 	}
@@ -168,7 +169,7 @@ func New(config Config) (*Tokens, error) {
 			return nil, fmt.Errorf("jwt: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
 	}
-	c.Audience, c.Scopes, c.Cookie = slices.Clone(c.Audience), slices.Clone(c.Scopes), or(c.Cookie, "refresh")
+	c.Audience, c.Scopes, c.Cookie = slices.Clone(c.Audience), slices.Clone(c.Scopes), cmp.Or(c.Cookie, "refresh")
 	t := &Tokens{config: c, cookie: "__Host-" + c.Cookie}
 	if c.InsecureCookie {
 		t.cookie = c.Cookie

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,11 +78,11 @@ func NewVerifier(config VerifierConfig) (*Verifier, error) {
 }
 
 func newVerifier(config VerifierConfig, issuers []*issuer) (*Verifier, error) {
-	config.Name = or(config.Name, "jwt")
-	config.Realm = or(config.Realm, "api")
-	config.CacheSize = or(config.CacheSize, 10_000)
-	config.CacheTTL = or(config.CacheTTL, 10*time.Minute)
-	config.MaxLength = or(config.MaxLength, maxToken)
+	config.Name = cmp.Or(config.Name, "jwt")
+	config.Realm = cmp.Or(config.Realm, "api")
+	config.CacheSize = cmp.Or(config.CacheSize, 10_000)
+	config.CacheTTL = cmp.Or(config.CacheTTL, 10*time.Minute)
+	config.MaxLength = cmp.Or(config.MaxLength, maxToken)
 	config.Schemes = slices.Clone(config.Schemes)
 	if len(config.Schemes) == 0 {
 		config.Schemes = []string{"Bearer"}
