@@ -15,12 +15,12 @@ import (
 func quietHandlers(t testing.TB) (*jwt.Handlers, *jwt.Tokens) {
 	t.Helper()
 	tokens, people, _ := newTokens(t, nil)
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
 		Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (f Format) withDefaults() (Format, error) {
 	names := map[string]bool{}
 	for _, name := range []string{f.UserClaim, f.IDClaim, f.RefreshExpClaim, f.TypeClaim} {
 		if names[name] || name != "sub" && name != "jti" && reserved[name] {
-			return f, errors.New("jwt: Format uses the claim " + name + " for two things")
+			return f, errors.New("the claim " + name + " is used for two things")
 		}
 		names[name] = name != ""
 	}
