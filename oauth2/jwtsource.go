@@ -58,8 +58,11 @@ var _ Source = (*JWT)(nil)
 // fetches nothing.
 func NewJWT(config JWTConfig) (*JWT, error) {
 	c := config
-	if c.Issuer == "" || len(c.Audience) == 0 {
-		return nil, errors.New("oauth2: JWTConfig.Issuer or Audience is missing")
+	s := backend.Settings{Package: "oauth2"}
+	s.Need("JWTConfig.Issuer", c.Issuer)
+	s.Refuse(len(c.Audience) == 0, "JWTConfig.Audience is missing")
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
 	source := &JWT{leeway: c.Leeway}
 	if c.Keys == nil {
@@ -116,7 +119,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
-	verified := credential.(*jwt.Token)
+	verified, _ := auth.As[*jwt.Token](credential) // the verifier's own type
 	claims, _ := jwt.ClaimsOf[*claims](verified)
 	return claims.token(verified, j.leeway), nil
 }

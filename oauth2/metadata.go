@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // wellKnown is the path of metadata of a resource without one (RFC 9728 §3).
@@ -43,9 +44,17 @@ func (a *Resource) locate(resource *url.URL) {
 // MetadataURL returns the address of the metadata, which challenges name.
 func (a *Resource) MetadataURL() string { return a.metadata }
 
-// Register mounts the metadata (RFC 9728 §3). Who has no *http.ServeMux mounts
-// [Resource.ServeMetadata] at the path of [Resource.MetadataURL].
-func (a *Resource) Register(mux *http.ServeMux) { mux.HandleFunc(a.path, a.ServeMetadata) }
+// Register registers the metadata (RFC 9728 §3) with a router, at the path of
+// [Resource.MetadataURL].
+func (a *Resource) Register(mux auth.Mux) { a.routes().Register(mux, "") }
+
+// Open returns the option that lets everybody read the metadata, for
+// [auth.Guard.Protect].
+func (a *Resource) Open() auth.RouteOption { return a.routes().Open("") }
+
+func (a *Resource) routes() backend.Routes {
+	return backend.Routes{{Path: a.path, Handler: http.HandlerFunc(a.ServeMetadata)}}
+}
 
 // ServeMetadata answers with the metadata, for pages of every origin.
 func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {
