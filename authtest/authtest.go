@@ -26,8 +26,8 @@ import (
 
 // WithIdentity returns a copy of r that every [auth.Guard] takes for proved: it
 // asks no backend and runs its policies, and the handler finds user and
-// credential by auth.UserFrom and auth.CredentialFrom. A handler behind no
-// Guard finds nobody; for that there is auth.WithIdentity.
+// credential by auth.UserFrom and auth.CredentialFrom. A handler without a Guard
+// in front of it finds no user. Use auth.WithIdentity for such a handler.
 //
 // The credential may be nil. A nil user takes away what an earlier
 // WithIdentity planted: guards ask their backends again. No event is reported,
@@ -36,7 +36,7 @@ func WithIdentity(r *http.Request, user auth.User, credential auth.Credential) *
 	return r.WithContext(&planted.Context{Context: r.Context(), User: user, Credential: credential})
 }
 
-// TestUser is a user who is nothing but an identifier.
+// TestUser is a user that has only an identifier.
 type TestUser struct{ ID string }
 
 var _ auth.User = TestUser{}
@@ -47,9 +47,9 @@ func (u TestUser) UserID() string { return u.ID }
 // User returns the TestUser with this identifier.
 func User(id string) auth.User { return TestUser{ID: id} }
 
-// Credential is a credential of whatever properties a test needs. The zero
-// value is one that is not limited to scopes, never ends, is neither primary
-// nor ambient, and knows of no login.
+// Credential is a credential with the properties that a test needs. The zero
+// value has full access and never ends. It is not primary, not ambient, and knows
+// of no login.
 type Credential struct {
 	Name      string        // of the backend; empty is "authtest"
 	TokenID   string        // public identifier
@@ -86,10 +86,10 @@ func (c Credential) Scopes() (scopes []string, limited bool) {
 	return c.Scope, c.Limited || len(c.Scope) > 0
 }
 
-// AuthInfo returns Login.
+// AuthInfo returns Auth.
 func (c Credential) AuthInfo() auth.AuthInfo { return c.Auth }
 
-// ExpiresAt returns Expires.
+// ExpiresAt returns Expiry.
 func (c Credential) ExpiresAt() time.Time { return c.Expiry }
 
 // Primary returns IsPrimary.
