@@ -16,17 +16,17 @@ import (
 type APIKeyConfig struct {
 	// Header is the name of the header that holds the key, such as X-API-Key.
 	Header string
-	// Verifier decides about a key: *knox.Tokens is one, so that a key is a
-	// token which is named, limited to scopes, listed and revoked as any
-	// other. Its errors are those of an [auth.Authenticator] and are returned
-	// as they are, but that it must not call a key absent: that is answered
-	// with 503. It must be safe for concurrent use.
+	// Verifier decides about a key. With *knox.Tokens, a key is a token, which
+	// is named, limited to scopes, listed and revoked as any other. Its errors
+	// are those of an [auth.Authenticator] and are returned as they are. It must
+	// not call a key absent: that is answered with 503. It must be safe for
+	// concurrent use.
 	Verifier auth.TokenVerifier
-	// Scheme and Realm are the challenge; empty are "ApiKey" and "api". The
-	// scheme must be none that clients answer in Authorization.
+	// Scheme and Realm are the challenge, "ApiKey" and "api" if empty. The
+	// scheme must not be one that clients answer in Authorization.
 	Scheme, Realm string
-	// Name is the name of the backend, for events and logs; empty is "apikey".
-	// Credentials return the verifier's own.
+	// Name is the name of the backend, for events and logs, "apikey" if empty.
+	// Credentials return the name of the verifier.
 	Name string
 }
 
@@ -38,17 +38,16 @@ type APIKeyConfig struct {
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens, keys}})
 //
 // The credential is what Verifier returns: CredentialFrom[*knox.Token] finds
-// it, and scopes are the token's. No browser adds the header by itself, so
-// requests from other origins are not refused; those of scripts need the
-// consent of CORS. A handler sees the header, as it sees Authorization.
+// it, and its scopes count. No browser adds the header by itself, so requests
+// from other origins are not refused. Scripts of other origins need the consent
+// of CORS. A handler sees the header, as it sees Authorization.
 //
 // A 401 has a challenge, as RFC 9110 §11.6.1 wants:
 //
 //	WWW-Authenticate: ApiKey realm="api", header="X-Api-Key"
 //
-// There is no error attribute in it, for that tells of what came in
-// Authorization: whether a key was missing or bad is told by the members code
-// and detail of the body.
+// It has no error attribute, which is about the Authorization header. The
+// members code and detail of the body tell whether a key was missing or bad.
 //
 // Keys in query parameters are not read, on purpose: URLs are kept in logs,
 // histories and Referer headers (RFC 6750 §5.3).
@@ -79,8 +78,10 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	s.Need("APIKeyConfig.Header", config.Header)
 	s.Need("APIKeyConfig.Verifier", config.Verifier)
 	s.Refuse(!isName(config.Scheme), "APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
-	s.Refuse(slices.ContainsFunc(inAuthorization, func(scheme string) bool { return strings.EqualFold(scheme, config.Scheme) }),
-		"clients answer %s in Authorization, where no key is read", config.Scheme)
+	for _, scheme := range inAuthorization {
+		s.Refuse(strings.EqualFold(scheme, config.Scheme),
+			"clients answer %s in Authorization, where no key is read", scheme)
+	}
 	s.Refuse(hasControl(config.Realm), "APIKeyConfig.Realm has control characters")
 	checkNames(&s, a.key)
 	if err := s.Err(); err != nil {
@@ -95,12 +96,15 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 // inAuthorization are the schemes that clients answer in Authorization.
 var inAuthorization = []string{"Basic", "Bearer", "Digest", "DPoP", "Negotiate", "NTLM", "Token"}
 
-// Authenticate proves a request by the key. It returns ErrNoCredentials if the
-// header is absent or empty; ErrMalformed, answered with 400, if it comes more
-// than once, is longer than [auth.MaxAuthorization], or has characters outside
-// b64token (RFC 6750 §2.1), and else what Verifier says. A key that is
-// ErrUnrecognized is for the next backend, which may read the same header if
-// each Verifier knows its own, such as *knox.Tokens by prefix.
+// Authenticate proves a request by the key. It returns
+//
+//   - ErrNoCredentials if the header is absent or empty
+//   - ErrMalformed, answered with 400, if it comes more than once, is longer than
+//     [auth.MaxAuthorization], or has characters outside b64token (RFC 6750 §2.1)
+//   - otherwise what Verifier returns
+//
+// A key that is ErrUnrecognized is for the next backend. That may read the same
+// header, if each Verifier knows its own keys, such as *knox.Tokens by prefix.
 func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[a.key]
 	if len(lines) == 0 {
@@ -149,8 +153,8 @@ func (a *APIKey) Challenges() []auth.Challenge {
 }
 
 // OwnTokens returns the keys that Verifier owns, each behind the name of the
-// header, so that keys in two headers are told apart: of a Verifier without
-// [auth.TokenOwner], all in this header.
+// header, so that keys in two headers are told apart. If Verifier is not an
+// [auth.TokenOwner], it returns all keys in this header.
 func (a *APIKey) OwnTokens() []auth.TokenClass {
 	owner, ok := auth.As[auth.TokenOwner](a.config.Verifier)
 	if !ok {

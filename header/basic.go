@@ -21,33 +21,33 @@ import (
 // BasicConfig is the configuration of [Basic]. Check is required, and LoadUser
 // unless Remember is negative.
 type BasicConfig struct {
-	// Check decides about a username and password; (*password.Authenticator).Check is
-	// one. Its errors are those of an [auth.Authenticator] and are returned as
-	// they are, but that it must not call a password absent or unrecognized:
-	// that is answered with 503. It must be safe for concurrent use, and it is
-	// where tries are throttled.
+	// Check decides about a username and password, such as
+	// (*password.Authenticator).Check. Its errors are those of an
+	// [auth.Authenticator] and are returned as they are. It must not call a
+	// password absent or unrecognized: that is answered with 503. It must be
+	// safe for concurrent use, and throttle tries.
 	Check func(r *http.Request, username, password string) (auth.User, error)
 
 	// LoadUser loads the user of a remembered password, on every request, so
-	// that a user who is disabled is out at once. It gets the UserID of what
-	// Check returned, and should return the same type.
+	// that disabled users are out at once. It gets the UserID of what Check
+	// returned, and should return the same type.
 	LoadUser auth.UserLoader
 	// Remember is how long a password that was right is not checked again: at
-	// most, and if 0, 60 seconds; negative is never. A password check is slow
-	// on purpose, and clients send Basic with every request. What is kept is a
-	// hash under a key of this process. Only users with an [auth.Stamper]
-	// stamp are remembered, and only while it stays the same: of others a
-	// change of password could not be noticed. [auth.Fresh] counts from the
-	// check.
+	// most 60 seconds, which 0 means too. If negative, every password is
+	// checked. A password check is slow on purpose, and clients send Basic with
+	// every request. What is kept is a hash under a key of this process. Only
+	// users with an [auth.Stamper] stamp are remembered, and only while it stays
+	// the same, because without one a change of password goes unnoticed.
+	// [auth.Fresh] counts from the check.
 	Remember time.Duration
 
-	// Realm is named in the challenge; empty is "api".
+	// Realm is named in the challenge, "api" if empty.
 	Realm string
 	// Silent keeps browsers from asking for a password in a dialog of their own.
 	// The challenge then has the scheme "Form", which no browser acts on and no
 	// RFC defines, because a 401 must have a challenge (RFC 9110 §15.5.2).
 	Silent bool
-	// Name is what credentials return as their backend; empty is "basic".
+	// Name is what credentials return as their backend, "basic" if empty.
 	Name string
 }
 
@@ -102,8 +102,8 @@ func NewBasic(config BasicConfig) (*Basic, error) {
 
 // Authenticate proves a request by HTTP Basic. It returns ErrNoCredentials if
 // the Authorization header is absent or has another scheme, ErrMalformed if it
-// is not base64 of a username, a colon and a password, and else what Check says.
-// A remembered user who is gone or inactive is ErrInvalid, "Invalid
+// is not base64 of a username, a colon and a password, and otherwise what Check
+// returns. A remembered user that is gone or inactive is ErrInvalid, "Invalid
 // username/password.".
 func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	scheme, value, err := auth.Authorization(r)

@@ -19,36 +19,33 @@ import (
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
 // and one of LoadUser and LoadMachine are required.
 type CertificateConfig struct {
-	// Issuers are the authorities whose certificates are believed, at least
+	// Issuers are the authorities that certificates are believed of, at least
 	// one: roots, or better the intermediate that signs for clients only. A
 	// chain that the server verified must have one of them, byte for byte, so
 	// list the old and the new one while an authority is renewed. There is no
-	// default, and tls.Config.ClientCAs is none: it is the whole server's, and
-	// may be wider.
+	// default: tls.Config.ClientCAs is for the whole server, and may be wider.
 	Issuers []*x509.Certificate
 	// Identity returns the identifier that a certificate stands for:
-	// [URIIdentity], [EmailIdentity], [DNSIdentity], or one's own. An error
-	// says that it stands for nobody, ErrInvalid; that is also how to refuse
-	// serial numbers that were revoked, since nothing here asks for revocation
-	// lists or OCSP. The subject's common name is a weak choice: authorities
-	// check it less, and it is no name of a certain kind. It must be safe for
-	// concurrent use.
+	// [URIIdentity], [EmailIdentity], [DNSIdentity], or your own function. An
+	// error refuses the certificate with ErrInvalid. Refuse revoked serial
+	// numbers this way, because revocation lists and OCSP are not asked. The
+	// subject's common name is a weak choice: authorities check it less, and it
+	// may hold any kind of name. It must be safe for concurrent use.
 	Identity func(leaf *x509.Certificate) (id string, err error)
 	// LoadUser finds the user by the identifier.
 	LoadUser auth.UserLoader
-	// LoadMachine finds the [auth.Machine] by the identifier, where
-	// certificates are those of services. It returns [auth.ErrUserNotFound] or
-	// [auth.ErrUserInactive] for one that may not enter, and any other error
-	// if it cannot tell: 503. It must be safe for concurrent use. Let services
-	// and people have Issuers and backends of their own.
+	// LoadMachine finds the [auth.Machine] by the identifier, where certificates
+	// are for services. It returns [auth.ErrUserNotFound] or
+	// [auth.ErrUserInactive] for one that may not enter, and any other error if
+	// it cannot tell: 503. It must be safe for concurrent use. Give services and
+	// people different Issuers and backends.
 	LoadMachine func(ctx context.Context, id string) (auth.Machine, error)
 
-	// Forwarded reads the certificate from a proxy's header. The connection's
-	// own is not looked at then: it would be the proxy's. Nil is that of the
-	// connection.
+	// Forwarded reads the certificate from a proxy's header, and ignores that of
+	// the connection, which is the proxy's. If nil, the certificate of the
+	// connection is read.
 	Forwarded *Forwarded
-	// Name is what credentials return as their backend; empty is
-	// "certificate".
+	// Name is what credentials return as their backend, "certificate" if empty.
 	Name string
 }
 
@@ -60,12 +57,12 @@ type CertificateConfig struct {
 //
 //	server.TLSConfig = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
 //
-// A certificate that no Issuer signed counts as absent, like a cookie that
-// nobody knows: browsers and service meshes add certificates by themselves, and
-// a client can do nothing about it on this connection. One that an Issuer
-// signed is presented: if it ended since the handshake, or nobody has its
-// identity, the request is refused. There is no challenge, for TLS has asked
-// already; see [auth.Config].Challenges.
+// A certificate that no Issuer signed counts as absent, like an unknown cookie:
+// browsers and service meshes add certificates by themselves, and a client can do
+// nothing about it on this connection. One that an Issuer signed counts: if it
+// ended since the handshake, or no user has its identity, the request is refused.
+// There is no challenge, because TLS has asked already. See
+// [auth.Config].Challenges.
 type Certificate struct {
 	config  CertificateConfig // without Forwarded
 	sender  *sender           // of forwarded certificates, nil without Forwarded
@@ -84,9 +81,9 @@ var (
 	_ auth.Varier        = (*Certificate)(nil)
 )
 
-// NewCertificate returns a Certificate, or an error that says which setting is
-// missing, contradictory or dangerous: no Issuers, one that is no authority
-// (RFC 5280 §4.2.1.9), no Identity, neither or both of LoadUser and
+// NewCertificate returns a Certificate, or an error that tells of each setting
+// that is missing, contradictory or dangerous: no Issuers, one that is not an
+// authority (RFC 5280 §4.2.1.9), no Identity, not exactly one of LoadUser and
 // LoadMachine, or a Forwarded that [New] would refuse.
 func NewCertificate(config CertificateConfig) (*Certificate, error) {
 	c := &Certificate{config: config, roots: x509.NewCertPool()}
@@ -130,15 +127,19 @@ func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 const maxIdentity = 2048
 
 // Authenticate proves a request by the client's certificate. It returns
-// ErrNoCredentials if there is none, the server did not verify it, no Issuer
-// signed it, or a forwarded one comes from a sender who is not trusted;
-// ErrMalformed if a forwarded one comes more than once, does not parse, or is
-// longer than 16 KiB, or its chain than 8 certificates or 64 KiB; ErrInvalid if
-// it, or the chain up to the Issuer, is not valid at this time (connections
-// outlive certificates), is forwarded and not for clients (RFC 5280
-// §4.2.1.12), names nobody, or names more than 2048 bytes or control
-// characters; ErrInvalid, "No such user", if there is no such user. What else
-// LoadUser or LoadMachine says is returned as it is.
+//
+//   - ErrNoCredentials if it is missing, the server did not verify it, no Issuer
+//     signed it, or a forwarded one comes from a sender that is not trusted
+//   - ErrMalformed if a forwarded one comes more than once, does not parse, or is
+//     longer than 16 KiB, or its chain than 8 certificates or 64 KiB
+//   - ErrInvalid if it, or the chain up to the Issuer, is not valid at this time
+//     (connections outlive certificates), or is forwarded and not for clients
+//     (RFC 5280 §4.2.1.12)
+//   - ErrInvalid if Identity refuses it, or returns more than 2048 bytes or
+//     control characters
+//   - ErrInvalid, "No such user", if there is no such user
+//
+// Other errors of LoadUser or LoadMachine are returned as they are.
 func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	var chains [][]*x509.Certificate
 	if c.sender != nil {
@@ -221,16 +222,16 @@ func (c *Certificate) StripHeaders() []string {
 	return c.sender.strip(c.headers...)
 }
 
-// Vary returns the headers that are read (RFC 9440 §2.4). A connection's
-// certificate is in none: no cache stands between it and the server.
+// Vary returns the headers that are read (RFC 9440 §2.4). The certificate of a
+// connection is in no header, and no cache stands between it and the server.
 func (c *Certificate) Vary() []string { return slices.Clone(c.headers) }
 
 // Ambient returns true: a browser shows its certificate whichever page caused
 // the request.
 func (c *Certificate) Ambient() bool { return true }
 
-// CertificateCredential is a client certificate whose key the client proved to
-// have.
+// CertificateCredential is a client certificate. The client proved to have its
+// key.
 type CertificateCredential struct {
 	backend string
 	leaf    *x509.Certificate

@@ -109,7 +109,7 @@ func unmap(prefix netip.Prefix) netip.Prefix {
 	return prefix
 }
 
-// holds reports whether the sender of r may say who the user is.
+// holds reports whether the sender of r may speak for a user.
 func (t *sender) holds(r *http.Request) bool {
 	if len(t.proxies) > 0 && !(auth.Proxies{Trusted: t.proxies}).Trusts(auth.Peer(r)) {
 		return false

@@ -32,7 +32,8 @@ func readBody(r *http.Request) (body, *auth.Problem) {
 	case backend.TypeJSON:
 		members, err := read.Members()
 		if err != nil {
-			return nil, badBody(http.StatusBadRequest, "parse_error", "JSON parse error: not an object, or a member twice.")
+			return nil, badBody(http.StatusBadRequest, "parse_error",
+				"JSON parse error: not an object, or a member twice.")
 		}
 		return members, nil
 	case backend.TypeForm:

@@ -144,7 +144,8 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	if i.Algorithms != nil || !local {
 		i.algorithms = make(map[Algorithm]bool)
 		for algorithm := range methods {
-			i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) || i.Algorithms == nil && !algorithm.symmetric()
+			i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) ||
+				i.Algorithms == nil && !algorithm.symmetric()
 		}
 	}
 	for _, typ := range i.Types {

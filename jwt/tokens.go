@@ -144,8 +144,8 @@ func New(config Config) (*Tokens, error) {
 	c := config.withDefaults()
 	s := backend.Settings{Package: "jwt"}
 	c.check(&s)
-	t := &Tokens{config: c, cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode},
-		events: backend.Events{Observer: c.Observer, Backend: c.Name}}
+	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
+		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{
 		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Format: c.Format, Leeway: c.Leeway,
@@ -185,7 +185,8 @@ func (c Config) check(s *backend.Settings) {
 	s.Need("Config.Store", c.Store)
 	s.Need("Config.LoadUser", c.LoadUser)
 	s.Refuse(min(c.AccessTTL, c.RefreshTTL, c.SessionTTL, c.SlidingTTL, c.SlidingSessionTTL) < 0, "a TTL is negative")
-	s.Refuse(min(c.AccessTTL, c.SlidingTTL) < time.Second, "a TTL is shorter than a second, which is all that a token can say")
+	s.Refuse(min(c.AccessTTL, c.SlidingTTL) < time.Second,
+		"a TTL is shorter than a second, which is all that a token can say")
 	s.Refuse(c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL,
 		"AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
 	s.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Grace is not within 0 and a minute")

@@ -101,7 +101,8 @@ func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) 
 			v.byIssuer[name] = i
 		}
 		if i.AllowNoIssuer {
-			s.Refuse(v.noIssuer != nil, "AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
+			s.Refuse(v.noIssuer != nil,
+				"AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
 			v.noIssuer = i
 		}
 	}
@@ -118,7 +119,8 @@ func (v *Verifier) Backend() string { return v.config.Name }
 func (v *Verifier) Challenges() []auth.Challenge {
 	var challenges []auth.Challenge
 	for _, scheme := range v.config.Schemes {
-		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: v.config.Realm}}})
+		challenges = append(challenges, auth.Challenge{Scheme: scheme,
+			Params: []auth.Param{{Name: "realm", Value: v.config.Realm}}})
 	}
 	return challenges
 }

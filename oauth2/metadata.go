@@ -32,8 +32,8 @@ func (a *Resource) locate(resource *url.URL) {
 	if resource.RawQuery != "" {
 		a.metadata += "?" + resource.RawQuery
 	}
-	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers, ScopesSupported: a.config.ScopesSupported,
-		BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
+	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers,
+		ScopesSupported: a.config.ScopesSupported, BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
 	if a.config.AllowFormToken {
 		d.BearerMethods = append(d.BearerMethods, "body")
 	}
