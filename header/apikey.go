@@ -1,12 +1,14 @@
 package header
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // APIKeyConfig is the configuration of an [APIKey]. Header and Verifier are
@@ -14,17 +16,17 @@ import (
 type APIKeyConfig struct {
 	// Header is the name of the header that holds the key, such as X-API-Key.
 	Header string
-	// Verifier decides about a key: *knox.Tokens is one, so that a key is a
-	// token which is named, limited to scopes, listed and revoked as any
-	// other. Its errors are those of an [auth.Authenticator] and are returned
-	// as they are, but that it must not call a key absent: that is answered
-	// with 503. It must be safe for concurrent use.
+	// Verifier decides about a key. With *knox.Tokens, a key is a token, which
+	// is named, limited to scopes, listed and revoked as any other. Its errors
+	// are those of an [auth.Authenticator] and are returned as they are. It must
+	// not call a key absent: that is answered with 503. It must be safe for
+	// concurrent use.
 	Verifier auth.TokenVerifier
-	// Scheme and Realm are the challenge; empty are "ApiKey" and "api". The
-	// scheme must be none that clients answer in Authorization.
+	// Scheme and Realm are the challenge, "ApiKey" and "api" if empty. The
+	// scheme must not be one that clients answer in Authorization.
 	Scheme, Realm string
-	// Name is the name of the backend, for events and logs; empty is "apikey".
-	// Credentials return the verifier's own.
+	// Name is the name of the backend, for events and logs, "apikey" if empty.
+	// Credentials return the name of the verifier.
 	Name string
 }
 
@@ -36,17 +38,16 @@ type APIKeyConfig struct {
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens, keys}})
 //
 // The credential is what Verifier returns: CredentialFrom[*knox.Token] finds
-// it, and scopes are the token's. No browser adds the header by itself, so
-// requests from other origins are not refused; those of scripts need the
-// consent of CORS. A handler sees the header, as it sees Authorization.
+// it, and its scopes count. No browser adds the header by itself, so requests
+// from other origins are not refused. Scripts of other origins need the consent
+// of CORS. A handler sees the header, as it sees Authorization.
 //
 // A 401 has a challenge, as RFC 9110 §11.6.1 wants:
 //
 //	WWW-Authenticate: ApiKey realm="api", header="X-Api-Key"
 //
-// There is no error attribute in it, for that tells of what came in
-// Authorization: whether a key was missing or bad is told by the members code
-// and detail of the body.
+// It has no error attribute, which is about the Authorization header. The
+// members code and detail of the body tell whether a key was missing or bad.
 //
 // Keys in query parameters are not read, on purpose: URLs are kept in logs,
 // histories and Referer headers (RFC 6750 §5.3).
@@ -61,6 +62,8 @@ var (
 	_ auth.Authenticator = (*APIKey)(nil)
 	_ auth.Named         = (*APIKey)(nil)
 	_ auth.Challenger    = (*APIKey)(nil)
+	_ auth.TokenOwner    = (*APIKey)(nil)
+	_ auth.Ambient       = (*APIKey)(nil)
 	_ auth.Varier        = (*APIKey)(nil)
 )
 
@@ -68,31 +71,20 @@ var (
 // or cannot work: no Verifier, or a header or scheme that is another's or no
 // name of letters, digits and "-".
 func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
+	config.Name, config.Realm = cmp.Or(config.Name, "apikey"), cmp.Or(config.Realm, "api")
+	config.Scheme = cmp.Or(config.Scheme, "ApiKey")
 	a := &APIKey{config: config, key: http.CanonicalHeaderKey(config.Header)}
-	if a.config.Name == "" {
-		a.config.Name = "apikey"
+	s := backend.Settings{Package: "header"}
+	s.Need("APIKeyConfig.Header", config.Header)
+	s.Need("APIKeyConfig.Verifier", config.Verifier)
+	s.Refuse(!isName(config.Scheme), "APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
+	for _, scheme := range inAuthorization {
+		s.Refuse(strings.EqualFold(scheme, config.Scheme),
+			"clients answer %s in Authorization, where no key is read", scheme)
 	}
-	if a.config.Scheme == "" {
-		a.config.Scheme = "ApiKey"
-	}
-	if a.config.Realm == "" {
-		a.config.Realm = "api"
-	}
-	switch {
-	case a.key == "":
-		return nil, errors.New("header: APIKeyConfig.Header is missing")
-	case isNil(config.Verifier):
-		return nil, errors.New("header: APIKeyConfig.Verifier is missing, so anybody's key would do")
-	case !isName(a.config.Scheme):
-		return nil, fmt.Errorf("header: APIKeyConfig.Scheme %q is not a name of letters, digits and -", config.Scheme)
-	case strings.ContainsFunc(config.Realm, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return nil, errors.New("header: APIKeyConfig.Realm has control characters")
-	}
-	switch strings.ToLower(a.config.Scheme) {
-	case "basic", "bearer", "digest", "dpop", "negotiate", "ntlm", "token":
-		return nil, fmt.Errorf("header: clients answer %s in Authorization, where no key is read", config.Scheme)
-	}
-	if err := checkNames(a.key); err != nil {
+	s.Refuse(hasControl(config.Realm), "APIKeyConfig.Realm has control characters")
+	checkNames(&s, a.key)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	a.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + a.key + " header."}
@@ -101,12 +93,18 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	return a, nil
 }
 
-// Authenticate proves a request by the key. It returns ErrNoCredentials if the
-// header is absent or empty; ErrMalformed, answered with 400, if it comes more
-// than once, is longer than [auth.MaxAuthorization], or has characters outside
-// b64token (RFC 6750 §2.1), and else what Verifier says. A key that is
-// ErrUnrecognized is for the next backend, which may read the same header if
-// each Verifier knows its own, such as *knox.Tokens by prefix.
+// inAuthorization are the schemes that clients answer in Authorization.
+var inAuthorization = []string{"Basic", "Bearer", "Digest", "DPoP", "Negotiate", "NTLM", "Token"}
+
+// Authenticate proves a request by the key. It returns
+//
+//   - ErrNoCredentials if the header is absent or empty
+//   - ErrMalformed, answered with 400, if it comes more than once, is longer than
+//     [auth.MaxAuthorization], or has characters outside b64token (RFC 6750 §2.1)
+//   - otherwise what Verifier returns
+//
+// A key that is ErrUnrecognized is for the next backend. That may read the same
+// header, if each Verifier knows its own keys, such as *knox.Tokens by prefix.
 func (a *APIKey) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[a.key]
 	if len(lines) == 0 {
@@ -153,6 +151,27 @@ func (a *APIKey) Challenges() []auth.Challenge {
 	return []auth.Challenge{{Scheme: a.config.Scheme, Params: []auth.Param{
 		{Name: "realm", Value: a.config.Realm}, {Name: "header", Value: a.key}}}}
 }
+
+// OwnTokens returns the keys that Verifier owns, each behind the name of the
+// header, so that keys in two headers are told apart. If Verifier is not an
+// [auth.TokenOwner], it returns all keys in this header.
+func (a *APIKey) OwnTokens() []auth.TokenClass {
+	owner, ok := auth.As[auth.TokenOwner](a.config.Verifier)
+	if !ok {
+		return []auth.TokenClass{{Scheme: a.config.Scheme, Prefix: a.key + ": "}}
+	}
+	var classes []auth.TokenClass
+	for _, own := range owner.OwnTokens() {
+		class := auth.TokenClass{Scheme: a.config.Scheme, Prefix: a.key + ": " + own.Prefix}
+		if !slices.Contains(classes, class) { // of two schemes
+			classes = append(classes, class)
+		}
+	}
+	return classes
+}
+
+// Ambient returns false: no browser adds the header by itself.
+func (a *APIKey) Ambient() bool { return false }
 
 // Vary returns the header.
 func (a *APIKey) Vary() []string { return []string{a.key} }

@@ -1,11 +1,11 @@
 package header
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -14,39 +14,40 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/basic"
 )
 
 // BasicConfig is the configuration of [Basic]. Check is required, and LoadUser
 // unless Remember is negative.
 type BasicConfig struct {
-	// Check decides about a username and password; (*password.Authenticator).Check is
-	// one. Its errors are those of an [auth.Authenticator] and are returned as
-	// they are, but that it must not call a password absent or unrecognized:
-	// that is answered with 503. It must be safe for concurrent use, and it is
-	// where tries are throttled.
+	// Check decides about a username and password, such as
+	// (*password.Authenticator).Check. Its errors are those of an
+	// [auth.Authenticator] and are returned as they are. It must not call a
+	// password absent or unrecognized: that is answered with 503. It must be
+	// safe for concurrent use, and throttle tries.
 	Check func(r *http.Request, username, password string) (auth.User, error)
 
 	// LoadUser loads the user of a remembered password, on every request, so
-	// that a user who is disabled is out at once. It gets the UserID of what
-	// Check returned, and should return the same type.
+	// that disabled users are out at once. It gets the UserID of what Check
+	// returned, and should return the same type.
 	LoadUser auth.UserLoader
 	// Remember is how long a password that was right is not checked again: at
-	// most, and if 0, 60 seconds; negative is never. A password check is slow
-	// on purpose, and clients send Basic with every request. What is kept is a
-	// hash under a key of this process. Only users with an [auth.Stamper]
-	// stamp are remembered, and only while it stays the same: of others a
-	// change of password could not be noticed. [auth.Fresh] counts from the
-	// check.
+	// most 60 seconds, which 0 means too. If negative, every password is
+	// checked. A password check is slow on purpose, and clients send Basic with
+	// every request. What is kept is a hash under a key of this process. Only
+	// users with an [auth.Stamper] stamp are remembered, and only while it stays
+	// the same, because without one a change of password goes unnoticed.
+	// [auth.Fresh] counts from the check.
 	Remember time.Duration
 
-	// Realm is named in the challenge; empty is "api".
+	// Realm is named in the challenge, "api" if empty.
 	Realm string
-	// Silent leaves out the challenge, which makes browsers ask for a password
-	// in a dialog of their own. Another backend must then have one; see
-	// [auth.New].
+	// Silent keeps browsers from asking for a password in a dialog of their own.
+	// The challenge then has the scheme "Form", which no browser acts on and no
+	// RFC defines, because a 401 must have a challenge (RFC 9110 §15.5.2).
 	Silent bool
-	// Name is what credentials return as their backend; empty is "basic".
+	// Name is what credentials return as their backend, "basic" if empty.
 	Name string
 }
 
@@ -54,7 +55,9 @@ type BasicConfig struct {
 // use.
 type Basic struct {
 	config BasicConfig
-	key    [32]byte // of this process
+	// digest is the key under which a username and password are remembered. It
+	// holds a secret of this process, which package fmt cannot print there.
+	digest func(username, password string) [sha256.Size]byte
 
 	mu       sync.Mutex
 	verified map[[sha256.Size]byte]remembered
@@ -77,41 +80,30 @@ var (
 	_ auth.TokenOwner    = (*Basic)(nil)
 	_ auth.Ambient       = (*Basic)(nil)
 	_ auth.Varier        = (*Basic)(nil)
+	_ auth.ProxyReader   = (*Basic)(nil)
 )
 
 // NewBasic returns a Basic, or an error that says which setting is missing or
 // out of range.
 func NewBasic(config BasicConfig) (*Basic, error) {
-	if config.Check == nil {
-		return nil, errors.New("header: BasicConfig.Check is missing")
+	config.Remember = cmp.Or(config.Remember, time.Minute)
+	config.Name, config.Realm = cmp.Or(config.Name, "basic"), cmp.Or(config.Realm, "api")
+	s := backend.Settings{Package: "header"}
+	s.Need("BasicConfig.Check", config.Check)
+	s.Refuse(config.Remember > time.Minute, "BasicConfig.Remember is longer than 60 s")
+	s.Refuse(config.Remember > 0 && config.LoadUser == nil,
+		"BasicConfig.LoadUser is missing, and Remember is not negative")
+	s.Refuse(hasControl(config.Realm), "BasicConfig.Realm has control characters")
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
-	if config.Remember > time.Minute {
-		return nil, errors.New("header: BasicConfig.Remember is longer than 60 s")
-	}
-	if config.Remember == 0 {
-		config.Remember = time.Minute
-	}
-	if config.Remember > 0 && config.LoadUser == nil {
-		return nil, errors.New("header: BasicConfig.LoadUser is missing, and Remember not negative")
-	}
-	if strings.ContainsFunc(config.Realm, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, errors.New("header: BasicConfig.Realm has control characters")
-	}
-	if config.Name == "" {
-		config.Name = "basic"
-	}
-	if config.Realm == "" {
-		config.Realm = "api"
-	}
-	b := &Basic{config: config, verified: make(map[[sha256.Size]byte]remembered)}
-	_, _ = rand.Read(b.key[:])
-	return b, nil
+	return &Basic{config: config, digest: newDigest(), verified: make(map[[sha256.Size]byte]remembered)}, nil
 }
 
 // Authenticate proves a request by HTTP Basic. It returns ErrNoCredentials if
 // the Authorization header is absent or has another scheme, ErrMalformed if it
-// is not base64 of a username, a colon and a password, and else what Check says.
-// A remembered user who is gone or inactive is ErrInvalid, "Invalid
+// is not base64 of a username, a colon and a password, and otherwise what Check
+// returns. A remembered user that is gone or inactive is ErrInvalid, "Invalid
 // username/password.".
 func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	scheme, value, err := auth.Authorization(r)
@@ -149,14 +141,18 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	return user, &BasicCredential{b.config.Name, now}, nil
 }
 
-// digest is the key under which a username and password are remembered.
-func (b *Basic) digest(username, password string) (digest [sha256.Size]byte) {
-	mac := hmac.New(sha256.New, b.key[:])
-	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(username))))
-	mac.Write([]byte(username))
-	mac.Write([]byte(password))
-	mac.Sum(digest[:0])
-	return digest
+// newDigest returns a hash of a username and password under a new key.
+func newDigest() func(username, password string) [sha256.Size]byte {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails
+	return func(username, password string) (digest [sha256.Size]byte) {
+		mac := hmac.New(sha256.New, key[:])
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(username))))
+		mac.Write([]byte(username))
+		mac.Write([]byte(password))
+		mac.Sum(digest[:0])
+		return digest
+	}
 }
 
 // recall returns the user of a remembered password and when it was checked, no
@@ -208,11 +204,14 @@ func (b *Basic) remember(digest [sha256.Size]byte, user auth.User, now time.Time
 	b.verified[digest] = remembered{user.UserID(), stamp, now}
 }
 
-// stampOf returns the hash of a user's stamp, or false for a user who cannot be
-// remembered. One that is nil or has no identifier is the Guard's to judge.
+// stampOf returns the hash of a user's stamp, or false for a user that cannot be
+// remembered. The Guard judges a user that is nil or has no identifier.
 func stampOf(user auth.User) (stamp [sha256.Size]byte, ok bool) {
-	stamper, ok := user.(auth.Stamper)
-	if v := reflect.ValueOf(user); !ok || v.Kind() == reflect.Pointer && v.IsNil() {
+	if v := reflect.ValueOf(user); v.Kind() == reflect.Pointer && v.IsNil() {
+		return stamp, false
+	}
+	stamper, ok := auth.As[auth.Stamper](user)
+	if !ok {
 		return stamp, false
 	}
 	if id := user.UserID(); id == "" || strings.HasPrefix(id, "client:") {
@@ -224,10 +223,11 @@ func stampOf(user auth.User) (stamp [sha256.Size]byte, ok bool) {
 // Backend returns BasicConfig.Name.
 func (b *Basic) Backend() string { return b.config.Name }
 
-// Challenges returns the challenge of RFC 7617, unless Silent.
+// Challenges returns the challenge of RFC 7617, or with BasicConfig.Silent one
+// that no browser acts on.
 func (b *Basic) Challenges() []auth.Challenge {
 	if b.config.Silent {
-		return nil
+		return []auth.Challenge{{Scheme: "Form", Params: []auth.Param{{Name: "realm", Value: b.config.Realm}}}}
 	}
 	return []auth.Challenge{basic.Challenge(b.config.Realm)}
 }
@@ -238,6 +238,10 @@ func (b *Basic) OwnTokens() []auth.TokenClass { return []auth.TokenClass{{Scheme
 
 // Vary returns Authorization.
 func (b *Basic) Vary() []string { return []string{"Authorization"} }
+
+// ReadsProxies returns true, because BasicConfig.Check may throttle by the
+// client's address.
+func (b *Basic) ReadsProxies() bool { return true }
 
 // Ambient returns true: a browser that has been told a password sends it with
 // every request to the same origin, whichever page caused it.
@@ -251,6 +255,7 @@ type BasicCredential struct {
 
 var (
 	_ auth.Credential   = (*BasicCredential)(nil)
+	_ auth.Scoped       = (*BasicCredential)(nil)
 	_ auth.Primary      = (*BasicCredential)(nil)
 	_ auth.Ambient      = (*BasicCredential)(nil)
 	_ auth.AuthInformer = (*BasicCredential)(nil)
@@ -259,7 +264,10 @@ var (
 // Backend returns BasicConfig.Name.
 func (c *BasicCredential) Backend() string { return c.backend }
 
-// Primary returns true: a password may be turned into a token.
+// Scopes returns false: the user has full access.
+func (c *BasicCredential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Primary returns true: a token may be issued for a password.
 func (c *BasicCredential) Primary() bool { return true }
 
 // Ambient returns true, as [Basic.Ambient] does.

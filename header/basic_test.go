@@ -167,21 +167,22 @@ func TestWhatCheckSaysIsTheAnswer(t *testing.T) {
 	}
 }
 
-func TestSilentBasicHasNoChallengeButWorks(t *testing.T) {
+func TestSilentBasicHasNoChallengeThatBrowsersActOnButWorks(t *testing.T) {
 	p := newPeople("alice")
 	c := newPasswords(p, "alice", "secret")
 	b := newBasic(t, header.BasicConfig{Check: c.Check, LoadUser: p.Load, Silent: true})
 	guard := newGuard(t, b)
 	for _, r := range []*http.Request{request(outside), as("alice:wrong")} {
-		if a := ask(t, guard.Require(), r); a.status != 401 || len(a.challenges) != 1 || a.challenges[0] != "Token" {
+		if a := ask(t, guard.Require(), r); a.status != 401 || len(a.challenges) != 2 || a.challenges[0] != `Form realm="api"` || a.challenges[1] != "Token" {
 			t.Errorf("%d, challenges %q", a.status, a.challenges)
 		}
 	}
 	if a := ask(t, guard.Require(), as("alice:secret")); a.userID != "alice" {
 		t.Errorf("%d", a.status)
 	}
-	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{b}}); err == nil {
-		t.Error("a guard with no challenge at all was accepted")
+	alone := must[*auth.Guard](t)(auth.New(auth.Config{Backends: []auth.Authenticator{b}}))
+	if a := ask(t, alone.Require(), request(outside)); a.status != 401 || len(a.challenges) != 1 || a.challenges[0] != `Form realm="api"` {
+		t.Errorf("the only backend: %d, challenges %q", a.status, a.challenges)
 	}
 }
 

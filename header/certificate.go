@@ -1,6 +1,7 @@
 package header
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -12,41 +13,39 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
 // and one of LoadUser and LoadMachine are required.
 type CertificateConfig struct {
-	// Issuers are the authorities whose certificates are believed, at least
+	// Issuers are the authorities that certificates are believed of, at least
 	// one: roots, or better the intermediate that signs for clients only. A
 	// chain that the server verified must have one of them, byte for byte, so
 	// list the old and the new one while an authority is renewed. There is no
-	// default, and tls.Config.ClientCAs is none: it is the whole server's, and
-	// may be wider.
+	// default: tls.Config.ClientCAs is for the whole server, and may be wider.
 	Issuers []*x509.Certificate
 	// Identity returns the identifier that a certificate stands for:
-	// [URIIdentity], [EmailIdentity], [DNSIdentity], or one's own. An error
-	// says that it stands for nobody, ErrInvalid; that is also how to refuse
-	// serial numbers that were revoked, since nothing here asks for revocation
-	// lists or OCSP. The subject's common name is a weak choice: authorities
-	// check it less, and it is no name of a certain kind. It must be safe for
-	// concurrent use.
+	// [URIIdentity], [EmailIdentity], [DNSIdentity], or your own function. An
+	// error refuses the certificate with ErrInvalid. Refuse revoked serial
+	// numbers this way, because revocation lists and OCSP are not asked. The
+	// subject's common name is a weak choice: authorities check it less, and it
+	// may hold any kind of name. It must be safe for concurrent use.
 	Identity func(leaf *x509.Certificate) (id string, err error)
 	// LoadUser finds the user by the identifier.
 	LoadUser auth.UserLoader
-	// LoadMachine finds the [auth.Machine] by the identifier, where
-	// certificates are those of services. It returns [auth.ErrUserNotFound] or
-	// [auth.ErrUserInactive] for one that may not enter, and any other error
-	// if it cannot tell: 503. It must be safe for concurrent use. Let services
-	// and people have Issuers and backends of their own.
+	// LoadMachine finds the [auth.Machine] by the identifier, where certificates
+	// are for services. It returns [auth.ErrUserNotFound] or
+	// [auth.ErrUserInactive] for one that may not enter, and any other error if
+	// it cannot tell: 503. It must be safe for concurrent use. Give services and
+	// people different Issuers and backends.
 	LoadMachine func(ctx context.Context, id string) (auth.Machine, error)
 
-	// Forwarded reads the certificate from a proxy's header. The connection's
-	// own is not looked at then: it would be the proxy's. Nil is that of the
-	// connection.
+	// Forwarded reads the certificate from a proxy's header, and ignores that of
+	// the connection, which is the proxy's. If nil, the certificate of the
+	// connection is read.
 	Forwarded *Forwarded
-	// Name is what credentials return as their backend; empty is
-	// "certificate".
+	// Name is what credentials return as their backend, "certificate" if empty.
 	Name string
 }
 
@@ -58,16 +57,18 @@ type CertificateConfig struct {
 //
 //	server.TLSConfig = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
 //
-// A certificate that no Issuer signed counts as absent, like a cookie that
-// nobody knows: browsers and service meshes add certificates by themselves, and
-// a client can do nothing about it on this connection. One that an Issuer
-// signed is presented: if it ended since the handshake, or nobody has its
-// identity, the request is refused. There is no challenge, for TLS has asked
-// already; see [auth.Config].Challenges.
+// A certificate that no Issuer signed counts as absent, like an unknown cookie:
+// browsers and service meshes add certificates by themselves, and a client can do
+// nothing about it on this connection. One that an Issuer signed counts: if it
+// ended since the handshake, or no user has its identity, the request is refused.
+// There is no challenge, because TLS has asked already. See
+// [auth.Config].Challenges.
 type Certificate struct {
-	config  CertificateConfig
-	roots   *x509.CertPool // the Issuers, for forwarded certificates
-	headers []string       // that are read; canonical
+	config  CertificateConfig // without Forwarded
+	sender  *sender           // of forwarded certificates, nil without Forwarded
+	escaped bool              // Forwarded.EscapedPEM
+	roots   *x509.CertPool    // the Issuers, for forwarded certificates
+	headers []string          // that are read, canonical
 
 	twice, bad, badChain error
 }
@@ -80,47 +81,45 @@ var (
 	_ auth.Varier        = (*Certificate)(nil)
 )
 
-// NewCertificate returns a Certificate, or an error that says which setting is
-// missing, contradictory or dangerous: no Issuers, one that is no authority
-// (RFC 5280 §4.2.1.9), no Identity, neither or both of LoadUser and
+// NewCertificate returns a Certificate, or an error that tells of each setting
+// that is missing, contradictory or dangerous: no Issuers, one that is not an
+// authority (RFC 5280 §4.2.1.9), no Identity, not exactly one of LoadUser and
 // LoadMachine, or a Forwarded that [New] would refuse.
 func NewCertificate(config CertificateConfig) (*Certificate, error) {
-	config.Issuers = slices.Clone(config.Issuers)
 	c := &Certificate{config: config, roots: x509.NewCertPool()}
-	if c.config.Name == "" {
-		c.config.Name = "certificate"
-	}
-	switch {
-	case len(config.Issuers) == 0:
-		return nil, errors.New("header: CertificateConfig.Issuers is empty, so no certificate could be believed")
-	case config.Identity == nil:
-		return nil, errors.New("header: CertificateConfig.Identity is missing")
-	case (config.LoadUser == nil) == (config.LoadMachine == nil):
-		return nil, errors.New("header: CertificateConfig needs one of LoadUser and LoadMachine")
-	}
+	c.config.Name, c.config.Forwarded = cmp.Or(config.Name, "certificate"), nil
+	c.config.Issuers = slices.Clone(config.Issuers)
+	s := backend.Settings{Package: "header"}
+	s.Refuse(len(config.Issuers) == 0, "CertificateConfig.Issuers is empty, so no certificate could be believed")
+	s.Need("CertificateConfig.Identity", config.Identity)
+	s.Refuse((config.LoadUser == nil) == (config.LoadMachine == nil),
+		"CertificateConfig needs one of LoadUser and LoadMachine")
 	for i, issuer := range config.Issuers {
 		if issuer == nil || !issuer.BasicConstraintsValid || !issuer.IsCA {
-			return nil, fmt.Errorf("header: CertificateConfig.Issuers[%d] is no certificate authority", i)
+			s.Refuse(true, "CertificateConfig.Issuers[%d] is not a certificate authority", i)
+			continue
 		}
 		c.roots.AddCert(issuer)
 	}
-	if config.Forwarded == nil {
-		return c, nil
+	if config.Forwarded != nil {
+		c.forward(&s, *config.Forwarded)
 	}
-	forwarded := *config.Forwarded
-	c.headers = []string{clientCert, clientCertChain}
-	if forwarded.EscapedPEM != "" {
-		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
-	}
-	if err := checkTrusted(forwarded.Trust, c.headers...); err != nil {
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	forwarded.Trust.Proxies = unmapped(forwarded.Trust.Proxies)
-	c.config.Forwarded = &forwarded
+	return c, nil
+}
+
+// forward makes c read forwarded certificates.
+func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
+	c.headers = []string{clientCert, clientCertChain}
+	if c.escaped = forwarded.EscapedPEM != ""; c.escaped {
+		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
+	}
+	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + c.headers[0] + " header."}
 	c.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + c.headers[0] + " header."}
 	c.badChain = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + clientCertChain + " header."}
-	return c, nil
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a
@@ -128,18 +127,22 @@ func NewCertificate(config CertificateConfig) (*Certificate, error) {
 const maxIdentity = 2048
 
 // Authenticate proves a request by the client's certificate. It returns
-// ErrNoCredentials if there is none, the server did not verify it, no Issuer
-// signed it, or a forwarded one comes from a sender who is not trusted;
-// ErrMalformed if a forwarded one comes more than once, does not parse, or is
-// longer than 16 KiB, or its chain than 8 certificates or 64 KiB; ErrInvalid if
-// it, or the chain up to the Issuer, is not valid at this time (connections
-// outlive certificates), is forwarded and not for clients (RFC 5280
-// §4.2.1.12), names nobody, or names more than 2048 bytes or control
-// characters; ErrInvalid, "No such user", if there is no such user. What else
-// LoadUser or LoadMachine says is returned as it is.
+//
+//   - ErrNoCredentials if it is missing, the server did not verify it, no Issuer
+//     signed it, or a forwarded one comes from a sender that is not trusted
+//   - ErrMalformed if a forwarded one comes more than once, does not parse, or is
+//     longer than 16 KiB, or its chain than 8 certificates or 64 KiB
+//   - ErrInvalid if it, or the chain up to the Issuer, is not valid at this time
+//     (connections outlive certificates), or is forwarded and not for clients
+//     (RFC 5280 §4.2.1.12)
+//   - ErrInvalid if Identity refuses it, or returns more than 2048 bytes or
+//     control characters
+//   - ErrInvalid, "No such user", if there is no such user
+//
+// Other errors of LoadUser or LoadMachine are returned as they are.
 func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	var chains [][]*x509.Certificate
-	if c.config.Forwarded != nil {
+	if c.sender != nil {
 		var err error
 		if chains, err = c.forwarded(r); err != nil {
 			return nil, nil, err
@@ -210,25 +213,25 @@ func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 // Backend returns CertificateConfig.Name.
 func (c *Certificate) Backend() string { return c.config.Name }
 
-// StripHeaders returns the headers that no handler may see: none, unless
+// StripHeaders returns the headers that no handler may see, which are those of
 // Forwarded.
 func (c *Certificate) StripHeaders() []string {
-	if c.config.Forwarded == nil {
+	if c.sender == nil {
 		return nil
 	}
-	return c.config.Forwarded.Trust.strip(slices.Clone(c.headers)...)
+	return c.sender.strip(c.headers...)
 }
 
-// Vary returns the headers that are read (RFC 9440 §2.4). A connection's
-// certificate is in none: no cache stands between it and the server.
+// Vary returns the headers that are read (RFC 9440 §2.4). The certificate of a
+// connection is in no header, and no cache stands between it and the server.
 func (c *Certificate) Vary() []string { return slices.Clone(c.headers) }
 
 // Ambient returns true: a browser shows its certificate whichever page caused
 // the request.
 func (c *Certificate) Ambient() bool { return true }
 
-// CertificateCredential is a client certificate whose key the client proved to
-// have.
+// CertificateCredential is a client certificate. The client proved to have its
+// key.
 type CertificateCredential struct {
 	backend string
 	leaf    *x509.Certificate
@@ -237,6 +240,7 @@ type CertificateCredential struct {
 
 var (
 	_ auth.Credential   = (*CertificateCredential)(nil)
+	_ auth.Scoped       = (*CertificateCredential)(nil)
 	_ auth.Primary      = (*CertificateCredential)(nil)
 	_ auth.Ambient      = (*CertificateCredential)(nil)
 	_ auth.AuthInformer = (*CertificateCredential)(nil)
@@ -256,8 +260,11 @@ func (c *CertificateCredential) Thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Primary returns true for a user, whose certificate may be turned into a
-// token, and false for a machine.
+// Scopes returns false: the user or machine has full access.
+func (c *CertificateCredential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Primary returns true for a user and false for a machine: tokens are issued to
+// users only.
 func (c *CertificateCredential) Primary() bool { return !c.machine }
 
 // Ambient returns true, as [Certificate.Ambient] does.

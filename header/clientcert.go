@@ -48,7 +48,7 @@ const (
 // the Issuers.
 func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) {
 	lines := r.Header[c.headers[0]]
-	if len(lines) == 0 || !c.config.Forwarded.Trust.holds(r) {
+	if len(lines) == 0 || !c.sender.holds(r) {
 		return nil, auth.ErrNoCredentials
 	}
 	if len(lines) > 1 {
@@ -59,7 +59,7 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 		return nil, auth.ErrNoCredentials
 	}
 	intermediates := x509.NewCertPool()
-	if c.config.Forwarded.EscapedPEM != "" {
+	if c.escaped {
 		leaf, ok := parseEscapedPEM(value)
 		if !ok {
 			return nil, c.bad

@@ -1,65 +1,68 @@
 package header
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // Config is the configuration of a [Header]. Header, LoadUser and Trust are
 // required.
 type Config struct {
 	// Header is the name of the header that holds the user's identifier. The
-	// sender must overwrite what its client sent under this name: a second
-	// line beside its own is refused, but alone the client's is believed.
+	// sender must overwrite what its client sent under this name: two lines are
+	// refused, but a single line of the client is believed.
 	Header string
 	// Groups is the name of a header that holds the user's groups, separated
-	// by commas, on one line or several; "" reads none. [Credential.Groups]
-	// returns them. The sender must overwrite this header too, and remove it
-	// from requests of users without groups: a line of the client's that is
-	// left stands for groups like any other. A group with a comma in its name
-	// reads as two, so users must not be able to choose such names.
+	// by commas, on one line or several. [Credential.Groups] returns them. If
+	// empty, no groups are read. The sender must overwrite this header too, and
+	// remove it from requests of users without groups: a line that the client
+	// sent is believed. A group with a comma in its name reads as two, so users
+	// must not be able to choose such names.
 	Groups string
-	// Clean returns the identifier that is loaded for the one in the header,
-	// without its domain, say. "" is nobody: "No such user". It should refuse
-	// so whatever it does not expect: if it drops any domain rather than the
-	// one it knows, alice of another domain is alice. It must be safe for
-	// concurrent use. Nil changes nothing.
+	// Clean returns the identifier that is loaded for the one in the header, for
+	// example without its domain. It returns "" to refuse an identifier: "No
+	// such user". Refuse what is not expected: if Clean drops any domain instead
+	// of one, alice of another domain becomes alice. It must be safe for
+	// concurrent use. If nil, identifiers are loaded as they are.
 	Clean func(id string) string
 	// LoadUser finds the user by the header's value, cleaned.
 	LoadUser auth.UserLoader
 	// Create makes the user of an identifier that LoadUser does not know,
-	// [auth.ErrUserNotFound], and returns them. It is asked only if Trust
-	// holds, never about users who are inactive nor because LoadUser is down.
-	// What it returns is judged as from LoadUser; see [auth.UserLoader.Load].
-	// With ErrUserNotFound it declines. First requests of one user may come at
-	// once and then call it at once, so it must be safe for concurrent use and
-	// idempotent: insert if there is none, and return the one there is. groups
-	// are those of this request. Nil creates nobody.
+	// [auth.ErrUserNotFound], and returns them. It is called only if Trust
+	// holds, and not about inactive users or while LoadUser is down. What it
+	// returns is checked as from LoadUser, see [auth.UserLoader.Load]. To
+	// decline, it returns ErrUserNotFound. Several first requests of one user
+	// may come at once, so it must be safe for concurrent use and idempotent:
+	// it inserts the user if missing, and returns the stored one. groups are
+	// those of this request. If nil, no users are created.
 	Create func(ctx context.Context, id string, groups []string) (auth.User, error)
-	// Trust says whose headers are believed. There is no default.
+	// Trust says which sender's headers are believed. There is no default.
 	Trust Trust
-	// Name is what credentials return as their backend; empty is "header".
+	// Name is what credentials return as their backend, "header" if empty.
 	Name string
 }
 
 // Header is the backend for a header that a trusted sender sets. It is
 // immutable and safe for concurrent use.
 //
-// From anybody else the header counts as absent. A Guard removes it, the
+// From any other sender the header counts as absent. A Guard removes it, the
 // groups and the secret header from every request before a handler sees it, in
-// any case and with "_" for "-"; the spelling with "_" is never read. There is
-// no challenge: a client cannot do anything about a 401.
+// any case and with "_" for "-". The spelling with "_" is never read. There is
+// no challenge, because a client cannot do anything about a 401.
 //
 // Nothing is remembered between requests, so a request without the header is
-// nobody's, and what Django calls force_logout_if_no_header is not needed.
-// Only what an issuer was asked to make of the header's word, a session or a
-// token, outlives it, by the rules of its own; it has no groups.
+// anonymous, and what Django calls force_logout_if_no_header is not needed. A
+// session or token that an issuer made for the header outlives it, by the rules
+// of that issuer, and has no groups.
 type Header struct {
-	config Config
+	config Config // without Trust
+	sender *sender
 	key    string // canonical
 	groups string // canonical, or ""
 
@@ -80,20 +83,17 @@ var (
 // connection only (Upgrade) or no name of letters, digits and "-", or one
 // header for two things.
 func New(config Config) (*Header, error) {
-	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header), groups: http.CanonicalHeaderKey(config.Groups)}
-	if h.config.Name == "" {
-		h.config.Name = "header"
-	}
-	switch {
-	case h.key == "":
-		return nil, errors.New("header: Config.Header is missing")
-	case config.LoadUser == nil:
-		return nil, errors.New("header: Config.LoadUser is missing")
-	}
-	if err := checkTrusted(config.Trust, h.headers()...); err != nil {
+	h := &Header{config: config, key: http.CanonicalHeaderKey(config.Header),
+		groups: http.CanonicalHeaderKey(config.Groups)}
+	h.config.Name = cmp.Or(config.Name, "header")
+	h.config.Trust = Trust{}
+	s := backend.Settings{Package: "header"}
+	s.Need("Config.Header", config.Header)
+	s.Need("Config.LoadUser", config.LoadUser)
+	h.sender = newSender(&s, config.Trust, h.headers()...)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	h.config.Trust.Proxies = unmapped(config.Trust.Proxies)
 	h.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + h.key + " header."}
 	h.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.key + " header."}
 	h.badGroups = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.groups + " header."}
@@ -111,16 +111,20 @@ func (h *Header) headers() []string {
 // maxValue is the longest identifier that is read, in bytes.
 const maxValue = 256
 
-// Authenticate proves a request by the header. It returns ErrNoCredentials if
-// the header is absent or empty, or if its sender is not trusted; ErrMalformed
-// if it comes more than once, is longer than 256 bytes, is not UTF-8 or has
-// control characters, and so for groups that are not UTF-8, have control
-// characters, are more than 256 or come in more than 8 KiB; ErrInvalid, "No
-// such user", if there is no such user. What else LoadUser or Create says is
-// returned as it is.
+// Authenticate proves a request by the header. It returns
+//
+//   - ErrNoCredentials if the header is absent or empty, or if its sender is not
+//     trusted
+//   - ErrMalformed if it comes more than once, is longer than 256 bytes, is not
+//     UTF-8 or has control characters
+//   - ErrMalformed for groups that are not UTF-8, have control characters, are
+//     more than 256 or come in more than 8 KiB
+//   - ErrInvalid, "No such user", if there is no such user
+//
+// Other errors of LoadUser or Create are returned as they are.
 func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[h.key]
-	if len(lines) == 0 || !h.config.Trust.holds(r) {
+	if len(lines) == 0 || !h.sender.holds(r) {
 		return nil, nil, auth.ErrNoCredentials
 	}
 	if len(lines) > 1 {
@@ -147,14 +151,14 @@ func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	return user, Credential{h.config.Name, groups}, nil
 }
 
-// user returns who the trusted sender named.
+// user returns the user that the trusted sender named.
 func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error) {
 	if h.config.Clean != nil {
 		id = h.config.Clean(id)
 	}
 	user, err := h.config.LoadUser.Load(ctx, id)
 	if isUnknown(err) && h.config.Create != nil {
-		// A loader too, so that nobody is created under a reserved identifier.
+		// A loader too, so that no user is created under a reserved identifier.
 		var create auth.UserLoader = func(ctx context.Context, id string) (auth.User, error) {
 			return h.config.Create(ctx, id, splitGroups(groups))
 		}
@@ -169,7 +173,8 @@ func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error)
 // isUnknown reports whether err states that there is no such user. What is
 // undecided, or of an inactive user, does not state it, whatever it wraps.
 func isUnknown(err error) bool {
-	return auth.KindOf(err) == auth.ErrInvalid && errors.Is(err, auth.ErrUserNotFound) && !errors.Is(err, auth.ErrUserInactive)
+	return auth.KindOf(err) == auth.ErrInvalid && errors.Is(err, auth.ErrUserNotFound) &&
+		!errors.Is(err, auth.ErrUserInactive)
 }
 
 // noSuchUser returns err, in the words of Django REST framework if it is that
@@ -185,18 +190,17 @@ func noSuchUser(err error) error {
 func (h *Header) Backend() string { return h.config.Name }
 
 // StripHeaders returns the headers that no handler may see.
-func (h *Header) StripHeaders() []string { return h.config.Trust.strip(h.headers()...) }
+func (h *Header) StripHeaders() []string { return h.sender.strip(h.headers()...) }
 
-// Vary returns the headers that are read. The secret's is left out: its name is
-// no client's business.
+// Vary returns the headers that are read, but for that of the secret, because
+// clients need not know its name.
 func (h *Header) Vary() []string { return h.headers() }
 
 // Ambient returns true: the proxy adds the header to whatever a browser was
 // made to send.
 func (h *Header) Ambient() bool { return true }
 
-// Credential is the word of a trusted sender. Two are equal if they say the
-// same.
+// Credential is what a trusted sender said. Two are equal if they say the same.
 type Credential struct {
 	backend string
 	groups  string // joined by commas, so that credentials compare
@@ -204,6 +208,7 @@ type Credential struct {
 
 var (
 	_ auth.Credential   = Credential{}
+	_ auth.Scoped       = Credential{}
 	_ auth.Primary      = Credential{}
 	_ auth.Ambient      = Credential{}
 	_ auth.AuthInformer = Credential{}
@@ -212,16 +217,19 @@ var (
 // Backend returns Config.Name.
 func (c Credential) Backend() string { return c.backend }
 
-// Groups returns the user's groups as the sender named them, in its order; nil
-// if there are none or Config.Groups is "". The slice is the caller's.
+// Groups returns a copy of the user's groups, as the sender named them and in its
+// order. It returns nil if there are no groups or Config.Groups is "".
 func (c Credential) Groups() []string { return splitGroups(c.groups) }
 
-// Primary returns true: the word may be turned into a token.
+// Scopes returns false: the user has full access.
+func (c Credential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Primary returns true: a token may be issued for it.
 func (c Credential) Primary() bool { return true }
 
 // Ambient returns true, as [Header.Ambient] does.
 func (c Credential) Ambient() bool { return true }
 
-// AuthInfo returns the zero value: when and how the user logged in is known to
-// the sender alone. [auth.Fresh] therefore refuses the credential.
+// AuthInfo returns the zero value, because only the sender knows when and how
+// the user logged in. [auth.Fresh] therefore refuses the credential.
 func (c Credential) AuthInfo() auth.AuthInfo { return auth.AuthInfo{} }

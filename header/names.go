@@ -1,42 +1,23 @@
 package header
 
 import (
-	"fmt"
-	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatewarden/auth/backend"
 )
 
-// checkNames says what keeps headers from carrying an identity: a name that is
-// another's, one that is no name of letters, digits and "-", or one twice. The
-// names are canonical.
-func checkNames(names ...string) error {
+// checkNames says what keeps headers from carrying an identity: a name that has
+// another meaning, one that has other characters than letters, digits and "-",
+// or one twice. The names are canonical.
+func checkNames(s *backend.Settings, names ...string) {
 	for i, name := range names {
-		if !isName(name) {
-			return fmt.Errorf("header: %q is not a name of letters, digits and -", name)
-		}
-		if isTaken(name) {
-			return fmt.Errorf("header: %s has a meaning of its own", name)
-		}
-		if slices.Contains(names[:i], name) {
-			return fmt.Errorf("header: %s is set for two things", name)
-		}
+		s.Refuse(!isName(name), "%q is not a name of letters, digits and -", name)
+		s.Refuse(isTaken(name), "%s has a meaning of its own", name)
+		s.Refuse(slices.Contains(names[:i], name), "%s is set for two things", name)
 	}
-	return nil
-}
-
-// checkTrusted checks the names that are read if trust holds, and trust itself.
-func checkTrusted(trust Trust, names ...string) error {
-	if trust.SecretHeader != "" {
-		names = append(slices.Clone(names), http.CanonicalHeaderKey(trust.SecretHeader))
-	}
-	if err := checkNames(names...); err != nil {
-		return err
-	}
-	return trust.check()
 }
 
 func isName(s string) bool {
@@ -46,8 +27,8 @@ func isName(s string) bool {
 }
 
 // isTaken reports a header that other code reads, so that it must not be
-// stripped, or that is of one connection (RFC 9110 §7.6.1) and so never comes
-// through a proxy.
+// stripped, or that is for one connection (RFC 9110 §7.6.1), so that it never
+// comes through a proxy.
 func isTaken(name string) bool {
 	for _, prefix := range []string{"Access-Control-", "Content-", "Proxy-", "Sec-"} {
 		if strings.HasPrefix(name, prefix) {
@@ -63,17 +44,13 @@ func isTaken(name string) bool {
 	return false
 }
 
-// isText reports whether s is UTF-8 without control characters, so that no
-// database or log stumbles over it.
+// isText reports whether s is UTF-8 without control characters, which databases
+// and logs do not take well.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// isNil reports a nil interface, or a nil pointer or func inside one.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	rv := reflect.ValueOf(v)
-	return (rv.Kind() == reflect.Pointer || rv.Kind() == reflect.Func) && rv.IsNil()
+// hasControl reports an ASCII control character.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

@@ -4,23 +4,24 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
-// Trust says whose headers are believed. At least one rule must be set; if
-// several are, all must hold.
+// Trust says which sender's headers are believed. Set at least one rule. If
+// several are set, all must hold.
 type Trust struct {
-	// Proxies are the addresses that may connect. It is the connection's
-	// address that counts ([auth.Peer]), never X-Forwarded-For; a Unix socket
-	// has none. Prefixes of 0 bits are refused: everybody is no rule. Every
-	// program that can connect from one of the addresses can be any user, so
-	// add a second rule where others share the network.
+	// Proxies are the addresses that may connect. The address of the
+	// connection counts ([auth.Peer]), and X-Forwarded-For does not. A Unix
+	// socket has no address. Prefixes of 0 bits are refused, because they would
+	// let everybody in. Every program that can connect from one of the
+	// addresses can be any user, so add a second rule where others share the
+	// network.
 	Proxies []netip.Prefix
 
 	// ClientCertificate decides about the certificate that the other side of
@@ -31,45 +32,63 @@ type Trust struct {
 
 	// SecretHeader must come once and hold Secret, which the proxy adds: 16
 	// bytes to 1 KiB, compared in constant time. It is removed from what
-	// handlers see.
+	// handlers see. The backend keeps a hash of it only.
 	SecretHeader string
 	Secret       auth.Secret
 }
 
-func (t Trust) check() error {
-	if len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "" {
-		return errors.New("header: Trust has no rule, so anybody could send the header")
-	}
+func (t Trust) check(s *backend.Settings) {
+	s.Refuse(len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "",
+		"Trust has no rule, so anybody could send the header")
 	for _, prefix := range t.Proxies {
-		if !prefix.IsValid() || unmap(prefix).Bits() <= 0 {
-			return fmt.Errorf("header: trusting %v is trusting everybody", prefix)
-		}
+		s.Refuse(!prefix.IsValid() || unmap(prefix).Bits() <= 0, "trusting %v is trusting everybody", prefix)
 	}
-	if (t.SecretHeader == "") != (t.Secret == "") {
-		return errors.New("header: Trust.SecretHeader and Trust.Secret go together")
-	}
-	if t.SecretHeader == "" {
-		return nil
+	s.Refuse((t.SecretHeader == "") != (t.Secret == ""), "Trust.SecretHeader and Trust.Secret go together")
+	if t.SecretHeader == "" || t.Secret == "" {
+		return
 	}
 	secret := t.Secret.Reveal()
-	if len(secret) < 16 || len(secret) > maxSecret {
-		return errors.New("header: Trust.Secret is shorter than 16 bytes or longer than 1 KiB")
-	}
+	s.Refuse(len(secret) < 16 || len(secret) > maxSecret,
+		"Trust.Secret is shorter than 16 bytes or longer than 1 KiB")
 	// No header carries these, so the rule could never hold.
-	if strings.Trim(secret, " \t") != secret || strings.ContainsFunc(secret, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return errors.New("header: Trust.Secret has control characters, or spaces around it")
-	}
-	return nil
+	s.Refuse(strings.Trim(secret, " \t") != secret || hasControl(secret),
+		"Trust.Secret has control characters, or spaces around it")
 }
 
 const maxSecret = 1 << 10
 
-// strip returns the names and that of the secret, which no handler may see.
-func (t Trust) strip(names ...string) []string {
-	if t.SecretHeader == "" {
+// sender is a Trust as a backend keeps it: a copy without the secret.
+type sender struct {
+	proxies      []netip.Prefix // as they compare with auth.Peer
+	certificate  func(leaf *x509.Certificate) bool
+	secretHeader string // canonical, or ""
+	// isSecret keeps the hash of the secret where package fmt cannot print it.
+	isSecret func(line string) bool
+}
+
+// newSender checks the names that are read if trust holds, and trust itself.
+func newSender(s *backend.Settings, trust Trust, names ...string) *sender {
+	t := &sender{proxies: unmapped(trust.Proxies), certificate: trust.ClientCertificate,
+		secretHeader: http.CanonicalHeaderKey(trust.SecretHeader)}
+	checkNames(s, t.strip(names...)...)
+	trust.check(s)
+	want := sha256.Sum256([]byte(trust.Secret.Reveal()))
+	t.isSecret = func(line string) bool {
+		// Hashes are of one length, so the comparison tells nothing of it.
+		got := sha256.Sum256([]byte(line))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}
+	return t
+}
+
+// strip returns a copy of the names with that of the secret, which no handler
+// may see.
+func (t *sender) strip(names ...string) []string {
+	names = slices.Clone(names)
+	if t.secretHeader == "" {
 		return names
 	}
-	return append(names, t.SecretHeader)
+	return append(names, t.secretHeader)
 }
 
 // unmapped returns a copy of prefixes as they compare with [auth.Peer], which
@@ -90,27 +109,20 @@ func unmap(prefix netip.Prefix) netip.Prefix {
 	return prefix
 }
 
-// holds reports whether the sender of r may say who the user is.
-func (t Trust) holds(r *http.Request) bool {
-	if len(t.Proxies) > 0 && !(auth.Proxies{Trusted: t.Proxies}).Trusts(auth.Peer(r)) {
+// holds reports whether the sender of r may speak for a user.
+func (t *sender) holds(r *http.Request) bool {
+	if len(t.proxies) > 0 && !(auth.Proxies{Trusted: t.proxies}).Trusts(auth.Peer(r)) {
 		return false
 	}
-	if t.ClientCertificate != nil {
+	if t.certificate != nil {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 ||
-			!t.ClientCertificate(r.TLS.PeerCertificates[0]) {
+			!t.certificate(r.TLS.PeerCertificates[0]) {
 			return false
 		}
 	}
-	if t.SecretHeader != "" {
-		lines := r.Header[http.CanonicalHeaderKey(t.SecretHeader)]
-		if len(lines) != 1 || len(lines[0]) > maxSecret {
-			return false
-		}
-		// Hashes are of one length, so the comparison tells nothing of it.
-		got, want := sha256.Sum256([]byte(lines[0])), sha256.Sum256([]byte(t.Secret.Reveal()))
-		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			return false
-		}
+	if t.secretHeader == "" {
+		return true
 	}
-	return true
+	lines := r.Header[t.secretHeader]
+	return len(lines) == 1 && len(lines[0]) <= maxSecret && t.isSecret(lines[0])
 }

@@ -1,15 +1,13 @@
 package jwt
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"mime"
+	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // maxBody is the longest request body that is read, in bytes.
@@ -21,46 +19,44 @@ type body map[string]json.RawMessage
 // readBody reads the body of a request and puts it back. Its problems are those
 // of Django REST framework.
 func readBody(r *http.Request) (body, *auth.Problem) {
-	if r.Body == nil {
-		return nil, nil
-	}
-	text, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	r.Body = io.NopCloser(bytes.NewReader(text))
+	read, err := backend.ReadBody(r, maxBody)
 	switch {
+	case errors.Is(err, backend.ErrBodyTooLong):
+		return nil, badBody(http.StatusRequestEntityTooLarge, auth.CodeInvalidRequest, "The body is too long.")
 	case err != nil:
 		return nil, badBody(http.StatusBadRequest, "parse_error", "The body could not be read.")
-	case len(text) > maxBody:
-		return nil, badBody(http.StatusRequestEntityTooLarge, auth.CodeInvalidRequest, "The body is too long.")
-	case len(text) == 0:
+	case len(read.Text) == 0:
 		return nil, nil
 	}
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch mediaType {
-	case "application/json":
-		all, err := members(string(text), nil)
+	switch read.Type {
+	case backend.TypeJSON:
+		members, err := read.Members()
 		if err != nil {
-			return nil, badBody(http.StatusBadRequest, "parse_error", "JSON parse error: not an object, or a member twice.")
+			return nil, badBody(http.StatusBadRequest, "parse_error",
+				"JSON parse error: not an object, or a member twice.")
 		}
-		b := make(body, len(all))
-		for _, m := range all {
-			b[m.name] = json.RawMessage(m.value)
-		}
-		return b, nil
-	case "application/x-www-form-urlencoded":
-		fields, err := url.ParseQuery(string(text))
-		if err != nil {
-			return nil, badBody(http.StatusBadRequest, "parse_error", "The form could not be read.")
-		}
-		b := make(body, len(fields))
-		for name, values := range fields {
-			if len(values) > 1 {
-				return nil, badBody(http.StatusBadRequest, "parse_error", "A field is there twice.")
-			}
-			b[name], _ = json.Marshal(values[0])
-		}
-		return b, nil
+		return members, nil
+	case backend.TypeForm:
+		return fieldsOf(read)
 	}
-	return nil, badBody(http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json or application/x-www-form-urlencoded.")
+	return nil, badBody(http.StatusUnsupportedMediaType, "unsupported_media_type",
+		"The body must be application/json or application/x-www-form-urlencoded.")
+}
+
+// fieldsOf returns the fields of a form as members of a JSON object.
+func fieldsOf(read backend.Body) (body, *auth.Problem) {
+	fields, err := read.Form()
+	if err != nil {
+		return nil, badBody(http.StatusBadRequest, "parse_error", "The form could not be read.")
+	}
+	b := make(body, len(fields))
+	for name, values := range fields {
+		if len(values) > 1 {
+			return nil, badBody(http.StatusBadRequest, "parse_error", "A field is there twice.")
+		}
+		b[name], _ = json.Marshal(values[0])
+	}
+	return b, nil
 }
 
 func badBody(status int, code, detail string) *auth.Problem {
@@ -73,8 +69,8 @@ func (b body) text(name string) string {
 	return strings.TrimSpace(text)
 }
 
-// faults says which of these members are missing or no text, in the words of
-// Django REST framework; nil if none is.
+// faults says which of these members are missing or not a string, in the words
+// of Django REST framework. It returns nil if all are there.
 func (b body) faults(names ...string) *auth.Problem {
 	says := make(map[string]any)
 	for _, name := range names {

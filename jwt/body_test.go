@@ -15,12 +15,12 @@ import (
 func quietHandlers(t testing.TB) (*jwt.Handlers, *jwt.Tokens) {
 	t.Helper()
 	tokens, people, _ := newTokens(t, nil)
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)},
 		Challenges: []auth.Challenge{{Scheme: "Bearer"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,8 @@ func TestBodiesAreReadAsJSONOrForms(t *testing.T) {
 	}{
 		"JSON":                       {"application/json", `{"token":"` + good + `"}`, 200},
 		"JSON with a charset":        {"application/json; charset=utf-8", `{"token":"` + good + `"}`, 200},
+		"JSON in UTF-8, shouted":     {"application/json; charset=\"UTF-8\"", `{"token":"` + good + `"}`, 200},
+		"JSON in another charset":    {"application/json; charset=latin1", `{"token":"` + good + `"}`, 415},
 		"JSON with other members":    {"application/json", `{"x":[1,{}],"token":"` + good + `"}`, 200},
 		"JSON with spaces around":    {"application/json", `{"token":"  ` + good + `\n"}`, 200},
 		"a form":                     {"application/x-www-form-urlencoded", "token=" + good, 200},
@@ -73,6 +75,17 @@ func TestBodiesAreReadAsJSONOrForms(t *testing.T) {
 		if w := postTo(handlers.Verify, row.contentType, row.body); w.Code != row.status {
 			t.Errorf("%s: %d %s, want %d", sentence, w.Code, w.Body, row.status)
 		}
+	}
+}
+
+func TestUnitABodyThatSomebodyElseLimitsIsTooLong(t *testing.T) {
+	handlers, _ := quietHandlers(t)
+	limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 100)
+		handlers.Verify.ServeHTTP(w, r)
+	})
+	if w := postTo(limited, "application/json", `{"token":"`+strings.Repeat("x", 1000)+`"}`); w.Code != 413 {
+		t.Errorf("%d %s, want 413", w.Code, w.Body)
 	}
 }
 

@@ -23,7 +23,9 @@
 //	keys, err := jwt.NewKeySet(key)
 //	tokens, err := jwt.New(jwt.Config{Issuer: "https://api.example", Keys: keys,
 //		Store: jwt.NewMemoryStore(), LoadUser: users.Load})
-//	handlers, err := tokens.Handlers(login)
+//	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens},
+//		Login: []auth.Authenticator{passwords}}) // a password.Authenticator
+//	handlers, err := tokens.Handlers(guard)
 //	handlers.Register(mux, "/api/token") // obtain, refresh, verify, blacklist, sliding
 //
 // [Verifier] and [Tokens] are backends. What they prove is a [*Token], the

@@ -19,12 +19,12 @@ var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The 
 func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
 	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
+		h.login.Refuse(w, r.Request, err)
 		return
 	}
 	pair, err := h.Issue(r.Context(), r.User.UserID(), options)
 	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
+		h.login.Refuse(w, r.Request, err)
 		return
 	}
 	h.loggedIn(r, pair.SessionID)
@@ -34,12 +34,12 @@ func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 func (h handler) serveSliding(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
 	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
+		h.login.Refuse(w, r.Request, err)
 		return
 	}
 	sliding, err := h.IssueSliding(r.Context(), r.User.UserID(), options)
 	if err != nil {
-		h.guard.Refuse(w, r.Request, err)
+		h.login.Refuse(w, r.Request, err)
 		return
 	}
 	h.loggedIn(r, sliding.SessionID)
@@ -54,7 +54,7 @@ func (h handler) serveRefresh(w http.ResponseWriter, r backend.Request) {
 	pair, err := h.Refresh(r.Context(), token)
 	if err != nil {
 		if h.browser && auth.KindOf(err) == auth.ErrInvalid {
-			h.clearCookie(w)
+			h.cookie.Clear(w.Header())
 		}
 		h.own.Refuse(w, r.Request, err)
 		return
@@ -94,7 +94,7 @@ func (h handler) serveBlacklist(w http.ResponseWriter, r backend.Request) {
 // the store could not be told: the login would go on with nobody to end it. Of
 // two of one name both are ended.
 func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
-	cookies := r.CookiesNamed(h.cookie)
+	cookies := r.CookiesNamed(h.cookie.FullName())
 	if len(cookies) == 0 {
 		h.own.Refuse(w, r.Request, errNoCookie)
 		return
@@ -105,7 +105,7 @@ func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
 			return
 		}
 	}
-	h.clearCookie(w)
+	h.cookie.Clear(w.Header())
 	backend.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
@@ -127,9 +127,9 @@ func (h handler) serveLogoutAll(w http.ResponseWriter, r backend.Request) {
 		h.own.Refuse(w, r.Request, err)
 		return
 	}
-	h.observe(r.Context(), auth.Event{Kind: auth.EventLogout, UserID: r.User.UserID(), ClientIP: h.guard.Proxies().ClientIP(r.Request)})
+	h.events.SendOf(r.Request, auth.Event{Kind: auth.EventLogout, UserID: r.User.UserID()})
 	if h.browser {
-		h.clearCookie(w)
+		h.cookie.Clear(w.Header())
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -161,15 +161,14 @@ func (h handler) options(r backend.Request) (Options, error) {
 }
 
 func (h handler) loggedIn(r backend.Request, id string) {
-	h.observe(r.Context(), auth.Event{Kind: auth.EventLogin, UserID: r.User.UserID(), CredentialID: id,
-		ClientIP: h.guard.Proxies().ClientIP(r.Request)})
+	h.events.SendOf(r.Request, auth.Event{Kind: auth.EventLogin, UserID: r.User.UserID(), CredentialID: id})
 }
 
 // answer writes a pair: the refresh token of a browser into its cookie.
 func (h handler) answer(w http.ResponseWriter, pair *Pair) {
 	body := map[string]string{"access": pair.Access.Reveal()}
 	if h.browser {
-		h.setCookie(w, pair)
+		h.cookie.Set(w.Header(), pair.Refresh.Reveal(), max(time.Until(pair.RefreshExpires), time.Second))
 	} else {
 		body["refresh"] = pair.Refresh.Reveal()
 	}
@@ -181,8 +180,9 @@ func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string,
 	if !h.browser {
 		return h.field(w, r, "refresh")
 	}
-	token := h.cookieValue(r.Request)
-	if token == "" {
+	// Two of one name count as none, because one of them may be planted.
+	token, count := h.cookie.Value(r.Request)
+	if token == "" || count != 1 {
 		h.own.Refuse(w, r.Request, errNoCookie)
 		return "", false
 	}

@@ -109,8 +109,8 @@ func SignText(key *Key, text string) ([]byte, error) { return key.sign(text) }
 
 // Material returns what a key verifies with.
 func Material(key *Key) any {
-	if key.public != nil {
-		return key.public
+	if key.public() != nil {
+		return key.public()
 	}
-	return key.secret
+	return key.secret()
 }

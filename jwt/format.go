@@ -1,6 +1,9 @@
 package jwt
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // Format is how tokens say what they are. The zero value is that of RFC 9068:
 // the user in "sub", the identifier in "jti", and the kind in the header "typ".
@@ -26,13 +29,13 @@ type Format struct {
 func SimpleJWT() Format { return Format{UserClaim: "user_id", TypeClaim: "token_type"} }
 
 func (f Format) withDefaults() (Format, error) {
-	f.UserClaim = or(f.UserClaim, "sub")
-	f.IDClaim = or(f.IDClaim, "jti")
-	f.RefreshExpClaim = or(f.RefreshExpClaim, "refresh_exp")
+	f.UserClaim = cmp.Or(f.UserClaim, "sub")
+	f.IDClaim = cmp.Or(f.IDClaim, "jti")
+	f.RefreshExpClaim = cmp.Or(f.RefreshExpClaim, "refresh_exp")
 	names := map[string]bool{}
 	for _, name := range []string{f.UserClaim, f.IDClaim, f.RefreshExpClaim, f.TypeClaim} {
 		if names[name] || name != "sub" && name != "jti" && reserved[name] {
-			return f, errors.New("jwt: Format uses the claim " + name + " for two things")
+			return f, errors.New("the claim " + name + " is used for two things")
 		}
 		names[name] = name != ""
 	}
@@ -77,12 +80,4 @@ func (f Format) kindOf(h *joseHeader, all []member) kind {
 		}
 	}
 	return otherKind
-}
-
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }

@@ -1,7 +1,7 @@
 package jwt
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gatewarden/auth"
@@ -15,7 +15,7 @@ import (
 // is 400 with a list of sentences under its name; a token that is no good is 401
 // with the code "token_not_valid".
 type Handlers struct {
-	// Obtain starts a login of the user that the login guard proves: 200 with
+	// Obtain starts a login of the user that auth.Config.Login proves: 200 with
 	// {"refresh", "access"}. A user who is unknown, inactive or has another
 	// password is 401, "No active account found with the given credentials".
 	Obtain http.Handler
@@ -40,40 +40,45 @@ type Handlers struct {
 	LogoutAll http.Handler
 }
 
-// Handlers returns the handlers. The guard says how users log in: its backends
-// are those of primary credentials, such as password.Authenticator or header.Basic. Its
-// Render, Proxies, CrossOrigin and Observer serve all handlers. Users whom a
-// login backend returns should have the [auth.Stamper] stamp that those of
-// Config.LoadUser have: without one, a login that races a change of password is
-// not noticed.
-func (t *Tokens) Handlers(login *auth.Guard) (*Handlers, error) { return t.handlers(login, false) }
+// Handlers returns the handlers for the program's guard. Users log in by the
+// backends of auth.Config.Login, such as password.Authenticator or header.Basic,
+// and it is an error if that is empty. Users whom such a backend returns should
+// have the [auth.Stamper] stamp that those of Config.LoadUser have: without one,
+// a login that races a change of password is not noticed.
+func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) { return t.handlers(guard, false) }
 
 // BrowserHandlers are Handlers for pages of the same site: the refresh token
 // travels in a cookie that no script can read (`__Host-`, HttpOnly, Secure,
 // SameSite=Strict) and never in a body. Obtain sets it, Refresh and Blacklist
 // read it and no body, and Blacklist clears it, whatever it is worth. Requests of
-// pages of other origins are refused by [http.CrossOriginProtection]. A page
-// keeps the access token in memory and gets another one when it is loaded again.
+// pages of other origins are refused by [http.CrossOriginProtection], and no
+// answer makes a browser open its own password dialog. A page keeps the access
+// token in memory and gets another one when it is loaded again.
 //
 // Two tabs that refresh at once use one token twice: let them share one call
 // (Web Locks), or set Config.Grace.
-func (t *Tokens) BrowserHandlers(login *auth.Guard) (*Handlers, error) {
-	return t.handlers(login, true)
+func (t *Tokens) BrowserHandlers(guard *auth.Guard) (*Handlers, error) {
+	return t.handlers(guard, true)
 }
 
-func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
-	if login == nil {
-		return nil, errors.New("jwt: Handlers needs a guard that logs users in")
-	}
-	own, err := login.With(t)
+func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
+	login, err := guard.Login()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	own, err := guard.With(t)
+	if err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
 	}
 	login = login.MapProblem(rewordLogin)
+	if browser {
+		login = login.WithoutDialog()
+	}
 	h := handler{t, login, own, browser}
 	post := func(serve func(http.ResponseWriter, backend.Request)) backend.Methods {
 		return backend.Methods{"POST": serve}
 	}
+	open := backend.Unprotected // the token is in the body
 	all := &Handlers{
 		Obtain:    backend.NewEndpoint(login, login.Require(), post(h.serveObtain)),
 		Refresh:   backend.NewEndpoint(own, open, post(h.serveRefresh)),
@@ -88,28 +93,35 @@ func (t *Tokens) handlers(login *auth.Guard, browser bool) (*Handlers, error) {
 	return all, nil
 }
 
-// Register mounts the handlers below prefix, without a trailing slash, at
-// prefix/, refresh/, verify/, blacklist/, sliding/, sliding/refresh/ and
-// logoutall/. Those of a browser leave sliding tokens out.
-func (h *Handlers) Register(mux *http.ServeMux, prefix string) {
-	mux.Handle(prefix+"/{$}", h.Obtain)
-	mux.Handle(prefix+"/refresh/{$}", h.Refresh)
-	mux.Handle(prefix+"/verify/{$}", h.Verify)
-	mux.Handle(prefix+"/blacklist/{$}", h.Blacklist)
-	mux.Handle(prefix+"/logoutall/{$}", h.LogoutAll)
-	if h.Sliding != nil {
-		mux.Handle(prefix+"/sliding/{$}", h.Sliding)
-		mux.Handle(prefix+"/sliding/refresh/{$}", h.SlidingRefresh)
-	}
-}
+// Register registers the handlers with a router below prefix, which is "" or a
+// path without a slash at its end, at prefix/, refresh/, verify/, blacklist/,
+// logoutall/, sliding/ and sliding/refresh/. Those of a browser leave sliding
+// tokens out. It panics if no request could match the prefix, such as "/auth/".
+func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
 
-// open lets everybody in: the token is in the body.
-func open(next http.Handler) http.Handler { return next }
+// Open returns the option that leaves the paths of Register to the handlers, for
+// [auth.Guard.Protect].
+func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open(prefix) }
+
+func (h *Handlers) routes() backend.Routes {
+	routes := backend.Routes{
+		{Path: "/", Handler: h.Obtain},
+		{Path: "/refresh/", Handler: h.Refresh},
+		{Path: "/verify/", Handler: h.Verify},
+		{Path: "/blacklist/", Handler: h.Blacklist},
+		{Path: "/logoutall/", Handler: h.LogoutAll},
+	}
+	if h.Sliding != nil {
+		routes = append(routes, backend.Route{Path: "/sliding/", Handler: h.Sliding},
+			backend.Route{Path: "/sliding/refresh/", Handler: h.SlidingRefresh})
+	}
+	return routes
+}
 
 // handler is what the handlers share.
 type handler struct {
 	*Tokens
-	guard   *auth.Guard // logs in
+	login   *auth.Guard // asks Config.Login
 	own     *auth.Guard // its 401 challenges for our tokens
 	browser bool
 }

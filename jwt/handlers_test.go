@@ -305,11 +305,11 @@ func TestATokenMakesNoOtherUnlessAllowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = people
-		login, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+		guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{tokens}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		handlers, err := tokens.Handlers(login)
+		handlers, err := tokens.Handlers(guard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,14 +331,14 @@ func TestATokenMakesNoOtherUnlessAllowed(t *testing.T) {
 
 func TestAWrongPasswordOfALoginWithOtherFieldsIsNoMissingField(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
-		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
+		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 			return nil, nil, auth.ErrInvalid // an email and a password, of nobody
 		})}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,15 +365,15 @@ func TestALoginLimitedToScopesThatTokensCannotHaveIs403(t *testing.T) {
 		status int
 	}{"none": {nil, 403}, "others": {[]string{"read"}, 403}, "the same": {[]string{"read", "write"}, 200}} {
 		tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Scopes = row.ours })
-		login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
-			Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+		guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
+			Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 				user, err := people.load(r.Context(), "alice")
 				return user, proof{Name: "key", IsPrimary: true, Scope: []string{"write"}}, err
 			})}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		handlers, err := tokens.Handlers(login)
+		handlers, err := tokens.Handlers(guard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -421,8 +421,8 @@ func TestWhatALoginHandlerIssues(t *testing.T) {
 
 func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 	tokens, people, _ := newTokens(t, nil)
-	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}},
-		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Bearer"}}, Backends: []auth.Authenticator{tokens},
+		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
 			user, err := people.load(r.Context(), "alice") // proved by the password that is changed now
 			people.change(func() { people.stamps["alice"] += "'" })
 			return user, proof{IsPrimary: true}, err
@@ -430,7 +430,7 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,14 +448,14 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 
 func TestAMalformedHeaderAtALoginIsNoMissingField(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	login, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}},
-		Backends: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}}, Backends: []auth.Authenticator{tokens},
+		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "No base64."}
 		})}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := tokens.Handlers(login)
+	handlers, err := tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

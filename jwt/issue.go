@@ -112,7 +112,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, err
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
-	if _, ok := options.proved.(auth.Stamper); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
 		return nil, errUserChanged
 	}
 	m, err := t.make(ctx, family, user, now)
@@ -124,11 +124,11 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, backend.Outage(err)
 	}
 	if started.Seen {
-		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
 		return nil, bodyRefusal(saysListed)
 	}
 	m.generation = started.Generation
-	t.observe(ctx, auth.Event{Kind: auth.EventIssued, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: family.UserID, CredentialID: family.ID})
 	return m, nil
 }
 
@@ -144,7 +144,7 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
 	}
 	f.MaxExpiresAt = backend.Earlier(f.MaxExpiresAt, options.end)
-	f.AuthInfo.AuthTime = backend.StoreTime(f.AuthInfo.AuthTime)
+	f.AuthInfo.AuthTime, f.AuthInfo.AMR = backend.StoreTime(f.AuthInfo.AuthTime), slices.Clone(f.AuthInfo.AMR)
 	if f.Limited && t.config.Scopes == nil {
 		return nil, errors.New("jwt: Options with scopes or a client, but Config.Scopes is nil")
 	}

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,54 +112,49 @@ const (
 )
 
 func newIssuer(config Issuer) (*issuer, error) {
-	i := &issuer{Issuer: config}
-	fault := func(text string) (*issuer, error) {
-		return nil, fmt.Errorf("jwt: issuer %q: %s", config.Issuer, text)
-	}
-	switch {
-	case config.Issuer == "" && !config.AllowNoIssuer:
-		return fault("Issuer is missing")
-	case len(config.Audience) == 0 && !config.AllowNoAudience:
-		return fault("Audience is missing")
-	case slices.Contains(config.Audience, ""):
-		return fault("an Audience is empty")
-	case config.Keys == nil:
-		return fault("Keys are missing")
-	case (config.LoadUser == nil) == (config.User == nil):
-		return fault("either LoadUser or User must be set")
-	case config.Leeway < 0 || config.Leeway > maxLeeway:
-		return fault("Leeway is not within 0 and 5 minutes")
-	}
+	s := backend.Settings{Package: "jwt"}
+	i := checkIssuer(&s, config)
+	return i, s.Err()
+}
+
+// checkIssuer returns the issuer, which is good for nothing if s has an error.
+func checkIssuer(s *backend.Settings, config Issuer) *issuer {
+	i := &issuer{Issuer: config, early: cmp.Or(config.Leeway, defaultEarly)}
+	refuse := func(wrong bool, text string) { s.Refuse(wrong, "issuer %q: %s", config.Issuer, text) }
+	refuse(config.Issuer == "" && !config.AllowNoIssuer, "Issuer is missing")
+	refuse(len(config.Audience) == 0 && !config.AllowNoAudience, "Audience is missing")
+	refuse(slices.Contains(config.Audience, ""), "an Audience is empty")
+	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
+	refuse((config.LoadUser == nil) == (config.User == nil), "either LoadUser or User must be set")
+	refuse(config.Leeway < 0 || config.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
 	var err error
-	if i.Format, err = config.Format.withDefaults(); err != nil {
-		return nil, err
-	}
-	i.early = or(config.Leeway, defaultEarly)
+	i.Format, err = config.Format.withDefaults()
+	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
+	// Whatever the caller does with these slices later does not change it.
+	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
+	i.Algorithms, i.Types = slices.Clone(config.Algorithms), slices.Clone(config.Types)
+
 	_, static := config.Keys.(*KeySet)
 	_, keeps := config.Keys.(keeper)
 	local := static || keeps
-	for _, algorithm := range config.Algorithms {
-		switch {
-		case methods[algorithm].SigningMethod == nil:
-			return fault(fmt.Sprintf("there is no algorithm %q here", algorithm))
-		case algorithm.symmetric() && !local:
-			return fault("symmetric algorithms need a KeySet or Keyring")
-		}
+	for _, algorithm := range i.Algorithms {
+		refuse(methods[algorithm].SigningMethod == nil, fmt.Sprintf("there is no algorithm %q here", algorithm))
+		refuse(algorithm.symmetric() && !local, "symmetric algorithms need a KeySet or Keyring")
 	}
-	if config.Algorithms != nil || !local {
+	if i.Algorithms != nil || !local {
 		i.algorithms = make(map[Algorithm]bool)
 		for algorithm := range methods {
-			i.algorithms[algorithm] = slices.Contains(config.Algorithms, algorithm) || config.Algorithms == nil && !algorithm.symmetric()
+			i.algorithms[algorithm] = slices.Contains(i.Algorithms, algorithm) ||
+				i.Algorithms == nil && !algorithm.symmetric()
 		}
 	}
-	for _, typ := range config.Types {
+	for _, typ := range i.Types {
 		i.types = append(i.types, mediaType(typ))
 	}
-	if config.Types == nil && i.Format.TypeClaim == "" {
+	if i.Types == nil && i.Format.TypeClaim == "" {
 		i.types = []string{kinds[accessKind].header}
 	}
-	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
-	return i, nil
+	return i
 }
 
 // What is told of a token that is no good, in the words of simplejwt: a closed
@@ -354,7 +350,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	if err != nil {
 		return nil, userError(err)
 	}
-	stamper, ok := user.(auth.Stamper)
+	stamper, ok := auth.As[auth.Stamper](user)
 	if !ok {
 		if v.token.stamp != "" {
 			return nil, errChanged

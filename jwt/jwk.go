@@ -45,7 +45,7 @@ var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": ellipt
 // publicJWK returns the public members of the key, nil of a symmetric one.
 func (k *Key) publicJWK() *jwk {
 	encode := base64url.EncodeToString
-	switch p := k.public.(type) {
+	switch p := k.public().(type) {
 	case *rsa.PublicKey:
 		return &jwk{Kty: "RSA", N: encode(p.N.Bytes()), E: encode(big.NewInt(int64(p.E)).Bytes())}
 	case *ecdsa.PublicKey:
@@ -64,7 +64,7 @@ func (k *Key) publicJWK() *jwk {
 func (k *Key) Thumbprint() string {
 	var members []string
 	if m := k.publicJWK(); m == nil {
-		members = []string{"k", base64url.EncodeToString(k.secret.([]byte)), "kty", "oct"}
+		members = []string{"k", base64url.EncodeToString(k.secret().([]byte)), "kty", "oct"}
 	} else {
 		members = map[string][]string{
 			"RSA": {"e", m.E, "kty", m.Kty, "n", m.N},
@@ -91,10 +91,10 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 		if !private {
 			return nil, errors.New("jwt: a symmetric key has no public part")
 		}
-		m = &jwk{Kty: "oct", K: base64url.EncodeToString(k.secret.([]byte))}
+		m = &jwk{Kty: "oct", K: base64url.EncodeToString(k.secret().([]byte))}
 	} else if private {
 		encode := base64url.EncodeToString
-		switch s := k.secret.(type) {
+		switch s := k.secret().(type) {
 		case *rsa.PrivateKey:
 			if len(s.Primes) != 2 {
 				return nil, errors.New("jwt: RSA with more than two primes")
@@ -335,7 +335,7 @@ func ParseJWKS(text []byte) (*KeySet, error) {
 			continue
 		}
 		delete(members, "d") // is no secret any more, and costs time to check
-		if k, err := parseJWK(members); err == nil && k.public != nil {
+		if k, err := parseJWK(members); err == nil && k.public() != nil {
 			keys = append(keys, k.Public())
 		}
 	}

@@ -13,24 +13,24 @@ import (
 	"slices"
 )
 
-// Key signs or verifies tokens. It is immutable and safe for concurrent use,
-// and prints as its identifier and algorithm only.
+// Key signs or verifies tokens. It is immutable and safe for concurrent use, and
+// prints as its identifier and algorithm only.
 type Key struct {
 	id        string
-	algorithm Algorithm // by which it signs; "" of a public key that names none
+	algorithm Algorithm // by which it signs, or "" of a public key that names no algorithm
 	kty       string
-	*material
+	// reveal returns the key itself. Package fmt prints the unexported fields of
+	// a struct without asking it, and cannot print what a function returns.
+	reveal func() halves
 }
-
-// material is two pointers away. Package fmt prints the unexported fields of
-// others' structs without asking them, and where a verb does not fit it follows
-// a pointer.
-type material struct{ *halves }
 
 type halves struct {
-	secret any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey; nil if it only verifies
-	public any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey; nil of a symmetric key
+	secret any // []byte, *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, or nil if it only verifies
+	public any // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, or nil of a symmetric key
 }
+
+func (k *Key) secret() any { return k.reveal().secret }
+func (k *Key) public() any { return k.reveal().public }
 
 const (
 	minRSA = 2048 // bits (NIST SP 800-131A)
@@ -53,11 +53,11 @@ func NewKey(algorithm Algorithm, material any) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := newKey(algorithm, "oct", copied)
-	if k.public == nil && algorithm == "" {
+	k := newKey(algorithm, "oct", *copied)
+	if k.public() == nil && algorithm == "" {
 		return nil, errors.New("jwt: the algorithm of a secret must be named")
 	}
-	if k.public != nil {
+	if k.public() != nil {
 		fallback, err := k.checkPublic()
 		if err != nil {
 			return nil, err
@@ -73,8 +73,8 @@ func NewKey(algorithm Algorithm, material any) (*Key, error) {
 	return k, nil
 }
 
-func newKey(algorithm Algorithm, kty string, p *halves) *Key {
-	return &Key{algorithm: algorithm, kty: kty, material: &material{p}}
+func newKey(algorithm Algorithm, kty string, both halves) *Key {
+	return &Key{algorithm: algorithm, kty: kty, reveal: func() halves { return both }}
 }
 
 // copyMaterial copies a key, and checks that a private one is whole.
@@ -171,7 +171,7 @@ func copyECDSA(p *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
 
 // checkPublic sets kty, and returns the algorithm that is usual for the key.
 func (k *Key) checkPublic() (Algorithm, error) {
-	switch p := k.public.(type) {
+	switch p := k.public().(type) {
 	case *rsa.PublicKey:
 		if bits := p.N.BitLen(); bits < minRSA || bits > maxRSA {
 			return "", fmt.Errorf("jwt: an RSA key has %d to %d bits, this one %d", minRSA, maxRSA, bits)
@@ -209,10 +209,10 @@ func (k *Key) checkAlgorithm() error {
 		return fmt.Errorf("jwt: there is no algorithm %q here", k.algorithm)
 	case m.kty != k.kty:
 		return fmt.Errorf("jwt: %s does not go with a key of type %s", k.algorithm, k.kty)
-	case m.curve != nil && k.public.(*ecdsa.PublicKey).Curve != m.curve:
-		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm, k.public.(*ecdsa.PublicKey).Params().Name)
+	case m.curve != nil && k.public().(*ecdsa.PublicKey).Curve != m.curve:
+		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm, k.public().(*ecdsa.PublicKey).Params().Name)
 	}
-	if secret, ok := k.secret.([]byte); ok && len(secret) < m.secret {
+	if secret, ok := k.secret().([]byte); ok && len(secret) < m.secret {
 		return fmt.Errorf("jwt: %s needs a secret of at least %d bytes (RFC 7518 §3.2), this one has %d", k.algorithm, m.secret, len(secret))
 	}
 	return nil
@@ -261,15 +261,15 @@ func (k *Key) WithID(id string) *Key {
 func (k *Key) Algorithm() Algorithm { return k.algorithm }
 
 // CanSign reports whether the key has its private part, or is symmetric.
-func (k *Key) CanSign() bool { return k.secret != nil }
+func (k *Key) CanSign() bool { return k.secret() != nil }
 
 // Public returns the key without its private part, or nil if it is symmetric:
 // such a key has no part that could be published.
 func (k *Key) Public() *Key {
-	if k.public == nil {
+	if k.public() == nil {
 		return nil
 	}
-	return newKey(k.algorithm, k.kty, &halves{public: k.public}).WithID(k.id)
+	return newKey(k.algorithm, k.kty, halves{public: k.public()}).WithID(k.id)
 }
 
 // fits reports whether the key verifies tokens of this algorithm.
@@ -281,25 +281,25 @@ func (k *Key) fits(algorithm Algorithm) bool {
 	if !ok || m.kty != k.kty {
 		return false
 	}
-	return m.curve == nil || k.public.(*ecdsa.PublicKey).Curve == m.curve
+	return m.curve == nil || k.public().(*ecdsa.PublicKey).Curve == m.curve
 }
 
 // verify reports whether signature is one of text by this key. The key must fit
 // the algorithm.
 func (k *Key) verify(algorithm Algorithm, text string, signature []byte) bool {
-	material := k.public
+	material := k.public()
 	if material == nil {
-		material = k.secret
+		material = k.secret()
 	}
 	return methods[algorithm].Verify(text, signature, material) == nil
 }
 
 // sign returns the signature of text.
 func (k *Key) sign(text string) ([]byte, error) {
-	if k.secret == nil {
+	if k.secret() == nil {
 		return nil, errors.New("jwt: a public key cannot sign")
 	}
-	signature, err := methods[k.algorithm].Sign(text, k.secret)
+	signature, err := methods[k.algorithm].Sign(text, k.secret())
 	if err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
 	}

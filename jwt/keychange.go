@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (k *Keyring) ensure(ctx context.Context, now time.Time) error {
 		case KeySigning:
 			return nil
 		case KeyPublished:
-			next = or(next, info.ID)
+			next = cmp.Or(next, info.ID)
 		}
 	}
 	switch {

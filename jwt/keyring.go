@@ -107,28 +107,21 @@ const (
 // its place.
 func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	c := config
-	switch {
-	case c.Store == nil:
-		return nil, errors.New("jwt: KeyringConfig.Store is missing")
-	case c.Publish < 0 || c.Keep < 0 || c.Reload < 0:
-		return nil, errors.New("jwt: negative Publish, Keep or Reload")
-	}
-	c.Algorithm = or(c.Algorithm, ES256)
-	c.Rotate = or(c.Rotate, 90*24*time.Hour)
-	c.Publish = or(c.Publish, 24*time.Hour)
-	c.Keep = or(c.Keep, 31*24*time.Hour)
-	c.Reload = or(c.Reload, time.Minute)
+	c.Algorithm = cmp.Or(c.Algorithm, ES256)
+	c.Rotate = cmp.Or(c.Rotate, 90*24*time.Hour)
+	c.Publish = cmp.Or(c.Publish, 24*time.Hour)
+	c.Keep = cmp.Or(c.Keep, 31*24*time.Hour)
+	c.Reload = cmp.Or(c.Reload, time.Minute)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
-	switch {
-	case methods[c.Algorithm].SigningMethod == nil:
-		return nil, fmt.Errorf("jwt: there is no algorithm %q here", c.Algorithm)
-	case c.Reload >= c.Publish:
-		return nil, errors.New("jwt: Reload is not shorter than Publish: an instance would sign with keys that others have not seen")
-	case c.Rotate > 0 && c.Rotate <= c.Publish:
-		return nil, errors.New("jwt: Rotate is not longer than Publish")
-	}
+	s := backend.Settings{Package: "jwt"}
+	s.Need("KeyringConfig.Store", c.Store)
+	s.Refuse(c.Publish < 0 || c.Keep < 0 || c.Reload < 0, "Publish, Keep or Reload is negative")
+	s.Refuse(methods[c.Algorithm].SigningMethod == nil, "there is no algorithm %q here", c.Algorithm)
+	s.Refuse(c.Reload >= c.Publish,
+		"Reload is not shorter than Publish, so that an instance would sign with keys that others have not seen")
+	s.Refuse(c.Rotate > 0 && c.Rotate <= c.Publish, "Rotate is not longer than Publish")
 	seals, err := newKeySeals(c.Keys)
-	if err != nil {
+	if err := errors.Join(s.Err(), err); err != nil {
 		return nil, err
 	}
 	c.Keys = nil // they are in the seals, and nowhere that could be printed

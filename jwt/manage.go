@@ -66,10 +66,10 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 	case !ended:
 		return bodyRefusal(saysListed)
 	case !record.Rotated.IsZero():
-		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
 		return bodyRefusal(saysListed)
 	}
-	t.observe(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
 	return nil
 }
 
@@ -89,7 +89,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	case started.Seen:
 		return bodyRefusal(saysListed)
 	}
-	t.observe(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
+	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
 	return nil
 }
 
@@ -110,7 +110,7 @@ func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, er
 		return false, backend.Outage(err)
 	}
 	if found {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: sessionID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: sessionID})
 	}
 	return found, nil
 }
@@ -141,7 +141,7 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
-		t.observe(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: userID, CredentialID: id})
 	}
 	return len(ids), nil
 }

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -22,7 +23,7 @@ import (
 // application/jwk-set+json (RFC 7517 §8.5.2), which some refuse.
 func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 	caching := "no-store"
-	if maxAge = or(maxAge, 5*time.Minute); maxAge > 0 {
+	if maxAge = cmp.Or(maxAge, 5*time.Minute); maxAge > 0 {
 		caching = "public, max-age=" + strconv.FormatInt(int64(maxAge/time.Second), 10)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,13 +63,14 @@ type RemoteKeysConfig struct {
 // go on with the old ones meanwhile, and all do as long as fetches fail, until
 // MaxStale.
 type RemoteKeys struct {
-	config  RemoteKeysConfig
-	name    string // URL or Issuer, without a query
+	config  RemoteKeysConfig // without URL
+	url     place            // RemoteKeysConfig.URL
+	name    string           // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]
 
 	mu      sync.Mutex
-	jwksURL string    // where the keys are; "" until it was discovered
+	jwksURL place     // where the keys are, or "" until it was discovered
 	located time.Time // when it was
 	tried   time.Time // when the last fetch began
 	failure error     // of the last fetch
@@ -76,7 +78,13 @@ type RemoteKeys struct {
 	missing map[string]miss
 }
 
-// fetched are keys and when they were.
+// place returns a URL. In its query there may be a secret, and package fmt prints
+// unexported fields, but not what a function returns.
+type place func() string
+
+func at(url string) place { return func() string { return url } }
+
+// fetched are keys and when they were fetched.
 type fetched struct {
 	set   *KeySet
 	at    time.Time     // when the fetch began
@@ -116,27 +124,31 @@ func within(now, since time.Time, d time.Duration) bool {
 // NewRemoteKeys returns RemoteKeys. It fetches nothing.
 func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	c := config
-	if (c.URL == "") == (c.Issuer == "") {
-		return nil, errors.New("jwt: either RemoteKeysConfig.URL or Issuer must be set")
+	setting, from := "URL", c.URL
+	if from == "" {
+		setting, from = "Issuer", c.Issuer
 	}
-	if err := fetch.CheckURL(c.URL + c.Issuer); err != nil {
-		return nil, fmt.Errorf("jwt: RemoteKeysConfig.%s %w", map[bool]string{true: "URL", false: "Issuer"}[c.URL != ""], err)
+	name, _, _ := strings.Cut(from, "?")
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Refresh = cmp.Or(c.Refresh, 5*time.Minute)
+	c.CoolDown = cmp.Or(c.CoolDown, min(10*time.Second, c.Refresh))
+	c.MaxStale = cmp.Or(c.MaxStale, max(time.Hour, 2*c.Refresh))
+	s := backend.Settings{Package: "jwt"}
+	s.Refuse((c.URL == "") == (c.Issuer == ""), "either RemoteKeysConfig.URL or Issuer must be set")
+	if err := fetch.CheckURL(from); from != "" && err != nil {
+		s.Refuse(true, "RemoteKeysConfig.%s %w", setting, err)
 	}
-	name, _, _ := strings.Cut(c.URL+c.Issuer, "?")
-	if c.Issuer != "" && name != c.Issuer {
-		return nil, fmt.Errorf("jwt: the issuer %s has a query (RFC 8414 §2)", name)
+	s.Refuse(c.URL == "" && name != c.Issuer, "the issuer %s has a query (RFC 8414 §2)", name)
+	s.Refuse(c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0,
+		"Timeout, Refresh, CoolDown or MaxStale is negative")
+	s.Refuse(c.CoolDown > c.Refresh || c.Refresh > c.MaxStale, "CoolDown is longer than Refresh, or that than MaxStale")
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
-	if c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0 {
-		return nil, errors.New("jwt: negative Timeout, Refresh, CoolDown or MaxStale")
-	}
-	c.Timeout = or(c.Timeout, 10*time.Second)
-	c.Refresh = or(c.Refresh, 5*time.Minute)
-	c.CoolDown = or(c.CoolDown, min(10*time.Second, c.Refresh))
-	c.MaxStale = or(c.MaxStale, max(time.Hour, 2*c.Refresh))
-	if c.CoolDown > c.Refresh || c.Refresh > c.MaxStale {
-		return nil, errors.New("jwt: CoolDown is longer than Refresh, or that than MaxStale")
-	}
-	return &RemoteKeys{config: c, name: name, client: fetch.Client(c.Client), jwksURL: c.URL, missing: make(map[string]miss)}, nil
+	url := at(c.URL)
+	c.URL = ""
+	return &RemoteKeys{config: c, url: url, name: name, client: fetch.Client(c.Client), jwksURL: url,
+		missing: make(map[string]miss)}, nil
 }
 
 // Current implements [KeySource]. It is an error if the keys are older than
@@ -228,8 +240,8 @@ func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, first
 	if within(now, k.tried, k.config.CoolDown) {
 		return nil, false, k.failure
 	}
-	from := k.jwksURL
-	if k.config.URL == "" && !within(now, k.located, k.config.MaxStale) {
+	from := k.jwksURL()
+	if k.url() == "" && !within(now, k.located, k.config.MaxStale) {
 		from = "" // the issuer may have moved, and the old place still answer
 	}
 	k.tried = now
@@ -256,14 +268,14 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	defer close(under.done)
 	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
 	defer cancel()
-	set, at, maxAge, err := k.fetch(ctx, from)
+	set, where, maxAge, err := k.fetch(ctx, from)
 	if err != nil {
 		under.err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
 		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", under.err)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.flight, k.failure = nil, under.err
-		k.jwksURL = k.config.URL // look where the keys are by now
+		k.jwksURL = k.url // look where the keys are by now
 		return
 	}
 	if before := k.current.Load(); before != nil && set.same(before.set) {
@@ -277,7 +289,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.flight, k.failure, k.jwksURL = nil, nil, at
+	k.flight, k.failure, k.jwksURL = nil, nil, at(where)
 	if from == "" {
 		k.located = now
 	}

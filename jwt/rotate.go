@@ -63,7 +63,7 @@ func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, er
 
 // presented verifies a refresh or sliding token by itself.
 func (t *Tokens) presented(ctx context.Context, token string, want func(kind) error, now time.Time) (*Token, error) {
-	known, _, err := t.check(ctx, token, want, now)
+	known, _, err := t.verifier.check(ctx, token, want, now)
 	if err != nil {
 		return nil, inBody(err)
 	}
@@ -132,14 +132,14 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	}
 	switch rotation.Verdict {
 	case Rotated:
-		t.observe(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
 	case Retried:
 		// The same successor by its identifier, which is what a store knows.
 		if m.id, err = openID(old.id, rotation.Sealed); err != nil {
 			return nil, err
 		}
 	case Reused:
-		t.observe(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
 		return nil, bodyRefusal(saysListed)
 	case Revoked:
 		return nil, bodyRefusal(saysListed)

@@ -174,20 +174,17 @@ func newService(t *testing.T, change func(*jwt.Config)) *service {
 		}
 		s.store = c.Store
 	})
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{auth.AuthenticatorFunc(s.people.passwords)},
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens},
+		Login:      []auth.Authenticator{auth.AuthenticatorFunc(s.people.passwords)},
 		Challenges: []auth.Challenge{{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: "api"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens}})
+	handlers, err := s.tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	handlers, err := s.tokens.Handlers(login)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser, err := s.tokens.BrowserHandlers(login)
+	browser, err := s.tokens.BrowserHandlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

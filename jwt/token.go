@@ -40,6 +40,7 @@ var (
 	_ auth.Scoped       = (*Token)(nil)
 	_ auth.AuthInformer = (*Token)(nil)
 	_ auth.Expirer      = (*Token)(nil)
+	_ auth.Ambient      = (*Token)(nil)
 )
 
 // verified is a token and what was made of it, once.
@@ -81,6 +82,9 @@ func (t *Token) ExpiresAt() time.Time { return t.expires }
 // Scopes implements [auth.Scoped]: a token that has "scope" or "client_id" is
 // limited to its scopes (RFC 9068 §2.2.3).
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
+
+// Ambient returns false: no browser adds a token by itself.
+func (t *Token) Ambient() bool { return false }
 
 // AuthInfo implements [auth.AuthInformer] by "auth_time", "amr" and "acr".
 func (t *Token) AuthInfo() auth.AuthInfo { return t.login }

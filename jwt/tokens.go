@@ -1,9 +1,8 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -119,94 +118,122 @@ type Config struct {
 // Tokens issues tokens and is the backend that checks them. It is safe for
 // concurrent use.
 type Tokens struct {
-	config Config
-	*Verifier
-	issuer *issuer
-	cookie string
+	config   Config
+	verifier *Verifier // whose backend it is
+	issuer   *issuer
+	cookie   backend.Cookie
+	events   backend.Events
 }
 
 var (
 	_ auth.Authenticator = (*Tokens)(nil)
 	_ auth.TokenVerifier = (*Tokens)(nil)
+	_ auth.Named         = (*Tokens)(nil)
+	_ auth.Challenger    = (*Tokens)(nil)
+	_ auth.TokenOwner    = (*Tokens)(nil)
+	_ auth.Ambient       = (*Tokens)(nil)
+	_ auth.Varier        = (*Tokens)(nil)
 	_ auth.Revoker       = (*Tokens)(nil)
 )
 
 const maxGrace = time.Minute
 
-// New returns Tokens, or an error that says which setting is missing, out of
-// range or contradicts another.
+// New returns Tokens, or an error that tells of each setting that is missing,
+// out of range or contradicts another.
 func New(config Config) (*Tokens, error) {
-	c := config
-	switch {
-	case c.Store == nil:
-		return nil, errors.New("jwt: Config.Store is missing")
-	case c.LoadUser == nil:
-		return nil, errors.New("jwt: Config.LoadUser is missing")
-	case c.AccessTTL < 0 || c.RefreshTTL < 0 || c.SessionTTL < 0 || c.SlidingTTL < 0 || c.SlidingSessionTTL < 0 || c.CacheTTL < 0:
-		return nil, errors.New("jwt: a TTL is negative")
-	case c.Grace < 0 || c.Grace > maxGrace:
-		return nil, errors.New("jwt: Grace is not within 0 and a minute")
-	}
-	c.AccessTTL = or(c.AccessTTL, 5*time.Minute)
-	c.RefreshTTL = or(c.RefreshTTL, 24*time.Hour)
-	c.SessionTTL = or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
-	c.SlidingTTL = or(c.SlidingTTL, 5*time.Minute)
-	c.SlidingSessionTTL = or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
-	if c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL {
-		return nil, errors.New("jwt: AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
-	}
-	for _, ttl := range []time.Duration{c.AccessTTL, c.SlidingTTL} {
-		if ttl < time.Second {
-			return nil, errors.New("jwt: a TTL is shorter than a second, which is all that a token can say")
-		}
-	}
-	if len(c.Audience) == 0 && !c.AllowNoAudience && c.Issuer != "" {
-		c.Audience = []string{c.Issuer}
-	}
-	for _, scope := range c.Scopes {
-		if !backend.ValidScope(scope) {
-			return nil, fmt.Errorf("jwt: %q is not a scope (RFC 6749 §3.3)", scope)
-		}
-	}
-	c.Audience, c.Scopes, c.Cookie = slices.Clone(c.Audience), slices.Clone(c.Scopes), or(c.Cookie, "refresh")
-	t := &Tokens{config: c, cookie: "__Host-" + c.Cookie}
-	if c.InsecureCookie {
-		t.cookie = c.Cookie
-	}
-	if (&http.Cookie{Name: t.cookie, Value: "v"}).Valid() != nil {
-		return nil, fmt.Errorf("jwt: %q is no name for a cookie", c.Cookie)
-	}
-	var err error
-	t.issuer, err = newIssuer(Issuer{
+	c := config.withDefaults()
+	s := backend.Settings{Package: "jwt"}
+	c.check(&s)
+	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
+		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
+	s.Add("Config.Cookie", t.cookie.Check())
+	t.issuer = checkIssuer(&s, Issuer{
 		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Format: c.Format, Leeway: c.Leeway,
 		LoadUser: c.LoadUser, Claims: c.Claims, Revocations: c.Store, Scoped: c.Scopes != nil,
 		AllowNoIssuer: c.AllowNoIssuer, AllowNoAudience: c.AllowNoAudience,
 	})
-	if err != nil {
-		return nil, err
-	}
 	t.issuer.own, t.issuer.types = t, nil // kinds are told apart by checkKind
 	t.config.Format = t.issuer.Format
-	switch keys := c.Keys.(type) {
-	case *RemoteKeys:
-		return nil, errors.New("jwt: Config.Keys are those of another service, which sign nothing here")
-	case *KeySet:
-		if keys.Signing() == nil {
-			return nil, errors.New("jwt: no key of Config.Keys signs")
-		}
-	case keeper:
-		if longest := max(c.RefreshTTL, c.SlidingTTL); keys.Keep() < longest {
-			return nil, fmt.Errorf("jwt: Config.Keys keeps keys for %v, but tokens live for %v", keys.Keep(), longest)
-		}
-	}
-	t.Verifier, err = newVerifier(VerifierConfig{Name: c.Name, Schemes: c.Schemes, Realm: c.Realm,
+	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Schemes: c.Schemes, Realm: c.Realm,
 		CacheSize: c.CacheSize, CacheTTL: c.CacheTTL}, []*issuer{t.issuer})
-	if err != nil {
+	t.verifier.want = wantAccessOrSliding
+	if s.Err() == nil {
+		c.checkKeys(&s)
+	}
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	t.Verifier.want = wantAccessOrSliding
 	return t, nil
 }
+
+// withDefaults returns a copy of the configuration.
+func (c Config) withDefaults() Config {
+	c.Name, c.Cookie = cmp.Or(c.Name, defaultName), cmp.Or(c.Cookie, "refresh")
+	c.AccessTTL = cmp.Or(c.AccessTTL, 5*time.Minute)
+	c.RefreshTTL = cmp.Or(c.RefreshTTL, 24*time.Hour)
+	c.SessionTTL = cmp.Or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
+	c.SlidingTTL = cmp.Or(c.SlidingTTL, 5*time.Minute)
+	c.SlidingSessionTTL = cmp.Or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
+	if len(c.Audience) == 0 && !c.AllowNoAudience && c.Issuer != "" {
+		c.Audience = []string{c.Issuer}
+	}
+	c.Audience, c.Scopes, c.Schemes = slices.Clone(c.Audience), slices.Clone(c.Scopes), slices.Clone(c.Schemes)
+	return c
+}
+
+func (c Config) check(s *backend.Settings) {
+	s.Need("Config.Store", c.Store)
+	s.Need("Config.LoadUser", c.LoadUser)
+	s.Refuse(min(c.AccessTTL, c.RefreshTTL, c.SessionTTL, c.SlidingTTL, c.SlidingSessionTTL) < 0, "a TTL is negative")
+	s.Refuse(min(c.AccessTTL, c.SlidingTTL) < time.Second,
+		"a TTL is shorter than a second, which is all that a token can say")
+	s.Refuse(c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL,
+		"AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
+	s.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Grace is not within 0 and a minute")
+	s.Scopes("Config.Scopes", c.Scopes)
+}
+
+// checkKeys refuses keys that sign nothing, or are forgotten before what they
+// signed has expired.
+func (c Config) checkKeys(s *backend.Settings) {
+	switch keys := c.Keys.(type) {
+	case *RemoteKeys:
+		s.Refuse(true, "Config.Keys are those of another service, which sign nothing here")
+	case *KeySet:
+		s.Refuse(keys.Signing() == nil, "no key of Config.Keys signs")
+	case keeper:
+		longest := max(c.RefreshTTL, c.SlidingTTL)
+		s.Refuse(keys.Keep() < longest, "Config.Keys keeps keys for %v, but tokens live for %v", keys.Keep(), longest)
+	}
+}
+
+// Authenticate is [Verifier.Authenticate] for access and sliding tokens.
+func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	return t.verifier.Authenticate(r)
+}
+
+// VerifyToken is [Verifier.VerifyToken] for access and sliding tokens.
+func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
+	return t.verifier.VerifyToken(ctx, token)
+}
+
+// Unwrap returns the [Verifier] that checks the tokens; see [auth.As].
+func (t *Tokens) Unwrap() auth.Authenticator { return t.verifier }
+
+// Backend returns Config.Name.
+func (t *Tokens) Backend() string { return t.config.Name }
+
+// Challenges returns one challenge per scheme (RFC 6750 §3).
+func (t *Tokens) Challenges() []auth.Challenge { return t.verifier.Challenges() }
+
+// OwnTokens is [Verifier.OwnTokens].
+func (t *Tokens) OwnTokens() []auth.TokenClass { return t.verifier.OwnTokens() }
+
+// Ambient returns false: no browser adds a token by itself.
+func (t *Tokens) Ambient() bool { return false }
+
+// Vary returns Authorization, the one header that is read.
+func (t *Tokens) Vary() []string { return t.verifier.Vary() }
 
 func wantAccessOrSliding(k kind) error {
 	if k == slidingKind {
@@ -240,12 +267,4 @@ func (t *Tokens) checkOwn(token *Token) error {
 		}
 	}
 	return nil
-}
-
-func (t *Tokens) observe(ctx context.Context, e auth.Event) {
-	if t.config.Observer == nil {
-		return
-	}
-	e.Time, e.Backend = time.Now(), t.Backend()
-	t.config.Observer.Observe(ctx, e)
 }

@@ -1,15 +1,16 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/remember"
 )
 
@@ -56,66 +57,59 @@ var (
 	_ auth.TokenVerifier = (*Verifier)(nil)
 	_ auth.Named         = (*Verifier)(nil)
 	_ auth.Challenger    = (*Verifier)(nil)
+	_ auth.TokenOwner    = (*Verifier)(nil)
+	_ auth.Ambient       = (*Verifier)(nil)
 	_ auth.Varier        = (*Verifier)(nil)
 )
 
-// NewVerifier returns a Verifier, or an error that says which setting is
+// NewVerifier returns a Verifier, or an error that tells of each setting that is
 // missing, out of range or contradicts another.
 func NewVerifier(config VerifierConfig) (*Verifier, error) {
-	if len(config.Issuers) == 0 {
-		return nil, errors.New("jwt: VerifierConfig.Issuers is empty")
-	}
+	s := backend.Settings{Package: "jwt"}
+	s.Refuse(len(config.Issuers) == 0, "VerifierConfig.Issuers is empty")
 	var issuers []*issuer
 	for _, each := range config.Issuers {
-		i, err := newIssuer(each)
-		if err != nil {
-			return nil, err
-		}
-		issuers = append(issuers, i)
+		issuers = append(issuers, checkIssuer(&s, each))
 	}
-	return newVerifier(config, issuers)
+	v := newVerifier(&s, config, issuers)
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
-func newVerifier(config VerifierConfig, issuers []*issuer) (*Verifier, error) {
-	config.Name = or(config.Name, "jwt")
-	config.Realm = or(config.Realm, "api")
-	config.CacheSize = or(config.CacheSize, 10_000)
-	config.CacheTTL = or(config.CacheTTL, 10*time.Minute)
-	config.MaxLength = or(config.MaxLength, maxToken)
+const defaultName = "jwt"
+
+func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) *Verifier {
+	config.Issuers = nil // issuers are copies
+	config.Name = cmp.Or(config.Name, defaultName)
+	config.Realm = cmp.Or(config.Realm, "api")
+	config.CacheSize = cmp.Or(config.CacheSize, 10_000)
+	config.CacheTTL = cmp.Or(config.CacheTTL, 10*time.Minute)
+	config.MaxLength = cmp.Or(config.MaxLength, maxToken)
 	config.Schemes = slices.Clone(config.Schemes)
 	if len(config.Schemes) == 0 {
 		config.Schemes = []string{"Bearer"}
 	}
-	for _, scheme := range config.Schemes {
-		if scheme == "" || strings.EqualFold(scheme, "Basic") {
-			return nil, fmt.Errorf("jwt: scheme %q cannot carry tokens", scheme)
-		}
-	}
-	if config.CacheTTL < 0 {
-		return nil, errors.New("jwt: negative CacheTTL")
-	}
-	if config.MaxLength < 0 || config.MaxLength > 1<<20 {
-		return nil, errors.New("jwt: MaxLength is not within 0 and 1 MiB")
-	}
+	s.Schemes("Schemes", config.Schemes)
+	s.Refuse(config.CacheTTL < 0, "CacheTTL is negative")
+	s.Refuse(config.MaxLength < 0 || config.MaxLength > 1<<20, "MaxLength is not within 0 and 1 MiB")
 	v := &Verifier{config: config, byIssuer: make(map[string]*issuer), want: wantAccess}
 	for _, i := range issuers {
 		if name := i.Issuer.Issuer; name != "" {
-			if v.byIssuer[name] != nil {
-				return nil, fmt.Errorf("jwt: two issuers %q", name)
-			}
+			s.Refuse(v.byIssuer[name] != nil, "two issuers %q", name)
 			v.byIssuer[name] = i
 		}
 		if i.AllowNoIssuer {
-			if v.noIssuer != nil {
-				return nil, errors.New("jwt: AllowNoIssuer at two issuers: whose would the tokens be?")
-			}
+			s.Refuse(v.noIssuer != nil,
+				"AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
 			v.noIssuer = i
 		}
 	}
 	if config.CacheSize > 0 {
 		v.cache = newCache(config.CacheSize, config.CacheTTL)
 	}
-	return v, nil
+	return v
 }
 
 // Backend returns Config.Name.
@@ -125,10 +119,18 @@ func (v *Verifier) Backend() string { return v.config.Name }
 func (v *Verifier) Challenges() []auth.Challenge {
 	var challenges []auth.Challenge
 	for _, scheme := range v.config.Schemes {
-		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: v.config.Realm}}})
+		challenges = append(challenges, auth.Challenge{Scheme: scheme,
+			Params: []auth.Param{{Name: "realm", Value: v.config.Realm}}})
 	}
 	return challenges
 }
+
+// OwnTokens returns an empty list, because issuers tell tokens apart and
+// prefixes do not: tokens of other issuers are ErrUnrecognized.
+func (v *Verifier) OwnTokens() []auth.TokenClass { return nil }
+
+// Ambient returns false: no browser adds a token by itself.
+func (v *Verifier) Ambient() bool { return false }
 
 // Vary returns Authorization, the one header that is read.
 func (v *Verifier) Vary() []string { return []string{"Authorization"} }

@@ -97,32 +97,27 @@ type flight struct {
 
 var _ Source = (*Introspection)(nil)
 
-// NewIntrospection returns an Introspection, or an error that says which setting is
-// missing, out of range or contradicts another. It asks nobody.
+// NewIntrospection returns an Introspection, or an error that tells of each setting
+// that is missing, out of range or contradicts another. It sends no request.
 func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	c := config
-	switch {
-	case c.Issuer == "" && c.Endpoint == "":
-		return nil, errors.New("oauth2: IntrospectionConfig.Issuer or Endpoint is missing")
-	case c.ClientID == "":
-		return nil, errors.New("oauth2: IntrospectionConfig.ClientID is missing")
-	case (c.ClientSecret == "") == (c.Key == nil):
-		return nil, errors.New("oauth2: either IntrospectionConfig.ClientSecret or Key must be set")
-	case c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil):
-		return nil, errors.New("oauth2: IntrospectionConfig.Key must be asymmetric and have its private part")
-	case c.Timeout < 0 || c.CacheSize < 0:
-		return nil, errors.New("oauth2: negative Timeout or CacheSize")
-	}
-	for name, text := range map[string]string{"Issuer": c.Issuer, "Endpoint": c.Endpoint} {
-		if text == "" {
-			continue
-		}
-		if err := fetch.CheckURL(text); err != nil {
-			return nil, fmt.Errorf("oauth2: IntrospectionConfig.%s %w", name, err)
-		}
-	}
 	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
 	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
+	s := backend.Settings{Package: "oauth2"}
+	s.Refuse(c.Issuer == "" && c.Endpoint == "", "IntrospectionConfig.Issuer or Endpoint is missing")
+	s.Need("IntrospectionConfig.ClientID", c.ClientID)
+	s.Refuse((c.ClientSecret == "") == (c.Key == nil), "either IntrospectionConfig.ClientSecret or Key must be set")
+	s.Refuse(c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil),
+		"IntrospectionConfig.Key must be asymmetric and have its private part")
+	s.Refuse(c.Timeout < 0 || c.CacheSize < 0, "Timeout or CacheSize is negative")
+	for _, setting := range [][2]string{{"Issuer", c.Issuer}, {"Endpoint", c.Endpoint}} {
+		if err := fetch.CheckURL(setting[1]); err != nil && setting[1] != "" {
+			s.Refuse(true, "IntrospectionConfig.%s %w", setting[0], err)
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
 	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize),
 		bad:     remember.New[struct{}](c.CacheSize),
 		flights: make(map[remember.Key]*flight)}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // wellKnown is the path of metadata of a resource without one (RFC 9728 §3).
@@ -31,8 +32,8 @@ func (a *Resource) locate(resource *url.URL) {
 	if resource.RawQuery != "" {
 		a.metadata += "?" + resource.RawQuery
 	}
-	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers, ScopesSupported: a.config.ScopesSupported,
-		BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
+	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers,
+		ScopesSupported: a.config.ScopesSupported, BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
 	if a.config.AllowFormToken {
 		d.BearerMethods = append(d.BearerMethods, "body")
 	}
@@ -43,11 +44,17 @@ func (a *Resource) locate(resource *url.URL) {
 // MetadataURL returns the address of the metadata, which challenges name.
 func (a *Resource) MetadataURL() string { return a.metadata }
 
-// Register mounts the metadata (RFC 9728 §3) at the path of [Resource.MetadataURL].
-func (a *Resource) Register(mux auth.Mux) { mux.Handle(a.path, http.HandlerFunc(a.ServeMetadata)) }
+// Register registers the metadata (RFC 9728 §3) with a router, at the path of
+// [Resource.MetadataURL].
+func (a *Resource) Register(mux auth.Mux) { a.routes().Register(mux, "") }
 
-// Open opens the metadata to clients without a token, for [auth.Guard.Protect].
-func (a *Resource) Open() auth.RouteOption { return auth.Open(a.path) }
+// Open returns the option that lets everybody read the metadata, for
+// [auth.Guard.Protect].
+func (a *Resource) Open() auth.RouteOption { return a.routes().Open("") }
+
+func (a *Resource) routes() backend.Routes {
+	return backend.Routes{{Path: a.path, Handler: http.HandlerFunc(a.ServeMetadata)}}
+}
 
 // ServeMetadata answers with the metadata, for pages of every origin.
 func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,12 +87,12 @@ type Config struct {
 // Resource is the backend that takes access tokens. It is immutable and safe for
 // concurrent use.
 type Resource struct {
-	config     Config
-	audience   []string
-	challenges []auth.Challenge
-	metadata   string // URL
-	path       string // of metadata
-	document   []byte
+	config   Config
+	audience []string
+	params   []auth.Param // of the challenge
+	metadata string       // URL
+	path     string       // of metadata
+	document []byte
 }
 
 var (
@@ -102,6 +101,7 @@ var (
 	_ auth.Named         = (*Resource)(nil)
 	_ auth.Challenger    = (*Resource)(nil)
 	_ auth.TokenOwner    = (*Resource)(nil)
+	_ auth.Ambient       = (*Resource)(nil)
 	_ auth.Varier        = (*Resource)(nil)
 )
 
@@ -116,46 +116,54 @@ const detailInvalid = "Invalid token."
 
 const defaultName = "oauth2"
 
-// New returns a Resource, or an error that says which setting is missing or wrong.
+// New returns a Resource, or an error that tells of each setting that is missing
+// or wrong.
 func New(config Config) (*Resource, error) {
 	c := config
-	u, err := url.Parse(c.Resource)
-	switch {
-	case c.Resource == "":
-		return nil, errors.New("oauth2: Config.Resource is missing")
-	case err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>"):
-		return nil, fmt.Errorf("oauth2: resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
-	case u.Scheme != "https" && (u.Scheme != "http" || !c.InsecureHTTP && !backend.IsLoopback(u.Hostname())):
-		return nil, fmt.Errorf("oauth2: resource %q is neither https nor http of a loopback host", c.Resource)
-	case slices.Contains(c.Audience, ""):
-		return nil, errors.New("oauth2: an Audience is empty")
-	case len(c.Sources) == 0 || slices.Contains(c.Sources, nil):
-		return nil, errors.New("oauth2: Config.Sources is empty, or one is nil")
-	case (c.LoadUser == nil) == (c.User == nil):
-		return nil, errors.New("oauth2: either Config.LoadUser or User must be set")
+	c.Name, c.Realm = cmp.Or(c.Name, defaultName), cmp.Or(c.Realm, "api")
+	c.Sources = slices.Clone(c.Sources) // other slices are not kept
+	s := backend.Settings{Package: "oauth2"}
+	resource := c.checkResource(&s)
+	c.check(&s)
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
+	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...)}
+	a.locate(resource)
+	a.params = []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}
+	if len(c.ChallengeScopes) > 0 {
+		a.params = append(a.params, auth.Param{Name: "scope", Value: strings.Join(c.ChallengeScopes, " ")})
+	}
+	return a, nil
+}
+
+func (c Config) checkResource(s *backend.Settings) *url.URL {
+	s.Need("Config.Resource", c.Resource)
+	if c.Resource == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Resource)
+	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(c.Resource, "#\\ \"<>") {
+		s.Refuse(true, "resource %q is no URL with a host, without user and fragment (RFC 8707 §2)", c.Resource)
+		return nil
+	}
+	plain := u.Scheme == "http" && (c.InsecureHTTP || backend.IsLoopback(u.Hostname()))
+	s.Refuse(u.Scheme != "https" && !plain, "resource %q is neither https nor http of a loopback host", c.Resource)
+	return u
+}
+
+func (c Config) check(s *backend.Settings) {
+	s.Refuse(slices.Contains(c.Audience, ""), "an Audience is empty")
+	s.Refuse(len(c.Sources) == 0 || slices.Contains(c.Sources, nil), "Config.Sources is empty, or one is nil")
+	s.Refuse((c.LoadUser == nil) == (c.User == nil), "either Config.LoadUser or User must be set")
 	for _, issuer := range c.AuthorizationServers {
 		if err := fetch.CheckURL(issuer); err != nil && !(c.InsecureHTTP && strings.HasPrefix(issuer, "http://")) {
-			return nil, fmt.Errorf("oauth2: an authorization server %w", err)
+			s.Refuse(true, "an authorization server %w", err)
 		}
 	}
-	for _, scope := range append(slices.Clone(c.ScopesSupported), c.ChallengeScopes...) {
-		if !backend.ValidScope(scope) {
-			return nil, fmt.Errorf("oauth2: %q is not a scope (RFC 6749 §3.3)", scope)
-		}
-	}
-	if slices.Contains(c.ScopesSupported, "offline_access") {
-		return nil, errors.New("oauth2: offline_access is no scope of an API")
-	}
-	c.Name, c.Realm = cmp.Or(c.Name, defaultName), cmp.Or(c.Realm, "api")
-	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...)}
-	a.locate(u)
-	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}}
-	if len(c.ChallengeScopes) > 0 {
-		challenge.Params = append(challenge.Params, auth.Param{Name: "scope", Value: strings.Join(c.ChallengeScopes, " ")})
-	}
-	a.challenges = []auth.Challenge{challenge}
-	return a, nil
+	s.Scopes("Config.ScopesSupported", c.ScopesSupported)
+	s.Scopes("Config.ChallengeScopes", c.ChallengeScopes)
+	s.Refuse(slices.Contains(c.ScopesSupported, "offline_access"), "offline_access is no scope of an API")
 }
 
 // Backend returns Config.Name.
@@ -163,11 +171,14 @@ func (a *Resource) Backend() string { return a.config.Name }
 
 // Challenges returns the challenge of RFC 6750 §3, with the address of the metadata
 // (RFC 9728 §5.1).
-func (a *Resource) Challenges() []auth.Challenge { return a.challenges }
+func (a *Resource) Challenges() []auth.Challenge {
+	return []auth.Challenge{{Scheme: "Bearer", Params: slices.Clone(a.params)}}
+}
 
-// OwnTokens implements [auth.TokenOwner]. The list is empty, because sources tell
-// their tokens by an issuer or a shape. An [Introspection] without Owns takes every
-// token, and so this owns all without a prefix.
+// OwnTokens returns an empty list, because sources tell their tokens by an issuer
+// or a shape. An [Introspection] without Owns takes every token for one of its
+// server, so the Resource then owns all tokens without a prefix: no other backend's
+// tokens are sent to that server.
 func (a *Resource) OwnTokens() []auth.TokenClass {
 	for _, source := range a.config.Sources {
 		if asked, ok := source.(*Introspection); ok && asked.config.Owns == nil {
@@ -176,6 +187,9 @@ func (a *Resource) OwnTokens() []auth.TokenClass {
 	}
 	return nil
 }
+
+// Ambient returns false: no browser adds a token by itself.
+func (a *Resource) Ambient() bool { return false }
 
 // Vary returns Authorization, the one header that decides.
 func (a *Resource) Vary() []string { return []string{"Authorization"} }

@@ -3,6 +3,7 @@ package oauth2
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/gatewarden/auth"
 )
@@ -42,7 +43,7 @@ func (a *Resource) Require(scopes ...string) (func(http.Handler) http.Handler, e
 	}
 	policies := []auth.Policy{auth.AllowMachines}
 	if len(scopes) > 0 {
-		policies = append(policies, auth.Scopes(scopes...))
+		policies = append(policies, auth.Scopes(slices.Clone(scopes)...))
 	}
 	return func(next http.Handler) http.Handler {
 		protected := guard.Require(policies...)(next)

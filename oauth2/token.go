@@ -61,6 +61,7 @@ var (
 	_ auth.Scoped       = (*Token)(nil)
 	_ auth.AuthInformer = (*Token)(nil)
 	_ auth.Expirer      = (*Token)(nil)
+	_ auth.Ambient      = (*Token)(nil)
 )
 
 // Backend returns the name of the [Resource] that accepted the token.
@@ -68,6 +69,9 @@ func (t *Token) Backend() string { return cmp.Or(t.backend, defaultName) }
 
 // Scopes implements [auth.Scoped]: an access token is always limited.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.Scope, true }
+
+// Ambient returns false: no browser adds a token by itself.
+func (t *Token) Ambient() bool { return false }
 
 // AuthInfo implements [auth.AuthInformer].
 func (t *Token) AuthInfo() auth.AuthInfo { return t.Auth }

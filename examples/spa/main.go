@@ -1,6 +1,6 @@
 // Spa is a page with a script and the API that it talks to, on one origin. The
-// access token lives in the script's memory, for five minutes; the refresh token
-// in a cookie that no script can read.
+// access token lives in the script's memory, for five minutes, and the refresh
+// token in a cookie that no script can read.
 //
 //	go run ./examples/spa [-addr 127.0.0.1:8003]
 package main
@@ -57,7 +57,7 @@ func newHandler(ctx context.Context, origin string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	passwords, err := password.New(password.Config{Hasher: hasher, Silent: true, // no dialog of the browser's
+	passwords, err := password.New(password.Config{Hasher: hasher,
 		Account: func(ctx context.Context, name string) (auth.User, string, error) {
 			u, err := loadUser(ctx, name)
 			return u, encoded, err
@@ -78,15 +78,11 @@ func newHandler(ctx context.Context, origin string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}, Challenges: tokens.Challenges()})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
 	if err != nil {
 		return nil, err
 	}
-	handlers, err := tokens.BrowserHandlers(login)
-	if err != nil {
-		return nil, err
-	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
+	handlers, err := tokens.BrowserHandlers(guard)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 	if err != nil {
 		return err
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{passwords}})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,195 @@
+package jwt_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// printed returns everything that package fmt and log/slog make of a value: by
+// itself, by its pointer, and in unexported fields, which package fmt reads
+// without asking the value.
+func printed[T any](v *T) string {
+	var text bytes.Buffer
+	values := []any{v, *v, struct{ x any }{v}, struct{ x any }{*v}, &struct{ x any }{v}, struct{ x *T }{v},
+		&struct{ x *T }{v}, struct{ x T }{*v}, []any{v}, map[string]any{"x": v}, struct{ X any }{v}}
+	for _, value := range values {
+		for _, verb := range "vsqxXdobtcUeEfgGpT" {
+			for _, flags := range []string{"", "+", "#", " ", "08", "10.200"} {
+				fmt.Fprintf(&text, "%"+flags+string(verb)+"\n", value)
+			}
+		}
+		slog.New(slog.NewTextHandler(&text, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&text, nil)).Info("x", "value", value)
+	}
+	return text.String()
+}
+
+// wantHidden reports each form of a secret that text has.
+func wantHidden(t *testing.T, text, secret string) {
+	t.Helper()
+	raw := []byte(secret)
+	for form, shown := range map[string]string{
+		"plain":      secret,
+		"spaced hex": fmt.Sprintf("% x", raw),
+		"hex":        hex.EncodeToString(raw),
+		"upper hex":  strings.ToUpper(hex.EncodeToString(raw)),
+		"base64":     base64.StdEncoding.EncodeToString(raw)[:len(raw)],
+		"base64url":  base64.RawURLEncoding.EncodeToString(raw)[:len(raw)],
+		"decimal":    strings.Trim(fmt.Sprint(raw), "[]"),
+		"Go syntax":  strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", raw), "[]byte{"), "}"),
+		"characters": fmt.Sprintf("%c", raw[:4]),
+	} {
+		if at := strings.Index(text, shown); at >= 0 {
+			t.Errorf("it shows the secret, %s: …%s…", form, text[max(0, at-100):min(len(text), at+100)])
+		}
+	}
+}
+
+func TestUnitSecretsAreNotPrinted(t *testing.T) {
+	const hidden = "hunter2, the secret by which tokens are signed, of 64 bytes or more"
+	key, err := jwt.NewKey(jwt.HS256, []byte(hidden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := keySet(t, key)
+	tokens, people, _ := newTokens(t, func(c *jwt.Config) { c.Keys = keys })
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Challenges: []auth.Challenge{{Scheme: "Bearer"}},
+		Login: []auth.Authenticator{auth.AuthenticatorFunc(people.passwords)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	handlers, err := tokens.Handlers(guard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: serviceIssuer,
+		Audience: []string{serviceIssuer}, Keys: keys, User: jwt.SubjectUser}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := jwt.NewMemoryKeyStore()
+	ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{hidden}, Algorithm: jwt.HS256,
+		Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ring.Add(t.Context(), key, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: "https://keys.example/jwks?key=" + strings.ReplaceAll(hidden, " ", "+")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, credential, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()) // it is remembered now
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := auth.As[*jwt.Token](credential)
+
+	for sentence, text := range map[string]string{
+		"a Key": printed(key), "a KeySet": printed(keys), "Tokens": printed(tokens), "a Verifier": printed(verifier),
+		"Handlers": printed(handlers), "a Guard": printed(guard), "a MemoryKeyStore": printed(store), "a Token": printed(token),
+		"a Keyring": printed(&ring), // which must not be copied
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			wantHidden(t, text, hidden)
+			for _, issued := range []auth.Secret{pair.Access, pair.Refresh} {
+				if strings.Contains(text, issued.Reveal()) {
+					t.Error("it shows a token")
+				}
+			}
+		})
+	}
+	t.Run("RemoteKeys, whose URL may have a secret", func(t *testing.T) {
+		wantHidden(t, printed(&remote), strings.ReplaceAll(hidden, " ", "+"))
+	})
+	t.Run("a Pair and a configuration, by themselves", func(t *testing.T) {
+		config := jwt.KeyringConfig{Keys: []auth.Secret{hidden}}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			wantHidden(t, fmt.Sprintf(verb, config), hidden)
+			wantHidden(t, fmt.Sprintf(verb, *pair), pair.Access.Reveal())
+			wantHidden(t, fmt.Sprintf(verb, pair), pair.Refresh.Reveal())
+		}
+	})
+}
+
+func TestUnitSettingsAreCopied(t *testing.T) {
+	audience, scopes, schemes := []string{"https://api.example"}, []string{"read"}, []string{"Bearer"}
+	key := signing(t, jwt.ES256)
+	keys := keySet(t, key)
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		c.Keys, c.Audience, c.Scopes, c.Schemes = keys, audience, scopes, schemes
+	})
+	ours := []string{"https://api.example"}
+	algorithms, types, required := []jwt.Algorithm{jwt.ES256}, []string{"at+jwt"}, []string{"jti"}
+	config := jwt.VerifierConfig{Schemes: []string{"Bearer"}, Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: ours, Keys: keys,
+		Algorithms: algorithms, Types: types, Require: required, Scoped: true, User: jwt.SubjectUser}}}
+	verifier, err := jwt.NewVerifier(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	amr := []string{"pwd"}
+	options := jwt.Options{Scopes: []string{"read"}, AuthInfo: auth.AuthInfo{AMR: amr}}
+	issued, err := tokens.Issue(t.Context(), "alice", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	audience[0], scopes[0], schemes[0], ours[0] = "https://changed.example", "changed", "Changed", "https://changed.example"
+	algorithms[0], types[0], required[0], amr[0] = jwt.RS256, "changed", "changed", "changed"
+	config.Schemes[0], config.Issuers[0].Issuer = "Changed", "https://changed.example"
+	tokens.Challenges()[0].Scheme, verifier.Challenges()[0].Scheme = "Changed", "Changed"
+
+	later, err := tokens.Refresh(t.Context(), issued.Refresh.Reveal())
+	if err != nil {
+		t.Fatalf("the pair from before the change is refused: %v", err)
+	}
+	for sentence, backend := range map[string]auth.Authenticator{"Tokens": tokens, "a Verifier": verifier} {
+		t.Run(sentence, func(t *testing.T) {
+			r, _ := http.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", "Bearer "+later.Access.Reveal())
+			_, credential, err := backend.Authenticate(r)
+			token, ok := auth.As[*jwt.Token](credential)
+			if !ok {
+				t.Fatalf("refused: %v", err)
+			}
+			if scopes, _ := token.Scopes(); fmt.Sprint(scopes, token.Audience(), token.AuthInfo().AMR) != "[read] [https://api.example] [pwd]" {
+				t.Errorf("scopes %q, audience %q, AMR %q", scopes, token.Audience(), token.AuthInfo().AMR)
+			}
+		})
+	}
+	if got := tokens.Challenges()[0].Scheme; got != "Bearer" {
+		t.Errorf("the challenge has scheme %q", got)
+	}
+}
+
+func TestUnitAllMistakesAreToldAtOnce(t *testing.T) {
+	_, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Grace: time.Hour, Scopes: []string{"a b"}, Cookie: "__Host-x"})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, says := range []string{"Config.Store is missing", "Config.LoadUser is missing", "Keys is missing", "Grace", `"a b" is not a scope`, "Config.Cookie"} {
+		if !strings.Contains(err.Error(), says) {
+			t.Errorf("%q is not told: %v", says, err)
+		}
+	}
+	for _, keys := range []jwt.KeySource{(*jwt.KeySet)(nil), (*jwt.Keyring)(nil)} {
+		if _, err := jwt.New(jwt.Config{Issuer: serviceIssuer, Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: newPeople().load}); err == nil {
+			t.Errorf("a nil %T was accepted", keys)
+		}
+	}
+}
