@@ -81,7 +81,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 		return err
 	}
 	family.UserID, family.RevokedAt = presented.subject, now
-	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
+	first := &Refresh{Digest: digestOf(backend.NewID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
 	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires})
 	switch {
 	case err != nil:

@@ -3,7 +3,6 @@ package oauth2
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -228,7 +227,7 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 func (i *Introspection) assertion(endpoint string) (string, error) {
 	now := time.Now()
 	return jwt.Sign(i.config.Key, "JWT", map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID, "aud": cmp.Or(i.config.Issuer, endpoint),
-		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+		"jti": backend.NewID(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 }
 
 // locatedFor is how long the endpoint of the metadata is asked before it is looked

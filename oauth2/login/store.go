@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/gatewarden/auth/backend"
@@ -29,7 +28,7 @@ type Identity struct {
 // identityOf is a new identity of a user.
 func identityOf(p *Profile, userID string, now time.Time) *Identity {
 	now = backend.StoreTime(now)
-	return &Identity{ID: rand.Text(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
+	return &Identity{ID: backend.NewID(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
 		Email: p.Email.Address, EmailVerified: p.Email.Verified, Name: p.Name, Created: now, LastUsed: now}
 }
 

@@ -257,9 +257,11 @@ type Rotation struct {
 }
 
 // Interaction is a page that waits for a user: what was asked, and so what an
-// answer is an answer to. The page carries the identifier alone.
+// answer is an answer to. The page carries a random secret, of which the store
+// knows the digest.
 type Interaction struct {
-	Digest    string // of its identifier
+	ID        string // for tables and logs. It is not secret, and opens nothing
+	Digest    string // of the secret; the store's key
 	UserID    string // who may answer; "" until somebody logged in
 	SessionID string // in which session, or ""
 	Created   time.Time
