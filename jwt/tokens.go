@@ -129,6 +129,7 @@ var (
 	_ auth.Authenticator = (*Tokens)(nil)
 	_ auth.TokenVerifier = (*Tokens)(nil)
 	_ auth.Revoker       = (*Tokens)(nil)
+	_ auth.Purger        = (*Tokens)(nil)
 )
 
 const maxGrace = time.Minute

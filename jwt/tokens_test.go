@@ -169,7 +169,7 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 			t.Errorf("refresh at its end: %v", err)
 		}
 		time.Sleep(jwt.KeepExpired)
-		if purged, err := tokens.Purge(t.Context()); purged != 1 || err != nil {
+		if purged, err := tokens.Purge(t.Context(), 500); purged != 1 || err != nil {
 			t.Error(purged, err)
 		}
 	})

@@ -194,6 +194,7 @@ type Server struct {
 var (
 	_ oauth2.Source = (*Server)(nil)
 	_ auth.Revoker  = (*Server)(nil)
+	_ auth.Purger   = (*Server)(nil)
 	_ http.Handler  = (*Server)(nil)
 )
 

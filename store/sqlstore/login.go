@@ -215,7 +215,7 @@ func (s *LoginStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 			`DELETE FROM {prefix}login_codes WHERE digest IN (SELECT digest FROM {prefix}login_codes
 				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
 		} {
-			n, err := s.remove(ctx, conn, statement, micros(now), limit)
+			n, err := s.remove(ctx, conn, statement, micros(now), limit-total)
 			if err != nil {
 				return err
 			}

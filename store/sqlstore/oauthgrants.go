@@ -211,7 +211,7 @@ func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 		} {
 			result, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_`+each.table+`
 				WHERE `+each.key+` IN (SELECT `+each.key+` FROM {prefix}oauth_`+each.table+`
-				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit)
+				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit-total)
 			if err != nil {
 				return err
 			}
