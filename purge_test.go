@@ -247,3 +247,20 @@ func TestUnitPurgeAll(t *testing.T) {
 		}
 	})
 }
+
+func ExamplePurgeEvery() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	tokens := &shelf{name: "tokens", records: 1234} // such as *knox.Tokens
+	background.Go(func() { auth.PurgeEvery(ctx, time.Minute, slog.Default(), tokens) })
+
+	cancel() // the program ends
+	background.Wait()
+}
+
+func ExamplePurgeAll() {
+	tokens, sessions := &shelf{name: "tokens", records: 1234}, &shelf{name: "sessions", records: 2}
+	removed, err := auth.PurgeAll(context.Background(), tokens, sessions)
+	fmt.Println(removed, err)
+	// Output: 1236 <nil>
+}

@@ -39,6 +39,7 @@ type app struct {
 	oauth    *server.Server
 	api      *oauth2.Resource
 	logins   *login.Logins // nil without -provider
+	purgers  []auth.Purger // what has expired in their stores
 	pages    *pages
 }
 
@@ -160,6 +161,10 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	if err := a.openLogins(s, keys, people, proxies, observer); err != nil {
 		return nil, err
 	}
+	a.purgers = []auth.Purger{a.tokens, a.sessions, a.pairs, a.oauth, passwords}
+	if a.logins != nil {
+		a.purgers = append(a.purgers, a.logins)
+	}
 	a.pages.logins = a.logins
 	a.pages.accountPolicy = strings.Replace(pagePolicy, "form-action 'self'", strings.Join(append([]string{"form-action 'self' https:"}, s.origins...), " "), 1)
 	backends, logins := []auth.Authenticator{a.tokens, a.pairs, a.api, a.sessions, basic}, []auth.Authenticator{passwords}
@@ -271,35 +276,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 
 // purge removes what has expired, now and then, until ctx ends.
 func (a *app) purge(ctx context.Context) {
-	ticker := time.NewTicker(time.Minute)
-	defer ticker.Stop()
-	for {
-		if _, err := a.tokens.Purge(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge", "error", err)
-		}
-		if _, err := a.sessions.Purge(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge", "error", err)
-		}
-		if _, err := a.pairs.Purge(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge", "error", err)
-		}
-		if _, err := a.oauth.Purge(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge", "error", err)
-		}
-		if a.logins != nil {
-			if _, err := a.logins.Purge(ctx); err != nil && ctx.Err() == nil {
-				a.logger.Warn("purge", "error", err)
-			}
-		}
-		if _, err := a.throttle.Purge(ctx, time.Now(), 1000); err != nil && ctx.Err() == nil {
-			a.logger.Warn("purge", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	auth.PurgeEvery(ctx, time.Minute, a.logger, a.purgers...)
 }
 
 // signOut tells people that they are signed out, on the next page.
