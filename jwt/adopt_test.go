@@ -171,14 +171,14 @@ func TestATokenOfOthersIsRememberedForAsLongAsItCouldBePresented(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour + 4*time.Minute)
-		if _, err := tokens.Purge(t.Context()); err != nil {
+		if _, err := tokens.Purge(t.Context(), 500); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tokens.Refresh(t.Context(), foreign); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("it starts another login: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if n, err := tokens.Purge(t.Context()); n != 1 || err != nil {
+		if n, err := tokens.Purge(t.Context(), 500); n != 1 || err != nil {
 			t.Errorf("%d purged, %v", n, err)
 		}
 	})

@@ -2,9 +2,7 @@ package jwt
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -135,7 +133,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 // family makes the family that options ask for, without its user.
 func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error) {
 	f := &Family{
-		ID: rand.Text(), ClientID: options.ClientID,
+		ID: backend.NewID(), ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
 		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
 		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200), AuthInfo: options.AuthInfo,
@@ -200,7 +198,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 		return nil, errors.New("jwt: there is no key that signs")
 	}
 	size := len(family.Claims)
-	m := &making{t: t, key: key, now: now, family: family, id: newID(), extra: map[string]any{}}
+	m := &making{t: t, key: key, now: now, family: family, id: backend.NewID(), extra: map[string]any{}}
 	if family.Claims != nil {
 		var stored map[string]json.RawMessage // as they were written
 		if err := json.Unmarshal(family.Claims, &stored); err != nil {
@@ -233,13 +231,6 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 		}
 	}
 	return m, nil
-}
-
-// newID makes an identifier of 160 bits, in the hexadecimal of simplejwt's.
-func newID() string {
-	var id [20]byte
-	_, _ = rand.Read(id[:]) // never fails
-	return hex.EncodeToString(id[:])
 }
 
 // digestOf is what stores keep of an identifier.
@@ -328,7 +319,7 @@ func (m *making) refreshToken() (auth.Secret, error) {
 // access signs an access token, which lives no longer than the refresh token.
 func (m *making) access() (auth.Secret, time.Time, error) {
 	expires := wholeSecond(backend.Earlier(m.now.Add(m.t.config.AccessTTL), m.family.ExpiresAt))
-	claims := m.common(accessKind, newID(), expires)
+	claims := m.common(accessKind, backend.NewID(), expires)
 	m.describe(claims)
 	token, err := m.sign(accessKind, claims)
 	return token, expires, err

@@ -81,7 +81,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 		return err
 	}
 	family.UserID, family.RevokedAt = presented.subject, now
-	first := &Refresh{Digest: digestOf(newID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
+	first := &Refresh{Digest: digestOf(backend.NewID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
 	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires})
 	switch {
 	case err != nil:
@@ -146,20 +146,12 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	return len(ids), nil
 }
 
-// purgeBatch is how many families one step of Purge removes.
-const purgeBatch = 500
-
-// Purge removes logins that expired, and returns how many. Call it now and then;
-// expired tokens are refused without it, but kept.
-func (t *Tokens) Purge(ctx context.Context) (int, error) {
-	now, total := backend.StoreTime(time.Now()), 0
-	for {
-		purged, err := t.config.Store.Purge(ctx, now, purgeBatch)
-		if err != nil {
-			return total, backend.Outage(err)
-		}
-		if total += purged; purged < purgeBatch {
-			return total, nil
-		}
+// Purge implements [auth.Purger]. It removes at most limit logins that expired, each
+// with its refresh tokens.
+func (t *Tokens) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := t.config.Store.Purge(ctx, backend.StoreTime(time.Now()), limit)
+	if err != nil {
+		return 0, backend.Outage(err)
 	}
+	return purged, nil
 }

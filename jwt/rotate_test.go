@@ -259,7 +259,7 @@ func TestEverythingAtOnceNeverServesWhatWasEnded(t *testing.T) {
 					default:
 						ended = false
 						people.change(func() { people.inactive["bob"] = !people.inactive["bob"] })
-						_, err = tokens.Purge(t.Context())
+						_, err = tokens.Purge(t.Context(), 500)
 						_ = ring.Tend(t.Context(), time.Now())
 					}
 					if err != nil {

@@ -60,11 +60,12 @@ func (s keySeals) open(r *KeyRecord) (*Key, error) {
 	return nil, fmt.Errorf("jwt: none of KeyringConfig.Keys opens the key %q of the store", r.ID)
 }
 
-// successorSeal encrypts the identifier of the successor of a token, so that
-// only who presents that token can read it. The key comes of the token's
-// identifier, of which stores know only a hash: a retry writes the token once
-// more, with another "iat" and signature, and each of these can be retried. One
-// text is kept under each key, so the nonce may be zero (NIST SP 800-38D §8.2).
+// successorSeal encrypts the identifier of the successor of a token, so that a
+// copy of the store does not show it. The key comes from the token's identifier, of
+// which stores know only a hash: a retry writes the token once more, with another
+// "iat" and signature, and each of these can be retried. Identifiers are UUIDs, and
+// not secrets: a token needs the signature of our key, too. Each key seals one text, so
+// the nonce may be zero (NIST SP 800-38D §8.2).
 func successorSeal(old string) (aead cipher.AEAD, nonce []byte, err error) {
 	if aead, err = seal.New(old, "gatewarden jwt successor"); err != nil {
 		return nil, nil, fmt.Errorf("jwt: %w", err)

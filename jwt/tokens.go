@@ -134,6 +134,7 @@ var (
 	_ auth.Ambient       = (*Tokens)(nil)
 	_ auth.Varier        = (*Tokens)(nil)
 	_ auth.Revoker       = (*Tokens)(nil)
+	_ auth.Purger        = (*Tokens)(nil)
 )
 
 const maxGrace = time.Minute

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/jwt"
@@ -168,7 +169,7 @@ func TestATokenDiesWithItsSecond(t *testing.T) {
 			t.Errorf("refresh at its end: %v", err)
 		}
 		time.Sleep(jwt.KeepExpired)
-		if purged, err := tokens.Purge(t.Context()); purged != 1 || err != nil {
+		if purged, err := tokens.Purge(t.Context(), 500); purged != 1 || err != nil {
 			t.Error(purged, err)
 		}
 	})
@@ -235,9 +236,9 @@ func TestTokensOfAnotherAlgorithmAreMade(t *testing.T) {
 	}
 }
 
-func TestIdentifiersHaveTheirBits(t *testing.T) {
+func TestUnitIdentifiers(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
-	seen := map[string]bool{}
+	seen, lastLogin := map[string]bool{}, ""
 	for range 50 {
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
@@ -245,12 +246,24 @@ func TestIdentifiersHaveTheirBits(t *testing.T) {
 		}
 		for _, token := range []auth.Secret{pair.Access, pair.Refresh} {
 			_, claims := claimsOf(t, token.Reveal())
-			id := claims["jti"].(string)
-			if _, err := strconv.ParseUint(id[:16], 16, 64); len(id) != 40 || seen[id] || err != nil {
-				t.Error(id)
+			for _, name := range []string{"jti", "sid"} {
+				if id, err := uuid.Parse(claims[name].(string)); err != nil || id.Version() != 7 {
+					t.Errorf("%s: got %q, want a UUID of version 7", name, claims[name])
+				}
 			}
-			seen[id] = true
+			if id := claims["jti"].(string); seen[id] {
+				t.Errorf("got the jti %s twice", id)
+			} else {
+				seen[id] = true
+			}
+			if claims["sid"] != pair.SessionID {
+				t.Errorf("got the sid %v, want %s", claims["sid"], pair.SessionID)
+			}
 		}
+		if pair.SessionID <= lastLogin {
+			t.Errorf("got %s after %s, want a larger identifier for a later login", pair.SessionID, lastLogin)
+		}
+		lastLogin = pair.SessionID
 	}
 }
 

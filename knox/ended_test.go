@@ -92,7 +92,7 @@ func TestAnExpiredTokenIsListedOncePurgedAsEndedWhenItExpired(t *testing.T) {
 		s.login("alice")
 		expires := s.rows("alice")[0].ExpiresAt.Format(format)
 		time.Sleep(12 * time.Hour)
-		if n, err := s.tokens.Purge(t.Context()); n != 1 || err != nil {
+		if n, err := s.tokens.Purge(t.Context(), 500); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		items := s.ended(basicOf("alice"))
@@ -115,14 +115,14 @@ func TestEndedTokensAreKeptForAsLongAsConfigured(t *testing.T) {
 		token := s.login("alice")
 		s.do("POST", "/auth/logout/", "Token "+token, "")
 		time.Sleep(24*time.Hour - time.Microsecond)
-		if n, err := s.tokens.Purge(t.Context()); n != 0 || err != nil || len(s.ended(basicOf("alice"))) != 1 || kept() != 1 {
+		if n, err := s.tokens.Purge(t.Context(), 500); n != 0 || err != nil || len(s.ended(basicOf("alice"))) != 1 || kept() != 1 {
 			t.Errorf("just before: %d, %v, listed %v, kept %d", n, err, s.ended(basicOf("alice")), kept())
 		}
 		time.Sleep(time.Microsecond)
 		if len(s.ended(basicOf("alice"))) != 0 {
 			t.Error("listed after that")
 		}
-		if n, err := s.tokens.Purge(t.Context()); n != 0 || err != nil || kept() != 0 {
+		if n, err := s.tokens.Purge(t.Context(), 500); n != 1 || err != nil || kept() != 0 {
 			t.Errorf("then: %d, %v, kept %d", n, err, kept())
 		}
 	})
@@ -148,7 +148,7 @@ func TestNothingIsKeptUnlessConfiguredAndWhatWasIsPurged(t *testing.T) {
 	if items := s.ended(basicOf("alice")); len(items) != 0 {
 		t.Errorf("listed %v", items)
 	}
-	if _, err := s.tokens.Purge(t.Context()); err != nil {
+	if _, err := s.tokens.Purge(t.Context(), 500); err != nil {
 		t.Fatal(err)
 	}
 	if ended, err := store.Ended(t.Context(), "alice", time.Time{}, 10); err != nil || len(ended) != 0 {
@@ -176,8 +176,8 @@ func TestTheLast100EndedTokensAreListedAndAllArePurged(t *testing.T) {
 			t.Errorf("it ended %v, but stores keep microseconds", at)
 		}
 		time.Sleep(24 * time.Hour)
-		if _, err := s.tokens.Purge(t.Context()); err != nil {
-			t.Fatal(err)
+		if n, err := auth.PurgeAll(t.Context(), s.tokens); n != 1001 || err != nil {
+			t.Fatal(n, err)
 		}
 		if left, err := s.store.Ended(t.Context(), "alice", time.Time{}, 2000); err != nil || len(left) != 0 {
 			t.Errorf("%d left, %v", len(left), err)
@@ -215,7 +215,7 @@ func TestPurgeSaysWhatItDidBeforeAStoreFailed(t *testing.T) {
 		time.Sleep(10 * time.Hour)
 		store.calls.Store(0)
 		store.nth = 2 // PurgeEnded
-		if n, err := s.tokens.Purge(t.Context()); n != 1 || err == nil || auth.KindOf(err) != nil {
+		if n, err := s.tokens.Purge(t.Context(), 500); n != 1 || err == nil || auth.KindOf(err) != nil {
 			t.Errorf("%d, %v", n, err)
 		}
 	})

@@ -138,6 +138,7 @@ var (
 	_ auth.Ambient       = (*Tokens)(nil)
 	_ auth.Varier        = (*Tokens)(nil)
 	_ auth.Revoker       = (*Tokens)(nil)
+	_ auth.Purger        = (*Tokens)(nil)
 )
 
 // New returns Tokens, or an error that says which settings are missing, out of

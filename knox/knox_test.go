@@ -143,7 +143,7 @@ func TestExpiredTokensAreRefusedAndLeaveByPurgeWithOneEventEach(t *testing.T) {
 		if len(s.rows("alice")) != 4 {
 			t.Error("use removed rows")
 		}
-		n, err := s.tokens.Purge(t.Context())
+		n, err := s.tokens.Purge(t.Context(), 500)
 		if n != 3 || err != nil || s.events.count(auth.EventExpired) != 3 || s.me(fresh) != 200 {
 			t.Errorf("purged %d, %v, %d events", n, err, s.events.count(auth.EventExpired))
 		}

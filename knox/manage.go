@@ -81,35 +81,25 @@ func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	return len(ids), nil
 }
 
-// purgeBatch is how many records one step of Purge removes: few enough that
-// no request waits long for it.
-const purgeBatch = 500
-
-// Purge removes expired tokens, with an EventExpired for each, and returns how
-// many; then what was kept of ended ones for longer than Config.KeepEnded. Call
-// it now and then; expired tokens are refused without it, but kept.
-func (t *Tokens) Purge(ctx context.Context) (int, error) {
-	ending, total := t.ending(EndExpired), 0
-	for {
-		purged, err := t.config.Store.Purge(ctx, purgeBatch, ending)
-		if err != nil {
-			return total, backend.Outage(err)
-		}
-		for _, record := range purged {
-			t.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
-		}
-		total += len(purged)
-		if len(purged) < purgeBatch {
-			break
-		}
+// Purge implements [auth.Purger]. It removes at most limit records: expired tokens,
+// with an EventExpired for each, and then what was kept of ended ones for longer than
+// Config.KeepEnded.
+func (t *Tokens) Purge(ctx context.Context, limit int) (int, error) {
+	ending := t.ending(EndExpired)
+	expired, err := t.config.Store.Purge(ctx, limit, ending)
+	if err != nil {
+		return 0, backend.Outage(err)
 	}
-	for { // also if nothing is kept any more
-		n, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), purgeBatch)
-		if err != nil {
-			return total, backend.Outage(err)
-		}
-		if n < purgeBatch {
-			return total, nil
-		}
+	for _, record := range expired {
+		t.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
 	}
+	if len(expired) >= limit {
+		return len(expired), nil
+	}
+	// If nothing is kept any more, what was kept goes, too.
+	ended, err := t.config.Store.PurgeEnded(ctx, ending.At.Add(-t.config.KeepEnded), limit-len(expired))
+	if err != nil {
+		return len(expired), backend.Outage(err)
+	}
+	return len(expired) + ended, nil
 }

@@ -23,8 +23,12 @@ var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{records: index.New(func(r *Record) (digest, userID string) { return r.Digest, r.UserID }),
-		ended: make(map[string][]*EndedToken)}
+	return &MemoryStore{
+		records: index.New(func(r *Record) index.Entry {
+			return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.ID, Created: r.Created, ExpiresAt: r.ExpiresAt}
+		}),
+		ended: make(map[string][]*EndedToken),
+	}
 }
 
 // Add implements [Store].
@@ -34,18 +38,15 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	if s.records.Get(record.Digest) != nil {
 		return Added{}, errors.New("knox: digest exists")
 	}
+	rivals := s.records.Live(record.UserID, ending.At, func(other *Record) bool { return other.Stamp == record.Stamp })
+	surplus, full := index.Surplus(rivals, limit, evict)
+	if full {
+		return Added{OverLimit: true}, nil
+	}
 	var added Added
-	if limit > 0 {
-		live := slices.DeleteFunc(s.live(record.UserID, ending.At), func(other *Record) bool { return other.Stamp != record.Stamp })
-		if len(live) >= limit && !evict {
-			return Added{OverLimit: true}, nil
-		}
-		for len(live) >= limit {
-			oldest := live[len(live)-1]
-			live = live[:len(live)-1]
-			s.end(oldest, ending)
-			added.Evicted = append(added.Evicted, oldest.ID)
-		}
+	for _, oldest := range surplus {
+		s.end(oldest, ending)
+		added.Evicted = append(added.Evicted, oldest.ID)
 	}
 	s.records.Put(record)
 	return added, nil
@@ -81,20 +82,18 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.live(userID, now), nil
+	return s.records.Live(userID, now, nil), nil
 }
 
 // Revoke implements [Store].
 func (s *MemoryStore) Revoke(_ context.Context, userID, id string, ending Ending) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.records.Of(userID) {
-		if record.ID == id {
-			s.end(record, ending)
-			return true, nil
-		}
+	record := s.records.Find(userID, id)
+	if record != nil {
+		s.end(record, ending)
 	}
-	return false, nil
+	return record != nil, nil
 }
 
 // RevokeAll implements [Store].
@@ -119,15 +118,9 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 func (s *MemoryStore) Purge(_ context.Context, limit int, ending Ending) ([]*Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var purged []*Record
-	for _, record := range s.records.All() {
-		if len(purged) == limit {
-			break
-		}
-		if !record.Live(ending.At) {
-			s.end(record, ending)
-			purged = append(purged, record)
-		}
+	purged := s.records.Expired(ending.At, limit)
+	for _, record := range purged {
+		s.end(record, ending)
 	}
 	return purged, nil
 }
@@ -166,20 +159,6 @@ func (s *MemoryStore) PurgeEnded(_ context.Context, before time.Time, limit int)
 		}
 	}
 	return purged, nil
-}
-
-// live returns the live records of a user, newest first: s.mu is held.
-func (s *MemoryStore) live(userID string, now time.Time) []*Record {
-	var live []*Record
-	for _, record := range s.records.Of(userID) {
-		if record.Live(now) {
-			live = append(live, record)
-		}
-	}
-	slices.SortFunc(live, func(a, b *Record) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
-	return live
 }
 
 func (s *MemoryStore) end(record *Record, ending Ending) {

@@ -3,7 +3,6 @@ package oauth2
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -237,7 +236,7 @@ func (i *Introspection) assertion(endpoint string) (string, error) {
 	now := time.Now()
 	return i.assert(map[string]any{"iss": i.config.ClientID, "sub": i.config.ClientID,
 		"aud": cmp.Or(i.config.Issuer, endpoint),
-		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+		"jti": backend.NewID(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
 }
 
 // locatedFor is how long the endpoint of the metadata is asked before it is looked

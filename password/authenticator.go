@@ -86,6 +86,7 @@ var (
 	_ auth.Challenger    = (*Authenticator)(nil)
 	_ auth.Named         = (*Authenticator)(nil)
 	_ auth.Varier        = (*Authenticator)(nil)
+	_ auth.Purger        = (*Authenticator)(nil)
 	_ auth.Primary       = (*Credential)(nil)
 	_ auth.Ambient       = (*Credential)(nil)
 	_ auth.AuthInformer  = (*Credential)(nil)
@@ -311,6 +312,12 @@ func (l *Authenticator) OwnTokens() []auth.TokenClass { return []auth.TokenClass
 
 // Backend returns Config.Name.
 func (l *Authenticator) Backend() string { return l.config.Name }
+
+// Purge implements [auth.Purger]. It removes at most limit expired counters of
+// Config.Throttle.
+func (l *Authenticator) Purge(ctx context.Context, limit int) (int, error) {
+	return l.throttle.purge(ctx, limit)
+}
 
 // Challenges returns the challenge of Basic (RFC 7617 §2.1), or if Silent one of
 // the scheme Form, which no browser acts on and no RFC defines.

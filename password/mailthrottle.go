@@ -2,6 +2,7 @@ package password
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"time"
 
@@ -26,6 +27,8 @@ type MailThrottleConfig struct {
 type MailThrottle struct {
 	throttle *throttle
 }
+
+var _ auth.Purger = (*MailThrottle)(nil)
 
 // NewMailThrottle returns a MailThrottle. It refuses Limits that contradict each
 // other.
@@ -54,4 +57,10 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 func (t *MailThrottle) Count(r *http.Request, account string) error {
 	_, err := t.throttle.begin(r.Context(), account, auth.ClientIP(r), instant())
 	return err
+}
+
+// Purge implements [auth.Purger]. It removes at most limit expired counters of the
+// store, also those of an Authenticator that shares it.
+func (t *MailThrottle) Purge(ctx context.Context, limit int) (int, error) {
+	return t.throttle.purge(ctx, limit)
 }

@@ -84,7 +84,10 @@ type OneTimeTokens struct {
 	config OneTimeConfig
 }
 
-var _ auth.Revoker = (*OneTimeTokens)(nil)
+var (
+	_ auth.Revoker = (*OneTimeTokens)(nil)
+	_ auth.Purger  = (*OneTimeTokens)(nil)
+)
 
 // errOneTime is the one answer to every token that is not good. It has no cause:
 // nobody is told whether it was used or never was, or what became of its user.
@@ -94,8 +97,7 @@ var errOneTime error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalid
 var errAbout error = &auth.Error{Kind: auth.ErrMalformed, Detail: "What a link is about must be at most 320 bytes of text without control characters."}
 
 const (
-	maxAbout     = 320 // bytes: 64 + "@" + 255, the longest e-mail address
-	oneTimePurge = 500 // records in one step of Purge
+	maxAbout = 320 // bytes: 64 + "@" + 255, the longest e-mail address
 )
 
 // NewOneTimeTokens returns OneTimeTokens, or an error that says which setting is
@@ -265,19 +267,13 @@ func (t *OneTimeTokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, use
 	return err
 }
 
-// Purge removes expired tokens and returns how many. Call it now and then;
-// expired tokens are refused without it, but kept.
-func (t *OneTimeTokens) Purge(ctx context.Context) (int, error) {
-	now, total := time.Now(), 0
-	for {
-		n, err := t.config.Store.Purge(ctx, now, oneTimePurge)
-		if err != nil {
-			return total, outage("one-time store", err)
-		}
-		if total += n; n < oneTimePurge {
-			return total, nil
-		}
+// Purge implements [auth.Purger]. It removes at most limit expired tokens.
+func (t *OneTimeTokens) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := t.config.Store.Purge(ctx, time.Now(), limit)
+	if err != nil {
+		return 0, outage("one-time store", err)
 	}
+	return purged, nil
 }
 
 func (t *OneTimeTokens) observe(ctx context.Context, kind auth.EventKind, userID string) {

@@ -217,7 +217,7 @@ func TestTokensEndInTime(t *testing.T) {
 			if _, _, err := m.Check(t.Context(), row.purpose, token); err != nil {
 				t.Errorf("%s before its end: %v", row.purpose, err)
 			}
-			if n, err := m.Purge(t.Context()); n != 0 || err != nil {
+			if n, err := m.Purge(t.Context(), 500); n != 0 || err != nil {
 				t.Errorf("%s: purged %d, %v", row.purpose, n, err)
 			}
 			time.Sleep(time.Microsecond)
@@ -226,7 +226,7 @@ func TestTokensEndInTime(t *testing.T) {
 					t.Errorf("%s at its end: %v", row.purpose, err)
 				}
 			}
-			if n, err := m.Purge(t.Context()); n != 1 || err != nil {
+			if n, err := m.Purge(t.Context(), 500); n != 1 || err != nil {
 				t.Errorf("%s: purged %d, %v", row.purpose, n, err)
 			}
 		})
@@ -272,7 +272,7 @@ func TestAStoreThatIsDownIsAnOutage(t *testing.T) {
 			"Check":     third(m.Check(t.Context(), password.PurposeReset, token)),
 			"Redeem":    third(m.Redeem(t.Context(), password.PurposeReset, token)),
 			"RevokeAll": second(m.RevokeAll(t.Context(), "alice")),
-			"Purge":     second(m.Purge(t.Context())),
+			"Purge":     second(m.Purge(t.Context(), 500)),
 		} {
 			if err == nil || auth.KindOf(err) != nil || detail(err) != "" {
 				t.Errorf("%s, %s: %v", name, method, err)

@@ -1,10 +1,8 @@
 package password
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -83,7 +81,9 @@ var _ OneTimeStore = (*MemoryOneTimeStore)(nil)
 
 // NewMemoryOneTimeStore returns an empty store.
 func NewMemoryOneTimeStore() *MemoryOneTimeStore {
-	return &MemoryOneTimeStore{records: index.New(func(r *OneTimeRecord) (digest, userID string) { return r.Digest, r.UserID })}
+	return &MemoryOneTimeStore{records: index.New(func(r *OneTimeRecord) index.Entry {
+		return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.Digest, Created: r.Created, ExpiresAt: r.ExpiresAt}
+	})}
 }
 
 // Add implements [OneTimeStore].
@@ -93,10 +93,12 @@ func (s *MemoryOneTimeStore) Add(_ context.Context, record *OneTimeRecord, limit
 	if s.records.Get(record.Digest) != nil {
 		return errors.New("password: digest exists")
 	}
-	live := s.live(record.UserID, record.Purpose, now)
-	for len(live) > 0 && len(live) >= limit {
-		s.records.Remove(live[0])
-		live = live[1:]
+	rivals := s.records.Live(record.UserID, now, func(other *OneTimeRecord) bool {
+		return other.Purpose == record.Purpose && other.Used.IsZero()
+	})
+	surplus, _ := index.Surplus(rivals, max(limit, 1), true)
+	for _, oldest := range surplus {
+		s.records.Remove(oldest)
 	}
 	kept := *record
 	s.records.Put(&kept)
@@ -148,31 +150,12 @@ func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n i
 }
 
 // Purge implements [OneTimeStore].
-func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) (n int, err error) {
+func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.records.All() {
-		if n == limit {
-			break
-		}
-		if !now.Before(record.ExpiresAt) {
-			s.records.Remove(record)
-			n++
-		}
+	expired := s.records.Expired(now, limit)
+	for _, record := range expired {
+		s.records.Remove(record)
 	}
-	return n, nil
-}
-
-// live returns a user's live records of a purpose, oldest first: s.mu is held.
-func (s *MemoryOneTimeStore) live(userID string, purpose Purpose, now time.Time) []*OneTimeRecord {
-	var live []*OneTimeRecord
-	for _, record := range s.records.Of(userID) {
-		if record.Purpose == purpose && record.Live(now) {
-			live = append(live, record)
-		}
-	}
-	slices.SortFunc(live, func(a, b *OneTimeRecord) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Digest, b.Digest))
-	})
-	return live
+	return len(expired), nil
 }

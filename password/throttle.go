@@ -257,6 +257,19 @@ func settle(r *http.Request, step func(ctx context.Context) error) error {
 	return step(ctx)
 }
 
+// purge removes at most limit counters that expired. Without a throttle there are no
+// counters. For the store, no limit is a number that is not positive.
+func (t *throttle) purge(ctx context.Context, limit int) (int, error) {
+	if t == nil || limit < 1 {
+		return 0, nil
+	}
+	n, err := t.store.Purge(ctx, instant(), limit)
+	if err != nil {
+		return n, outage("throttle store", err)
+	}
+	return n, nil
+}
+
 // outage returns err as one of no kind. Whatever else it claims to be does not
 // count: an application's database cannot tell what the client sent.
 func outage(what string, err error) error {

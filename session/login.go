@@ -252,29 +252,20 @@ func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, err
 	return len(ids), nil
 }
 
-// purgeBatch is how many records one step of Purge removes.
-const purgeBatch = 500
-
-// Purge removes expired sessions, with an EventExpired for each, and returns
-// how many. Call it now and then; expired sessions are refused without it, but
-// kept.
-func (s *Sessions) Purge(ctx context.Context) (int, error) {
-	now, total := time.Now(), 0
-	for {
-		purged, err := s.config.Store.Purge(ctx, now, purgeBatch)
-		if err != nil {
-			return total, backend.Outage(err)
-		}
-		for _, record := range purged {
-			if !record.IsMark() {
-				s.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
-				total++
-			}
-		}
-		if len(purged) < purgeBatch {
-			return total, nil
+// Purge implements [auth.Purger]. It removes at most limit expired records, with an
+// EventExpired for each session among them. Of a session that got another cookie, the
+// mark that is kept for a minute is a record, too.
+func (s *Sessions) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := s.config.Store.Purge(ctx, time.Now(), limit)
+	if err != nil {
+		return 0, backend.Outage(err)
+	}
+	for _, record := range purged {
+		if !record.IsMark() {
+			s.events.Send(ctx, auth.Event{Kind: auth.EventExpired, UserID: record.UserID, CredentialID: record.ID})
 		}
 	}
+	return len(purged), nil
 }
 
 // newSecret makes the value of a cookie, and writes its digest into record.

@@ -1,10 +1,8 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +20,9 @@ var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{records: index.New(func(r *Record) (digest, userID string) { return r.Digest, r.UserID })}
+	return &MemoryStore{records: index.New(func(r *Record) index.Entry {
+		return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.ID, Created: r.Created, ExpiresAt: r.ExpiresAt}
+	})}
 }
 
 var errExists = errors.New("session: digest exists")
@@ -38,18 +38,16 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 	if old := s.records.Get(replaced); old != nil && !old.IsMark() {
 		added.Replaced = old
 	}
-	if limit > 0 {
-		live := s.live(record.UserID, now) // newest first
-		live = slices.DeleteFunc(live, func(r *Record) bool { return r == added.Replaced || r.Stamp != record.Stamp })
-		if len(live) >= limit && !evict {
-			return Added{OverLimit: true}, nil
-		}
-		for len(live) >= limit {
-			oldest := live[len(live)-1]
-			live = live[:len(live)-1]
-			s.records.Remove(oldest)
-			added.Evicted = append(added.Evicted, oldest.ID)
-		}
+	rivals := s.records.Live(record.UserID, now, func(other *Record) bool {
+		return other != added.Replaced && other.Stamp == record.Stamp
+	})
+	surplus, full := index.Surplus(rivals, limit, evict)
+	if full {
+		return Added{OverLimit: true}, nil
+	}
+	for _, oldest := range surplus {
+		s.records.Remove(oldest)
+		added.Evicted = append(added.Evicted, oldest.ID)
 	}
 	if added.Replaced != nil {
 		s.move(added.Replaced, now)
@@ -104,20 +102,18 @@ func (s *MemoryStore) Replace(_ context.Context, digest string, successor *Recor
 func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.live(userID, now), nil
+	return s.records.Live(userID, now, nil), nil
 }
 
 // Revoke implements [Store].
 func (s *MemoryStore) Revoke(_ context.Context, userID, id string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, record := range s.records.Of(userID) {
-		if record.ID == id {
-			s.records.Remove(record)
-			return true, nil
-		}
+	record := s.records.Find(userID, id)
+	if record != nil {
+		s.records.Remove(record)
 	}
-	return false, nil
+	return record != nil, nil
 }
 
 // RevokeAll implements [Store].
@@ -138,15 +134,9 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var purged []*Record
-	for _, record := range s.records.All() {
-		if len(purged) == limit {
-			break
-		}
-		if !record.Live(now) {
-			s.records.Remove(record)
-			purged = append(purged, record)
-		}
+	purged := s.records.Expired(now, limit)
+	for _, record := range purged {
+		s.records.Remove(record)
 	}
 	return purged, nil
 }
@@ -155,18 +145,4 @@ func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Rec
 func (s *MemoryStore) move(record *Record, now time.Time) {
 	s.records.Remove(record)
 	s.records.Put(record.Moved(now))
-}
-
-// live returns the live records of a user, newest first: s.mu is held.
-func (s *MemoryStore) live(userID string, now time.Time) []*Record {
-	var live []*Record
-	for _, record := range s.records.Of(userID) {
-		if record.Live(now) {
-			live = append(live, record)
-		}
-	}
-	slices.SortFunc(live, func(a, b *Record) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
-	return live
 }

@@ -102,7 +102,7 @@ func TestAStoreThatFailsInTheMiddleIs503AndNobodyIsLoggedOut(t *testing.T) {
 		}
 	}
 	s := newService(t, session.Config{Store: &failing{session.NewMemoryStore(), "Purge"}})
-	if n, err := s.Purge(t.Context()); n != 0 || auth.KindOf(err) != nil || err == nil {
+	if n, err := s.Purge(t.Context(), 500); n != 0 || auth.KindOf(err) != nil || err == nil {
 		t.Errorf("purged %d, %v", n, err)
 	}
 }

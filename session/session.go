@@ -121,6 +121,7 @@ var (
 	_ auth.Ambient       = (*Sessions)(nil)
 	_ auth.Varier        = (*Sessions)(nil)
 	_ auth.Revoker       = (*Sessions)(nil)
+	_ auth.Purger        = (*Sessions)(nil)
 )
 
 // New returns Sessions, or an error that says which settings are missing, out of

@@ -607,11 +607,12 @@ func TestTheTable(t *testing.T) {
 	s.signIn(t, "alice", "\u009b31mEvil\u2028\x1b]0;owned\a "+strings.Repeat("long ", 20))
 
 	const at = `\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+	const id = `[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`
 	for _, row := range []struct{ name, pattern string }{
 		{"has a head", `(?m)\AKIND +ID +NAME +CREATED +LAST USED +EXPIRES +IP +SCOPES$`},
-		{"has a line for a token", `(?m)^token +[A-Z2-7]{26} +nightly build +` + at + ` +never +never +- +unlimited$`},
-		{"shows what issued it where there is no name", `(?m)^token +[A-Z2-7]{26} +authctl +` + at + ` +never +` + at + ` +- +reports:read reports:write$`},
-		{"cuts user agents short, and takes out what commands a terminal", `(?m)^session +[A-Z2-7]{26} +31mEvil\?\]0;owned [long ]+… +` + at + ` +` + at + ` +` + at + ` +192\.0\.2\.1 +unlimited$`},
+		{"has a line for a token", `(?m)^token +` + id + ` +nightly build +` + at + ` +never +never +- +unlimited$`},
+		{"shows what issued it where there is no name", `(?m)^token +` + id + ` +authctl +` + at + ` +never +` + at + ` +- +reports:read reports:write$`},
+		{"cuts user agents short, and takes out what commands a terminal", `(?m)^session +` + id + ` +31mEvil\?\]0;owned [long ]+… +` + at + ` +` + at + ` +` + at + ` +192\.0\.2\.1 +unlimited$`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f.t = t

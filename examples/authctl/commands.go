@@ -213,11 +213,8 @@ func purge(ctx context.Context, c *call) error {
 	defer s.db.Close()
 	var counts []count
 	var errs []error
-	for _, kind := range []struct {
-		name  string
-		purge func(context.Context) (int, error)
-	}{{"tokens", s.tokens.Purge}, {"sessions", s.sessions.Purge}, {"logins", s.logins.purge}, {"grants", s.oauth.Purge}, {"attempts", s.purgeAttempts}, {"throttle counters", s.purgeThrottle}, {"one-time tokens", s.oneTime.Purge}} {
-		n, err := kind.purge(ctx)
+	for _, kind := range s.purgers() {
+		n, err := auth.PurgeAll(ctx, kind.purger)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", kind.name, err))
 		}
@@ -226,26 +223,29 @@ func purge(ctx context.Context, c *call) error {
 	return errors.Join(append(errs, writeCounts(c.stdout, counts))...)
 }
 
-func (s *service) purgeThrottle(ctx context.Context) (int, error) {
-	now := time.Now()
-	return inBatches(func(batch int) (int, error) { return s.throttle.Purge(ctx, now, batch) })
+type namedPurger struct {
+	name   string
+	purger auth.Purger
 }
 
-// purgeAttempts are the logins by accounts elsewhere that were used up.
-func (s *service) purgeAttempts(ctx context.Context) (int, error) {
-	now := time.Now()
-	return inBatches(func(batch int) (int, error) { return s.attempts.Purge(ctx, now, batch) })
-}
-
-// inBatches purges in steps, so that a running service never waits long.
-func inBatches(purge func(batch int) (int, error)) (total int, err error) {
-	const batch = 500
-	for {
-		n, err := purge(batch)
-		if total += n; err != nil || n < batch {
-			return total, err
-		}
+// purgers are those of the service, and stores of which no key or provider is needed
+// here.
+func (s *service) purgers() []namedPurger {
+	return []namedPurger{
+		{"tokens", s.tokens}, {"sessions", s.sessions}, {"logins", stored{s.logins}}, {"grants", s.oauth},
+		{"attempts", stored{s.attempts}}, {"throttle counters", stored{s.throttle}}, {"one-time tokens", s.oneTime},
 	}
+}
+
+// stored is a store as an auth.Purger.
+type stored struct {
+	store interface {
+		Purge(ctx context.Context, now time.Time, limit int) (int, error)
+	}
+}
+
+func (s stored) Purge(ctx context.Context, limit int) (int, error) {
+	return s.store.Purge(ctx, time.Now(), limit)
 }
 
 // keys shows and replaces the keys that sign JWTs. What changes, a running

@@ -154,10 +154,6 @@ func (l logins) revokeAll(ctx context.Context, userID string) (int, error) {
 	return len(ids), err
 }
 
-func (l logins) purge(ctx context.Context) (int, error) {
-	return inBatches(func(batch int) (int, error) { return l.Purge(ctx, time.Now(), batch) })
-}
-
 // keyring opens the keys that sign JWTs. All but the file must be as in the
 // service.
 func (s *service) keyring(ctx context.Context, file string) (*jwt.Keyring, error) {

@@ -42,15 +42,15 @@ func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 	}
 	var all []device
 	for _, s := range sessions {
-		c, ok := current.(*session.Session)
+		c, ok := auth.As[*session.Session](current)
 		all = append(all, device{"session", s.ID(), browser(s.UserAgent()), s.IP(), s.Created(), s.LastUsed(), ok && c.ID() == s.ID()})
 	}
 	for _, t := range tokens {
-		c, ok := current.(*knox.Token)
+		c, ok := auth.As[*knox.Token](current)
 		all = append(all, device{"token", t.ID(), cmp.Or(t.Name(), browser(t.UserAgent())), t.IP(), t.Created(), t.LastUsed(), ok && c.ID() == t.ID()})
 	}
 	for _, f := range pairs {
-		c, ok := current.(*jwt.Token)
+		c, ok := auth.As[*jwt.Token](current)
 		all = append(all, device{"login", f.ID, browser(f.UserAgent), f.IP, f.Created, f.LastUsed, ok && c.SessionID() == f.ID})
 	}
 	slices.SortStableFunc(all, func(x, y device) int { return y.Created.Compare(x.Created) })

@@ -15,7 +15,8 @@ import (
 )
 
 // openLogins lets people sign in with accounts they have at the providers of -provider.
-func (a *app) openLogins(s settings, keys []auth.Secret, observer auth.Observer) (err error) {
+func (a *app) openLogins(context.Context) (err error) {
+	s, keys, observer := a.settings, a.keys, a.observer
 	if len(s.providers) == 0 {
 		return nil
 	}
@@ -32,8 +33,11 @@ func (a *app) openLogins(s settings, keys []auth.Secret, observer auth.Observer)
 			return err
 		},
 		AppRedirects: []string{s.issuer + "/callback"},
-		HasOtherWay:  func(_ context.Context, u auth.User) (bool, error) { return u.(*user).encoded != "", nil },
-		SignInURL:    "/session/login", AccountURL: "/account", Cookie: "login-" + s.port,
+		HasOtherWay: func(_ context.Context, u auth.User) (bool, error) {
+			member, ok := auth.As[*user](u)
+			return ok && member.encoded != "", nil
+		},
+		SignInURL: "/session/login", AccountURL: "/account", Cookie: "login-" + s.port,
 		Observer: observer, Logger: a.logger,
 	})
 	return err

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/oauth2"
 	"github.com/gatewarden/auth/oauth2/server"
 )
@@ -23,8 +23,8 @@ var scopes = []server.Scope{
 
 // openOAuth makes the authorization server, and the backend that takes its tokens
 // at the API.
-func (a *app) openOAuth(ctx context.Context, s settings, observer auth.Observer) (err error) {
-	insecure := insecureIssuer(s.issuer)
+func (a *app) openOAuth(ctx context.Context) (err error) {
+	s, observer, insecure := a.settings, a.observer, insecureIssuer(a.issuer)
 	if insecure {
 		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens", "issuer", s.issuer)
 	}
@@ -64,11 +64,7 @@ func (a *app) openOAuth(ctx context.Context, s settings, observer auth.Observer)
 // network of one's own.
 func insecureIssuer(issuer string) bool {
 	u, err := url.Parse(issuer)
-	if err != nil || u.Scheme != "http" {
-		return false
-	}
-	addr, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() != "localhost" && (err != nil || !addr.IsLoopback())
+	return err == nil && u.Scheme == "http" && !backend.IsLoopback(u.Host)
 }
 
 // claims are what the userinfo endpoint tells besides "sub".

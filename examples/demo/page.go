@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -64,10 +65,28 @@ type pages struct {
 	// accountPolicy also allows forms to lead to providers.
 	accountPolicy string
 	parsed        map[string]*template.Template
+
+	toLogin, toPassword render
+}
+
+// render answers a refused request; see auth.Config.
+type render = func(http.ResponseWriter, *http.Request, *auth.Problem)
+
+// openPages parses the pages.
+func (a *app) openPages(context.Context) (err error) {
+	if a.pages, err = newPages(a.sessions); err != nil {
+		return err
+	}
+	a.pages.logins = a.logins
+	formAction := strings.Join(append([]string{"form-action 'self' https:"}, a.origins...), " ")
+	a.pages.accountPolicy = strings.Replace(pagePolicy, "form-action 'self'", formAction, 1)
+	return nil
 }
 
 func newPages(sessions *session.Sessions) (*pages, error) {
 	ps := &pages{sessions: sessions, parsed: make(map[string]*template.Template)}
+	ps.toLogin = sessions.RedirectToLogin("/session/login", nil)
+	ps.toPassword = sessions.RedirectToLogin("/session/login", ps.passwordRefused)
 	for _, name := range []string{"home", "login", "password", "devices", "callback", "account"} {
 		parsed, err := template.New(name).Funcs(template.FuncMap{
 			"trim": strings.TrimSpace,
@@ -114,7 +133,8 @@ func (ps *pages) home(url string) http.HandlerFunc {
 func (ps *pages) callback(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"), LoginCode: r.FormValue("login_code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
+		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"),
+			LoginCode: r.FormValue("login_code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
 	}
 }
 
@@ -127,19 +147,33 @@ func (ps *pages) password(w http.ResponseWriter, r *http.Request) {
 	ps.write(w, r, http.StatusOK, "password", view{Title: "Change your password"})
 }
 
-// loginFailed is the Render of the guard that logs in: the form again, for whom
-// there is one.
+// refused is the Render of the guard: it answers every request that was refused.
+// Programs get problem+json. A browser gets the form again that it sent, or is sent
+// to the one for signing in.
+func (ps *pages) refused(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
+	switch path := r.URL.Path; {
+	case strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/auth/"):
+		auth.WriteProblem(w, p)
+	case path == "/session/password":
+		ps.toPassword(w, r, p)
+	case strings.HasPrefix(path, "/session/"):
+		ps.loginFailed(w, r, p)
+	default:
+		ps.toLogin(w, r, p)
+	}
+}
+
+// loginFailed shows the form for signing in again.
 func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
 	if !session.WantsPage(r) {
 		auth.WriteProblem(w, p)
 		return
 	}
-	delete(w.Header(), "Www-Authenticate") // the browser would ask in a dialog
 	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
 		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next"), Choices: ps.choices(r, r.PostFormValue("next"))}})
 }
 
-// passwordRefused is the Render of the guard that changes passwords.
+// passwordRefused shows the form for another password again.
 func (ps *pages) passwordRefused(w http.ResponseWriter, r *http.Request, p *auth.Problem) {
 	if !session.WantsPage(r) {
 		auth.WriteProblem(w, p)

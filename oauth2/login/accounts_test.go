@@ -453,7 +453,7 @@ func TestACodeDiesWithItsUserAndItsTime(t *testing.T) {
 	if _, _, err := down.redeem(down.browser().code(appStart), verifier); err == nil || auth.KindOf(err) != nil {
 		t.Errorf("store down: %v", err)
 	}
-	if n, err := late.logins.Purge(t.Context()); err != nil || n != 1 {
+	if n, err := late.logins.Purge(t.Context(), 500); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
 }

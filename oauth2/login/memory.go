@@ -193,18 +193,18 @@ func (m *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	keys, codes := 0, 0
+	n := 0
 	for key, expires := range m.keys {
-		if keys < limit && !now.Before(expires) {
+		if n < limit && !now.Before(expires) {
 			delete(m.keys, key)
-			keys++
+			n++
 		}
 	}
 	for digest, code := range m.codes {
-		if codes < limit && !now.Before(code.ExpiresAt) {
+		if n < limit && !now.Before(code.ExpiresAt) {
 			delete(m.codes, digest)
-			codes++
+			n++
 		}
 	}
-	return keys + codes, nil
+	return n, nil
 }

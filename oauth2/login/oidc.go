@@ -367,6 +367,6 @@ const assertTTL = time.Minute
 
 // assert proves the client by its key (RFC 7523 §2.2).
 func assert(key *jwt.Key, clientID, audience string, now time.Time) (string, error) {
-	return jwt.Sign(key, "", map[string]any{"iss": clientID, "sub": clientID, "aud": audience, "jti": newSecret(),
+	return jwt.Sign(key, "", map[string]any{"iss": clientID, "sub": clientID, "aud": audience, "jti": backend.NewID(),
 		"iat": now.Unix(), "exp": now.Add(assertTTL).Unix()})
 }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/gatewarden/auth/backend"
@@ -29,7 +28,7 @@ type Identity struct {
 // identityOf is a new identity of a user.
 func identityOf(p *Profile, userID string, now time.Time) *Identity {
 	now = backend.StoreTime(now)
-	return &Identity{ID: rand.Text(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
+	return &Identity{ID: backend.NewID(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
 		Email: p.Email.Address, EmailVerified: p.Email.Verified, Name: p.Name, Created: now, LastUsed: now}
 }
 
@@ -90,8 +89,8 @@ type Store interface {
 	// TakeCode removes a code and returns it, or nil if there is none or it expired at
 	// now or before: of many at once, one gets it.
 	TakeCode(ctx context.Context, digest string, now time.Time) (*Code, error)
-	// Purge removes at most limit keys and limit codes that expired at now or before,
-	// and returns how many it were.
+	// Purge removes at most limit keys and codes that expired at now or before, and
+	// returns how many. If there are fewer than limit, nothing is left to remove.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -107,17 +106,12 @@ func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
 	return err
 }
 
-// purgeBatch is how many are removed in one step.
-const purgeBatch = 1000
-
-// Purge removes what has expired, and returns how much it was. Call it now and then.
-func (l *Logins) Purge(ctx context.Context) (int, error) {
-	now, all := time.Now(), 0
-	for {
-		n, err := l.config.Store.Purge(ctx, now, purgeBatch)
-		all += n
-		if err != nil || n == 0 {
-			return all, err
-		}
+// Purge implements [auth.Purger]. It removes at most limit attempts and codes that
+// were used up or not used in time.
+func (l *Logins) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := l.config.Store.Purge(ctx, time.Now(), limit)
+	if err != nil {
+		return 0, backend.Outage(err)
 	}
+	return purged, nil
 }

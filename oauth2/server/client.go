@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // The ways in which a client authenticates at the token endpoint (RFC 7591 §2).
@@ -98,8 +99,8 @@ func DigestSecret(secret auth.Secret) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// NewClientID returns a random identifier, which no program takes for a flag.
-func NewClientID() string { return rand.Text() }
+// NewClientID returns a new identifier, a UUID. No program takes it for a flag.
+func NewClientID() string { return backend.NewID() }
 
 // containsAll reports whether all has every one of some.
 func containsAll(all, some []string) bool {

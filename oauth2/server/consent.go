@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -244,7 +243,7 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 	}
 	at := now()
 	grant := &Grant{
-		ID: rand.Text(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Scopes: a.Scopes, Resources: a.Resources,
+		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Scopes: a.Scopes, Resources: a.Resources,
 		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
@@ -357,9 +356,10 @@ type pended struct {
 	Asked json.RawMessage `json:"asked"`
 }
 
-// pend keeps what a page asks, and returns its identifier. With a zero person
-// whoever has it may go on with it; the page of somebody is theirs alone.
-func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id string, err error) {
+// pend keeps what a page asks, and returns the secret that names it in addresses
+// and forms. With a zero person any holder of the secret may go on with it. The page
+// of a user is for that user alone.
+func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (secret string, err error) {
 	text, err := json.Marshal(asked)
 	if err != nil {
 		return "", err
@@ -368,23 +368,23 @@ func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (id
 	if err != nil {
 		return "", err
 	}
-	i := &Interaction{SessionID: p.session, Created: now(), Data: data}
+	i := &Interaction{ID: backend.NewID(), SessionID: p.session, Created: now(), Data: data}
 	if p.user != nil {
 		i.UserID = p.user.UserID()
 	}
 	i.ExpiresAt = i.Created.Add(interactionTTL)
-	id = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
-	i.Digest = digestOf(id)
-	return id, s.config.Store.Pend(ctx, i)
+	secret = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
+	i.Digest = digestOf(secret)
+	return secret, s.config.Store.Pend(ctx, i)
 }
 
 // pending returns an interaction of a kind, or nil, and reads what it asks into
 // asked.
-func (s *Server) pending(ctx context.Context, id, kind string, asked any) (*Interaction, error) {
-	if !backend.OwnsToken(id, "") {
+func (s *Server) pending(ctx context.Context, secret, kind string, asked any) (*Interaction, error) {
+	if !backend.OwnsToken(secret, "") {
 		return nil, nil
 	}
-	i, err := s.config.Store.Pending(ctx, digestOf(id), now())
+	i, err := s.config.Store.Pending(ctx, digestOf(secret), now())
 	if err != nil || i == nil {
 		return nil, err
 	}
@@ -397,8 +397,8 @@ func (s *Server) pending(ctx context.Context, id, kind string, asked any) (*Inte
 
 // take uses up the interaction of a form. It is errForgery if there is none that
 // this person saw in this session.
-func (s *Server) take(ctx context.Context, id string, p person, kind string, asked any) error {
-	i, err := s.pending(ctx, id, kind, asked)
+func (s *Server) take(ctx context.Context, secret string, p person, kind string, asked any) error {
+	i, err := s.pending(ctx, secret, kind, asked)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"slices"
 	"time"
@@ -79,7 +78,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 	if err != nil {
 		return nil, err
 	}
-	grant := &Grant{ID: rand.Text(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
+	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
 		Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at, MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User

@@ -45,8 +45,12 @@ func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error
 	return access, grant, nil
 }
 
-// jwtIDLength is that of a shard and of crypto/rand.Text.
-const jwtIDLength = 3 + 26
+// jwtIDLength is the length of a UUID.
+const jwtIDLength = 36
+
+// jwtDigest is the store's key of a JWT. It starts with the shard of the owner, who
+// is the subject of the token, as the keys of opaque tokens do.
+func jwtDigest(owner, id string) string { return digestOf(backend.Shard(owner) + id) }
 
 // accessDigest returns the store's key of an access token.
 func (s *Server) accessDigest(ctx context.Context, token string) (string, error) {
@@ -68,10 +72,10 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	// A JWT is looked up by its "jti": who has that cannot make one.
+	// A JWT is looked up by its "jti", which is not secret: the signature proves it.
 	verified, ok := auth.As[*jwt.Token](credential)
 	if !ok || len(verified.ID()) != jwtIDLength {
 		return "", errToken
 	}
-	return digestOf(verified.ID()), nil
+	return jwtDigest(verified.Subject(), verified.ID()), nil
 }

@@ -92,20 +92,12 @@ func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 	return len(ids), nil
 }
 
-// purgeBatch is how many records of a kind one step of Purge removes.
-const purgeBatch = 500
-
-// Purge removes what has expired, and returns how many records. Call it now and
-// then; what has expired is refused without it, but kept.
-func (s *Server) Purge(ctx context.Context) (int, error) {
-	at, total := now(), 0
-	for {
-		n, err := s.config.Store.Purge(ctx, at, purgeBatch)
-		if err != nil {
-			return total, backend.Outage(err)
-		}
-		if total += n; n == 0 {
-			return total, nil
-		}
+// Purge implements [auth.Purger]. It removes at most limit records that can be of no
+// use any more: see [Store].
+func (s *Server) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := s.config.Store.Purge(ctx, now(), limit)
+	if err != nil {
+		return 0, backend.Outage(err)
 	}
+	return purged, nil
 }

@@ -587,3 +587,33 @@ func (r *recorder) Write(p []byte) (int, error) {
 	r.WriteHeader(200)
 	return r.body.Write(p)
 }
+
+func TestUnitPurge(t *testing.T) {
+	store := &failing{Store: server.NewMemoryStore()}
+	s := newService(t, func(c *server.Config) { c.Store = store })
+	past := time.Now().UTC().Truncate(time.Microsecond).Add(-time.Hour)
+	for i := range 3 {
+		if _, err := store.PutOnce(t.Context(), fmt.Sprint("key", i), past, past.Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		id := fmt.Sprint("interaction", i)
+		s.must(store.Pend(t.Context(), &server.Interaction{ID: id, Digest: id, Created: past, ExpiresAt: past, Data: []byte("{}")}))
+	}
+	good := s.tokens("alice").text("access_token")
+	t.Run("a batch has at most limit records of all kinds together", func(t *testing.T) {
+		for i, want := range []int{4, 2, 0} {
+			if n, err := s.server.Purge(t.Context(), 4); n != want || err != nil {
+				t.Errorf("batch %d: got %d, %v, want %d", i, n, err, want)
+			}
+		}
+		if !s.good(good) {
+			t.Error("got a token purged that is good")
+		}
+	})
+	t.Run("a store that fails is an outage", func(t *testing.T) {
+		store.fail(1)
+		if n, err := s.server.Purge(t.Context(), 4); n != 0 || !errors.Is(err, errBroken) || auth.KindOf(err) != nil {
+			t.Errorf("got %d, %v, want the store's error without a kind", n, err)
+		}
+	})
+}

@@ -637,18 +637,19 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 		return 0, err
 	}
 	defer unlock()
-	return purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.ExpiresAt) }, s.remove) +
-		purge(s.access, limit, func(e *accessEntry) bool { return !now.Before(e.access.ExpiresAt) }, func(e *accessEntry) {
-			delete(s.access, e.access.Digest)
-			delete(e.of.access, e.access.Digest)
-		}) +
-		purge(s.refresh, limit, func(r *Refresh) bool { return !now.Before(r.ExpiresAt) }, func(r *Refresh) {
-			delete(s.refresh, r.Digest)
-			delete(s.grants[r.GrantID].refresh, r.Digest)
-		}) +
-		purge(s.interactions, limit, func(i *Interaction) bool { return !now.Before(i.ExpiresAt) }, func(i *Interaction) {
-			delete(s.interactions, i.Digest)
-		}) + s.purgeOnce(now, limit), nil
+	n := purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.ExpiresAt) }, s.remove)
+	n += purge(s.access, limit-n, func(e *accessEntry) bool { return !now.Before(e.access.ExpiresAt) }, func(e *accessEntry) {
+		delete(s.access, e.access.Digest)
+		delete(e.of.access, e.access.Digest)
+	})
+	n += purge(s.refresh, limit-n, func(r *Refresh) bool { return !now.Before(r.ExpiresAt) }, func(r *Refresh) {
+		delete(s.refresh, r.Digest)
+		delete(s.grants[r.GrantID].refresh, r.Digest)
+	})
+	n += purge(s.interactions, limit-n, func(i *Interaction) bool { return !now.Before(i.ExpiresAt) }, func(i *Interaction) {
+		delete(s.interactions, i.Digest)
+	})
+	return n + s.purgeOnce(now, limit-n), nil
 }
 
 // purge removes at most limit of those that are due.

@@ -198,6 +198,7 @@ type exchange func(ctx context.Context, s *Server, r *TokenRequest) (*TokenRespo
 var (
 	_ oauth2.Source = (*Server)(nil)
 	_ auth.Revoker  = (*Server)(nil)
+	_ auth.Purger   = (*Server)(nil)
 )
 
 // backendName is what events name the server.

@@ -118,8 +118,9 @@ type Store interface {
 
 	// Purge removes what can be of no use any more at now: grants that expired,
 	// with all that is theirs, and of others the access and refresh tokens that
-	// did, interactions and keys of PutOnce. It removes at most limit of each
-	// kind and returns how many in all; once it returns 0 there is nothing left.
+	// did, interactions and keys of PutOnce. It removes at most limit and returns
+	// how many. If there are fewer than limit, nothing is left to remove. What goes
+	// with a grant is not counted.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -257,9 +258,11 @@ type Rotation struct {
 }
 
 // Interaction is a page that waits for a user: what was asked, and so what an
-// answer is an answer to. The page carries the identifier alone.
+// answer is an answer to. The page carries a random secret, of which the store
+// knows the digest.
 type Interaction struct {
-	Digest    string // of its identifier
+	ID        string // for tables and logs. It is not secret, and opens nothing
+	Digest    string // of the secret; the store's key
 	UserID    string // who may answer; "" until somebody logged in
 	SessionID string // in which session, or ""
 	Created   time.Time

@@ -15,16 +15,17 @@ import (
 type JWTStore struct {
 	db                        *DB
 	addFamily, addToken, find string
-	findStmt, list, ends      *sql.Stmt
+	findStmt, list, revoke    *sql.Stmt
 	revoked, revokedSliding   *sql.Stmt
 }
 
 var _ jwt.Store = (*JWTStore)(nil)
 
 const (
-	jwtFamilyColumns = "f.id, f.user_id, f.client_id, f.scopes, f.created, f.last_used, f.expires, f.ends, f.ended, f.ip, f.user_agent, f.stamp, f.auth_time, f.amr, f.acr, f.claims"
-	jwtTokenColumns  = "r.digest, r.family_id, r.issued, r.expires, r.rotated, r.successor, r.sealed"
-	jwtLive          = "user_id = ? AND ended IS NULL AND expires > ?"
+	jwtFamilyColumns = `f.id, f.user_id, f.client_id, f.scopes, f.created, f.last_used, f.expires_at, f.max_expires_at,
+		f.revoked_at, f.ip, f.user_agent, f.stamp, f.auth_time, f.amr, f.acr, f.claims`
+	jwtTokenColumns = `r.digest, r.family_id, r.issued, r.expires_at, r.rotated, r.successor, r.sealed`
+	jwtLive         = `user_id = ? AND revoked_at IS NULL AND expires_at > ?`
 )
 
 // JWT opens the store of refresh tokens of a database, and creates or migrates
@@ -34,22 +35,29 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 		return nil, err
 	}
 	s := &JWTStore{db: db,
-		addFamily: db.table("INSERT INTO {prefix}jwt_families (" + strings.ReplaceAll(jwtFamilyColumns, "f.", "") + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"),
-		addToken:  db.table("INSERT INTO {prefix}jwt_refresh (" + strings.ReplaceAll(jwtTokenColumns, "r.", "") + ") VALUES (?" + strings.Repeat(", ?", 6) + ")"),
-		find:      db.table("SELECT " + jwtTokenColumns + ", " + jwtFamilyColumns + " FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id WHERE r.digest = ?"),
+		addFamily: db.table(`INSERT INTO {prefix}jwt_families (` + strings.ReplaceAll(jwtFamilyColumns, "f.", "") + `)
+			VALUES (?` + strings.Repeat(", ?", 15) + `)`),
+		addToken: db.table(`INSERT INTO {prefix}jwt_refresh (` + strings.ReplaceAll(jwtTokenColumns, "r.", "") + `)
+			VALUES (?` + strings.Repeat(", ?", 6) + `)`),
+		find: db.table(`SELECT ` + jwtTokenColumns + `, ` + jwtFamilyColumns + `
+			FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id WHERE r.digest = ?`),
 	}
 	var errs [5]error
 	s.findStmt, errs[0] = db.read.PrepareContext(ctx, s.find)
-	s.list, errs[1] = db.read.PrepareContext(ctx, db.table("SELECT "+jwtFamilyColumns+" FROM {prefix}jwt_families f WHERE "+jwtLive+" ORDER BY created DESC, id DESC"))
+	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
+		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY created DESC, id DESC`))
 	s.revoked, errs[2] = db.read.PrepareContext(ctx, db.table(`SELECT
-		(SELECT generation FROM {prefix}owners WHERE user_id = ?), (SELECT voided FROM {prefix}owners WHERE user_id = ?),
+		(SELECT generation FROM {prefix}owners WHERE user_id = ?),
+		(SELECT voided FROM {prefix}owners WHERE user_id = ?),
 		(SELECT COUNT(*) FROM {prefix}jwt_families WHERE id = ? AND `+jwtLive+`)`))
 	s.revokedSliding, errs[3] = db.read.PrepareContext(ctx, db.table(`SELECT
-		(SELECT generation FROM {prefix}owners WHERE user_id = ?), (SELECT voided FROM {prefix}owners WHERE user_id = ?),
+		(SELECT generation FROM {prefix}owners WHERE user_id = ?),
+		(SELECT voided FROM {prefix}owners WHERE user_id = ?),
 		(SELECT COUNT(*) FROM {prefix}jwt_families WHERE id = ? AND `+jwtLive+`),
-		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires > ?),
+		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires_at > ?),
 		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND rotated <= ?)`))
-	s.ends, errs[4] = db.write.PrepareContext(ctx, db.table("UPDATE {prefix}jwt_families SET ended = ? WHERE id = ? AND "+jwtLive))
+	s.revoke, errs[4] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND `+jwtLive))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -100,7 +108,8 @@ var errFamily = errors.New("sqlstore: the token is not of this family")
 
 // end ends a family that has not ended, in a transaction.
 func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
-	_, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET ended = ? WHERE id = ? AND ended IS NULL"), micros(now), id)
+	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
 	return err
 }
 
@@ -161,19 +170,20 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 	if next.FamilyID != family.ID {
 		return rotation, errFamily
 	}
-	if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}jwt_refresh WHERE family_id = ? AND expires <= ?"),
-		family.ID, micros(now.Add(-jwt.KeepExpired))); err != nil {
+	if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}jwt_refresh
+		WHERE family_id = ? AND expires_at <= ?`), family.ID, micros(now.Add(-jwt.KeepExpired))); err != nil {
 		return rotation, err
 	}
-	if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_refresh SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?"),
-		micros(now), next.Digest, old); err != nil {
+	if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_refresh
+		SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?`), micros(now), next.Digest, old); err != nil {
 		return rotation, err
 	}
 	if _, err := conn.ExecContext(ctx, s.addToken, tokenValues(next)...); err != nil {
 		return rotation, err
 	}
 	rotation.Verdict, family.LastUsed, family.ExpiresAt = jwt.Rotated, now, next.ExpiresAt
-	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET last_used = ?, expires = ? WHERE id = ?"), micros(now), micros(next.ExpiresAt), family.ID)
+	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_families SET last_used = ?, expires_at = ?
+		WHERE id = ?`), micros(now), micros(next.ExpiresAt), family.ID)
 	return rotation, err
 }
 
@@ -183,7 +193,8 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 	families, tokens, used := 1, 1, 0
 	var err error
 	if c.Digest == "" {
-		err = s.revoked.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now)).Scan(&generation, &voided, &families)
+		err = s.revoked.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now)).
+			Scan(&generation, &voided, &families)
 	} else {
 		err = s.revokedSliding.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now),
 			c.Digest, c.SessionID, micros(now), c.Digest, micros(now.Add(-c.Grace))).Scan(&generation, &voided, &families, &tokens, &used)
@@ -223,7 +234,7 @@ func (s *JWTStore) List(ctx context.Context, userID string, now time.Time) ([]*j
 
 // End implements [jwt.Store].
 func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
-	result, err := s.ends.ExecContext(ctx, micros(now), id, userID, micros(now))
+	result, err := s.revoke.ExecContext(ctx, micros(now), id, userID, micros(now))
 	if err != nil {
 		return false, err
 	}
@@ -242,16 +253,17 @@ func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 		if err := s.db.void(ctx, conn, userID, generations, now); err != nil {
 			return err
 		}
-		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET stamp = ? WHERE id = ? AND "+jwtLive),
-			stamp, kept, userID, micros(now)); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_families SET stamp = ?
+			WHERE id = ? AND `+jwtLive), stamp, kept, userID, micros(now)); err != nil {
 			return err
 		}
 		var err error
-		if ids, err = texts(ctx, conn, s.db.table("SELECT id FROM {prefix}jwt_families WHERE id <> ? AND "+jwtLive+" ORDER BY created DESC, id DESC"),
-			kept, userID, micros(now)); err != nil {
+		if ids, err = texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families
+			WHERE id <> ? AND `+jwtLive+` ORDER BY created DESC, id DESC`), kept, userID, micros(now)); err != nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}jwt_families SET ended = ? WHERE id <> ? AND "+jwtLive), micros(now), kept, userID, micros(now))
+		_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_families SET revoked_at = ?
+			WHERE id <> ? AND `+jwtLive), micros(now), kept, userID, micros(now))
 		return err
 	})
 	if err != nil {
@@ -264,17 +276,20 @@ func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	purged := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f WHERE expires <= ? AND NOT EXISTS
-			(SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires > ?) ORDER BY expires LIMIT ?`), micros(now), micros(now.Add(-jwt.KeepExpired)), limit)
+		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f
+			WHERE expires_at <= ? AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?)
+			ORDER BY expires_at LIMIT ?`), micros(now), micros(now.Add(-jwt.KeepExpired)), limit)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
-			if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}jwt_refresh WHERE family_id = ?"), id); err != nil {
-				return err
-			}
-			if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}jwt_families WHERE id = ?"), id); err != nil {
-				return err
+			for _, statement := range []string{
+				`DELETE FROM {prefix}jwt_refresh WHERE family_id = ?`,
+				`DELETE FROM {prefix}jwt_families WHERE id = ?`,
+			} {
+				if _, err := conn.ExecContext(ctx, s.db.table(statement), id); err != nil {
+					return err
+				}
 			}
 		}
 		purged = len(ids)
@@ -317,7 +332,8 @@ func familyValues(f *jwt.Family) []any {
 	if f.Claims != nil {
 		claims = string(f.Claims)
 	}
-	return []any{f.ID, f.UserID, f.ClientID, scopes, micros(f.Created), micros(f.LastUsed), micros(f.ExpiresAt), micros(f.MaxExpiresAt), micros(f.RevokedAt),
+	return []any{f.ID, f.UserID, f.ClientID, scopes, micros(f.Created), micros(f.LastUsed),
+		micros(f.ExpiresAt), micros(f.MaxExpiresAt), micros(f.RevokedAt),
 		f.IP, f.UserAgent, f.Stamp, micros(f.AuthInfo.AuthTime), amr, f.AuthInfo.ACR, claims}
 }
 
@@ -328,22 +344,24 @@ func tokenValues(r *jwt.Refresh) []any {
 
 // familyRow is a family as it is scanned.
 type familyRow struct {
-	f                                                   jwt.Family
-	scopes, amr, claims                                 sql.NullString
-	created, lastUsed, expires, ends, ended, loggedInAt sql.NullInt64
+	f                                  jwt.Family
+	scopes, amr, claims                sql.NullString
+	created, lastUsed, authTime        sql.NullInt64
+	expiresAt, maxExpiresAt, revokedAt sql.NullInt64
 }
 
 func (r *familyRow) fields() []any {
 	f := &r.f
-	return []any{&f.ID, &f.UserID, &f.ClientID, &r.scopes, &r.created, &r.lastUsed, &r.expires, &r.ends, &r.ended,
-		&f.IP, &f.UserAgent, &f.Stamp, &r.loggedInAt, &r.amr, &f.AuthInfo.ACR, &r.claims}
+	return []any{&f.ID, &f.UserID, &f.ClientID, &r.scopes, &r.created, &r.lastUsed,
+		&r.expiresAt, &r.maxExpiresAt, &r.revokedAt,
+		&f.IP, &f.UserAgent, &f.Stamp, &r.authTime, &r.amr, &f.AuthInfo.ACR, &r.claims}
 }
 
 func (r *familyRow) family() (*jwt.Family, error) {
 	f := &r.f
 	f.Limited, f.Scopes = r.scopes.Valid, strings.Fields(r.scopes.String)
-	f.Created, f.LastUsed, f.ExpiresAt = instant(r.created), instant(r.lastUsed), instant(r.expires)
-	f.MaxExpiresAt, f.RevokedAt, f.AuthInfo.AuthTime = instant(r.ends), instant(r.ended), instant(r.loggedInAt)
+	f.Created, f.LastUsed, f.ExpiresAt = instant(r.created), instant(r.lastUsed), instant(r.expiresAt)
+	f.MaxExpiresAt, f.RevokedAt, f.AuthInfo.AuthTime = instant(r.maxExpiresAt), instant(r.revokedAt), instant(r.authTime)
 	if r.claims.Valid {
 		f.Claims = []byte(r.claims.String)
 	}

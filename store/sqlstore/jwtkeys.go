@@ -25,7 +25,8 @@ func JWTKeys(ctx context.Context, db *DB) (*JWTKeyStore, error) {
 
 // Keys implements [jwt.KeyStore].
 func (s *JWTKeyStore) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table("SELECT id, algorithm, sealed, created, signs, ends FROM {prefix}jwt_keys ORDER BY signs, id"))
+	rows, err := s.db.read.QueryContext(ctx, s.db.table(`SELECT id, algorithm, sealed, created, signs, expires_at
+		FROM {prefix}jwt_keys ORDER BY signs, id`))
 	if err != nil {
 		return nil, err
 	}
@@ -33,11 +34,11 @@ func (s *JWTKeyStore) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
 	var all []*jwt.KeyRecord
 	for rows.Next() {
 		var r jwt.KeyRecord
-		var created, signs, ends sql.NullInt64
-		if err := rows.Scan(&r.ID, (*string)(&r.Algorithm), &r.Sealed, &created, &signs, &ends); err != nil {
+		var created, signs, expiresAt sql.NullInt64
+		if err := rows.Scan(&r.ID, (*string)(&r.Algorithm), &r.Sealed, &created, &signs, &expiresAt); err != nil {
 			return nil, err
 		}
-		r.Created, r.Signs, r.ExpiresAt = instant(created), instant(signs), instant(ends)
+		r.Created, r.Signs, r.ExpiresAt = instant(created), instant(signs), instant(expiresAt)
 		all = append(all, &r)
 	}
 	return all, rows.Err()
@@ -48,7 +49,8 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 	added := false
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		newest := ""
-		err := conn.QueryRowContext(ctx, s.db.table("SELECT id FROM {prefix}jwt_keys ORDER BY signs DESC, id DESC LIMIT 1")).Scan(&newest)
+		err := conn.QueryRowContext(ctx, s.db.table(`SELECT id FROM {prefix}jwt_keys
+			ORDER BY signs DESC, id DESC LIMIT 1`)).Scan(&newest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -56,7 +58,8 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 			return nil
 		}
 		added = true
-		_, err = conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}jwt_keys (id, algorithm, sealed, created, signs, ends) VALUES (?, ?, ?, ?, ?, ?)"),
+		_, err = conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}jwt_keys
+			(id, algorithm, sealed, created, signs, expires_at) VALUES (?, ?, ?, ?, ?, ?)`),
 			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.ExpiresAt))
 		return err
 	})
@@ -64,13 +67,14 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 }
 
 // Change implements [jwt.KeyStore].
-func (s *JWTKeyStore) Change(ctx context.Context, id string, signs, ends time.Time) (bool, error) {
-	return s.changed(ctx, "UPDATE {prefix}jwt_keys SET signs = ?, ends = ? WHERE id = ?", micros(signs), micros(ends), id)
+func (s *JWTKeyStore) Change(ctx context.Context, id string, signs, expiresAt time.Time) (bool, error) {
+	return s.changed(ctx, `UPDATE {prefix}jwt_keys SET signs = ?, expires_at = ? WHERE id = ?`,
+		micros(signs), micros(expiresAt), id)
 }
 
 // Remove implements [jwt.KeyStore].
 func (s *JWTKeyStore) Remove(ctx context.Context, id string) (bool, error) {
-	return s.changed(ctx, "DELETE FROM {prefix}jwt_keys WHERE id = ?", id)
+	return s.changed(ctx, `DELETE FROM {prefix}jwt_keys WHERE id = ?`, id)
 }
 
 // changed runs a statement and reports whether it concerned a row.

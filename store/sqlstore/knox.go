@@ -19,11 +19,13 @@ type KnoxStore struct {
 var _ knox.Store = (*KnoxStore)(nil)
 
 const (
-	knoxColumns      = "digest, id, user_id, name, scopes, created, expires, slide, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
-	knoxEndedColumns = "id, user_id, name, scopes, created, last_used, ended, reason, ip, user_agent"
+	knoxColumns = `digest, id, user_id, name, scopes, created, expires_at, slide, max_expires_at, last_used,
+		ip, user_agent, stamp, auth_time, amr, acr`
+	knoxEndedColumns = `id, user_id, name, scopes, created, last_used, ended_at, reason, ip, user_agent`
 
+	knoxLive = `(expires_at IS NULL OR expires_at > ?)`
 	// knoxRivals are the records that Store.Add counts against a limit.
-	knoxRivals = "user_id = ? AND stamp = ? AND (expires IS NULL OR expires > ?)"
+	knoxRivals = `user_id = ? AND stamp = ? AND ` + knoxLive
 )
 
 // Knox opens the knox store of a database, and creates or migrates its tables.
@@ -33,12 +35,14 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	}
 	s := &KnoxStore{db: db}
 	var errs [3]error
-	s.find, errs[0] = db.read.PrepareContext(ctx, db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE digest = ?"))
-	s.list, errs[1] = db.read.PrepareContext(ctx, db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE user_id = ? AND (expires IS NULL OR expires > ?) ORDER BY created DESC, id DESC"))
+	s.find, errs[0] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
+		FROM {prefix}knox_tokens WHERE digest = ?`))
+	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
+		FROM {prefix}knox_tokens WHERE user_id = ? AND `+knoxLive+` ORDER BY created DESC, id DESC`))
 	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}knox_tokens SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-		expires = CASE WHEN expires < ? THEN ? ELSE expires END
-		WHERE digest = ? AND (expires IS NULL OR expires > ?)`))
+		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
+		WHERE digest = ? AND `+knoxLive))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,8 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 		if limit > 0 {
 			rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
 			var have int
-			if err := conn.QueryRowContext(ctx, s.db.table("SELECT COUNT(*) FROM {prefix}knox_tokens WHERE "+knoxRivals), rivals...).Scan(&have); err != nil {
+			count := s.db.table(`SELECT COUNT(*) FROM {prefix}knox_tokens WHERE ` + knoxRivals)
+			if err := conn.QueryRowContext(ctx, count, rivals...).Scan(&have); err != nil {
 				return err
 			}
 			if have >= limit && !evict {
@@ -60,14 +65,16 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 				return nil
 			}
 			if have >= limit {
-				evicted, err := s.end(ctx, conn, ending, knoxRivals+" ORDER BY created, id LIMIT ?", append(rivals, have-limit+1)...)
+				evicted, err := s.end(ctx, conn, ending, knoxRivals+` ORDER BY created, id LIMIT ?`,
+					append(rivals, have-limit+1)...)
 				if err != nil {
 					return err
 				}
 				added.Evicted = knoxIDs(evicted)
 			}
 		}
-		_, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}knox_tokens ("+knoxColumns+") VALUES (?"+strings.Repeat(", ?", 15)+")"), knoxValues(r)...)
+		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}knox_tokens (`+knoxColumns+`)
+			VALUES (?`+strings.Repeat(", ?", 15)+`)`), knoxValues(r)...)
 		return err
 	})
 	if err != nil {
@@ -113,7 +120,8 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 		if ended, err = s.end(ctx, conn, ending, "user_id = ? AND digest <> ?", userID, kept); err != nil || kept == "" {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}knox_tokens SET stamp = ? WHERE digest = ? AND user_id = ?"), stamp, kept, userID)
+		_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}knox_tokens SET stamp = ?
+			WHERE digest = ? AND user_id = ?`), stamp, kept, userID)
 		return err
 	})
 	if err != nil {
@@ -124,13 +132,13 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 
 // Purge implements [knox.Store] in one transaction.
 func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
-	return s.endAll(ctx, ending, "expires <= ? ORDER BY expires LIMIT ?", ending.At.UnixMicro(), limit)
+	return s.endAll(ctx, ending, `expires_at <= ? ORDER BY expires_at LIMIT ?`, ending.At.UnixMicro(), limit)
 }
 
 // Ended implements [knox.Store].
 func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*knox.EndedToken, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table("SELECT "+knoxEndedColumns+` FROM {prefix}knox_ended
-		WHERE user_id = ? AND ended > ? ORDER BY ended DESC, id DESC LIMIT ?`), userID, since.UnixMicro(), limit)
+	rows, err := s.db.read.QueryContext(ctx, s.db.table(`SELECT `+knoxEndedColumns+` FROM {prefix}knox_ended
+		WHERE user_id = ? AND ended_at > ? ORDER BY ended_at DESC, id DESC LIMIT ?`), userID, since.UnixMicro(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +148,7 @@ func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time, l
 // PurgeEnded implements [knox.Store].
 func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
 	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}knox_ended WHERE n IN
-		(SELECT n FROM {prefix}knox_ended WHERE ended <= ? ORDER BY ended LIMIT ?)`), before.UnixMicro(), limit)
+		(SELECT n FROM {prefix}knox_ended WHERE ended_at <= ? ORDER BY ended_at LIMIT ?)`), before.UnixMicro(), limit)
 	if err != nil {
 		return 0, err
 	}
@@ -163,7 +171,8 @@ func (s *KnoxStore) endAll(ctx context.Context, ending knox.Ending, condition st
 
 // end removes records and returns them, having kept what ending wants kept.
 func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string, args ...any) ([]*knox.Record, error) {
-	rows, err := conn.QueryContext(ctx, s.db.table("SELECT "+knoxColumns+" FROM {prefix}knox_tokens WHERE "+condition), args...)
+	rows, err := conn.QueryContext(ctx, s.db.table(`SELECT `+knoxColumns+`
+		FROM {prefix}knox_tokens WHERE `+condition), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -171,8 +180,9 @@ func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending,
 	if err != nil {
 		return nil, err
 	}
-	keep := s.db.table("INSERT INTO {prefix}knox_ended (" + knoxEndedColumns + ") VALUES (?" + strings.Repeat(", ?", 9) + ")")
-	remove := s.db.table("DELETE FROM {prefix}knox_tokens WHERE digest = ?")
+	keep := s.db.table(`INSERT INTO {prefix}knox_ended (` + knoxEndedColumns + `)
+		VALUES (?` + strings.Repeat(", ?", 9) + `)`)
+	remove := s.db.table(`DELETE FROM {prefix}knox_tokens WHERE digest = ?`)
 	for _, r := range records {
 		if ending.Keep {
 			e := ending.Of(r)
@@ -206,8 +216,9 @@ func knoxScopes(scopes []string, limited bool) any {
 
 // knoxValues are the columns of a record, in the order of knoxColumns.
 func knoxValues(r *knox.Record) []any {
-	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited), micros(r.Created), micros(r.ExpiresAt), r.Slide.Microseconds(),
-		micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
+	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited),
+		micros(r.Created), micros(r.ExpiresAt), r.Slide.Microseconds(), micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp,
+		micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
 }
 
 // knoxRow is a row of whichever kind.
@@ -215,34 +226,35 @@ type knoxRow interface{ Scan(...any) error }
 
 func scanKnox(row knoxRow) (*knox.Record, error) {
 	var (
-		r                                          knox.Record
-		scopes                                     sql.NullString
-		amr                                        string
-		slide                                      int64
-		created, expires, ends, lastUsed, loggedIn sql.NullInt64
+		r                                                         knox.Record
+		scopes                                                    sql.NullString
+		amr                                                       string
+		slide                                                     int64
+		created, expiresAt, maxExpiresAt, lastUsed, authenticated sql.NullInt64
 	)
-	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Name, &scopes, &created, &expires, &slide,
-		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.AuthInfo.ACR); err != nil {
+	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Name, &scopes, &created, &expiresAt, &slide,
+		&maxExpiresAt, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &authenticated, &amr, &r.AuthInfo.ACR); err != nil {
 		return nil, err
 	}
 	r.Limited, r.Slide = scopes.Valid, time.Duration(slide)*time.Microsecond
 	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
-	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expires), instant(ends)
-	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(loggedIn)
+	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expiresAt), instant(maxExpiresAt)
+	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(authenticated)
 	return &r, nil
 }
 
 func scanKnoxEnded(row knoxRow) (*knox.EndedToken, error) {
 	var (
-		e                        knox.EndedToken
-		scopes                   sql.NullString
-		created, lastUsed, ended sql.NullInt64
+		e                          knox.EndedToken
+		scopes                     sql.NullString
+		created, lastUsed, endedAt sql.NullInt64
 	)
-	if err := row.Scan(&e.ID, &e.UserID, &e.Name, &scopes, &created, &lastUsed, &ended, (*string)(&e.Reason), &e.IP, &e.UserAgent); err != nil {
+	if err := row.Scan(&e.ID, &e.UserID, &e.Name, &scopes, &created, &lastUsed, &endedAt,
+		(*string)(&e.Reason), &e.IP, &e.UserAgent); err != nil {
 		return nil, err
 	}
 	e.Limited, e.Scopes = scopes.Valid, strings.Fields(scopes.String)
-	e.Created, e.LastUsed, e.EndedAt = instant(created), instant(lastUsed), instant(ended)
+	e.Created, e.LastUsed, e.EndedAt = instant(created), instant(lastUsed), instant(endedAt)
 	return &e, nil
 }
 

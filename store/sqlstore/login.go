@@ -25,11 +25,13 @@ func Login(ctx context.Context, db *DB) (*LoginStore, error) {
 	return &LoginStore{db}, nil
 }
 
-const loginIdentity = "SELECT id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used FROM {prefix}login_identities WHERE "
+const loginIdentity = `SELECT id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used
+	FROM {prefix}login_identities WHERE `
 
 // Identity implements [login.Store].
 func (s *LoginStore) Identity(ctx context.Context, issuer, subject string) (*login.Identity, error) {
-	return scanIdentity(s.db.read.QueryRowContext(ctx, s.db.table(loginIdentity+"issuer = ? AND subject = ?"), issuer, subject))
+	statement := s.db.table(loginIdentity + `issuer = ? AND subject = ?`)
+	return scanIdentity(s.db.read.QueryRowContext(ctx, statement, issuer, subject))
 }
 
 // Identities implements [login.Store].
@@ -70,16 +72,17 @@ func scanIdentity(row scanner) (*login.Identity, error) {
 // Link implements [login.Store] in one transaction.
 func (s *LoginStore) Link(ctx context.Context, identity *login.Identity) (owner string, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id FROM {prefix}login_identities WHERE issuer = ? AND subject = ?"),
-			identity.Issuer, identity.Subject).Scan(&owner)
+		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id FROM {prefix}login_identities
+			WHERE issuer = ? AND subject = ?`), identity.Issuer, identity.Subject).Scan(&owner)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		owner = identity.UserID
 		_, err = conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_identities
-			(id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
-			identity.ID, identity.UserID, identity.Issuer, identity.Subject, identity.Provider, identity.Email, identity.EmailVerified, identity.Name,
-			micros(identity.Created), micros(identity.LastUsed))
+			(id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+			identity.ID, identity.UserID, identity.Issuer, identity.Subject, identity.Provider,
+			identity.Email, identity.EmailVerified, identity.Name, micros(identity.Created), micros(identity.LastUsed))
 		return err
 	})
 	if err != nil {
@@ -101,13 +104,15 @@ func (s *LoginStore) Touch(ctx context.Context, seen *login.Identity) error {
 // Unlink implements [login.Store] in one transaction.
 func (s *LoginStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (removed *login.Identity, verdict login.UnlinkVerdict, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		identity, err := scanIdentity(conn.QueryRowContext(ctx, s.db.table(loginIdentity+"id = ? AND user_id = ?"), id, userID))
+		statement := s.db.table(loginIdentity + `id = ? AND user_id = ?`)
+		identity, err := scanIdentity(conn.QueryRowContext(ctx, statement, id, userID))
 		if err != nil || identity == nil {
 			return err // UnlinkUnknown
 		}
 		if keepLast {
 			var others int
-			if err := conn.QueryRowContext(ctx, s.db.table("SELECT COUNT(*) FROM {prefix}login_identities WHERE user_id = ? AND id <> ?"), userID, id).Scan(&others); err != nil {
+			if err := conn.QueryRowContext(ctx, s.db.table(`SELECT COUNT(*) FROM {prefix}login_identities
+				WHERE user_id = ? AND id <> ?`), userID, id).Scan(&others); err != nil {
 				return err
 			}
 			if others == 0 {
@@ -116,7 +121,7 @@ func (s *LoginStore) Unlink(ctx context.Context, userID, id string, keepLast boo
 			}
 		}
 		removed, verdict = identity, login.UnlinkRemoved
-		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}login_identities WHERE id = ?"), id)
+		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}login_identities WHERE id = ?`), id)
 		return err
 	})
 	if err != nil {
@@ -128,10 +133,10 @@ func (s *LoginStore) Unlink(ctx context.Context, userID, id string, keepLast boo
 // RemoveUser implements [login.Store] in one transaction.
 func (s *LoginStore) RemoveUser(ctx context.Context, userID string) (n int, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if n, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_identities WHERE user_id = ?", userID); err != nil {
+		if n, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {
 			return err
 		}
-		_, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_codes WHERE user_id = ?", userID)
+		_, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_codes WHERE user_id = ?`, userID)
 		return err
 	})
 	if err != nil {
@@ -153,10 +158,12 @@ func (s *LoginStore) remove(ctx context.Context, conn *sql.Conn, statement strin
 // PutOnce implements [login.Store] in one transaction.
 func (s *LoginStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_once WHERE key = ? AND expires <= ?", key, micros(now)); err != nil {
+		if _, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_once WHERE key = ? AND expires_at <= ?`,
+			key, micros(now)); err != nil {
 			return err
 		}
-		fresh, err = changed(conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}login_once (key, expires) VALUES (?, ?) ON CONFLICT DO NOTHING"), key, micros(expires)))
+		fresh, err = changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_once (key, expires_at)
+			VALUES (?, ?) ON CONFLICT DO NOTHING`), key, micros(expires)))
 		return err
 	})
 	return fresh && err == nil, err
@@ -168,7 +175,8 @@ func (s *LoginStore) AddCode(ctx context.Context, code *login.Code) error {
 	if data == nil {
 		data = []byte{}
 	}
-	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}login_codes (digest, user_id, stamp, challenge, data, expires) VALUES (?, ?, ?, ?, ?, ?)"),
+	_, err := s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_codes
+		(digest, user_id, stamp, challenge, data, expires_at) VALUES (?, ?, ?, ?, ?, ?)`),
 		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.ExpiresAt))
 	return err
 }
@@ -178,7 +186,8 @@ func (s *LoginStore) TakeCode(ctx context.Context, digest string, now time.Time)
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
 		code := login.Code{Digest: digest}
 		var expires sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id, stamp, challenge, data, expires FROM {prefix}login_codes WHERE digest = ? AND expires > ?"), digest, micros(now)).
+		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id, stamp, challenge, data, expires_at
+			FROM {prefix}login_codes WHERE digest = ? AND expires_at > ?`), digest, micros(now)).
 			Scan(&code.UserID, &code.Stamp, &code.Challenge, &code.Data, &expires)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -187,7 +196,7 @@ func (s *LoginStore) TakeCode(ctx context.Context, digest string, now time.Time)
 			return err
 		}
 		code.ExpiresAt, taken = instant(expires), &code
-		_, err = s.remove(ctx, conn, "DELETE FROM {prefix}login_codes WHERE digest = ?", digest)
+		_, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_codes WHERE digest = ?`, digest)
 		return err
 	})
 	if err != nil {
@@ -201,10 +210,12 @@ func (s *LoginStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 	total := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		for _, statement := range []string{
-			"DELETE FROM {prefix}login_once WHERE key IN (SELECT key FROM {prefix}login_once WHERE expires <= ? ORDER BY expires LIMIT ?)",
-			"DELETE FROM {prefix}login_codes WHERE digest IN (SELECT digest FROM {prefix}login_codes WHERE expires <= ? ORDER BY expires LIMIT ?)",
+			`DELETE FROM {prefix}login_once WHERE key IN (SELECT key FROM {prefix}login_once
+				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+			`DELETE FROM {prefix}login_codes WHERE digest IN (SELECT digest FROM {prefix}login_codes
+				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
 		} {
-			n, err := s.remove(ctx, conn, statement, micros(now), limit)
+			n, err := s.remove(ctx, conn, statement, micros(now), limit-total)
 			if err != nil {
 				return err
 			}

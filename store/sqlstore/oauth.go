@@ -23,11 +23,12 @@ type OAuthStore struct {
 var _ server.Store = (*OAuthStore)(nil)
 
 const (
-	oauthGrantColumns   = "g.id, g.client_id, g.user_id, g.type, g.scopes, g.resources, g.session_id, g.offline, g.auth_time, g.amr, g.acr, g.stamp, g.created, g.last_used, g.expires, g.ends, g.ended"
-	oauthAccessColumns  = "t.digest, t.id, t.grant_id, t.scopes, t.audience, t.issued, t.expires"
-	oauthRefreshColumns = "t.digest, t.grant_id, t.issued, t.expires, t.rotated, t.successor, t.sealed"
-	oauthCodeColumns    = "t.digest, t.grant_id, t.redirect_uri, t.challenge, t.nonce, t.expires, t.redeemed"
-	oauthLive           = "ended IS NULL AND expires > ?"
+	oauthGrantColumns = `g.id, g.client_id, g.user_id, g.type, g.scopes, g.resources, g.session_id, g.offline,
+		g.auth_time, g.amr, g.acr, g.stamp, g.created, g.last_used, g.expires_at, g.max_expires_at, g.revoked_at`
+	oauthAccessColumns  = `t.digest, t.id, t.grant_id, t.scopes, t.audience, t.issued, t.expires_at`
+	oauthRefreshColumns = `t.digest, t.grant_id, t.issued, t.expires_at, t.rotated, t.successor, t.sealed`
+	oauthCodeColumns    = `t.digest, t.grant_id, t.redirect_uri, t.challenge, t.nonce, t.expires_at, t.redeemed`
+	oauthLive           = `revoked_at IS NULL AND expires_at > ?`
 )
 
 // OAuth opens the store of the authorization server of a database, and creates or
@@ -38,10 +39,12 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 	}
 	insert := func(table, columns string) string {
 		columns = strings.NewReplacer("g.", "", "t.", "").Replace(columns)
-		return db.table("INSERT INTO {prefix}" + table + " (" + columns + ") VALUES (?" + strings.Repeat(", ?", strings.Count(columns, ",")) + ")")
+		return db.table(`INSERT INTO {prefix}` + table + ` (` + columns + `)
+			VALUES (?` + strings.Repeat(", ?", strings.Count(columns, ",")) + `)`)
 	}
 	find := func(table, columns string) string {
-		return db.table("SELECT " + columns + ", " + oauthGrantColumns + " FROM {prefix}" + table + " t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ?")
+		return db.table(`SELECT ` + columns + `, ` + oauthGrantColumns + `
+			FROM {prefix}` + table + ` t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ?`)
 	}
 	s := &OAuthStore{db: db,
 		addGrant: insert("oauth_grants", oauthGrantColumns), addAccess: insert("oauth_access", oauthAccessColumns),
@@ -49,7 +52,7 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 		findCode: find("oauth_codes", oauthCodeColumns), findRefresh: find("oauth_refresh", oauthRefreshColumns),
 	}
 	var errs [4]error
-	s.client, errs[0] = db.read.PrepareContext(ctx, db.table("SELECT client FROM {prefix}oauth_clients WHERE id = ?"))
+	s.client, errs[0] = db.read.PrepareContext(ctx, db.table(`SELECT client FROM {prefix}oauth_clients WHERE id = ?`))
 	s.access, errs[1] = db.read.PrepareContext(ctx, find("oauth_access", oauthAccessColumns))
 	s.code, errs[2] = db.read.PrepareContext(ctx, s.findCode)
 	s.tokens, errs[3] = db.read.PrepareContext(ctx, s.findRefresh)
@@ -98,7 +101,8 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (ok bool, e
 // transaction.
 func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bool, error) {
 	var disabled bool
-	err := conn.QueryRowContext(ctx, s.db.table("SELECT disabled FROM {prefix}oauth_clients WHERE id = ?"), id).Scan(&disabled)
+	statement := s.db.table(`SELECT disabled FROM {prefix}oauth_clients WHERE id = ?`)
+	err := conn.QueryRowContext(ctx, statement, id).Scan(&disabled)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -129,7 +133,8 @@ func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time, t
 			return nil
 		}
 		verdict = server.Redeemed
-		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_codes SET redeemed = ? WHERE digest = ?"), micros(now), digest); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_codes SET redeemed = ? WHERE digest = ?`),
+			micros(now), digest); err != nil {
 			return err
 		}
 		return s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
@@ -200,7 +205,8 @@ func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now
 		}
 		return server.Rotation{Verdict: server.Reused}, s.end(ctx, conn, grant.ID, now)
 	}
-	if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_refresh SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?"),
+	if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_refresh
+		SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?`),
 		micros(now), tokens.Refresh.Digest, old); err != nil {
 		return server.Rotation{}, err
 	}
@@ -213,7 +219,8 @@ func (s *OAuthStore) add(ctx context.Context, conn *sql.Conn, grantID string, no
 	if err := s.addTokens(ctx, conn, grantID, tokens); err != nil {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET last_used = ?, expires = ? WHERE id = ?"), micros(now), micros(expires), grantID)
+	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET last_used = ?, expires_at = ?
+		WHERE id = ?`), micros(now), micros(expires), grantID)
 	return err
 }
 
@@ -224,10 +231,12 @@ func (s *OAuthStore) addTokens(ctx context.Context, conn *sql.Conn, grantID stri
 	if a.GrantID != grantID || r != nil && r.GrantID != grantID {
 		return errGrant
 	}
-	if _, err := conn.ExecContext(ctx, s.addAccess, a.Digest, a.ID, a.GrantID, list(a.Scopes), list(a.Audience), micros(a.Issued), micros(a.ExpiresAt)); err != nil || r == nil {
+	if _, err := conn.ExecContext(ctx, s.addAccess, a.Digest, a.ID, a.GrantID, list(a.Scopes), list(a.Audience),
+		micros(a.Issued), micros(a.ExpiresAt)); err != nil || r == nil {
 		return err
 	}
-	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed)
+	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated),
+		r.Successor, r.Sealed)
 	return err
 }
 
@@ -247,7 +256,8 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 // AddAccess implements [server.Store] in one transaction.
 func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (ok bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET last_used = ?, expires = MAX(expires, ?) WHERE id = ? AND "+oauthLive),
+		result, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants
+			SET last_used = ?, expires_at = MAX(expires_at, ?) WHERE id = ? AND `+oauthLive),
 			micros(now), micros(access.ExpiresAt), access.GrantID, micros(now))
 		if err != nil {
 			return err
@@ -264,7 +274,7 @@ func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now t
 
 // RemoveAccess implements [server.Store].
 func (s *OAuthStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
-	return changed(s.db.write.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_access WHERE digest = ?"), digest))
+	return changed(s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest))
 }
 
 // changed reports whether a statement changed a row.

@@ -16,7 +16,8 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client) (bool
 	if err != nil {
 		return false, err
 	}
-	return changed(s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_clients (id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"),
+	return changed(s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
+		(id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
 		client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
 }
 
@@ -43,9 +44,10 @@ func scanClient(row scanner) (*server.Client, error) {
 
 // Clients implements [server.Store].
 func (s *OAuthStore) Clients(ctx context.Context, owner, after string, limit int) ([]*server.Client, error) {
-	query, args := "SELECT client FROM {prefix}oauth_clients WHERE id > ? ORDER BY id LIMIT ?", []any{after, limit}
+	query, args := `SELECT client FROM {prefix}oauth_clients WHERE id > ? ORDER BY id LIMIT ?`, []any{after, limit}
 	if owner != "" {
-		query, args = "SELECT client FROM {prefix}oauth_clients WHERE owner = ? AND id > ? ORDER BY id LIMIT ?", []any{owner, after, limit}
+		query = `SELECT client FROM {prefix}oauth_clients WHERE owner = ? AND id > ? ORDER BY id LIMIT ?`
+		args = []any{owner, after, limit}
 	}
 	rows, err := s.db.read.QueryContext(ctx, s.db.table(query), args...)
 	if err != nil {
@@ -70,8 +72,10 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		return false, err
 	}
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		if ok, err = changed(conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_clients SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?"),
-			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was))); err != nil || !ok || !client.Disabled {
+		ok, err = changed(conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_clients
+			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?`),
+			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was)))
+		if err != nil || !ok || !client.Disabled {
 			return err
 		}
 		_, err := s.endWhere(ctx, conn, client.Updated, "client_id = ?", client.ID)
@@ -83,10 +87,12 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 // RemoveClient implements [server.Store] in one transaction.
 func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (ok bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if ok, err = changed(conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_clients WHERE id = ?"), id)); err != nil || !ok {
+		ok, err = changed(conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
+		if err != nil || !ok {
 			return err
 		}
-		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_consents WHERE client_id = ?"), id); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents WHERE client_id = ?`),
+			id); err != nil {
 			return err
 		}
 		_, err = s.endWhere(ctx, conn, now, "client_id = ?", id)
@@ -101,12 +107,14 @@ func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
 	if data == nil {
 		data = []byte{}
 	}
-	_, err := s.db.write.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_interactions (digest, user_id, session_id, created, expires, data) VALUES (?, ?, ?, ?, ?, ?)"),
-		i.Digest, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
+	_, err := s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_interactions
+		(digest, id, user_id, session_id, created, expires_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+		i.Digest, i.ID, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
 	return err
 }
 
-const oauthInteraction = "SELECT digest, user_id, session_id, created, expires, data FROM {prefix}oauth_interactions WHERE digest = ? AND expires > ?"
+const oauthInteraction = `SELECT digest, id, user_id, session_id, created, expires_at, data
+	FROM {prefix}oauth_interactions WHERE digest = ? AND expires_at > ?`
 
 // Pending implements [server.Store].
 func (s *OAuthStore) Pending(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
@@ -116,10 +124,11 @@ func (s *OAuthStore) Pending(ctx context.Context, digest string, now time.Time) 
 // Take implements [server.Store] in one transaction.
 func (s *OAuthStore) Take(ctx context.Context, digest string, now time.Time) (taken *server.Interaction, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if taken, err = scanInteraction(conn.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now))); err != nil || taken == nil {
+		taken, err = scanInteraction(conn.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
+		if err != nil || taken == nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_interactions WHERE digest = ?"), digest)
+		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_interactions WHERE digest = ?`), digest)
 		return err
 	})
 	if err != nil {
@@ -131,7 +140,7 @@ func (s *OAuthStore) Take(ctx context.Context, digest string, now time.Time) (ta
 func scanInteraction(row scanner) (*server.Interaction, error) {
 	var i server.Interaction
 	var created, expires sql.NullInt64
-	err := row.Scan(&i.Digest, &i.UserID, &i.SessionID, &created, &expires, &i.Data)
+	err := row.Scan(&i.Digest, &i.ID, &i.UserID, &i.SessionID, &created, &expires, &i.Data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -155,7 +164,8 @@ type queryer interface {
 }
 
 func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID string) (*server.Consent, error) {
-	return scanConsent(in.QueryRowContext(ctx, s.db.table("SELECT "+oauthConsentColumns+" FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?"), userID, clientID))
+	return scanConsent(in.QueryRowContext(ctx, s.db.table(`SELECT `+oauthConsentColumns+`
+		FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?`), userID, clientID))
 }
 
 func scanConsent(row scanner) (*server.Consent, error) {
@@ -175,10 +185,12 @@ func scanConsent(row scanner) (*server.Consent, error) {
 
 // remember writes a consent, which before was, in a transaction.
 func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *server.Consent) error {
-	statement := "INSERT INTO {prefix}oauth_consents (scopes, resources, updated, user_id, client_id, created) VALUES (?, ?, ?, ?, ?, ?)"
+	statement := `INSERT INTO {prefix}oauth_consents (scopes, resources, updated, user_id, client_id, created)
+		VALUES (?, ?, ?, ?, ?, ?)`
 	args := []any{list(c.Scopes), list(c.Resources), micros(c.Updated), c.UserID, c.ClientID, micros(c.Created)}
 	if before != nil {
-		statement, args = "UPDATE {prefix}oauth_consents SET scopes = ?, resources = ?, updated = ? WHERE user_id = ? AND client_id = ?", args[:5]
+		statement, args = `UPDATE {prefix}oauth_consents SET scopes = ?, resources = ?, updated = ?
+			WHERE user_id = ? AND client_id = ?`, args[:5]
 	}
 	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
 	return err
@@ -186,7 +198,8 @@ func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *se
 
 // Consents implements [server.Store].
 func (s *OAuthStore) Consents(ctx context.Context, userID string) ([]*server.Consent, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table("SELECT "+oauthConsentColumns+" FROM {prefix}oauth_consents WHERE user_id = ? ORDER BY client_id"), userID)
+	rows, err := s.db.read.QueryContext(ctx, s.db.table(`SELECT `+oauthConsentColumns+`
+		FROM {prefix}oauth_consents WHERE user_id = ? ORDER BY client_id`), userID)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +219,8 @@ func (s *OAuthStore) Consents(ctx context.Context, userID string) ([]*server.Con
 func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
 	var ended []*server.Grant
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?"), userID, clientID); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents
+			WHERE user_id = ? AND client_id = ?`), userID, clientID); err != nil {
 			return err
 		}
 		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND client_id = ?", userID, clientID)

@@ -15,8 +15,9 @@ func grantValues(g *server.Grant) []any {
 	if g.AuthInfo.AMR != nil {
 		amr = list(g.AuthInfo.AMR)
 	}
-	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline, micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp,
-		micros(g.Created), micros(g.LastUsed), micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt)}
+	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline,
+		micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp, micros(g.Created), micros(g.LastUsed),
+		micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt)}
 }
 
 // scanner is a row, or rows.
@@ -28,9 +29,9 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	var g server.Grant
 	var scopes, resources string
 	var amr sql.NullString
-	var authTime, created, lastUsed, expires, ends, ended sql.NullInt64
-	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp,
-		&created, &lastUsed, &expires, &ends, &ended)...)
+	var authTime, created, lastUsed, expiresAt, maxExpiresAt, revokedAt sql.NullInt64
+	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID,
+		&g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp, &created, &lastUsed, &expiresAt, &maxExpiresAt, &revokedAt)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -38,7 +39,7 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 		return nil, err
 	}
 	g.AuthInfo.AuthTime, g.Created, g.LastUsed = instant(authTime), instant(created), instant(lastUsed)
-	g.ExpiresAt, g.MaxExpiresAt, g.RevokedAt = instant(expires), instant(ends), instant(ended)
+	g.ExpiresAt, g.MaxExpiresAt, g.RevokedAt = instant(expiresAt), instant(maxExpiresAt), instant(revokedAt)
 	if amr.Valid {
 		if err := unlist(amr.String, &g.AuthInfo.AMR); err != nil {
 			return nil, err
@@ -71,12 +72,14 @@ func scanRefresh(row scanner) (*server.Refresh, *server.Grant, error) {
 
 // Grant implements [server.Store].
 func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error) {
-	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g WHERE id = ?"), id))
+	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+`
+		FROM {prefix}oauth_grants g WHERE id = ?`), id))
 }
 
 // Grants implements [server.Store].
 func (s *OAuthStore) Grants(ctx context.Context, userID string, now time.Time) ([]*server.Grant, error) {
-	return grants(s.db.read.QueryContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g WHERE user_id = ? AND "+oauthLive+" ORDER BY created DESC, id DESC"), userID, micros(now)))
+	return grants(s.db.read.QueryContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+` FROM {prefix}oauth_grants g
+		WHERE user_id = ? AND `+oauthLive+` ORDER BY created DESC, id DESC`), userID, micros(now)))
 }
 
 // grants reads all grants of a query.
@@ -98,28 +101,32 @@ func grants(rows *sql.Rows, err error) ([]*server.Grant, error) {
 
 // end ends a grant that has not ended, in a transaction.
 func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
-	_, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ? WHERE id = ? AND ended IS NULL"), micros(now), id)
+	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
 	return err
 }
 
 // End implements [server.Store].
 func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
-	return changed(s.db.write.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ? WHERE id = ? AND "+oauthLive), micros(now), id, micros(now)))
+	return changed(s.db.write.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now)))
 }
 
 // endWhere ends the grants that are live and fit a condition, and returns them in
 // order of ID, in a transaction.
 func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time, condition string, args ...any) ([]*server.Grant, error) {
-	where := s.db.table(" WHERE " + condition + " AND " + oauthLive)
+	where := ` WHERE ` + condition + ` AND ` + oauthLive
 	args = append(args, micros(now))
-	ended, err := grants(conn.QueryContext(ctx, s.db.table("SELECT "+oauthGrantColumns+" FROM {prefix}oauth_grants g")+where+" ORDER BY id", args...))
+	ended, err := grants(conn.QueryContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+`
+		FROM {prefix}oauth_grants g`+where+` ORDER BY id`), args...))
 	if err != nil || len(ended) == 0 {
 		return nil, err
 	}
 	for _, grant := range ended {
 		grant.RevokedAt = now
 	}
-	_, err = conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET ended = ?")+where, append([]any{micros(now)}, args...)...)
+	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?`+where),
+		append([]any{micros(now)}, args...)...)
 	return ended, err
 }
 
@@ -150,7 +157,8 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	var ended []*server.Grant
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}oauth_grants SET stamp = ? WHERE id = ? AND user_id = ? AND "+oauthLive), stamp, kept, userID, micros(now)); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET stamp = ?
+			WHERE id = ? AND user_id = ? AND `+oauthLive), stamp, kept, userID, micros(now)); err != nil {
 			return err
 		}
 		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND id <> ?", userID, kept)
@@ -165,10 +173,12 @@ func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 // PutOnce implements [server.Store] in one transaction.
 func (s *OAuthStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_once WHERE key = ? AND expires <= ?"), key, micros(now)); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_once
+			WHERE key = ? AND expires_at <= ?`), key, micros(now)); err != nil {
 			return err
 		}
-		fresh, err = changed(conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}oauth_once (key, expires) VALUES (?, ?) ON CONFLICT DO NOTHING"), key, micros(expires)))
+		fresh, err = changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_once (key, expires_at)
+			VALUES (?, ?) ON CONFLICT DO NOTHING`), key, micros(expires)))
 		return err
 	})
 	return fresh && err == nil, err
@@ -178,22 +188,30 @@ func (s *OAuthStore) PutOnce(ctx context.Context, key string, expires, now time.
 func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	total := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		expired, err := texts(ctx, conn, s.db.table("SELECT id FROM {prefix}oauth_grants WHERE expires <= ? ORDER BY expires LIMIT ?"), micros(now), limit)
+		expired, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
+			WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`), micros(now), limit)
 		if err != nil {
 			return err
 		}
 		for _, id := range expired {
-			for _, statement := range []string{"DELETE FROM {prefix}oauth_codes WHERE grant_id = ?", "DELETE FROM {prefix}oauth_access WHERE grant_id = ?",
-				"DELETE FROM {prefix}oauth_refresh WHERE grant_id = ?", "DELETE FROM {prefix}oauth_grants WHERE id = ?"} {
+			for _, statement := range []string{
+				`DELETE FROM {prefix}oauth_codes WHERE grant_id = ?`,
+				`DELETE FROM {prefix}oauth_access WHERE grant_id = ?`,
+				`DELETE FROM {prefix}oauth_refresh WHERE grant_id = ?`,
+				`DELETE FROM {prefix}oauth_grants WHERE id = ?`,
+			} {
 				if _, err := conn.ExecContext(ctx, s.db.table(statement), id); err != nil {
 					return err
 				}
 			}
 		}
 		total = len(expired)
-		for _, each := range []struct{ table, key string }{{"access", "digest"}, {"refresh", "digest"}, {"interactions", "digest"}, {"once", "key"}} {
-			result, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}oauth_"+each.table+" WHERE "+each.key+" IN (SELECT "+each.key+" FROM {prefix}oauth_"+each.table+
-				" WHERE expires <= ? ORDER BY expires LIMIT ?)"), micros(now), limit)
+		for _, each := range []struct{ table, key string }{
+			{"access", "digest"}, {"refresh", "digest"}, {"interactions", "digest"}, {"once", "key"},
+		} {
+			result, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_`+each.table+`
+				WHERE `+each.key+` IN (SELECT `+each.key+` FROM {prefix}oauth_`+each.table+`
+				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit-total)
 			if err != nil {
 				return err
 			}

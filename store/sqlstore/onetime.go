@@ -30,18 +30,21 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 	return s.db.update(ctx, func(conn *sql.Conn) error {
 		var live int
 		if err := conn.QueryRowContext(ctx, s.db.table(`SELECT COUNT(*) FROM {prefix}onetime
-			WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires > ?`), r.UserID, string(r.Purpose), micros(now)).Scan(&live); err != nil {
+			WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires_at > ?`),
+			r.UserID, string(r.Purpose), micros(now)).Scan(&live); err != nil {
 			return err
 		}
 		if surplus := live - limit + 1; surplus > 0 {
-			if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime WHERE digest IN (SELECT digest FROM {prefix}onetime
-				WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires > ? ORDER BY created, digest LIMIT ?)`),
+			if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime
+				WHERE digest IN (SELECT digest FROM {prefix}onetime
+				WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires_at > ?
+				ORDER BY created, digest LIMIT ?)`),
 				r.UserID, string(r.Purpose), micros(now), surplus); err != nil {
 				return err
 			}
 		}
 		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}onetime
-			(digest, user_id, purpose, about, stamp, created, expires, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
+			(digest, user_id, purpose, about, stamp, created, expires_at, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
 			r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.ExpiresAt), micros(r.Used))
 		return err
 	})
@@ -51,7 +54,8 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTimeRecord, error) {
 	r := &password.OneTimeRecord{Digest: digest}
 	var created, expires, used sql.NullInt64
-	err := s.db.read.QueryRowContext(ctx, s.db.table("SELECT user_id, purpose, about, stamp, created, expires, used FROM {prefix}onetime WHERE digest = ?"), digest).
+	err := s.db.read.QueryRowContext(ctx, s.db.table(`SELECT user_id, purpose, about, stamp, created, expires_at, used
+		FROM {prefix}onetime WHERE digest = ?`), digest).
 		Scan(&r.UserID, (*string)(&r.Purpose), &r.About, &r.Stamp, &created, &expires, &used)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -68,7 +72,8 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
 		var userID, purpose string
 		var expires, used sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.table("SELECT user_id, purpose, expires, used FROM {prefix}onetime WHERE digest = ?"), digest).
+		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id, purpose, expires_at, used
+			FROM {prefix}onetime WHERE digest = ?`), digest).
 			Scan(&userID, &purpose, &expires, &used)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
@@ -82,11 +87,13 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 			verdict = password.OneTimeExpired
 			return nil
 		}
-		if _, err := conn.ExecContext(ctx, s.db.table("UPDATE {prefix}onetime SET used = ? WHERE digest = ?"), micros(now), digest); err != nil {
+		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}onetime SET used = ? WHERE digest = ?`),
+			micros(now), digest); err != nil {
 			return err
 		}
 		verdict = password.OneTimeFirst
-		_, err = conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}onetime WHERE user_id = ? AND purpose = ? AND used IS NULL"), userID, purpose)
+		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime
+			WHERE user_id = ? AND purpose = ? AND used IS NULL`), userID, purpose)
 		return err
 	})
 	if err != nil {
@@ -97,13 +104,13 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 
 // RemoveUnused implements [password.OneTimeStore].
 func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
-	return s.remove(ctx, "DELETE FROM {prefix}onetime WHERE user_id = ? AND used IS NULL", userID)
+	return s.remove(ctx, `DELETE FROM {prefix}onetime WHERE user_id = ? AND used IS NULL`, userID)
 }
 
 // Purge implements [password.OneTimeStore].
 func (s *OneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.remove(ctx, `DELETE FROM {prefix}onetime WHERE digest IN
-		(SELECT digest FROM {prefix}onetime WHERE expires <= ? ORDER BY expires LIMIT ?)`, micros(now), limit)
+		(SELECT digest FROM {prefix}onetime WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, micros(now), limit)
 }
 
 // remove runs a statement and returns how many rows it concerned.

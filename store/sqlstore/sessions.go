@@ -20,7 +20,8 @@ type SessionStore struct {
 
 var _ session.Store = (*SessionStore)(nil)
 
-const sessionColumns = "digest, id, user_id, owner, scopes, remembered, created, expires, idle, ends, last_used, ip, user_agent, stamp, auth_time, amr, acr"
+const sessionColumns = `digest, id, user_id, owner, scopes, remembered, created, expires_at, idle, max_expires_at,
+	last_used, ip, user_agent, stamp, auth_time, amr, acr`
 
 // Sessions opens the session store of a database, and creates or migrates its
 // table.
@@ -29,18 +30,20 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		return nil, err
 	}
 	s := &SessionStore{db: db,
-		insert: db.table("INSERT INTO {prefix}sessions (" + sessionColumns + ") VALUES (?" + strings.Repeat(", ?", 16) + ")"),
-		remove: db.table("DELETE FROM {prefix}sessions WHERE digest = ?"),
-		live:   "user_id = ? AND expires > ? ORDER BY created DESC, id DESC",
+		insert: db.table(`INSERT INTO {prefix}sessions (` + sessionColumns + `)
+			VALUES (?` + strings.Repeat(", ?", 16) + `)`),
+		remove: db.table(`DELETE FROM {prefix}sessions WHERE digest = ?`),
+		live:   `user_id = ? AND expires_at > ? ORDER BY created DESC, id DESC`,
 	}
 	var errs [4]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting("digest = ?"))
 	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting(s.live))
 	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}sessions SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-		expires = CASE WHEN expires < ? THEN ? ELSE expires END
-		WHERE digest = ? AND expires > ? AND user_id <> ''`))
-	s.revoke, errs[3] = db.write.PrepareContext(ctx, db.table("DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?"))
+		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
+		WHERE digest = ? AND expires_at > ? AND user_id <> ''`))
+	s.revoke, errs[3] = db.write.PrepareContext(ctx, db.table(`DELETE FROM {prefix}sessions
+		WHERE user_id = ? AND id = ?`))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -48,7 +51,7 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 }
 
 func (s *SessionStore) selecting(condition string) string {
-	return s.db.table("SELECT " + sessionColumns + " FROM {prefix}sessions WHERE " + condition)
+	return s.db.table(`SELECT ` + sessionColumns + " FROM {prefix}sessions WHERE " + condition)
 }
 
 // Add implements [session.Store] in one transaction.
@@ -126,7 +129,7 @@ func (s *SessionStore) Touch(ctx context.Context, digest string, used, expires t
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (bool, error) {
 	replaced := false
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, s.remove+" AND expires > ? AND user_id <> ''", digest, micros(now))
+		result, err := conn.ExecContext(ctx, s.remove+` AND expires_at > ? AND user_id <> ''`, digest, micros(now))
 		if err != nil {
 			return err
 		}
@@ -175,7 +178,7 @@ func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 
 // Purge implements [session.Store].
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
-	return s.removeWhere(ctx, "expires <= ? ORDER BY expires LIMIT ?", micros(now), limit)
+	return s.removeWhere(ctx, `expires_at <= ? ORDER BY expires_at LIMIT ?`, micros(now), limit)
 }
 
 // removeWhere removes records and returns them, in one transaction.
@@ -225,26 +228,27 @@ func sessionValues(r *session.Record) []any {
 	if r.Remembered {
 		remembered = 1
 	}
-	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.ExpiresAt), r.Idle.Microseconds(),
-		micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp, micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
+	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.ExpiresAt),
+		r.Idle.Microseconds(), micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp,
+		micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
 }
 
 func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
 	var (
-		r                                          session.Record
-		scopes                                     sql.NullString
-		amr                                        string
-		remembered, idle                           int64
-		created, expires, ends, lastUsed, loggedIn sql.NullInt64
+		r                                                         session.Record
+		scopes                                                    sql.NullString
+		amr                                                       string
+		remembered, idle                                          int64
+		created, expiresAt, maxExpiresAt, lastUsed, authenticated sql.NullInt64
 	)
-	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Owner, &scopes, &remembered, &created, &expires, &idle,
-		&ends, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &loggedIn, &amr, &r.AuthInfo.ACR); err != nil {
+	if err := row.Scan(&r.Digest, &r.ID, &r.UserID, &r.Owner, &scopes, &remembered, &created, &expiresAt, &idle,
+		&maxExpiresAt, &lastUsed, &r.IP, &r.UserAgent, &r.Stamp, &authenticated, &amr, &r.AuthInfo.ACR); err != nil {
 		return nil, err
 	}
 	r.Limited, r.Remembered, r.Idle = scopes.Valid, remembered != 0, time.Duration(idle)*time.Microsecond
 	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
-	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expires), instant(ends)
-	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(loggedIn)
+	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expiresAt), instant(maxExpiresAt)
+	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(authenticated)
 	return &r, nil
 }
 

@@ -46,11 +46,13 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 				continue
 			}
 			// Not an upsert: each engine spells that differently.
-			if _, err := conn.ExecContext(ctx, s.db.table("DELETE FROM {prefix}throttle WHERE digest = ?"), key); err != nil {
+			if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle
+				WHERE digest = ?`), key); err != nil {
 				return err
 			}
 			if c := counters[i]; c != (password.Counter{}) {
-				if _, err := conn.ExecContext(ctx, s.db.table("INSERT INTO {prefix}throttle (digest, failures, until, expires) VALUES (?, ?, ?, ?)"),
+				if _, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}throttle
+					(digest, failures, until, expires_at) VALUES (?, ?, ?, ?)`),
 					key, c.Failures, micros(c.Until), micros(c.ExpiresAt)); err != nil {
 					return err
 				}
@@ -63,7 +65,8 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string) (password.Counter, error) {
 	var c password.Counter
 	var until, expires sql.NullInt64
-	err := conn.QueryRowContext(ctx, s.db.table("SELECT failures, until, expires FROM {prefix}throttle WHERE digest = ?"), key).
+	err := conn.QueryRowContext(ctx, s.db.table(`SELECT failures, until, expires_at
+		FROM {prefix}throttle WHERE digest = ?`), key).
 		Scan(&c.Failures, &until, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, nil
@@ -78,7 +81,7 @@ func (s *ThrottleStore) Purge(ctx context.Context, now time.Time, limit int) (in
 		limit = math.MaxInt32 // none
 	}
 	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE digest IN
-		(SELECT digest FROM {prefix}throttle WHERE expires <= ? ORDER BY expires LIMIT ?)`), micros(now), limit)
+		(SELECT digest FROM {prefix}throttle WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit)
 	if err != nil {
 		return 0, err
 	}

@@ -202,7 +202,7 @@ func loginOnceRaces(t *testing.T, open func(t *testing.T) loginStore) {
 		}
 		var total atomic.Int32
 		together(8, func(int) {
-			n, err := s.Purge(s.Context(), noon, 7)
+			n, err := s.Purge(s.Context(), noon, 14)
 			if err != nil {
 				t.Error(err)
 			}

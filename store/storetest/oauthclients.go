@@ -170,7 +170,8 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("an interaction is there until it expires or is taken", func(t *testing.T) {
 		s := open(t)
-		want := &server.Interaction{Digest: "d", UserID: odd, SessionID: "s", Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
+		want := &server.Interaction{ID: "0190163d-8694-739b-aea5-966c26f8ad91", Digest: "d", UserID: odd, SessionID: "s",
+			Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
 		s.must(s.Pend(s.Context(), want))
 		if err := s.Pend(s.Context(), &server.Interaction{Digest: "d", ExpiresAt: noon.Add(time.Hour)}); err == nil {
 			t.Error("it was added again")
@@ -185,6 +186,9 @@ func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
 			if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
 				t.Errorf("%+v: %+v, %v", row, got, err)
 			}
+		}
+		if got, err := s.Pending(s.Context(), want.ID, noon); got != nil || err != nil {
+			t.Errorf("found by its identifier, which is not secret: %+v, %v", got, err)
 		}
 		if got, err := s.Take(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
 			t.Errorf("taken after it expired: %+v, %v", got, err)

@@ -117,7 +117,11 @@ func TestNothingOnTheDiskIsACookieAndNothingOutlivesALogout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}})
+	unused := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return nil, nil, auth.ErrNoCredentials
+	})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{sessions}, Login: []auth.Authenticator{unused},
+		Challenges: []auth.Challenge{{Scheme: "Cookie"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,5 +3,5 @@
 CREATE TABLE {prefix}owners (
 	user_id    TEXT    NOT NULL PRIMARY KEY,
 	generation INTEGER NOT NULL,
-	voided     INTEGER NOT NULL     -- what was issued until then is void
+	voided     INTEGER NOT NULL    -- what was issued until then is void
 ) WITHOUT ROWID;

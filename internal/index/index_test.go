@@ -1,0 +1,116 @@
+package index_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/internal/index"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+type record struct {
+	digest, user, id   string
+	created, expiresAt time.Time
+}
+
+func newIndex(records ...*record) *index.Index[record] {
+	x := index.New(func(r *record) index.Entry {
+		return index.Entry{Digest: r.digest, UserID: r.user, ID: r.id, Created: r.created, ExpiresAt: r.expiresAt}
+	})
+	for _, r := range records {
+		x.Put(r)
+	}
+	return x
+}
+
+func ids(records []*record) (ids []string) {
+	for _, r := range records {
+		ids = append(ids, r.id)
+	}
+	return ids
+}
+
+func want(t *testing.T, got []*record, want ...string) {
+	t.Helper()
+	if !slices.Equal(ids(got), want) {
+		t.Errorf("got %v, want %v", ids(got), want)
+	}
+}
+
+func TestUnitIndex(t *testing.T) {
+	at := func(hours int) time.Time { return noon.Add(time.Duration(hours) * time.Hour) }
+	phone := &record{"p", "alice", "1", at(-3), at(1)}
+	laptop := &record{"l", "alice", "2", at(-2), time.Time{}}
+	tablet := &record{"t", "alice", "3", at(-2), at(2)}
+	gone := &record{"g", "alice", "4", at(-9), at(0)}
+	other := &record{"o", "bob", "5", at(-1), at(0)}
+	all := func() *index.Index[record] { return newIndex(phone, laptop, tablet, gone, other) }
+
+	t.Run("a record is found by its digest, and by its ID for its user only", func(t *testing.T) {
+		x := all()
+		if x.Get("p") != phone || x.Get("x") != nil || x.Find("alice", "1") != phone || x.Find("bob", "1") != nil || x.Find("alice", "x") != nil {
+			t.Error("got another record, or one that is not there")
+		}
+	})
+	t.Run("a record that is put again replaces the one before", func(t *testing.T) {
+		x := all()
+		later := *phone
+		later.expiresAt = at(9)
+		x.Put(&later)
+		if x.Get("p") != &later || x.Find("alice", "1") != &later || len(x.Of("alice")) != 4 {
+			t.Errorf("got %d records of alice, want 4 with the new one among them", len(x.Of("alice")))
+		}
+	})
+	t.Run("a user without records leaves nothing", func(t *testing.T) {
+		x := all()
+		x.Remove(other)
+		if x.Get("o") != nil || x.Of("bob") != nil || x.Find("bob", "5") != nil {
+			t.Error("got a record that was removed")
+		}
+		x.Remove(other) // again
+	})
+	t.Run("the newest live record comes first, and of one instant the one with the greater ID", func(t *testing.T) {
+		x := all()
+		want(t, x.Live("alice", noon, nil), "3", "2", "1")
+		want(t, x.Live("alice", at(1), nil), "3", "2")
+		want(t, x.Live("alice", at(99), nil), "2") // it never expires
+		want(t, x.Live("alice", noon, func(r *record) bool { return r != tablet }), "2", "1")
+		want(t, x.Live("bob", noon, nil))
+		want(t, x.Live("carol", noon, nil))
+	})
+	t.Run("the oldest go, as many as make room for one more", func(t *testing.T) {
+		rivals := all().Live("alice", noon, nil)
+		for _, row := range []struct {
+			limit   int
+			evict   bool
+			surplus []string
+			full    bool
+		}{
+			{0, false, nil, false}, {0, true, nil, false}, {-1, true, nil, false},
+			{4, false, nil, false}, {4, true, nil, false},
+			{3, false, nil, true}, {3, true, []string{"1"}, false},
+			{2, true, []string{"1", "2"}, false}, {1, true, []string{"1", "2", "3"}, false}, {1, false, nil, true},
+		} {
+			surplus, full := index.Surplus(rivals, row.limit, row.evict)
+			if !slices.Equal(ids(surplus), row.surplus) || full != row.full {
+				t.Errorf("limit %d, evict %v: got %v, %v, want %v, %v", row.limit, row.evict, ids(surplus), full, row.surplus, row.full)
+			}
+		}
+		want(t, rivals, "3", "2", "1") // as before
+	})
+	t.Run("at most limit expired records are returned, of all users", func(t *testing.T) {
+		x := all()
+		got := ids(x.Expired(noon, 9))
+		if slices.Sort(got); !slices.Equal(got, []string{"4", "5"}) {
+			t.Errorf("got %v, want 4 and 5", got)
+		}
+		for limit, n := range map[int]int{0: 0, 1: 1, 2: 2} {
+			if got := x.Expired(noon, limit); len(got) != n {
+				t.Errorf("limit %d: got %v, want %d", limit, ids(got), n)
+			}
+		}
+		want(t, x.Expired(noon.Add(-time.Microsecond), 9))
+	})
+}

@@ -1,0 +1,122 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// Purger keeps records that expire. What has expired is refused whether or not it is
+// still stored, so purging only makes room.
+//
+// Purge removes at most limit expired records, where limit is positive, and returns
+// how many it removed, also with an error. If there are fewer than limit, nothing is
+// left to remove. Records that belong to a removed one, such as the tokens of a
+// grant, go with it and are not counted.
+type Purger interface {
+	Purge(ctx context.Context, limit int) (int, error)
+}
+
+const (
+	purgeBatch    = 500             // records: few enough that no request waits long for them
+	maxPurgePause = 5 * time.Second // between batches
+)
+
+// PurgeEvery removes what has expired, at once and then every interval, until ctx ends.
+// It blocks. Run it in a goroutine of its own, which ends with ctx:
+//
+//	go auth.PurgeEvery(ctx, time.Minute, logger, tokens, sessions, pairs)
+//
+// Each purger works in batches, with a pause as long as the batch took, so that
+// requests get their turn at the store. What was removed is logged at Debug, and an
+// error at Warn, under the name of the purger: see [Named]. After an error the next
+// purger has its turn. A panic of a purger is not recovered.
+//
+// An interval that is not positive is a minute. If logger is nil, slog.Default is used.
+func PurgeEvery(ctx context.Context, interval time.Duration, logger *slog.Logger, purgers ...Purger) {
+	logger = cmp.Or(logger, slog.Default())
+	ticker := time.NewTicker(cmp.Or(max(interval, 0), time.Minute))
+	defer ticker.Stop()
+	for {
+		for _, purger := range purgers {
+			removed, err := purge(ctx, purger)
+			if removed > 0 {
+				logger.DebugContext(ctx, "auth: purged", "purger", purgerName(purger), "records", removed)
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				logger.WarnContext(ctx, "auth: cannot purge", "purger", purgerName(purger), "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// PurgeAll removes what has expired, once, and returns how many records it removed. It
+// works as a run of [PurgeEvery] does. An error of one purger keeps no other one from
+// its turn, and all errors are returned, each with the name of its purger.
+func PurgeAll(ctx context.Context, purgers ...Purger) (int, error) {
+	total := 0
+	var errs []error
+	for _, purger := range purgers {
+		removed, err := purge(ctx, purger)
+		if total += removed; err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", purgerName(purger), err))
+		}
+	}
+	return total, errors.Join(errs...)
+}
+
+var errNilPurger = errors.New("auth: a purger is nil")
+
+// purge is the turn of one purger. A batch that is not full ends it.
+func purge(ctx context.Context, purger Purger) (total int, err error) {
+	if purger == nil {
+		return 0, errNilPurger
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return total, err
+		}
+		began := time.Now()
+		removed, err := purger.Purge(ctx, purgeBatch)
+		if total += removed; err != nil {
+			return total, err
+		}
+		pause(ctx, time.Since(began))
+		if removed < purgeBatch {
+			return total, nil
+		}
+	}
+}
+
+// pause lets others work for as long as a batch took. It ends early if ctx ends.
+func pause(ctx context.Context, took time.Duration) {
+	runtime.Gosched()
+	if took <= 0 {
+		return
+	}
+	timer := time.NewTimer(min(took, maxPurgePause))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func purgerName(purger Purger) string {
+	if named, ok := As[Named](purger); ok {
+		return named.Backend()
+	}
+	return fmt.Sprintf("%T", purger)
+}
