@@ -213,7 +213,7 @@ func holdsAuthenticator(t reflect.Type) bool {
 			return holdsAuthenticator(t.Elem())
 		}
 		for i := range elem.NumField() {
-			if elem.Field(i).Type.Implements(authenticatorType) {
+			if field := elem.Field(i).Type; field.Kind() == reflect.Interface && field.Implements(authenticatorType) {
 				return true
 			}
 		}

@@ -49,9 +49,10 @@ type TokenClass struct {
 // client certificate, a header that an authenticating proxy sets.
 //
 // Unsafe requests with an ambient credential are checked for their origin; see
-// [Guard.CheckOrigin]. Nothing is checked only if the backend or the credential
-// says false and the other one does not say true. Without Ambient on both, the
-// origin is checked.
+// [Guard.CheckOrigin]. And a token that no backend recognizes is not rescued by an
+// ambient credential. A credential counts as one that no browser adds if the
+// backend or the credential says false and the other one does not say true. Without
+// Ambient on both, it counts as ambient.
 type Ambient interface {
 	Ambient() bool
 }

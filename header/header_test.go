@@ -67,10 +67,16 @@ func (p *people) set(change func(*people)) {
 	change(p)
 }
 
-// everybody is a weaker backend: it proves any request.
-var everybody = auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+// everybody is a weaker backend: it proves any request, by something that no
+// browser adds.
+var everybody weaker
+
+type weaker struct{}
+
+func (weaker) Ambient() bool { return false }
+func (weaker) Authenticate(*http.Request) (auth.User, auth.Credential, error) {
 	return plainUser("anybody"), nil, nil
-})
+}
 
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {

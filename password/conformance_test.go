@@ -45,9 +45,9 @@ func TestUnitAuthenticatorKeepsTheContractOfABackend(t *testing.T) {
 
 func TestUnitAThrottledAuthenticatorKeepsTheContractOfABackend(t *testing.T) {
 	// Tries that are under way count too, so some of alice's must be free.
-	const free = 20
+	const free = 500
 	throttled := newLogin(t, func(c *password.Config) {
-		c.Limits = password.Limits{AccountFree: free, AddressFree: 1000, FirstDelay: 10 * time.Minute}
+		c.Limits = password.Limits{AccountFree: free, AddressFree: 10_000, FirstDelay: 10 * time.Minute}
 	})
 	tried := presenting("mallory", "wrong")
 	for range free {
