@@ -253,9 +253,10 @@ func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
 // WithoutDialog returns a Guard like g whose 401 makes no browser open its own
 // password dialog: it leaves out the challenges of Basic, Digest, NTLM and
 // Negotiate. Handlers that answer with pages use it. If no other challenge is
-// left, it sends one of the scheme "Form", which no browser acts on and no RFC
-// defines, because a 401 must have one (RFC 9110 §15.5.2).
-func (g *Guard) WithoutDialog() *Guard {
+// left, it sends instead, because a 401 must have one (RFC 9110 §15.5.2). If that
+// is empty, it sends one of the scheme "Form", which no browser acts on and no RFC
+// defines.
+func (g *Guard) WithoutDialog(instead ...Challenge) *Guard {
 	if g == nil {
 		return nil
 	}
@@ -263,10 +264,13 @@ func (g *Guard) WithoutDialog() *Guard {
 	quiet.quiet = true
 	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
 	if len(quiet.challenges) == 0 {
+		quiet.challenges = slices.Clone(instead)
+	}
+	if len(quiet.challenges) == 0 {
 		quiet.challenges = []Challenge{{Scheme: "Form"}}
 	}
 	if g.login != nil {
-		quiet.login = g.login.WithoutDialog()
+		quiet.login = g.login.WithoutDialog(instead...)
 	}
 	return &quiet
 }

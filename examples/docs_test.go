@@ -17,6 +17,7 @@ const preamble = `package snippets
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -58,13 +59,17 @@ var (
 	redirectToLogin  func(http.ResponseWriter, *http.Request, server.SignInRequest)
 	startSession     func(http.ResponseWriter, *http.Request, auth.User, *login.Credential) error
 	limiter          interface{ Allow() bool }
+	ctx              = context.Background()
+	logger           *slog.Logger
 )
 
 type signed struct{ key []byte }
 
 func (signed) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return nil, nil, nil }
 
-var cases authtest.Cases
+func sign(string) string { return "" }
+
+func with(authorization string) authtest.Request { return authtest.RequestWith("Authorization", authorization) }
 
 var _ = fmt.Sprint
 var _ atomic.Int64

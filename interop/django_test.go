@@ -79,15 +79,11 @@ func beside(t *testing.T) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login, err := auth.New(auth.Config{Backends: []auth.Authenticator{passwords}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{p.tokens}, Login: []auth.Authenticator{passwords}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{p.tokens}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handlers, err := p.tokens.Handlers(login)
+	handlers, err := p.tokens.Handlers(guard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 	if err != nil {
 		return nil, err
 	}
-	login = login.WithoutDialog()
+	login = login.WithoutDialog(s.Challenges()...)
 	h := handler{s, login}
 	full := own.Require(auth.FullAccess)
 	return &Handlers{

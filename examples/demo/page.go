@@ -169,6 +169,7 @@ func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Pro
 		auth.WriteProblem(w, p)
 		return
 	}
+	delete(w.Header(), "Www-Authenticate") // a person reads this answer
 	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
 		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next"), Choices: ps.choices(r, r.PostFormValue("next"))}})
 }
