@@ -257,7 +257,7 @@ func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	if c.Issuer != "" {
 		claims["iss"] = c.Issuer
 	}
-	switch audience := m.t.audienceOf(k); len(audience) {
+	switch audience := m.t.config.audienceOf(k); len(audience) {
 	case 0:
 	case 1:
 		claims["aud"] = audience[0]
