@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // CertificateConfig is the configuration of a [Certificate]. Issuers, Identity
@@ -48,6 +49,10 @@ type CertificateConfig struct {
 	// Name is what credentials return as their backend, "certificate" if empty.
 	Name string
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.CertificateConfig") }
 
 // Certificate is the backend for client certificates (mutual TLS). It is
 // immutable and safe for concurrent use.

@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Forwarded says how a proxy that terminates TLS hands on the certificate that
@@ -34,6 +36,10 @@ type Forwarded struct {
 	// Client-Cert-Chain (RFC 9440).
 	EscapedPEM string
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (Forwarded) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Forwarded") }
 
 const (
 	clientCert      = "Client-Cert"

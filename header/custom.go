@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Config is the configuration of a [Header]. Header, LoadUser and Trust are
@@ -47,6 +49,10 @@ type Config struct {
 	// Name is what credentials return as their backend, "header" if empty.
 	Name string
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Config") }
 
 // Header is the backend for a header that a trusted sender sets. It is
 // immutable and safe for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Trust says which sender's headers are believed. Set at least one rule. If
@@ -36,6 +38,10 @@ type Trust struct {
 	SecretHeader string
 	Secret       auth.Secret
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (Trust) Format(f fmt.State, _ rune) { hidden.Write(f, "header.Trust") }
 
 func (t Trust) check(s *backend.Settings) {
 	s.Refuse(len(t.Proxies) == 0 && t.ClientCertificate == nil && t.SecretHeader == "",

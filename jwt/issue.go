@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Options are the particulars of one login. The zero value takes everything
@@ -56,6 +57,14 @@ type Sliding struct {
 	SessionEnds time.Time
 	SessionID   string
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (Pair) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Pair") }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
 
 // errUserChanged refuses a login whose user changed since they were proved: the
 // password that proved them may be theirs no more.
@@ -257,7 +266,7 @@ func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	if c.Issuer != "" {
 		claims["iss"] = c.Issuer
 	}
-	switch audience := m.t.audienceOf(k); len(audience) {
+	switch audience := m.t.config.audienceOf(k); len(audience) {
 	case 0:
 	case 1:
 		claims["aud"] = audience[0]

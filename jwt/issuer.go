@@ -103,7 +103,7 @@ type issuer struct {
 	algorithms map[Algorithm]bool // nil is every one that a key of Keys is for
 	types      []string
 	early      time.Duration // what "nbf" and "iat" may be ahead
-	own        *Tokens       // whose own tokens they are, or nil
+	own        *Config       // of Tokens that issue as this issuer, or nil
 }
 
 const (
@@ -339,7 +339,7 @@ func (i *issuer) claimed(t *Token) Claimed {
 	if t.kind == slidingKind {
 		c.Digest = digestOf(t.id)
 		if i.own != nil {
-			c.Grace = i.own.config.Grace
+			c.Grace = i.own.Grace
 		}
 	}
 	return c
@@ -366,7 +366,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	if last := v.stamp.Load(); last != nil && *last == stamp {
 		return user, nil
 	}
-	if v.token.stamp == "" && i.own.config.AllowNoSession && v.token.sessionID == "" {
+	if v.token.stamp == "" && i.own.AllowNoSession && v.token.sessionID == "" {
 		return user, nil
 	}
 	if !backend.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {

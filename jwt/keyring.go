@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // KeyringConfig is the configuration of a [Keyring]. Store and Keys are
@@ -50,6 +51,10 @@ type KeyringConfig struct {
 	// slog.Default.
 	Logger *slog.Logger
 }
+
+// Format shows nothing of it, since package fmt prints an [auth.Secret] that it
+// finds behind a pointer by a verb that does not fit.
+func (KeyringConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.KeyringConfig") }
 
 // Keyring is a [KeySource] of keys that are replaced in time: each is published
 // before it signs, and verifies until the last token that it signed has expired.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // RemoteKeysConfig is the configuration of [RemoteKeys]. Either URL or Issuer is
@@ -64,25 +65,19 @@ type RemoteKeysConfig struct {
 // MaxStale.
 type RemoteKeys struct {
 	config  RemoteKeysConfig // without URL
-	url     place            // RemoteKeysConfig.URL
+	url     hidden.String    // RemoteKeysConfig.URL, in whose query there may be a secret
 	name    string           // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]
 
 	mu      sync.Mutex
-	jwksURL place     // where the keys are, or "" until it was discovered
-	located time.Time // when it was
-	tried   time.Time // when the last fetch began
-	failure error     // of the last fetch
-	flight  *flight   // the fetch that is under way
+	jwksURL hidden.String // where the keys are, or "" until it was discovered
+	located time.Time     // when it was
+	tried   time.Time     // when the last fetch began
+	failure error         // of the last fetch
+	flight  *flight       // the fetch that is under way
 	missing map[string]miss
 }
-
-// place returns a URL. In its query there may be a secret, and package fmt prints
-// unexported fields, but not what a function returns.
-type place func() string
-
-func at(url string) place { return func() string { return url } }
 
 // fetched are keys and when they were fetched.
 type fetched struct {
@@ -145,7 +140,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	url := at(c.URL)
+	url := hidden.Of(c.URL)
 	c.URL = ""
 	return &RemoteKeys{config: c, url: url, name: name, client: fetch.Client(c.Client), jwksURL: url,
 		missing: make(map[string]miss)}, nil
@@ -240,8 +235,8 @@ func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, first
 	if within(now, k.tried, k.config.CoolDown) {
 		return nil, false, k.failure
 	}
-	from := k.jwksURL()
-	if k.url() == "" && !within(now, k.located, k.config.MaxStale) {
+	from := k.jwksURL.Reveal()
+	if k.url.Reveal() == "" && !within(now, k.located, k.config.MaxStale) {
 		from = "" // the issuer may have moved, and the old place still answer
 	}
 	k.tried = now
@@ -289,7 +284,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.flight, k.failure, k.jwksURL = nil, nil, at(where)
+	k.flight, k.failure, k.jwksURL = nil, nil, hidden.Of(where)
 	if from == "" {
 		k.located = now
 	}

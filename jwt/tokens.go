@@ -153,7 +153,7 @@ func New(config Config) (*Tokens, error) {
 		LoadUser: c.LoadUser, Claims: c.Claims, Revocations: c.Store, Scoped: c.Scopes != nil,
 		AllowNoIssuer: c.AllowNoIssuer, AllowNoAudience: c.AllowNoAudience,
 	})
-	t.issuer.own, t.issuer.types = t, nil // kinds are told apart by checkKind
+	t.issuer.own, t.issuer.types = &t.config, nil // kinds are told apart by checkKind
 	t.config.Format = t.issuer.Format
 	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Schemes: c.Schemes, Realm: c.Realm,
 		CacheSize: c.CacheSize, CacheTTL: c.CacheTTL}, []*issuer{t.issuer})
@@ -243,27 +243,27 @@ func wantAccessOrSliding(k kind) error {
 	return wantAccess(k)
 }
 
-// audienceOf returns whom tokens of a kind are for. A refresh token is for its
+// audienceOf returns the audience of tokens of a kind. A refresh token is for its
 // issuer alone: no service that checks audiences takes it for an access token.
-func (t *Tokens) audienceOf(k kind) []string {
-	if k == refreshKind && t.config.Format.TypeClaim == "" && t.config.Issuer != "" {
-		return []string{t.config.Issuer}
+func (c *Config) audienceOf(k kind) []string {
+	if k == refreshKind && c.Format.TypeClaim == "" && c.Issuer != "" {
+		return []string{c.Issuer}
 	}
-	return t.config.Audience
+	return c.Audience
 }
 
 // checkOwn checks what tokens of ours have besides.
-func (t *Tokens) checkOwn(token *Token) error {
+func (c *Config) checkOwn(token *Token) error {
 	switch {
 	case token.id == "":
 		return errNoID
 	case token.sessionID == "" || token.generation < 0:
-		if token.sessionID != "" || token.generation >= 0 || !t.config.AllowNoSession {
+		if token.sessionID != "" || token.generation >= 0 || !c.AllowNoSession {
 			return errInvalid
 		}
 	}
 	for _, scope := range token.scopes {
-		if !slices.Contains(t.config.Scopes, scope) {
+		if !slices.Contains(c.Scopes, scope) {
 			return errInvalid
 		}
 	}
