@@ -151,6 +151,10 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 			}
 		})
 	}
+	// A function with a method more is a backend, and decorates none.
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{challenging{absentFunc}}}); err != nil {
+		t.Errorf("a function with challenges: %v", err)
+	}
 	// One that holds a backend for another purpose says so.
 	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{notADecorator{b, b}}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err != nil {
 		t.Errorf("a backend whose Unwrap returns nil: %v", err)
@@ -188,6 +192,13 @@ func (table) Authenticate(*http.Request) (auth.User, auth.Credential, error) { r
 func (lazy) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
 func (two) Authenticate(*http.Request) (auth.User, auth.Credential, error)   { return absent() }
 func (t two) Unwrap() auth.Authenticator                                     { return t.first }
+
+// challenging is a function with a challenge.
+type challenging struct{ auth.AuthenticatorFunc }
+
+func (challenging) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "X"}} }
+
+var absentFunc = auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return absent() })
 
 type notADecorator struct{ loginFor, fallback auth.Authenticator }
 

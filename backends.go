@@ -198,8 +198,12 @@ func heldInFields(v reflect.Value) (names []string) {
 // holdsAuthenticator reports a type through whose values code could call
 // Authenticate: of a backend, a pointer to one, a list or a table of them or of
 // structs with them, or a function that returns one. An interface without that
-// method, such as TokenVerifier, does not count, whatever is in it.
+// method, such as TokenVerifier, does not count, whatever is in it, and an
+// AuthenticatorFunc does not either: it has no capability that could be lost.
 func holdsAuthenticator(t reflect.Type) bool {
+	if t == reflect.TypeFor[AuthenticatorFunc]() {
+		return false
+	}
 	if t.Implements(authenticatorType) || reflect.PointerTo(t).Implements(authenticatorType) {
 		return true
 	}

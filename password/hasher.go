@@ -24,15 +24,18 @@
 package password
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -111,38 +114,24 @@ type Result struct {
 // NewHasher returns a Hasher. It refuses parameters weaker than OWASP's
 // minimum, such as no stored string may have, and unknown names in AllowLegacy.
 func NewHasher(config HasherConfig) (*Hasher, error) {
-	if config.Memory == 0 {
-		config.Memory = 19456
-	}
-	if config.Time == 0 {
-		config.Time = 2
-	}
-	if config.Threads == 0 {
-		config.Threads = 1
-	}
-	if config.Concurrent == 0 {
-		config.Concurrent = runtime.GOMAXPROCS(0)
-	}
-	if config.MaxWait == 0 {
-		config.MaxWait = 5 * time.Second
-	}
-	if config.Concurrent < 0 || config.MaxWait < 0 {
-		return nil, errors.New("password: Config.Concurrent and Config.MaxWait must not be negative")
-	}
-	strong := false
-	for _, least := range owaspMinimum {
-		strong = strong || config.Memory >= least.memory && config.Time >= least.time
-	}
-	if !strong {
-		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes", config.Memory, config.Time)
+	config.Memory, config.Time, config.Threads = cmp.Or(config.Memory, 19456), cmp.Or(config.Time, 2), cmp.Or(config.Threads, 1)
+	config.Concurrent = cmp.Or(config.Concurrent, runtime.GOMAXPROCS(0))
+	config.MaxWait = cmp.Or(config.MaxWait, 5*time.Second)
+	own := argon2Hash{memory: config.Memory, time: config.Time, threads: config.Threads}
+	strong := slices.ContainsFunc(owaspMinimum[:], func(least struct{ memory, time uint32 }) bool {
+		return config.Memory >= least.memory && config.Time >= least.time
+	})
+	s := backend.Settings{Package: "password"}
+	s.Refuse(config.Concurrent < 0 || config.MaxWait < 0, "HasherConfig.Concurrent or MaxWait is negative")
+	s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
+		config.Memory, config.Time)
+	s.Refuse(!own.bounded(), "argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
 	old, err := newLegacy(config.AllowLegacy)
 	if err != nil {
 		return nil, err
-	}
-	own := argon2Hash{memory: config.Memory, time: config.Time, threads: config.Threads}
-	if !own.bounded() {
-		return nil, fmt.Errorf("password: argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
 	}
 	decoy := own
 	decoy.salt, decoy.key = make([]byte, saltLen), make([]byte, keyLen)

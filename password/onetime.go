@@ -1,8 +1,8 @@
 package password
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -104,29 +104,20 @@ const (
 // missing or out of range.
 func NewOneTimeTokens(config OneTimeConfig) (*OneTimeTokens, error) {
 	c := config
-	if c.Store == nil || c.LoadUser == nil {
-		return nil, errors.New("password: OneTimeConfig.Store and OneTimeConfig.LoadUser are required")
-	}
-	if c.Limit < 0 {
-		return nil, errors.New("password: OneTimeConfig.Limit must not be negative")
-	}
-	if c.Limit == 0 {
-		c.Limit = 5
-	}
-	if c.Prefix == "" {
-		c.Prefix = "gwonce_"
-	}
-	if c.Name == "" {
-		c.Name = "onetime"
-	}
-	if len(c.Prefix) > backend.MaxTokenPrefix || strings.Trim(c.Prefix, urlSafe) != "" {
-		return nil, fmt.Errorf("password: OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, backend.MaxTokenPrefix)
-	}
+	c.Limit, c.Prefix, c.Name = cmp.Or(c.Limit, 5), cmp.Or(c.Prefix, "gwonce_"), cmp.Or(c.Name, "onetime")
 	c.TTL = maps.Clone(c.TTL)
+	s := backend.Settings{Package: "password"}
+	s.Need("OneTimeConfig.Store", c.Store)
+	s.Need("OneTimeConfig.LoadUser", c.LoadUser)
+	s.Refuse(c.Limit < 0, "OneTimeConfig.Limit is negative")
+	s.Refuse(len(c.Prefix) > backend.MaxTokenPrefix || strings.Trim(c.Prefix, urlSafe) != "",
+		"OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, backend.MaxTokenPrefix)
 	for purpose, ttl := range c.TTL {
-		if !purpose.valid() || ttl <= 0 {
-			return nil, fmt.Errorf("password: OneTimeConfig.TTL has %v for purpose %q; it must be positive, and the purpose one", ttl, purpose)
-		}
+		s.Refuse(!purpose.valid() || ttl <= 0,
+			"OneTimeConfig.TTL has %v for purpose %q. It must be positive, and the purpose one", ttl, purpose)
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
 	return &OneTimeTokens{c}, nil
 }
@@ -277,7 +268,5 @@ func (t *OneTimeTokens) Purge(ctx context.Context, limit int) (int, error) {
 }
 
 func (t *OneTimeTokens) observe(ctx context.Context, kind auth.EventKind, userID string) {
-	if t.config.Observer != nil {
-		t.config.Observer.Observe(ctx, auth.Event{Kind: kind, Time: time.Now(), Backend: t.config.Name, UserID: userID})
-	}
+	backend.Events{Observer: t.config.Observer, Backend: t.config.Name}.Send(ctx, auth.Event{Kind: kind, UserID: userID})
 }

@@ -71,22 +71,20 @@ const applyTimeout = 30 * time.Second
 
 // complete checks the settings and fills in the defaults.
 func (n *Renewal) complete() error {
-	switch {
-	case n.Hasher == nil || n.Set == nil || n.LoadUser == nil:
-		return errors.New("password: Renewal.Hasher, Renewal.Set and Renewal.LoadUser are required")
-	case len(n.Revokers) == 0 && !n.AllowNoRevokers:
-		return errors.New("password: Renewal.Revokers is empty; see Renewal.AllowNoRevokers")
-	}
+	s := backend.Settings{Package: "password"}
+	s.Need("Renewal.Hasher", n.Hasher)
+	s.Need("Renewal.Set", n.Set)
+	s.Need("Renewal.LoadUser", n.LoadUser)
+	s.Refuse(len(n.Revokers) == 0 && !n.AllowNoRevokers, "Renewal.Revokers is empty. See Renewal.AllowNoRevokers")
 	n.Revokers, n.Validators = slices.Clone(n.Revokers), slices.Clone(n.Validators)
 	for i, revoker := range n.Revokers {
-		if revoker == nil {
-			return fmt.Errorf("password: Renewal.Revokers[%d] is nil", i)
-		}
+		s.Need(fmt.Sprintf("Renewal.Revokers[%d]", i), revoker)
 	}
 	for i, validator := range n.Validators {
-		if validator == nil {
-			return fmt.Errorf("password: Renewal.Validators[%d] is nil", i)
-		}
+		s.Need(fmt.Sprintf("Renewal.Validators[%d]", i), validator)
+	}
+	if err := s.Err(); err != nil {
+		return err
 	}
 	if len(n.Validators) == 0 {
 		n.Validators = DefaultValidators()
