@@ -137,12 +137,6 @@ func TestAPIKeyStandsBesideTheBackendOfItsTokens(t *testing.T) {
 	}
 }
 
-// byHand is a backend whose credentials no browser adds.
-type byHand struct{ auth.AuthenticatorFunc }
-
-func (byHand) Ambient() bool              { return false }
-func (byHand) Unwrap() auth.Authenticator { return nil }
-
 func TestWhatTheVerifierSaysIsTheAnswer(t *testing.T) {
 	tests := []struct {
 		sentence string
@@ -168,7 +162,7 @@ func TestWhatTheVerifierSaysIsTheAnswer(t *testing.T) {
 				}
 				return nil, nil, tt.err
 			})
-			a := ask(t, newGuard(t, newAPIKey(t, verifier), byHand{everybody}).Optional(), request(outside, "X-Api-Key", "key"))
+			a := ask(t, newGuard(t, newAPIKey(t, verifier), everybody).Optional(), request(outside, "X-Api-Key", "key"))
 			if a.status != tt.status || a.userID != tt.userID || strings.Contains(a.detail, "internal") {
 				t.Errorf("%d %q, user %q; want %d, %q", a.status, a.detail, a.userID, tt.status, tt.userID)
 			}
