@@ -7,6 +7,9 @@ require (
 	github.com/gatewarden/auth v0.0.0
 )
 
-require github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+require (
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+)
 
 replace github.com/gatewarden/auth => ../..
