@@ -47,7 +47,7 @@ const maxWrapped = 100
 //		return tokens.Authenticate(r)
 //	})
 //
-// An [AuthenticatorFunc] that calls tokens.Authenticate has none of them, and
+// An [AuthenticatorFunc] that calls tokens.Authenticate has no capability of it, and
 // [New] cannot see that it should. New refuses a nil inner or function.
 func Wrap(inner Authenticator, authenticate AuthenticatorFunc) Authenticator {
 	return &wrapped{authenticate, inner}
@@ -58,5 +58,5 @@ type wrapped struct {
 	inner Authenticator
 }
 
-// Unwrap returns the backend whose capabilities these are.
+// Unwrap returns the backend that has the capabilities.
 func (w *wrapped) Unwrap() Authenticator { return w.inner }

@@ -1,5 +1,5 @@
-// Package auth authenticates HTTP requests. It answers one question, who sent
-// this, and answers it the same way for every kind of credential.
+// Package auth authenticates HTTP requests. It answers one question,
+// which user sent this, in the same way for every kind of credential.
 //
 // A backend is an [Authenticator]: it looks at a request and returns a user
 // and the credential that proved it, or one of a few errors. A [Guard] tries
@@ -13,10 +13,10 @@
 //
 // In a handler, [UserFrom] and [CredentialFrom] return what was proved.
 //
-// What tells this package from its rivals is the error a backend returns. "No
-// credential", "a credential that is not mine", "a bad credential" and "I
-// cannot tell, the store is down" are four outcomes with four answers; see
-// [Authenticator]. Only the first lets a request go on as anonymous.
+// The error that a backend returns decides what happens next. "No credential", "a
+// credential that is not mine", "a bad credential" and "I cannot tell, the store is
+// down" are four outcomes with four answers: see [Authenticator]. Only the first
+// lets a request go on as anonymous.
 package auth
 
 import (
@@ -29,11 +29,11 @@ import (
 	"time"
 )
 
-// User is somebody (or, for a [Machine], something) that a credential stands
+// User is the person, or for a [Machine] the program, that a credential stands
 // for. Applications put the method on their own user type and get that type
 // back from [UserFrom].
 //
-// A user may also have AuthStamp; see [Stamper].
+// A user may also have AuthStamp: see [Stamper].
 type User interface {
 	// UserID returns a stable identifier, unique among users and never empty.
 	// It must not start with "client:", which marks a Machine.
@@ -44,24 +44,24 @@ type User interface {
 // [CredentialFrom] hands back. What else a credential can tell, it tells by the
 // optional interfaces [Scoped], [Ambient], [Primary], [AuthInformer], [Expirer]
 // and [HeaderSetter]. A decorator around a credential has a method
-// Unwrap() Credential; see [As].
+// Unwrap() Credential: see [As].
 type Credential interface {
 	// Backend returns the name of the backend that accepted the credential:
 	// "knox", "basic", "header", or its Config.Name.
 	Backend() string
 }
 
-// Authenticator is a backend: it proves who sent a request.
+// Authenticator is a backend: it proves which user sent a request.
 //
 // Authenticate must be safe for concurrent use and must not change r. It
 // returns a user with a nil error, or one of these errors, told apart with
 // errors.Is:
 //
 //   - [ErrNoCredentials]: the request has nothing for this backend. The next
-//     backend is asked; if none has anything, the request is anonymous.
+//     backend is asked. If no backend has anything, the request is anonymous.
 //   - [ErrUnrecognized]: a scheme this backend speaks, but not one of its
-//     tokens. The next backend is asked; if none proves the request, it is
-//     refused with 401.
+//     tokens. The next backend is asked, unless a browser adds what it reads. If no
+//     backend proves the request, it is refused with 401.
 //   - [ErrInvalid], [ErrMalformed], [ErrThrottled]: the credential is this
 //     backend's own, and no good. No other backend is asked.
 //   - any other error: the backend cannot tell (a store or key server is
@@ -73,7 +73,7 @@ type Credential interface {
 // A backend may implement the optional interfaces [Challenger], [Named],
 // [TokenOwner], [Ambient], [Stripper], [Varier] and [ProxyReader]. At least one
 // backend of a Guard must be a Challenger, or [Config].Challenges be set. A
-// decorator around a backend has a method Unwrap() Authenticator; see [As].
+// decorator around a backend has a method Unwrap() Authenticator: see [As].
 // Package authtest checks a backend against all this.
 type Authenticator interface {
 	Authenticate(r *http.Request) (User, Credential, error)
@@ -102,15 +102,15 @@ func (f TokenVerifierFunc) VerifyToken(ctx context.Context, token string) (User,
 
 const machinePrefix = "client:"
 
-// Machine is the user of a credential that stands for a program and nobody
-// behind it, such as a token of the OAuth 2 client credentials grant (RFC 6749
+// Machine is the user of a credential that stands for a program and for no person,
+// such as a token of the OAuth 2 client credentials grant (RFC 6749
 // §4.4). Guards refuse machines unless a route says [AllowMachines].
 type Machine struct {
 	ID string // the client's identifier
 }
 
 // UserID returns "client:" and the ID, so that a client can never be taken for
-// a user whose identifier happens to be the same.
+// a user that happens to have the same identifier.
 func (m Machine) UserID() string { return machinePrefix + m.ID }
 
 // Stamper is a user that has a stamp: a string that changes whenever
@@ -121,18 +121,18 @@ type Stamper interface {
 	AuthStamp() string
 }
 
-// AuthInfo tells when and how a user last proved who they are, in the terms
+// AuthInfo tells when and how a user last proved their identity, in the terms
 // of OpenID Connect Core §2. Issuers copy it into what they issue.
 type AuthInfo struct {
-	AuthTime time.Time // when; zero if not known
+	AuthTime time.Time // zero if not known
 	AMR      []string  // authentication methods (RFC 8176), such as "pwd"
 	ACR      string    // authentication context class reference
 }
 
 // Chain returns an Authenticator that asks each backend in turn by the rules
 // of [Authenticator]: it goes on after [ErrNoCredentials] and
-// [ErrUnrecognized], and stops at the first proof or any other error. If none
-// proves the request, it returns ErrUnrecognized if any backend did, and else
+// [ErrUnrecognized], and stops at the first proof or any other error. If no
+// backend proves the request, it returns ErrUnrecognized if any backend did, and else
 // ErrNoCredentials. Chains nest, and a [Guard] treats a nested chain as if its
 // backends stood there one by one.
 func Chain(backends ...Authenticator) Authenticator { return chain(slices.Clone(backends)) }
@@ -216,8 +216,8 @@ func (v *verdict) badToken(r *http.Request) bool {
 	return v.unrecognized != nil || r.Context().Value(badTokenKey{}) != nil
 }
 
-// ask calls a backend. A bad token is not rescued by what a browser adds, nor by a
-// credential that does not say: a backend that is ambient is then not asked, and a
+// ask calls a backend. A bad token is not rescued by what a browser adds, and
+// not by a credential that does not say: a backend that is ambient is not asked, and a
 // proof by a credential that is not known to be explicit counts as unrecognized. A
 // backend that asks others in turn is told, and does the same.
 func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *http.Request) (User, Credential, error) {

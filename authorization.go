@@ -58,7 +58,7 @@ func Authorization(r *http.Request) (scheme, value string, err error) {
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
 
 // The sentences are those of Django REST framework. RFC 6750 §3.1 wants 400
-// for Bearer; Token, which no RFC defines, answers 401 as it always did.
+// for Bearer. Token, which no RFC defines, answers 401 as it always did.
 var (
 	malformedToken = [3]error{
 		&Error{Kind: ErrMalformed, Unauthorized: true, Detail: "Invalid token header. No credentials provided."},

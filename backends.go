@@ -195,7 +195,7 @@ func heldInFields(v reflect.Value) (names []string) {
 	return names
 }
 
-// holdsAuthenticator reports a type through whose values code could call
+// holdsAuthenticator reports a type with values through which code could call
 // Authenticate: of a backend, a pointer to one, a list or a table of them or of
 // structs with them, or a function that returns one. An interface without that
 // method, such as TokenVerifier, does not count, whatever is in it, and an
@@ -278,7 +278,7 @@ type owner struct {
 }
 
 // checkOwners refuses backends that share a scheme and do not say, or do not
-// agree, which tokens are whose. See [TokenOwner].
+// agree, which tokens they own. See [TokenOwner].
 func checkOwners(backends []Authenticator) error {
 	var owners []owner
 	var schemes [][]string

@@ -27,7 +27,7 @@ type Named interface {
 // TokenOwner is a backend that takes tokens of a scheme and says which ones.
 //
 // If several backends have a [Challenge] of one scheme, [New] needs to know
-// which tokens are whose, because otherwise one backend would refuse as bad
+// which backend owns which tokens, because otherwise one backend would refuse as bad
 // what another one issued. It returns an error if one of them has no OwnTokens,
 // or if two of them own the same tokens. A backend that recognizes its tokens
 // by something else than a prefix, such as an issuer, returns an empty list,
@@ -48,7 +48,7 @@ type TokenClass struct {
 // requests by themselves, whichever page caused the request: a cookie, Basic, a
 // client certificate, a header that an authenticating proxy sets.
 //
-// Unsafe requests with an ambient credential are checked for their origin; see
+// Unsafe requests with an ambient credential are checked for their origin: see
 // [Guard.CheckOrigin]. And a token that no backend recognizes is not rescued by an
 // ambient credential. A credential counts as one that no browser adds if the
 // backend or the credential says false and the other one does not say true. Without
@@ -127,7 +127,7 @@ type Expirer interface {
 //
 // RevokeOthers ends everything the backend issued to user, except the credential
 // that proved r (see [CredentialFrom]) if it is one of its own and of this user.
-// That one stays good: it gets the stamp of user, who is passed as they are after
+// That one stays good: it gets the stamp of user, which is passed as it is after
 // the change, and, where it travels in a cookie, a new secret, which is set on w.
 // If no credential proved r, everything ends. After an error, some may be left.
 type Revoker interface {

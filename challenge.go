@@ -21,7 +21,7 @@ type Param struct {
 }
 
 // String returns the challenge as it is sent, every value a quoted-string
-// (RFC 9110 §5.6.4). Control characters are left out; a header cannot carry
+// (RFC 9110 §5.6.4). Control characters are left out: a header cannot carry
 // them.
 func (c Challenge) String() string {
 	var b strings.Builder
@@ -61,7 +61,7 @@ func (c Challenge) check() error {
 	return nil
 }
 
-// with returns a copy with params added; a name that is there already keeps
+// with returns a copy with params added. A name that is there already keeps
 // its value.
 func (c Challenge) with(params ...Param) Challenge {
 	merged := append([]Param(nil), c.Params...)
@@ -77,7 +77,7 @@ next:
 	return Challenge{c.Scheme, merged}
 }
 
-// override returns a copy with params added; they replace others of their name,
+// override returns a copy with params added. They replace others of their name,
 // so that the scope that is needed is told, not one that a challenge always has.
 func (c Challenge) override(params ...Param) Challenge {
 	return Challenge{c.Scheme, append(slices.DeleteFunc(slices.Clone(c.Params), func(have Param) bool {
@@ -103,7 +103,7 @@ next:
 }
 
 // errorParams are the error attributes of RFC 6750 §3, with the characters it
-// allows them. Basic has none (RFC 7617).
+// allows them. Basic does not have any (RFC 7617).
 func errorParams(scheme, code, detail string, extra []Param) []Param {
 	if strings.EqualFold(scheme, "Basic") {
 		return nil

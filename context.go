@@ -40,8 +40,8 @@ func (id *identity) Value(key any) any {
 	return id.Context.Value(key)
 }
 
-// UserFrom returns the user of the request whose context this is, if a Guard
-// proved one and it is of type U, or wraps one; see [As].
+// UserFrom returns the user of the request that has this context, if a Guard
+// proved one and it is of type U, or wraps one: see [As].
 //
 //	user, ok := auth.UserFrom[*app.User](r.Context())
 func UserFrom[U User](ctx context.Context) (user U, ok bool) {
@@ -51,8 +51,8 @@ func UserFrom[U User](ctx context.Context) (user U, ok bool) {
 	return user, ok
 }
 
-// CredentialFrom returns the credential that proved the request whose context
-// this is, if there is one and it is of type C, or wraps one; see [As].
+// CredentialFrom returns the credential that proved the request with this
+// context, if there is one and it is of type C, or wraps one: see [As].
 //
 //	token, ok := auth.CredentialFrom[*knox.Token](r.Context())
 func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
@@ -64,7 +64,7 @@ func CredentialFrom[C Credential](ctx context.Context) (credential C, ok bool) {
 
 // WithIdentity returns a context in which UserFrom and CredentialFrom find
 // user and credential: for carriers other than HTTP, after a TokenVerifier has
-// proved them, and for tests of bare handlers. No Guard believes it; to test a
+// proved them, and for tests of bare handlers. No Guard believes it. To test a
 // handler behind one, use package authtest.
 func WithIdentity(ctx context.Context, user User, credential Credential) context.Context {
 	return &identity{Context: ctx, proof: proof{user: user, credential: credential}}

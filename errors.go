@@ -17,7 +17,7 @@ var (
 	// or issuer not one of its tokens.
 	ErrUnrecognized = errors.New("unrecognized credential")
 	// ErrInvalid: a credential of this backend that is unknown, expired,
-	// revoked, wrongly signed, or whose user is gone or inactive.
+	// revoked, wrongly signed, or of a user that is gone or inactive.
 	ErrInvalid = errors.New("invalid credential")
 	// ErrMalformed: a credential that breaks the syntax of its carrier.
 	ErrMalformed = errors.New("malformed credential")
@@ -68,7 +68,7 @@ type Error struct {
 	// Code is for the client's program. Empty is the kind's own.
 	Code string
 	// Detail is a sentence for the client. It must be a constant, or built
-	// from constants and numbers: never from Cause, nor from what the client
+	// from constants and numbers: never from Cause, and never from what the client
 	// sent. Empty is the kind's own.
 	Detail string
 	// Unauthorized makes the answer 401 with challenges where the kind's own
@@ -88,7 +88,7 @@ type Error struct {
 }
 
 // Error returns the kind and the cause, for a log. A nil *Error that became an error is
-// a bug of who returned it, and undecided.
+// a bug of the code that returned it, and undecided.
 func (e *Error) Error() string {
 	if e == nil {
 		return "auth: undecided: a nil *auth.Error was returned as an error"

@@ -13,7 +13,7 @@ type EventKind string
 // The kinds of events. Guards report success and failure, issuers the rest.
 const (
 	EventSuccess   EventKind = "success"   // a request was proved
-	EventFailure   EventKind = "failure"   // a request was refused; Err says why
+	EventFailure   EventKind = "failure"   // a request was refused, and Err says why
 	EventLogin     EventKind = "login"     // a user logged in
 	EventLogout    EventKind = "logout"    // a user logged out, of one device or all
 	EventIssued    EventKind = "issued"    // a credential was issued
@@ -27,10 +27,10 @@ const (
 type Event struct {
 	Kind         EventKind
 	Time         time.Time
-	Backend      string     // name of the backend, empty if none was concerned
+	Backend      string     // name of the backend, or "" if no single one was concerned
 	UserID       string     // empty if not known
 	CredentialID string     // of a token that has a public identifier
-	ClientIP     netip.Addr // as Config.Proxies sees it; zero if not known
+	ClientIP     netip.Addr // as Config.Proxies sees it, zero if not known
 	Err          error      // of a failure: KindOf(Err) is its kind, nil for an outage
 }
 

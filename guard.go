@@ -23,7 +23,7 @@ type Config struct {
 	// by the handlers that issue a credential, such as those of knox and
 	// session. They are not asked about other requests, unless they are among
 	// Backends too. Put password.Authenticator here, which reads the bodies of
-	// forms. Add a session, if people who are signed in may have a token. If
+	// forms. Add a session, if people that are signed in may have a token. If
 	// empty, no handler that issues something can be made.
 	Login []Authenticator
 
@@ -97,9 +97,9 @@ type guarded struct {
 //   - there is no backend, or a nil one, or two of the same name
 //   - no backend has a challenge, which a 401 must carry (RFC 9110 §15.5.2)
 //   - two backends speak one scheme, and one of them does not say which tokens
-//     are its own, or both own the same; see [TokenOwner]
+//     are its own, or both own the same: see [TokenOwner]
 //   - a backend holds another one in a field and has no Unwrap method, so that
-//     the capabilities of the inner one would be lost; see [As] and [Wrap]
+//     the capabilities of the inner one would be lost: see [As] and [Wrap]
 func New(config Config) (*Guard, error) {
 	if config.CrossOrigin == nil {
 		config.CrossOrigin = http.NewCrossOriginProtection()
@@ -206,7 +206,7 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 }
 
 // Login returns a Guard like g that asks the backends of Config.Login, except for
-// those that are among except, or decorate one of them. It returns an error if none is left: a handler
+// those that are among except, or decorate one of them. It returns an error if no backend is left: a handler
 // that issues credentials could then never be used.
 func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if g == nil {
@@ -250,7 +250,7 @@ func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
 	return &mapped
 }
 
-// WithoutDialog returns a Guard like g whose 401 makes no browser open its own
+// WithoutDialog returns a Guard like g with a 401 on which no browser opens its own
 // password dialog: it leaves out the challenges of Basic, Digest, NTLM and
 // Negotiate. Handlers that answer with pages use it. If no other challenge is
 // left, it sends instead, because a 401 must have one (RFC 9110 §15.5.2). If that
@@ -290,7 +290,7 @@ func (g *Guard) Require(policies ...Policy) func(http.Handler) http.Handler {
 
 // Optional returns middleware that also lets requests through that have no
 // credentials. For these UserFrom returns false, and no policy is asked. A
-// request with bad credentials is refused as by Require: a client whose token
+// request with bad credentials is refused as by Require: a client with a token that
 // expired must learn of it rather than see what strangers see.
 func (g *Guard) Optional(policies ...Policy) func(http.Handler) http.Handler {
 	return g.middleware(policies, true)
@@ -376,7 +376,7 @@ func (g *Guard) serveKnown(w http.ResponseWriter, r *http.Request, next http.Han
 
 // Authenticate proves r as Require would before it asks policies. It makes a
 // Guard a backend of another one. Headers that a credential or error sets are
-// not set; see [HeaderSetter].
+// not set: see [HeaderSetter].
 func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 	if g == nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
@@ -441,7 +441,7 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	}
 	var (
 		v    verdict
-		last *guarded // the one whose verdict stands
+		last *guarded // the one that has the verdict which stands
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
@@ -480,7 +480,7 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 	return user, credential, err
 }
 
-// accept checks a proof: a backend must not return a nil user, nor a machine
+// accept checks a proof: a backend must not return a nil user, or a machine
 // that is not a Machine, and a page of another origin must not have made a
 // browser send it.
 func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// ambience is what a backend and its credential say about who adds the
-// credential to a request.
+// ambience is what a backend and its credential say about how the credential
+// gets to a request.
 type ambience int
 
 const (
-	ambientUnknown ambience = iota // neither has Ambient, which counts as Yes
+	ambientUnknown ambience = iota // no Ambient on either, which counts as Yes
 	ambientNo
 	ambientYes
 )

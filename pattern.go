@@ -208,7 +208,7 @@ func (p pattern) matches(t target) (values [][2]string, ok bool) {
 }
 
 // beats reports whether p is more specific than other, where both match one
-// request. Patterns of which neither is are refused before.
+// request. Rules are refused where this could not be said.
 func (p pattern) beats(other pattern) bool {
 	if (p.host == "") != (other.host == "") {
 		return p.host != ""
@@ -251,7 +251,7 @@ var exampleMethods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut
 	"UNLOCK", "REPORT", "SEARCH", "QUERY", http.MethodConnect}
 
 // examples returns requests that the pattern matches: of every method, if it
-// names none, and to a path below it, if it is a tree.
+// has no method, and to a path below it, if it is a tree.
 func (p pattern) examples() []*http.Request {
 	_, segments := p.rest()
 	route := ""

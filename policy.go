@@ -18,7 +18,7 @@ type Policy func(r *http.Request, user User, credential Credential) error
 // errMachinesAllowed is how AllowMachines agrees: it says more than nil.
 var errMachinesAllowed error = &Error{Kind: ErrInsufficient, Detail: "machines allowed"}
 
-// errNilPolicy refuses rather than lets through what nobody decided.
+// errNilPolicy refuses what no policy decided.
 var errNilPolicy = fmt.Errorf("%w: nil policy", ErrInternal)
 
 // admit runs policies over a proved request.
@@ -43,7 +43,7 @@ func isMachine(user User) bool {
 }
 
 // AllowMachines is the policy of a route that is also for programs with no
-// user behind them; see [Machine]. It admits everything, so what machines
+// user behind them: see [Machine]. It admits everything, so what machines
 // need besides goes into the same [All] or the same list.
 func AllowMachines(*http.Request, User, Credential) error { return errMachinesAllowed }
 
@@ -70,8 +70,8 @@ func askAll(policies []Policy, r *http.Request, user User, credential Credential
 	return agreed
 }
 
-// Any admits if some policy does. If none does, it refuses as the last one;
-// one that cannot decide ends the search, since it might have agreed. Any of
+// Any admits if some policy does. If no policy does, it refuses as the last one.
+// One that cannot decide ends the search, since it might have agreed. Any of
 // no policies refuses.
 func Any(policies ...Policy) Policy {
 	return func(r *http.Request, user User, credential Credential) error {
@@ -173,7 +173,7 @@ func UserIs[U User](is func(U) bool) Policy {
 	}
 }
 
-// Fresh admits if the user proved who they are at most maxAge ago, and, if any
+// Fresh admits if the user proved their identity at most maxAge ago, and, if any
 // acr is given, in one of these authentication contexts. It refuses with 401
 // and insufficient_user_authentication, which tells a client what to ask for
 // (RFC 9470). A maxAge of 0 or less asks for the context alone. Credentials

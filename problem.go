@@ -15,10 +15,10 @@ import (
 // Problem is the answer to a refused request, in the terms of RFC 9457.
 type Problem struct {
 	Status     int
-	Code       string         // for programs; see the Code constants
-	Detail     string         // for people; never built from a cause
+	Code       string         // for programs, see the Code constants
+	Detail     string         // for people, never built from a cause
 	Challenges []Challenge    // as sent in WWW-Authenticate
-	RetryAfter time.Duration  // as sent in Retry-After; zero if it is not
+	RetryAfter time.Duration  // as sent in Retry-After, zero if it is not
 	Extensions map[string]any // further members of the body
 	Err        error          // what went wrong, not for the client
 }
@@ -90,7 +90,7 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 	}
 	switch {
 	case clientGone(r.Context(), f.err):
-		// Nobody reads the answer, and nothing is wrong.
+		// The answer is not read, and nothing is wrong.
 	case KindOf(f.err) == ErrNoCredentials:
 		// Nothing was presented, so nothing failed.
 	default:
@@ -122,7 +122,7 @@ func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	WriteProblem(w, p)
 }
 
-// retryOutage is the Retry-After of a 503 whose error names none.
+// retryOutage is the Retry-After of a 503 with an error that names no time.
 const retryOutage = 5 * time.Second
 
 // problem decides the answer to an error.

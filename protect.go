@@ -27,7 +27,7 @@ type RouteOption func(*rules)
 // authenticated at all. A pattern opens the route that was registered with it,
 // whatever its wildcards are called, and not a more specific one below it or one of
 // another host. One without a method opens all methods of that path. "/x/" also
-// names a route that was registered as "/x/{$}", if none was as "/x/". CONNECT is
+// names a route that was registered as "/x/{$}", if no route was as "/x/". CONNECT is
 // opened only by a pattern that names it.
 func Open(patterns ...string) RouteOption {
 	return func(rs *rules) {
@@ -49,7 +49,7 @@ func Route(pattern string, policies ...Policy) RouteOption {
 	return func(rs *rules) { rs.add(pattern, policies) }
 }
 
-// Protected is a router behind a guard; see [Guard.Protect]. It is safe for
+// Protected is a router behind a guard: see [Guard.Protect]. It is safe for
 // concurrent use.
 type Protected struct {
 	guard   *Guard
@@ -195,7 +195,7 @@ func (p *Protected) opens(r *http.Request, to routed) bool {
 
 // rules are the exceptions of a Protected.
 type rules struct {
-	mux    *http.ServeMux // refuses patterns of which neither is more specific
+	mux    *http.ServeMux // refuses a pattern where it could not be said which is more specific
 	all    []*rule
 	faults []error
 }

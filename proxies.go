@@ -11,14 +11,14 @@ import (
 // Proxies names the proxies in front of a service, and is the one place that
 // answers where a request came from. X-Forwarded-For, X-Forwarded-Proto and
 // X-Forwarded-Host are believed if the connection comes from a trusted proxy,
-// and from nobody else. The zero value trusts none. Proxies must overwrite or
+// and from no other address. The zero value trusts no proxy. Proxies must overwrite or
 // append to these headers, as all common ones do when told to.
 type Proxies struct {
 	Trusted []netip.Prefix
 }
 
 // Peer returns the address at the other end of the connection, the zero Addr
-// if r.RemoteAddr has none (a Unix socket).
+// if r.RemoteAddr has no address (a Unix socket).
 func Peer(r *http.Request) netip.Addr {
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return ap.Addr().Unmap().WithZone("")
@@ -138,7 +138,7 @@ func (c *proxied) Value(key any) any {
 }
 
 // ProxiesFrom returns the [Config].Proxies of the Guard that handles the request
-// whose context this is: in a handler behind it, in a handler that takes it, and
+// with this context: in a handler behind it, in a handler that takes it, and
 // in a backend that is a [ProxyReader]. Elsewhere it returns the zero value,
 // which trusts no proxy. Its Trusted must not be changed.
 func ProxiesFrom(ctx context.Context) Proxies {

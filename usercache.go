@@ -11,12 +11,12 @@ import (
 // UserCache bounds a cache of users.
 type UserCache struct {
 	// TTL is how long a loaded user is used again, and so the longest that a
-	// user who is disabled or deleted, or whose stamp changed, stays in.
+	// user that is disabled or deleted, or has another stamp by now, stays in.
 	// Zero or less caches nothing.
 	TTL time.Duration
-	// Max is the most users kept; 0 is 10,000.
+	// Max is the most users kept. 0 is 10,000.
 	Max int
-	// Timeout ends a load that several requests wait for; 0 is 10 seconds.
+	// Timeout ends a load that several requests wait for. 0 is 10 seconds.
 	Timeout time.Duration
 }
 
@@ -62,7 +62,7 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 }
 
 // Load is a [UserLoader]. Requests that miss the same user wait for one load,
-// which ends with none of them: a client that goes away fails nobody else.
+// which ends with no single one of them: a client that goes away fails no other.
 func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 	now := time.Now()
 	c.mu.RLock()

@@ -6,16 +6,16 @@ import (
 )
 
 // UserLoader finds a user by the identifier that UserID returned. Backends
-// that keep state ask it on every request, so that a user who is disabled or
-// deleted is out at once; [CacheUsers] trades some of that for speed.
+// that keep state ask it on every request, so that a user that is disabled or
+// deleted is out at once. [CacheUsers] trades some of that for speed.
 //
-// It returns [ErrUserNotFound] or [ErrUserInactive] for a user who may not log
+// It returns [ErrUserNotFound] or [ErrUserInactive] for a user that may not log
 // in, and any other error if it cannot tell, which is answered with 503. It
 // must be safe for concurrent use.
 type UserLoader func(ctx context.Context, id string) (User, error)
 
-// Load calls the loader and checks what it returns: a nil user, or one whose
-// identifier is empty or marks a [Machine], is a bug of the loader and no user.
+// Load calls the loader and checks what it returns: a nil user, or one with an
+// identifier that is empty or marks a [Machine], is a bug of the loader and no user.
 // Backends call Load rather than the function.
 func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
 	if id == "" || isMachineID(id) {

@@ -11,7 +11,7 @@
 //     ends what was issued before.
 //   - What it looks like: [TokenFormat] makes opaque tokens that secret scanners
 //     recognize, and reads them without asking a store about garbage.
-//   - Who it belongs to: [NewID] for its public identifier, [ClientOf] and
+//   - Its owner and device: [NewID] for its public identifier, [ClientOf] and
 //     [CleanText] for the device it was issued to.
 //   - How it is served: [NewEndpoint] checks method and origin before anything
 //     is authenticated, [ReadBody] and [Fields] read what a login sends, and

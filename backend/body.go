@@ -36,7 +36,7 @@ const (
 
 // Body is the body of a request, read whole.
 type Body struct {
-	Type string // the media type in lower case, or "" if the header names none, or several
+	Type string // the media type in lower case, or "" if the header names no type, or several
 	Text []byte
 }
 
@@ -77,7 +77,7 @@ func ReadBody(r *http.Request, limit int64) (Body, error) {
 	return b, nil
 }
 
-// HasForm reports a request whose header says that its body is a form.
+// HasForm reports a request with a header that says that its body is a form.
 func HasForm(r *http.Request) bool { return typeOf(r) == TypeForm }
 
 // typeOf returns the media type of a body in UTF-8, or "".

@@ -21,8 +21,8 @@ import (
 // [TokenFormat] where knowing it must prove something.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// Stamp returns a hash of a user's [auth.Stamper] stamp, or "" if the user has
-// none. The issuer's name is part of it, so that no issuer knows another's.
+// Stamp returns a hash of a user's [auth.Stamper] stamp, or "" if the user does
+// not have one. The issuer's name is part of it, so that no issuer knows another's.
 func Stamp(issuer string, user auth.User) string {
 	stamper, ok := auth.As[auth.Stamper](user)
 	if !ok {

@@ -81,7 +81,7 @@ func exactly(pattern string, next http.Handler) http.Handler {
 }
 
 // isValueOf reports whether a segment is the value of a wildcard, as the router
-// told it, or any value if the router told none.
+// told it, or any value if the router did not.
 func isValueOf(r *http.Request, wildcard, segment string) bool {
 	name, ok := strings.CutPrefix(wildcard, "{")
 	if !ok || segment == "" {

@@ -21,8 +21,8 @@ type Terms struct {
 	MaxExpiresAt time.Time // the new one must not live longer, zero is no bound
 }
 
-// unknownEnd is how long a credential may live that is issued for one of which
-// nobody knows when it ends.
+// unknownEnd is how long a credential may live that is issued for one with an
+// unknown end.
 const unknownEnd = time.Minute
 
 // TermsOf returns the terms of a credential at now. One that is not
@@ -57,7 +57,7 @@ func TermsOf(credential auth.Credential, allowToken bool, now time.Time) (Terms,
 
 // Narrow returns the scopes of the new credential for those that were asked for.
 // It never returns more than the terms allow: scopes beyond them are
-// auth.ErrInsufficient. If none were asked for, it returns all that are allowed.
+// auth.ErrInsufficient. If no scope was asked for, it returns all that are allowed.
 func (t Terms) Narrow(scopes []string, limited bool) ([]string, bool, error) {
 	if !t.Limited {
 		return scopes, limited, nil

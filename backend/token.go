@@ -30,7 +30,7 @@ type TokenFormat struct {
 }
 
 // NewTokenFormat returns a format. A length of 0 is DefaultTokenLength. accept are
-// earlier prefixes whose tokens stay good. It is an error if the length is not
+// earlier prefixes, whose tokens stay good. It is an error if the length is not
 // within MinTokenLength and MaxTokenLength, or if a prefix is longer than
 // MaxTokenPrefix, has characters that a token cannot have, or is another one
 // continued by letters and digits only: their tokens could not be told apart.
@@ -150,7 +150,7 @@ func appendChecksum(token []byte, sum uint32) []byte {
 
 // OwnsToken reports whether token has the shape of one that NewToken made with this
 // prefix, of whatever length. With the prefix "" it does not own those of "acme_",
-// since "_" is not base62; it does own those of "acme".
+// since "_" is not base62. It does own those of "acme".
 func OwnsToken(token, prefix string) bool {
 	length := len(token) - len(prefix)
 	if length < MinTokenLength || length > MaxTokenLength || !strings.HasPrefix(token, prefix) {
