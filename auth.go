@@ -232,8 +232,8 @@ func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *htt
 	}
 	user, credential, err := backend.Authenticate(r)
 	if err == nil && !nests && isAmbient(ambient, credential) != ambientNo && v.badToken(r) {
-		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its credential "+
-			"(auth.Ambient)", ErrUnrecognized, nameOf(backend))
+		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its "+
+			"credential (auth.Ambient)", ErrUnrecognized, nameOf(backend))
 	}
 	return user, credential, err
 }

@@ -141,9 +141,9 @@ func checkHeld(backend Authenticator) error {
 	case len(fields) == 0, unwraps && len(fields) == 1, unwraps && isNil(wrapper.Unwrap()):
 		return nil
 	case unwraps:
-		return fmt.Errorf("is a %T, which holds backends in %s and unwraps to one of them only: the headers that the other one "+
-			"strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or return nil from Unwrap "+
-			"if it is not a decorator", backend, strings.Join(fields, " and "))
+		return fmt.Errorf("is a %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
+			"other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or "+
+			"return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
 	}
 	return fmt.Errorf("is a %T, which holds an Authenticator in %s and has no method Unwrap() auth.Authenticator: "+
 		"the headers that it strips, its challenges and its other capabilities could be lost. "+
@@ -322,8 +322,9 @@ func compare(a, b owner, schemesA, schemesB []string) error {
 	}
 	for _, scheme := range schemesA {
 		if slices.ContainsFunc(schemesB, func(other string) bool { return strings.EqualFold(scheme, other) }) {
-			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says which tokens "+
-				"are its own. An empty list says that it answers ErrUnrecognized to tokens of others", a.name, b.name, scheme, silent)
+			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says which "+
+				"tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
+				a.name, b.name, scheme, silent)
 		}
 	}
 	return nil

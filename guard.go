@@ -157,7 +157,8 @@ func newGuard(config Config, setting string, backends []Authenticator) (*Guard, 
 	}
 	g.challenges = mergeChallenges(append(challenges, config.Challenges...))
 	if len(g.challenges) == 0 {
-		return nil, fmt.Errorf("auth: no backend has a challenge in %s, and a 401 must carry one. See Config.Challenges", setting)
+		return nil, fmt.Errorf("auth: no backend has a challenge in %s, and a 401 must carry one. "+
+			"See Config.Challenges", setting)
 	}
 	for _, c := range g.challenges {
 		if err := c.check(); err != nil {
@@ -353,7 +354,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 }
 
 // serveKnown serves a request that this guard proved further out.
-func (g *Guard) serveKnown(w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy) {
+func (g *Guard) serveKnown(
+	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy,
+) {
 	err := error(nil)
 	if known.ambient && r.Method != known.method {
 		// A layer in between made another request of it, which may be unsafe.
@@ -606,7 +609,8 @@ func (g *Guard) logger() *slog.Logger {
 
 // isPreflight reports a CORS preflight (Fetch §3.2.2).
 func isPreflight(r *http.Request) bool {
-	return r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil
+	return r.Method == http.MethodOptions && r.Header["Origin"] != nil &&
+		r.Header["Access-Control-Request-Method"] != nil
 }
 
 // preflight answers a CORS preflight, of which no handler hears.

@@ -92,7 +92,7 @@ func splitPattern(text string) (pattern, bool) {
 // rest returns the name of the wildcard for all that follows, and the segments
 // before it.
 func (p pattern) rest() (name string, before []segment) {
-	if n := len(p.segments); p.end == endsTree && n > 0 && p.segments[n-1].literal == "" && strings.HasSuffix(p.text, "...}") {
+	if n := len(p.segments); p.end == endsTree && n > 0 && strings.HasSuffix(p.text, "...}") {
 		return p.segments[n-1].name, p.segments[:n-1]
 	}
 	return "", p.segments
@@ -276,8 +276,10 @@ func (p pattern) examples() []*http.Request {
 	var all []*http.Request
 	for _, route := range paths {
 		for _, method := range methods {
-			all = append(all, &http.Request{Method: method, Host: p.host, URL: &url.URL{Path: unescape(route), RawPath: route},
-				Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header)})
+			all = append(all, &http.Request{
+				Method: method, Host: p.host, URL: &url.URL{Path: unescape(route), RawPath: route},
+				Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header),
+			})
 		}
 	}
 	return all

@@ -293,8 +293,8 @@ func (ru *rule) check(router Router) error {
 		served = matched
 	}
 	if served != "" {
-		return fmt.Errorf("auth: Protect: no route is registered as %q. Such requests are served by %q: name that pattern, "+
-			"or guard the routes behind it there", p.text, served)
+		return fmt.Errorf("auth: Protect: no route is registered as %q. Such requests are served by %q: name that "+
+			"pattern, or guard the routes behind it there", p.text, served)
 	}
 	hint := ""
 	if p.end == endsTree {

@@ -17,16 +17,18 @@ import (
 
 // Errors of [ReadBody] and of what reads a [Body]. All are auth.ErrMalformed.
 var (
-	ErrBodyTooLong error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is too long."}
+	ErrBodyTooLong = malformed("The body is too long.")
 
-	errUnreadable error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body could not be read."}
-	errNotUTF8    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not UTF-8."}
-	errNotJSON    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not JSON."}
-	errNotObject  error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not a JSON object."}
-	errNotForm    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body is not a form."}
-	errNotText    error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field that must be a string has another type."}
-	errTwice      error = &auth.Error{Kind: auth.ErrMalformed, Detail: "A field must not be repeated."}
+	errUnreadable = malformed("The body could not be read.")
+	errNotUTF8    = malformed("The body is not UTF-8.")
+	errNotJSON    = malformed("The body is not JSON.")
+	errNotObject  = malformed("The body is not a JSON object.")
+	errNotForm    = malformed("The body is not a form.")
+	errNotText    = malformed("A field that must be a string has another type.")
+	errTwice      = malformed("A field must not be repeated.")
 )
+
+func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }
 
 // The media types of bodies that are read.
 const (

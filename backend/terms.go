@@ -9,9 +9,11 @@ import (
 )
 
 var (
-	errNotPrimary error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A token cannot be used to make another one."}
-	errScopes     error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The scopes exceed those of the credential presented."}
+	errNotPrimary = insufficient("A token cannot be used to make another one.")
+	errScopes     = insufficient("The scopes exceed those of the credential presented.")
 )
+
+func insufficient(detail string) error { return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail} }
 
 // Terms are what a credential allows a new one to be that is issued for it.
 type Terms struct {

@@ -42,7 +42,8 @@ func NewTokenFormat(prefix string, length int, accept ...string) (*TokenFormat, 
 	f.prefixes = append([]string{prefix}, accept...)
 	for _, p := range f.prefixes {
 		if len(p) > MaxTokenPrefix || strings.Trim(p, alphabet+"-._+/") != "" {
-			return nil, fmt.Errorf("prefix %q is longer than %d or has characters that a token cannot have", p, MaxTokenPrefix)
+			return nil, fmt.Errorf("prefix %q is longer than %d or has characters that a token cannot have",
+				p, MaxTokenPrefix)
 		}
 	}
 	slices.SortFunc(f.prefixes, func(a, b string) int {
@@ -52,7 +53,8 @@ func NewTokenFormat(prefix string, length int, accept ...string) (*TokenFormat, 
 	for i, long := range f.prefixes {
 		for _, short := range f.prefixes[i+1:] {
 			if rest, ok := strings.CutPrefix(long, short); ok && strings.Trim(rest, alphabet) == "" {
-				return nil, fmt.Errorf("tokens with prefix %q could be ones with %q: let it end in one of -._+/", long, short)
+				return nil, fmt.Errorf("tokens with prefix %q could be ones with %q: let it end in one of -._+/",
+					long, short)
 			}
 		}
 	}

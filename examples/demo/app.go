@@ -45,7 +45,9 @@ type app struct {
 // the backends, give them to one guard, and mount the handlers that take it.
 func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	a := &app{settings: s, logger: logger, observer: auth.SlogObserver(logger)}
-	for _, step := range []func(context.Context) error{a.openStores, a.openBackends, a.openOAuth, a.openLogins, a.openPages} {
+	for _, step := range []func(context.Context) error{
+		a.openStores, a.openBackends, a.openOAuth, a.openLogins, a.openPages,
+	} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -40,7 +40,8 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 		return err
 	}
 	if a.sessions, err = session.New(session.Config{
-		Store: a.stores.session, LoadUser: a.users.load, Observer: a.sessionEnded(a.observer), Logger: a.logger, Keys: a.keys,
+		Store: a.stores.session, LoadUser: a.users.load, Observer: a.sessionEnded(a.observer), Logger: a.logger,
+		Keys:     a.keys,
 		Cookie:   "session-" + a.port,
 		Remember: session.Lifetime{Idle: 7 * 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
 	}); err != nil {
@@ -51,11 +52,15 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	if a.basic, err = header.NewBasic(header.BasicConfig{Check: a.passwords.Check, LoadUser: a.users.load}); err != nil {
+	if a.basic, err = header.NewBasic(header.BasicConfig{
+		Check: a.passwords.Check, LoadUser: a.users.load,
+	}); err != nil {
 		return err
 	}
 	if len(a.trusted) > 0 {
-		a.proxied, err = header.New(header.Config{Header: "X-Username", LoadUser: a.users.load, Trust: header.Trust{Proxies: a.trusted}})
+		a.proxied, err = header.New(header.Config{
+			Header: "X-Username", LoadUser: a.users.load, Trust: header.Trust{Proxies: a.trusted},
+		})
 	}
 	return err
 }
@@ -63,7 +68,9 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 // openPairs makes JWTs, whose keys make and replace themselves, sealed with the
 // application's.
 func (a *app) openPairs(ctx context.Context) (err error) {
-	a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: a.jwtKeys, Keys: a.keys, Generate: true, Logger: a.logger})
+	a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{
+		Store: a.jwtKeys, Keys: a.keys, Generate: true, Logger: a.logger,
+	})
 	if err != nil {
 		return err
 	}

@@ -140,7 +140,8 @@ func (ps *pages) callback(url string) http.HandlerFunc {
 
 func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
 	next := r.URL.Query().Get("next")
-	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: next, Choices: ps.choices(r, cmp.Or(next, ps.sessions.ReturnPath(w, r)))}})
+	choices := ps.choices(r, cmp.Or(next, ps.sessions.ReturnPath(w, r)))
+	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: next, Choices: choices}})
 }
 
 func (ps *pages) password(w http.ResponseWriter, r *http.Request) {
@@ -170,8 +171,9 @@ func (ps *pages) loginFailed(w http.ResponseWriter, r *http.Request, p *auth.Pro
 		return
 	}
 	delete(w.Header(), "Www-Authenticate") // a person reads this answer
+	next := r.PostFormValue("next")
 	ps.write(w, r, p.Status, "login", view{Title: "Sign in", Fault: p.Detail,
-		Page: Page{Username: r.PostFormValue("username"), Next: r.PostFormValue("next"), Choices: ps.choices(r, r.PostFormValue("next"))}})
+		Page: Page{Username: r.PostFormValue("username"), Next: next, Choices: ps.choices(r, next)}})
 }
 
 // passwordRefused shows the form for another password again.

@@ -53,7 +53,8 @@ func (a *app) mountSessions(mux *http.ServeMux) error {
 	}
 	// As lenient as Django, for trying things out. Without Validators there are
 	// stricter ones.
-	common, err := password.CommonFrom(strings.NewReader("password\npassword1\npassword123\n12345678\nqwertyuiop\niloveyou\n"))
+	common, err := password.CommonFrom(strings.NewReader(
+		"password\npassword1\npassword123\n12345678\nqwertyuiop\niloveyou\n"))
 	if err != nil {
 		return err
 	}
