@@ -13,7 +13,9 @@ var (
 	errScopes     = insufficient("The scopes exceed those of the credential presented.")
 )
 
-func insufficient(detail string) error { return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail} }
+func insufficient(detail string) error {
+	return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail}
+}
 
 // Terms are what a credential allows a new one to be that is issued for it.
 type Terms struct {

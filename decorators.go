@@ -1,0 +1,203 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// nests reports a backend that asks others in turn, itself or through decorators.
+func nests(backend Authenticator) bool {
+	_, guard := As[*Guard](backend)
+	_, list := As[chain](backend)
+	return guard || list
+}
+
+// layers returns a backend and what it decorates, outermost first.
+func layers(backend Authenticator) []Authenticator {
+	var all []Authenticator
+	for range maxWrapped {
+		if isNil(backend) {
+			break
+		}
+		all = append(all, backend)
+		wrapper, ok := backend.(interface{ Unwrap() Authenticator })
+		if !ok {
+			break
+		}
+		backend = wrapper.Unwrap()
+	}
+	return all
+}
+
+// expand returns the backends that are asked in the end: those of chains and
+// guards in place of these, also where they are decorated.
+func expand(backends []Authenticator) []Authenticator {
+	var all []Authenticator
+	for _, backend := range backends {
+		switch inner := innermost(backend).(type) {
+		case chain:
+			all = append(all, expand(inner)...)
+		case *Guard:
+			all = append(all, expand(inner.config.Backends)...)
+		default:
+			all = append(all, backend)
+		}
+	}
+	return all
+}
+
+func innermost(backend Authenticator) Authenticator {
+	all := layers(backend)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// wraps reports whether backend is other, or decorates it.
+func wraps(backend, other Authenticator) bool {
+	return slices.ContainsFunc(layers(backend), func(layer Authenticator) bool { return same(layer, other) })
+}
+
+// checkBackend refuses nil, and a decorator that loses capabilities.
+func checkBackend(backend Authenticator) error {
+	if isNil(backend) {
+		return errors.New("is nil")
+	}
+	for _, layer := range layers(backend) {
+		if w, ok := layer.(*wrapped); ok && (isNil(w.inner) || w.AuthenticatorFunc == nil) {
+			return errors.New("is made by auth.Wrap of a nil backend or function")
+		}
+		if err := checkHeld(layer); err != nil {
+			return err
+		}
+	}
+	if inner, ok := innermost(backend).(chain); ok {
+		for i, each := range inner {
+			if err := checkBackend(each); err != nil {
+				return fmt.Errorf("is a chain, whose backend %d %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkHeld refuses a backend that holds others in its fields, unless it unwraps to
+// the only one, or unwraps to nil.
+func checkHeld(backend Authenticator) error {
+	switch backend.(type) {
+	case *Guard, chain, *wrapped: // which New looks into
+		return nil
+	}
+	fields := heldIn(reflect.ValueOf(backend))
+	wrapper, unwraps := backend.(interface{ Unwrap() Authenticator })
+	switch {
+	case len(fields) == 0, unwraps && len(fields) == 1, unwraps && isNil(wrapper.Unwrap()):
+		return nil
+	case unwraps:
+		return fmt.Errorf("is a %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
+			"other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or "+
+			"return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
+	}
+	return fmt.Errorf("is a %T, which holds an Authenticator in %s and has no method Unwrap() auth.Authenticator: "+
+		"the headers that it strips, its challenges and its other capabilities could be lost. "+
+		"Return it from Unwrap, use auth.Wrap, or return nil from Unwrap if this is not a decorator",
+		backend, fields[0])
+}
+
+var authenticatorType = reflect.TypeFor[Authenticator]()
+
+// heldIn returns the names of the fields in which a value holds backends.
+func heldIn(v reflect.Value) []string {
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return heldInFields(v)
+	case reflect.Slice, reflect.Array, reflect.Map:
+		if holdsAuthenticator(v.Type().Elem()) {
+			return []string{"its elements"}
+		}
+	}
+	return nil
+}
+
+func heldInFields(v reflect.Value) (names []string) {
+	for i := range v.NumField() {
+		field, name := v.Field(i), v.Type().Field(i).Name
+		if holdsAuthenticator(field.Type()) {
+			names = append(names, name)
+			continue
+		}
+		if t := field.Type(); t.Kind() == reflect.Interface && t.NumMethod() == 0 {
+			field = field.Elem() // of a field of type any, by its value
+			if field.IsValid() && field.Type().Implements(authenticatorType) {
+				names = append(names, name)
+				continue
+			}
+		}
+		if field.Kind() == reflect.Pointer && v.Type().Field(i).Anonymous {
+			field = field.Elem()
+		}
+		if field.Kind() == reflect.Struct {
+			for _, inner := range heldInFields(field) {
+				names = append(names, name+"."+inner)
+			}
+		}
+	}
+	return names
+}
+
+// holdsAuthenticator reports a type with values through which code could call
+// Authenticate: of a backend, a pointer to one, a list or a table of them or of
+// structs with them, or a function that returns one. An interface without that
+// method, such as TokenVerifier, does not count, whatever is in it, and an
+// AuthenticatorFunc does not either: it has no capability that could be lost.
+func holdsAuthenticator(t reflect.Type) bool {
+	if t == reflect.TypeFor[AuthenticatorFunc]() {
+		return false
+	}
+	if t.Implements(authenticatorType) || reflect.PointerTo(t).Implements(authenticatorType) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array, reflect.Map:
+		elem := t.Elem()
+		if elem.Kind() == reflect.Pointer {
+			elem = elem.Elem()
+		}
+		if elem.Kind() != reflect.Struct {
+			return holdsAuthenticator(t.Elem())
+		}
+		for i := range elem.NumField() {
+			if field := elem.Field(i).Type; field.Kind() == reflect.Interface && field.Implements(authenticatorType) {
+				return true
+			}
+		}
+		return elem.Implements(authenticatorType) || reflect.PointerTo(elem).Implements(authenticatorType)
+	case reflect.Func:
+		for i := range t.NumOut() {
+			if t.Out(i).Implements(authenticatorType) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// same reports whether a and b are one backend. Values that cannot be compared
+// with == are one if they look the same.
+func same(a, b Authenticator) bool {
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	if va.Type() != vb.Type() {
+		return false
+	}
+	if va.Comparable() && vb.Comparable() {
+		return a == b
+	}
+	return va.Kind() != reflect.Func && reflect.DeepEqual(a, b)
+}

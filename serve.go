@@ -1,0 +1,230 @@
+package auth
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gatewarden/auth/internal/planted"
+)
+
+func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) http.Handler {
+	policies = slices.Clone(policies)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			g.serve(w, r, next, policies, optional)
+		})
+	}
+}
+
+// serve is the whole path of a request through the guard.
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, policies []Policy, optional bool) {
+	if g == nil {
+		g.Refuse(w, r, nil)
+		return
+	}
+	if isPreflight(r) {
+		g.preflight(w, r)
+		return
+	}
+	switch known := r.Context().Value(guardKey{g}).(type) {
+	case *identity: // this guard, further out
+		g.serveKnown(w, r, next, known, policies)
+		return
+	case *planted.Context: // authtest
+		user, _ := known.User.(User)
+		credential, _ := known.Credential.(Credential)
+		if isNil(user) {
+			break // as if nothing was planted
+		}
+		r = g.withoutStripped(r)
+		if err := admit(r, user, credential, policies); err != nil {
+			g.fail(w, r, failure{err: err, user: user})
+			return
+		}
+		g.pass(w, r, next, proof{user: user, credential: credential})
+		return
+	}
+
+	proved, fault := g.prove(w, r)
+	r = g.withoutStripped(r) // for policies, Render and handlers alike
+	switch {
+	case fault.err == nil:
+		if err := admit(r, proved.user, proved.credential, policies); err != nil {
+			fault.err, fault.user = err, proved.user
+			g.fail(w, r, fault)
+			return
+		}
+		g.pass(w, r, next, proved)
+	case optional && KindOf(fault.err) == ErrNoCredentials:
+		setHeaders(w, fault.err, nil)
+		g.passAnonymous(w, r, next)
+	default:
+		g.fail(w, r, fault)
+	}
+}
+
+// serveKnown serves a request that this guard proved further out.
+func (g *Guard) serveKnown(
+	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy,
+) {
+	err := error(nil)
+	if known.ambient && r.Method != known.method {
+		// A layer in between made another request of it, which may be unsafe.
+		err = g.CheckOrigin(r)
+	}
+	if err == nil {
+		err = admit(r, known.user, known.credential, policies)
+	}
+	switch {
+	case err != nil:
+		g.fail(w, r, failure{err: err, user: known.user})
+	case r.Context().Value(identityKey{}) != known:
+		// Another layer in between set an identity. The handler must see the user
+		// that the policies admitted.
+		g.pass(w, r, next, known.proof)
+	default:
+		next.ServeHTTP(w, r)
+	}
+}
+
+// proof is what a backend proved.
+type proof struct {
+	user       User
+	credential Credential
+	ambient    bool   // its origin was checked, perhaps by a guard inside
+	method     string // of the request
+}
+
+// failure is an error and the backend it came from.
+type failure struct {
+	err     error
+	backend *guarded // nil if no single one
+	user    User     // nil if not proved
+}
+
+// prove asks the backends and checks what they say. With a nil error, user is
+// not nil and backend is the one that proved it. w may be nil.
+func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
+	// Two Authorization lines or a huge one concern every backend, also those
+	// that read another header.
+	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
+		_, _, err := Authorization(r)
+		return proof{}, failure{err: err}
+	}
+	var (
+		v    verdict
+		last *guarded // the one that has the verdict which stands
+	)
+	for i := range g.backends {
+		b := &g.backends[i]
+		user, credential, err := g.ask(b, r, &v)
+		if err == nil {
+			proved, err := g.accept(r, b, user, credential)
+			if err != nil {
+				setHeaders(w, v.absent, nil)
+				return proof{}, failure{err: err, backend: b}
+			}
+			setHeaders(w, v.absent, credential)
+			return proved, failure{backend: b}
+		}
+		if v.settled(err) {
+			setHeaders(w, v.absent, nil)
+			return proof{}, failure{err: err, backend: b}
+		}
+		if v.unrecognized != nil && last == nil { // the first that stands
+			last = b
+		}
+	}
+	if v.unrecognized != nil {
+		setHeaders(w, v.absent, nil)
+	}
+	return proof{}, failure{err: v.result(), backend: last}
+}
+
+// ask calls a backend, with a request for which it can ask the proxies.
+func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, error) {
+	if !b.readsProxies {
+		return v.ask(b.Authenticator, b.ambient, b.nests, r)
+	}
+	asked := g.WithProxies(r)
+	user, credential, err := v.ask(b.Authenticator, b.ambient, b.nests, asked)
+	r.Body = asked.Body // a backend that read it has put it back
+	return user, credential, err
+}
+
+// accept checks a proof: a backend must not return a nil user, or a machine
+// that is not a Machine, and a page of another origin must not have made a
+// browser send it.
+func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {
+	if isNil(user) {
+		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
+	}
+	if credential != nil && isNil(credential) {
+		return proof{}, fmt.Errorf("%w: %s returned a typed nil credential", ErrInternal, b.name)
+	}
+	if id := user.UserID(); id == "" || isMachineID(id) && !isMachine(user) {
+		return proof{}, fmt.Errorf("%w: %s returned the reserved UserID %q", ErrInternal, b.name, id)
+	}
+	if err := g.users.check(user); err != nil {
+		return proof{}, err
+	}
+	ambient := isAmbient(b.ambient, credential) != ambientNo
+	if ambient {
+		if err := g.CheckOrigin(r); err != nil {
+			return proof{}, err
+		}
+	}
+	if g.config.Observer != nil {
+		e := Event{Kind: EventSuccess, Backend: b.name, UserID: user.UserID()}
+		if identified, ok := As[interface{ ID() string }](credential); ok {
+			e.CredentialID = identified.ID()
+		}
+		g.observe(r, e)
+	}
+	return proof{user, credential, ambient || b.nests, r.Method}, nil
+}
+
+// pass calls next with the identity in the request's context.
+func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, proved proof) {
+	id := &identity{Context: r.Context(), guard: g, proof: proved}
+	h := w.Header()
+	id.vary[0] = g.vary
+	addVary(h, &id.vary)
+	// Whatever the handler answers is for this user. It may say otherwise.
+	if _, set := h["Cache-Control"]; !set {
+		id.caches[0] = "private"
+		h["Cache-Control"] = id.caches[:1:1]
+	}
+	next.ServeHTTP(w, r.WithContext(id))
+}
+
+// passAnonymous calls next for a request without credentials. An identity that
+// came from further out is hidden: the innermost guard decides.
+func (g *Guard) passAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	addVary(w.Header(), &[1]string{g.vary})
+	next.ServeHTTP(w, g.anonymous(r))
+}
+
+// anonymous returns r without an identity, and with the guard's proxies.
+func (g *Guard) anonymous(r *http.Request) *http.Request {
+	if r.Context().Value(identityKey{}) == nil {
+		return g.WithProxies(r)
+	}
+	return r.WithContext(&identity{Context: r.Context(), guard: g})
+}
+
+// isPreflight reports a CORS preflight (Fetch §3.2.2).
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header["Origin"] != nil &&
+		r.Header["Access-Control-Request-Method"] != nil
+}
+
+// preflight answers a CORS preflight, of which no handler hears.
+func (g *Guard) preflight(w http.ResponseWriter, r *http.Request) {
+	if g.config.Preflight == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	g.config.Preflight.ServeHTTP(w, g.withoutStripped(g.anonymous(r)))
+}
