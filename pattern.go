@@ -19,8 +19,8 @@ type pattern struct {
 
 // segment is a part of a path between slashes.
 type segment struct {
-	literal string // "" for a wildcard
-	name    string // of a wildcard
+	wildcard bool
+	text     string // of a literal, or the name of the wildcard
 }
 
 // ending is how a path ends.
@@ -41,6 +41,9 @@ func parsePattern(text string) (pattern, error) {
 	p, _ := splitPattern(text)
 	if p.method != strings.ToUpper(p.method) {
 		return p, fmt.Errorf("auth: Protect: pattern %q: methods are written in capital letters (RFC 9110 §9.1)", text)
+	}
+	if route := text[strings.IndexByte(text, '/'):]; cleanPath(route) != route {
+		return p, fmt.Errorf("auth: Protect: pattern %q has a path with //, . or .., to which no request is routed", text)
 	}
 	return p, nil
 }
@@ -81,10 +84,11 @@ func splitPattern(text string) (pattern, bool) {
 	}
 	for _, part := range parts {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
-			p.segments = append(p.segments, segment{name: strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")})
+			name = strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")
+			p.segments = append(p.segments, segment{wildcard: true, text: name})
 			continue
 		}
-		p.segments = append(p.segments, segment{literal: unescape(part)})
+		p.segments = append(p.segments, segment{text: unescape(part)})
 	}
 	return p, true
 }
@@ -93,7 +97,7 @@ func splitPattern(text string) (pattern, bool) {
 // before it.
 func (p pattern) rest() (name string, before []segment) {
 	if n := len(p.segments); p.end == endsTree && n > 0 && strings.HasSuffix(p.text, "...}") {
-		return p.segments[n-1].name, p.segments[:n-1]
+		return p.segments[n-1].text, p.segments[:n-1]
 	}
 	return "", p.segments
 }
@@ -114,7 +118,7 @@ func (p pattern) samePath(other pattern) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].literal != b[i].literal {
+		if a[i].wildcard != b[i].wildcard || !a[i].wildcard && a[i].text != b[i].text {
 			return false
 		}
 	}
@@ -134,7 +138,7 @@ func (p pattern) covers(route pattern) bool {
 		return false
 	}
 	for i := range a {
-		if a[i].literal != "" && a[i].literal != b[i].literal {
+		if !a[i].wildcard && (b[i].wildcard || a[i].text != b[i].text) {
 			return false
 		}
 	}
@@ -184,9 +188,9 @@ func (p pattern) matches(t target) (values [][2]string, ok bool) {
 		return nil, false
 	}
 	for i, s := range segments {
-		if s.literal == "" {
-			values = append(values, [2]string{s.name, t.parts[i]})
-		} else if s.literal != t.parts[i] {
+		if s.wildcard {
+			values = append(values, [2]string{s.text, t.parts[i]})
+		} else if s.text != t.parts[i] {
 			return nil, false
 		}
 	}
@@ -216,8 +220,8 @@ func (p pattern) beats(other pattern) bool {
 	_, a := p.rest()
 	_, b := other.rest()
 	for i := range min(len(a), len(b)) {
-		if (a[i].literal == "") != (b[i].literal == "") {
-			return a[i].literal != ""
+		if a[i].wildcard != b[i].wildcard {
+			return b[i].wildcard
 		}
 	}
 	if len(a) != len(b) {
@@ -226,7 +230,8 @@ func (p pattern) beats(other pattern) bool {
 	if p.end != other.end {
 		return p.end != endsTree
 	}
-	return p.method != "" && other.method == ""
+	// "GET" matches HEAD, too.
+	return p.method != "" && other.method == "" || p.method == http.MethodHead && other.method == http.MethodGet
 }
 
 // cleanPath returns a path without empty and dot segments, as ServeMux redirects
@@ -256,10 +261,10 @@ func (p pattern) examples() []*http.Request {
 	_, segments := p.rest()
 	route := ""
 	for _, s := range segments {
-		if s.literal == "" {
-			s.literal = anySegment
+		if s.wildcard {
+			s.text = anySegment
 		}
-		route += "/" + url.PathEscape(s.literal)
+		route += "/" + url.PathEscape(s.text)
 	}
 	paths := []string{route}
 	if p.end != endsPlain {
