@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// This file is what New reads from backends, and refuses.
+// This file has what New reads from backends, and what it refuses.
 
 // flatten returns a copy of backends in which the backends of a nested chain
 // stand one by one.

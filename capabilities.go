@@ -30,7 +30,7 @@ type Named interface {
 // which backend owns which tokens, because otherwise one backend would refuse as bad
 // what another one issued. It returns an error if one of them has no OwnTokens,
 // or if two of them own the same tokens. A backend that recognizes its tokens
-// by something else than a prefix, such as an issuer, returns an empty list,
+// by something other than a prefix, such as an issuer, returns an empty list,
 // and answers [ErrUnrecognized] to all other tokens.
 //
 // Two prefixes count as the same if one continues the other with letters and
@@ -98,7 +98,7 @@ type Scoped interface {
 	Scopes() (scopes []string, limited bool)
 }
 
-// Primary is a credential by which a user proves anew their identity: a
+// Primary is a credential by which users prove their identity anew: a
 // password, Basic, a session, an external login. Issuers turn only primary
 // credentials into new ones: a token that could mint tokens would outlive its
 // own end. Without it, the credential is not primary.
@@ -114,7 +114,7 @@ type AuthInformer interface {
 
 // Expirer is a credential that says when it ends. ExpiresAt returns the latest
 // instant at which it could still be good, however often it slides or is
-// refreshed. The zero time is never.
+// refreshed. The zero time means never.
 //
 // Without it, nothing that is issued for the credential lives longer than a
 // minute, unless the credential is [Primary].

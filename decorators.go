@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// nests reports a backend that asks others in turn, itself or through decorators.
+// nests reports whether a backend asks others in turn, itself or through decorators.
 func nests(backend Authenticator) bool {
 	_, guard := As[*Guard](backend)
 	_, list := As[chain](backend)

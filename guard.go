@@ -50,15 +50,15 @@ type Config struct {
 	// Status, challenges and caching headers are set on w's header before.
 	// Render adds Content-Type and calls WriteHeader(p.Status).
 	//
-	// Every handler that takes the Guard is answered by this one function: show
-	// a login form again, or lead to it, by r.URL.Path or r.Pattern. See
+	// This one function writes the refusals of every handler that takes the Guard:
+	// show a login form again, or lead to it, by r.URL.Path or r.Pattern. See
 	// session.Sessions.RedirectToLogin.
 	Render func(w http.ResponseWriter, r *http.Request, p *Problem)
 
 	// Observer is told of every proof and refusal. Nil is allowed.
 	Observer Observer
 
-	// Logger is told the causes of 500 and 503. If nil, slog.Default is.
+	// Logger is told the causes of 500 and 503. If nil, slog.Default is used.
 	Logger *slog.Logger
 }
 
@@ -93,6 +93,7 @@ type guarded struct {
 // New returns a Guard, or an error that says which setting cannot be right:
 //
 //   - there is no backend, or a nil one, or two of the same name
+//   - Proxies trusts every address, or one that is not valid
 //   - no backend has a challenge, which a 401 must carry (RFC 9110 §15.5.2)
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]
@@ -109,6 +110,9 @@ func New(config Config) (*Guard, error) {
 	if len(config.Backends) == 0 {
 		return nil, errors.New("auth: Config.Backends is empty")
 	}
+	if err := config.Proxies.check(); err != nil {
+		return nil, err
+	}
 	if err := checkNames(config.Backends, config.Login); err != nil {
 		return nil, err
 	}
@@ -124,7 +128,7 @@ func New(config Config) (*Guard, error) {
 	return g, nil
 }
 
-// newGuard returns a Guard that asks backends, which a setting lists.
+// newGuard returns a Guard that asks backends. Errors name them by setting.
 func newGuard(config Config, setting string, backends []Authenticator) (*Guard, error) {
 	g := &Guard{config: config, users: &userTypes{}}
 	g.config.Backends = backends
@@ -204,9 +208,26 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	return with, nil
 }
 
+// Has reports whether backend is among Config.Backends, also in a decorator, a chain
+// or a guard, or as the verifier of an API key. What a backend issues that is not
+// among them is never accepted.
+func (g *Guard) Has(backend Authenticator) bool {
+	if g == nil {
+		return false
+	}
+	return slices.ContainsFunc(expand(g.config.Backends), func(each Authenticator) bool {
+		if by, ok := As[interface{ Verifier() TokenVerifier }](each); ok {
+			if verifier, ok := by.Verifier().(Authenticator); ok && wraps(verifier, backend) {
+				return true
+			}
+		}
+		return wraps(each, backend)
+	})
+}
+
 // Login returns a Guard like g that asks the backends of Config.Login, except for
-// those that are among except, or decorate one of them. It returns an error if no backend is left: a handler
-// that issues credentials could then never be used.
+// those that are among except, or decorate one of them. It returns an error if no
+// backend is left: a handler that issues credentials could then never be used.
 func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if g == nil {
 		return nil, errNilGuard
@@ -307,21 +328,36 @@ func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 }
 
 // Challenges returns the challenges of all backends.
-func (g *Guard) Challenges() []Challenge { return slices.Clone(g.challenges) }
+func (g *Guard) Challenges() []Challenge {
+	if g == nil {
+		return nil
+	}
+	return slices.Clone(g.challenges)
+}
 
 // StripHeaders returns the headers that backends of g do not let through.
-func (g *Guard) StripHeaders() []string { return slices.Clone(g.strip) }
+func (g *Guard) StripHeaders() []string {
+	if g == nil {
+		return nil
+	}
+	return slices.Clone(g.strip)
+}
 
 // Vary returns the request headers that the backends of g read.
 func (g *Guard) Vary() []string {
-	if g.vary == "" {
+	if g == nil || g.vary == "" {
 		return nil
 	}
 	return strings.Split(g.vary, ", ")
 }
 
 // OwnTokens returns the tokens that backends of g own.
-func (g *Guard) OwnTokens() []TokenClass { return chain(g.config.Backends).OwnTokens() }
+func (g *Guard) OwnTokens() []TokenClass {
+	if g == nil {
+		return nil
+	}
+	return chain(g.config.Backends).OwnTokens()
+}
 
 // Ambient returns false: what the backends of g prove, g has checked for its
 // origin already.

@@ -60,7 +60,7 @@ func register(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 	return nil
 }
 
-// splitPattern takes a pattern apart that a router told. It returns false for one
+// splitPattern takes a pattern apart that a router reported. It returns false for one
 // that is not in the form of ServeMux.
 func splitPattern(text string) (pattern, bool) {
 	p := pattern{text: text}
@@ -145,7 +145,7 @@ func (p pattern) covers(route pattern) bool {
 	return true
 }
 
-// target is what of a request patterns match.
+// target is the part of a request that patterns are matched against.
 type target struct {
 	method, host string
 	parts        []string // of the path between slashes, unescaped

@@ -20,10 +20,10 @@ type Router interface {
 	Handler(r *http.Request) (h http.Handler, pattern string)
 }
 
-// RouteOption is an exception to what [Guard.Protect] requires.
+// RouteOption is a rule for some routes of [Guard.Protect].
 type RouteOption func(*rules)
 
-// Open leaves the routes of these patterns to everybody: their requests are not
+// Open makes the routes of these patterns public: their requests are not
 // authenticated at all. A pattern opens the route that was registered with it,
 // whatever its wildcards are called, and not a more specific one below it or one of
 // another host. One without a method opens all methods of that path. "/x/" also
@@ -39,8 +39,12 @@ func Open(patterns ...string) RouteOption {
 
 // Route asks policies about the requests that a pattern matches. A pattern means
 // what it means to ServeMux: "DELETE /users/{id}" is for one method, "/users/"
-// for all paths below it, wildcards may have other names than in the router, and
-// of several patterns that match, the most specific one counts alone.
+// for all paths below it, and wildcards may have other names than in the router.
+//
+// As in ServeMux, of several patterns that match, the most specific one counts
+// alone: it replaces the policies of a broader one. Beside
+// Route("/admin/", isAdmin), a Route("DELETE /admin/users", fresh) is not only for
+// admins, unless it names isAdmin again.
 //
 // A path with escaped slashes or dots is also matched as a handler would see it
 // that unescapes it, and the policies of both readings are asked.
@@ -81,6 +85,10 @@ type Protected struct {
 func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 	rs := &rules{mux: http.NewServeMux()}
 	for _, option := range options {
+		if option == nil {
+			rs.faults = append(rs.faults, errors.New("auth: Protect: an option is nil"))
+			continue
+		}
 		option(rs)
 	}
 	return &Protected{guard: g, router: router, rules: rs}
@@ -132,7 +140,7 @@ type routed struct {
 	pattern pattern     // of the route
 	known   bool        // there is a route, in the form of ServeMux
 	values  [][2]string // of its wildcards
-	targets []target    // the path as the router reads it, and as a handler may
+	targets []target    // the path as the router reads it and, if that differs, as a handler might
 }
 
 // route asks the router where r will go.
@@ -181,7 +189,7 @@ func (p *Protected) opens(r *http.Request, to routed) bool {
 		return false
 	}
 	for _, t := range to.targets {
-		rule := p.rules.find(t)
+		rule := p.rules.find(t) // not nil: all readings are open
 		if rule.pattern.host != to.pattern.host || !rule.pattern.samePath(to.pattern) ||
 			r.Method == http.MethodConnect && rule.pattern.method != http.MethodConnect {
 			return false
@@ -209,6 +217,9 @@ type rule struct {
 // add adds the rule of a pattern. A nil policies opens it.
 func (rs *rules) add(text string, policies []Policy) {
 	parsed, err := parsePattern(text)
+	if err == nil && slices.ContainsFunc(policies, func(policy Policy) bool { return policy == nil }) {
+		err = fmt.Errorf("auth: Protect: a policy of %q is nil", text)
+	}
 	if err != nil {
 		rs.faults = append(rs.faults, err)
 		return

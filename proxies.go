@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -15,6 +16,15 @@ import (
 // append to these headers, as all common ones do when told to.
 type Proxies struct {
 	Trusted []netip.Prefix
+}
+
+func (p Proxies) check() error {
+	for _, prefix := range p.Trusted {
+		if !prefix.IsValid() || prefix.Bits() == 0 || prefix.Addr().Is4In6() && prefix.Bits() <= 96 {
+			return fmt.Errorf("auth: Config.Proxies.Trusted: trusting %v is trusting every client", prefix)
+		}
+	}
+	return nil
 }
 
 // Peer returns the address at the other end of the connection, the zero Addr

@@ -103,8 +103,9 @@ type failure struct {
 	user    User     // nil if not proved
 }
 
-// prove asks the backends and checks what they say. With a nil error, user is
-// not nil and backend is the one that proved it. w may be nil.
+// prove asks the backends and checks what they say. With a nil failure.err, the
+// request is proved, and failure.backend is the one that proved it, for a policy
+// that refuses later. w may be nil.
 func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
@@ -153,8 +154,8 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 	return user, credential, err
 }
 
-// accept checks a proof: a backend must not return a nil user, or a machine
-// that is not a Machine, and a page of another origin must not have made a
+// accept checks a proof: a backend must not return a nil user, or a UserID
+// that is reserved for a Machine, and a page of another origin must not have made a
 // browser send it.
 func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {
 	if isNil(user) {
@@ -220,7 +221,7 @@ func isPreflight(r *http.Request) bool {
 		r.Header["Access-Control-Request-Method"] != nil
 }
 
-// preflight answers a CORS preflight, of which no handler hears.
+// preflight answers a CORS preflight. No protected handler sees it.
 func (g *Guard) preflight(w http.ResponseWriter, r *http.Request) {
 	if g.config.Preflight == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -31,7 +31,7 @@ func checkOwners(backends []Authenticator) error {
 			}
 		}
 		for i, other := range owners {
-			if err := compare(other, o, schemes[i], speaks); err != nil {
+			if err := compareOwners(other, o, schemes[i], speaks); err != nil {
 				return err
 			}
 		}
@@ -40,12 +40,14 @@ func checkOwners(backends []Authenticator) error {
 	return nil
 }
 
-func compare(a, b owner, schemesA, schemesB []string) error {
+// compareOwners returns an error if it cannot be said which tokens are those of a and
+// which are those of b, where they share a scheme.
+func compareOwners(a, b owner, schemesA, schemesB []string) error {
 	for _, one := range a.classes {
 		for _, other := range b.classes {
 			if one.overlaps(other) {
-				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q",
-					a.name, b.name, other.Scheme, other.Prefix)
+				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. Keep one, or set the "+
+					"Prefix of one to a text that ends in _", a.name, b.name, other.Scheme, other.Prefix)
 			}
 		}
 	}

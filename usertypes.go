@@ -12,8 +12,8 @@ type userTypes struct{ known sync.Map } // of reflect.Type: error, or nil
 
 var userType = reflect.TypeFor[User]()
 
-// check refuses a user that holds another one and has no method Unwrap: that it is
-// a [Machine], or has an [Stamper] stamp, could not be seen.
+// check refuses a user that holds another one and has no method Unwrap: it could
+// hide that the inner one is a [Machine], or has a stamp ([Stamper]).
 func (u *userTypes) check(user User) error {
 	t := reflect.TypeOf(user)
 	if found, ok := u.known.Load(t); ok {
@@ -38,7 +38,8 @@ func checkUserType(user User, t reflect.Type) error {
 	for i := range t.NumField() {
 		if field := t.Field(i); field.Type.Kind() == reflect.Interface && field.Type.Implements(userType) {
 			return fmt.Errorf("%w: a user of type %T holds a User in %s and has no method Unwrap() auth.User, "+
-				"so it cannot be seen whether that is a Machine, or has a stamp", ErrInternal, user, field.Name)
+				"so it could hide that the inner one is a Machine or has a stamp. Return it from Unwrap",
+				ErrInternal, user, field.Name)
 		}
 	}
 	return nil

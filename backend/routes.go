@@ -41,8 +41,11 @@ func (rs Routes) Register(mux auth.Mux, prefix string) {
 }
 
 // Open returns the option that leaves the routes below prefix to their handlers,
-// for [auth.Guard.Protect].
+// for [auth.Guard.Protect]. It panics as Register does.
 func (rs Routes) Open(prefix string) auth.RouteOption {
+	if err := CheckPrefix(prefix); err != nil {
+		panic(err)
+	}
 	patterns := make([]string, len(rs))
 	for i, route := range rs {
 		patterns[i] = prefix + route.Path

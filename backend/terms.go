@@ -17,7 +17,7 @@ func insufficient(detail string) error {
 	return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail}
 }
 
-// Terms are what a credential allows a new one to be that is issued for it.
+// Terms are the limits that a credential sets on one that is issued for it.
 type Terms struct {
 	AuthInfo     auth.AuthInfo // of the login that the new one stems from
 	Scopes       []string      // all that it may have, if Limited
@@ -25,8 +25,8 @@ type Terms struct {
 	MaxExpiresAt time.Time // the new one must not live longer, zero is no bound
 }
 
-// unknownEnd is how long a credential may live that is issued for one with an
-// unknown end.
+// unknownEnd is the life of a credential that is issued for one with an unknown
+// end.
 const unknownEnd = time.Minute
 
 // TermsOf returns the terms of a credential at now. One that is not
@@ -59,9 +59,10 @@ func TermsOf(credential auth.Credential, allowToken bool, now time.Time) (Terms,
 	return t, nil
 }
 
-// Narrow returns the scopes of the new credential for those that were asked for.
-// It never returns more than the terms allow: scopes beyond them are
-// auth.ErrInsufficient. If no scope was asked for, it returns all that are allowed.
+// Narrow returns the scopes to give where these were asked for, and whether the new
+// credential is limited to them. It never returns more than the terms allow: scopes
+// beyond them are auth.ErrInsufficient. If no scope was asked for, it returns all
+// that are allowed, unless limited is set: then the result allows nothing, as asked.
 func (t Terms) Narrow(scopes []string, limited bool) ([]string, bool, error) {
 	if !t.Limited {
 		return scopes, limited, nil

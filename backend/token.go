@@ -174,7 +174,7 @@ func OwnsToken(token, prefix string) bool {
 	return true
 }
 
-// checksum is crc32.ChecksumIEEE of a string, which that would copy to the heap.
+// checksum is crc32.ChecksumIEEE for a string, without a copy on the heap.
 // It takes eight bytes at a time ("slicing-by-8"): byte by byte it was the
 // slowest part of a request.
 func checksum(text string) uint32 {
@@ -202,7 +202,7 @@ var crcTables = func() (crcTables [8][256]uint32) {
 	return crcTables
 }()
 
-// base62 tells the characters of the alphabet.
+// base62 reports which bytes are in the alphabet.
 var base62 = func() (is [256]bool) {
 	for i := range len(alphabet) {
 		is[alphabet[i]] = true

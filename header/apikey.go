@@ -143,6 +143,9 @@ func isB64token(s string) bool {
 	})
 }
 
+// Verifier returns APIKeyConfig.Verifier, for [auth.Guard.Has].
+func (a *APIKey) Verifier() auth.TokenVerifier { return a.config.Verifier }
+
 // Backend returns APIKeyConfig.Name.
 func (a *APIKey) Backend() string { return a.config.Name }
 

@@ -47,7 +47,7 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers, or an error if no backend of guard may log
-// somebody in; see auth.Config.Login. Login makes tokens for what these backends
+// somebody in, or does not ask t; see auth.Config.Login. Login makes tokens for what these backends
 // prove. A user manages tokens with a token or with any credential of these
 // backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
 // handlers.
@@ -59,6 +59,9 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	login, err := guard.Login()
 	if err != nil {
 		return nil, fmt.Errorf("knox: Handlers: %w", err)
+	}
+	if !guard.Has(t) {
+		return nil, fmt.Errorf("knox: Handlers: %q is not among Config.Backends of the guard, so what it issues would be refused", t.config.Name)
 	}
 	own, err := guard.With(t)
 	if err != nil {

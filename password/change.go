@@ -72,8 +72,10 @@ var (
 // NewChange returns a Change for the users that guard proves, or an error that
 // says which setting is missing or wrong.
 func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
-	if config.Authenticator == nil {
-		return nil, errors.New("password: ChangeConfig.Authenticator is required")
+	s := backend.Settings{Package: "password"}
+	s.Need("ChangeConfig.Authenticator", config.Authenticator)
+	if err := s.Err(); err != nil {
+		return nil, err
 	}
 	if config.Username == nil {
 		config.Username = auth.User.UserID

@@ -125,7 +125,7 @@ func NewHasher(config HasherConfig) (*Hasher, error) {
 	s.Refuse(config.Concurrent < 0 || config.MaxWait < 0, "HasherConfig.Concurrent or MaxWait is negative")
 	s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
 		config.Memory, config.Time)
-	s.Refuse(!own.bounded(), "argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
+	s.Refuse(strong && !own.bounded(), "argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}

@@ -60,8 +60,10 @@ var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The bod
 // wrong. The guard proves nobody here: its Proxies, CrossOrigin, Preflight and
 // Render serve the handler.
 func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
-	if config.Tokens == nil {
-		return nil, errors.New("password: ResetConfig.Tokens is required")
+	settings := backend.Settings{Package: "password"}
+	settings.Need("ResetConfig.Tokens", config.Tokens)
+	if err := settings.Err(); err != nil {
+		return nil, err
 	}
 	shared, err := newRenewer(guard, config.Renewal, config.Redirect)
 	if err != nil {

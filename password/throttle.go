@@ -138,7 +138,10 @@ func (t *throttle) begin(ctx context.Context, username string, addr netip.Addr, 
 			tr.counted[pair], tr.counted[account] = known, !known
 		}
 		for i, c := range counters {
-			if tr.counted[i] && c.Until.After(now) && c.Until.After(until) {
+			// A counter that delays nothing has Until at its last failure, which may be
+			// later than now where two tries read the clock in another order.
+			blocks := tr.counted[i] && t.limits.delay(c.Failures, t.free(i)) > 0
+			if blocks && c.Until.After(now) && c.Until.After(until) {
 				until = c.Until
 			}
 		}
@@ -162,17 +165,21 @@ func (t *throttle) begin(ctx context.Context, username string, addr netip.Addr, 
 	return tr, nil
 }
 
+// free is how many failures a counter has before the first delay.
+func (t *throttle) free(i int) int {
+	if i == address {
+		return t.limits.AddressFree
+	}
+	return t.limits.AccountFree
+}
+
 // failed returns c after one more failure.
 func (t *throttle) failed(i int, c Counter, now time.Time) Counter {
-	free := t.limits.AccountFree
-	if i == address {
-		free = t.limits.AddressFree
-	}
 	if i == pair && now.Sub(c.Until) >= t.limits.Forget {
 		c.Failures = 0 // this row outlives its failures
 	}
 	c.Failures++
-	c.Until = now.Add(t.limits.delay(c.Failures, free))
+	c.Until = now.Add(t.limits.delay(c.Failures, t.free(i)))
 	if i != pair {
 		c.ExpiresAt = now.Add(t.limits.Forget)
 	}

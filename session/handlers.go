@@ -43,7 +43,7 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers, or an error if no backend of guard may log
-// somebody in; see auth.Config.Login. Login starts sessions for what these
+// somebody in, or does not ask s; see auth.Config.Login. Login starts sessions for what these
 // backends prove, except for a session of this very Sessions, which would never
 // end. The Render, Proxies, CrossOrigin and Observer of guard serve all handlers.
 //
@@ -53,6 +53,9 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 	login, err := guard.Login(s)
 	if err != nil {
 		return nil, fmt.Errorf("session: Handlers: %w", err)
+	}
+	if !guard.Has(s) {
+		return nil, fmt.Errorf("session: Handlers: %q is not among Config.Backends of the guard, so what it issues would be refused", s.config.Name)
 	}
 	own, err := guard.WithoutDialog().With(s)
 	if err != nil {

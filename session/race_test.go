@@ -64,7 +64,7 @@ func TestEndingAllOthersTwiceAtOnceKeepsTheOneInUse(t *testing.T) {
 
 func TestASessionStartsNoOtherOne(t *testing.T) {
 	s := newService(t, session.Config{Remember: monthly})
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}}, Challenges: []auth.Challenge{{Scheme: "X"}}, Login: []auth.Authenticator{auth.AuthenticatorFunc(s.Sessions.Authenticate)}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{bearer{}, s.Sessions}, Challenges: []auth.Challenge{{Scheme: "X"}}, Login: []auth.Authenticator{auth.AuthenticatorFunc(s.Sessions.Authenticate)}})
 	if err != nil {
 		t.Fatal(err)
 	}

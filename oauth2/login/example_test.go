@@ -102,7 +102,7 @@ func ExampleLogins_Authenticate() {
 		panic(err)
 	}
 	// A code is a way to log in, and no credential of other requests.
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{logins}, Login: []auth.Authenticator{logins}})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}, Login: []auth.Authenticator{logins}})
 	if err != nil {
 		panic(err)
 	}
