@@ -2,7 +2,6 @@ package auth
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -20,7 +19,7 @@ type pattern struct {
 // segment is a part of a path between slashes.
 type segment struct {
 	wildcard bool
-	text     string // of a literal, or the name of the wildcard
+	text     string // of a literal, unescaped
 }
 
 // ending is how a path ends.
@@ -60,8 +59,8 @@ func register(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 	return nil
 }
 
-// splitPattern takes a pattern apart that a router reported. It returns false for one
-// that is not in the form of ServeMux.
+// splitPattern takes a pattern apart that a router reported. It returns false for
+// one that is not in the form of ServeMux.
 func splitPattern(text string) (pattern, bool) {
 	p := pattern{text: text}
 	rest := text
@@ -74,32 +73,17 @@ func splitPattern(text string) (pattern, bool) {
 	}
 	p.host = rest[:slash]
 	parts := strings.Split(rest[slash+1:], "/")
-	switch last := parts[len(parts)-1]; {
-	case last == "":
-		p.end, parts = endsTree, parts[:len(parts)-1]
-	case last == "{$}":
-		p.end, parts = endsExact, parts[:len(parts)-1]
-	case strings.HasPrefix(last, "{") && strings.HasSuffix(last, "...}"):
-		p.end = endsTree
+	last := len(parts) - 1
+	switch {
+	case parts[last] == "", strings.HasSuffix(parts[last], "...}"):
+		p.end, parts = endsTree, parts[:last]
+	case parts[last] == "{$}":
+		p.end, parts = endsExact, parts[:last]
 	}
 	for _, part := range parts {
-		if name, ok := strings.CutPrefix(part, "{"); ok {
-			name = strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")
-			p.segments = append(p.segments, segment{wildcard: true, text: name})
-			continue
-		}
-		p.segments = append(p.segments, segment{text: unescape(part)})
+		p.segments = append(p.segments, segment{strings.HasPrefix(part, "{"), unescape(part)})
 	}
 	return p, true
-}
-
-// rest returns the name of the wildcard for all that follows, and the segments
-// before it.
-func (p pattern) rest() (name string, before []segment) {
-	if n := len(p.segments); p.end == endsTree && n > 0 && strings.HasSuffix(p.text, "...}") {
-		return p.segments[n-1].text, p.segments[:n-1]
-	}
-	return "", p.segments
 }
 
 func unescape(part string) string {
@@ -110,15 +94,13 @@ func unescape(part string) string {
 }
 
 // samePath reports whether the paths of p and other are the same, except for the
-// names of wildcards and for how they end.
+// names of wildcards and for whether they end in "/" or "/{$}".
 func (p pattern) samePath(other pattern) bool {
-	_, a := p.rest()
-	_, b := other.rest()
-	if len(a) != len(b) || (p.end == endsPlain) != (other.end == endsPlain) {
+	if len(p.segments) != len(other.segments) || (p.end == endsPlain) != (other.end == endsPlain) {
 		return false
 	}
-	for i := range a {
-		if a[i].wildcard != b[i].wildcard || !a[i].wildcard && a[i].text != b[i].text {
+	for i, s := range p.segments {
+		if s.wildcard != other.segments[i].wildcard || !s.wildcard && s.text != other.segments[i].text {
 			return false
 		}
 	}
@@ -130,107 +112,44 @@ func (p pattern) same(other pattern) bool {
 	return p.method == other.method && p.host == other.host && p.end == other.end && p.samePath(other)
 }
 
-// covers reports whether p matches every path of a route.
+// covers reports whether p matches every path of a route, on every host of it.
 func (p pattern) covers(route pattern) bool {
-	_, a := p.rest()
-	_, b := route.rest()
-	if p.end != endsTree || len(b) < len(a) || p.host != "" && p.host != route.host {
+	if p.host != "" && p.host != route.host || len(route.segments) < len(p.segments) {
 		return false
 	}
-	for i := range a {
-		if !a[i].wildcard && (b[i].wildcard || a[i].text != b[i].text) {
+	for i, s := range p.segments {
+		if other := route.segments[i]; !s.wildcard && (other.wildcard || s.text != other.text) {
 			return false
 		}
 	}
-	return true
+	if p.end == endsTree {
+		return len(route.segments) > len(p.segments) || route.end != endsPlain
+	}
+	return len(route.segments) == len(p.segments) && p.end == route.end
 }
 
-// target is the part of a request that patterns are matched against.
-type target struct {
-	method, host string
-	parts        []string // of the path between slashes, unescaped
-	slashed      bool     // the path ends with a slash
+// takes reports whether p is for a method. GET is for HEAD, too.
+func (p pattern) takes(method string) bool {
+	return p.method == "" || p.method == method || p.method == http.MethodGet && method == http.MethodHead
 }
 
-// targetOf returns the target of a request to a path. ServeMux splits the path at
-// its slashes and unescapes the parts after that.
-func targetOf(r *http.Request, escapedPath string) target {
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	t := target{method: r.Method, host: host}
-	trimmed := strings.TrimPrefix(escapedPath, "/")
-	if trimmed == "" {
-		t.slashed = true
-		return t
-	}
-	if trimmed, t.slashed = strings.CutSuffix(trimmed, "/"); trimmed == "" {
-		return t
-	}
-	for part := range strings.SplitSeq(trimmed, "/") {
-		t.parts = append(t.parts, unescape(part))
-	}
-	return t
-}
-
-// matches reports whether the pattern matches a target, and returns the values of
-// its wildcards. Hosts are compared without regard to case or a dot at the end.
-func (p pattern) matches(t target) (values [][2]string, ok bool) {
-	if p.method != "" && p.method != t.method && !(p.method == http.MethodGet && t.method == http.MethodHead) {
-		return nil, false
-	}
-	if p.host != "" && !strings.EqualFold(p.host, strings.TrimSuffix(t.host, ".")) {
-		return nil, false
-	}
-	name, segments := p.rest()
-	if len(t.parts) < len(segments) {
-		return nil, false
-	}
-	for i, s := range segments {
-		if s.wildcard {
-			values = append(values, [2]string{s.text, t.parts[i]})
-		} else if s.text != t.parts[i] {
-			return nil, false
-		}
-	}
-	left := t.parts[len(segments):]
-	switch p.end {
-	case endsPlain:
-		return values, len(left) == 0 && (!t.slashed || len(segments) == 0)
-	case endsExact:
-		return values, len(left) == 0 && t.slashed
-	}
-	if name != "" {
-		text := strings.Join(left, "/")
-		if t.slashed && len(left) > 0 {
-			text += "/"
-		}
-		values = append(values, [2]string{name, text})
-	}
-	return values, len(left) > 0 || t.slashed
-}
-
-// beats reports whether p is more specific than other, where both match one
-// request. Rules are refused where this could not be said.
+// beats reports whether p is more specific than other, where both cover one route.
+// Where one has the narrower path and the other one a method, the path counts.
 func (p pattern) beats(other pattern) bool {
 	if (p.host == "") != (other.host == "") {
 		return p.host != ""
 	}
-	_, a := p.rest()
-	_, b := other.rest()
-	for i := range min(len(a), len(b)) {
-		if a[i].wildcard != b[i].wildcard {
-			return b[i].wildcard
+	for i := range min(len(p.segments), len(other.segments)) {
+		if p.segments[i].wildcard != other.segments[i].wildcard {
+			return other.segments[i].wildcard
 		}
 	}
-	if len(a) != len(b) {
-		return len(a) > len(b)
+	if len(p.segments) != len(other.segments) {
+		return len(p.segments) > len(other.segments)
 	}
 	if p.end != other.end {
 		return p.end != endsTree
 	}
-	// "GET" matches HEAD, too.
 	return p.method != "" && other.method == "" || p.method == http.MethodHead && other.method == http.MethodGet
 }
 
@@ -252,15 +171,14 @@ const anySegment = "gatewarden-example"
 
 // exampleMethods are tried for a pattern of all methods.
 var exampleMethods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK",
-	"UNLOCK", "REPORT", "SEARCH", "QUERY", http.MethodConnect}
+	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY", "MOVE",
+	"LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "PURGE", http.MethodConnect}
 
-// examples returns requests that the pattern matches: of every method, if it
-// has no method, and to a path below it, if it is a tree.
+// examples returns requests that the pattern matches: of every method, if it has
+// no method, and to a path below it, if it is a tree.
 func (p pattern) examples() []*http.Request {
-	_, segments := p.rest()
 	route := ""
-	for _, s := range segments {
+	for _, s := range p.segments {
 		if s.wildcard {
 			s.text = anySegment
 		}
@@ -272,7 +190,7 @@ func (p pattern) examples() []*http.Request {
 	}
 	if p.end == endsTree {
 		below := route + "/" + anySegment
-		paths = append(paths, below, below+"/"+anySegment, below+"/")
+		paths = append(paths, below, below+"/"+anySegment, below+"/", below+"/"+anySegment+"/"+anySegment)
 	}
 	methods := exampleMethods[:]
 	if p.method != "" {

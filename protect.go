@@ -27,8 +27,11 @@ type RouteOption func(*rules)
 // authenticated at all. A pattern opens the route that was registered with it,
 // whatever its wildcards are called, and not a more specific one below it or one of
 // another host. One without a method opens all methods of that path. "/x/" also
-// names a route that was registered as "/x/{$}", if no route was as "/x/". CONNECT is
-// opened only by a pattern that names it.
+// opens a route "/x/{$}" below which nothing is registered. CONNECT is opened only by
+// a pattern that names it.
+//
+// A path with escaped slashes or dots is open only if it is so, too, as a handler
+// would read it that unescapes it.
 func Open(patterns ...string) RouteOption {
 	return func(rs *rules) {
 		for _, pattern := range patterns {
@@ -37,17 +40,17 @@ func Open(patterns ...string) RouteOption {
 	}
 }
 
-// Route asks policies about the requests that a pattern matches. A pattern means
-// what it means to ServeMux: "DELETE /users/{id}" is for one method, "/users/"
-// for all paths below it, and wildcards may have other names than in the router.
+// Route asks policies about the requests to every route that a pattern covers:
+// "DELETE /users/{id}" is for one method of one path, "/users/" for all routes below
+// it. Wildcards may have other names than in the router.
 //
-// As in ServeMux, of several patterns that match, the most specific one counts
-// alone: it replaces the policies of a broader one. Beside
-// Route("/admin/", isAdmin), a Route("DELETE /admin/users", fresh) is not only for
-// admins, unless it names isAdmin again.
+// As in ServeMux, of several patterns the most specific one counts alone: it
+// replaces the policies of a broader one. Beside Route("/admin/", isAdmin), a
+// Route("DELETE /admin/users", fresh) is not only for admins, unless it names isAdmin
+// again.
 //
-// A path with escaped slashes or dots is also matched as a handler would see it
-// that unescapes it, and the policies of both readings are asked.
+// A path with escaped slashes or dots is also read as a handler would that unescapes
+// it, and the policies of both readings are asked.
 func Route(pattern string, policies ...Policy) RouteOption {
 	policies = append([]Policy{}, policies...)
 	return func(rs *rules) { rs.add(pattern, policies) }
@@ -83,7 +86,7 @@ type Protected struct {
 // Check has returned nil, it is called by every request, and if it fails, every
 // request is answered with 500 and the log names the pattern.
 func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
-	rs := &rules{mux: http.NewServeMux()}
+	rs := &rules{}
 	for _, option := range options {
 		if option == nil {
 			rs.faults = append(rs.faults, errors.New("auth: Protect: an option is nil"))
@@ -97,9 +100,10 @@ func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 // Check returns an error that names each pattern of Route or Open that can never
 // apply. Call it once all routes are registered.
 //
-// It asks the router about example requests, so it cannot see every route. Where
-// it reports a tree, such as "/admin/", below which only fixed paths are
-// registered, register a handler for the tree too, such as http.NotFoundHandler().
+// It asks the router about example requests, so it cannot see every route. Where it
+// reports a Route for a tree, such as "/admin/", below which only fixed paths are
+// registered, name each route, or register a handler for the tree too, such as
+// http.NotFoundHandler().
 func (p *Protected) Check() error {
 	if p.guard == nil || isNil(p.router) {
 		return errors.New("auth: Protect was called with a nil guard or router")
@@ -124,86 +128,77 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	route := p.route(r)
-	switch open, policies := p.rules.decide(route); {
-	case open && p.opens(r, route):
+	open := true
+	var policies []Policy
+	var asked []*rule
+	routes := p.routes(r)
+	for _, route := range routes {
+		rule := p.rules.find(route, r.Method)
+		open = open && rule != nil && rule.opens(route, r.Method)
+		if rule != nil && !slices.Contains(asked, rule) {
+			asked = append(asked, rule)
+			policies = append(slices.Clip(policies), rule.policies...)
+		}
+	}
+	switch {
+	case open:
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
 	case len(policies) == 0:
 		p.guard.serve(w, r, p.router, nil, false)
 	default:
-		p.guard.serve(w, route.request(r), p.router, policies, false)
+		p.guard.serve(w, asRouted(r, routes[0]), p.router, policies, false)
 	}
 }
 
-// routed is a request with the route to which the router will send it.
-type routed struct {
-	pattern pattern     // of the route
-	known   bool        // there is a route, in the form of ServeMux
-	values  [][2]string // of its wildcards
-	targets []target    // the path as the router reads it and, if that differs, as a handler might
-}
-
-// route asks the router where r will go.
-func (p *Protected) route(r *http.Request) routed {
-	escaped := r.URL.EscapedPath()
-	if r.Method != http.MethodConnect {
-		escaped = cleanPath(escaped)
-	}
-	var to routed
-	if _, matched := p.router.Handler(r); matched != "" {
-		to.pattern, to.known = splitPattern(matched)
-	}
-	t := targetOf(r, escaped)
-	if values, ok := to.pattern.matches(t); ok {
-		to.values = values
-	} else if slashed := targetOf(r, escaped+"/"); to.known && !t.slashed {
-		// The router redirects to the tree of that name.
-		if _, ok := to.pattern.matches(slashed); ok {
-			t = slashed
-		}
-	}
-	to.targets = []target{t}
-	if plain := cleanPath(r.URL.Path); plain != escaped {
-		to.targets = append(to.targets, targetOf(r, (&url.URL{Path: plain}).EscapedPath()))
+// routes returns the pattern to which the router sends r and, if its path has
+// escapes, the one to which it would send the path without them: a handler may
+// unescape it. A pattern is the zero value if there is no route.
+func (p *Protected) routes(r *http.Request) []pattern {
+	to := []pattern{p.route(r)}
+	if plain := cleanPath(r.URL.Path); plain != r.URL.EscapedPath() {
+		read := r.WithContext(r.Context())
+		read.URL = &url.URL{Path: plain}
+		to = append(to, p.route(read))
 	}
 	return to
 }
 
-// request returns a copy of r with the Pattern and the path values that the router
-// will set, because policies run before it does.
-func (to routed) request(r *http.Request) *http.Request {
-	if !to.known {
-		return r
+func (p *Protected) route(r *http.Request) pattern {
+	_, matched := p.router.Handler(r)
+	if route, ok := splitPattern(matched); ok {
+		return route
 	}
-	r = r.Clone(r.Context()) // with path values of its own
-	r.Pattern = to.pattern.text
-	for _, value := range to.values {
-		r.SetPathValue(value[0], value[1])
-	}
-	return r
+	return pattern{}
 }
 
-// opens reports whether the rules that open a route are about this very route.
-func (p *Protected) opens(r *http.Request, to routed) bool {
-	if !to.known {
-		return false
+// asRouted returns a copy of r with the Pattern and the path values that the router
+// will set, because policies run before it does. A ServeMux of this one route sets
+// them, so they are what the handler will see.
+func asRouted(r *http.Request, route pattern) *http.Request {
+	var seen routed
+	single := http.NewServeMux()
+	err := register(single, route.text, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(*routed).r = r
+	}))
+	if err != nil {
+		return r
 	}
-	for _, t := range to.targets {
-		rule := p.rules.find(t) // not nil: all readings are open
-		if rule.pattern.host != to.pattern.host || !rule.pattern.samePath(to.pattern) ||
-			r.Method == http.MethodConnect && rule.pattern.method != http.MethodConnect {
-			return false
-		}
-		if rule.pattern.end == endsTree && to.pattern.end == endsExact && rule.hasTree(p.router, r) {
-			return false // that other route is the one that is open
-		}
+	single.ServeHTTP(&seen, r.Clone(r.Context()))
+	if seen.r == nil { // the router redirects, and no handler will see a value
+		return r
 	}
-	return true
+	return seen.r
 }
+
+// routed is where the handler of asRouted leaves the request.
+type routed struct{ r *http.Request }
+
+func (*routed) Header() http.Header         { return make(http.Header) }
+func (*routed) Write(b []byte) (int, error) { return len(b), nil }
+func (*routed) WriteHeader(int)             {}
 
 // rules are the exceptions of a Protected.
 type rules struct {
-	mux    *http.ServeMux // refuses a pattern where it could not be said which is more specific
 	all    []*rule
 	faults []error
 }
@@ -211,7 +206,8 @@ type rules struct {
 // rule is one exception.
 type rule struct {
 	pattern  pattern
-	policies []Policy // nil opens the route
+	policies []Policy    // nil opens the route
+	below    atomic.Bool // of a tree: check found routes below it
 }
 
 // add adds the rule of a pattern. A nil policies opens it.
@@ -234,53 +230,35 @@ func (rs *rules) add(text string, policies []Policy) {
 		}
 		return
 	}
-	if err := register(rs.mux, text, http.NotFoundHandler()); err != nil {
-		rs.faults = append(rs.faults, err)
-		return
-	}
-	rs.all = append(rs.all, &rule{parsed, policies})
+	rs.all = append(rs.all, &rule{pattern: parsed, policies: policies})
 }
 
-// find returns the rule that is the most specific for a target, or nil.
-func (rs *rules) find(t target) (found *rule) {
+// find returns the rule that is the most specific for a route, or nil. Which route
+// serves a request, the router has said: a rule need not match the request again.
+func (rs *rules) find(route pattern, method string) (found *rule) {
+	if route.text == "" {
+		return nil
+	}
 	for _, each := range rs.all {
-		if _, ok := each.pattern.matches(t); ok && (found == nil || each.pattern.beats(found.pattern)) {
+		if each.pattern.covers(route) && each.pattern.takes(method) && (found == nil || each.pattern.beats(found.pattern)) {
 			found = each
 		}
 	}
 	return found
 }
 
-// decide returns the policies that apply to a request, and whether all of its
-// readings are open.
-func (rs *rules) decide(to routed) (open bool, policies []Policy) {
-	open = true
-	var asked []*rule
-	for _, t := range to.targets {
-		rule := rs.find(t)
-		if rule == nil || rule.policies != nil {
-			open = false
-		}
-		if rule != nil && !slices.Contains(asked, rule) {
-			asked = append(asked, rule)
-			policies = append(slices.Clip(policies), rule.policies...)
-		}
-	}
-	return open, policies
-}
-
-// hasTree reports whether the router has a route for the whole tree of the rule.
-func (ru *rule) hasTree(router Router, r *http.Request) bool {
-	for _, example := range ru.pattern.examples() {
-		if example.Method != r.Method {
-			continue
-		}
-		example.Host = r.Host
-		if _, matched := router.Handler(example); matched != "" {
-			if route, ok := splitPattern(matched); ok && route.end == endsTree && ru.pattern.samePath(route) {
-				return true
-			}
-		}
+// opens reports whether the rule opens a route for a method.
+func (ru *rule) opens(route pattern, method string) bool {
+	p := ru.pattern
+	switch {
+	case ru.policies != nil, p.host != route.host, !p.samePath(route),
+		p.method != "" && route.method != "" && p.method != route.method,
+		method == http.MethodConnect && p.method != http.MethodConnect:
+		return false
+	case p.end == route.end:
+		return true
+	case p.end == endsTree: // for an exact route
+		return !ru.below.Load() && slices.Contains(exampleMethods[:], method)
 	}
 	return false
 }
@@ -288,28 +266,46 @@ func (ru *rule) hasTree(router Router, r *http.Request) bool {
 // check returns an error if no route of the router is one that the rule is about.
 func (ru *rule) check(router Router) error {
 	p := ru.pattern
-	if ru.policies != nil && p.end == endsTree && p.host == "" && len(p.segments) == 0 {
-		return nil // "/" is about whatever there is
-	}
-	served := ""
+	var same, exact bool          // there is a route of this pattern, of this path with {$}
+	var covered, elsewhere string // one below it, one that serves its requests instead
 	for _, r := range p.examples() {
 		_, matched := router.Handler(r)
 		route, ok := splitPattern(matched)
-		if matched == "" || !ok {
-			continue
+		switch {
+		case matched == "" || !ok:
+		case p.host == route.host && p.samePath(route) && p.end == route.end:
+			same = true
+		case p.host == route.host && p.samePath(route) && p.end == endsTree:
+			exact = true
+		case p.covers(route):
+			covered = matched
+		default:
+			elsewhere = matched
 		}
-		if p.host == route.host && p.samePath(route) || ru.policies != nil && p.covers(route) {
-			return nil
-		}
-		served = matched
 	}
-	if served != "" {
-		return fmt.Errorf("auth: Protect: no route is registered as %q. Such requests are served by %q: name that "+
-			"pattern, or guard the routes behind it there", p.text, served)
+	ru.below.Store(p.end == endsTree && same || covered != "")
+	if ru.policies != nil && (exact || covered != "" || p.end == endsTree && p.host == "" && len(p.segments) == 0) {
+		return nil
 	}
-	hint := ""
-	if p.end == endsTree {
-		hint = ". For a whole tree of fixed paths, register a handler for the tree too, such as http.NotFoundHandler()"
+	if same || exact && covered == "" {
+		return nil
 	}
-	return fmt.Errorf("auth: Protect: no route is registered as %q%s", p.text, hint)
+	return ru.fault(covered, elsewhere)
+}
+
+// fault says what is wrong with a rule that is about no route.
+func (ru *rule) fault(covered, elsewhere string) error {
+	text, hint := ru.pattern.text, "If it has a host or a rare method, name that too"
+	switch {
+	case covered != "":
+		hint = fmt.Sprintf("Open opens no route below it, such as %q: name each route, and a page of that path alone "+
+			"with {$} at its end", covered)
+	case elsewhere != "":
+		hint = fmt.Sprintf("Such requests are served by %q: register a route of that pattern, name the one that serves it, "+
+			"or guard the routes behind it there", elsewhere)
+	case ru.pattern.end == endsTree && ru.policies != nil:
+		hint = "Name each route, or for a whole tree of fixed paths register a handler for the tree too, such as " +
+			"http.NotFoundHandler()"
+	}
+	return fmt.Errorf("auth: Protect: no route is registered as %q. %s", text, hint)
 }

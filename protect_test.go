@@ -136,11 +136,13 @@ func TestProtectOpensTheNamedRouteAndNoOther(t *testing.T) {
 		fault      bool
 		get        map[string]int
 	}{
-		"the tree for an exact route":   {[]string{"/login/{$}"}, "GET /login/", false, map[string]int{"/login/": 200, "/login/x": 401}},
-		"an exact route of a tree":      {[]string{"/login/"}, "/login/{$}", false, map[string]int{"/login/": 200, "/login/x": 401}},
-		"a tree, not what is inside it": {[]string{"/", "/users/{id}"}, "/", false, map[string]int{"/": 200, "/x": 200, "/users/7": 401}},
-		"an open path below a tree":     {[]string{"/"}, "/login", true, map[string]int{"/": 500, "/login": 500}},
-		"a tree without a route":        {[]string{"/users/{id}"}, "/users/", true, map[string]int{"/users/7": 500}},
+		"the tree for an exact route":    {[]string{"/login/{$}"}, "GET /login/", false, map[string]int{"/login/": 200, "/login/x": 401}},
+		"an exact route of a tree":       {[]string{"/login/"}, "/login/{$}", true, map[string]int{"/login/": 500, "/login/x": 500}},
+		"a tree with routes below it":    {[]string{"/login/{$}", "/login/{id}"}, "/login/", true, map[string]int{"/login/": 500, "/login/x": 500}},
+		"an exact route with some below": {[]string{"/login/{$}", "/login/{id}"}, "/login/{$}", false, map[string]int{"/login/": 200, "/login/x": 401}},
+		"a tree, not what is inside it":  {[]string{"/", "/users/{id}"}, "/", false, map[string]int{"/": 200, "/x": 200, "/users/7": 401}},
+		"an open path below a tree":      {[]string{"/"}, "/login", true, map[string]int{"/": 500, "/login": 500}},
+		"a tree without a route":         {[]string{"/users/{id}"}, "/users/", true, map[string]int{"/users/7": 500}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -185,8 +187,26 @@ func TestProtectMatchesAsServeMuxDoes(t *testing.T) {
 			[]auth.RouteOption{refuse("/"), auth.Route("/files/{path...}")}, "GET", "/files", 401, 403},
 		"nor one for a wildcard's tree": {[]string{"DELETE /users/{id}", "/users/{id}/"},
 			[]auth.RouteOption{refuse("/users/"), auth.Route("/users/{id}/")}, "DELETE", "/users/7", 401, 403},
-		"nor by a method":                      {[]string{"/docs", "/docs/"}, []auth.RouteOption{refuse("/"), auth.Route("/docs/")}, "POST", "/docs", 401, 403},
-		"nor an opening":                       {[]string{"/docs", "/docs/{$}"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/{$}")}, "POST", "/docs", 401, 403},
+		"nor by a method": {[]string{"/docs", "/docs/"}, []auth.RouteOption{refuse("/"), auth.Route("/docs/")}, "POST", "/docs", 401, 403},
+		"nor an opening":  {[]string{"/docs", "/docs/{$}"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/{$}")}, "POST", "/docs", 401, 403},
+		"HEAD of an open tree is not for an exact route beside it": {[]string{"GET /docs/", "GET /docs/{$}"},
+			[]auth.RouteOption{auth.Open("GET /docs/")}, "HEAD", "/docs/", 401, 200},
+		"nor is a rare method": {[]string{"/docs/", "/docs/{$}"}, []auth.RouteOption{auth.Open("/docs/")}, "FOO", "/docs/", 401, 200},
+		"nor another method of the exact route": {[]string{"GET /docs/", "POST /docs/{$}"}, []auth.RouteOption{auth.Open("/docs/")},
+			"POST", "/docs/", 401, 200},
+		"an escaped slash at the end of an exact route": {[]string{"/users/{id}/{$}"}, []auth.RouteOption{refuse("/users/{id}/{$}")},
+			"DELETE", "/users/a%2Fb/%2F", 401, 403},
+		"an escaped slash as the first segment": {[]string{"/", "/{id}/"}, []auth.RouteOption{refuse("/"), auth.Route("/{id}/")},
+			"GET", "/%2F/secret/", 401, 403},
+		"a host in capitals": {[]string{"/admin/", "docs.example.com/"}, []auth.RouteOption{refuse("/admin/"), auth.Route("docs.example.com/")},
+			"GET", "http://DOCS.example.com/admin/x", 401, 403},
+		"HEAD has a rule of its own": {[]string{"GET /x", "HEAD /x"}, []auth.RouteOption{auth.Open("GET /x"), refuse("HEAD /x")},
+			"HEAD", "/x", 401, 403},
+		"a narrower path counts more than a method": {[]string{"/", "/admin/"}, []auth.RouteOption{auth.Open("/"), auth.Route("GET /"), refuse("/admin/")},
+			"GET", "/admin/x", 401, 403},
+		"a wildcard covers a fixed path": {[]string{"/{tenant}/admin", "/acme/admin"}, []auth.RouteOption{refuse("/{tenant}/admin")},
+			"GET", "/acme/admin", 401, 403},
+
 		"the redirect to an open tree is open": {[]string{"/docs/"}, []auth.RouteOption{refuse("/"), auth.Open("/docs/")}, "GET", "/docs", 307, 307},
 
 		"an escaped slash leads around no policy": {[]string{"/files/", "/files/private/"},
@@ -232,6 +252,24 @@ func TestCONNECTIsOpenOnlyWhereAPatternNamesIt(t *testing.T) {
 	}
 	for _, path := range []string{"/x", "//admin/x", "/./admin/x", "/users/a%20b", "/users/%7Bx", "/users/1"} {
 		t.Run(path, func(t *testing.T) { wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), 401) })
+	}
+}
+
+func TestThePathValuesOfAPolicyAreThoseOfTheHandler(t *testing.T) {
+	mux := http.NewServeMux()
+	handler := ""
+	mux.HandleFunc("/users/{id}/{$}", func(_ http.ResponseWriter, r *http.Request) { handler = r.PathValue("id") })
+	policy := ""
+	app := guardOf(t, tokens("Token")).Protect(mux, auth.Route("/users/{name}/{$}", func(r *http.Request, _ auth.User, _ auth.Credential) error {
+		policy = r.PathValue("id")
+		return nil
+	}))
+	for path, want := range map[string]string{"/users/root/": "root", "/users/root/%2F": "root", "/users/a%2Fb/": "a/b", "/users/%2e%2e/": ".."} {
+		policy, handler = "unset", "unset"
+		wantStatus(t, do(app, request("DELETE", path, "Authorization", "Token good-a")), 200)
+		if policy != want || handler != want {
+			t.Errorf("%s: the policy saw %q, the handler %q, want %q", path, policy, handler, want)
+		}
 	}
 }
 
