@@ -120,26 +120,28 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 	b := speaking("Token", nil)
 	type inner struct{ next auth.Authenticator }
 	for name, bad := range map[string]auth.Authenticator{
-		"embedded":                 decorator{b},
-		"embedded by pointer":      &decorator{b},
-		"in a named field":         named{b},
-		"in a slice":               sliced{[]auth.Authenticator{b}},
-		"in a map":                 mapped{map[string]auth.Authenticator{"a": b}},
-		"in a struct in a field":   nested{inner: inner{b}},
-		"of a concrete type":       concrete{b},
-		"in a field of type any":   anything{b},
-		"below one with Unwrap":    kept{decorator{b}},
-		"a slice of backends":      list{b},
-		"inside Wrap":              auth.Wrap(decorator{b}, b.Authenticate),
-		"in a chain":               auth.Chain(decorator{b}),
-		"nil, but it could be":     decorator{},
-		"a struct behind a field":  behind{&decorator{b}},
-		"in a list of structs":     rows{[]row{{b}}},
-		"in a table of structs":    table{map[string]*row{"a": {b}}},
-		"by a function":            lazy{func() auth.Authenticator { return b }},
-		"in a decorated chain":     kept{auth.Chain(decorator{b})},
-		"in a chain in Wrap":       auth.Wrap(auth.Chain(decorator{b}), b.Authenticate),
-		"beside the one unwrapped": two{proxyOnly("X-One"), proxyOnly("X-Username")},
+		"embedded":                      decorator{b},
+		"embedded by pointer":           &decorator{b},
+		"in a named field":              named{b},
+		"in a slice":                    sliced{[]auth.Authenticator{b}},
+		"in a map":                      mapped{map[string]auth.Authenticator{"a": b}},
+		"in a struct in a field":        nested{inner: inner{b}},
+		"of a concrete type":            concrete{b},
+		"in a field of type any":        anything{b},
+		"below one with Unwrap":         kept{decorator{b}},
+		"a slice of backends":           list{b},
+		"inside Wrap":                   auth.Wrap(decorator{b}, b.Authenticate),
+		"in a chain":                    auth.Chain(decorator{b}),
+		"nil, but it could be":          decorator{},
+		"a struct behind a field":       behind{&decorator{b}},
+		"in a list of structs":          rows{[]row{{b}}},
+		"in a table of structs":         table{map[string]*row{"a": {b}}},
+		"by a function":                 lazy{func() auth.Authenticator { return b }},
+		"in a decorated chain":          kept{auth.Chain(decorator{b})},
+		"in a chain in Wrap":            auth.Wrap(auth.Chain(decorator{b}), b.Authenticate),
+		"several in the list unwrapped": several{list{proxyOnly("X-One"), proxyOnly("X-Two")}},
+		"in options by pointer":         optioned{&options{b}},
+		"beside the one unwrapped":      two{proxyOnly("X-One"), proxyOnly("X-Username")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{bad}, Challenges: []auth.Challenge{{Scheme: "X"}}}); err == nil || !strings.Contains(err.Error(), "Unwrap") {
@@ -162,6 +164,9 @@ func TestNewRefusesWhateverHoldsABackendUnseen(t *testing.T) {
 }
 
 type (
+	several  struct{ all []auth.Authenticator }
+	options  struct{ inner auth.Authenticator }
+	optioned struct{ o *options }
 	row      struct{ b auth.Authenticator }
 	rows     struct{ all []row }
 	table    struct{ all map[string]*row }
@@ -187,11 +192,14 @@ func (concrete) Authenticate(*http.Request) (auth.User, auth.Credential, error) 
 func (anything) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
 func (list) Authenticate(*http.Request) (auth.User, auth.Credential, error)     { return absent() }
 
-func (rows) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
-func (table) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
-func (lazy) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
-func (two) Authenticate(*http.Request) (auth.User, auth.Credential, error)   { return absent() }
-func (t two) Unwrap() auth.Authenticator                                     { return t.first }
+func (several) Authenticate(*http.Request) (auth.User, auth.Credential, error)  { return absent() }
+func (s several) Unwrap() auth.Authenticator                                    { return s.all[0] }
+func (optioned) Authenticate(*http.Request) (auth.User, auth.Credential, error) { return absent() }
+func (rows) Authenticate(*http.Request) (auth.User, auth.Credential, error)     { return absent() }
+func (table) Authenticate(*http.Request) (auth.User, auth.Credential, error)    { return absent() }
+func (lazy) Authenticate(*http.Request) (auth.User, auth.Credential, error)     { return absent() }
+func (two) Authenticate(*http.Request) (auth.User, auth.Credential, error)      { return absent() }
+func (t two) Unwrap() auth.Authenticator                                        { return t.first }
 
 // challenging is a function with a challenge.
 type challenging struct{ auth.AuthenticatorFunc }
@@ -252,6 +260,10 @@ func TestAUserThatHidesAnotherIsABug(t *testing.T) {
 		"a machine in a user without Unwrap": {hidden{auth.Machine{ID: "robot"}}, 500},
 		"a user in a user without Unwrap":    {hidden{user("alice")}, 500},
 		"the same by pointer":                {&hidden{user("alice")}, 500},
+		"two levels deep":                    {deep{middle{user("alice")}}, 500},
+		"an embedded machine":                {robot{auth.Machine{ID: "robot"}}, 500},
+		"a user with an actor beside it":     {acting{"alice", user("admin")}, 200},
+		"one that embeds itself":             {&selfish{}, 200},
 		"a user with Unwrap":                 {tenant{user("alice")}, 200},
 		"a machine with Unwrap":              {tenant{auth.Machine{ID: "robot"}}, 403},
 	} {
@@ -265,6 +277,22 @@ func TestAUserThatHidesAnotherIsABug(t *testing.T) {
 		})
 	}
 }
+
+type (
+	middle struct{ auth.User }
+	deep   struct{ middle }
+	robot  struct{ auth.Machine }
+	acting struct {
+		id    string
+		Actor auth.User
+	}
+	selfish struct{ *selfish }
+)
+
+func (deep) UserID() string     { return "acme/alice" }
+func (robot) UserID() string    { return "robot" }
+func (a acting) UserID() string { return a.id }
+func (*selfish) UserID() string { return "selfish" }
 
 // hidden is a user with something beside it, that names itself anew.
 type hidden struct{ auth.User }
@@ -359,6 +387,7 @@ func TestTheOriginIsCheckedUnlessSomebodySaysThatItNeedNotBe(t *testing.T) {
 		"the backend says no, decorated":              {kept{backendSays(false, cred{})}, 200},
 		"a guard as backend":                          {guardOf(t, backendSays(false, cred{})), 200},
 		"a guard as backend, ambient":                 {guardOf(t, backendSays(true, cred{})), 403},
+		"a decorator of a guard, no one says":         {auth.Wrap(guardOf(t, backendSays(false, cred{})), silent(cred{}).Authenticate), 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{row.backend}, Challenges: []auth.Challenge{{Scheme: "X"}}})
@@ -466,7 +495,9 @@ func TestABadTokenIsNotRescuedByWhatTheBrowserAdded(t *testing.T) {
 	}
 	// Also where the token's backend stands in the same decorated chain.
 	for name, h := range map[string]http.Handler{
-		"a decorated chain":            guardOf(t, kept{auth.Chain(tokens("Token"), session)}).Require()(whoami),
+		"a decorated chain": guardOf(t, kept{auth.Chain(tokens("Token"), session)}).Require()(whoami),
+		"a decorator that answers itself": guardOf(t, tokens("Token"), auth.Wrap(auth.Chain(speaking("Bearer", auth.ErrNoCredentials)),
+			func(*http.Request) (auth.User, auth.Credential, error) { return user("fallback"), nil, nil })).Require()(whoami),
 		"a guard of a decorated chain": guardOf(t, guardOf(t, kept{auth.Chain(tokens("Token"), session)})).Require()(whoami),
 	} {
 		t.Run(name, func(t *testing.T) { wantStatus(t, get(h, "Authorization", "Token other-abc"), 401) })

@@ -151,8 +151,7 @@ var (
 func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 	var v verdict
 	for _, backend := range c {
-		ambient, _ := As[Ambient](backend)
-		user, credential, err := v.ask(backend, ambient, nests(backend), r)
+		user, credential, err := v.ask(backend, ambientOf(backend), nests(backend), r)
 		if v.settled(err) {
 			return user, credential, err
 		}
@@ -219,23 +218,34 @@ func (v *verdict) badToken(r *http.Request) bool {
 // ask calls a backend. A bad token is not rescued by what a browser adds, and
 // not by a credential that does not say: a backend that is ambient is not asked, and a
 // proof by a credential that is not known to be explicit counts as unrecognized. A
-// backend that asks others in turn is told, and does the same.
+// chain or guard is told, and does the same for its own backends. A decorator around
+// one may answer by itself, so what it returns is looked at again.
 func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *http.Request) (User, Credential, error) {
 	if ambient != nil && ambient.Ambient() && v.badToken(r) {
 		return nil, nil, ErrNoCredentials
 	}
+	asked := r
 	if nests && v.unrecognized != nil {
-		asked := r.WithContext(context.WithValue(r.Context(), badTokenKey{}, true))
-		user, credential, err := backend.Authenticate(asked)
-		r.Body = asked.Body // a backend that read it has put it back
-		return user, credential, err
+		asked = r.WithContext(context.WithValue(r.Context(), badTokenKey{}, true))
 	}
-	user, credential, err := backend.Authenticate(r)
-	if err == nil && !nests && isAmbient(ambient, credential) != ambientNo && v.badToken(r) {
+	user, credential, err := backend.Authenticate(asked)
+	if asked != r {
+		r.Body = asked.Body // a backend that read it has put it back
+	}
+	if err == nil && !checksItself(backend) && isAmbient(ambient, credential) != ambientNo && v.badToken(r) {
 		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its "+
 			"credential (auth.Ambient)", ErrUnrecognized, nameOf(backend))
 	}
 	return user, credential, err
+}
+
+// checksItself reports a chain or guard without a decorator around it.
+func checksItself(backend Authenticator) bool {
+	switch backend.(type) {
+	case chain, *Guard:
+		return true
+	}
+	return false
 }
 
 // settled reports whether err ends the chain.

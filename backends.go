@@ -65,7 +65,7 @@ func checkNames(lists ...[]Authenticator) error {
 			}
 			name := n.Backend()
 			other, taken := named[name]
-			if inList[name] || taken && !same(backend, other) {
+			if inList[name] || taken && !same(innermost(backend), innermost(other)) {
 				return fmt.Errorf("auth: two backends are named %q. Set the Name of one", name)
 			}
 			named[name], inList[name] = backend, true

@@ -92,10 +92,10 @@ func checkHeld(backend Authenticator) error {
 	case *Guard, chain, *wrapped: // which New looks into
 		return nil
 	}
-	fields := heldIn(reflect.ValueOf(backend))
+	fields, several := heldIn(reflect.ValueOf(backend))
 	wrapper, unwraps := backend.(interface{ Unwrap() Authenticator })
 	switch {
-	case len(fields) == 0, unwraps && len(fields) == 1, unwraps && isNil(wrapper.Unwrap()):
+	case len(fields) == 0, unwraps && len(fields) == 1 && !several, unwraps && isNil(wrapper.Unwrap()):
 		return nil
 	case unwraps:
 		return fmt.Errorf("is a %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
@@ -110,8 +110,9 @@ func checkHeld(backend Authenticator) error {
 
 var authenticatorType = reflect.TypeFor[Authenticator]()
 
-// heldIn returns the names of the fields in which a value holds backends.
-func heldIn(v reflect.Value) []string {
+// heldIn returns the names of the fields in which a value holds backends, and whether
+// one of them is a list of several.
+func heldIn(v reflect.Value) (names []string, several bool) {
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
 		v = v.Elem()
 	}
@@ -120,17 +121,21 @@ func heldIn(v reflect.Value) []string {
 		return heldInFields(v)
 	case reflect.Slice, reflect.Array, reflect.Map:
 		if holdsAuthenticator(v.Type().Elem()) {
-			return []string{"its elements"}
+			return []string{"its elements"}, v.Len() > 1
 		}
 	}
-	return nil
+	return nil, false
 }
 
-func heldInFields(v reflect.Value) (names []string) {
+func heldInFields(v reflect.Value) (names []string, several bool) {
 	for i := range v.NumField() {
 		field, name := v.Field(i), v.Type().Field(i).Name
 		if holdsAuthenticator(field.Type()) {
 			names = append(names, name)
+			switch field.Kind() {
+			case reflect.Slice, reflect.Array, reflect.Map:
+				several = several || field.Len() > 1
+			}
 			continue
 		}
 		if t := field.Type(); t.Kind() == reflect.Interface && t.NumMethod() == 0 {
@@ -140,16 +145,33 @@ func heldInFields(v reflect.Value) (names []string) {
 				continue
 			}
 		}
-		if field.Kind() == reflect.Pointer && v.Type().Field(i).Anonymous {
-			field = field.Elem()
+		if field.Kind() == reflect.Pointer && (v.Type().Field(i).Anonymous || holdsInterface(field.Type().Elem(), v.Type())) {
+			field = field.Elem() // options that are kept by pointer
 		}
 		if field.Kind() == reflect.Struct {
-			for _, inner := range heldInFields(field) {
-				names = append(names, name+"."+inner)
+			inner, more := heldInFields(field)
+			several = several || more
+			for _, each := range inner {
+				names = append(names, name+"."+each)
 			}
 		}
 	}
-	return names
+	return names, several
+}
+
+// holdsInterface reports a struct, of the package that the type of declares, that has a
+// field of the type Authenticator. One that has fields of concrete types, such as a whole application,
+// is not looked into.
+func holdsInterface(t, of reflect.Type) bool {
+	if t.Kind() != reflect.Struct || t.PkgPath() != of.PkgPath() {
+		return false
+	}
+	for i := range t.NumField() {
+		if field := t.Field(i).Type; field.Kind() == reflect.Interface && field.Implements(authenticatorType) {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsAuthenticator reports a type with values through which code could call

@@ -78,6 +78,7 @@ type Guard struct {
 	mapProblem func(*http.Request, *Problem) // may be nil
 	quiet      bool                          // WithoutDialog
 	users      *userTypes
+	family     *family // shared with the guards made from this one
 }
 
 // guarded is a backend with what New read from its optional interfaces.
@@ -116,11 +117,12 @@ func New(config Config) (*Guard, error) {
 	if err := checkNames(config.Backends, config.Login); err != nil {
 		return nil, err
 	}
-	g, err := newGuard(config, "Config.Backends", config.Backends)
+	kin := &family{}
+	g, err := newGuard(config, kin, "Config.Backends", config.Backends)
 	if err != nil || len(config.Login) == 0 {
 		return g, err
 	}
-	if g.login, err = newGuard(config, "Config.Login", config.Login); err != nil {
+	if g.login, err = newGuard(config, kin, "Config.Login", config.Login); err != nil {
 		return nil, err
 	}
 	g.strip = union(g.strip, g.login.strip)
@@ -129,8 +131,8 @@ func New(config Config) (*Guard, error) {
 }
 
 // newGuard returns a Guard that asks backends. Errors name them by setting.
-func newGuard(config Config, setting string, backends []Authenticator) (*Guard, error) {
-	g := &Guard{config: config, users: &userTypes{}}
+func newGuard(config Config, kin *family, setting string, backends []Authenticator) (*Guard, error) {
+	g := &Guard{config: config, users: &userTypes{}, family: kin}
 	g.config.Backends = backends
 	var vary []string
 	var challenges []Challenge
@@ -139,7 +141,7 @@ func newGuard(config Config, setting string, backends []Authenticator) (*Guard, 
 			return nil, fmt.Errorf("auth: %s[%d] %w", setting, i, err)
 		}
 		b := guarded{Authenticator: backend, name: nameOf(backend), readsProxies: readsProxies(backend)}
-		b.ambient, _ = As[Ambient](backend)
+		b.ambient = ambientOf(backend)
 		b.nests = nests(backend)
 		if challenger, ok := As[Challenger](backend); ok {
 			own := challenger.Challenges()
@@ -191,7 +193,7 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	if err := checkNames(config.Backends); err != nil {
 		return nil, err
 	}
-	with, err := newGuard(config, "backend", config.Backends)
+	with, err := newGuard(config, g.family, "backend", config.Backends)
 	if err != nil {
 		return nil, err
 	}
@@ -240,16 +242,32 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if len(except) == 0 {
 		return &login, nil
 	}
-	left := slices.DeleteFunc(slices.Clone(login.config.Backends), func(backend Authenticator) bool {
-		return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(backend, other) })
-	})
-	if len(left) == len(login.config.Backends) {
-		return &login, nil
+	var left []Authenticator
+	for _, backend := range login.config.Backends {
+		excepted := func(inner Authenticator) bool {
+			return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(inner, other) })
+		}
+		switch {
+		case excepted(backend):
+		case slices.ContainsFunc(expand([]Authenticator{backend}), excepted):
+			return nil, fmt.Errorf("auth: Config.Login has %s inside a guard or a decorated chain, where it cannot be left out. "+
+				"List its backends one by one", nameOf(except[0]))
+		default:
+			left = append(left, backend)
+		}
 	}
-	if len(left) == 0 {
+	switch len(left) {
+	case len(login.config.Backends):
+		return &login, nil
+	case 0:
 		return nil, errors.New("auth: Config.Login has no backend by which to log in here")
 	}
-	return g.With(left...)
+	without, err := g.With(left...)
+	if err != nil {
+		return nil, err
+	}
+	without.login = nil
+	return without, nil
 }
 
 // MapProblem returns a Guard like g that calls change with each [Problem] before

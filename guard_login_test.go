@@ -54,6 +54,13 @@ func TestLoginAsksTheBackendsOfConfigLogin(t *testing.T) {
 	if left, err := decorated.Login(session); err != nil || len(left.Challenges()) != 1 {
 		t.Errorf("a decorated backend was not left out: %v", err)
 	}
+	nested := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{kept{auth.Chain(passwords, session)}}})
+	if _, err := nested.Login(session); err == nil || !strings.Contains(err.Error(), "one by one") {
+		t.Errorf("a backend in a decorated chain: %v, want an error that says what to do", err)
+	}
+	if _, err := withoutSession.Login(); err == nil {
+		t.Error("the login of a login without the session was the whole one")
+	}
 	var none *auth.Guard
 	for name, ask := range map[string]func() (*auth.Guard, error){
 		"a nil guard":          func() (*auth.Guard, error) { return none.Login() },
@@ -99,6 +106,45 @@ func TestWhatABackendForLoggingInStripsNoHandlerSees(t *testing.T) {
 	}
 }
 
+func TestALoginReadsWhatAGuardAroundItStrips(t *testing.T) {
+	remote := speaking("X", nil)
+	remote.name, remote.strip = "remote", []string{"X-Username"}
+	remote.answer = func(r *http.Request) (auth.User, auth.Credential, error) {
+		if name := r.Header.Get("X-Username"); name != "" {
+			return user(name), nil, nil
+		}
+		return nil, nil, auth.ErrNoCredentials
+	}
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{remote}})
+	login, err := g.Login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := "unset"
+	handler := login.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen = r.Header.Get("X-Username")
+		whoami(w, r)
+	}))
+	stranger := guardOf(t, tokens("Token"))
+	strangerWith, err := stranger.With(remote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, h := range map[string]http.Handler{
+		"by itself":         handler,
+		"opened by Protect": g.Protect(muxOf("POST /login", handler), auth.Open("POST /login")),
+		"behind Optional":   g.Optional()(handler),
+	} {
+		seen = "unset"
+		wantUser(t, do(h, request("POST", "/login", "X-Username", "alice")), "alice")
+		if seen != "" {
+			t.Errorf("%s: the handler saw %q, want no header", name, seen)
+		}
+	}
+	// A guard of another family further out has removed it for good.
+	wantStatus(t, do(strangerWith.Require()(handler), request("POST", "/login", "X-Username", "alice")), 401)
+}
+
 func TestNewChecksTheNamesOfBothLists(t *testing.T) {
 	one, other := speaking("Token", nil), speaking("Token", nil)
 	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{other}}); err == nil {
@@ -106,6 +152,9 @@ func TestNewChecksTheNamesOfBothLists(t *testing.T) {
 	}
 	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{one}}); err != nil {
 		t.Errorf("one backend in both lists: %v", err)
+	}
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{kept{one}}}); err != nil {
+		t.Errorf("one backend in Backends, and decorated in Login: %v", err)
 	}
 	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{one}, Login: []auth.Authenticator{nil}}); err == nil || !strings.Contains(err.Error(), "Config.Login[0] is nil") {
 		t.Errorf("a nil in Config.Login: %v", err)

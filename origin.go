@@ -16,6 +16,17 @@ const (
 	ambientYes
 )
 
+// ambientOf returns what a backend says. That of a guard below a decorator does not
+// count: it is about what the guard proved, and the decorator may prove something
+// else.
+func ambientOf(backend Authenticator) Ambient {
+	found, _ := As[Ambient](backend)
+	if inner, ok := found.(*Guard); ok && !same(inner, backend) {
+		return nil
+	}
+	return found
+}
+
 // isAmbient returns Yes if either says so, and No if one says no.
 func isAmbient(backend Ambient, credential Credential) ambience {
 	found := ambientUnknown

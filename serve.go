@@ -113,13 +113,17 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 		_, _, err := Authorization(r)
 		return proof{}, failure{err: err}
 	}
+	asked := g.unstripped(r)
+	if asked != r {
+		defer func() { r.Body = asked.Body }() // a backend that read it has put it back
+	}
 	var (
 		v    verdict
 		last *guarded // the one that has the verdict which stands
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
-		user, credential, err := g.ask(b, r, &v)
+		user, credential, err := g.ask(b, asked, &v)
 		if err == nil {
 			proved, err := g.accept(r, b, user, credential)
 			if err != nil {

@@ -1,6 +1,10 @@
 package auth
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+	"slices"
+)
 
 // withoutStripped returns r without the headers that no handler may see.
 func (g *Guard) withoutStripped(r *http.Request) *http.Request {
@@ -11,8 +15,50 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 	if !found {
 		return r
 	}
-	r = r.WithContext(r.Context())
+	r = r.WithContext(&whole{r.Context(), g.family, r.Header})
 	r.Header = header
+	return r
+}
+
+// family is what a guard shares with the guards that With, Login and others made
+// from it.
+type family struct{ _ byte }
+
+// whole is a context that keeps the header from before a guard stripped it, for the
+// backends of guards of the same family further in: handlers that take the guard
+// stand behind [Guard.Protect], and their login may read what is stripped.
+type whole struct {
+	context.Context
+	family *family
+	header http.Header
+}
+
+type wholeKey struct{ family *family }
+
+func (c *whole) Value(key any) any {
+	if k, ok := key.(wholeKey); ok && k.family == c.family {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// unstripped returns r as its backends may see it: with the headers that a guard of
+// the same family stripped further out.
+func (g *Guard) unstripped(r *http.Request) *http.Request {
+	if len(g.strip) == 0 {
+		return r
+	}
+	before, ok := r.Context().Value(wholeKey{g.family}).(*whole)
+	if !ok {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	for name, lines := range before.header {
+		if slices.ContainsFunc(g.strip, func(stripped string) bool { return sameVariable(name, stripped) }) {
+			r.Header[name] = lines
+		}
+	}
 	return r
 }
 

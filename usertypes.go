@@ -12,7 +12,7 @@ type userTypes struct{ known sync.Map } // of reflect.Type: error, or nil
 
 var userType = reflect.TypeFor[User]()
 
-// check refuses a user that holds another one and has no method Unwrap: it could
+// check refuses a user that embeds another one and has no method Unwrap: it could
 // hide that the inner one is a [Machine], or has a stamp ([Stamper]).
 func (u *userTypes) check(user User) error {
 	t := reflect.TypeOf(user)
@@ -20,27 +20,34 @@ func (u *userTypes) check(user User) error {
 		err, _ := found.(error)
 		return err
 	}
-	err := checkUserType(user, t)
+	var err error
+	if _, unwraps := user.(interface{ Unwrap() User }); !unwraps && embedsUser(t, 0) {
+		err = fmt.Errorf("%w: a user of type %T embeds a User and has no method Unwrap() auth.User, so it could hide that the "+
+			"inner one is a Machine or has a stamp. Return it from Unwrap", ErrInternal, user)
+	}
 	u.known.Store(t, err)
 	return err
 }
 
-func checkUserType(user User, t reflect.Type) error {
-	if _, unwraps := user.(interface{ Unwrap() User }); unwraps {
-		return nil
-	}
+// embedsUser reports a struct that embeds an interface with UserID, or a Machine, or
+// a struct that does. A field with a name does not count, such as one for an actor.
+func embedsUser(t reflect.Type, depth int) bool {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.Kind() != reflect.Struct {
-		return nil
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[Machine]() || depth > maxWrapped {
+		return false
 	}
 	for i := range t.NumField() {
-		if field := t.Field(i); field.Type.Kind() == reflect.Interface && field.Type.Implements(userType) {
-			return fmt.Errorf("%w: a user of type %T holds a User in %s and has no method Unwrap() auth.User, "+
-				"so it could hide that the inner one is a Machine or has a stamp. Return it from Unwrap",
-				ErrInternal, user, field.Name)
+		field := t.Field(i)
+		if !field.Anonymous {
+			continue
+		}
+		inner := field.Type
+		if inner.Kind() == reflect.Interface && inner.Implements(userType) || inner == reflect.TypeFor[Machine]() ||
+			inner == reflect.TypeFor[*Machine]() || inner.Kind() != reflect.Interface && embedsUser(inner, depth+1) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
