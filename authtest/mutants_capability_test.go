@@ -3,6 +3,7 @@ package authtest_test
 import (
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -153,7 +154,8 @@ func headerMutants() []mutant {
 		"a credential that browsers add by themselves is ambient"
 	basic := byCookie()
 	basic.authenticate = func(r *http.Request) proved {
-		if scheme, value, err := auth.Authorization(r); err != nil || scheme != "Basic" || value != "YWxpY2U6c2VzYW1l" {
+		if scheme, value, err := auth.Authorization(r); err != nil || !strings.EqualFold(scheme, "Basic") ||
+			value != "YWxpY2U6c2VzYW1l" {
 			return proved{err: auth.ErrNoCredentials}
 		}
 		return proved{user: alice}
