@@ -12,9 +12,9 @@ import (
 )
 
 // AssertChallenge fails the test unless h has exactly one challenge of this
-// scheme, with these parameters and no others. Nil params is whatever
-// parameters. Schemes and parameter names are compared without regard to case,
-// values with it.
+// scheme, with these parameters and no others. If params is nil, any parameters
+// will do. Schemes and parameter names are compared without regard to case, values
+// with it.
 func AssertChallenge(t testing.TB, h http.Header, scheme string, params map[string]string) {
 	t.Helper()
 	all, err := ParseChallenges(h)

@@ -24,7 +24,8 @@ import (
 //
 // A request that has failed one subtest is left out of the later ones, so that
 // one mistake is reported once. A subtest for which the cases have no request is
-// skipped and says so.
+// skipped and says so. If auth.New refuses the backend, mend that first: subtests
+// that would only repeat it are skipped.
 func Backend(t *testing.T, backend auth.Authenticator, cases Cases) {
 	t.Helper()
 	s := newSuite(backend, cases, time.Now)

@@ -11,6 +11,7 @@ import (
 // authorizationChecks are about backends that read the Authorization header.
 func authorizationChecks() []check {
 	return []check{
+		{"the scheme of Authorization is read in any case", each(inAuthorization, (*suite).checkSchemeCase)},
 		{"two Authorization lines are never proved", each(inAuthorization, (*suite).checkTwoLines)},
 		{"an Authorization longer than MaxAuthorization is never proved", each(inAuthorization, (*suite).checkLong)},
 		{"an Authorization of a megabyte is answered within a second", each(inAuthorization, (*suite).checkQuick)},
@@ -36,6 +37,35 @@ func (s *suite) refuses(p *probe, r *http.Request, what string) bool {
 		return false
 	}
 	return true
+}
+
+// checkSchemeCase writes the scheme in other cases (RFC 9110 §11.1). A line without
+// anything after the first word may have no scheme, so it is left out.
+func (s *suite) checkSchemeCase(p *probe) {
+	for _, spell := range []func(string) string{strings.ToUpper, strings.ToLower, alternating} {
+		r := p.request()
+		scheme, value, _ := auth.Authorization(r)
+		if value == "" {
+			return
+		}
+		r.Header["Authorization"] = []string{spell(scheme) + " " + value}
+		if got := s.ask(r); !got.is(p.first) {
+			s.fault(p, "want %v with the scheme %s too, got %v. Compare schemes by strings.EqualFold",
+				p.first, spell(scheme), got)
+			return
+		}
+	}
+}
+
+// alternating returns text with every other character in upper case: "bEaReR".
+func alternating(text string) string {
+	mixed := []byte(strings.ToLower(text))
+	for i, c := range mixed {
+		if i%2 == 1 && 'a' <= c && c <= 'z' {
+			mixed[i] = c - 'a' + 'A'
+		}
+	}
+	return string(mixed)
 }
 
 func (s *suite) checkTwoLines(p *probe) {

@@ -117,7 +117,7 @@ func (s *suite) checkSetHeaders(p *probe) {
 		setter.SetHeaders(h)
 	}
 	for name, lines := range h {
-		if !isHeaderName(name) {
+		if !isToken(name) {
 			s.fault(p, "SetHeaders sets %q, which cannot be the name of a header", name)
 			return
 		}

@@ -1,9 +1,6 @@
 package authtest
 
 import (
-	"io"
-	"log/slog"
-	"net/netip"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -48,33 +45,10 @@ func ends[T any](v any) bool {
 // decoratorChecks are about what a decorator keeps of the backend inside it.
 func decoratorChecks() []check {
 	return []check{
-		{"auth.New accepts the backend", (*suite).checkNew},
-		{"a decorator has every capability of what it wraps", (*suite).checkKept},
-		{"a decorator strips every header that what it wraps strips", (*suite).checkKeptStripping},
+		{"a decorator has every capability of what it wraps", ifAccepted((*suite).checkKept)},
+		{"a decorator strips every header that what it wraps strips", ifAccepted((*suite).checkKeptStripping)},
 		{"a decorator's credential has every capability of the one inside", each(isGood, (*suite).checkKeptCredential)},
 	}
-}
-
-// trusted is the network of the proxies that the Guard knows. It is one that no
-// request of a test comes from (RFC 3849).
-var trusted = netip.MustParsePrefix("2001:db8::/32")
-
-func (s *suite) checkNew() {
-	if s.unfit {
-		s.skipped = "a capability is not as it should be"
-		return
-	}
-	guard, err := auth.New(auth.Config{
-		Backends:   []auth.Authenticator{s.backend},
-		Challenges: s.cases.Challenges,
-		Proxies:    auth.Proxies{Trusted: []netip.Prefix{trusted}},
-		Logger:     slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
-	if err != nil {
-		s.fault(nil, "want a Guard, got the error %q", err)
-		return
-	}
-	s.guard = guard
 }
 
 // wrapped returns the backend inside, or nil.

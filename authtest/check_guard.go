@@ -1,6 +1,7 @@
 package authtest
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,13 +31,33 @@ type served struct {
 	user     string      // for the handler
 	sent     http.Header // that the handler saw
 	panicked any
+	cause    error // of a refusal, which a client is not told
+}
+
+// String returns the status, and what a failed test needs to know besides.
+func (got served) String() string {
+	text := fmt.Sprint(got.status)
+	if got.user != "" {
+		text += fmt.Sprintf(" for user %q", got.user)
+	}
+	if got.cause != nil {
+		text += fmt.Sprintf(" because of the error %q", got.cause)
+	}
+	if got.panicked != nil {
+		text += fmt.Sprintf(" and the panic %v", got.panicked)
+	}
+	return text
 }
 
 // serve sends a request to a handler behind the Guard. It returns false if there
 // is no Guard.
 func (s *suite) serve(r *http.Request, optional bool) (got served, ok bool) {
-	if s.guard == nil {
+	switch {
+	case s.guard == nil:
 		s.skipped = "auth.New has made no Guard of the backend"
+		return got, false
+	case s.unfit:
+		s.skipped = "a capability is not as it should be"
 		return got, false
 	}
 	middleware := s.guard.Require(auth.AllowMachines)
@@ -44,9 +65,10 @@ func (s *suite) serve(r *http.Request, optional bool) (got served, ok bool) {
 		middleware = s.guard.Optional(auth.AllowMachines)
 	}
 	w := httptest.NewRecorder()
+	s.cause = nil
 	defer func() {
 		got.panicked, ok = recover(), true
-		got.status, got.header = w.Code, w.Header()
+		got.status, got.header, got.cause = w.Code, w.Header(), s.cause
 	}()
 	middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		got.reached, got.sent = true, r.Header
@@ -70,8 +92,7 @@ func (s *suite) checkServed(p *probe) {
 	switch {
 	case !ok:
 	case got.panicked != nil || got.status != http.StatusOK || got.user != p.good.User:
-		s.fault(p, "want status 200 for user %q, got %d for %q, panic %v", p.good.User, got.status, got.user,
-			got.panicked)
+		s.fault(p, "want status 200 for user %q, got %v", p.good.User, got)
 	default:
 		for name := range got.sent {
 			if has(s.stripped(), strings.ReplaceAll(name, "_", "-")) {
@@ -86,8 +107,7 @@ func (s *suite) checkChallenged(p *probe) {
 	got, ok := s.serve(p.request(), false)
 	challenges := got.header["Www-Authenticate"]
 	if ok && (got.panicked != nil || got.status != http.StatusUnauthorized || len(challenges) == 0) {
-		s.fault(p, "want status 401 with WWW-Authenticate, got %d with %q, panic %v",
-			got.status, challenges, got.panicked)
+		s.fault(p, "want status 401 with WWW-Authenticate, got %q and %v", challenges, got)
 	}
 }
 
@@ -107,13 +127,13 @@ func (s *suite) checkRefused(p *probe) {
 			return
 		}
 	}
-	s.fault(p, "want status %v, got %d, panic %v", want, got.status, got.panicked)
+	s.fault(p, "want status %v, got %v", want, got)
 }
 
 func (s *suite) checkAnonymous(p *probe) {
 	got, ok := s.serve(p.request(), true)
 	if ok && (got.panicked != nil || got.status != http.StatusOK || !got.reached || got.user != "") {
-		s.fault(p, "want status 200 without a user, got %d with user %q, panic %v", got.status, got.user, got.panicked)
+		s.fault(p, "want status 200 without a user, got %v", got)
 	}
 }
 

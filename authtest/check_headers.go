@@ -11,9 +11,10 @@ import (
 // headerChecks find out which headers a proof depends on, by leaving them out.
 func headerChecks() []check {
 	return []check{
-		{"Vary names every header that the answer depends on", each(isGood, (*suite).checkVary)},
-		{"StripHeaders has every header that alone says who the user is", each(isGood, (*suite).checkStripped)},
-		{"a credential that browsers add by themselves is ambient", each(isGood, (*suite).checkAmbient)},
+		{"Vary names every header that the answer depends on", ifAccepted(each(isGood, (*suite).checkVary))},
+		{"StripHeaders has every header that alone says who the user is",
+			ifAccepted(each(isGood, (*suite).checkStripped))},
+		{"a credential that browsers add by themselves is ambient", ifAccepted(each(isGood, (*suite).checkAmbient))},
 	}
 }
 
@@ -37,23 +38,26 @@ func has(names []string, name string) bool {
 // lets a secret be left out that a proxy adds: one that is stripped, beside a
 // header that Vary names.
 func (s *suite) checkVary(p *probe) {
-	var missing []string
-	named := false
+	var missing, named []string
 	for _, name := range s.needed(p) {
 		switch {
 		case strings.HasPrefix(name, "Content-"):
 		case has(s.varies(), name):
-			named = true
+			named = append(named, name)
 		default:
 			missing = append(missing, name)
 		}
 	}
-	for _, name := range missing {
-		if !named || !has(s.stripped(), name) {
-			s.fault(p, "without %s the answer is another one, and Vary returns %q", name, s.varies())
-			return
-		}
+	missing = slices.DeleteFunc(missing, func(name string) bool { return len(named) > 0 && has(s.stripped(), name) })
+	if len(missing) == 0 {
+		return
 	}
+	if _, says := auth.As[auth.Varier](s.backend); says {
+		s.fault(p, "without %s the answer is another one, and Vary returns %q", missing[0], s.varies())
+		return
+	}
+	s.fault(p, "without %s the answer is another one: the backend has no method Vary, so Authorization and Cookie "+
+		"are assumed. Add a method Vary that returns %s", missing[0], strings.Join(append(missing, named...), ", "))
 }
 
 // checkStripped finds a header with the UserID as its value. If the proof also

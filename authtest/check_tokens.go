@@ -13,8 +13,8 @@ func tokenChecks() []check {
 	return []check{
 		{"OwnTokens names schemes", func(s *suite) {
 			for _, class := range s.owned() {
-				if !isHeaderName(class.Scheme) {
-					s.fault(nil, "OwnTokens has the scheme %q, which is no token of RFC 9110", class.Scheme)
+				if !isToken(class.Scheme) {
+					s.fault(nil, "the scheme %q of OwnTokens is not a token (RFC 9110 §5.6.2)", class.Scheme)
 				}
 			}
 		}},

@@ -15,6 +15,18 @@ func Sentences() []string {
 	return sentences
 }
 
+// Skipped returns the sentences that were not looked at, and why.
+func Skipped(backend auth.Authenticator, cases Cases) map[string]string {
+	skipped := make(map[string]string)
+	s := newSuite(backend, cases, time.Now)
+	for _, c := range contract() {
+		if _, reason := s.try(c); reason != "" {
+			skipped[c.sentence] = reason
+		}
+	}
+	return skipped
+}
+
 // Broken returns what a backend breaks, by sentence. It is Backend without a test.
 func Broken(backend auth.Authenticator, cases Cases, now func() time.Time) map[string][]string {
 	broken := make(map[string][]string)

@@ -16,16 +16,16 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// Issuer is an issuer of JSON Web Tokens for tests: a server that publishes its
-// keys and metadata, mints whatever tokens a test asks for, rotates its keys,
-// answers slowly and goes down.
+// Issuer is an issuer of JSON Web Tokens for tests. It is a server that publishes
+// its keys and metadata, and mints the tokens that a test asks for. It can rotate
+// its keys, answer slowly and go down.
 //
 //	issuer := authtest.NewIssuer(t)
 //	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: issuer.URL()})
 //	…
 //	token := issuer.Mint(map[string]any{"sub": "alice", "aud": "https://api.example"})
 //
-// A token that another key signs is one of [jwt.Sign].
+// To make a token that another key signs, use [jwt.Sign].
 //
 // It is safe for concurrent use.
 type Issuer struct {
@@ -51,14 +51,14 @@ type signingKey struct {
 	secret any
 }
 
-// NewIssuer starts an issuer, which ends with the test. It has one key, of
+// NewIssuer starts an issuer, which stops when the test ends. It has one key, for
 // ES256.
 func NewIssuer(t testing.TB) *Issuer {
 	t.Helper()
 	return newIssuer(t, http.NewServeMux())
 }
 
-// newIssuer is NewIssuer beside what else is in mux.
+// newIssuer is NewIssuer with further handlers, which mux has already.
 func newIssuer(t testing.TB, mux *http.ServeMux) *Issuer {
 	t.Helper()
 	i := &Issuer{t: t}
@@ -75,7 +75,7 @@ func newIssuer(t testing.TB, mux *http.ServeMux) *Issuer {
 	mux.HandleFunc("GET /jwks.json", i.serveKeys)
 	i.server = httptest.NewServer(mux)
 	t.Cleanup(func() {
-		i.server.CloseClientConnections() // Close would wait for what is held
+		i.server.CloseClientConnections() // Close would wait for requests that Hold holds
 		i.server.Close()
 	})
 	return i
@@ -96,14 +96,14 @@ func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
 	i.answer(w, r, i.jwks())
 }
 
-// URL is the issuer's identifier: "iss" of what it mints.
+// URL is the issuer's identifier, which is the "iss" of its tokens.
 func (i *Issuer) URL() string { return i.server.URL }
 
-// JWKSURL is where it publishes its keys.
+// JWKSURL is the address at which it publishes its keys.
 func (i *Issuer) JWKSURL() string { return i.server.URL + "/jwks.json" }
 
-// newKey makes a key; golang-jwt signs with it, so that what is minted does not
-// depend on the package that is tested.
+// newKey makes a key. The library golang-jwt signs with it, so that tokens do not
+// depend on the package under test.
 func (i *Issuer) newKey(algorithm jwt.Algorithm) *signingKey {
 	i.t.Helper()
 	key, err := jwt.GenerateKey(algorithm)
@@ -121,16 +121,16 @@ func (i *Issuer) newKey(algorithm jwt.Algorithm) *signingKey {
 	return &signingKey{key.Public(), golang.GetSigningMethod(string(algorithm)), secret}
 }
 
-// Mint returns a token of the issuer. Without other claims it has iss, sub
-// "alice", aud "test", iat now, exp an hour later and a jti; a claim that is nil
-// is left out.
+// Mint returns a token of the issuer. It has iss, sub "alice", aud "test", iat now,
+// exp an hour later and a jti, unless claims say otherwise. A claim that is nil is
+// left out.
 func (i *Issuer) Mint(claims map[string]any) string {
 	i.t.Helper()
 	return i.MintWith(nil, claims)
 }
 
-// MintWith is Mint with other members of the header, which has alg, kid and typ
-// "at+jwt" (RFC 9068 §2.1) otherwise. "alg" changes what is written, not how it
+// MintWith is Mint with other members of the header. By default that has alg, kid
+// and typ "at+jwt" (RFC 9068 §2.1). "alg" changes what is written, not how the token
 // is signed.
 func (i *Issuer) MintWith(header, claims map[string]any) string {
 	i.t.Helper()
@@ -138,7 +138,8 @@ func (i *Issuer) MintWith(header, claims map[string]any) string {
 	key := i.keys[0]
 	i.mu.Unlock()
 	now := time.Now()
-	all := golang.MapClaims{"iss": i.URL(), "sub": "alice", "aud": "test", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "jti": rand.Text()}
+	all := golang.MapClaims{"iss": i.URL(), "sub": "alice", "aud": "test", "iat": now.Unix(),
+		"exp": now.Add(time.Hour).Unix(), "jti": rand.Text()}
 	merge(all, claims)
 	token := golang.NewWithClaims(key.method, all)
 	token.Header["kid"], token.Header["typ"] = key.public.ID(), "at+jwt"
@@ -155,14 +156,14 @@ func merge(into, changes map[string]any) {
 	maps.DeleteFunc(into, func(_ string, value any) bool { return value == nil })
 }
 
-// Forge returns the token with a signature that is not the issuer's.
+// Forge returns a token of these claims with the signature of another token.
 func (i *Issuer) Forge(claims map[string]any) string {
 	i.t.Helper()
 	token, other := i.Mint(claims), i.Mint(map[string]any{"sub": "somebody else"})
 	return token[:strings.LastIndexByte(token, '.')] + other[strings.LastIndexByte(other, '.'):]
 }
 
-// Rotate makes a new key that signs from now on; the others stay published.
+// Rotate makes a new key, which signs from now on. The others stay published.
 func (i *Issuer) Rotate(algorithm jwt.Algorithm) {
 	i.t.Helper()
 	key := i.newKey(algorithm)
@@ -189,23 +190,23 @@ func (i *Issuer) Keys() []*jwt.Key {
 	return keys
 }
 
-// SetDown makes every request answer 503, or no more.
+// SetDown sets whether every request is answered with 503.
 func (i *Issuer) SetDown(down bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.down = down
 }
 
-// SetBroken makes every connection end without an answer, or no more.
+// SetBroken sets whether every connection ends without an answer.
 func (i *Issuer) SetBroken(broken bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.broken = broken
 }
 
-// Hold makes requests for the keys wait until release is called: a server that
-// answers slowly, without a test that sleeps. The last Hold counts for requests
-// that come after it; a test that ends releases all.
+// Hold makes requests for the keys wait until release is called. A test of a slow
+// server then needs no sleep. The last Hold counts for the requests that come after
+// it. All requests are released when the test ends.
 func (i *Issuer) Hold() (release func()) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -214,15 +215,15 @@ func (i *Issuer) Hold() (release func()) {
 	return sync.OnceFunc(func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		if i.held == held { // and not held again since
+		if i.held == held { // Hold was not called again since
 			i.held = nil
 		}
 		close(held)
 	})
 }
 
-// SetAnswer makes every answer have this content type, this Cache-Control and
-// this body; what is "" stays as it was.
+// SetAnswer sets the content type, the Cache-Control and the body of every answer.
+// What is empty stays as the issuer sends it.
 func (i *Issuer) SetAnswer(contentType, cacheControl, body string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -232,7 +233,7 @@ func (i *Issuer) SetAnswer(contentType, cacheControl, body string) {
 	}
 }
 
-// Fetches returns how often the keys were asked for.
+// Fetches returns how many requests for the keys came.
 func (i *Issuer) Fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

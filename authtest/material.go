@@ -24,8 +24,9 @@ func materialOf(text []byte) (any, error) {
 	number := func(name string) *big.Int { return new(big.Int).SetBytes(part(name)) }
 	switch m["kty"] {
 	case "EC":
-		curve := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[m["crv"]]
-		return ecdsa.ParseRawPrivateKey(curve, part("d"))
+		curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(),
+			"P-521": elliptic.P521()}
+		return ecdsa.ParseRawPrivateKey(curves[m["crv"]], part("d"))
 	case "RSA":
 		key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: number("n"), E: int(number("e").Int64())}, D: number("d"),
 			Primes: []*big.Int{number("p"), number("q")}}

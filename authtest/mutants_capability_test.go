@@ -3,6 +3,7 @@ package authtest_test
 import (
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +40,7 @@ func capabilityMutants() []mutant {
 		}),
 		token("Ambient"+same, "now and then", func(s *spoken) { s.ambient = changing(false, true) }),
 		token("ReadsProxies"+same, "now and then", func(s *spoken) { s.proxies = changing(true, false) }),
-		token("Backend"+same, "a number in it", func(s *spoken) {
-			s.name = afterwards("tokens", "one", "two") // credentials have this name
-		}),
+		cookie("Backend"+same, "a number in it", func(s *spoken) { s.name = changing("one", "two") }),
 		cookie("a backend has a name that is not empty", "it is empty", func(s *spoken) { s.name = always("") }),
 		challenge("a scheme with a space", "Be arer"),
 		challenge("an empty scheme", ""),
@@ -63,17 +62,6 @@ func capabilityMutants() []mutant {
 		token("OwnTokens names schemes", "an empty one", func(s *spoken) {
 			s.owns = always([]auth.TokenClass{{Scheme: "Bearer", Prefix: "gw_"}, {Prefix: "gw_"}})
 		}),
-	}
-}
-
-// afterwards returns the values of calls in turn, and then value.
-func afterwards[T any](value T, calls ...T) func() T {
-	var n atomic.Int64
-	return func() T {
-		if i := int(n.Add(1)) - 1; i < len(calls) {
-			return calls[i]
-		}
-		return value
 	}
 }
 
@@ -153,7 +141,8 @@ func headerMutants() []mutant {
 		"a credential that browsers add by themselves is ambient"
 	basic := byCookie()
 	basic.authenticate = func(r *http.Request) proved {
-		if scheme, value, err := auth.Authorization(r); err != nil || scheme != "Basic" || value != "YWxpY2U6c2VzYW1l" {
+		if scheme, value, err := auth.Authorization(r); err != nil || !strings.EqualFold(scheme, "Basic") ||
+			value != "YWxpY2U6c2VzYW1l" {
 			return proved{err: auth.ErrNoCredentials}
 		}
 		return proved{user: alice}
@@ -196,6 +185,8 @@ type (
 	loopedCredential struct{ authtest.Credential } // unwraps to itself
 	loopedUser       struct{ authtest.TestUser }   // unwraps to itself
 	hoarding         struct{ *spoken }             // has no Unwrap
+	closed           struct{ inner *spoken }       // has no Unwrap and no capability
+	holding          struct{ auth.User }           // has no Unwrap
 	stubborn         struct{ inner auth.Authenticator }
 	memo             struct{ inner authtest.Credential } // has no Unwrap, and keeps scopes only
 )
@@ -206,6 +197,10 @@ func (l loopedUser) Unwrap() auth.User             { return l }
 
 func (m memo) Backend() string          { return m.inner.Backend() }
 func (m memo) Scopes() ([]string, bool) { return m.inner.Scopes() }
+
+func (c closed) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	return c.inner.Authenticate(r)
+}
 
 // stubborn strips nothing, whatever it wraps.
 func (s stubborn) Unwrap() auth.Authenticator { return s.inner }
@@ -237,6 +232,8 @@ func decoratorMutants() []mutant {
 		instead("Unwrap of a user comes to an end", "it unwraps to itself", "gw_plain", proved{
 			user: loopedUser{authtest.TestUser{ID: "plain"}}}),
 		{"auth.New accepts the backend", "a decorator without Unwrap", hoarding{byToken()}, tokenCases()},
+		{"auth.New accepts the backend", "a decorator without any capability", closed{byToken()}, tokenCases()},
+		{"auth.New accepts the backend", "the same of a gateway's backend", closed{byGateway()}, gatewayCases()},
 		{"a decorator has every capability of what it wraps", "a closure",
 			auth.AuthenticatorFunc(byToken().Authenticate), wrapping(byToken())},
 		{"a decorator strips every header that what it wraps strips", "StripHeaders of its own",
@@ -251,6 +248,8 @@ func guardMutants() []mutant {
 	return []mutant{
 		gateway("behind a Guard, a good request reaches the handler without stripped headers",
 			"New learns of no header", tellNewLess),
+		instead("behind a Guard, a good request reaches the handler without stripped headers", "a user without Unwrap",
+			"gw_plain", proved{user: holding{authtest.User("plain")}}),
 		behindProxy("behind a Guard, a good request reaches the handler without stripped headers", "it is refused",
 			"Bearer gw_plain", proved{err: auth.ErrInvalid}),
 		behindProxy("behind a Guard, a good request reaches the handler without stripped headers", "as another user",
@@ -272,16 +271,12 @@ func guardMutants() []mutant {
 	}
 }
 
-// tellNewLess makes StripHeaders return nothing to auth.New, which asks for it
-// right after Ambient and Challenges.
+// tellNewLess makes StripHeaders return nothing to auth.New, which asks first.
 func tellNewLess(s *spoken) {
-	ambient, challenges, strips := s.ambient(), s.challenges(), s.strips()
-	step := 0
-	s.ambient = func() bool { step = 1; return ambient }
-	s.challenges = func() []auth.Challenge { step *= 2; return challenges }
+	strips := s.strips()
+	var asked atomic.Bool
 	s.strips = func() []string {
-		defer func() { step = 0 }()
-		if step == 2 {
+		if !asked.Swap(true) {
 			return nil
 		}
 		return strips

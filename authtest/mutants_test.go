@@ -52,7 +52,8 @@ func instead(sentence, how, of string, answer proved) mutant {
 func answering(s *spoken, of string, answer func() proved) (func(*http.Request) proved, func(string) proved) {
 	authenticate, verify := s.authenticate, s.verify
 	return func(r *http.Request) proved {
-			if r.Header.Get("Authorization") == "Bearer "+of && len(r.Header["Authorization"]) == 1 {
+			scheme, token, err := auth.Authorization(r)
+			if err == nil && strings.EqualFold(scheme, "Bearer") && token == of {
 				return answer()
 			}
 			return authenticate(r)
@@ -158,9 +159,8 @@ func outcomeMutants() []mutant {
 			}),
 		before("another scheme in Authorization is ErrNoCredentials", "it is ErrUnrecognized",
 			func(r *http.Request) (proved, bool) {
-				line := r.Header.Get("Authorization")
-				speaks := strings.HasPrefix(strings.TrimSpace(line), "Bearer")
-				return proved{err: auth.ErrUnrecognized}, line != "" && !speaks
+				scheme, _, err := auth.Authorization(r)
+				return proved{err: auth.ErrUnrecognized}, err == nil && !strings.EqualFold(scheme, "Bearer")
 			}),
 		before("an absent credential is ErrNoCredentials", "a cookie is ErrMalformed",
 			func(r *http.Request) (proved, bool) {
@@ -256,7 +256,18 @@ func authorizationMutants(clock *atomic.Int64) []mutant {
 		"an Authorization longer than MaxAuthorization is never proved"
 	const garbage = "garbage in Authorization is never proved and never a panic"
 	lines := func(r *http.Request) []string { return r.Header["Authorization"] }
+	spelled := func(how string, answer proved, known ...string) mutant {
+		return before("the scheme of Authorization is read in any case", how, func(r *http.Request) (proved, bool) {
+			scheme, _, err := auth.Authorization(r)
+			return answer, err == nil && strings.EqualFold(scheme, "Bearer") && !slices.Contains(known, scheme)
+		})
+	}
 	return []mutant{
+		spelled("only as RFC 6750 writes it", proved{err: auth.ErrNoCredentials}, "Bearer"),
+		spelled("not in upper case", proved{err: auth.ErrInvalid}, "Bearer", "bearer", "bEaReR"),
+		spelled("not in lower case", proved{err: auth.ErrMalformed}, "Bearer", "BEARER", "bEaReR"),
+		spelled("only in the three usual cases", proved{err: auth.ErrNoCredentials}, "Bearer", "bearer", "BEARER"),
+		spelled("as another user otherwise", proved{user: authtest.User("mallory")}, "Bearer"),
 		before(two, "the first counts", func(r *http.Request) (proved, bool) {
 			return judge("gw_alice"), len(lines(r)) > 1 && lines(r)[0] == "Bearer gw_alice"
 		}),

@@ -24,9 +24,9 @@ import (
 )
 
 // Provider is a provider of accounts, for tests of third-party logins without the
-// network: an OpenID provider, and doubles of GitHub, Microsoft, Apple, Facebook and
-// GitLab, each at the paths and with the oddities of the original. Nobody has to press a
-// button: whoever comes to it is signed in as the last [Provider.SignIn] says.
+// network. It is an OpenID provider, and it imitates GitHub, Microsoft, Apple, Facebook
+// and GitLab with their paths and their oddities. It has no buttons to press: every
+// browser is signed in as the person of the last [Provider.SignIn].
 //
 //	idp := authtest.NewProvider(t)
 //	logins, err := login.New(login.Config{Providers: []login.Provider{
@@ -35,9 +35,9 @@ import (
 //	}, …})
 //	idp.SignIn(authtest.Person{Subject: "1", Email: "alice@acme.example", EmailVerified: true})
 //
-// It is an [Issuer] besides, whose keys sign the ID tokens: so it rotates them, and goes
-// down. It is strict where a provider should be: PKCE, the redirect URI and the client's
-// secret are checked, and a code is good once. It is safe for concurrent use.
+// It is also an [Issuer], with the keys that sign the ID tokens, so it can rotate them
+// and go down. It is as strict as a provider should be: it checks PKCE, the redirect URI
+// and the client's secret, and accepts a code once. It is safe for concurrent use.
 type Provider struct {
 	*Issuer
 	ClientID     string
@@ -48,62 +48,63 @@ type Provider struct {
 	quirks   Quirks
 	codes    map[string]*signIn
 	tokens   map[string]*signIn // by access and refresh token
-	greeted  map[string]bool    // whose name Apple told
+	greeted  map[string]bool    // by subject: Apple sends the name at the first login only
 	requests []TokenRequest
 	metadata map[string]any // without quirks
 }
 
-// Person is who has an account at a [Provider].
+// Person is the owner of an account at a [Provider].
 type Person struct {
 	Subject       string // a number, for GitHub
-	Email         string // "" is that none is told
-	EmailVerified any    // true, false, "true" as Apple writes it; nil is that nothing is said
+	Email         string // if empty, the provider does not send one
+	EmailVerified any    // true, false, or "true" as Apple writes it. If nil, it is not sent
 	Name          string
 	Username      string
-	Tenant        string    // "hd" of Google; the UUID of Microsoft's tenant
+	Tenant        string    // "hd" of Google, or the UUID of Microsoft's tenant
 	AuthTime      time.Time // zero is now
 	Claims        map[string]any
 }
 
-// Quirks are what a provider does otherwise. Each func may be nil.
+// Quirks are ways in which a provider differs from the default. Each func may be nil.
 type Quirks struct {
-	// Deny has the person press "cancel".
+	// Deny acts as if the person pressed "cancel".
 	Deny bool
-	// Answer changes what a browser comes back with.
+	// Answer changes the parameters with which the browser is sent back.
 	Answer func(answer url.Values)
-	// NoResponseIssuer leaves "iss" (RFC 9207) out of answers, and of the metadata.
+	// NoResponseIssuer leaves "iss" (RFC 9207) out of answers. The metadata says so.
 	NoResponseIssuer bool
 
-	// Metadata changes what the issuer publishes of itself.
+	// Metadata changes the metadata that the issuer publishes.
 	Metadata func(members map[string]any)
 
-	// IDToken changes the claims of the ID token; nil values are left out.
+	// IDToken changes the claims of the ID token. A claim that is nil is left out.
 	IDToken func(claims map[string]any)
-	// Sign makes the ID token of its claims, rather than the key of the issuer.
+	// Sign makes the ID token from its claims, in place of the issuer's key.
 	Sign func(claims map[string]any) string
-	// Thin keeps the profile out of the ID token: it is at the userinfo endpoint.
+	// Thin leaves the profile out of the ID token. The userinfo endpoint has it.
 	Thin bool
 	// BareIssuer writes "iss" of the ID token without its scheme, as Google may.
 	BareIssuer bool
 
-	// FormAnswers has the token endpoint answer by a form, whatever it is asked for.
+	// FormAnswers makes the token endpoint answer with a form, whatever Accept says.
 	FormAnswers bool
 	// TokenAnswer changes the token endpoint's answer before it is sent.
 	TokenAnswer func(answer map[string]any)
-	// TokenStatus is a status that the token endpoint answers everything with.
+	// TokenStatus is the status of every answer of the token endpoint. Zero has no effect.
 	TokenStatus int
-	// Stall has the token endpoint wait until it is closed, or the client goes away.
+	// Stall makes the token endpoint wait until the channel is closed or the client
+	// goes away.
 	Stall <-chan struct{}
 
-	// UserInfo changes what the userinfo endpoint, or the API, says.
+	// UserInfo changes the answer of the userinfo endpoint, or of the API of the user.
 	UserInfo func(claims map[string]any)
-	// UserInfoStatus is a status that these answer everything with.
+	// UserInfoStatus is the status of every answer of these. Zero has no effect.
 	UserInfoStatus int
-	// NoEmails has GitHub's /user/emails answer 404, as without the scope.
+	// NoEmails makes GitHub's /user/emails answer 404, as it does without the scope.
 	NoEmails bool
 }
 
-// TokenRequest is what a client sent to the token endpoint, or to revoke a token.
+// TokenRequest is a request of a client to the token endpoint, or to revoke a token.
 type TokenRequest struct {
 	Path   string
 	Form   url.Values
@@ -122,11 +123,12 @@ type signIn struct {
 	used                               bool
 }
 
-// NewProvider starts a provider, which ends with the test.
+// NewProvider starts a provider, which stops when the test ends.
 func NewProvider(t testing.TB) *Provider {
 	t.Helper()
-	p := &Provider{ClientID: "client-" + rand.Text()[:6], ClientSecret: auth.Secret(rand.Text()), person: Person{Subject: "1", Name: "Alice"},
-		codes: make(map[string]*signIn), tokens: make(map[string]*signIn), greeted: make(map[string]bool)}
+	p := &Provider{ClientID: "client-" + rand.Text()[:6], ClientSecret: auth.Secret(rand.Text()),
+		person: Person{Subject: "1", Name: "Alice"},
+		codes:  make(map[string]*signIn), tokens: make(map[string]*signIn), greeted: make(map[string]bool)}
 	mux := http.NewServeMux()
 	handle := func(pattern string, serve func(w http.ResponseWriter, r *http.Request)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -135,10 +137,16 @@ func NewProvider(t testing.TB) *Provider {
 			}
 		})
 	}
-	for kind, path := range map[string]string{"oidc": "/authorize", "github": "/login/oauth/authorize", "microsoft": "/{tenant}/oauth2/v2.0/authorize", "facebook": "/{version}/dialog/oauth"} {
+	for kind, path := range map[string]string{
+		"oidc":      "/authorize",
+		"github":    "/login/oauth/authorize",
+		"microsoft": "/{tenant}/oauth2/v2.0/authorize",
+		"facebook":  "/{version}/dialog/oauth",
+	} {
 		handle("GET "+path, func(w http.ResponseWriter, r *http.Request) { p.authorize(w, r, kind) })
 	}
-	for _, path := range []string{"/token", "/login/oauth/access_token", "/{tenant}/oauth2/v2.0/token", "/{version}/oauth/access_token"} {
+	for _, path := range []string{"/token", "/login/oauth/access_token", "/{tenant}/oauth2/v2.0/token",
+		"/{version}/oauth/access_token"} {
 		handle("POST "+path, p.token)
 	}
 	handle("POST /revoke", p.revoke)
@@ -152,14 +160,18 @@ func NewProvider(t testing.TB) *Provider {
 	p.Issuer = newIssuer(t, mux)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", p.serveKeys)
 	at := p.URL()
-	p.metadata = map[string]any{"authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token", "userinfo_endpoint": at + "/userinfo",
-		"revocation_endpoint": at + "/revoke", "end_session_endpoint": at + "/logout", "response_types_supported": []string{"code"},
-		"code_challenge_methods_supported": []string{"S256"}, "authorization_response_iss_parameter_supported": true}
+	p.metadata = map[string]any{
+		"authorization_endpoint": at + "/authorize", "token_endpoint": at + "/token",
+		"userinfo_endpoint": at + "/userinfo", "revocation_endpoint": at + "/revoke",
+		"end_session_endpoint": at + "/logout", "response_types_supported": []string{"code"},
+		"code_challenge_methods_supported":               []string{"S256"},
+		"authorization_response_iss_parameter_supported": true,
+	}
 	p.more = p.metadata
 	return p
 }
 
-// SignIn says who is signed in at the provider from now on.
+// SignIn sets the person that is signed in at the provider from now on.
 func (p *Provider) SignIn(person Person) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -180,7 +192,7 @@ func (p *Provider) SetQuirks(quirks Quirks) {
 	}
 }
 
-// TokenRequests returns what clients sent, the oldest first.
+// TokenRequests returns the requests of clients, the oldest first.
 func (p *Provider) TokenRequests() []TokenRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -216,11 +228,13 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, kind string
 	case err != nil || redirect.Host == "" || query.Get("client_id") != p.ClientID:
 		http.Error(w, "the redirect URI or the client is wrong", http.StatusBadRequest)
 		return
-	case query.Get("response_type") != "code" || query.Get("code_challenge_method") != "S256" || len(query.Get("code_challenge")) != 43:
+	case query.Get("response_type") != "code" || query.Get("code_challenge_method") != "S256" ||
+		len(query.Get("code_challenge")) != 43:
 		http.Error(w, "no code with PKCE is asked for", http.StatusBadRequest)
 		return
 	}
-	s := &signIn{person: person, client: p.ClientID, redirect: query.Get("redirect_uri"), challenge: query.Get("code_challenge"), nonce: query.Get("nonce"),
+	s := &signIn{person: person, client: p.ClientID, redirect: query.Get("redirect_uri"),
+		challenge: query.Get("code_challenge"), nonce: query.Get("nonce"),
 		scopes: strings.Fields(query.Get("scope")), maxAge: query.Has("max_age"), kind: kind}
 	answer := url.Values{"state": query["state"]}
 	if quirks.Deny {
@@ -241,7 +255,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, kind string
 	if formPost && slices.Contains(s.scopes, "name") && !p.greeted[person.Subject] {
 		p.greeted[person.Subject] = true
 		first, last, _ := strings.Cut(person.Name, " ")
-		user, _ := json.Marshal(map[string]any{"name": map[string]string{"firstName": first, "lastName": last}, "email": "unsigned@example.com"})
+		user, _ := json.Marshal(map[string]any{"name": map[string]string{"firstName": first, "lastName": last},
+			"email": "unsigned@example.com"})
 		answer.Set("user", string(user))
 	}
 	p.mu.Unlock()
@@ -265,7 +280,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, kind string
 	w.WriteHeader(http.StatusFound)
 }
 
-var formPostPage = template.Must(template.New("").Parse(`<!doctype html><title>Back</title><form method="post" action="{{.Action}}">
+var formPostPage = template.Must(template.New("").Parse(`<!doctype html><title>Back</title>
+<form method="post" action="{{.Action}}">
 {{range $name, $values := .Answer}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">
 {{end}}{{end}}<button>Continue</button></form><script>document.forms[0].submit()</script>`))
 
@@ -293,25 +309,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := request.Form
-	p.mu.Lock()
-	var s *signIn
-	switch form.Get("grant_type") {
-	case "authorization_code":
-		if s = p.codes[form.Get("code")]; s != nil {
-			sum := sha256.Sum256([]byte(form.Get("code_verifier")))
-			if s.used || s.redirect != form.Get("redirect_uri") || base64.RawURLEncoding.EncodeToString(sum[:]) != s.challenge {
-				s = nil
-			} else {
-				s.used = true
-			}
-		}
-	case "fb_exchange_token": // a token that lives longer
-		s = p.tokens["access "+form.Get("fb_exchange_token")]
-	case "refresh_token":
-		s = p.tokens["refresh "+form.Get("refresh_token")]
-		delete(p.tokens, "refresh "+form.Get("refresh_token"))
-	}
-	p.mu.Unlock()
+	s := p.redeem(form)
 	if s == nil {
 		p.refuse(w, kind, http.StatusBadRequest, "invalid_grant")
 		return
@@ -320,7 +318,8 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.tokens["access "+access], p.tokens["refresh "+refresh] = s, s
 	p.mu.Unlock()
-	answer := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600, "scope": strings.Join(s.scopes, " ")}
+	answer := map[string]any{"access_token": access, "token_type": "Bearer", "expires_in": 3600,
+		"scope": strings.Join(s.scopes, " ")}
 	switch s.kind {
 	case "oidc", "microsoft":
 		answer["refresh_token"] = refresh
@@ -342,7 +341,32 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.answerToken(w, r, s.kind, answer)
 }
 
-// answerToken answers in JSON; as GitHub in a form unless JSON is asked for.
+// redeem returns the login that a grant is for, or nil if the grant is no good.
+func (p *Provider) redeem(form url.Values) *signIn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		s := p.codes[form.Get("code")]
+		sum := sha256.Sum256([]byte(form.Get("code_verifier")))
+		if s == nil || s.used || s.redirect != form.Get("redirect_uri") ||
+			base64.RawURLEncoding.EncodeToString(sum[:]) != s.challenge {
+			return nil
+		}
+		s.used = true
+		return s
+	case "fb_exchange_token": // a token that lives longer
+		return p.tokens["access "+form.Get("fb_exchange_token")]
+	case "refresh_token":
+		s := p.tokens["refresh "+form.Get("refresh_token")]
+		delete(p.tokens, "refresh "+form.Get("refresh_token"))
+		return s
+	}
+	return nil
+}
+
+// answerToken answers with JSON, or with a form as GitHub does if the client does not
+// ask for JSON.
 func (p *Provider) answerToken(w http.ResponseWriter, r *http.Request, kind string, answer map[string]any) {
 	_, quirks := p.state()
 	if quirks.FormAnswers || kind == "github" && !strings.Contains(r.Header.Get("Accept"), "application/json") {
@@ -359,7 +383,7 @@ func (p *Provider) answerToken(w http.ResponseWriter, r *http.Request, kind stri
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-// refuse answers an error of the token endpoint as the original does.
+// refuse answers with an error of the token endpoint, as the imitated provider does.
 func (p *Provider) refuse(w http.ResponseWriter, kind string, status int, code string) {
 	body := map[string]any{"error": code, "error_description": "no"}
 	switch kind {
@@ -374,18 +398,20 @@ func (p *Provider) refuse(w http.ResponseWriter, kind string, status int, code s
 		if code == "invalid_client" {
 			number = 101
 		}
-		body = map[string]any{"error": map[string]any{"message": "This authorization code has been used.", "type": "OAuthException", "code": number, "fbtrace_id": "x"}}
+		body = map[string]any{"error": map[string]any{"message": "This authorization code has been used.",
+			"type": "OAuthException", "code": number, "fbtrace_id": "x"}}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// client notes a request, and reports whether the client is who it says. A secret that
-// is a JWT, and an assertion, are noted only.
+// client records a request, and reports whether the client's secret is right. A secret
+// that is a JWT passes unchecked, and so does an assertion.
 func (p *Provider) client(r *http.Request) (TokenRequest, bool) {
 	_ = r.ParseForm()
-	request := TokenRequest{Path: r.URL.Path, Form: r.PostForm, Client: r.PostForm.Get("client_id"), Secret: r.PostForm.Get("client_secret")}
+	request := TokenRequest{Path: r.URL.Path, Form: r.PostForm, Client: r.PostForm.Get("client_id"),
+		Secret: r.PostForm.Get("client_secret")}
 	if name, secret, ok := r.BasicAuth(); ok {
 		request.Basic = true
 		request.Client, _ = url.QueryUnescape(name)
@@ -395,14 +421,15 @@ func (p *Provider) client(r *http.Request) (TokenRequest, bool) {
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, request)
 	isJWT := strings.Count(request.Secret, ".") == 2 || request.Form.Has("client_assertion")
-	return request, request.Client == p.ClientID && (isJWT || subtle.ConstantTimeCompare([]byte(request.Secret), []byte(p.ClientSecret.Reveal())) == 1)
+	isSecret := subtle.ConstantTimeCompare([]byte(request.Secret), []byte(p.ClientSecret.Reveal())) == 1
+	return request, request.Client == p.ClientID && (isJWT || isSecret)
 }
 
 // idToken makes the ID token of a login.
 func (p *Provider) idToken(s *signIn, quirks Quirks, access string) string {
 	now := time.Now()
-	claims := map[string]any{"iss": p.URL(), "sub": s.person.Subject, "aud": s.client, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-		"at_hash": p.halfHash(access), "jti": nil}
+	claims := map[string]any{"iss": p.URL(), "sub": s.person.Subject, "aud": s.client, "iat": now.Unix(),
+		"exp": now.Add(time.Hour).Unix(), "at_hash": p.halfHash(access), "jti": nil}
 	if s.nonce != "" {
 		claims["nonce"] = s.nonce
 	}
@@ -417,7 +444,8 @@ func (p *Provider) idToken(s *signIn, quirks Quirks, access string) string {
 	maps.Copy(claims, s.person.Claims)
 	switch {
 	case s.kind == "microsoft":
-		claims["iss"], claims["tid"], claims["oid"], claims["ver"] = p.URL()+"/"+s.person.Tenant+"/v2.0", s.person.Tenant, "oid-"+s.person.Subject, "2.0"
+		claims["iss"], claims["tid"] = p.URL()+"/"+s.person.Tenant+"/v2.0", s.person.Tenant
+		claims["oid"], claims["ver"] = "oid-"+s.person.Subject, "2.0"
 	case s.person.Tenant != "":
 		claims["hd"] = s.person.Tenant
 	}
@@ -433,7 +461,7 @@ func (p *Provider) idToken(s *signIn, quirks Quirks, access string) string {
 	return p.MintWith(map[string]any{"typ": "JWT"}, claims)
 }
 
-// profile are the claims of scopes (OpenID Connect Core §5.4).
+// profile returns the claims that belong to scopes (OpenID Connect Core §5.4).
 func (p Person) profile(scopes []string) map[string]any {
 	claims := make(map[string]any)
 	if slices.Contains(scopes, "profile") {
@@ -465,7 +493,8 @@ func (p *Provider) halfHash(text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:32])
 }
 
-// owner returns whose token a request has; otherwise it answers.
+// owner returns the login that the token of a request comes from. If there is no such
+// token, it answers the request and returns false.
 func (p *Provider) owner(w http.ResponseWriter, r *http.Request) (*signIn, Quirks, bool) {
 	_, quirks := p.state()
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -500,15 +529,16 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// githubUser is api.github.com/user: the id is a number, and the address what the
-// person wrote there.
+// githubUser is api.github.com/user. The id is a number, and the profile shows no email
+// address.
 func (p *Provider) githubUser(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("User-Agent") == "" {
 		http.Error(w, "Request forbidden by administrative rules.", http.StatusForbidden)
 		return
 	}
 	if s, quirks, ok := p.owner(w, r); ok {
-		p.tell(w, quirks, map[string]any{"id": json.Number(s.person.Subject), "login": s.person.Username, "name": s.person.Name, "email": nil, "avatar_url": "https://avatars.example/1"})
+		p.tell(w, quirks, map[string]any{"id": json.Number(s.person.Subject), "login": s.person.Username,
+			"name": s.person.Name, "email": nil, "avatar_url": "https://avatars.example/1"})
 	}
 }
 
@@ -523,13 +553,15 @@ func (p *Provider) githubEmails(w http.ResponseWriter, r *http.Request) {
 	}
 	emails := []map[string]any{{"email": "other@example.net", "primary": false, "verified": true}}
 	if s.person.Email != "" {
-		emails = append(emails, map[string]any{"email": s.person.Email, "primary": true, "verified": s.person.EmailVerified == true, "visibility": "private"})
+		emails = append(emails, map[string]any{"email": s.person.Email, "primary": true,
+			"verified": s.person.EmailVerified == true, "visibility": "private"})
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_ = json.NewEncoder(w).Encode(emails)
 }
 
-// facebookMe is graph.facebook.com/me: every call must be proved by the app's secret.
+// facebookMe is graph.facebook.com/me. Every call needs a proof made with the app's
+// secret.
 func (p *Provider) facebookMe(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	mac := hmac.New(sha256.New, []byte(p.ClientSecret.Reveal()))
@@ -537,7 +569,9 @@ func (p *Provider) facebookMe(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("appsecret_proof") != hex.EncodeToString(mac.Sum(nil)) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"message": "API calls from the server require an appsecret_proof argument", "type": "GraphMethodException", "code": 100}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
+			"message": "API calls from the server require an appsecret_proof argument",
+			"type":    "GraphMethodException", "code": 100}})
 		return
 	}
 	if s, quirks, ok := p.owner(w, r); ok {
@@ -549,7 +583,7 @@ func (p *Provider) facebookMe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// facebookDebug is graph.facebook.com/debug_token, for the app itself.
+// facebookDebug is graph.facebook.com/debug_token, which only the app itself may use.
 func (p *Provider) facebookDebug(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+p.ClientID+"|"+p.ClientSecret.Reveal() {
 		http.Error(w, "{}", http.StatusBadRequest)
@@ -558,7 +592,7 @@ func (p *Provider) facebookDebug(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	s := p.tokens["access "+r.URL.Query().Get("input_token")]
 	p.mu.Unlock()
-	data := map[string]any{"is_valid": false, "type": "USER", "app_id": p.ClientID} // as of one that has expired
+	data := map[string]any{"is_valid": false, "type": "USER", "app_id": p.ClientID} // like an expired token
 	if s != nil {
 		data = map[string]any{"is_valid": true, "type": "USER", "app_id": s.client, "user_id": s.person.Subject}
 	}
@@ -566,8 +600,8 @@ func (p *Provider) facebookDebug(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"data": data})
 }
 
-// IssueToken returns an access token of a person for a client, as an SDK in an app gets
-// one: "" is the client of this Provider.
+// IssueToken returns an access token of a person for a client, like the one that an SDK
+// in an app gets. If client is empty, it is the client of this Provider.
 func (p *Provider) IssueToken(person Person, client string) string {
 	if client == "" {
 		client = p.ClientID
@@ -575,11 +609,13 @@ func (p *Provider) IssueToken(person Person, client string) string {
 	token := rand.Text()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tokens["access "+token] = &signIn{person: person, client: client, kind: "facebook", scopes: []string{"public_profile", "email"}}
+	p.tokens["access "+token] = &signIn{person: person, client: client, kind: "facebook",
+		scopes: []string{"public_profile", "email"}}
 	return token
 }
 
-// microsoftMetadata is that of a tenant; of several, the issuer is a template.
+// microsoftMetadata is the metadata of a tenant. For "common" and "organizations", which
+// stand for many tenants, the issuer is a template.
 func (p *Provider) microsoftMetadata(w http.ResponseWriter, r *http.Request) {
 	tenant := r.PathValue("tenant")
 	issuer := tenant
@@ -590,11 +626,16 @@ func (p *Provider) microsoftMetadata(w http.ResponseWriter, r *http.Request) {
 		issuer = "9188040d-6c67-4c5b-b112-36a304b66dad"
 	}
 	at := p.URL() + "/" + tenant
-	p.answer(w, r, map[string]any{"issuer": p.URL() + "/" + issuer + "/v2.0", "authorization_endpoint": at + "/oauth2/v2.0/authorize",
-		"token_endpoint": at + "/oauth2/v2.0/token", "jwks_uri": at + "/discovery/v2.0/keys", "userinfo_endpoint": p.URL() + "/userinfo"})
+	p.answer(w, r, map[string]any{
+		"issuer":                 p.URL() + "/" + issuer + "/v2.0",
+		"authorization_endpoint": at + "/oauth2/v2.0/authorize",
+		"token_endpoint":         at + "/oauth2/v2.0/token",
+		"jwks_uri":               at + "/discovery/v2.0/keys",
+		"userinfo_endpoint":      p.URL() + "/userinfo",
+	})
 }
 
-// revoke ends a token (RFC 7009).
+// revoke revokes a token (RFC 7009).
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	request, ok := p.client(r)
 	if !ok {
@@ -608,7 +649,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// logout is the end_session_endpoint: it sends the browser back.
+// logout is the end_session_endpoint. It sends the browser back.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	if to := r.URL.Query().Get("post_logout_redirect_uri"); to != "" {
 		http.Redirect(w, r, to, http.StatusFound)

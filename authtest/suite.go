@@ -19,11 +19,11 @@ type check struct {
 	run      func(*suite)
 }
 
-// contract returns all checks. What others build on comes first: whether a
-// request is proved at all, for example.
+// contract returns all checks. What others build on comes first: whether auth.New
+// accepts the backend, and whether a request is proved at all, for example.
 func contract() []check {
-	return slices.Concat(outcomeChecks(), callChecks(), authorizationChecks(), capabilityChecks(), tokenChecks(),
-		credentialChecks(), unwrapChecks(), headerChecks(), decoratorChecks(), guardChecks())
+	return slices.Concat(newChecks(), outcomeChecks(), callChecks(), authorizationChecks(), capabilityChecks(),
+		tokenChecks(), credentialChecks(), unwrapChecks(), headerChecks(), decoratorChecks(), guardChecks())
 }
 
 // suite is a backend under test.
@@ -35,7 +35,10 @@ type suite struct {
 	probes  []*probe
 	stopped bool // the cases cannot be used
 	unfit   bool // a fault that does not depend on a request
+
 	guard   *auth.Guard
+	refused bool  // auth.New did not accept the backend, whatever its challenges are
+	cause   error // of the last answer of guard that is not a success
 
 	faults  []string
 	skipped string
