@@ -325,11 +325,15 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	// Who began must still be who is signed in. A POST of another site brings no cookie
 	// of a session, so there the attempt alone says who began.
 	if !p.formPost {
-		switch now, _, err := h.guard.Authenticate(r); {
+		now, credential, err := h.guard.Authenticate(r)
+		switch {
 		case err != nil:
 			return &failure{Reason: reasonOf(err), cause: err, account: true}
 		case now.UserID() != a.UserID:
 			return refuse(reasonSignIn, "another user is signed in by now")
+		}
+		if err := mayLink(r, now, credential); err != nil {
+			return &failure{Reason: reasonNotAllowed, cause: err, account: true}
 		}
 	}
 	if h.config.Allow != nil {

@@ -46,6 +46,8 @@ type app struct {
 	store  login.Store
 	log    *buffer
 
+	sessions *session.Sessions
+
 	mu       sync.Mutex
 	users    map[string]*user
 	profiles []*login.Profile // that SignIn was given
@@ -85,6 +87,7 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.sessions = sessions
 	if a.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{sessions}}); err != nil {
 		t.Fatal(err)
 	}

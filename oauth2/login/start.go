@@ -184,10 +184,7 @@ func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (a
 	if err != nil {
 		return refuse(reasonOf(err), err)
 	}
-	if isMachine(user) {
-		return refuse(reasonNotAllowed, nil)
-	}
-	if err := auth.FullAccess(r, user, credential); err != nil {
+	if err := mayLink(r, user, credential); err != nil {
 		return refuse(reasonNotAllowed, err)
 	}
 	if err := auth.Fresh(h.config.LinkAge)(r, user, credential); err != nil {
@@ -202,6 +199,25 @@ func isMachine(user auth.User) bool {
 	}
 	_, ok := auth.As[*auth.Machine](user)
 	return ok
+}
+
+// errNotSignedIn refuses a credential that is no sign-in: a token that could link an
+// account would be worth a login for ever.
+var errNotSignedIn = errors.New("oauth2/login: only a user who signed in with a browser may link an account: " +
+	"the credential must be auth.Primary and have an ID, as a session does")
+
+// mayLink refuses machines, limited credentials, tokens, and what a browser or proxy
+// proves anew with every request, which does not tell when somebody was last there.
+func mayLink(r *http.Request, user auth.User, credential auth.Credential) error {
+	if isMachine(user) {
+		return errNotSignedIn
+	}
+	primary, ok := auth.As[auth.Primary](credential)
+	login, isLogin := auth.As[interface{ ID() string }](credential)
+	if !ok || !primary.Primary() || !isLogin || login.ID() == "" {
+		return errNotSignedIn
+	}
+	return auth.FullAccess(r, user, credential)
 }
 
 // reasonOf says why nobody is signed in.

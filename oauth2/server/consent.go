@@ -159,14 +159,16 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client,
 // mustLogIn reports whether somebody who is signed in must do it again.
 func (s *Server) mustLogIn(a *authorization, p *person) bool {
 	at := p.login.AuthTime
-	sinceAsked := !at.IsZero() && !at.Before(a.Asked)
+	// What a browser or proxy proves anew with every request, such as Basic, has no
+	// session, and does not tell when somebody was last there.
+	sinceAsked := p.session != "" && !at.IsZero() && !at.Before(a.Asked)
 	switch {
 	case a.Subject != "" && a.Subject != p.user.UserID():
 		return true
 	case a.prompts("login") || a.prompts("select_account"):
 		return !sinceAsked
 	case a.MaxAge >= 0:
-		return !sinceAsked && (at.IsZero() || time.Since(at) > a.MaxAge)
+		return !sinceAsked && (p.session == "" || at.IsZero() || time.Since(at) > a.MaxAge)
 	}
 	return false
 }
@@ -175,7 +177,7 @@ func (s *Server) mustLogIn(a *authorization, p *person) bool {
 // user than the client has an ID token of (OpenID Connect Core §3.1.2.1), or by
 // something that does not tell when it was.
 func (s *Server) askedInVain(a *authorization, p *person) bool {
-	return p.login.AuthTime.IsZero() || a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
+	return p.session == "" || p.login.AuthTime.IsZero() || a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
 }
 
 // showConsent asks the user. What is shown is kept: the form has nothing but the

@@ -64,7 +64,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case p == nil: // done already
 			h.loggedOut(w, r, asked)
-		case token != nil && token.Subject == p.user.UserID() && token.SessionID == p.session:
+		case token != nil && token.Subject == p.user.UserID() && token.SessionID == p.session && p.session != "":
 			h.logOut(w, r, *p, asked)
 		default:
 			h.confirmLogout(w, r, *p, asked)
