@@ -66,6 +66,9 @@ func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
+	if browser {
+		guard = guard.WithoutDialog()
+	}
 	own, err := guard.With(t)
 	if err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
