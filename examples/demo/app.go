@@ -56,7 +56,7 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	// proxy adds.
 	config := auth.Config{
 		Backends: []auth.Authenticator{a.tokens, a.pairs, a.api, a.sessions, a.basic},
-		Login:    []auth.Authenticator{a.passwords, a.sessions},
+		Login:    []auth.Authenticator{a.passwords},
 		Proxies:  auth.Proxies{Trusted: s.trusted},
 		Render:   a.pages.refused,
 		Observer: a.observer,
@@ -64,8 +64,9 @@ func open(ctx context.Context, s settings, logger *slog.Logger) (*app, error) {
 	}
 	if a.proxied != nil {
 		config.Backends = append(config.Backends, a.proxied)
-		config.Login = append(config.Login, a.proxied)
+		config.Login = append(config.Login, a.proxied) // which knows better than an old session
 	}
+	config.Login = append(config.Login, a.sessions)
 	if a.logins != nil { // an app has a code for a login with a provider
 		config.Login = append(config.Login, a.logins)
 	}
