@@ -89,7 +89,8 @@ func typeOf(r *http.Request) string {
 		return ""
 	}
 	kind, params, err := mime.ParseMediaType(lines[0])
-	if charset, ok := params["charset"]; err != nil || ok && !strings.EqualFold(charset, "utf-8") {
+	charset, ok := params["charset"]
+	if err != nil || ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return ""
 	}
 	return kind
