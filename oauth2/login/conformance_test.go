@@ -46,7 +46,8 @@ func TestUnitLoginsKeepTheContractOfABackend(t *testing.T) {
 		return r
 	}
 	form := func(code, proof string) *http.Request {
-		return body("application/x-www-form-urlencoded", url.Values{"login_code": {code}, "code_verifier": {proof}}.Encode())
+		fields := url.Values{"login_code": {code}, "code_verifier": {proof}}
+		return body("application/x-www-form-urlencoded", fields.Encode())
 	}
 	json := func(text string) authtest.Request {
 		return func() *http.Request { return body("application/json", text) }

@@ -36,7 +36,8 @@ func TestUnitServerIsASourceOfABackend(t *testing.T) {
 
 // keepsTheContract tests the backend of a resource that asks the server.
 func (s *service) keepsTheContract(t *testing.T, resource, other string) {
-	api, err := oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
+	api, err := oauth2.New(oauth2.Config{
+		Resource: resource, Sources: []oauth2.Source{s.server}, LoadUser: s.users.load})
 	s.must(err)
 	bearer := func(token string) authtest.Request { return authtest.RequestWith("Authorization", "Bearer "+token) }
 	of := func(user, scope string) string {
@@ -60,8 +61,9 @@ func (s *service) keepsTheContract(t *testing.T, resource, other string) {
 			{Request: bearer(of("bob", "read write")), User: "bob", Scopes: []string{"read", "write"}},
 			{Request: bearer(program.text("access_token")), User: "client:job", Scopes: []string{"read"}},
 		},
-		Absent:       []authtest.Request{authtest.RequestWith("Authorization", "Basic YTpi")},
-		Invalid:      []authtest.Request{bearer(revoked), bearer(gone), bearer(changed), bearer(forAnother), bearer(refresh)},
+		Absent: []authtest.Request{authtest.RequestWith("Authorization", "Basic YTpi")},
+		Invalid: []authtest.Request{bearer(revoked), bearer(gone), bearer(changed), bearer(forAnother),
+			bearer(refresh)},
 		Malformed:    []authtest.Request{bearer("a b")},
 		Unrecognized: []authtest.Request{bearer("other_abc")},
 		Outage:       []authtest.Request{bearer(of("lost", "read"))},
