@@ -99,28 +99,158 @@ func ExampleGuard_Optional() {
 }
 
 func ExampleGuard_Protect() {
-	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "ok") }
+	ok := func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, r.Pattern) }
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /users/{id}", ok)
+	mux.HandleFunc("GET /reports", ok)
 	mux.HandleFunc("DELETE /users/{id}", ok)
 
+	// A policy sees the path values of the route.
+	isSelf := func(r *http.Request, user auth.User, _ auth.Credential) error {
+		if r.PathValue("id") != user.UserID() {
+			return &auth.Error{Kind: auth.ErrInsufficient}
+		}
+		return nil
+	}
 	isAdmin := auth.UserIs(func(m *Member) bool { return m.Admin })
 	app := exampleGuard().Protect(mux,
 		auth.Open("GET /healthz"),
-		auth.Route("DELETE /users/{id}", isAdmin))
+		auth.Route("DELETE /users/{id}", auth.Any(isSelf, isAdmin)))
+	fmt.Println(app.Check())
 
 	show(app, "GET", "/healthz", "")
-	show(app, "GET", "/users/7", "") // nobody named it, so it is closed
-	show(app, "GET", "/users/7", "key-of-alice")
-	show(app, "DELETE", "/users/7", "key-of-alice")
-	show(app, "DELETE", "/users/7", "key-of-root")
+	show(app, "GET", "/reports", "") // no option names it, so it is closed
+	show(app, "GET", "/reports", "key-of-alice")
+	show(app, "DELETE", "/users/alice", "key-of-alice")
+	show(app, "DELETE", "/users/root", "key-of-alice")
+	show(app, "DELETE", "/users/alice", "key-of-root")
 	// Output:
-	// 200 ok
+	// <nil>
+	// 200 GET /healthz
 	// 401 ApiKey realm="api"
-	// 200 ok
+	// 200 GET /reports
+	// 200 DELETE /users/{id}
 	// 403
-	// 200 ok
+	// 200 DELETE /users/{id}
+}
+
+// A misspelled pattern would leave a route without its policy.
+func ExampleProtected_Check() {
+	mux := http.NewServeMux()
+	mux.HandleFunc("DELETE /users/{id}", func(http.ResponseWriter, *http.Request) {})
+
+	isAdmin := auth.UserIs(func(m *Member) bool { return m.Admin })
+	app := exampleGuard().Protect(mux, auth.Route("DELETE /user/{id}", isAdmin))
+	fmt.Println(app.Check())
+	// Output:
+	// auth: Protect: no route is registered as "DELETE /user/{id}"
+}
+
+// Keys is the backend apiKeys with a name and a challenge, which a decorator must keep.
+type Keys struct{}
+
+func (Keys) Backend() string              { return "keys" }
+func (Keys) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "ApiKey"}} }
+
+func (Keys) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	return apiKeys.Authenticate(r)
+}
+
+func ExampleWrap() {
+	keys := Keys{}
+	asked := 0
+	counted := auth.Wrap(keys, func(r *http.Request) (auth.User, auth.Credential, error) {
+		asked++
+		return keys.Authenticate(r)
+	})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{counted}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hello := guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "hello")
+	}))
+
+	show(hello, "GET", "/", "key-of-alice")
+	show(hello, "GET", "/", "wrong") // with the challenge of keys
+	named, _ := auth.As[auth.Named](counted)
+	fmt.Println(asked, named.Backend())
+	// Output:
+	// 200 hello
+	// 401 ApiKey
+	// 2 keys
+}
+
+// Key is a credential that is limited to scopes.
+type Key struct{ scopes []string }
+
+func (Key) Backend() string            { return "keys" }
+func (k Key) Scopes() ([]string, bool) { return k.scopes, true }
+
+// Traced is a decorator of a credential. It adds something, and says what it wraps.
+type Traced struct {
+	auth.Credential
+	RequestID string
+}
+
+func (t Traced) Unwrap() auth.Credential { return t.Credential }
+
+func ExampleAs() {
+	var credential auth.Credential = Traced{Key{[]string{"reports:read"}}, "7f3a"}
+
+	_, isScoped := credential.(auth.Scoped) // Traced has no method Scopes
+	fmt.Println(isScoped)
+	scoped, ok := auth.As[auth.Scoped](credential) // Key has
+	scopes, limited := scoped.Scopes()
+	fmt.Println(ok, scopes, limited)
+	key, ok := auth.As[Key](credential) // a concrete type, too
+	fmt.Println(ok, key.Backend())
+	// Output:
+	// false
+	// true [reports:read] true
+	// true keys
+}
+
+func ExampleGuard_Login() {
+	pins := auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+		switch r.Header.Get("X-Pin") {
+		case "":
+			return nil, nil, auth.ErrNoCredentials
+		case "1234":
+			return &Member{Name: "alice"}, nil, nil
+		}
+		return nil, nil, auth.ErrInvalid
+	})
+	guard, err := auth.New(auth.Config{
+		Backends:   []auth.Authenticator{apiKeys},
+		Login:      []auth.Authenticator{pins},
+		Challenges: []auth.Challenge{{Scheme: "ApiKey"}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// A handler that issues keys asks the backends of Config.Login.
+	login, err := guard.Login()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	issue := login.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		member, _ := auth.UserFrom[*Member](r.Context())
+		_, _ = fmt.Fprintf(w, "a new key for %s", member.Name)
+	}))
+
+	r := httptest.NewRequest("POST", "/keys", nil)
+	r.Header.Set("X-Pin", "1234")
+	w := httptest.NewRecorder()
+	issue.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body)
+	show(issue, "POST", "/keys", "key-of-alice") // a key makes no other key
+	// Output:
+	// 200 a new key for alice
+	// 401 ApiKey
 }
 
 func ExampleAuthenticatorFunc() {
