@@ -33,17 +33,6 @@ func (c traced) Unwrap() auth.Credential {
 	return nil
 }
 
-// tracing returns the credentials of a backend traced.
-func tracing(inner auth.Authenticator, keep bool) auth.Authenticator {
-	return auth.Wrap(inner, func(r *http.Request) (auth.User, auth.Credential, error) {
-		u, c, err := inner.Authenticate(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		return u, traced{c, keep}, nil
-	})
-}
-
 // scoped is a credential that is limited to scopes.
 type scoped struct {
 	cred

@@ -177,8 +177,9 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 }
 
 // Check proves a user by a username and password that came in some other way;
-// r gives the context and the client's address. It asks the throttle, then
-// Account, and hashes last. Errors are
+// r gives the context and the client's address, which is right behind a proxy only
+// inside a [auth.Guard]: elsewhere every client has the address of the proxy. It asks
+// the throttle, then Account, and hashes last. Errors are
 //
 //   - [auth.ErrMalformed]: the username is longer than 255 bytes or has control
 //     characters, the password is longer than [MaxPassword], or one is not UTF-8

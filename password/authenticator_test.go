@@ -99,6 +99,7 @@ func TestCarriersOfALogin(t *testing.T) {
 		{"JSON", post(typeJSON, `{"username":"alice","password":"password"}`), nil},
 		{"JSON with other members", post(typeJSON, `{"name":{"username":"x"},"password":"password","username":"alice","n":[1]}`), nil},
 		{"JSON with a charset", post("Application/JSON; charset=UTF-8", `{"username":"alice","password":"password"}`), nil},
+		{"the charset in the spelling of MySQL and many clients", post(typeJSON+"; charset=utf8", `{"username":"alice","password":"password"}`), nil},
 		{"JSON with escapes", post(typeJSON, `{"\u0075sername":"\u00e4lice","password":"p\u0061ssword"}`), nil},
 		{"a form", post(typeForm, "username=%C3%A4lice&password=pass%77ord&next=/"), nil},
 		{"Basic", byBasic("alice", "password"), nil},
