@@ -106,7 +106,7 @@ func TestUnitBackendSaysWhatToDo(t *testing.T) {
 			"Vary names every header that the answer depends on", "the backend has no method Vary, so Authorization " +
 				"and Cookie are assumed. Add a method Vary that returns X-Key"},
 		"a user without Unwrap behind a Guard": {bad.backend, bad.cases, served,
-			"holds a User in User and has no method Unwrap() auth.User"},
+			"embeds a User and has no method Unwrap() auth.User"},
 		"a scheme in one case only": {byExactScheme(), tokenCases(), "the scheme of Authorization is read in any case",
 			`with the scheme BEARER too, got the error "no credentials"`},
 	} {
