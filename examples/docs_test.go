@@ -50,6 +50,8 @@ var (
 	tokens           *knox.Tokens
 	sessions         *session.Sessions
 	guard            *auth.Guard
+	handlers         *knox.Handlers
+	admins           auth.Policy
 	keyring          *jwt.Keyring
 	keys             []auth.Secret
 	key              []byte
@@ -110,7 +112,7 @@ func TestSnippets(t *testing.T) {
 // compile compiles a snippet, which is either declarations or statements.
 func compile(t *testing.T, root, snippet string) {
 	t.Helper()
-	code := "\nfunc snippet() {\n\tvar err error\n\t_ = err\n" + snippet + "}\n"
+	code := "\nfunc snippet() error {\n\tvar err error\n\t_ = err\n" + snippet + "return nil\n}\n"
 	if regexp.MustCompile(`(?m)^(type|func) `).MatchString(snippet) {
 		code = "\n" + snippet
 	}
