@@ -55,7 +55,7 @@ type Credential interface {
 //
 // Authenticate must be safe for concurrent use and must not change r. It
 // returns a user with a nil error, or one of these errors, told apart with
-// errors.Is:
+// [KindOf]:
 //
 //   - [ErrNoCredentials]: the request has nothing for this backend. The next
 //     backend is asked. If no backend has anything, the request is anonymous.
@@ -64,8 +64,10 @@ type Credential interface {
 //     backend proves the request, it is refused with 401.
 //   - [ErrInvalid], [ErrMalformed], [ErrThrottled]: the credential is this
 //     backend's own, and no good. No other backend is asked.
-//   - any other error: the backend cannot tell (a store or key server is
+//   - an error without a kind: the backend cannot tell (a store or key server is
 //     down). No other backend is asked, and the answer is 503.
+//   - [ErrInsufficient], [ErrCrossOrigin], [ErrInternal]: no other backend is asked,
+//     and the answer is 403, or 500 for ErrInternal.
 //
 // A nil credential has full access: it is what a simple backend returns. A nil
 // user with a nil error is a bug of the backend and answered with 500.

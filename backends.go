@@ -85,13 +85,13 @@ func union(a, b []string) []string {
 	return all
 }
 
-// isNil reports a nil interface or a nil pointer, map or func inside one.
+// isNil reports a nil interface, or a nil pointer, map, func, slice or channel inside one.
 func isNil(v any) bool {
 	if v == nil {
 		return true
 	}
 	switch rv := reflect.ValueOf(v); rv.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan, reflect.Interface:
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan:
 		return rv.IsNil()
 	}
 	return false

@@ -31,7 +31,7 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		"a prefix that continues another":    {auth.Config{Backends: backends{owning(token(), "Token", "gw"), owning(bearer(), "Token", "gw2")}}, "both own"},
 		"a prefix that ends":                 {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Token", "gw_")}}, ""},
 		"two that own schemes":               {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Bearer", "")}}, ""},
-		"no challenge at all":                {auth.Config{Backends: backends{silent()}}, "no backend has a challenge"},
+		"no challenge at all":                {auth.Config{Backends: backends{silent()}}, "Config.Backends and Config.Challenges have no challenge"},
 		"a challenge in the configuration":   {auth.Config{Backends: backends{silent()}, Challenges: []auth.Challenge{{Scheme: "Bearer"}}}, ""},
 		"a scheme that is no token":          {auth.Config{Backends: backends{silent()}, Challenges: []auth.Challenge{{Scheme: "Be arer"}}}, "not an RFC 9110 token"},
 		"a scheme that is empty":             {auth.Config{Backends: backends{silent()}, Challenges: []auth.Challenge{{}}}, "not an RFC 9110 token"},

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// A capability is an optional interface of a backend, credential or error. All
-// are looked up by [As], so a decorator with an Unwrap method keeps them. A
-// capability that is missing never grants more: each comment says what is
-// assumed then.
+// A capability is an optional interface of a backend, user or credential. All are
+// looked up by [As], so a decorator with an Unwrap method keeps them. Those of errors
+// are looked up by errors.As. A capability that is missing never grants more: each
+// comment says what is assumed then.
 
 // Challenger is a backend that can say how to authenticate with it (RFC 9110
 // §11.6.1). Challenges is called once, by [New]. A Guard sends the challenges
@@ -60,7 +60,7 @@ type Ambient interface {
 // Stripper is a backend that reads headers which clients must not be able to
 // forge. A Guard removes them, in any case and with "_" for "-", from every
 // request before a handler sees it, whichever backend proved the request.
-// StripHeaders is called once, by [New].
+// StripHeaders is called once, by [New]. Without it, no header is removed.
 //
 // What a backend should strip cannot be guessed. New therefore refuses a
 // decorator without Unwrap, through which StripHeaders is found.

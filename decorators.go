@@ -92,20 +92,39 @@ func checkHeld(backend Authenticator) error {
 	case *Guard, chain, *wrapped: // which New looks into
 		return nil
 	}
+	if embedsGuard(reflect.TypeOf(backend)) {
+		return fmt.Errorf("is of type %T, which embeds a *Guard, and so says of its own proofs what the guard says of its own. "+
+			"Hold the guard in a named field", backend)
+	}
 	fields, several := heldIn(reflect.ValueOf(backend))
 	wrapper, unwraps := backend.(interface{ Unwrap() Authenticator })
 	switch {
 	case len(fields) == 0, unwraps && len(fields) == 1 && !several, unwraps && isNil(wrapper.Unwrap()):
 		return nil
 	case unwraps:
-		return fmt.Errorf("is a %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
+		return fmt.Errorf("is of type %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
 			"other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or "+
 			"return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
 	}
-	return fmt.Errorf("is a %T, which holds an Authenticator in %s and has no method Unwrap() auth.Authenticator: "+
+	return fmt.Errorf("is of type %T, which holds an Authenticator in its field %s and has no method Unwrap() auth.Authenticator: "+
 		"the headers that it strips, its challenges and its other capabilities could be lost. "+
 		"Return it from Unwrap, use auth.Wrap, or return nil from Unwrap if this is not a decorator",
 		backend, fields[0])
+}
+
+func embedsGuard(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	for i := range t.NumField() {
+		if field := t.Field(i); field.Anonymous && (field.Type == reflect.TypeFor[*Guard]() || field.Type == reflect.TypeFor[Guard]()) {
+			return true
+		}
+	}
+	return false
 }
 
 var authenticatorType = reflect.TypeFor[Authenticator]()
@@ -118,7 +137,7 @@ func heldIn(v reflect.Value) (names []string, several bool) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		return heldInFields(v)
+		return heldInFields(v, maxWrapped)
 	case reflect.Slice, reflect.Array, reflect.Map:
 		if holdsAuthenticator(v.Type().Elem()) {
 			return []string{"its elements"}, v.Len() > 1
@@ -127,7 +146,12 @@ func heldIn(v reflect.Value) (names []string, several bool) {
 	return nil, false
 }
 
-func heldInFields(v reflect.Value) (names []string, several bool) {
+// heldInFields looks into the fields of a struct, and depth structs deep: a struct of
+// options may point to itself.
+func heldInFields(v reflect.Value, depth int) (names []string, several bool) {
+	if depth == 0 {
+		return nil, false
+	}
 	for i := range v.NumField() {
 		field, name := v.Field(i), v.Type().Field(i).Name
 		if holdsAuthenticator(field.Type()) {
@@ -140,16 +164,16 @@ func heldInFields(v reflect.Value) (names []string, several bool) {
 		}
 		if t := field.Type(); t.Kind() == reflect.Interface && t.NumMethod() == 0 {
 			field = field.Elem() // of a field of type any, by its value
-			if field.IsValid() && field.Type().Implements(authenticatorType) {
+			if field.IsValid() && holdsAuthenticator(field.Type()) {
 				names = append(names, name)
 				continue
 			}
 		}
-		if field.Kind() == reflect.Pointer && (v.Type().Field(i).Anonymous || holdsInterface(field.Type().Elem(), v.Type())) {
+		if field.Kind() == reflect.Pointer && (v.Type().Field(i).Anonymous || hasBackendField(field.Type().Elem(), v.Type())) {
 			field = field.Elem() // options that are kept by pointer
 		}
 		if field.Kind() == reflect.Struct {
-			inner, more := heldInFields(field)
+			inner, more := heldInFields(field, depth-1)
 			several = several || more
 			for _, each := range inner {
 				names = append(names, name+"."+each)
@@ -159,11 +183,11 @@ func heldInFields(v reflect.Value) (names []string, several bool) {
 	return names, several
 }
 
-// holdsInterface reports a struct, of the package that the type of declares, that has a
-// field of the type Authenticator. One that has fields of concrete types, such as a whole application,
-// is not looked into.
-func holdsInterface(t, of reflect.Type) bool {
-	if t.Kind() != reflect.Struct || t.PkgPath() != of.PkgPath() {
+// hasBackendField reports whether t is a struct of the same package as owner, with a
+// field of an interface type that includes Authenticator. A struct with fields of
+// concrete types alone, such as a whole application, does not count.
+func hasBackendField(t, owner reflect.Type) bool {
+	if t.Kind() != reflect.Struct || t.PkgPath() != owner.PkgPath() {
 		return false
 	}
 	for i := range t.NumField() {
@@ -214,6 +238,9 @@ func holdsAuthenticator(t reflect.Type) bool {
 // same reports whether a and b are one backend. Values that cannot be compared
 // with == are one if they look the same.
 func same(a, b Authenticator) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
 	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
 	if va.Type() != vb.Type() {
 		return false

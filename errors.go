@@ -7,8 +7,8 @@ import (
 )
 
 // The kinds of outcome other than proof. Every error that a backend or policy
-// returns is one of these, told apart with errors.Is, or means that it could
-// not be decided: 503.
+// returns is one of these, told apart with [KindOf], or means that it could not
+// be decided: 503.
 var (
 	// ErrNoCredentials: nothing here for this backend, which includes a scheme
 	// it does not speak.
@@ -149,12 +149,24 @@ func KindOf(err error) error {
 		switch {
 		case inner == nil:
 			return own
-		case own == nil:
+		case own == nil && !hasIs(err):
 			return KindOf(inner)
+		case own == nil: // one of a list, which is an outage itself
+			return strongest(nil, []error{errOutage, inner})
 		}
 		return strongest(own, []error{inner})
 	}
 	return own
+}
+
+// errOutage is an error without a kind.
+var errOutage = errors.New("outage")
+
+// hasIs reports an error that compares itself with others. It may be an error of its
+// own beside the one that it unwraps to, as in lists that unwrap to their rest.
+func hasIs(err error) bool {
+	_, ok := err.(interface{ Is(error) bool })
+	return ok
 }
 
 // kinds are in the order in which they count where an error has several.

@@ -77,6 +77,7 @@ type Guard struct {
 	login      *Guard                        // asks Config.Login, nil if that is empty
 	mapProblem func(*http.Request, *Problem) // may be nil
 	quiet      bool                          // WithoutDialog
+	fallback   []Challenge                   // of WithoutDialog
 	users      *userTypes
 	family     *family // shared with the guards made from this one
 }
@@ -95,11 +96,13 @@ type guarded struct {
 //
 //   - there is no backend, or a nil one, or two of the same name
 //   - Proxies trusts every address, or one that is not valid
-//   - no backend has a challenge, which a 401 must carry (RFC 9110 §15.5.2)
+//   - neither a backend nor Config.Challenges has a challenge, which a 401 must
+//     carry (RFC 9110 §15.5.2), or one cannot be sent
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]
 //   - a backend holds another one in a field and has no Unwrap method, so that
-//     the capabilities of the inner one would be lost: see [As] and [Wrap]
+//     the capabilities of the inner one would be lost, or holds several and
+//     unwraps to one of them: see [As] and [Wrap]
 func New(config Config) (*Guard, error) {
 	if config.CrossOrigin == nil {
 		config.CrossOrigin = http.NewCrossOriginProtection()
@@ -130,7 +133,8 @@ func New(config Config) (*Guard, error) {
 	return g, nil
 }
 
-// newGuard returns a Guard that asks backends. Errors name them by setting.
+// newGuard returns a Guard that asks backends. Errors about one of them name it by
+// the setting it is in.
 func newGuard(config Config, kin *family, setting string, backends []Authenticator) (*Guard, error) {
 	g := &Guard{config: config, users: &userTypes{}, family: kin}
 	g.config.Backends = backends
@@ -161,8 +165,8 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 	}
 	g.challenges = mergeChallenges(append(challenges, config.Challenges...))
 	if len(g.challenges) == 0 {
-		return nil, fmt.Errorf("auth: no backend has a challenge in %s, and a 401 must carry one. "+
-			"See Config.Challenges", setting)
+		return nil, fmt.Errorf("auth: %s and Config.Challenges have no challenge, and a 401 must carry one. "+
+			"Set Config.Challenges", setting)
 	}
 	for _, c := range g.challenges {
 		if err := c.check(); err != nil {
@@ -177,16 +181,33 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 	return g, nil
 }
 
+// ErrNoLogin is what [Guard.Login] returns if there is no backend by which somebody
+// may log in.
+var ErrNoLogin = errors.New("auth: there is no way to log in")
+
 var errNilGuard = errors.New("auth: the guard is nil")
 
 // With returns a Guard like g that asks other backends. It strips the headers
 // that g strips, too.
+//
+// A backend that g asks in a decorator is asked in that decorator: what refuses or
+// limits somebody does so in the handlers of a backend, too. With returns an error if
+// g asks it in a chain or Guard that is decorated as a whole.
 func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	if g == nil {
 		return nil, errNilGuard
 	}
+	backends, err := g.decorated(flatten(backends))
+	if err != nil {
+		return nil, err
+	}
+	return g.asking(backends)
+}
+
+// asking returns a Guard like g that asks backends as they are.
+func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 	config := g.config
-	config.Backends = flatten(backends)
+	config.Backends = backends
 	if len(config.Backends) == 0 {
 		return nil, errors.New("auth: With has no backend")
 	}
@@ -205,14 +226,52 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 		with.login = &login
 	}
 	if g.quiet {
-		return with.WithoutDialog(), nil
+		return with.WithoutDialog(g.fallback...), nil
 	}
 	return with, nil
 }
 
+// decorated returns backends with each one that g asks in decorators replaced by what g
+// asks.
+func (g *Guard) decorated(backends []Authenticator) ([]Authenticator, error) {
+	var all []Authenticator
+	for _, backend := range backends {
+		found, err := g.entriesOf(backend)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			found = []Authenticator{backend}
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// entriesOf returns the backends of g that are backend or decorate it.
+func (g *Guard) entriesOf(backend Authenticator) (found []Authenticator, err error) {
+	for _, each := range g.config.Backends {
+		inner, isGuard := each.(*Guard)
+		switch {
+		case wraps(each, backend):
+			found = append(found, each)
+		case isGuard:
+			more, err := inner.entriesOf(backend)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, more...)
+		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return wraps(b, backend) }):
+			return nil, fmt.Errorf("auth: %s is inside a guard or a chain that is decorated as a whole, where it cannot be asked "+
+				"alone. List and decorate its backends one by one", nameOf(backend))
+		}
+	}
+	return found, nil
+}
+
 // Has reports whether backend is among Config.Backends, also in a decorator, a chain
-// or a guard, or as the verifier of an API key. What a backend issues that is not
-// among them is never accepted.
+// or a guard, or as the verifier of an API key. If it is not among them, the Guard
+// refuses what it issues.
 func (g *Guard) Has(backend Authenticator) bool {
 	if g == nil {
 		return false
@@ -228,14 +287,16 @@ func (g *Guard) Has(backend Authenticator) bool {
 }
 
 // Login returns a Guard like g that asks the backends of Config.Login, except for
-// those that are among except, or decorate one of them. It returns an error if no
-// backend is left: a handler that issues credentials could then never be used.
+// those that are among except, or decorate one of them. It returns [ErrNoLogin] if no
+// backend is left: a handler that issues credentials could then never be used. It
+// returns another error if one of except is inside a Guard or a decorated chain, where
+// it cannot be left out.
 func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if g == nil {
 		return nil, errNilGuard
 	}
 	if g.login == nil {
-		return nil, errors.New("auth: Config.Login is empty, so there is no way to log in")
+		return nil, fmt.Errorf("%w: Config.Login is empty", ErrNoLogin)
 	}
 	login := *g.login
 	login.mapProblem = g.mapProblem
@@ -260,9 +321,9 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	case len(login.config.Backends):
 		return &login, nil
 	case 0:
-		return nil, errors.New("auth: Config.Login has no backend by which to log in here")
+		return nil, fmt.Errorf("%w: Config.Login has no other backend", ErrNoLogin)
 	}
-	without, err := g.With(left...)
+	without, err := g.asking(left)
 	if err != nil {
 		return nil, err
 	}
@@ -290,25 +351,25 @@ func (g *Guard) MapProblem(change func(r *http.Request, p *Problem)) *Guard {
 
 // WithoutDialog returns a Guard like g with a 401 on which no browser opens its own
 // password dialog: it leaves out the challenges of Basic, Digest, NTLM and
-// Negotiate. Handlers that answer with pages use it. If no other challenge is
-// left, it sends instead, because a 401 must have one (RFC 9110 §15.5.2). If that
-// is empty, it sends one of the scheme "Form", which no browser acts on and no RFC
+// Negotiate. Handlers that answer with pages use it. If no other challenge is left, the
+// 401 has those of fallback, because it must have one (RFC 9110 §15.5.2). If fallback
+// is empty too, it has one of the scheme "Form", which no browser acts on and no RFC
 // defines.
-func (g *Guard) WithoutDialog(instead ...Challenge) *Guard {
+func (g *Guard) WithoutDialog(fallback ...Challenge) *Guard {
 	if g == nil {
 		return nil
 	}
 	quiet := *g
-	quiet.quiet = true
+	quiet.quiet, quiet.fallback = true, slices.Clone(fallback)
 	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
 	if len(quiet.challenges) == 0 {
-		quiet.challenges = slices.Clone(instead)
+		quiet.challenges = slices.Clone(fallback)
 	}
 	if len(quiet.challenges) == 0 {
 		quiet.challenges = []Challenge{{Scheme: "Form"}}
 	}
 	if g.login != nil {
-		quiet.login = g.login.WithoutDialog(instead...)
+		quiet.login = g.login.WithoutDialog(fallback...)
 	}
 	return &quiet
 }
@@ -334,8 +395,9 @@ func (g *Guard) Optional(policies ...Policy) func(http.Handler) http.Handler {
 	return g.middleware(policies, true)
 }
 
-// Authenticate proves r as Require would before it asks policies. It makes a
-// Guard a backend of another one. Headers that a credential or error sets are
+// Authenticate proves r as Require would before it asks policies. It asks the
+// backends again if this Guard has proved r further out. It makes a Guard a backend of
+// another one. Headers that a credential or error sets are
 // not set: see [HeaderSetter].
 func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 	if g == nil {

@@ -11,8 +11,9 @@ import (
 
 // Policy decides whether a proved request may go on. It returns nil to agree
 // and an error to refuse: ErrInsufficient, which is answered with 403, or an
-// [Error] of that kind with more to say. Any other error says that it cannot
-// be decided, and is answered with 503. The credential may be nil.
+// [Error] of that kind with more to say. An error of another kind is answered as that
+// kind is. One without a kind says that it cannot be decided, and is answered with 503.
+// The credential may be nil.
 type Policy func(r *http.Request, user User, credential Credential) error
 
 // errMachinesAllowed is how AllowMachines agrees: it says more than nil.
@@ -105,16 +106,18 @@ func Any(policies ...Policy) Policy {
 // FullAccessOr admits credentials with full access, and those that are limited
 // to scopes and have all of these. It is the policy of a route that users call
 // with their own session or token, and applications with one that was limited.
+// Without scopes it is [FullAccess].
 func FullAccessOr(scopes ...string) Policy { return Any(FullAccess, Scopes(scopes...)) }
 
 // Scopes admits credentials that are limited to scopes and have all of these. It
 // refuses those with full access: a route that names a scope is meant for
-// credentials that were given it. [FullAccessOr] admits both.
+// credentials that were given it. [FullAccessOr] admits both. Without scopes it refuses
+// everybody.
 func Scopes(all ...string) Policy {
 	refusal := insufficientScope(all)
 	return func(_ *http.Request, _ User, credential Credential) error {
 		have, limited := scopesOf(credential)
-		if !limited {
+		if !limited || len(all) == 0 {
 			return refusal
 		}
 		for _, scope := range all {

@@ -68,6 +68,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 func (g *Guard) serveKnown(
 	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy,
 ) {
+	r = g.withoutStripped(r) // it may be another request by now, such as one of a batch
 	err := error(nil)
 	if known.ambient && r.Method != known.method {
 		// A layer in between made another request of it, which may be unsafe.
@@ -92,7 +93,7 @@ func (g *Guard) serveKnown(
 type proof struct {
 	user       User
 	credential Credential
-	ambient    bool   // its origin was checked, perhaps by a guard inside
+	ambient    bool   // a browser may have added it, or a guard inside did not say
 	method     string // of the request
 }
 
@@ -107,13 +108,13 @@ type failure struct {
 // request is proved, and failure.backend is the one that proved it, for a policy
 // that refuses later. w may be nil.
 func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
+	asked := g.unstripped(r)
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
-	if lines := r.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
-		_, _, err := Authorization(r)
+	if lines := asked.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
+		_, _, err := Authorization(asked)
 		return proof{}, failure{err: err}
 	}
-	asked := g.unstripped(r)
 	if asked != r {
 		defer func() { r.Body = asked.Body }() // a backend that read it has put it back
 	}
@@ -158,9 +159,10 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 	return user, credential, err
 }
 
-// accept checks a proof: a backend must not return a nil user, or a UserID
-// that is reserved for a Machine, and a page of another origin must not have made a
-// browser send it.
+// accept checks a proof and tells the observer. It refuses a nil user, a typed nil
+// credential, a UserID that is empty or reserved for a Machine, a type of user that
+// could hide another one, and a credential that a page of another origin made a browser
+// send.
 func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {
 	if isNil(user) {
 		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)

@@ -8,7 +8,7 @@ import (
 
 // withoutStripped returns r without the headers that no handler may see.
 func (g *Guard) withoutStripped(r *http.Request) *http.Request {
-	if len(g.strip) == 0 {
+	if g == nil || len(g.strip) == 0 {
 		return r
 	}
 	header, found := stripped(r.Header, g.strip)
@@ -43,7 +43,8 @@ func (c *whole) Value(key any) any {
 }
 
 // unstripped returns r as its backends may see it: with the headers that a guard of
-// the same family stripped further out.
+// the same family stripped further out. One that a layer in between has set since then
+// stays as it is.
 func (g *Guard) unstripped(r *http.Request) *http.Request {
 	if len(g.strip) == 0 {
 		return r
@@ -52,10 +53,12 @@ func (g *Guard) unstripped(r *http.Request) *http.Request {
 	if !ok {
 		return r
 	}
+	now := r.Header
 	r = r.WithContext(r.Context())
-	r.Header = r.Header.Clone()
+	r.Header = now.Clone()
 	for name, lines := range before.header {
-		if slices.ContainsFunc(g.strip, func(stripped string) bool { return sameVariable(name, stripped) }) {
+		if slices.ContainsFunc(g.strip, func(stripped string) bool { return sameVariable(name, stripped) }) &&
+			!hasVariable(now, name) {
 			r.Header[name] = lines
 		}
 	}
@@ -78,6 +81,15 @@ func stripped(h http.Header, names []string) (without http.Header, found bool) {
 		}
 	}
 	return clone, clone != nil
+}
+
+func hasVariable(h http.Header, name string) bool {
+	for key := range h {
+		if sameVariable(key, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func sameVariable(a, b string) bool {

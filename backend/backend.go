@@ -15,8 +15,8 @@
 //     [CleanText] for the device it was issued to.
 //   - How it is served: [NewEndpoint] checks method and origin before anything
 //     is authenticated, [ReadBody] and [Fields] read what a login sends, and
-//     [Routes] registers handlers with any router and opens them under
-//     [auth.Guard.Protect].
+//     [Routes] registers handlers with ServeMux and routers like it, and opens
+//     them under [auth.Guard.Protect].
 //   - How it is set up: [Settings] collects mistakes, [Cookie] writes cookies
 //     that other sites cannot plant, [Events] tells the observer.
 //

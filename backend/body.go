@@ -19,13 +19,14 @@ import (
 var (
 	ErrBodyTooLong = malformed("The body is too long.")
 
-	errUnreadable = malformed("The body could not be read.")
-	errNotUTF8    = malformed("The body is not UTF-8.")
-	errNotJSON    = malformed("The body is not JSON.")
-	errNotObject  = malformed("The body is not a JSON object.")
-	errNotForm    = malformed("The body is not a form.")
-	errNotText    = malformed("A field that must be a string has another type.")
-	errTwice      = malformed("A field must not be repeated.")
+	errUnreadable    = malformed("The body could not be read.")
+	errNotUTF8       = malformed("The body is not UTF-8.")
+	errNotJSON       = malformed("The body is not JSON.")
+	errHalfCharacter = malformed("A string has half a character.")
+	errNotObject     = malformed("The body is not a JSON object.")
+	errNotForm       = malformed("The body is not a form.")
+	errNotText       = malformed("A field that must be a string has another type.")
+	errTwice         = malformed("A field must not be repeated.")
 )
 
 func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }
@@ -38,7 +39,9 @@ const (
 
 // Body is the body of a request, read whole.
 type Body struct {
-	Type string // the media type in lower case, or "" if the header names no type, or several
+	// Type is the media type in lower case, or "" if there is not exactly one valid
+	// Content-Type, or its charset is not UTF-8.
+	Type string
 	Text []byte
 }
 
@@ -48,7 +51,7 @@ const maxBody = 64 << 20
 // ReadBody reads the body of r, of at most limit bytes, and puts it back, so that
 // the next reader starts from its beginning, whatever the outcome. A longer one is
 // ErrBodyTooLong, and one that cannot be read is auth.ErrMalformed too, unless the
-// request has ended: that is an outage. A charset other than UTF-8 makes Type "".
+// request has ended: that is an outage. A limit over 64 MiB is 64 MiB.
 func ReadBody(r *http.Request, limit int64) (Body, error) {
 	b := Body{Type: typeOf(r)}
 	if r.Body == nil {
@@ -157,7 +160,10 @@ func Text(member json.RawMessage) (string, error) {
 		return "", errNotText
 	}
 	var text string
-	if hasLoneSurrogate(member) || json.Unmarshal(member, &text) != nil {
+	if hasLoneSurrogate(member) {
+		return "", errHalfCharacter
+	}
+	if json.Unmarshal(member, &text) != nil {
 		return "", errNotJSON
 	}
 	return text, nil
@@ -179,13 +185,13 @@ const maxFields = 8 << 10
 // From reads the fields from the body of a POST, of at most 8 KiB, and puts it
 // back. A body of another type than JSON or a form in UTF-8, and an empty one, is
 // auth.ErrNoCredentials. A field that is repeated, or not a string, is
-// auth.ErrMalformed.
+// auth.ErrMalformed. JSON that is no object has no fields.
 func (f Fields) From(r *http.Request) error {
-	if kind := typeOf(r); r.Method != http.MethodPost || r.Body == nil || kind != TypeJSON && kind != TypeForm {
-		return auth.ErrNoCredentials
-	}
 	for i := range f {
 		f[i].Value, f[i].Set = "", false // of an earlier request
+	}
+	if kind := typeOf(r); r.Method != http.MethodPost || r.Body == nil || kind != TypeJSON && kind != TypeForm {
+		return auth.ErrNoCredentials
 	}
 	body, err := ReadBody(r, maxFields)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Settings collects what is wrong with a configuration, so that one error tells
-// of every mistake. Its zero value without a Package is not useful.
+// of every mistake. Package must be set.
 //
 //	s := backend.Settings{Package: "knox"}
 //	s.Need("Config.Store", config.Store)
@@ -21,8 +21,8 @@ type Settings struct {
 	faults  []error
 }
 
-// Need refuses a value that is missing: nil, a nil pointer, function or map in an
-// interface, or "".
+// Need refuses a value that is missing: nil, a nil pointer, function, map, slice or
+// channel in an interface, or "".
 func (s *Settings) Need(name string, value any) {
 	if missing(value) {
 		s.Refuse(true, "%s is missing", name)
@@ -65,7 +65,7 @@ func missing(value any) bool {
 		return true
 	}
 	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan, reflect.Interface:
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Slice, reflect.Chan:
 		return v.IsNil()
 	}
 	return false

@@ -1,6 +1,7 @@
 package knox
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -46,10 +47,10 @@ type Handlers struct {
 	Token http.Handler
 }
 
-// Handlers returns the handlers, or an error if no backend of guard may log
-// somebody in, or does not ask t; see auth.Config.Login. Login makes tokens for what these backends
-// prove. A user manages tokens with a token or with any credential of these
-// backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
+// Handlers returns the handlers, or an error if guard has no [auth.Config].Login, or
+// if t is not among its Config.Backends. Login makes tokens for what the backends of
+// Config.Login prove. A user manages tokens with a token or with any credential of
+// these backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
 // handlers.
 //
 // Users that a login backend returns should have the [auth.Stamper] stamp that
@@ -68,21 +69,25 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 		return nil, err
 	}
 	managing := []auth.Authenticator{t}
-	if others, err := guard.Login(t); err == nil {
+	switch others, err := guard.Login(t); {
+	case err == nil:
 		managing = append(managing, others)
+	case !errors.Is(err, auth.ErrNoLogin): // where t itself is the only login
+		return nil, fmt.Errorf("knox: Handlers: %w", err)
 	}
 	manage, err := guard.With(managing...)
 	if err != nil {
 		return nil, err
 	}
-	h := handler{Tokens: t, guard: login}
+	atLogin, withOwn, managed := handler{t, login}, handler{t, own}, handler{t, manage}
+	full := manage.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.login}),
-		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": h.logout}),
-		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), backend.Methods{"POST": h.logoutAll}),
-		Tokens:    backend.NewEndpoint(manage, manage.Require(auth.FullAccess), backend.Methods{"GET": h.list, "POST": h.create}),
-		Ended:     backend.NewEndpoint(manage, manage.Require(auth.FullAccess), backend.Methods{"GET": h.ended}),
-		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": h.revokeOne}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.login}),
+		Logout:    backend.NewEndpoint(own, own.Require(), backend.Methods{"POST": withOwn.logout}),
+		LogoutAll: backend.NewEndpoint(own, own.Require(auth.FullAccess), backend.Methods{"POST": withOwn.logoutAll}),
+		Tokens:    backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.list, "POST": managed.create}),
+		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.ended}),
+		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.revokeOne}),
 	}, nil
 }
 
@@ -109,5 +114,5 @@ func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open
 // handler is what the handlers share.
 type handler struct {
 	*Tokens
-	guard *auth.Guard
+	guard *auth.Guard // of the endpoint, which answers refusals
 }

@@ -62,10 +62,10 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 		return nil, err
 	}
 	login = login.WithoutDialog(s.Challenges()...)
-	h := handler{s, login}
+	atLogin, h := handler{s, login}, handler{s, own}
 	full := own.Require(auth.FullAccess)
 	return &Handlers{
-		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.login}),
+		Login:     backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": atLogin.login}),
 		Logout:    backend.NewEndpoint(own, backend.Unprotected, backend.Methods{"POST": h.logout}),
 		LogoutAll: backend.NewEndpoint(own, full, backend.Methods{"POST": h.logoutAll}),
 		Sessions:  backend.NewEndpoint(own, full, backend.Methods{"GET": h.list, "DELETE": h.revokeOthers}),
@@ -97,7 +97,7 @@ func (h *Handlers) Open(prefix string) auth.RouteOption { return h.routes().Open
 // handler is what the handlers share.
 type handler struct {
 	*Sessions
-	guard *auth.Guard
+	guard *auth.Guard // of the endpoint, which answers refusals
 }
 
 // errFromSession: a session that started another would never end.

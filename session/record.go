@@ -20,7 +20,7 @@ type Record struct {
 
 	Created      time.Time
 	ExpiresAt    time.Time     // when it ends unless it is used before
-	Idle         time.Duration // use moves Expires so far
+	Idle         time.Duration // use moves ExpiresAt so far
 	MaxExpiresAt time.Time     // the instant past which use does not move it
 
 	LastUsed  time.Time

@@ -1,0 +1,227 @@
+package auth_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth"
+)
+
+// onlyBob is a decorator that refuses everybody but bob.
+func onlyBob(inner auth.Authenticator) auth.Authenticator {
+	return auth.Wrap(inner, func(r *http.Request) (auth.User, auth.Credential, error) {
+		u, c, err := inner.Authenticate(r)
+		if err == nil && u.UserID() != "bob" {
+			return nil, nil, auth.ErrInvalid
+		}
+		return u, c, err
+	})
+}
+
+// The handlers of a backend ask guard.With(backend): what a decorator refuses
+// everywhere else it must refuse there, too.
+func TestWithAsksABackendInTheDecoratorOfTheGuard(t *testing.T) {
+	tokens := tokens("Token")
+	for name, backends := range map[string][]auth.Authenticator{
+		"decorated":            {onlyBob(tokens)},
+		"decorated twice":      {onlyBob(onlyBob(tokens))},
+		"in a chain":           {auth.Chain(onlyBob(tokens), speaking("X", auth.ErrNoCredentials))},
+		"in a guard":           {guardOf(t, onlyBob(tokens))},
+		"beside another":       {speaking("X", auth.ErrNoCredentials), onlyBob(tokens)},
+		"in a guard's chain":   {guardOf(t, auth.Chain(onlyBob(tokens)))},
+		"in a guard of guards": {guardOf(t, guardOf(t, onlyBob(tokens)))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, err := guardOf(t, backends...).With(tokens)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for user, want := range map[string]int{"alice": 401, "bob": 200} {
+				wantStatus(t, get(own.Require()(whoami), "Authorization", "Token good-"+user), want)
+			}
+		})
+	}
+	t.Run("a chain that is decorated as a whole", func(t *testing.T) {
+		chain := auth.Chain(tokens, speaking("X", auth.ErrNoCredentials))
+		_, err := guardOf(t, onlyBob(chain)).With(tokens)
+		if err == nil || !strings.Contains(err.Error(), "decorated as a whole") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a backend that the guard does not ask", func(t *testing.T) {
+		with, err := guardOf(t, speaking("X", auth.ErrNoCredentials)).With(onlyBob(tokens))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, get(with.Require()(whoami), "Authorization", "Token good-alice"), 401)
+		wantStatus(t, get(with.Require()(whoami), "Authorization", "Token good-bob"), 200)
+	})
+}
+
+func TestWithKeepsTheFallbackOfWithoutDialog(t *testing.T) {
+	basic, other := speaking("Basic", auth.ErrNoCredentials), speaking("Basic", auth.ErrNoCredentials)
+	other.name = "other"
+	with, err := guardOf(t, basic).WithoutDialog(auth.Challenge{Scheme: "Cookie"}).With(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := get(with.Require()(whoami)).Header().Get("WWW-Authenticate"); got != "Cookie" {
+		t.Errorf("challenge %q, want Cookie", got)
+	}
+}
+
+func TestANilBackendIsNotAmongThoseOfAGuard(t *testing.T) {
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{speaking("Basic", nil)}})
+	if g.Has(nil) {
+		t.Error("Has(nil) is true")
+	}
+	if _, err := g.Login(nil); err != nil {
+		t.Errorf("Login(nil) returned %v", err)
+	}
+}
+
+func TestLoginSaysWhenThereIsNone(t *testing.T) {
+	basic := speaking("Basic", nil)
+	none := guardOf(t, tokens("Token"))
+	one := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{basic}})
+	for name, ask := range map[string]func() (*auth.Guard, error){
+		"Config.Login is empty": func() (*auth.Guard, error) { return none.Login() },
+		"all are left out":      func() (*auth.Guard, error) { return one.Login(basic) },
+	} {
+		if _, err := ask(); !errors.Is(err, auth.ErrNoLogin) {
+			t.Errorf("%s: %v, want ErrNoLogin", name, err)
+		}
+	}
+}
+
+// itself is a struct of options that points to itself.
+type itself struct {
+	parent *itself
+	inner  auth.Authenticator
+}
+
+type circular struct{ options *itself }
+
+func (s circular) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	return s.options.inner.Authenticate(r)
+}
+
+// guardian embeds a guard, whose method Ambient would speak for what guardian proves.
+type guardian struct{ *auth.Guard }
+
+func (g guardian) Unwrap() auth.Authenticator { return g.Guard }
+func (g guardian) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	if cookie, err := r.Cookie("remember"); err == nil {
+		return user(cookie.Value), cred{backend: "remember"}, nil
+	}
+	return g.Guard.Authenticate(r)
+}
+
+// listed keeps a list of backends where no type tells of it.
+type listed struct{ any any }
+
+func (l listed) Challenges() []auth.Challenge { return []auth.Challenge{{Scheme: "X"}} }
+func (l listed) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	return l.any.([]auth.Authenticator)[0].Authenticate(r)
+}
+
+func TestNewRefusesWhatHidesAnotherBackend(t *testing.T) {
+	options := &itself{inner: tokens("Token")}
+	options.parent = options
+	for name, backend := range map[string]auth.Authenticator{
+		"options that point to themselves": circular{options},
+		"an embedded guard":                guardian{guardOf(t, tokens("Token"))},
+		"a list in a field of type any":    listed{[]auth.Authenticator{tokens("Token")}},
+	} {
+		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: []auth.Challenge{{Scheme: "Y"}}}); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestARequestOfABatchIsStrippedToo(t *testing.T) {
+	b := tokens("Token")
+	b.strip = []string{"X-Username"}
+	g := guardOf(t, b)
+	seen := "unset"
+	inner := g.Require()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header.Get("X-Username") }))
+	batch := g.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sub, err := http.NewRequestWithContext(r.Context(), "GET", "/x", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		sub.Header.Set("X-Username", "root") // as the body of the batch says
+		inner.ServeHTTP(w, sub)
+	}))
+	wantStatus(t, get(batch, "Authorization", "Token good-alice"), 200)
+	if seen != "" {
+		t.Errorf("the handler saw X-Username %q", seen)
+	}
+}
+
+// Middleware between Protect and the guard of a handler may set a header that the
+// client sent, too: its word counts.
+func TestAHeaderThatALayerInBetweenSetsIsNotReplaced(t *testing.T) {
+	named := &backend{name: "named", strip: []string{"X-Username"}, challenges: []auth.Challenge{{Scheme: "X"}},
+		answer: func(r *http.Request) (auth.User, auth.Credential, error) {
+			return user(r.Header.Get("X-Username")), cred{backend: "named"}, nil
+		}}
+	g := guardOf(t, named)
+	layer := func(set string) http.Handler {
+		return g.Protect(muxOf("/login", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if set != "" {
+				r = r.Clone(r.Context())
+				r.Header.Set("X-Username", set)
+			}
+			g.Require()(whoami).ServeHTTP(w, r)
+		})), auth.Open("/login"))
+	}
+	for set, want := range map[string]string{"from-tls": "from-tls", "": "root"} {
+		for _, name := range []string{"X-Username", "x_username"} {
+			r := request("GET", "/login")
+			r.Header[name] = []string{"root"}
+			if set == "" && name != "X-Username" {
+				continue // which the backend does not read
+			}
+			if got := do(layer(set), r).Body.String(); !strings.Contains(got, want) || strings.Contains(got, "root") != (want == "root") {
+				t.Errorf("%s, and a layer that sets %q: %s, want %s", name, set, got, want)
+			}
+		}
+	}
+}
+
+// unrolled is a list of errors that unwraps to its rest, as those of some libraries do.
+type unrolled []error
+
+func (u unrolled) Error() string { return u[0].Error() }
+func (u unrolled) Unwrap() error {
+	if len(u) == 1 {
+		return nil
+	}
+	return u[1:]
+}
+func (u unrolled) Is(target error) bool { return errors.Is(u[0], target) }
+
+func TestAnOutageInAListThatUnwrapsToItsRestIsAnOutage(t *testing.T) {
+	down := errors.New("store down")
+	for name, list := range map[string]unrolled{
+		"before":                    {down, auth.ErrNoCredentials},
+		"after":                     {auth.ErrNoCredentials, down},
+		"between":                   {auth.ErrNoCredentials, down, auth.ErrUnrecognized},
+		"before what is not spoken": {down, auth.ErrUnrecognized},
+	} {
+		if got := auth.KindOf(list); got != nil {
+			t.Errorf("%s: KindOf is %v, want nil", name, got)
+		}
+		wantStatus(t, get(guardOf(t, speaking("Token", list)).Optional()(whoami), "Authorization", "Token x"), 503)
+	}
+	if got := auth.KindOf(unrolled{auth.ErrNoCredentials, auth.ErrNoCredentials}); got != auth.ErrNoCredentials {
+		t.Errorf("no outage: KindOf is %v", got)
+	}
+	if got := auth.KindOf(unrolled{down, auth.ErrInvalid}); got != auth.ErrInvalid {
+		t.Errorf("one that decides: KindOf is %v", got)
+	}
+}
