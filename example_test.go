@@ -143,7 +143,7 @@ func ExampleProtected_Check() {
 	app := exampleGuard().Protect(mux, auth.Route("DELETE /user/{id}", isAdmin))
 	fmt.Println(app.Check())
 	// Output:
-	// auth: Protect: no route is registered as "DELETE /user/{id}". If it has a host or a rare method, name that too
+	// auth: Protect: no route is registered as "DELETE /user/{id}". Is it misspelled? If the route has a host or a rare method, name that too
 }
 
 // Keys is the backend apiKeys with a name and a challenge, which a decorator must keep.

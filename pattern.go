@@ -133,24 +133,17 @@ func (p pattern) takes(method string) bool {
 	return p.method == "" || p.method == method || p.method == http.MethodGet && method == http.MethodHead
 }
 
-// beats reports whether p is more specific than other, where both cover one route.
-// Where one has the narrower path and the other one a method, the path counts.
-func (p pattern) beats(other pattern) bool {
-	if (p.host == "") != (other.host == "") {
-		return p.host != ""
+// narrower reports whether p is more specific than other: its path or host is narrower,
+// or these are the same and its methods are fewer. Where one has the narrower path and
+// the other one a method, the path counts.
+func (p pattern) narrower(other pattern) bool {
+	if !other.covers(p) {
+		return false
 	}
-	for i := range min(len(p.segments), len(other.segments)) {
-		if p.segments[i].wildcard != other.segments[i].wildcard {
-			return other.segments[i].wildcard
-		}
+	if !p.covers(other) {
+		return true
 	}
-	if len(p.segments) != len(other.segments) {
-		return len(p.segments) > len(other.segments)
-	}
-	if p.end != other.end {
-		return p.end != endsTree
-	}
-	return p.method != "" && other.method == "" || p.method == http.MethodHead && other.method == http.MethodGet
+	return p.method != other.method && p.method != "" && other.takes(p.method)
 }
 
 // cleanPath returns a path without empty and dot segments, as ServeMux redirects
@@ -174,8 +167,8 @@ var exampleMethods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut
 	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY", "MOVE",
 	"LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "PURGE", http.MethodConnect}
 
-// examples returns requests that the pattern matches: of every method, if it has
-// no method, and to a path below it, if it is a tree.
+// examples returns requests that the pattern matches: of each of exampleMethods, if it
+// has no method, and to some paths below it, if it is a tree.
 func (p pattern) examples() []*http.Request {
 	route := ""
 	for _, s := range p.segments {

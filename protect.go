@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync/atomic"
 )
@@ -30,8 +29,8 @@ type RouteOption func(*rules)
 // opens a route "/x/{$}" below which nothing is registered. CONNECT is opened only by
 // a pattern that names it.
 //
-// A path with escaped slashes or dots is open only if it is so, too, as a handler
-// would read it that unescapes it.
+// A path with an escape is open only if the unescaped path is open too: a handler may
+// unescape it.
 func Open(patterns ...string) RouteOption {
 	return func(rs *rules) {
 		for _, pattern := range patterns {
@@ -47,10 +46,15 @@ func Open(patterns ...string) RouteOption {
 // As in ServeMux, of several patterns the most specific one counts alone: it
 // replaces the policies of a broader one. Beside Route("/admin/", isAdmin), a
 // Route("DELETE /admin/users", fresh) is not only for admins, unless it names isAdmin
-// again.
+// again. Where two cross, such as "/acme/" and "/{tenant}/admin/", both are asked. So
+// are those of a pattern that matches a request which a broader route serves, because
+// its own route has other methods.
 //
-// A path with escaped slashes or dots is also read as a handler would that unescapes
-// it, and the policies of both readings are asked.
+// A pattern must be as broad as the route: one of a single value of a wildcard, such as
+// "/users/admin" where the router has "/users/{id}", is an error of [Protected.Check].
+//
+// For a path with an escape, the policies of the unescaped path are asked too, with the
+// path values of that one, because a handler may unescape it.
 func Route(pattern string, policies ...Policy) RouteOption {
 	policies = append([]Policy{}, policies...)
 	return func(rs *rules) { rs.add(pattern, policies) }
@@ -68,7 +72,9 @@ type Protected struct {
 // Protect returns a handler that requires authentication of every request to
 // router, except those to a route named by [Open]. A route that is added to the
 // router and forgotten here is closed, and so is a path that matches no pattern:
-// strangers do not learn which paths exist.
+// strangers do not learn which paths exist. A path with an escaped "." or ".." between
+// its slashes is answered with 400: handlers such as http.FileServer take these out,
+// and could then serve another route's files.
 //
 //	app := guard.Protect(mux,
 //		auth.Open("GET /healthz"), handlers.Open("/auth"),
@@ -97,8 +103,8 @@ func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 	return &Protected{guard: g, router: router, rules: rs}
 }
 
-// Check returns an error that names each pattern of Route or Open that can never
-// apply. Call it once all routes are registered.
+// Check returns an error that names each pattern of Route or Open for which it finds no
+// route. Call it once all routes are registered. Route("/") needs none.
 //
 // It asks the router about example requests, so it cannot see every route. Where it
 // reports a Route for a tree, such as "/admin/", below which only fixed paths are
@@ -124,90 +130,48 @@ func (p *Protected) Check() error {
 func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.checked.Load() {
 		if err := p.Check(); err != nil {
-			p.guard.Refuse(w, r, fmt.Errorf("%w: %w", ErrInternal, err))
+			p.guard.Refuse(w, p.guard.withoutStripped(r), fmt.Errorf("%w: %w", ErrInternal, err))
 			return
 		}
 	}
-	open := true
+	if hasEscapedDots(r) {
+		p.guard.Refuse(w, p.guard.withoutStripped(r), errEscapedDots)
+		return
+	}
+	open, seen := true, r
 	var policies []Policy
-	var asked []*rule
-	routes := p.routes(r)
-	for _, route := range routes {
-		rule := p.rules.find(route, r.Method)
-		open = open && rule != nil && rule.opens(route, r.Method)
-		if rule != nil && !slices.Contains(asked, rule) {
-			asked = append(asked, rule)
-			policies = append(slices.Clip(policies), rule.policies...)
+	for i, read := range p.readings(r) {
+		found, opened := p.rules.find(read)
+		open = open && opened
+		for _, each := range found {
+			for _, policy := range each.policies {
+				if i == 0 && each.route.text == read.route.text {
+					seen = asRouted(r, read.route)
+				} else {
+					policy = read.asks(policy, each.route)
+				}
+				policies = append(policies, policy)
+			}
 		}
 	}
-	switch {
-	case open:
+	if open {
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
-	case len(policies) == 0:
-		p.guard.serve(w, r, p.router, nil, false)
-	default:
-		p.guard.serve(w, asRouted(r, routes[0]), p.router, policies, false)
+		return
 	}
+	p.guard.serve(w, seen, p.router, policies, false)
 }
 
-// routes returns the pattern to which the router sends r and, if its path has
-// escapes, the one to which it would send the path without them: a handler may
-// unescape it. A pattern is the zero value if there is no route.
-func (p *Protected) routes(r *http.Request) []pattern {
-	to := []pattern{p.route(r)}
-	if plain := cleanPath(r.URL.Path); plain != r.URL.EscapedPath() {
-		read := r.WithContext(r.Context())
-		read.URL = &url.URL{Path: plain}
-		to = append(to, p.route(read))
-	}
-	return to
-}
-
-func (p *Protected) route(r *http.Request) pattern {
-	_, matched := p.router.Handler(r)
-	if route, ok := splitPattern(matched); ok {
-		return route
-	}
-	return pattern{}
-}
-
-// asRouted returns a copy of r with the Pattern and the path values that the router
-// will set, because policies run before it does. A ServeMux of this one route sets
-// them, so they are what the handler will see.
-func asRouted(r *http.Request, route pattern) *http.Request {
-	var seen routed
-	single := http.NewServeMux()
-	err := register(single, route.text, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(*routed).r = r
-	}))
-	if err != nil {
-		return r
-	}
-	single.ServeHTTP(&seen, r.Clone(r.Context()))
-	if seen.r == nil { // the router redirects, and no handler will see a value
-		return r
-	}
-	return seen.r
-}
-
-// routed is where the handler of asRouted leaves the request.
-type routed struct{ r *http.Request }
-
-func (*routed) Header() http.Header         { return make(http.Header) }
-func (*routed) Write(b []byte) (int, error) { return len(b), nil }
-func (*routed) WriteHeader(int)             {}
-
-// rules are the exceptions of a Protected.
+// rules are what a Protected knows of its routes: which are open, and the policies.
 type rules struct {
 	all    []*rule
 	faults []error
 }
 
-// rule is one exception.
+// rule is one Route, or one pattern of Open.
 type rule struct {
 	pattern  pattern
 	policies []Policy    // nil opens the route
-	below    atomic.Bool // of a tree: check found routes below it
+	below    atomic.Bool // check found that the tree itself, or a route below it, is registered
 }
 
 // add adds the rule of a pattern. A nil policies opens it.
@@ -233,20 +197,6 @@ func (rs *rules) add(text string, policies []Policy) {
 	rs.all = append(rs.all, &rule{pattern: parsed, policies: policies})
 }
 
-// find returns the rule that is the most specific for a route, or nil. Which route
-// serves a request, the router has said: a rule need not match the request again.
-func (rs *rules) find(route pattern, method string) (found *rule) {
-	if route.text == "" {
-		return nil
-	}
-	for _, each := range rs.all {
-		if each.pattern.covers(route) && each.pattern.takes(method) && (found == nil || each.pattern.beats(found.pattern)) {
-			found = each
-		}
-	}
-	return found
-}
-
 // opens reports whether the rule opens a route for a method.
 func (ru *rule) opens(route pattern, method string) bool {
 	p := ru.pattern
@@ -266,11 +216,13 @@ func (ru *rule) opens(route pattern, method string) bool {
 // check returns an error if no route of the router is one that the rule is about.
 func (ru *rule) check(router Router) error {
 	p := ru.pattern
-	var same, exact bool          // there is a route of this pattern, of this path with {$}
+	var same, exact bool // there is a route of this pattern, of this path with {$}
+	method := p.method == "" || slices.Contains(exampleMethods[:], p.method)
 	var covered, elsewhere string // one below it, one that serves its requests instead
 	for _, r := range p.examples() {
 		_, matched := router.Handler(r)
 		route, ok := splitPattern(matched)
+		method = method || route.method == p.method
 		switch {
 		case matched == "" || !ok:
 		case p.host == route.host && p.samePath(route) && p.end == route.end:
@@ -284,6 +236,10 @@ func (ru *rule) check(router Router) error {
 		}
 	}
 	ru.below.Store(p.end == endsTree && same || covered != "")
+	if !method {
+		return fmt.Errorf("auth: Protect: %q is no method that is in common use, and no route of %q names it. Is it misspelled?",
+			p.method, p.text)
+	}
 	if ru.policies != nil && (exact || covered != "" || p.end == endsTree && p.host == "" && len(p.segments) == 0) {
 		return nil
 	}
@@ -295,7 +251,7 @@ func (ru *rule) check(router Router) error {
 
 // fault says what is wrong with a rule that is about no route.
 func (ru *rule) fault(covered, elsewhere string) error {
-	text, hint := ru.pattern.text, "If it has a host or a rare method, name that too"
+	text, hint := ru.pattern.text, "Is it misspelled? If the route has a host or a rare method, name that too"
 	switch {
 	case covered != "":
 		hint = fmt.Sprintf("Open opens no route below it, such as %q: name each route, and a page of that path alone "+

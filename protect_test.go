@@ -34,8 +34,8 @@ func TestProtectClosesEverythingButTheOpenPatterns(t *testing.T) {
 		"the redirect to a closed tree":            {"GET", "/closedtree", "", 401},
 		"a cleaned path that ends open":            {"GET", "/users/../healthz", "", 307},
 		"a cleaned path that ends closed":          {"GET", "/tree/../users/1", "", 401},
-		"encoded dots that lead out of a tree":     {"GET", "/tree/%2e%2e/users/1", "", 401},
-		"encoded dots that stay in the open tree":  {"GET", "/tree/a/%2e%2e/b", "", 200},
+		"encoded dots that lead out of a tree":     {"GET", "/tree/%2e%2e/users/1", "", 400},
+		"encoded dots that stay in the open tree":  {"GET", "/tree/a/%2e%2e/b", "", 400},
 		"a doubled slash":                          {"GET", "//users/1", "", 401},
 		"an open pattern of a host":                {"GET", "http://example.com/host", "", 200},
 		"the same path on another host":            {"GET", "http://other.example/host", "", 401},
@@ -212,7 +212,7 @@ func TestProtectMatchesAsServeMuxDoes(t *testing.T) {
 		"an escaped slash leads around no policy": {[]string{"/files/", "/files/private/"},
 			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/private%2Fs.txt", 401, 403},
 		"nor do escaped dots": {[]string{"/files/", "/files/private/"},
-			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/x/%2e%2e/private/s.txt", 401, 403},
+			[]auth.RouteOption{auth.Open("/files/"), refuse("/files/private/")}, "GET", "/files/x/%2e%2e/private/s.txt", 400, 400},
 		"an escaped slash in an open tree": {[]string{"/files/"}, []auth.RouteOption{auth.Open("/files/")}, "GET", "/files/a%2Fb", 200, 200},
 		"a pattern with an escape":         {[]string{"/a%2Fb"}, []auth.RouteOption{refuse("/a%2Fb")}, "GET", "/a%2Fb", 401, 403},
 		"a method that few have":           {[]string{"PROPFIND /dav/"}, []auth.RouteOption{refuse("/dav/")}, "PROPFIND", "/dav/x", 401, 403},
@@ -250,8 +250,8 @@ func TestCONNECTIsOpenOnlyWhereAPatternNamesIt(t *testing.T) {
 	if err := app.Check(); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/x", "//admin/x", "/./admin/x", "/users/a%20b", "/users/%7Bx", "/users/1"} {
-		t.Run(path, func(t *testing.T) { wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), 401) })
+	for path, status := range map[string]int{"/x": 401, "//admin/x": 401, "/./admin/x": 400, "/users/a%20b": 401, "/users/%7Bx": 401, "/users/1": 401} {
+		t.Run(path, func(t *testing.T) { wantStatus(t, do(app, request("CONNECT", "http://example.com"+path)), status) })
 	}
 }
 
@@ -264,7 +264,7 @@ func TestThePathValuesOfAPolicyAreThoseOfTheHandler(t *testing.T) {
 		policy = r.PathValue("id")
 		return nil
 	}))
-	for path, want := range map[string]string{"/users/root/": "root", "/users/root/%2F": "root", "/users/a%2Fb/": "a/b", "/users/%2e%2e/": ".."} {
+	for path, want := range map[string]string{"/users/root/": "root", "/users/root/%2F": "root", "/users/a%2Fb/": "a/b"} {
 		policy, handler = "unset", "unset"
 		wantStatus(t, do(app, request("DELETE", path, "Authorization", "Token good-a")), 200)
 		if policy != want || handler != want {

@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// errEscapedDots refuses a path that a handler could read as that of another route.
+var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`}
+
+// hasEscapedDots reports a path with a segment "." or ".." that ServeMux does not take
+// out, because it has escapes, or the method is CONNECT.
+func hasEscapedDots(r *http.Request) bool {
+	route := r.URL.EscapedPath()
+	if r.Method != http.MethodConnect {
+		route = cleanPath(route)
+	}
+	for part := range strings.SplitSeq(unescape(route), "/") {
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// reading is a way to read the path of a request: as it is, or without its escapes,
+// as a handler may read it.
+type reading struct {
+	request *http.Request
+	route   pattern // to which the router sends the request, "" for none
+}
+
+// readings returns the request as it is and, if its path has escapes, without these.
+func (p *Protected) readings(r *http.Request) []reading {
+	all := []reading{{r, p.route(r)}}
+	if plain := cleanPath(r.URL.Path); plain != r.URL.EscapedPath() {
+		read := r.WithContext(r.Context())
+		read.URL = &url.URL{Path: plain}
+		all = append(all, reading{read, p.route(read)})
+	}
+	return all
+}
+
+func (p *Protected) route(r *http.Request) pattern {
+	_, matched := p.router.Handler(r)
+	if route, ok := splitPattern(matched); ok {
+		return route
+	}
+	return pattern{}
+}
+
+// path returns a pattern that only the path of the request matches.
+func (rd reading) path() pattern {
+	p, _ := splitPattern(cleanPath(rd.request.URL.EscapedPath()))
+	for i := range p.segments {
+		p.segments[i].wildcard = false
+	}
+	if p.end == endsTree {
+		p.end = endsExact
+	}
+	p.host = hostOf(rd.request)
+	return p
+}
+
+// hostOf returns the host of a request without its port, as ServeMux compares it.
+func hostOf(r *http.Request) string {
+	u := url.URL{Host: r.Host}
+	return u.Hostname()
+}
+
+// asks returns a policy that sees the request as this reading of its path, with the
+// path values of a route.
+func (rd reading) asks(policy Policy, route pattern) Policy {
+	return func(r *http.Request, user User, credential Credential) error {
+		read := r.WithContext(r.Context())
+		read.URL = rd.request.URL
+		return policy(asRouted(read, route), user, credential)
+	}
+}
+
+// asRouted returns a copy of r with the Pattern and the path values that the router
+// will set, because policies run before it does. A ServeMux of this one route sets
+// them, so they are what the handler will see. It returns r itself if the router
+// redirects it.
+func asRouted(r *http.Request, route pattern) *http.Request {
+	var seen routed
+	single := http.NewServeMux()
+	err := register(single, route.text, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(*routed).r = r
+	}))
+	if err != nil {
+		return r
+	}
+	single.ServeHTTP(&seen, r.Clone(r.Context()))
+	if seen.r == nil { // the router redirects, and no handler will see a value
+		return r
+	}
+	return seen.r
+}
+
+// routed is where the handler of asRouted leaves the request.
+type routed struct{ r *http.Request }
+
+func (*routed) Header() http.Header         { return make(http.Header) }
+func (*routed) Write(b []byte) (int, error) { return len(b), nil }
+func (*routed) WriteHeader(int)             {}
+
+// ruled is a rule and the route whose path values its policies see.
+type ruled struct {
+	*rule
+	route pattern
+}
+
+// find returns the rules for a reading, and whether they open it.
+//
+// These are the most specific of those that cover the route. The router has said
+// which route serves the request, so a rule need not match the request again. A rule
+// with policies that does not cover this route, and matches the request all the same,
+// is asked too: its own route does not serve the method, or not the host.
+func (rs *rules) find(rd reading) (found []ruled, open bool) {
+	if rd.route.text == "" {
+		return nil, false
+	}
+	method := rd.request.Method
+	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
+		return ru.pattern.covers(rd.route) && ru.pattern.takes(method)
+	}) {
+		found = append(found, ruled{each, rd.route})
+	}
+	open = len(found) > 0 && !slices.ContainsFunc(found, func(each ruled) bool { return !each.opens(rd.route, method) })
+	var path pattern
+	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
+		if ru.policies == nil || ru.pattern.covers(rd.route) || !ru.pattern.takes(method) {
+			return false
+		}
+		if path.text == "" {
+			path = rd.path()
+		}
+		return ru.pattern.covers(path)
+	}) {
+		found, open = append(found, ruled{each, each.pattern}), false
+	}
+	return found, open
+}
+
+// mostSpecific returns the rules that are wanted, without those that have a narrower one
+// beside them.
+func mostSpecific(all []*rule, wanted func(*rule) bool) (found []*rule) {
+	for _, each := range all {
+		if wanted(each) {
+			found = append(found, each)
+		}
+	}
+	if len(found) < 2 {
+		return found
+	}
+	return slices.DeleteFunc(slices.Clone(found), func(each *rule) bool {
+		return slices.ContainsFunc(found, func(other *rule) bool { return other.pattern.narrower(each.pattern) })
+	})
+}
