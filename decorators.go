@@ -93,8 +93,8 @@ func checkHeld(backend Authenticator) error {
 		return nil
 	}
 	if embedsGuard(reflect.TypeOf(backend)) {
-		return fmt.Errorf("is of type %T, which embeds a *Guard, and so says of its own proofs what the guard says of its own. "+
-			"Hold the guard in a named field", backend)
+		return fmt.Errorf("is of type %T, which embeds a *Guard, and so says of its own proofs what the guard says "+
+			"of its own. Hold the guard in a named field", backend)
 	}
 	fields, several := heldIn(reflect.ValueOf(backend))
 	wrapper, unwraps := backend.(interface{ Unwrap() Authenticator })
@@ -106,8 +106,8 @@ func checkHeld(backend Authenticator) error {
 			"other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or "+
 			"return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
 	}
-	return fmt.Errorf("is of type %T, which holds an Authenticator in its field %s and has no method Unwrap() auth.Authenticator: "+
-		"the headers that it strips, its challenges and its other capabilities could be lost. "+
+	return fmt.Errorf("is of type %T, which holds an Authenticator in its field %s and has no method "+
+		"Unwrap() auth.Authenticator: the headers that it strips, its challenges and its other capabilities could be lost. "+
 		"Return it from Unwrap, use auth.Wrap, or return nil from Unwrap if this is not a decorator",
 		backend, fields[0])
 }
@@ -120,7 +120,8 @@ func embedsGuard(t reflect.Type) bool {
 		return false
 	}
 	for i := range t.NumField() {
-		if field := t.Field(i); field.Anonymous && (field.Type == reflect.TypeFor[*Guard]() || field.Type == reflect.TypeFor[Guard]()) {
+		field := t.Field(i)
+		if field.Anonymous && (field.Type == reflect.TypeFor[*Guard]() || field.Type == reflect.TypeFor[Guard]()) {
 			return true
 		}
 	}
@@ -169,7 +170,8 @@ func heldInFields(v reflect.Value, depth int) (names []string, several bool) {
 				continue
 			}
 		}
-		if field.Kind() == reflect.Pointer && (v.Type().Field(i).Anonymous || hasBackendField(field.Type().Elem(), v.Type())) {
+		embedded := v.Type().Field(i).Anonymous
+		if field.Kind() == reflect.Pointer && (embedded || hasBackendField(field.Type().Elem(), v.Type())) {
 			field = field.Elem() // options that are kept by pointer
 		}
 		if field.Kind() == reflect.Struct {

@@ -262,8 +262,8 @@ func (g *Guard) entriesOf(backend Authenticator) (found []Authenticator, err err
 			}
 			found = append(found, more...)
 		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return wraps(b, backend) }):
-			return nil, fmt.Errorf("auth: %s is inside a guard or a chain that is decorated as a whole, where it cannot be asked "+
-				"alone. List and decorate its backends one by one", nameOf(backend))
+			return nil, fmt.Errorf("auth: %s is inside a guard or a chain that is decorated as a whole, where it "+
+				"cannot be asked alone. List and decorate its backends one by one", nameOf(backend))
 		}
 	}
 	return found, nil
@@ -311,8 +311,8 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 		switch {
 		case excepted(backend):
 		case slices.ContainsFunc(expand([]Authenticator{backend}), excepted):
-			return nil, fmt.Errorf("auth: Config.Login has %s inside a guard or a decorated chain, where it cannot be left out. "+
-				"List its backends one by one", nameOf(except[0]))
+			return nil, fmt.Errorf("auth: Config.Login has %s inside a guard or a decorated chain, where it cannot "+
+				"be left out. List its backends one by one", nameOf(except[0]))
 		default:
 			left = append(left, backend)
 		}

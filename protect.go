@@ -237,8 +237,8 @@ func (ru *rule) check(router Router) error {
 	}
 	ru.below.Store(p.end == endsTree && same || covered != "")
 	if !method {
-		return fmt.Errorf("auth: Protect: %q is no method that is in common use, and no route of %q names it. Is it misspelled?",
-			p.method, p.text)
+		return fmt.Errorf("auth: Protect: %q is no method that is in common use, and no route of %q names it. "+
+			"Is it misspelled?", p.method, p.text)
 	}
 	if ru.policies != nil && (exact || covered != "" || p.end == endsTree && p.host == "" && len(p.segments) == 0) {
 		return nil
