@@ -92,7 +92,7 @@ func checkHeld(backend Authenticator) error {
 	case *Guard, chain, *wrapped: // which New looks into
 		return nil
 	}
-	if embedsGuard(reflect.TypeOf(backend)) {
+	if embedsGuard(reflect.ValueOf(backend), maxWrapped) {
 		return fmt.Errorf("is of type %T, which embeds a *Guard, and so says of its own proofs what the guard says "+
 			"of its own. Hold the guard in a named field", backend)
 	}
@@ -112,16 +112,25 @@ func checkHeld(backend Authenticator) error {
 		backend, fields[0])
 }
 
-func embedsGuard(t reflect.Type) bool {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+// embedsGuard reports a value whose methods are those of a *Guard that it embeds, at most
+// depth values deep.
+func embedsGuard(v reflect.Value, depth int) bool {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		v = v.Elem()
 	}
-	if t.Kind() != reflect.Struct {
+	if v.Kind() != reflect.Struct || depth == 0 {
 		return false
 	}
-	for i := range t.NumField() {
-		field := t.Field(i)
-		if field.Anonymous && (field.Type == reflect.TypeFor[*Guard]() || field.Type == reflect.TypeFor[Guard]()) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		if !field.Anonymous || field.Type.Kind() == reflect.Interface && !field.Type.Implements(reflect.TypeFor[Ambient]()) {
+			continue // an interface without the method Ambient has none of a guard's
+		}
+		inner := v.Field(i)
+		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Interface {
+			inner = inner.Elem()
+		}
+		if inner.IsValid() && inner.Type() == reflect.TypeFor[Guard]() || embedsGuard(inner, depth-1) {
 			return true
 		}
 	}
@@ -235,6 +244,12 @@ func holdsAuthenticator(t reflect.Type) bool {
 		}
 	}
 	return false
+}
+
+// alike reports two backends of one type of which same cannot tell whether they are one.
+func alike(a, b Authenticator) bool {
+	return a != nil && b != nil && reflect.TypeOf(a) == reflect.TypeOf(b) && !same(a, b) &&
+		!(reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable())
 }
 
 // same reports whether a and b are one backend. Values that cannot be compared

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 )
 
@@ -140,6 +141,9 @@ func KindOf(err error) error {
 		}
 		return KindOf(stated.Kind) // which may be ErrUserInactive, an Error itself
 	}
+	if list, ok := elements(err); ok {
+		return strongest(nil, list)
+	}
 	own := ownKind(err)
 	switch wrapper := err.(type) {
 	case interface{ Unwrap() []error }:
@@ -149,24 +153,27 @@ func KindOf(err error) error {
 		switch {
 		case inner == nil:
 			return own
-		case own == nil && !hasIs(err):
+		case own == nil:
 			return KindOf(inner)
-		case own == nil: // one of a list, which is an outage itself
-			return strongest(nil, []error{errOutage, inner})
 		}
 		return strongest(own, []error{inner})
 	}
 	return own
 }
 
-// errOutage is an error without a kind.
-var errOutage = errors.New("outage")
-
-// hasIs reports an error that compares itself with others. It may be an error of its
-// own beside the one that it unwraps to, as in lists that unwrap to their rest.
-func hasIs(err error) bool {
-	_, ok := err.(interface{ Is(error) bool })
-	return ok
+// elements returns the errors of an error that is a slice of them, as in some libraries.
+// Such a list may unwrap to its rest, and its method Is may look at the first alone.
+func elements(err error) (all []error, ok bool) {
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Slice || !v.Type().Elem().Implements(reflect.TypeFor[error]()) {
+		return nil, false
+	}
+	for i := range v.Len() {
+		if each, ok := v.Index(i).Interface().(error); ok {
+			all = append(all, each)
+		}
+	}
+	return all, true
 }
 
 // kinds are in the order in which they count where an error has several.

@@ -120,11 +120,16 @@ func New(config Config) (*Guard, error) {
 	if err := checkNames(config.Backends, config.Login); err != nil {
 		return nil, err
 	}
-	kin := &family{}
+	kin := &family{config.Backends}
 	g, err := newGuard(config, kin, "Config.Backends", config.Backends)
 	if err != nil || len(config.Login) == 0 {
 		return g, err
 	}
+	// A backend that is in both lists is asked in its decorator here, too.
+	if config.Login, err = g.decorated(config.Login); err != nil {
+		return nil, err
+	}
+	g.config.Login = config.Login
 	if g.login, err = newGuard(config, kin, "Config.Login", config.Login); err != nil {
 		return nil, err
 	}
@@ -236,7 +241,10 @@ func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 func (g *Guard) decorated(backends []Authenticator) ([]Authenticator, error) {
 	var all []Authenticator
 	for _, backend := range backends {
-		found, err := g.entriesOf(backend)
+		found, err := entriesOf(g.config.Backends, backend)
+		if err == nil && len(found) == 0 { // With may have left it out
+			found, err = entriesOf(g.family.backends, backend)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -248,20 +256,28 @@ func (g *Guard) decorated(backends []Authenticator) ([]Authenticator, error) {
 	return all, nil
 }
 
-// entriesOf returns the backends of g that are backend or decorate it.
-func (g *Guard) entriesOf(backend Authenticator) (found []Authenticator, err error) {
-	for _, each := range g.config.Backends {
+// entriesOf returns those of backends through which backend is asked.
+func entriesOf(backends []Authenticator, backend Authenticator) (found []Authenticator, err error) {
+	for _, each := range backends {
 		inner, isGuard := each.(*Guard)
 		switch {
-		case wraps(each, backend):
+		case asks(each, backend):
 			found = append(found, each)
 		case isGuard:
-			more, err := inner.entriesOf(backend)
+			more, err := entriesOf(inner.config.Backends, backend)
 			if err != nil {
 				return nil, err
 			}
-			found = append(found, more...)
-		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return wraps(b, backend) }):
+			if len(more) > 0 { // under the rules of the inner guard
+				if inner, err = inner.asking(more); err != nil {
+					return nil, err
+				}
+				found = append(found, inner)
+			}
+		case slices.ContainsFunc(layers(each)[1:], func(layer Authenticator) bool { return alike(layer, backend) }):
+			return nil, fmt.Errorf("auth: %s cannot be told from another one, as its type %T cannot be compared. Pass a pointer",
+				nameOf(backend), backend)
+		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return asks(b, backend) }):
 			return nil, fmt.Errorf("auth: %s is inside a guard or a chain that is decorated as a whole, where it "+
 				"cannot be asked alone. List and decorate its backends one by one", nameOf(backend))
 		}
@@ -276,14 +292,17 @@ func (g *Guard) Has(backend Authenticator) bool {
 	if g == nil {
 		return false
 	}
-	return slices.ContainsFunc(expand(g.config.Backends), func(each Authenticator) bool {
-		if by, ok := As[interface{ Verifier() TokenVerifier }](each); ok {
-			if verifier, ok := by.Verifier().(Authenticator); ok && wraps(verifier, backend) {
-				return true
-			}
+	return slices.ContainsFunc(expand(g.config.Backends), func(each Authenticator) bool { return asks(each, backend) })
+}
+
+// asks reports whether each is backend, decorates it, or has it as its verifier.
+func asks(each, backend Authenticator) bool {
+	if by, ok := As[interface{ Verifier() TokenVerifier }](each); ok {
+		if verifier, ok := by.Verifier().(Authenticator); ok && wraps(verifier, backend) {
+			return true
 		}
-		return wraps(each, backend)
-	})
+	}
+	return wraps(each, backend)
 }
 
 // Login returns a Guard like g that asks the backends of Config.Login, except for
@@ -305,6 +324,12 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	}
 	var left []Authenticator
 	for _, backend := range login.config.Backends {
+		if slices.ContainsFunc(layers(backend), func(layer Authenticator) bool {
+			return slices.ContainsFunc(except, func(other Authenticator) bool { return alike(layer, other) })
+		}) {
+			return nil, fmt.Errorf("auth: Config.Login has a %T, which cannot be left out, as its type cannot be compared. "+
+				"Use a pointer", backend)
+		}
 		excepted := func(inner Authenticator) bool {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(inner, other) })
 		}

@@ -141,12 +141,16 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	open, seen := true, r
 	var policies []Policy
 	for i, read := range p.readings(r) {
+		if i == 0 && read.route.text == "" {
+			open = false // 404 or 405 for whoever is signed in
+			continue
+		}
 		found, opened := p.rules.find(read)
 		open = open && opened
 		for _, each := range found {
 			for _, policy := range each.policies {
 				if i == 0 && each.route.text == read.route.text {
-					seen = asRouted(r, read.route)
+					seen, _ = asRouted(r, read.route)
 				} else {
 					policy = read.asks(policy, each.route)
 				}
@@ -202,7 +206,7 @@ func (ru *rule) opens(route pattern, method string) bool {
 	p := ru.pattern
 	switch {
 	case ru.policies != nil, p.host != route.host, !p.samePath(route),
-		p.method != "" && route.method != "" && p.method != route.method,
+		p.method != "" && route.method != "" && !route.takes(p.method),
 		method == http.MethodConnect && p.method != http.MethodConnect:
 		return false
 	case p.end == route.end:

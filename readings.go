@@ -1,14 +1,17 @@
 package auth
 
 import (
+	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
 
 // errEscapedDots refuses a path that a handler could read as that of another route.
 var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`}
+
+// errTwoReadings refuses a path without a reading that a policy could judge.
+var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways."}
 
 // hasEscapedDots reports a path with a segment "." or ".." that ServeMux does not take
 // out, because it has escapes, or the method is CONNECT.
@@ -35,9 +38,11 @@ type reading struct {
 // readings returns the request as it is and, if its path has escapes, without these.
 func (p *Protected) readings(r *http.Request) []reading {
 	all := []reading{{r, p.route(r)}}
-	if plain := cleanPath(r.URL.Path); plain != r.URL.EscapedPath() {
+	u := *r.URL
+	u.Path, u.RawPath = cleanPath(r.URL.Path), ""
+	if u.EscapedPath() != r.URL.EscapedPath() {
 		read := r.WithContext(r.Context())
-		read.URL = &url.URL{Path: plain}
+		read.URL = &u
 		all = append(all, reading{read, p.route(read)})
 	}
 	return all
@@ -66,8 +71,10 @@ func (rd reading) path() pattern {
 
 // hostOf returns the host of a request without its port, as ServeMux compares it.
 func hostOf(r *http.Request) string {
-	u := url.URL{Host: r.Host}
-	return u.Hostname()
+	if host, _, err := net.SplitHostPort(r.Host); err == nil && r.Method != http.MethodConnect {
+		return host
+	}
+	return r.Host
 }
 
 // asks returns a policy that sees the request as this reading of its path, with the
@@ -76,28 +83,42 @@ func (rd reading) asks(policy Policy, route pattern) Policy {
 	return func(r *http.Request, user User, credential Credential) error {
 		read := r.WithContext(r.Context())
 		read.URL = rd.request.URL
-		return policy(asRouted(read, route), user, credential)
+		read, ok := asRouted(read, route)
+		if !ok {
+			return errTwoReadings
+		}
+		err := policy(read, user, credential)
+		// The policy may have read the body.
+		r.Body, r.Form, r.PostForm, r.MultipartForm = read.Body, read.Form, read.PostForm, read.MultipartForm
+		return err
 	}
 }
 
 // asRouted returns a copy of r with the Pattern and the path values that the router
 // will set, because policies run before it does. A ServeMux of this one route sets
-// them, so they are what the handler will see. It returns r itself if the router
-// redirects it.
-func asRouted(r *http.Request, route pattern) *http.Request {
+// them, so they are what the handler will see. Where the router redirects, they are
+// those of the path that it redirects to. If there are none, asRouted returns r itself
+// and false.
+func asRouted(r *http.Request, route pattern) (*http.Request, bool) {
 	var seen routed
 	single := http.NewServeMux()
 	err := register(single, route.text, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.(*routed).r = r
 	}))
 	if err != nil {
-		return r
+		return r, false
 	}
-	single.ServeHTTP(&seen, r.Clone(r.Context()))
-	if seen.r == nil { // the router redirects, and no handler will see a value
-		return r
+	clean := cleanPath(r.URL.EscapedPath())
+	for _, escaped := range []string{r.URL.EscapedPath(), clean, clean + "/"} {
+		read := r.Clone(r.Context())
+		read.URL.Path, read.URL.RawPath = unescape(escaped), escaped
+		if single.ServeHTTP(&seen, read); seen.r != nil {
+			routed := seen.r.WithContext(r.Context())
+			routed.URL = r.URL
+			return routed, true
+		}
 	}
-	return seen.r
+	return r, false
 }
 
 // routed is where the handler of asRouted leaves the request.
@@ -118,11 +139,9 @@ type ruled struct {
 // These are the most specific of those that cover the route. The router has said
 // which route serves the request, so a rule need not match the request again. A rule
 // with policies that does not cover this route, and matches the request all the same,
-// is asked too: its own route does not serve the method, or not the host.
+// is asked too: its own route does not serve the method, or not the host, or it is about
+// a reading for which there is no route.
 func (rs *rules) find(rd reading) (found []ruled, open bool) {
-	if rd.route.text == "" {
-		return nil, false
-	}
 	method := rd.request.Method
 	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
 		return ru.pattern.covers(rd.route) && ru.pattern.takes(method)
@@ -130,9 +149,11 @@ func (rs *rules) find(rd reading) (found []ruled, open bool) {
 		found = append(found, ruled{each, rd.route})
 	}
 	open = len(found) > 0 && !slices.ContainsFunc(found, func(each ruled) bool { return !each.opens(rd.route, method) })
+	// An opened "OPTIONS /" answers preflights for all routes.
+	preflights := open && method == http.MethodOptions && slices.ContainsFunc(found, func(each ruled) bool { return each.pattern.method != "" })
 	var path pattern
 	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
-		if ru.policies == nil || ru.pattern.covers(rd.route) || !ru.pattern.takes(method) {
+		if ru.policies == nil || ru.pattern.covers(rd.route) || !ru.pattern.takes(method) || preflights {
 			return false
 		}
 		if path.text == "" {

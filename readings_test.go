@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -144,5 +145,132 @@ func TestARuleWithAMisspelledMethodIsRefused(t *testing.T) {
 		if refused != (err != nil) || refused && !strings.Contains(err.Error(), pattern) {
 			t.Errorf("%s: Check returned %v", pattern, err)
 		}
+	}
+}
+
+// own admits the user whom a path value names.
+func own(name string) auth.Policy {
+	return func(r *http.Request, u auth.User, _ auth.Credential) error {
+		if r.PathValue(name) != u.UserID() {
+			return auth.ErrInsufficient
+		}
+		return nil
+	}
+}
+
+func TestAReadingWithoutARouteIsJudgedToo(t *testing.T) {
+	for _, row := range []struct {
+		routes               []string
+		rule, method, target string
+	}{
+		{[]string{"/{name}", "/admin/{id}"}, "/admin/", "GET", "/admin%2Fa%2Fb"},
+		{[]string{"POST /{name}", "GET /admin/{id}"}, "/admin/{id}", "POST", "/admin%2Fa"},
+	} {
+		app := protect(t, whoami, row.routes, auth.Route(row.rule, refuseAll))
+		wantStatusOf(t, row.target, do(app, request(row.method, row.target, "Authorization", "Token good-alice")).Code, 403)
+	}
+}
+
+func TestEveryReadingHasTheQuery(t *testing.T) {
+	byQuery := func(r *http.Request, u auth.User, _ auth.Credential) error {
+		if r.URL.Query().Get("owner") != u.UserID() {
+			return auth.ErrInsufficient
+		}
+		return nil
+	}
+	app := protect(t, whoami, []string{"/", "/docs/{name}"}, auth.Route("/docs/{name}", byQuery))
+	for target, want := range map[string]int{
+		"/docs/cafe?owner=alice": 200, "/docs/caf%C3%A9?owner=alice": 200, "/docs/a%20b?owner=alice": 200, "/docs/a%2Db?owner=alice": 200,
+		"/docs/a%2Db": 403, "/docs%2Fx?owner=alice": 200, "/docs%2Fx?owner=bob": 403,
+	} {
+		wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-alice")).Code, want)
+	}
+}
+
+func TestARedirectedReadingHasItsOwnPathValues(t *testing.T) {
+	app := protect(t, whoami, []string{"/users/{id}/"}, auth.Route("/users/{id}/", own("id")))
+	for _, target := range []string{"/users/alice", "/users//alice/"} {
+		w := do(app, request("GET", target, "Authorization", "Token good-alice"))
+		if w.Code != 307 && w.Code != 301 {
+			t.Errorf("%s: %d, want a redirect", target, w.Code)
+		}
+		wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-bob")).Code, 403)
+	}
+	app = protect(t, whoami, []string{"/{owner}/{x}", "/{g}/files/{owner}/"},
+		auth.Route("/{owner}/{x}", own("owner")), auth.Route("/{g}/files/{owner}/", own("owner")))
+	for target, want := range map[string]int{"/alice/files%2Fbob": 403, "/alice/files%2Fbob%2F": 403, "/alice/files%2Falice": 200} {
+		wantStatusOf(t, target, do(app, request("GET", target, "Authorization", "Token good-alice")).Code, want)
+	}
+}
+
+func TestAPolicyThatReadsTheFormLeavesItToTheHandler(t *testing.T) {
+	byForm := func(r *http.Request, _ auth.User, _ auth.Credential) error {
+		if r.FormValue("csrf") != "1" {
+			return auth.ErrInsufficient
+		}
+		return nil
+	}
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("v=" + r.FormValue("v"))) })
+	for _, row := range []struct {
+		routes []string
+		target string
+	}{
+		{[]string{"/", "GET /users/{id}"}, "/users/7"},
+		{[]string{"/", "/users/{id}"}, "/users%2F7"},
+		{[]string{"/users/{id}"}, "/users/7"},
+	} {
+		app := protect(t, echo, row.routes, auth.Route("/users/{id}", byForm))
+		r := httptest.NewRequest("POST", row.target, strings.NewReader("csrf=1&v=2"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", "Token good-alice")
+		if w := do(app, r); w.Code != 200 || w.Body.String() != "v=2" {
+			t.Errorf("%v: %d %q", row.routes, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTheHostOfARuleIsComparedAsServeMuxDoes(t *testing.T) {
+	app := protect(t, whoami, []string{"/", "GET example.com/users/{id}"}, auth.Open("/"), auth.Route("example.com/users/{id}", refuseAll))
+	for _, host := range []string{"example.com", "example.com:80", "example.com:", "example.com:abc"} {
+		r := request("DELETE", "/users/7")
+		r.Host = host
+		wantStatusOf(t, host, do(app, r).Code, 401)
+	}
+}
+
+func TestAnOpeningOfOPTIONSIsForAllRoutes(t *testing.T) {
+	cors := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Access-Control-Allow-Origin", "*") })
+	mux := http.NewServeMux()
+	mux.Handle("OPTIONS /", cors)
+	mux.Handle("GET /api/x", whoami)
+	app := guardOf(t, tokens("Token")).Protect(mux, auth.Open("OPTIONS /"), auth.Route("/api/x", refuseAll))
+	if err := app.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, headers := range [][]string{{}, {"Origin", "https://a.example", "Access-Control-Request-Method", "GET"}} {
+		w := do(app, request("OPTIONS", "/api/x", headers...))
+		if w.Code != 200 || w.Header().Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%v: %d %v", headers, w.Code, w.Header())
+		}
+	}
+	wantStatusOf(t, "GET", do(app, request("GET", "/api/x", "Authorization", "Token good-alice")).Code, 403)
+}
+
+func TestAnOpeningOfHEADOpensARouteOfGET(t *testing.T) {
+	app := protect(t, whoami, []string{"GET /x"}, auth.Open("HEAD /x"))
+	wantStatusOf(t, "HEAD", do(app, request("HEAD", "/x")).Code, 200)
+	wantStatusOf(t, "GET", do(app, request("GET", "/x")).Code, 401)
+}
+
+func TestAPolicyIsAskedOnceForOneReading(t *testing.T) {
+	asked := 0
+	app := protect(t, whoami, []string{"/d/{x}"}, auth.Route("/d/{x}", func(*http.Request, auth.User, auth.Credential) error {
+		asked++
+		return nil
+	}))
+	for _, target := range []string{"/d/caf%C3%A9", "/d/a%20b", "/d/plain"} {
+		asked = 0
+		do(app, request("GET", target, "Authorization", "Token good-alice"))
+		wantStatusOf(t, target, asked, 1)
 	}
 }

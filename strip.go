@@ -22,7 +22,9 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 
 // family is what a guard shares with the guards that With, Login and others made
 // from it.
-type family struct{ _ byte }
+type family struct {
+	backends []Authenticator // of the guard that New made
+}
 
 // whole is a context that keeps the header from before a guard stripped it, for the
 // backends of guards of the same family further in: handlers that take the guard

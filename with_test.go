@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -205,6 +207,12 @@ func (u unrolled) Unwrap() error {
 }
 func (u unrolled) Is(target error) bool { return errors.Is(u[0], target) }
 
+// annotated knows only errors of its own type.
+type annotated struct{ error }
+
+func (a annotated) Unwrap() error        { return a.error }
+func (a annotated) Is(target error) bool { _, ok := target.(annotated); return ok }
+
 func TestAnOutageInAListThatUnwrapsToItsRestIsAnOutage(t *testing.T) {
 	down := errors.New("store down")
 	for name, list := range map[string]unrolled{
@@ -218,10 +226,149 @@ func TestAnOutageInAListThatUnwrapsToItsRestIsAnOutage(t *testing.T) {
 		}
 		wantStatus(t, get(guardOf(t, speaking("Token", list)).Optional()(whoami), "Authorization", "Token x"), 503)
 	}
+	for name, list := range map[string]error{
+		"a joined outage":      unrolled{errors.Join(auth.ErrNoCredentials, down)},
+		"an undecided one":     unrolled{&auth.Error{Cause: auth.ErrNoCredentials}},
+		"one that is wrapped":  fmt.Errorf("%w", unrolled{errors.Join(down, auth.ErrUnrecognized)}),
+		"one that has a nil":   unrolled{nil, down, auth.ErrNoCredentials},
+		"an annotated list":    annotated{unrolled{auth.ErrNoCredentials, down}},
+		"an annotated outage":  annotated{down},
+		"one without elements": unrolled{},
+	} {
+		if got := auth.KindOf(list); got != nil {
+			t.Errorf("%s: KindOf is %v, want nil", name, got)
+		}
+	}
+	if got := auth.KindOf(annotated{auth.ErrNoCredentials}); got != auth.ErrNoCredentials {
+		t.Errorf("annotated: KindOf is %v", got)
+	}
 	if got := auth.KindOf(unrolled{auth.ErrNoCredentials, auth.ErrNoCredentials}); got != auth.ErrNoCredentials {
 		t.Errorf("no outage: KindOf is %v", got)
 	}
 	if got := auth.KindOf(unrolled{down, auth.ErrInvalid}); got != auth.ErrInvalid {
 		t.Errorf("one that decides: KindOf is %v", got)
+	}
+}
+
+func TestWithLooksThroughTheVerifierOfAnAPIKey(t *testing.T) {
+	tokens := tokens("Token")
+	keys := &keyed{tokens}
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(keys)}, Challenges: []auth.Challenge{{Scheme: "Key"}}})
+	own, err := g.With(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, want := range map[string]map[string]int{"X-Key": {"alice": 401, "bob": 200}, "Authorization": {"alice": 401, "bob": 401}} {
+		for name, want := range want {
+			wantStatus(t, get(own.Require()(whoami), header, "Token good-"+name), want)
+		}
+	}
+}
+
+// keyed reads tokens from a header of its own.
+type keyed struct{ tokens *backend }
+
+func (k *keyed) Backend() string              { return "keys" }
+func (k *keyed) Verifier() auth.TokenVerifier { return verifying{k.tokens} }
+func (k *keyed) Unwrap() auth.Authenticator   { return nil }
+func (k *keyed) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
+	if r.Header.Get("X-Key") == "" {
+		return nil, nil, auth.ErrNoCredentials
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", r.Header.Get("X-Key"))
+	return k.tokens.Authenticate(r)
+}
+
+type verifying struct{ *backend }
+
+func (v verifying) Unwrap() auth.Authenticator { return v.backend }
+func (verifying) VerifyToken(context.Context, string) (auth.User, auth.Credential, error) {
+	return nil, nil, auth.ErrInvalid
+}
+
+func TestALoginByABackendOfTheGuardIsDecoratedToo(t *testing.T) {
+	sessions := tokens("Token")
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(sessions)}, Login: []auth.Authenticator{sessions}})
+	login, err := g.Login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, get(login.Require()(whoami), "Authorization", "Token good-alice"), 401)
+	wantStatus(t, get(login.Require()(whoami), "Authorization", "Token good-bob"), 200)
+	if _, err := g.Login(sessions); !errors.Is(err, auth.ErrNoLogin) {
+		t.Errorf("without it: %v", err)
+	}
+}
+
+func TestABackendOfAnInnerGuardKeepsItsRules(t *testing.T) {
+	trusting := http.NewCrossOriginProtection()
+	if err := trusting.AddTrustedOrigin("https://a.example"); err != nil {
+		t.Fatal(err)
+	}
+	cookie := tokens("Token")
+	cookie.ambient = true
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{guardOf(t, cookie), speaking("X", auth.ErrNoCredentials)}, CrossOrigin: trusting})
+	own, err := g.With(cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, guard := range map[string]*auth.Guard{"the guard": g, "With": own} {
+		r := request("DELETE", "http://example.com/", "Authorization", "Token good-alice", "Origin", "https://a.example", "Sec-Fetch-Site", "cross-site")
+		wantStatusOf(t, name, do(guard.Require()(whoami), r).Code, 403)
+	}
+}
+
+func TestWithOfAGuardThatWithMadeFindsTheDecorator(t *testing.T) {
+	tokens, other := tokens("Token"), speaking("X", auth.ErrNoCredentials)
+	first, err := guardOf(t, onlyBob(tokens), other).With(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := first.With(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantStatus(t, get(second.Require()(whoami), "Authorization", "Token good-alice"), 401)
+}
+
+func TestABackendThatCannotBeComparedIsRefusedRatherThanMissed(t *testing.T) {
+	function := auth.AuthenticatorFunc(tokens("Token").Authenticate)
+	challenges := []auth.Challenge{{Scheme: "Token"}}
+	decorated := newGuard(t, auth.Config{Backends: []auth.Authenticator{onlyBob(function)}, Challenges: challenges})
+	if _, err := decorated.With(function); err == nil || !strings.Contains(err.Error(), "pointer") {
+		t.Errorf("With returned %v", err)
+	}
+	login := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Login: []auth.Authenticator{function, speaking("Basic", auth.ErrNoCredentials)}, Challenges: challenges})
+	if _, err := login.Login(function); err == nil || !strings.Contains(err.Error(), "pointer") {
+		t.Errorf("Login returned %v", err)
+	}
+	if _, err := login.Login(); err != nil {
+		t.Errorf("Login of all returned %v", err)
+	}
+}
+
+type deeper struct{ guardian }
+
+func (d deeper) Unwrap() auth.Authenticator { return d.Guard }
+
+// ambientBackend is an interface with the method Ambient, which embedding promotes.
+type ambientBackend interface {
+	auth.Authenticator
+	auth.Ambient
+}
+
+type promoting struct{ ambientBackend }
+
+func (p promoting) Unwrap() auth.Authenticator { return p.ambientBackend }
+
+func TestAGuardEmbeddedDeeperIsRefusedToo(t *testing.T) {
+	inner := guardOf(t, tokens("Token"))
+	for name, backend := range map[string]auth.Authenticator{
+		"a struct in a struct": deeper{guardian{inner}}, "a pointer": &deeper{guardian{inner}}, "an interface": promoting{inner},
+	} {
+		if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}}); err == nil || !strings.Contains(err.Error(), "embeds a *Guard") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
