@@ -92,7 +92,7 @@ func checkHeld(backend Authenticator) error {
 	case *Guard, chain, *wrapped: // which New looks into
 		return nil
 	}
-	if embedsGuard(reflect.ValueOf(backend), maxWrapped) {
+	if embedsGuard(reflect.ValueOf(backend), maxNested) {
 		return fmt.Errorf("is of type %T, which embeds a *Guard, and so says of its own proofs what the guard says "+
 			"of its own. Hold the guard in a named field", backend)
 	}
@@ -147,7 +147,7 @@ func heldIn(v reflect.Value) (names []string, several bool) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		return heldInFields(v, maxWrapped)
+		return heldInFields(v, maxNested)
 	case reflect.Slice, reflect.Array, reflect.Map:
 		if holdsAuthenticator(v.Type().Elem()) {
 			return []string{"its elements"}, v.Len() > 1
@@ -155,6 +155,9 @@ func heldIn(v reflect.Value) (names []string, several bool) {
 	}
 	return nil, false
 }
+
+// maxNested is how deep structs in structs are looked into: they may be circular.
+const maxNested = 8
 
 // heldInFields looks into the fields of a struct, and depth structs deep: a struct of
 // options may point to itself.
@@ -248,6 +251,10 @@ func holdsAuthenticator(t reflect.Type) bool {
 
 // alike reports two backends of one type of which same cannot tell whether they are one.
 func alike(a, b Authenticator) bool {
+	if va, vb := reflect.ValueOf(a), reflect.ValueOf(b); va.Kind() == reflect.Func && vb.Kind() == reflect.Func &&
+		va.Pointer() != vb.Pointer() {
+		return false // their code is another
+	}
 	return a != nil && b != nil && reflect.TypeOf(a) == reflect.TypeOf(b) && !same(a, b) &&
 		!(reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable())
 }

@@ -127,7 +127,8 @@ func (e *Error) Unwrap() []error {
 // an outer [Error] states counts, whatever its cause is.
 //
 // After ErrNoCredentials and ErrUnrecognized the next backend is asked. An error
-// that joins one of them with an outage is therefore an outage.
+// that joins one of them with an outage is therefore an outage. So is one that wraps
+// one of them and has a method Is that matches no kind: it may be a list of errors.
 func KindOf(err error) error {
 	switch err {
 	case nil:
@@ -142,7 +143,7 @@ func KindOf(err error) error {
 		return KindOf(stated.Kind) // which may be ErrUserInactive, an Error itself
 	}
 	if list, ok := elements(err); ok {
-		return strongest(nil, list)
+		return strongest(ownKind(err), list)
 	}
 	own := ownKind(err)
 	switch wrapper := err.(type) {
@@ -153,12 +154,23 @@ func KindOf(err error) error {
 		switch {
 		case inner == nil:
 			return own
-		case own == nil:
+		case own == nil && !hasIs(err):
 			return KindOf(inner)
+		case own == nil: // perhaps an outage itself, with another error behind it
+			return strongest(nil, []error{errOutage, inner})
 		}
 		return strongest(own, []error{inner})
 	}
 	return own
+}
+
+// errOutage is an error without a kind.
+var errOutage = errors.New("outage")
+
+// hasIs reports an error that compares itself with others.
+func hasIs(err error) bool {
+	_, ok := err.(interface{ Is(error) bool })
+	return ok
 }
 
 // elements returns the errors of an error that is a slice of them, as in some libraries.

@@ -78,6 +78,7 @@ type Guard struct {
 	mapProblem func(*http.Request, *Problem) // may be nil
 	quiet      bool                          // WithoutDialog
 	fallback   []Challenge                   // of WithoutDialog
+	listed     []Authenticator               // of a login guard: what Config.Login has for each backend
 	users      *userTypes
 	family     *family // shared with the guards made from this one
 }
@@ -100,6 +101,8 @@ type guarded struct {
 //     carry (RFC 9110 §15.5.2), or one cannot be sent
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]
+//   - a backend of Login is in a chain or Guard of Backends that is decorated as a
+//     whole, so that it cannot be asked alone in its decorator
 //   - a backend holds another one in a field and has no Unwrap method, so that
 //     the capabilities of the inner one would be lost, or holds several and
 //     unwraps to one of them: see [As] and [Wrap]
@@ -126,13 +129,14 @@ func New(config Config) (*Guard, error) {
 		return g, err
 	}
 	// A backend that is in both lists is asked in its decorator here, too.
-	if config.Login, err = g.decorated(config.Login); err != nil {
+	login, listed, err := decorated(config.Login, g.config.Backends, nil, wraps)
+	if err != nil {
+		return nil, fmt.Errorf("auth: Config.Login: %w", err)
+	}
+	if g.login, err = newGuard(config, kin, "Config.Login", login); err != nil {
 		return nil, err
 	}
-	g.config.Login = config.Login
-	if g.login, err = newGuard(config, kin, "Config.Login", config.Login); err != nil {
-		return nil, err
-	}
+	g.login.listed = listed
 	g.strip = union(g.strip, g.login.strip)
 	g.login.strip = g.strip
 	return g, nil
@@ -202,11 +206,15 @@ func (g *Guard) With(backends ...Authenticator) (*Guard, error) {
 	if g == nil {
 		return nil, errNilGuard
 	}
-	backends, err := g.decorated(flatten(backends))
-	if err != nil {
-		return nil, err
+	var known []Authenticator
+	if g.family != nil {
+		known = g.family.backends
 	}
-	return g.asking(backends)
+	found, _, err := decorated(flatten(backends), g.config.Backends, known, asks)
+	if err != nil {
+		return nil, fmt.Errorf("auth: With: %w", err)
+	}
+	return g.asking(found)
 }
 
 // asking returns a Guard like g that asks backends as they are.
@@ -236,35 +244,47 @@ func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 	return with, nil
 }
 
-// decorated returns backends with each one that g asks in decorators replaced by what g
-// asks.
-func (g *Guard) decorated(backends []Authenticator) ([]Authenticator, error) {
-	var all []Authenticator
-	for _, backend := range backends {
-		found, err := entriesOf(g.config.Backends, backend)
-		if err == nil && len(found) == 0 { // With may have left it out
-			found, err = entriesOf(g.family.backends, backend)
+// decorated returns wanted with each backend replaced by what asked asks it through, or
+// else known, and beside each the one that was wanted. matches reports whether a backend
+// of asked is the wanted one.
+func decorated(
+	wanted, asked, known []Authenticator, matches func(each, backend Authenticator) bool,
+) (all, listed []Authenticator, err error) {
+	for _, backend := range wanted {
+		var found []Authenticator
+		for _, by := range []func(each, backend Authenticator) bool{wraps, matches} {
+			for _, list := range [][]Authenticator{asked, known} { // With may have left it out
+				if err == nil && len(found) == 0 {
+					found, err = entriesOf(list, backend, by)
+				}
+			}
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(found) == 0 {
 			found = []Authenticator{backend}
 		}
-		all = append(all, found...)
+		for _, each := range found {
+			if !slices.ContainsFunc(all, func(other Authenticator) bool { return same(other, each) }) {
+				all, listed = append(all, each), append(listed, backend)
+			}
+		}
 	}
-	return all, nil
+	return all, listed, nil
 }
 
 // entriesOf returns those of backends through which backend is asked.
-func entriesOf(backends []Authenticator, backend Authenticator) (found []Authenticator, err error) {
+func entriesOf(
+	backends []Authenticator, backend Authenticator, matches func(each, backend Authenticator) bool,
+) (found []Authenticator, err error) {
 	for _, each := range backends {
 		inner, isGuard := each.(*Guard)
 		switch {
-		case asks(each, backend):
+		case matches(each, backend):
 			found = append(found, each)
 		case isGuard:
-			more, err := entriesOf(inner.config.Backends, backend)
+			more, err := entriesOf(inner.config.Backends, backend, matches)
 			if err != nil {
 				return nil, err
 			}
@@ -275,10 +295,10 @@ func entriesOf(backends []Authenticator, backend Authenticator) (found []Authent
 				found = append(found, inner)
 			}
 		case slices.ContainsFunc(layers(each)[1:], func(layer Authenticator) bool { return alike(layer, backend) }):
-			return nil, fmt.Errorf("auth: %s cannot be told from another one, as its type %T cannot be compared. Pass a pointer",
-				nameOf(backend), backend)
-		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return asks(b, backend) }):
-			return nil, fmt.Errorf("auth: %s is inside a guard or a chain that is decorated as a whole, where it "+
+			return nil, fmt.Errorf("%s cannot be told from a backend that is decorated, as values of type %T cannot be "+
+				"compared. Use a type whose values can, such as a pointer", nameOf(backend), backend)
+		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return matches(b, backend) }):
+			return nil, fmt.Errorf("%s is inside a guard or a chain that is decorated as a whole, where it "+
 				"cannot be asked alone. List and decorate its backends one by one", nameOf(backend))
 		}
 	}
@@ -323,7 +343,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 		return &login, nil
 	}
 	var left []Authenticator
-	for _, backend := range login.config.Backends {
+	for i, backend := range login.config.Backends {
 		if slices.ContainsFunc(layers(backend), func(layer Authenticator) bool {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return alike(layer, other) })
 		}) {
@@ -334,7 +354,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(inner, other) })
 		}
 		switch {
-		case excepted(backend):
+		case excepted(backend), i < len(login.listed) && excepted(login.listed[i]):
 		case slices.ContainsFunc(expand([]Authenticator{backend}), excepted):
 			return nil, fmt.Errorf("auth: Config.Login has %s inside a guard or a decorated chain, where it cannot "+
 				"be left out. List its backends one by one", nameOf(except[0]))

@@ -149,9 +149,8 @@ func (rs *rules) find(rd reading) (found []ruled, open bool) {
 		found = append(found, ruled{each, rd.route})
 	}
 	open = len(found) > 0 && !slices.ContainsFunc(found, func(each ruled) bool { return !each.opens(rd.route, method) })
-	// An opened "OPTIONS /" answers preflights for all routes.
-	preflights := open && method == http.MethodOptions &&
-		slices.ContainsFunc(found, func(each ruled) bool { return each.pattern.method != "" })
+	// An opened route "OPTIONS /" answers preflights for all routes.
+	preflights := open && rd.route.method == http.MethodOptions
 	var path pattern
 	for _, each := range mostSpecific(rs.all, func(ru *rule) bool {
 		if ru.policies == nil || ru.pattern.covers(rd.route) || !ru.pattern.takes(method) || preflights {

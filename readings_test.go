@@ -274,3 +274,8 @@ func TestAPolicyIsAskedOnceForOneReading(t *testing.T) {
 		wantStatusOf(t, target, asked, 1)
 	}
 }
+
+func TestAnOpeningOfOPTIONSDoesNotOpenAHandlerOfAllMethods(t *testing.T) {
+	app := protect(t, whoami, []string{"/", "GET /admin/{x}"}, auth.Open("OPTIONS /"), auth.Route("/admin/{x}", refuseAll))
+	wantStatusOf(t, "a stranger", do(app, request("OPTIONS", "/admin/x")).Code, 401)
+}

@@ -205,7 +205,13 @@ func (u unrolled) Unwrap() error {
 	}
 	return u[1:]
 }
-func (u unrolled) Is(target error) bool { return errors.Is(u[0], target) }
+func (u unrolled) Is(target error) bool { return len(u) > 0 && errors.Is(u[0], target) }
+
+// stated is a list with a kind of its own.
+type stated []error
+
+func (s stated) Error() string        { return "stated" }
+func (s stated) Is(target error) bool { return target == auth.ErrInvalid }
 
 // annotated knows only errors of its own type.
 type annotated struct{ error }
@@ -233,14 +239,15 @@ func TestAnOutageInAListThatUnwrapsToItsRestIsAnOutage(t *testing.T) {
 		"one that has a nil":   unrolled{nil, down, auth.ErrNoCredentials},
 		"an annotated list":    annotated{unrolled{auth.ErrNoCredentials, down}},
 		"an annotated outage":  annotated{down},
+		"an annotated absence": annotated{auth.ErrNoCredentials}, // which may be a list
 		"one without elements": unrolled{},
 	} {
 		if got := auth.KindOf(list); got != nil {
 			t.Errorf("%s: KindOf is %v, want nil", name, got)
 		}
 	}
-	if got := auth.KindOf(annotated{auth.ErrNoCredentials}); got != auth.ErrNoCredentials {
-		t.Errorf("annotated: KindOf is %v", got)
+	if got := auth.KindOf(stated{auth.ErrNoCredentials}); got != auth.ErrInvalid {
+		t.Errorf("a list that states a kind of its own: KindOf is %v", got)
 	}
 	if got := auth.KindOf(unrolled{auth.ErrNoCredentials, auth.ErrNoCredentials}); got != auth.ErrNoCredentials {
 		t.Errorf("no outage: KindOf is %v", got)
@@ -371,4 +378,63 @@ func TestAGuardEmbeddedDeeperIsRefusedToo(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestAnAPIKeyIsNoLoginForTheTokensBehindIt(t *testing.T) {
+	tokens, basic := tokens("Token"), speaking("Basic", auth.ErrNoCredentials)
+	keys := &keyed{tokens}
+	for name, login := range map[string][]auth.Authenticator{"beside": {tokens, basic}, "alone": {tokens}, "both": {tokens, keys, basic}} {
+		g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens, keys}, Login: login})
+		by, err := g.Login()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 401
+		if name == "both" {
+			want = 200
+		}
+		wantStatusOf(t, name, get(by.Require()(whoami), "X-Key", "Token good-alice").Code, want)
+		own, err := g.With(tokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatusOf(t, name+", With", get(own.Require()(whoami), "X-Key", "Token good-alice").Code, 401)
+		if _, err := g.With(tokens, keys); err != nil {
+			t.Errorf("%s: With of both: %v", name, err)
+		}
+	}
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{tokens, keys}, Login: []auth.Authenticator{tokens}})
+	if _, err := g.Login(tokens); !errors.Is(err, auth.ErrNoLogin) {
+		t.Errorf("Login without the tokens: %v", err)
+	}
+}
+
+func TestLoginLeavesOutABackendOfAnInnerGuard(t *testing.T) {
+	sessions, basic := tokens("Token"), speaking("Basic", auth.ErrNoCredentials)
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{guardOf(t, onlyBob(sessions))}, Login: []auth.Authenticator{sessions, basic}})
+	for name, ask := range map[string]func() (*auth.Guard, error){
+		"all": func() (*auth.Guard, error) { return g.Login() }, "without": func() (*auth.Guard, error) { return g.Login(sessions) },
+	} {
+		login, err := ask()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for user, want := range map[string]int{"alice": 401, "bob": map[string]int{"all": 200, "without": 401}[name]} {
+			wantStatusOf(t, name+" "+user, get(login.Require()(whoami), "Authorization", "Token good-"+user).Code, want)
+		}
+	}
+}
+
+func TestTwoFunctionsAreTwoBackends(t *testing.T) {
+	first := auth.AuthenticatorFunc(tokens("Token").Authenticate)
+	second := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) { return nil, nil, auth.ErrNoCredentials })
+	if _, err := auth.New(auth.Config{Backends: []auth.Authenticator{onlyBob(first)}, Login: []auth.Authenticator{second},
+		Challenges: []auth.Challenge{{Scheme: "Token"}}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithOfAZeroGuardDoesNotPanic(t *testing.T) {
+	_, _ = new(auth.Guard).With(tokens("Token"))
 }
