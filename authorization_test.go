@@ -101,7 +101,7 @@ func FuzzAuthorization(f *testing.F) {
 			return nil, nil, auth.ErrNoCredentials
 		}
 		if _, _, ok := r.BasicAuth(); !ok {
-			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true}
+			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Status: 401}
 		}
 		return nil, nil, auth.ErrInvalid
 	}

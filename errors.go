@@ -32,12 +32,14 @@ var (
 
 	// ErrUserNotFound and ErrUserInactive are what a UserLoader returns for a
 	// user that does not exist or may not log in. Both are ErrInvalid.
-	ErrUserNotFound error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
-	ErrUserInactive error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone}
+	ErrUserNotFound error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone,
+		Cause: errors.New("there is no such user")}
+	ErrUserInactive error = &Error{Kind: ErrInvalid, Code: CodeAuthenticationFailed, Detail: detailUserGone,
+		Cause: errors.New("the user is inactive")}
 
 	// ErrInternal: a backend broke the contract of Authenticator, or the
 	// service is set up wrongly. The answer is 500.
-	ErrInternal = errors.New("backend bug")
+	ErrInternal = errors.New("bug or wrong setting")
 )
 
 // Codes are what a client's program reads in the "code" member of an answer.
@@ -72,9 +74,10 @@ type Error struct {
 	// from constants and numbers: never from Cause, and never from what the client
 	// sent. Empty is the kind's own.
 	Detail string
-	// Unauthorized makes the answer 401 with challenges where the kind's own
-	// is 400 or 403.
-	Unauthorized bool
+	// Status is the status of the answer in place of the kind's own, within 400
+	// and 499. 401 adds the challenges. 0 is the kind's own. It does not count for
+	// ErrThrottled, ErrInternal and undecided outcomes.
+	Status int
 	// RetryAfter is how long to wait before the next try, rounded up to
 	// seconds. Used with ErrThrottled and undecided outcomes.
 	RetryAfter time.Duration
@@ -84,7 +87,9 @@ type Error struct {
 	// Extensions are further members of the body (RFC 9457 §3.2), of constants
 	// and numbers as Detail is. They are shared and must not be changed.
 	Extensions map[string]any
-	// Cause is for the log and never sent.
+	// Cause says why, for the log and the Observer. It is never sent. A refusal
+	// without it leaves the operator of the service without a reason. It holds no
+	// secret, and nothing of a token that was not verified.
 	Cause error
 }
 

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"log/slog"
 	"net/netip"
 	"time"
 )
@@ -31,7 +30,10 @@ type Event struct {
 	UserID       string     // empty if not known
 	CredentialID string     // of a token that has a public identifier
 	ClientIP     netip.Addr // as Config.Proxies sees it, zero if not known
-	Err          error      // of a failure: KindOf(Err) is its kind, nil for an outage
+	Method       string     // of the request, of a success or failure of a Guard
+	Route        string     // pattern of the route, such as "GET /users/{id}", or "" if the router has none
+	Status       int        // of the answer to a failure
+	Err          error      // of a failure: KindOf(Err) is its kind, nil for an outage, and its text has the cause
 }
 
 // Observer is told every event. Observe is called while a request waits, so it
@@ -45,40 +47,3 @@ type ObserverFunc func(ctx context.Context, e Event)
 
 // Observe calls f.
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
-
-// SlogObserver returns an Observer that writes events to logger (nil is
-// slog.Default): reuse at level Warn, outages and bugs at Error, successes at Debug, the
-// rest at Info.
-func SlogObserver(logger *slog.Logger) Observer {
-	return ObserverFunc(func(ctx context.Context, e Event) {
-		log := logger
-		if log == nil {
-			log = slog.Default()
-		}
-		level := slog.LevelInfo
-		switch {
-		case e.Kind == EventSuccess:
-			level = slog.LevelDebug
-		case e.Kind == EventReuse:
-			level = slog.LevelWarn
-		case e.Kind == EventFailure && (KindOf(e.Err) == nil || KindOf(e.Err) == ErrInternal):
-			level = slog.LevelError
-		}
-		attrs := make([]slog.Attr, 0, 5)
-		add := func(key, value string) {
-			if value != "" {
-				attrs = append(attrs, slog.String(key, value))
-			}
-		}
-		add("backend", e.Backend)
-		add("user", e.UserID)
-		add("credential", e.CredentialID)
-		if e.ClientIP.IsValid() {
-			add("client_ip", e.ClientIP.String())
-		}
-		if e.Err != nil {
-			add("error", e.Err.Error())
-		}
-		log.LogAttrs(ctx, level, "auth "+string(e.Kind), attrs...)
-	})
-}

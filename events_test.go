@@ -26,26 +26,32 @@ func TestEveryProofAndRefusalIsOneEvent(t *testing.T) {
 	for name, row := range map[string]struct {
 		backend *backend
 		policy  []auth.Policy
-		want    []auth.Event // of which Time and Err are not compared
+		want    []auth.Event // of which Time, Err, Method and Route are not compared
 		kind    error
 	}{
 		"a proof":                {proved, nil, []auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}}, nil},
 		"nothing presented":      {speaking("Token", auth.ErrNoCredentials), nil, nil, nil},
-		"a bad credential":       {speaking("Token", auth.ErrInvalid), nil, []auth.Event{{Kind: "failure", Backend: "token"}}, auth.ErrInvalid},
-		"an unrecognized one":    {speaking("Token", auth.ErrUnrecognized), nil, []auth.Event{{Kind: "failure", Backend: "token"}}, auth.ErrUnrecognized},
-		"another origin":         {origin, nil, []auth.Event{{Kind: "failure", Backend: "session"}}, auth.ErrCrossOrigin},
-		"an outage":              {speaking("Token", errors.New("down")), nil, []auth.Event{{Kind: "failure", Backend: "token"}}, nil},
-		"a proof but not enough": {proved, []auth.Policy{auth.Scopes("x")}, []auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}, {Kind: "failure", Backend: "token", UserID: "alice"}}, auth.ErrInsufficient},
+		"a bad credential":       {speaking("Token", auth.ErrInvalid), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrInvalid},
+		"an unrecognized one":    {speaking("Token", auth.ErrUnrecognized), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 401}}, auth.ErrUnrecognized},
+		"another origin":         {origin, nil, []auth.Event{{Kind: "failure", Backend: "session", Status: 403}}, auth.ErrCrossOrigin},
+		"an outage":              {speaking("Token", errors.New("down")), nil, []auth.Event{{Kind: "failure", Backend: "token", Status: 503}}, nil},
+		"a proof but not enough": {proved, []auth.Policy{auth.Scopes("x")}, []auth.Event{{Kind: "success", Backend: "token", UserID: "alice", CredentialID: "t1"}, {Kind: "failure", Backend: "token", UserID: "alice", Status: 403}}, auth.ErrInsufficient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var events recorder
 			g := newGuard(t, auth.Config{Backends: []auth.Authenticator{row.backend}, Observer: &events,
 				Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
 			before := time.Now()
-			do(g.Require(row.policy...)(whoami), request("POST", "/", "X-Forwarded-For", "203.0.113.9", "Sec-Fetch-Site", "cross-site"))
+			r := request("POST", "/reports", "X-Forwarded-For", "203.0.113.9", "Sec-Fetch-Site", "cross-site")
+			inside, outside := http.NewServeMux(), http.NewServeMux()
+			inside.Handle("POST /reports", whoami)
+			outside.Handle("POST /reports", g.Require(row.policy...)(whoami))
+			protected := g.Protect(inside, auth.Route("/reports", row.policy...))
+			do(protected, r)
+			do(outside, r.Clone(t.Context()))
 			got := events.take()
-			if len(got) != len(row.want) {
-				t.Fatalf("events %v, want %v", got, row.want)
+			if len(got) != 2*len(row.want) {
+				t.Fatalf("events %v, want twice %v", got, row.want)
 			}
 			for i, e := range got {
 				if e.Time.Before(before) || e.Time.After(time.Now()) {
@@ -60,9 +66,12 @@ func TestEveryProofAndRefusalIsOneEvent(t *testing.T) {
 				if e.Kind == auth.EventSuccess && e.Err != nil {
 					t.Errorf("error %v of a success", e.Err)
 				}
-				e.Time, e.Err, e.ClientIP = time.Time{}, nil, netip.Addr{}
-				if e != row.want[i] {
-					t.Errorf("event %+v, want %+v", e, row.want[i])
+				if e.Method != "POST" || e.Route != "POST /reports" {
+					t.Errorf("method %q and route %q", e.Method, e.Route)
+				}
+				e.Time, e.Err, e.ClientIP, e.Method, e.Route = time.Time{}, nil, netip.Addr{}, "", ""
+				if e != row.want[i%len(row.want)] {
+					t.Errorf("event %+v, want %+v", e, row.want[i%len(row.want)])
 				}
 			}
 		})

@@ -58,7 +58,9 @@ type Config struct {
 	// Observer is told of every proof and refusal. Nil is allowed.
 	Observer Observer
 
-	// Logger is told the causes of 500 and 503. If nil, slog.Default is used.
+	// Logger gets one line for each refusal, with its cause: at level Error for 500 and 503,
+	// at Info for the others. A request without any credentials is not logged. If nil,
+	// slog.Default is used. To turn the lines off, use a handler with a higher level.
 	Logger *slog.Logger
 }
 
@@ -448,7 +450,7 @@ func (g *Guard) Authenticate(r *http.Request) (User, Credential, error) {
 	if g == nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
 	}
-	proved, fault := g.prove(nil, r)
+	proved, fault := g.prove(nil, r, "")
 	return proved.user, proved.credential, fault.err
 }
 
@@ -505,13 +507,14 @@ func (g *Guard) Proxies() Proxies {
 	return Proxies{Trusted: slices.Clone(g.config.Proxies.Trusted)}
 }
 
-func (g *Guard) observe(r *http.Request, e Event) {
-	if g.config.Observer == nil {
-		return
-	}
+// observe tells the observer, and returns the event with its time and the client's address.
+func (g *Guard) observe(r *http.Request, e Event) Event {
 	e.Time = time.Now()
 	e.ClientIP = g.config.Proxies.ClientIP(r)
-	g.config.Observer.Observe(r.Context(), e)
+	if g.config.Observer != nil {
+		g.config.Observer.Observe(r.Context(), e)
+	}
+	return e
 }
 
 func (g *Guard) logger() *slog.Logger {

@@ -50,7 +50,9 @@ func TestOutcomes(t *testing.T) {
 			code: "not_authenticated", detail: "Authentication credentials were not provided.", error: "-"},
 		{name: "an empty Authorization is absent", backends: []auth.Authenticator{tokens("Token")}, lines: []string{""}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
 		{name: "an Authorization of spaces is absent", backends: []auth.Authenticator{tokens("Token")}, lines: []string{" \t "}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
-		{name: "a scheme nobody here speaks is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Digest x"}, optional: anon, status: 401, code: "not_authenticated", error: "-"},
+		{name: "a scheme nobody here speaks is absent", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Digest x"}, optional: anon, status: 401, code: "not_authenticated", error: "-",
+			detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate."},
+		{name: "a scheme that is misspelled is malformed", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Bearer: x"}, status: 400, code: "invalid_request", error: "invalid_request"},
 		{name: "a scheme is read in any case", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"bEARER good-alice"}, status: 200, body: "alice"},
 		{name: "spaces and tabs before the token are skipped", backends: []auth.Authenticator{tokens("Token", "Bearer")}, lines: []string{"Token  \t good-alice "}, status: 200, body: "alice"},
 		{name: "after an unrecognized credential the next backend may prove", backends: []auth.Authenticator{speaking("Bearer", auth.ErrUnrecognized), basic(nil)}, lines: []string{"Bearer x"}, status: 200, body: "basic-user"},
@@ -83,12 +85,12 @@ func TestOutcomes(t *testing.T) {
 		{name: "too many tries are 429", backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, RetryAfter: 59*time.Second + time.Millisecond}), speaking("Token", nil)}, status: 429,
 			code: "throttled", detail: "Request was throttled. Expected available in 60 seconds.", error: "-", retry: "60"},
 		{name: "throttled without a time waits a second", backends: []auth.Authenticator{speaking("Basic", auth.ErrThrottled)}, status: 429, code: "throttled", error: "-", retry: "1"},
-		{name: "throttled stays 429 whatever else the error says", backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, Unauthorized: true})}, status: 429, code: "throttled", error: "-", retry: "1"},
+		{name: "throttled stays 429 whatever else the error says", backends: []auth.Authenticator{speaking("Basic", &auth.Error{Kind: auth.ErrThrottled, Status: 401})}, status: 429, code: "throttled", error: "-", retry: "1"},
 		{name: "an outage is 503, stops the chain and tells nothing", backends: []auth.Authenticator{speaking("Token", errors.New(outageCause)), basic(nil)}, lines: []string{"Token x"}, status: 503,
 			code: "unavailable", detail: "Authentication is temporarily unavailable.", error: "-", retry: "5"},
 		{name: "an outage may say when to come back, and no more", backends: []auth.Authenticator{speaking("Token", &auth.Error{Detail: outageCause, Code: "secret", RetryAfter: 90 * time.Second, Cause: errors.New(outageCause)})}, status: 503,
 			code: "unavailable", detail: "Authentication is temporarily unavailable.", error: "-", retry: "90"},
-		{name: "an outage is never 401", backends: []auth.Authenticator{speaking("Token", &auth.Error{Unauthorized: true, Cause: errors.New(outageCause)})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
+		{name: "an outage is never 401", backends: []auth.Authenticator{speaking("Token", &auth.Error{Status: 401, Cause: errors.New(outageCause)})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
 		{name: "an outage caused by an invalid row is an outage", backends: []auth.Authenticator{speaking("Token", &auth.Error{Cause: auth.ErrInvalid})}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
 		{name: "a nil *Error that became an error is an outage", backends: []auth.Authenticator{speaking("Token", (*auth.Error)(nil))}, lines: []string{"Token x"}, status: 503, code: "unavailable", error: "-", retry: "5"},
 		{name: "absent and invalid at once is invalid", backends: []auth.Authenticator{speaking("Token", errors.Join(auth.ErrNoCredentials, auth.ErrInvalid)), basic(nil)}, status: 401, code: "authentication_failed", error: "-"},
@@ -143,8 +145,18 @@ func TestOutcomes(t *testing.T) {
 				if strings.Contains(answer, "10.9.9.9") || strings.Contains(answer, "admin") {
 					t.Errorf("the cause leaked: %s", answer)
 				}
-				if logged := log.Len() > 0; logged != (row.status >= 500) {
-					t.Errorf("logged %q at status %d", log.String(), row.status)
+				logged, level := log.String(), "INFO"
+				if row.status >= 500 {
+					level = "ERROR"
+				}
+				switch {
+				case strings.TrimSpace(strings.Join(row.lines, "")) == "" && row.code == auth.CodeNotAuthenticated:
+					if logged != "" {
+						t.Errorf("logged %q of a request without credentials", logged)
+					}
+				case strings.Count(logged, "\n") != 1, !strings.Contains(logged, "level="+level),
+					!strings.Contains(logged, fmt.Sprintf(" status=%d ", row.status)), !strings.Contains(logged, " error="):
+					t.Errorf("logged %q at status %d, want one line of level %s with the cause", logged, row.status, level)
 				}
 			})
 		}

@@ -182,7 +182,7 @@ func UserIs[U User](is func(U) bool) Policy {
 // (RFC 9470). A maxAge of 0 or less asks for the context alone. Credentials
 // that do not know of a login are refused.
 func Fresh(maxAge time.Duration, acr ...string) Policy {
-	refusal := &Error{Kind: ErrInsufficient, Code: CodeInsufficientUserAuthentication, Unauthorized: true,
+	refusal := &Error{Kind: ErrInsufficient, Code: CodeInsufficientUserAuthentication, Status: http.StatusUnauthorized,
 		Detail: "A more recent or stronger authentication is required."}
 	if maxAge > 0 {
 		refusal.Params = append(refusal.Params, Param{"max_age", strconv.FormatInt(int64(maxAge/time.Second), 10)})

@@ -61,44 +61,26 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // RefuseWith is Refuse with further members in the body.
 func (g *Guard) RefuseWith(w http.ResponseWriter, r *http.Request, err error, extensions map[string]any) {
-	f := failure{err: err}
-	p := g.problem(r, f)
+	p := g.settle(r, failure{err: err})
 	if len(p.Extensions) > 0 && len(extensions) > 0 {
 		p.Extensions = maps.Clone(p.Extensions)
 		maps.Copy(p.Extensions, extensions)
 	} else if len(extensions) > 0 {
 		p.Extensions = extensions
 	}
-	g.report(r, f, p)
 	g.Answer(w, r, p)
 }
 
 func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
-	p := g.problem(r, f)
-	g.report(r, f, p)
-	g.Answer(w, r, p)
+	g.Answer(w, r, g.settle(r, f))
 }
 
-// report tells the log and the observer of a refusal.
-func (g *Guard) report(r *http.Request, f failure, p *Problem) {
-	name, id := "", ""
-	if f.backend != nil {
-		name = f.backend.name
-	}
-	if f.user != nil {
-		id = f.user.UserID()
-	}
-	switch {
-	case clientGone(r.Context(), f.err):
-		// The answer is not read, and nothing is wrong.
-	case KindOf(f.err) == ErrNoCredentials:
-		// Nothing was presented, so nothing failed.
-	default:
-		if p.Status >= 500 {
-			g.logger().ErrorContext(r.Context(), "auth: cannot authenticate", "backend", name, "error", f.err)
-		}
-		g.observe(r, Event{Kind: EventFailure, Backend: name, UserID: id, Err: f.err})
-	}
+// settle decides the answer to a failure and reports it.
+func (g *Guard) settle(r *http.Request, f failure) *Problem {
+	f.err = g.explain(r, f.err)
+	p := g.problem(r, f)
+	g.report(r, f, p)
+	return p
 }
 
 // Answer sends p as the Guard sends its own: with its challenges and caching
@@ -142,6 +124,9 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 	switch KindOf(f.err) {
 	case ErrNoCredentials:
 		say(http.StatusUnauthorized, CodeNotAuthenticated, "Authentication credentials were not provided.")
+		if p.Status = http.StatusUnauthorized; stated.Status != 0 && stated.Status != p.Status && stated.Code == "" {
+			p.Code = CodeInvalidRequest // the request is at fault, not its credentials
+		}
 	case ErrUnrecognized:
 		say(http.StatusUnauthorized, CodeInvalidToken, "Invalid token.")
 		challenge = CodeInvalidToken
@@ -173,8 +158,8 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 		p.Detail, p.Code, p.Extensions = "", "", nil
 		say(http.StatusServiceUnavailable, CodeUnavailable, "Authentication is temporarily unavailable.")
 	}
-	if stated.Unauthorized && (p.Status == http.StatusBadRequest || p.Status == http.StatusForbidden) {
-		p.Status = http.StatusUnauthorized
+	if stated.Status >= 400 && stated.Status <= 499 && p.Status < 500 && p.Status != http.StatusTooManyRequests {
+		p.Status = stated.Status
 	}
 	p.Challenges = g.challengesFor(r, f.backend, p, challenge, stated.Params)
 	return p
@@ -186,6 +171,7 @@ func (g *Guard) problem(r *http.Request, f failure) *Problem {
 func (g *Guard) challengesFor(r *http.Request, backend *guarded, p *Problem, code string, params []Param) []Challenge {
 	presented := -1
 	if scheme, _, err := Authorization(r); err == nil && code != "" {
+		scheme = withoutPunctuation(scheme)
 		for i, c := range g.challenges {
 			if strings.EqualFold(c.Scheme, scheme) && backend.speaks(scheme) {
 				presented = i
@@ -229,11 +215,38 @@ const detailInternal = "Internal server error."
 // seconds rounds up, as Retry-After must not promise too early.
 func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
-// statement returns the outermost Error in err, or an empty one.
+// statement returns what err has to say to the client: the outermost Error in it. Of
+// several errors that are ErrNoCredentials, it is the first that says more than its kind.
 func statement(err error) *Error {
+	if KindOf(err) == ErrNoCredentials {
+		if found := absentStatement(err); found != nil {
+			return found
+		}
+	}
 	var stated *Error
 	if errors.As(err, &stated) && stated != nil {
 		return stated
 	}
 	return &Error{}
+}
+
+// absentStatement returns the first Error in err with a status or a sentence, or nil.
+func absentStatement(err error) *Error {
+	if stated, ok := err.(*Error); ok && stated != nil {
+		if stated.Status != 0 || stated.Detail != "" {
+			return stated
+		}
+		return nil
+	}
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		return absentStatement(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, each := range wrapper.Unwrap() {
+			if found := absentStatement(each); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }

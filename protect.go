@@ -140,10 +140,14 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	open, seen := true, r
 	var policies []Policy
+	route := "" // the pattern that the router serves
 	for i, read := range p.readings(r) {
 		if i == 0 && read.route.text == "" {
 			open = false // 404 or 405 for whoever is signed in
 			continue
+		}
+		if i == 0 {
+			route = read.route.text
 		}
 		found, opened := p.rules.find(read)
 		open = open && opened
@@ -162,7 +166,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
 		return
 	}
-	p.guard.serve(w, seen, p.router, policies, false)
+	p.guard.serve(w, seen, p.router, layer{policies: policies, route: route})
 }
 
 // rules are what a Protected knows of its routes: which are open, and the policies.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,16 +10,23 @@ import (
 )
 
 func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) http.Handler {
-	policies = slices.Clone(policies)
+	l := layer{policies: slices.Clone(policies), optional: optional}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			g.serve(w, r, next, policies, optional)
+			g.serve(w, r, next, l)
 		})
 	}
 }
 
+// layer is what one Require, Optional or Protect asks of a request.
+type layer struct {
+	policies []Policy
+	optional bool
+	route    string // the pattern of the router inside, known to Protect, or ""
+}
+
 // serve is the whole path of a request through the guard.
-func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, policies []Policy, optional bool) {
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, l layer) {
 	if g == nil {
 		g.Refuse(w, r, nil)
 		return
@@ -29,7 +37,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 	}
 	switch known := r.Context().Value(guardKey{g}).(type) {
 	case *identity: // this guard, further out
-		g.serveKnown(w, r, next, known, policies)
+		g.serveKnown(w, r, next, known, l)
 		return
 	case *planted.Context: // authtest
 		user, _ := known.User.(User)
@@ -38,25 +46,26 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 			break // as if nothing was planted
 		}
 		r = g.withoutStripped(r)
-		if err := admit(r, user, credential, policies); err != nil {
-			g.fail(w, r, failure{err: err, user: user})
+		if err := admit(r, user, credential, l.policies); err != nil {
+			g.fail(w, r, failure{err: err, user: user, route: l.route})
 			return
 		}
 		g.pass(w, r, next, proof{user: user, credential: credential})
 		return
 	}
 
-	proved, fault := g.prove(w, r)
+	proved, fault := g.prove(w, r, l.route)
+	fault.route = l.route
 	r = g.withoutStripped(r) // for policies, Render and handlers alike
 	switch {
 	case fault.err == nil:
-		if err := admit(r, proved.user, proved.credential, policies); err != nil {
+		if err := admit(r, proved.user, proved.credential, l.policies); err != nil {
 			fault.err, fault.user = err, proved.user
 			g.fail(w, r, fault)
 			return
 		}
 		g.pass(w, r, next, proved)
-	case optional && KindOf(fault.err) == ErrNoCredentials:
+	case l.optional && KindOf(fault.err) == ErrNoCredentials:
 		setHeaders(w, fault.err, nil)
 		g.passAnonymous(w, r, next)
 	default:
@@ -66,7 +75,7 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 
 // serveKnown serves a request that this guard proved further out.
 func (g *Guard) serveKnown(
-	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, policies []Policy,
+	w http.ResponseWriter, r *http.Request, next http.Handler, known *identity, l layer,
 ) {
 	r = g.withoutStripped(r) // it may be another request by now, such as one of a batch
 	err := error(nil)
@@ -75,11 +84,11 @@ func (g *Guard) serveKnown(
 		err = g.CheckOrigin(r)
 	}
 	if err == nil {
-		err = admit(r, known.user, known.credential, policies)
+		err = admit(r, known.user, known.credential, l.policies)
 	}
 	switch {
 	case err != nil:
-		g.fail(w, r, failure{err: err, user: known.user})
+		g.fail(w, r, failure{err: err, user: known.user, route: l.route})
 	case r.Context().Value(identityKey{}) != known:
 		// Another layer in between set an identity. The handler must see the user
 		// that the policies admitted.
@@ -102,12 +111,13 @@ type failure struct {
 	err     error
 	backend *guarded // nil if no single one
 	user    User     // nil if not proved
+	route   string   // pattern of the router inside, or "" for that of the request
 }
 
 // prove asks the backends and checks what they say. With a nil failure.err, the
 // request is proved, and failure.backend is the one that proved it, for a policy
 // that refuses later. w may be nil.
-func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
+func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (proof, failure) {
 	asked := g.unstripped(r)
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
@@ -126,7 +136,7 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request) (proof, failure) {
 		b := &g.backends[i]
 		user, credential, err := g.ask(b, asked, &v)
 		if err == nil {
-			proved, err := g.accept(r, b, user, credential)
+			proved, err := g.accept(r, b, user, credential, route)
 			if err != nil {
 				setHeaders(w, v.absent, nil)
 				return proof{}, failure{err: err, backend: b}
@@ -163,7 +173,9 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 // credential, a UserID that is empty or reserved for a Machine, a type of user that
 // could hide another one, and a credential that a page of another origin made a browser
 // send.
-func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Credential) (proof, error) {
+func (g *Guard) accept(
+	r *http.Request, b *guarded, user User, credential Credential, route string,
+) (proof, error) {
 	if isNil(user) {
 		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
 	}
@@ -183,7 +195,8 @@ func (g *Guard) accept(r *http.Request, b *guarded, user User, credential Creden
 		}
 	}
 	if g.config.Observer != nil {
-		e := Event{Kind: EventSuccess, Backend: b.name, UserID: user.UserID()}
+		e := Event{Kind: EventSuccess, Backend: b.name, UserID: user.UserID(), Method: r.Method,
+			Route: cmp.Or(route, r.Pattern)}
 		if identified, ok := As[interface{ ID() string }](credential); ok {
 			e.CredentialID = identified.ID()
 		}

@@ -61,7 +61,8 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 		entries: make(map[string]cachedUser), flights: make(map[string]*userFlight)}
 }
 
-// Load is a [UserLoader]. Requests that miss the same user wait for one load,
+// Load is a [UserLoader]. It checks what the loader returns as [UserLoader.Find] does,
+// and a backend checks the identifier. Requests that miss the same user wait for one load,
 // which ends with no single one of them: a client that goes away fails no other.
 func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 	now := time.Now()
@@ -72,7 +73,7 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 		return entry.user, nil
 	}
 	if c.limits.TTL <= 0 {
-		return c.load.Load(ctx, id)
+		return c.load.Find(ctx, id)
 	}
 
 	c.mu.Lock()
@@ -118,7 +119,7 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 		}
 		close(flight.done)
 	}()
-	flight.user, flight.err = c.load.Load(ctx, id)
+	flight.user, flight.err = c.load.Find(ctx, id)
 }
 
 // keep stores a user, making room first: c.mu is held.

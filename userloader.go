@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // UserLoader finds a user by the identifier that UserID returned. Backends
@@ -14,21 +15,30 @@ import (
 // must be safe for concurrent use.
 type UserLoader func(ctx context.Context, id string) (User, error)
 
-// Load calls the loader and checks what it returns: a nil user, or one with an
-// identifier that is empty or marks a [Machine], is a bug of the loader and no user.
-// Backends call Load rather than the function.
+// Load calls the loader and checks what it returns. A nil user, a user with another
+// identifier than id, and one with an identifier that is empty or marks a [Machine] are
+// bugs of the loader and no user: the error is ErrInternal. Backends call Load rather than
+// the function.
 func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
-	if id == "" || isMachineID(id) {
+	user, err := load.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if got := user.UserID(); got != id {
+		return nil, fmt.Errorf("%w: user loader was asked for the user %q and returned %q", ErrInternal, id, got)
+	}
+	return user, nil
+}
+
+// Find is Load for a name that need not be the user's identifier, such as one in a header
+// or a certificate: a user of another identifier is accepted.
+func (load UserLoader) Find(ctx context.Context, name string) (User, error) {
+	if name == "" || isMachineID(name) {
 		return nil, ErrUserNotFound
 	}
-	user, err := load(ctx, id)
+	user, err := load(ctx, name)
 	if err != nil {
-		if k := KindOf(err); k == nil || k == ErrInvalid || k == ErrInternal { // ErrInternal: a CachedUsers inside
-			return nil, err
-		}
-		// A loader has no say but "invalid": any other kind would let it turn
-		// a presented credential into an absent one.
-		return nil, fmt.Errorf("auth: user loader: %v", err)
+		return nil, loaderError(err)
 	}
 	if isNil(user) {
 		return nil, fmt.Errorf("%w: user loader returned neither user nor error", ErrInternal)
@@ -37,4 +47,21 @@ func (load UserLoader) Load(ctx context.Context, id string) (User, error) {
 		return nil, fmt.Errorf("%w: user loader returned the reserved UserID %q", ErrInternal, got)
 	}
 	return user, nil
+}
+
+// loaderError returns the error of a loader as the error of a backend. A loader can say
+// "invalid", "outage" or "bug". Any other kind would let it turn a presented credential
+// into an absent one.
+func loaderError(err error) error {
+	switch KindOf(err) {
+	case ErrInvalid, ErrInternal: // ErrInternal: a CachedUsers inside
+		return err
+	case nil:
+		// The text of sql.ErrNoRows and pgx.ErrNoRows, without an import of database/sql.
+		if strings.Contains(err.Error(), "no rows in result set") {
+			return fmt.Errorf("auth: user loader: %w. Return auth.ErrUserNotFound for an unknown user", err)
+		}
+		return err
+	}
+	return fmt.Errorf("auth: user loader: %v", err)
 }

@@ -106,12 +106,9 @@ func NewBasic(config BasicConfig) (*Basic, error) {
 // returns. A remembered user that is gone or inactive is ErrInvalid, "Invalid
 // username/password.".
 func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	scheme, value, err := auth.Authorization(r)
+	value, err := basic.Header(r)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !strings.EqualFold(scheme, "Basic") {
-		return nil, nil, auth.ErrNoCredentials
 	}
 	username, password, err := basic.Credentials(value)
 	if err != nil {

@@ -93,7 +93,10 @@ func TestBasic(t *testing.T) {
 		{"bytes outside ASCII", "Basic \xff\xfe", 401, encoding, ""},
 		{"no colon", "Basic " + encode("alice"), 401, encoding, ""},
 		{"a NUL", "Basic " + encode("alice\x00:secret"), 401, encoding, ""},
-		{"another scheme", "Digest " + encode("alice:secret"), 401, "Authentication credentials were not provided.", ""},
+		{"another scheme", "Digest " + encode("alice:secret"), 401,
+			"The scheme of the Authorization header is not accepted here. See WWW-Authenticate.", ""},
+		{"a colon behind the scheme", "Basic: " + encode("alice:secret"), 401,
+			"Invalid basic header. A space must follow the scheme.", ""},
 		{"an empty header", "", 401, "Authentication credentials were not provided.", ""},
 		{"over 8 KiB", "Basic " + encode(strings.Repeat("a", auth.MaxAuthorization)), 400, "Authorization header is too long.", ""},
 	}

@@ -33,7 +33,8 @@ type CertificateConfig struct {
 	// subject's common name is a weak choice: authorities check it less, and it
 	// may hold any kind of name. It must be safe for concurrent use.
 	Identity func(leaf *x509.Certificate) (id string, err error)
-	// LoadUser finds the user by the identifier.
+	// LoadUser finds the user by the identifier. The user may have another UserID: see
+	// [auth.UserLoader.Find].
 	LoadUser auth.UserLoader
 	// LoadMachine finds the [auth.Machine] by the identifier, where certificates
 	// are for services. It returns [auth.ErrUserNotFound] or
@@ -196,7 +197,7 @@ func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.C
 
 func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 	if c.config.LoadUser != nil {
-		return c.config.LoadUser.Load(ctx, id)
+		return c.config.LoadUser.Find(ctx, id)
 	}
 	if id == "" {
 		return nil, auth.ErrUserNotFound

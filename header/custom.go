@@ -33,12 +33,13 @@ type Config struct {
 	// of one, alice of another domain becomes alice. It must be safe for
 	// concurrent use. If nil, identifiers are loaded as they are.
 	Clean func(id string) string
-	// LoadUser finds the user by the header's value, cleaned.
+	// LoadUser finds the user by the header's value, cleaned. The user may have another
+	// UserID: see [auth.UserLoader.Find].
 	LoadUser auth.UserLoader
 	// Create makes the user of an identifier that LoadUser does not know,
 	// [auth.ErrUserNotFound], and returns them. It is called only if Trust
 	// holds, and not about inactive users or while LoadUser is down. What it
-	// returns is checked as from LoadUser, see [auth.UserLoader.Load]. To
+	// returns is checked as from LoadUser, see [auth.UserLoader.Find]. To
 	// decline, it returns ErrUserNotFound. Several first requests of one user
 	// may come at once, so it must be safe for concurrent use and idempotent:
 	// it inserts the user if missing, and returns the stored one. groups are
@@ -162,13 +163,13 @@ func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error)
 	if h.config.Clean != nil {
 		id = h.config.Clean(id)
 	}
-	user, err := h.config.LoadUser.Load(ctx, id)
+	user, err := h.config.LoadUser.Find(ctx, id)
 	if isUnknown(err) && h.config.Create != nil {
 		// A loader too, so that no user is created under a reserved identifier.
 		var create auth.UserLoader = func(ctx context.Context, id string) (auth.User, error) {
 			return h.config.Create(ctx, id, splitGroups(groups))
 		}
-		user, err = create.Load(ctx, id)
+		user, err = create.Find(ctx, id)
 	}
 	if err != nil {
 		return nil, noSuchUser(err)

@@ -450,7 +450,7 @@ func TestAMalformedHeaderAtALoginIsNoMissingField(t *testing.T) {
 	tokens, _, _ := newTokens(t, nil)
 	guard, err := auth.New(auth.Config{Challenges: []auth.Challenge{{Scheme: "Basic"}}, Backends: []auth.Authenticator{tokens},
 		Login: []auth.Authenticator{auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
-			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "No base64."}
+			return nil, nil, &auth.Error{Kind: auth.ErrMalformed, Status: 401, Detail: "No base64."}
 		})}})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -191,7 +192,7 @@ var (
 	errHeader   error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader}
 
 	// errHeaderToken is errHeader of schemes other than Bearer.
-	errHeaderToken error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader, Unauthorized: true}
+	errHeaderToken error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader, Status: http.StatusUnauthorized}
 )
 
 const detailHeader = "Authorization header must contain two space-delimited values"

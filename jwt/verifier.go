@@ -166,7 +166,7 @@ func headerError(err error) error {
 	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
 		return err
 	}
-	if stated.Unauthorized {
+	if stated.Status == http.StatusUnauthorized {
 		return errHeaderToken
 	}
 	return errHeader

@@ -159,7 +159,13 @@ func TestHeadersThatAreNoTokenAreRefusedAsClientsKnow(t *testing.T) {
 		detail                  string
 	}{
 		{"no credentials", "", 401, "Authentication credentials were not provided."},
-		{"a scheme nobody speaks", "Digest abc", 401, "Authentication credentials were not provided."},
+		{"a scheme nobody speaks", "Digest abc", 401,
+			"The scheme of the Authorization header is not accepted here. See WWW-Authenticate."},
+		{"a token without a scheme", good, 401,
+			"The Authorization header has no scheme that is accepted here. See WWW-Authenticate."},
+		{"a colon behind Token", "Token: " + good, 401, "Invalid token header. A space must follow the scheme."},
+		{"a colon behind Bearer", "Bearer: " + good, 400, "Invalid token header. A space must follow the scheme."},
+		{"an equals sign behind Bearer", "Bearer=" + good, 400, "Invalid token header. A space must follow the scheme."},
 		{"the scheme alone", "Token", 401, "Invalid token header. No credentials provided."},
 		{"spaces in the token", "Token a b", 401, "Invalid token header. Token string should not contain spaces."},
 		{"bytes that are no UTF-8", "Token \xff\xfe", 401, "Invalid token header. Token string should not contain invalid characters."},

@@ -151,19 +151,19 @@ func New(config Config) (*Authenticator, error) {
 // has only one of them, or one twice, or that is broken, is
 // [auth.ErrMalformed]. Other errors are those of Check.
 func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	scheme, value, err := auth.Authorization(r)
-	if err != nil && !errors.Is(err, auth.ErrNoCredentials) {
+	value, err := basic.Header(r)
+	byBasic := err == nil
+	var username, password string
+	if !byBasic && !errors.Is(err, auth.ErrNoCredentials) {
 		return nil, nil, err
 	}
-	var username, password string
-	byBasic := strings.EqualFold(scheme, "Basic")
 	if byBasic {
 		if username, password, err = basic.Credentials(value); err != nil {
 			return nil, nil, err
 		}
 		if fault := validate(username, password); fault != nil {
 			unauthorized := *fault
-			unauthorized.Unauthorized = true // as every other fault of Basic
+			unauthorized.Status = http.StatusUnauthorized // as every other fault of Basic
 			return nil, nil, &unauthorized
 		}
 	} else if username, password, err = fromBody(r); err != nil {
@@ -250,7 +250,7 @@ func (l *Authenticator) prove(ctx context.Context, username, password string) (u
 // checkUser has a finder's user checked as a loader's: nobody, or one with a
 // reserved identifier, is a bug and answered with 500.
 func checkUser(ctx context.Context, user auth.User) error {
-	_, err := auth.UserLoader(func(context.Context, string) (auth.User, error) { return user, nil }).Load(ctx, "any")
+	_, err := auth.UserLoader(func(context.Context, string) (auth.User, error) { return user, nil }).Find(ctx, "any")
 	return err
 }
 

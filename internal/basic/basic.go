@@ -4,6 +4,8 @@ package basic
 
 import (
 	"encoding/base64"
+	"errors"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -13,10 +15,38 @@ import (
 // The sentences are those of Django REST framework, and so is 401 for a
 // malformed credential: Basic has no invalid_request as Bearer has.
 var (
-	errEmpty    error = &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "Invalid basic header. No credentials provided."}
-	errSpaces   error = &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "Invalid basic header. Credentials string should not contain spaces."}
-	errEncoding error = &auth.Error{Kind: auth.ErrMalformed, Unauthorized: true, Detail: "Invalid basic header. Credentials not correctly base64 encoded."}
+	errEmpty  = malformed("No credentials provided.", "nothing follows the scheme Basic")
+	errSpaces = malformed("Credentials string should not contain spaces.",
+		"the credentials behind the scheme Basic have a space in them")
+	errNoBase64 = malformed(detailEncoding, "the credentials behind the scheme Basic are not padded base64 (RFC 4648 §4)")
+	errControl  = malformed(detailEncoding, "the username or password has a control character (RFC 7617 §2)")
+	errNoColon  = malformed(detailEncoding, "there is no colon between username and password (RFC 7617 §2)")
+	errNoSpace  = malformed("A space must follow the scheme.",
+		`the scheme Basic is followed by ":" or "=" instead of a space`)
 )
+
+const detailEncoding = "Credentials not correctly base64 encoded."
+
+func malformed(detail, cause string) error {
+	return &auth.Error{Kind: auth.ErrMalformed, Status: http.StatusUnauthorized,
+		Detail: "Invalid basic header. " + detail, Cause: errors.New(cause)}
+}
+
+// Header returns what follows the scheme Basic in the Authorization header of r. It
+// returns auth.ErrNoCredentials if the header is absent or has another scheme, and
+// auth.ErrMalformed for "Basic: x" and "Basic=x" and as [auth.Authorization] does.
+func Header(r *http.Request) (value string, err error) {
+	scheme, value, err := auth.Authorization(r)
+	switch {
+	case err != nil:
+		return "", err
+	case strings.EqualFold(scheme, "Basic"):
+		return value, nil
+	case auth.IsMisspelled(scheme, "Basic"):
+		return "", errNoSpace
+	}
+	return "", auth.ErrNoCredentials
+}
 
 // Credentials decodes what follows the scheme Basic in an Authorization header
 // and splits it at the first colon: a username has none, a password may (RFC
@@ -39,18 +69,18 @@ func Credentials(value string) (username, password string, err error) {
 	}
 	decoded, err := base64.StdEncoding.DecodeString(value)
 	if err != nil {
-		return "", "", errEncoding
+		return "", "", errNoBase64
 	}
 	text := string(decoded)
 	if !utf8.ValidString(text) {
 		text = latin1(decoded)
 	}
 	if strings.ContainsFunc(text, isControl) {
-		return "", "", errEncoding
+		return "", "", errControl
 	}
 	username, password, found := strings.Cut(text, ":")
 	if !found {
-		return "", "", errEncoding
+		return "", "", errNoColon
 	}
 	return username, password, nil
 }

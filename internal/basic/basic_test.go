@@ -65,8 +65,8 @@ func TestMalformedCredentials(t *testing.T) {
 			if !errors.As(err, &stated) {
 				t.Fatalf("error %v is no *auth.Error", err)
 			}
-			if stated.Kind != auth.ErrMalformed || !stated.Unauthorized || stated.Detail != tt.detail {
-				t.Errorf("got %+v, want ErrMalformed, Unauthorized, %q", stated, tt.detail)
+			if stated.Kind != auth.ErrMalformed || stated.Status != 401 || stated.Detail != tt.detail {
+				t.Errorf("got %+v, want ErrMalformed, 401, %q", stated, tt.detail)
 			}
 		})
 	}

@@ -83,7 +83,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {
-		if user, err = s.config.LoadUser.Load(ctx, i.UserID); err != nil {
+		if user, err = s.config.LoadUser.Find(ctx, i.UserID); err != nil {
 			return nil, userRefused(err)
 		}
 		if user.UserID() == i.Client.ID { // its tokens would be taken for the client's own

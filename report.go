@@ -1,0 +1,204 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// This file says why a request was refused: to the client in a sentence, to the log and
+// the observer with the whole cause.
+
+// The sentences for credentials that no backend reads.
+var (
+	errNoScheme error = &Error{Kind: ErrNoCredentials,
+		Detail: "The Authorization header has no scheme that is accepted here. See WWW-Authenticate.",
+		Cause: errors.New("the Authorization header is a single word: a token without its scheme, or a scheme without " +
+			"its token. It may be a secret, so it is not shown")}
+	errTokenInQuery error = &Error{Kind: ErrNoCredentials,
+		Detail: "A token in the address is not accepted. Send it in the Authorization header.",
+		Cause:  errors.New("the request has access_token in its query, which logs keep, and which is not read (RFC 9700 §4.3.2)")}
+)
+
+// knownSchemes are names of schemes that may be logged, because they are no secrets.
+var knownSchemes = []string{"Basic", "Bearer", "Token", "DPoP", "Digest", "Negotiate", "NTLM", "JWT", "ApiKey",
+	"Api-Key", "Key", "OAuth", "Hawk", "HOBA", "Mutual", "GNAP", "AWS4-HMAC-SHA256", "Signature", "PrivateToken", "SSWS"}
+
+// otherScheme is the cause of a refusal for a scheme that no backend speaks.
+type otherScheme struct {
+	scheme string // one of knownSchemes, or ""
+	spoken []string
+}
+
+func (e otherScheme) Error() string {
+	presented := "a scheme that is not shown, because it may be a part of a token"
+	if e.scheme != "" {
+		presented = "the scheme " + e.scheme
+	}
+	if len(e.spoken) == 0 {
+		return "the Authorization header has " + presented + ", and no backend that was asked reads this header"
+	}
+	return "the Authorization header has " + presented + ", and the backends that were asked speak " +
+		strings.Join(e.spoken, ", ")
+}
+
+// explain returns err with a reason, if it is that there are no credentials and r has
+// something that looks like credentials, but for no backend.
+func (g *Guard) explain(r *http.Request, err error) error {
+	if KindOf(err) != ErrNoCredentials || absentStatement(err) != nil {
+		return err
+	}
+	scheme, value, absent := Authorization(r)
+	switch {
+	case absent == nil && g.speaks(scheme):
+		return err
+	case absent == nil && value == "":
+		return joinAbsent(errNoScheme, err)
+	case absent == nil:
+		return joinAbsent(&Error{Kind: ErrNoCredentials,
+			Detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate.",
+			Cause:  otherScheme{knownScheme(scheme), g.schemes()}}, err)
+	case strings.Contains(r.URL.RawQuery, "access_token="):
+		return joinAbsent(errTokenInQuery, err)
+	}
+	return err
+}
+
+// joinAbsent returns reason, with what err has to say besides: it may set headers.
+func joinAbsent(reason, err error) error {
+	if err == ErrNoCredentials {
+		return reason
+	}
+	return errors.Join(reason, err)
+}
+
+// schemes returns the schemes of the Authorization header that backends speak, each once.
+func (g *Guard) schemes() []string {
+	var all []string
+	add := func(scheme string) {
+		for _, have := range all {
+			if strings.EqualFold(have, scheme) {
+				return
+			}
+		}
+		all = append(all, scheme)
+	}
+	for i := range g.backends {
+		if owner, ok := As[TokenOwner](g.backends[i].Authenticator); ok {
+			for _, class := range owner.OwnTokens() {
+				add(class.Scheme)
+			}
+			continue
+		}
+		for _, scheme := range g.backends[i].schemes {
+			add(scheme)
+		}
+	}
+	return all
+}
+
+func (g *Guard) speaks(scheme string) bool {
+	for _, spoken := range g.schemes() {
+		if strings.EqualFold(spoken, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownScheme returns the usual spelling of a scheme, or "" if it is not known.
+func knownScheme(scheme string) string {
+	scheme = withoutPunctuation(scheme)
+	for _, known := range knownSchemes {
+		if strings.EqualFold(known, scheme) {
+			return known
+		}
+	}
+	return ""
+}
+
+// withoutPunctuation cuts what follows the scheme in "Bearer:" or "Bearer=x".
+func withoutPunctuation(scheme string) string {
+	if i := strings.IndexAny(scheme, ":="); i >= 0 {
+		return scheme[:i]
+	}
+	return scheme
+}
+
+// report tells the log and the observer of a refusal. A request without any credentials is
+// no failure, and is not reported.
+func (g *Guard) report(r *http.Request, f failure, p *Problem) {
+	if clientGone(r.Context(), f.err) || f.err == ErrNoCredentials {
+		return
+	}
+	e := Event{Kind: EventFailure, Err: f.err, Status: p.Status, Method: r.Method, Route: cmp.Or(f.route, r.Pattern)}
+	if f.backend != nil {
+		e.Backend = f.backend.name
+	}
+	if f.user != nil {
+		e.UserID = f.user.UserID()
+	}
+	e = g.observe(r, e)
+	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == g.logger() {
+		return // which has written this line
+	}
+	slogObserver{g.logger()}.Observe(r.Context(), e)
+}
+
+// SlogObserver returns an Observer that writes events to logger (nil is
+// slog.Default): reuse at level Warn, outages and bugs at Error, successes at Debug, the
+// rest at Info. A Guard with the same logger as its Config.Logger writes each failure once.
+func SlogObserver(logger *slog.Logger) Observer { return slogObserver{logger} }
+
+type slogObserver struct{ logger *slog.Logger }
+
+func (o slogObserver) to() *slog.Logger {
+	if o.logger == nil {
+		return slog.Default()
+	}
+	return o.logger
+}
+
+// Observe writes e.
+func (o slogObserver) Observe(ctx context.Context, e Event) {
+	log, level := o.to(), levelOf(e)
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 8)
+	add := func(key, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(key, value))
+		}
+	}
+	add("backend", e.Backend)
+	add("user", e.UserID)
+	add("credential", e.CredentialID)
+	if e.ClientIP.IsValid() {
+		add("client_ip", e.ClientIP.String())
+	}
+	add("method", e.Method)
+	add("route", e.Route)
+	if e.Status != 0 {
+		attrs = append(attrs, slog.Int("status", e.Status))
+	}
+	if e.Err != nil {
+		add("error", e.Err.Error())
+	}
+	log.LogAttrs(ctx, level, "auth "+string(e.Kind), attrs...)
+}
+
+func levelOf(e Event) slog.Level {
+	switch {
+	case e.Kind == EventSuccess:
+		return slog.LevelDebug
+	case e.Kind == EventReuse:
+		return slog.LevelWarn
+	case e.Kind == EventFailure && (KindOf(e.Err) == nil || KindOf(e.Err) == ErrInternal):
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
