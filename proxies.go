@@ -12,8 +12,18 @@ import (
 // Proxies names the proxies in front of a service, and is the one place that
 // answers where a request came from. X-Forwarded-For, X-Forwarded-Proto and
 // X-Forwarded-Host are believed if the connection comes from a trusted proxy,
-// and from no other address. The zero value trusts no proxy. Proxies must overwrite or
-// append to these headers, as all common ones do when told to.
+// and from no other address. The zero value trusts no proxy.
+//
+// Behind several proxies, trust each of them. The addresses of X-Forwarded-For are walked
+// from the right for as long as they are trusted, and of the other two headers the value
+// counts that the outermost trusted proxy set, with one value for each proxy on the way.
+// A list that is shorter comes from proxies that overwrite or pass on, and its first
+// value counts.
+//
+// The outermost proxy must overwrite these headers, or every proxy must append to them.
+// What a client wrote is taken for a proxy's only where the outermost one appends to
+// it and another one passes the list on unchanged. The header Forwarded (RFC 7239) is not
+// read: no common proxy sends it by default.
 type Proxies struct {
 	Trusted []netip.Prefix
 }
@@ -58,11 +68,36 @@ func (p Proxies) Trusts(addr netip.Addr) bool {
 // of itself. An entry that is no address ends the search at the proxy that
 // passed it on.
 func (p Proxies) ClientIP(r *http.Request) netip.Addr {
-	client := Peer(r)
+	client, _ := p.walk(r)
+	return client
+}
+
+// walk goes from the peer towards the client. It returns the client's address, and how
+// many trusted proxies have passed the request on.
+func (p Proxies) walk(r *http.Request) (client netip.Addr, hops int) {
+	client = Peer(r)
 	if !p.Trusts(client) {
-		return client
+		return client, 0
 	}
-	lines := r.Header["X-Forwarded-For"]
+	hops = 1
+	walkBack(r.Header["X-Forwarded-For"], func(entry string) bool {
+		addr, ok := parseForwarded(entry)
+		if !ok {
+			return false
+		}
+		client = addr
+		if !p.Trusts(client) {
+			return false
+		}
+		hops++
+		return true
+	})
+	return client, hops
+}
+
+// walkBack calls each with the elements of a list header, the last one first, until it
+// returns false.
+func walkBack(lines []string, each func(entry string) bool) {
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest := lines[i]; rest != ""; {
 			var entry string
@@ -71,22 +106,15 @@ func (p Proxies) ClientIP(r *http.Request) netip.Addr {
 			} else {
 				rest, entry = "", rest
 			}
-			addr, ok := parseForwarded(entry)
-			if !ok {
-				return client
-			}
-			client = addr
-			if !p.Trusts(client) {
-				return client
+			if !each(strings.TrimSpace(entry)) {
+				return
 			}
 		}
 	}
-	return client
 }
 
 // parseForwarded reads an address with or without a port or brackets.
 func parseForwarded(entry string) (netip.Addr, bool) {
-	entry = strings.TrimSpace(entry)
 	if ap, err := netip.ParseAddrPort(entry); err == nil {
 		return ap.Addr().Unmap().WithZone(""), true
 	}
@@ -97,21 +125,23 @@ func parseForwarded(entry string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// Scheme returns "https" or "http": what the client spoke to the first proxy,
-// as the trusted proxy says, or to us.
+// Scheme returns "https" or "http": what the client spoke to the outermost trusted
+// proxy, as that one says in X-Forwarded-Proto, or else to us. "wss" and "ws", which Traefik
+// sends for WebSockets, are https and http.
 func (p Proxies) Scheme(r *http.Request) string {
-	if said := p.said(r, "X-Forwarded-Proto"); strings.EqualFold(said, "https") {
+	switch said := p.said(r, "X-Forwarded-Proto"); {
+	case strings.EqualFold(said, "https"), strings.EqualFold(said, "wss"):
 		return "https"
-	} else if strings.EqualFold(said, "http") {
+	case strings.EqualFold(said, "http"), strings.EqualFold(said, "ws"):
 		return "http"
-	}
-	if r.TLS != nil {
+	case r.TLS != nil:
 		return "https"
 	}
 	return "http"
 }
 
-// Host returns the host, and port if there is one, that the client asked for.
+// Host returns the host, and port if there is one, that the client asked for: as the
+// outermost trusted proxy says in X-Forwarded-Host, or else as in the request itself.
 func (p Proxies) Host(r *http.Request) string {
 	if said := p.said(r, "X-Forwarded-Host"); said != "" && !strings.ContainsAny(said, "/\\?#@ \t") {
 		if u, err := url.Parse("//" + said); err == nil && u.Host == said {
@@ -121,14 +151,24 @@ func (p Proxies) Host(r *http.Request) string {
 	return r.Host
 }
 
-// said returns the last value of a header that a trusted proxy set.
-func (p Proxies) said(r *http.Request, header string) string {
+// said returns the value of a header that the outermost trusted proxy set.
+func (p Proxies) said(r *http.Request, header string) (value string) {
 	lines := r.Header[header]
-	if len(lines) == 0 || !p.Trusts(Peer(r)) {
+	if len(lines) == 0 {
 		return ""
 	}
-	last := lines[len(lines)-1]
-	return strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])
+	_, hops := p.walk(r)
+	if hops == 0 {
+		return ""
+	}
+	walkBack(lines, func(entry string) bool {
+		if entry != "" { // an empty element is none (RFC 9110 §5.6.1)
+			value = entry
+			hops--
+		}
+		return hops > 0
+	})
+	return value
 }
 
 // proxiesKey asks a context for the proxies of the guard that made it.

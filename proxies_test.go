@@ -93,6 +93,72 @@ func TestSchemeAndHost(t *testing.T) {
 	}
 }
 
+// What proxies send, as their documentation or source says: each row is one request
+// that reached us, with its header lines.
+func TestSchemeAndHostBySeveralProxies(t *testing.T) {
+	const edge, inner = "10.0.0.1:443", "10.0.0.2:80"
+	for name, row := range map[string]struct {
+		peer            string
+		For, proto, hst []string
+		scheme, host    string
+	}{
+		"both proxies append": {
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+		"both append lines of their own": {
+			inner, []string{"203.0.113.1", "10.0.0.1"}, []string{"https", "http"}, []string{"app.example", "edge.internal"}, "https", "app.example"},
+		"both append to what a client wrote": {
+			inner, []string{"1.2.3.4, 203.0.113.1, 10.0.0.1"}, []string{"http, https, http"}, []string{"evil.example, app.example, edge.internal"},
+			"https", "app.example"},
+		"the inner proxy passes on": {
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
+		"the inner proxy replaces": {
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"http"}, []string{"edge.internal"}, "http", "edge.internal"},
+		"the outer proxy replaces and the inner appends": {
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+		"one proxy appends to what a client wrote": {
+			edge, []string{"203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+		"an address that a client wrote is no hop": {
+			edge, []string{"10.0.0.9, 203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+		"junk among the addresses ends the hops": {
+			edge, []string{"10.0.0.9, unknown"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+		"an outer proxy that is not trusted is a stranger": {
+			inner, []string{"203.0.113.1, 198.51.100.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+		"all addresses are trusted": {
+			inner, []string{"10.0.0.7, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+		"empty elements are none": {
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, , http,"}, []string{"app.example,, edge.internal"}, "https", "app.example"},
+		"only empty elements": {edge, nil, []string{" , "}, []string{","}, "http", "service.internal"},
+
+		"nginx with proxy_set_header":     {edge, []string{"203.0.113.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
+		"Caddy, with a port":              {edge, []string{"203.0.113.1"}, []string{"https"}, []string{"app.example:8443"}, "https", "app.example:8443"},
+		"Traefik with a WebSocket":        {edge, []string{"203.0.113.1"}, []string{"wss"}, []string{"app.example"}, "https", "app.example"},
+		"Traefik with a WebSocket, plain": {edge, []string{"203.0.113.1"}, []string{"ws"}, []string{"app.example"}, "http", "app.example"},
+		"HAProxy, whose forwardfor is another line": {
+			edge, []string{"10.0.0.9", "203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
+		"Envoy, which has no X-Forwarded-Host": {edge, []string{"203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
+		"ALB, which appends to the addresses": {
+			edge, []string{"10.0.0.9,203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
+		"ALB with the client's port":      {edge, []string{"203.0.113.1:40000"}, []string{"https"}, nil, "https", "service.internal"},
+		"ALB before nginx that passes on": {inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request("GET", "/")
+			r.Host, r.RemoteAddr = "service.internal", row.peer
+			r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"] = row.For, row.proto, row.hst
+			if got := behindProxy.Scheme(r); got != row.scheme {
+				t.Errorf("scheme %s, want %s", got, row.scheme)
+			}
+			if got := behindProxy.Host(r); got != row.host {
+				t.Errorf("host %s, want %s", got, row.host)
+			}
+			r.RemoteAddr = "203.0.113.9:5"
+			if scheme, host := behindProxy.Scheme(r), behindProxy.Host(r); scheme != "http" || host != "service.internal" {
+				t.Errorf("a stranger made it %s and %s", scheme, host)
+			}
+		})
+	}
+}
+
 func TestTheOriginIsComparedWithTheHostTheBrowserAskedFor(t *testing.T) {
 	cookie := speaking("Session", nil)
 	cookie.ambient = true
@@ -192,6 +258,30 @@ func FuzzProxiesHost(f *testing.F) {
 		u, err := url.Parse("https://" + got + "/path")
 		if err != nil || u.Host != got || u.Path != "/path" || u.User != nil {
 			t.Errorf("%q is no host: %v, %v", got, u, err)
+		}
+	})
+}
+
+// Where every proxy appends, nothing that a client wrote changes the scheme or host.
+func FuzzProxiesWalk(f *testing.F) {
+	for _, s := range []string{"", "http", "https, http", "a\nb", ",", "10.0.0.9", "10.0.0.9, unknown", " , ,"} {
+		f.Add(s, s, true)
+		f.Add(s, "evil.example", false)
+	}
+	f.Fuzz(func(t *testing.T, addresses, said string, two bool) {
+		r := request("GET", "/")
+		r.RemoteAddr = "10.0.0.1:5"
+		r.Header["X-Forwarded-For"] = append(strings.Split(addresses, "\n"), "203.0.113.1")
+		r.Header["X-Forwarded-Proto"] = append(strings.Split(said, "\n"), "wss")
+		r.Header["X-Forwarded-Host"] = append(strings.Split(said, "\n"), "app.example")
+		if two {
+			for name, value := range map[string]string{"For": "10.0.0.2", "Proto": "http", "Host": "inner.example"} {
+				lines := r.Header["X-Forwarded-"+name]
+				lines[len(lines)-1] += ", " + value
+			}
+		}
+		if scheme, host := behindProxy.Scheme(r), behindProxy.Host(r); scheme != "https" || host != "app.example" {
+			t.Errorf("spoofed: %s, %s", scheme, host)
 		}
 	})
 }
