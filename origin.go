@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -54,22 +55,61 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 	if g == nil {
 		return fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
 	}
-	host, webSocket := g.config.Proxies.Host(r), opensWebSocket(r)
+	host, webSocket, asked := g.config.Proxies.Host(r), opensWebSocket(r), r
 	if host != r.Host || webSocket {
 		clone := *r
 		clone.Host = host
 		if webSocket {
 			clone.Method = http.MethodConnect
 		}
-		r = &clone
+		asked = &clone
 	}
-	if err := g.config.CrossOrigin.Check(r); err != nil {
-		return &Error{Kind: ErrCrossOrigin, Cause: err}
+	if err := g.config.CrossOrigin.Check(asked); err != nil {
+		return &Error{Kind: ErrCrossOrigin, Cause: &originCause{err: err, origin: r.Header.Get("Origin"), host: host,
+			forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
 	}
 	return nil
 }
 
+// originCause says what differed, and which setting decides. Its text is built when
+// it is read.
+type originCause struct {
+	err                     error
+	origin, host, forwarded string
+	peer                    netip.Addr
+	trusted                 bool // peer is a proxy of ours
+}
+
+func (c *originCause) Error() string {
+	text := c.err.Error()
+	if c.origin != "" {
+		text += fmt.Sprintf(": Origin is %s, and the request is for the host %s", excerpt(c.origin), excerpt(c.host))
+	}
+	if c.forwarded != "" && !c.trusted {
+		text += fmt.Sprintf(". Its X-Forwarded-Host %s does not count, since %v is no trusted proxy. If it is yours, name it "+
+			"in Config.Proxies", excerpt(c.forwarded), c.peer)
+	}
+	return text + ". To allow the origin, see Config.CrossOrigin (AddTrustedOrigin)"
+}
+
+func (c *originCause) Unwrap() error { return c.err }
+
+// excerpt quotes the start of what a client sent, for a log.
+func excerpt(text string) string {
+	const most = 200 // bytes
+	if len(text) > most {
+		return fmt.Sprintf("%q…", text[:most])
+	}
+	return fmt.Sprintf("%q", text)
+}
+
+// opensWebSocket reports whether r opens a WebSocket. A proxy that asks about a request
+// leaves out Upgrade, as it is for one connection only, and passes on the headers that
+// RFC 6455 §4.1 adds. No script of a page can set these.
 func opensWebSocket(r *http.Request) bool {
+	if r.Header["Sec-Websocket-Key"] != nil || r.Header["Sec-Websocket-Version"] != nil {
+		return true
+	}
 	for _, line := range r.Header["Upgrade"] {
 		for protocol := range strings.SplitSeq(line, ",") {
 			if strings.EqualFold(strings.TrimSpace(protocol), "websocket") {

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -214,6 +215,57 @@ func TestAPageOfAnotherOriginOpensNoWebSocket(t *testing.T) {
 				r.Header.Set("Upgrade", row.upgrade)
 			}
 			wantStatus(t, do(g.Require()(whoami), r), row.status)
+		})
+	}
+	for _, name := range []string{"Sec-WebSocket-Key", "Sec-WebSocket-Version"} {
+		t.Run("a WebSocket whose Upgrade a proxy left out, by "+name, func(t *testing.T) {
+			r := request("GET", "/", name, "13", "Origin", "https://evil.example")
+			wantStatus(t, do(g.Require()(whoami), r), 403)
+		})
+	}
+}
+
+func TestARefusedOriginNamesTheSetting(t *testing.T) {
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{speaking("Token", nil)}, Proxies: behindProxy})
+	cause := func(peer string, header ...string) string {
+		r := request("POST", "/", header...)
+		r.Host, r.RemoteAddr = "service.internal", peer
+		err := g.CheckOrigin(r)
+		var stated *auth.Error
+		if !errors.As(err, &stated) || stated.Kind != auth.ErrCrossOrigin || stated.Cause == nil {
+			t.Fatalf("%v", err)
+		}
+		return stated.Cause.Error()
+	}
+	long := "https://" + strings.Repeat("x", 300)
+	for name, row := range map[string]struct {
+		peer      string
+		header    []string
+		want, not []string
+	}{
+		"another origin": {"203.0.113.1:5", []string{"Origin", "https://evil.example"},
+			[]string{`"https://evil.example"`, `"service.internal"`, "Config.CrossOrigin"}, []string{"Config.Proxies"}},
+		"a proxy that is not named": {"192.0.2.7:5", []string{"Origin", "https://app.example", "X-Forwarded-Host", "app.example"},
+			[]string{`"service.internal"`, `"app.example"`, "192.0.2.7", "Config.Proxies", "Config.CrossOrigin"}, nil},
+		"a proxy that is named": {"10.0.0.1:5", []string{"Origin", "https://evil.example", "X-Forwarded-Host", "app.example"},
+			[]string{`"https://evil.example"`, `"app.example"`, "Config.CrossOrigin"}, []string{"Config.Proxies", "service.internal"}},
+		"by Sec-Fetch-Site alone": {"203.0.113.1:5", []string{"Sec-Fetch-Site", "cross-site"},
+			[]string{"Sec-Fetch-Site", "Config.CrossOrigin"}, []string{"Origin is"}},
+		"what a client wrote is cut and quoted": {"203.0.113.1:5", []string{"Origin", long + "\n", "X-Forwarded-Host", "a\nb"},
+			[]string{long[:200] + `"…`, `"a\nb"`}, []string{long, "\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := cause(row.peer, row.header...)
+			for _, want := range row.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s\nlacks %s", got, want)
+				}
+			}
+			for _, not := range row.not {
+				if strings.Contains(got, not) {
+					t.Errorf("%s\nhas %s", got, not)
+				}
+			}
 		})
 	}
 }
