@@ -26,7 +26,8 @@ type Config struct {
 	Login []Authenticator
 
 	// Proxies in front of the service. This is the one place that names them:
-	// backends and handlers find them by [ProxiesFrom] and [ClientIP].
+	// backends and handlers find them by [ProxiesFrom] and [ClientIP]. If forwarded
+	// headers of another sender would have decided something, the log warns once.
 	Proxies Proxies
 
 	// Challenges are sent with those of the backends on a 401.
@@ -125,7 +126,7 @@ func New(config Config) (*Guard, error) {
 	if err := checkNames(config.Backends, config.Login); err != nil {
 		return nil, err
 	}
-	kin := &family{config.Backends}
+	kin := &family{backends: config.Backends}
 	g, err := newGuard(config, kin, "Config.Backends", config.Backends)
 	if err != nil || len(config.Login) == 0 {
 		return g, err

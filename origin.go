@@ -65,6 +65,7 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 		asked = &clone
 	}
 	if err := g.config.CrossOrigin.Check(asked); err != nil {
+		g.warnOfProxies(r)
 		return &Error{Kind: ErrCrossOrigin, Cause: &originCause{err: err, origin: r.Header.Get("Origin"), host: host,
 			forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
 	}

@@ -203,9 +203,14 @@ func ProxiesFrom(ctx context.Context) Proxies {
 func ClientIP(r *http.Request) netip.Addr { return ProxiesFrom(r.Context()).ClientIP(r) }
 
 // WithProxies returns r with a context in which [ProxiesFrom] finds the proxies
-// of g, for handlers that are not behind its middleware.
+// of g, for handlers that are not behind its middleware. The first request with forwarded
+// headers of a sender that is not trusted is a warning in the log.
 func (g *Guard) WithProxies(r *http.Request) *http.Request {
-	if g == nil || len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
+	if g == nil {
+		return r
+	}
+	g.warnOfProxies(r)
+	if len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
 		return r // the zero value is what ProxiesFrom returns
 	}
 	return r.WithContext(&proxied{r.Context(), &g.config.Proxies})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 )
 
 // withoutStripped returns r without the headers that no handler may see.
@@ -24,6 +25,7 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 // from it.
 type family struct {
 	backends []Authenticator // of the guard that New made
+	warned   atomic.Bool     // of forwarded headers that do not count
 }
 
 // whole is a context that keeps the header from before a guard stripped it, for the
