@@ -17,19 +17,27 @@ import (
 
 // Errors of [ReadBody] and of what reads a [Body]. All are auth.ErrMalformed.
 var (
-	ErrBodyTooLong = malformed("The body is too long.")
+	ErrBodyTooLong = malformed("The body is too long.",
+		"the body of the request is longer than the handler reads (8 KiB where it has credentials)")
 
-	errUnreadable    = malformed("The body could not be read.")
-	errNotUTF8       = malformed("The body is not UTF-8.")
-	errNotJSON       = malformed("The body is not JSON.")
-	errHalfCharacter = malformed("A string has half a character.")
-	errNotObject     = malformed("The body is not a JSON object.")
-	errNotForm       = malformed("The body is not a form.")
-	errNotText       = malformed("A field that must be a string has another type.")
-	errTwice         = malformed("A field must not be repeated.")
+	errUnreadable = malformed("The body could not be read.", "reading the body of the request failed: the client "+
+		"sent less than it announced, or another handler had read the body before")
+	errNotUTF8       = malformed("The body is not UTF-8.", "the body of the request has bytes that are not UTF-8")
+	errNotJSON       = malformed("The body is not JSON.", "the Content-Type is application/json, and the body is not JSON")
+	errHalfCharacter = malformed("A string has half a character.",
+		"a JSON string escapes one half of a UTF-16 surrogate pair (RFC 8259 §8.2)")
+	errNotObject = malformed("The body is not a JSON object.", "the body of the request is JSON, and not an object")
+	errNotForm   = malformed("The body is not a form.", "the Content-Type is of a form, and the body breaks its syntax")
+	errNotText   = malformed("A field that must be a string has another type.",
+		"a member that must be a JSON string is of another type")
+	errTwice = malformed("A field must not be repeated.",
+		"the body of the request has a field twice, and two readers could take different ones")
 )
 
-func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }
+// malformed returns a refusal with a sentence for the client and one for the log.
+func malformed(detail, why string) error {
+	return &auth.Error{Kind: auth.ErrMalformed, Detail: detail, Cause: errors.New(why)}
+}
 
 // The media types of bodies that are read.
 const (

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -9,12 +10,15 @@ import (
 )
 
 var (
-	errNotPrimary = insufficient("A token cannot be used to make another one.")
-	errScopes     = insufficient("The scopes exceed those of the credential presented.")
+	errNotPrimary = insufficient("A token cannot be used to make another one.",
+		"the request was proved by a credential that is not auth.Primary, such as a token. See auth.Config.Login for "+
+			"the backends by which somebody logs in")
+	errScopes = insufficient("The scopes exceed those of the credential presented.",
+		"the request asks for a scope that its own credential does not have")
 )
 
-func insufficient(detail string) error {
-	return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail}
+func insufficient(detail, why string) error {
+	return &auth.Error{Kind: auth.ErrInsufficient, Detail: detail, Cause: errors.New(why)}
 }
 
 // Terms are the limits that a credential sets on one that is issued for it.

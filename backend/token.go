@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -67,9 +68,16 @@ func (f *TokenFormat) New(owner string) (token, digest string) {
 	return token, TokenDigest(token, f.prefix)
 }
 
-// Read returns the digest of a token. It is auth.ErrUnrecognized for a token that
-// this format did not make, and auth.ErrInvalid for one that starts with a prefix
-// of it and has a broken rest.
+var (
+	errForeignToken error = &auth.Error{Kind: auth.ErrUnrecognized, Cause: errors.New(
+		"the token has another prefix, length or alphabet than the tokens of this backend, or a wrong checksum")}
+	errBrokenToken error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New(
+		"the token starts with a prefix of this backend, and its length or checksum is wrong: it was cut or mistyped")}
+)
+
+// Read returns the digest of a token. The error is auth.ErrUnrecognized for a token
+// that this format did not make, and auth.ErrInvalid for one that starts with a
+// prefix of it and has a broken rest: see [auth.KindOf].
 func (f *TokenFormat) Read(token string) (digest string, err error) {
 	for _, prefix := range f.prefixes {
 		if OwnsToken(token, prefix) {
@@ -78,10 +86,10 @@ func (f *TokenFormat) Read(token string) (digest string, err error) {
 	}
 	for _, prefix := range f.prefixes {
 		if rest, ok := strings.CutPrefix(token, prefix); ok && prefix != "" && strings.Trim(rest, alphabet) == "" {
-			return "", auth.ErrInvalid
+			return "", errBrokenToken
 		}
 	}
-	return "", auth.ErrUnrecognized
+	return "", errForeignToken
 }
 
 // Classes returns the tokens of the format under these schemes, for
