@@ -9,11 +9,6 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-var (
-	errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
-	errUnknown      error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
-)
-
 // Authenticate proves a request by the token in its Authorization header; see
 // [auth.Authenticator]. Unknown, revoked and expired tokens and those whose
 // user's stamp has changed are ErrInvalid, "Invalid token."; an inactive user
@@ -39,15 +34,18 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 		return nil, nil, backend.Outage(err)
 	}
 	now := time.Now()
-	if record == nil || !record.Live(now) {
+	if record == nil {
 		return nil, nil, errUnknown
+	}
+	if !record.Live(now) {
+		return nil, nil, record.refuse(errExpired)
 	}
 	user, err := t.config.LoadUser.Load(ctx, record.UserID)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, record.refuseUser(err)
 	}
 	if !backend.SameStamp(record.Stamp, backend.Stamp("knox", user)) {
-		return nil, nil, errUnknown
+		return nil, nil, record.refuse(errStamp)
 	}
 	// Nothing is written before the user is known to be active.
 	record = t.touch(ctx, record, now)
@@ -65,10 +63,10 @@ func (t *Tokens) digest(token string) (string, error) {
 			return digest, nil
 		}
 	}
-	if err == auth.ErrInvalid {
-		return "", errUnknown
+	if auth.KindOf(err) == auth.ErrInvalid {
+		return "", errBroken
 	}
-	return "", errUnrecognized
+	return "", t.unrecognized
 }
 
 // touchTimeout is how long a request waits for its last use to be written.

@@ -251,4 +251,9 @@ func (h handler) personalOptions(name string, scopes []string, expiresIn *int64)
 	return options, nil
 }
 
-func malformed(detail string) error { return &auth.Error{Kind: auth.ErrMalformed, Detail: detail} }
+// malformed returns a refusal of a body that asks for a personal token.
+func malformed(detail string) error {
+	return &auth.Error{Kind: auth.ErrMalformed, Detail: detail, Cause: errPersonal}
+}
+
+var errPersonal = errors.New("knox: the request for a personal token breaks the rule in the detail")

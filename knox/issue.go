@@ -3,6 +3,7 @@ package knox
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // ErrLimit is returned when a user already has Config.Limit tokens.
 var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "token_limit",
-	Detail: "Maximum amount of tokens allowed per user exceeded."}
+	Detail: "Maximum amount of tokens allowed per user exceeded.",
+	Cause:  errors.New("knox: the user has as many tokens as Config.Limit allows (see Config.EvictOldest)")}
 
 // Options are the particulars of one token. The zero value takes everything
 // from Config.
@@ -51,7 +53,9 @@ type Options struct {
 
 // errChanged refuses a login whose user changed since they were proved: the
 // password that proved them may be theirs no more.
-var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
+var errChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("knox: the AuthStamp of the user that " +
+	"the login proved is not that of the user from Config.LoadUser: the password was changed during the login, or " +
+	"the two make the stamp of different fields")}
 
 // Issue makes a token for a user and returns it with its secret, which is kept
 // nowhere. The user is loaded first: ErrUserNotFound or ErrUserInactive

@@ -127,6 +127,8 @@ type Tokens struct {
 	config Config
 	format *backend.TokenFormat
 	events backend.Events
+
+	unrecognized error // what a token of another form is answered with
 }
 
 var (
@@ -163,7 +165,8 @@ func New(config Config) (*Tokens, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	return &Tokens{config: c, format: format, events: backend.Events{Observer: c.Observer, Backend: c.Name}}, nil
+	return &Tokens{config: c, format: format, unrecognized: unrecognized(c),
+		events: backend.Events{Observer: c.Observer, Backend: c.Name}}, nil
 }
 
 // withDefaults fills in what is zero, and copies what the caller could change.
