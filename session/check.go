@@ -21,16 +21,22 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if count == 0 {
 		return nil, nil, auth.ErrNoCredentials
 	}
-	if count > 1 || !backend.OwnsToken(value, "") {
-		return nil, nil, s.stale
+	if count > 1 {
+		return nil, nil, s.cleared.twice
+	}
+	if !backend.OwnsToken(value, "") {
+		return nil, nil, s.cleared.malformed
 	}
 	record, err := s.config.Store.Find(r.Context(), backend.TokenDigest(value, ""))
 	if err != nil {
 		return nil, nil, backend.Outage(err)
 	}
 	now := time.Now()
-	if record == nil || !record.Live(now) {
-		return nil, nil, s.stale
+	if record == nil {
+		return nil, nil, s.cleared.unknown
+	}
+	if !record.Live(now) {
+		return nil, nil, s.staleRecord(record, errExpired)
 	}
 	if record.IsMark() { // the browser has another cookie by now
 		return nil, nil, auth.ErrNoCredentials
@@ -38,12 +44,12 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	user, err := s.config.LoadUser.Load(r.Context(), record.UserID)
 	if err != nil {
 		if auth.KindOf(err) == auth.ErrInvalid { // gone or inactive
-			return nil, nil, s.stale
+			return nil, nil, s.staleRecord(record, err)
 		}
 		return nil, nil, err
 	}
 	if !backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
-		return nil, nil, s.stale
+		return nil, nil, s.staleRecord(record, errStamp)
 	}
 	return user, &Session{s.touch(r.Context(), record, now), s.config.Name}, nil
 }

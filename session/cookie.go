@@ -17,18 +17,6 @@ func (s *Sessions) setSessionCookie(w http.ResponseWriter, record *Record, secre
 	s.jar.Set(w.Header(), secret, life)
 }
 
-// staleCookie is the error for a cookie that is no good: there are no
-// credentials, and the answer says so to the browser.
-type staleCookie struct{ sessions *Sessions }
-
-var _ auth.HeaderSetter = (*staleCookie)(nil)
-
-func (e *staleCookie) Error() string { return "session: stale cookie" }
-
-func (e *staleCookie) Unwrap() error { return auth.ErrNoCredentials }
-
-func (e *staleCookie) SetHeaders(h http.Header) { e.sessions.jar.Clear(h) }
-
 // warnOfHTTP says why a user who logged in by plain http is not logged in. The
 // login itself goes on: it may be that only a proxy was not named.
 func (s *Sessions) warnOfHTTP(r *http.Request) {

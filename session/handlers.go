@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -101,7 +102,9 @@ type handler struct {
 }
 
 // errFromSession: a session that started another would never end.
-var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "A session cannot be used to start another one."}
+var errFromSession error = &auth.Error{Kind: auth.ErrInsufficient,
+	Detail: "A session cannot be used to start another one.",
+	Cause:  errors.New("session: the login was proved by a session (see auth.Config.Login)")}
 
 func (h handler) login(w http.ResponseWriter, r backend.Request) {
 	if _, ok := auth.As[*Session](r.Credential); ok {

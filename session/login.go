@@ -14,10 +14,13 @@ import (
 
 // ErrLimit is returned when a user already has Config.Limit sessions.
 var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "session_limit",
-	Detail: "Maximum amount of sessions allowed per user exceeded."}
+	Detail: "Maximum amount of sessions allowed per user exceeded.",
+	Cause:  errors.New("session: the user has as many sessions as Config.Limit allows (see Config.EvictOldest)")}
 
 // errChanged: what proved the user is void by now.
-var errChanged error = &auth.Error{Kind: auth.ErrInvalid}
+var errChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("session: the AuthStamp of the user that " +
+	"the login proved is not that of the user from Config.LoadUser: the password was changed during the login, or " +
+	"the two make the stamp of different fields")}
 
 // Options are the particulars of one session.
 type Options struct {
@@ -151,7 +154,7 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 		return "", backend.Outage(err)
 	}
 	if !replaced {
-		return "", s.stale
+		return "", s.cleared.ended
 	}
 	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID, CredentialID: successor.ID})
 	s.setSessionCookie(w, &successor, secret, now)
@@ -165,7 +168,7 @@ func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 	current, ok := auth.CredentialFrom[*Session](r.Context())
 	if ok && current.Backend() == s.config.Name && current.UserID() == user.UserID() {
 		digest, err := s.renew(w, r, current, user)
-		if err == s.stale { // ended, or renewed by a request at the same time
+		if isStale(err) { // ended, or renewed by a request at the same time
 			digest, err = s.successor(w, r, current, user)
 		}
 		if err != nil {
@@ -192,7 +195,7 @@ func (s *Sessions) successor(w http.ResponseWriter, r *http.Request, session *Se
 			return record.Digest, nil
 		}
 		digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
-		if err == s.stale {
+		if isStale(err) {
 			return "", nil
 		}
 		return digest, err

@@ -108,9 +108,10 @@ type Sessions struct {
 	jar    backend.Cookie // of the session
 	notes  backend.Cookie // of flashes
 	cookie string         // the whole name of jar
-	stale  error          // what a cookie that is not good any more is answered with
 	seals  []seal.Key
 	events backend.Events
+
+	cleared staleCookies // what cookies without a record are answered with
 }
 
 var (
@@ -134,7 +135,7 @@ func New(config Config) (*Sessions, error) {
 		notes:  backend.Cookie{Name: c.Cookie + "-notes", Insecure: c.InsecureCookie},
 		events: backend.Events{Observer: c.Observer, Backend: c.Name},
 	}
-	s.cookie, s.stale = s.jar.FullName(), &staleCookie{s}
+	s.cookie, s.cleared = s.jar.FullName(), s.staleCookies()
 	if err := c.check(s.jar); err != nil {
 		return nil, err
 	}
