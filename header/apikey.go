@@ -87,9 +87,9 @@ func NewAPIKey(config APIKeyConfig) (*APIKey, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	a.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + a.key + " header."}
-	a.long = &auth.Error{Kind: auth.ErrMalformed, Detail: a.key + " header is too long."}
-	a.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + a.key + " header."}
+	a.twice = twice(a.key)
+	a.long = malformed(a.key+" header is too long.", a.key+" is longer than auth.MaxAuthorization")
+	a.bad = broken(a.key, "has characters that no key has (RFC 6750 §2.1, b64token)")
 	return a, nil
 }
 

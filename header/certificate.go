@@ -123,9 +123,9 @@ func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
 	}
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
-	c.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + c.headers[0] + " header."}
-	c.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + c.headers[0] + " header."}
-	c.badChain = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + clientCertChain + " header."}
+	c.twice = twice(c.headers[0])
+	c.bad = broken(c.headers[0], "is longer than 16 KiB, or no certificate in the format of CertificateConfig.Forwarded")
+	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC 9440 §2.3)")
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a
@@ -169,7 +169,7 @@ func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential,
 	}
 	user, err := c.load(r.Context(), id)
 	if err != nil {
-		return nil, nil, noSuchUser(err)
+		return nil, nil, noSuchUser(id, err)
 	}
 	return user, &CertificateCredential{c.config.Name, leaf, c.config.LoadMachine != nil}, nil
 }
@@ -179,6 +179,9 @@ func (c *Certificate) Authenticate(r *http.Request) (auth.User, auth.Credential,
 // count: it is the anchor.
 func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.Certificate, error) {
 	err := auth.ErrNoCredentials
+	if len(chains) > 0 {
+		err = errStranger
+	}
 	for _, chain := range chains {
 		for i, certificate := range chain {
 			if i == 0 || !slices.ContainsFunc(c.config.Issuers, certificate.Equal) {
@@ -189,11 +192,19 @@ func (c *Certificate) leaf(chains [][]*x509.Certificate, now time.Time) (*x509.C
 			}) {
 				return chain[0], nil
 			}
-			err = &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate has expired or is not yet valid."}
+			err = errNotNow
 		}
 	}
 	return nil, err
 }
+
+// errStranger is what a certificate of another authority is answered with: it may be for
+// another backend.
+var errStranger error = &auth.Error{Kind: auth.ErrNoCredentials,
+	Cause: errors.New("header: no issuer of the client certificate is among CertificateConfig.Issuers")}
+
+var errNotNow error = &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate has expired or is not yet valid.",
+	Cause: errors.New("header: the certificate, or one of its chain up to the issuer, is not valid at this time")}
 
 func (c *Certificate) load(ctx context.Context, id string) (auth.User, error) {
 	if c.config.LoadUser != nil {

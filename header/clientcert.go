@@ -54,8 +54,11 @@ const (
 // the Issuers.
 func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) {
 	lines := r.Header[c.headers[0]]
-	if len(lines) == 0 || !c.sender.holds(r) {
+	if len(lines) == 0 {
 		return nil, auth.ErrNoCredentials
+	}
+	if err := c.sender.refusal(r); err != nil {
+		return nil, err
 	}
 	if len(lines) > 1 {
 		return nil, c.twice
@@ -106,7 +109,7 @@ func (c *Certificate) verify(leaf *x509.Certificate, intermediates *x509.CertPoo
 	if refusal != nil {
 		return nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Client certificate is not valid here.", Cause: refusal}
 	}
-	return nil, auth.ErrNoCredentials
+	return nil, errStranger
 }
 
 // parseClientCert reads the value of Client-Cert: a Byte Sequence that is a

@@ -101,9 +101,9 @@ func New(config Config) (*Header, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	h.twice = &auth.Error{Kind: auth.ErrMalformed, Detail: "More than one " + h.key + " header."}
-	h.bad = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.key + " header."}
-	h.badGroups = &auth.Error{Kind: auth.ErrMalformed, Detail: "Malformed " + h.groups + " header."}
+	h.twice = twice(h.key)
+	h.bad = broken(h.key, "is longer than 256 bytes, is not UTF-8 or has control characters")
+	h.badGroups = broken(h.groups, "has more than 256 groups or 8 KiB, is not UTF-8 or has control characters")
 	return h, nil
 }
 
@@ -131,8 +131,11 @@ const maxValue = 256
 // Other errors of LoadUser or Create are returned as they are.
 func (h *Header) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	lines := r.Header[h.key]
-	if len(lines) == 0 || !h.sender.holds(r) {
+	if len(lines) == 0 {
 		return nil, nil, auth.ErrNoCredentials
+	}
+	if err := h.sender.refusal(r); err != nil {
+		return nil, nil, err
 	}
 	if len(lines) > 1 {
 		return nil, nil, h.twice
@@ -172,7 +175,7 @@ func (h *Header) user(ctx context.Context, id, groups string) (auth.User, error)
 		user, err = create.Find(ctx, id)
 	}
 	if err != nil {
-		return nil, noSuchUser(err)
+		return nil, noSuchUser(id, err)
 	}
 	return user, nil
 }
@@ -184,13 +187,19 @@ func isUnknown(err error) bool {
 		!errors.Is(err, auth.ErrUserInactive)
 }
 
-// noSuchUser returns err, in the words of Django REST framework if it is that
-// there is no such user.
-func noSuchUser(err error) error {
-	if !isUnknown(err) {
+// noSuchUser adds the identifier to what a loader says of it, for the log. That there is
+// no such user is said in the words of Django REST framework.
+func noSuchUser(id string, err error) error {
+	var stated *auth.Error
+	if auth.KindOf(err) != auth.ErrInvalid || !errors.As(err, &stated) {
 		return err
 	}
-	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "No such user", Cause: err}
+	told := *stated
+	told.Kind, told.Cause = auth.ErrInvalid, &identityError{id, err}
+	if isUnknown(err) {
+		told.Code, told.Detail = auth.CodeAuthenticationFailed, "No such user"
+	}
+	return &told
 }
 
 // Backend returns Config.Name.

@@ -115,20 +115,29 @@ func unmap(prefix netip.Prefix) netip.Prefix {
 	return prefix
 }
 
-// holds reports whether the sender of r may speak for a user.
-func (t *sender) holds(r *http.Request) bool {
+// refusal returns nil if the sender of r may speak for a user. Otherwise the header
+// counts as absent, and the error says which rule does not hold.
+func (t *sender) refusal(r *http.Request) error {
 	if len(t.proxies) > 0 && !(auth.Proxies{Trusted: t.proxies}).Trusts(auth.Peer(r)) {
-		return false
+		return errProxy
 	}
 	if t.certificate != nil {
-		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 ||
-			!t.certificate(r.TLS.PeerCertificates[0]) {
-			return false
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 {
+			return errNoTLS
+		}
+		if !t.certificate(r.TLS.PeerCertificates[0]) {
+			return errClient
 		}
 	}
 	if t.secretHeader == "" {
-		return true
+		return nil
 	}
 	lines := r.Header[t.secretHeader]
-	return len(lines) == 1 && len(lines[0]) <= maxSecret && t.isSecret(lines[0])
+	if len(lines) != 1 || len(lines[0]) > maxSecret {
+		return errNoSecret
+	}
+	if !t.isSecret(lines[0]) {
+		return errSecret
+	}
+	return nil
 }
