@@ -14,6 +14,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/basic"
+	"github.com/gatewarden/auth/internal/once"
 )
 
 // Config is the configuration of [Authenticator]. Hasher and Account are required.
@@ -56,8 +57,9 @@ type Config struct {
 	// Silent sends a challenge of the scheme "Form" in place of Basic, so that
 	// browsers open no dialog of their own. Basic is accepted all the same.
 	Silent bool
-	// Logger is told of failed upgrades and of counters that could not be
-	// given back. Nil is slog.Default.
+	// Logger is told of failed upgrades, of counters that could not be given
+	// back and, once for each user, of stored strings that have no known format.
+	// Nil is slog.Default.
 	Logger *slog.Logger
 }
 
@@ -79,6 +81,8 @@ type Authenticator struct {
 	decoy     stored
 	throttle  *throttle // nil if unthrottled
 	challenge []auth.Challenge
+
+	unreadable once.Set // users whose stored string has no known format
 }
 
 var (
@@ -97,15 +101,14 @@ const (
 )
 
 var (
-	// errFailed is the one answer to unknown, wrong and inactive. It has no
-	// cause: a log that tells them apart would be read by more people than
-	// should know.
-	errFailed error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "Invalid username/password."}
-
-	errLongUsername    = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username is too long."}
-	errLongPassword    = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password is too long."}
-	errInvalidUsername = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username has invalid characters."}
-	errInvalidPassword = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password has invalid characters."}
+	errLongUsername = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username is too long.",
+		Cause: errors.New("password: the username is longer than 255 bytes")}
+	errLongPassword = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password is too long.",
+		Cause: errors.New("password: the password is longer than MaxPassword")}
+	errInvalidUsername = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username has invalid characters.",
+		Cause: errors.New("password: the username is not UTF-8 or has control characters")}
+	errInvalidPassword = &auth.Error{Kind: auth.ErrMalformed, Detail: "Password has invalid characters.",
+		Cause: errors.New("password: the password is not UTF-8")}
 )
 
 // New returns an Authenticator. It refuses a configuration without Hasher or
@@ -185,8 +188,9 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 //     characters, the password is longer than [MaxPassword], or one is not UTF-8
 //   - [auth.ErrThrottled]: too many failures, with RetryAfter; nothing was
 //     looked up or hashed
-//   - [auth.ErrInvalid]: no such user, wrong password or inactive user, which
-//     cannot be told apart
+//   - [auth.ErrInvalid]: no such user, wrong password or inactive user. The client
+//     cannot tell them apart, by the answer or by its time. The cause, for the log
+//     and the Observer, says which it was: see [auth.Error]
 //   - any other error: Account or the store failed, or the Hasher is busy
 func (l *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
 	user, rehash, err := l.check(r, username, password)
@@ -226,12 +230,12 @@ func (l *Authenticator) check(r *http.Request, username, password string) (user 
 // prove finds the user and verifies the password. Whoever the user is or is
 // not, one hash is computed.
 func (l *Authenticator) prove(ctx context.Context, username, password string) (user auth.User, rehash bool, err error) {
-	user, encoded, err := l.config.Account(ctx, username)
-	refused := errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)
+	user, encoded, account := l.config.Account(ctx, username)
+	refused := errors.Is(account, auth.ErrUserNotFound) || errors.Is(account, auth.ErrUserInactive)
 	switch {
 	case refused:
-	case err != nil:
-		return nil, false, outage("account finder", err)
+	case account != nil:
+		return nil, false, outage("account finder", account)
 	default:
 		if err := checkUser(ctx, user); err != nil {
 			return nil, false, err
@@ -242,7 +246,7 @@ func (l *Authenticator) prove(ctx context.Context, username, password string) (u
 	case err != nil:
 		return nil, false, err
 	case refused || !result.OK:
-		return nil, false, errFailed
+		return nil, false, l.failure(ctx, account, user, encoded)
 	}
 	return user, result.NeedsRehash, nil
 }

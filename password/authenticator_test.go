@@ -185,6 +185,7 @@ func TestMalformedBasicIsAnsweredWith401(t *testing.T) {
 	}
 }
 
+// The client learns nothing by the answer or the work. The log learns which it was.
 func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 	for _, decoy := range []string{cheap, ""} {
 		var work []string
@@ -192,22 +193,31 @@ func TestUnknownWrongAndInactiveAreTheSame(t *testing.T) {
 			c.Decoy, c.AllowUnthrottled = decoy, true
 			password.CountWork(c.Hasher, func(algorithm string) { work = append(work, algorithm) })
 		})
-		for name, r := range map[string]*http.Request{
-			"unknown":                   byBasic("nobody", "password"),
-			"wrong":                     byBasic("alice", "wrong"),
-			"inactive":                  byBasic("carol", "password"),
-			"inactive, string withheld": byBasic("gone", "password"),
-			"no password":               byBasic("nopass", "password"),
-			"the unusable string":       byBasic("nopass", "!unusable"),
+		for name, row := range map[string]struct {
+			r     *http.Request
+			cause string
+		}{
+			"unknown":  {byBasic("nobody", "password"), "password: Config.Account knows no user of that name"},
+			"wrong":    {byBasic("alice", "wrong"), "password: user alice: the password is wrong"},
+			"inactive": {byBasic("carol", "password"), "password: Config.Account says that the user of that name may not log in"},
+			"inactive, string withheld": {byBasic("gone", "password"),
+				"password: Config.Account says that the user of that name may not log in"},
+			"no password": {byBasic("nopass", "password"),
+				`password: user nopass: the user has no usable password: the stored string is empty or starts with "!"`},
+			"the unusable string": {byBasic("nopass", "!unusable"),
+				`password: user nopass: the user has no usable password: the stored string is empty or starts with "!"`},
 		} {
 			work = nil
-			u, c, err := l.Authenticate(r)
-			if u != nil || c != nil || auth.KindOf(err) != auth.ErrInvalid || err.Error() != "auth: invalid credential: Invalid username/password." {
-				t.Errorf("%s: %v, %v, %v", name, u, c, err)
-			}
+			u, c, err := l.Authenticate(row.r)
 			var stated *auth.Error
-			if !errors.As(err, &stated) || stated.Code != auth.CodeAuthenticationFailed || stated.Cause != nil {
-				t.Errorf("%s: %+v", name, stated)
+			if u != nil || c != nil || auth.KindOf(err) != auth.ErrInvalid || !errors.As(err, &stated) {
+				t.Fatalf("%s: %v, %v, %v", name, u, c, err)
+			}
+			if stated.Code != auth.CodeAuthenticationFailed || stated.Detail != "Invalid username/password." || stated.Extensions != nil {
+				t.Errorf("%s: the client would be told %+v", name, stated)
+			}
+			if stated.Cause == nil || stated.Cause.Error() != row.cause {
+				t.Errorf("%s: cause %v, want %s", name, stated.Cause, row.cause)
 			}
 			if !slices.Equal(work, []string{"argon2id"}) {
 				t.Errorf("%s: work done: %q, want one hash", name, work)

@@ -63,11 +63,19 @@ type Change struct {
 var _ http.Handler = (*Change)(nil)
 
 var (
-	errOldPassword error = &auth.Error{Kind: auth.ErrInvalid, Code: "password_incorrect",
-		Detail: "Your old password was entered incorrectly. Please enter it again."}
-	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and new."}
-	errUnchanged error = &auth.Error{Kind: auth.ErrMalformed, Code: "password_unchanged", Detail: "The new password must differ from the old one."}
+	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and new.",
+		Cause: errors.New("password: the body of the change lacks old or new")}
+	errUnchanged error = &auth.Error{Kind: auth.ErrMalformed, Code: "password_unchanged",
+		Detail: "The new password must differ from the old one.",
+		Cause:  errors.New("password: the new password is the old one")}
+	errOtherUser = errors.New("password: the user of ChangeConfig.Username is not the one that proved the request")
 )
+
+// oldPassword is the answer to an old password that is not right.
+func oldPassword(cause error) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: "password_incorrect",
+		Detail: "Your old password was entered incorrectly. Please enter it again.", Cause: cause}
+}
 
 // NewChange returns a Change for the users that guard proves, or an error that
 // says which setting is missing or wrong.
@@ -100,7 +108,7 @@ func (c *Change) post(w http.ResponseWriter, r backend.Request) {
 	}
 	stored, err := c.shared.apply(w, r.Request, user, encoded)
 	if errors.Is(err, ErrChanged) && !stored {
-		err = errOldPassword // that it was right a moment ago is nobody's business
+		err = oldPassword(ErrChanged) // that it was right a moment ago is not for the client
 	}
 	c.shared.finish(w, r.Request, user, EventChanged, stored, err)
 }
@@ -126,11 +134,13 @@ func (c *Change) prove(r backend.Request) (user auth.User, encoded string, err e
 	}
 	// Upgrading what is about to be replaced would be for nothing.
 	user, _, err = c.config.Authenticator.check(r.Request, c.config.Username(r.User), old)
-	if errors.Is(err, auth.ErrInvalid) || err == nil && user.UserID() != r.User.UserID() {
-		err = errOldPassword
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, auth.ErrInvalid):
+		return nil, "", oldPassword(err)
+	case err != nil:
 		return nil, "", err
+	case user.UserID() != r.User.UserID():
+		return nil, "", oldPassword(errOtherUser)
 	}
 	encoded, err = c.shared.Hasher.Hash(r.Context(), chosen)
 	return user, encoded, err

@@ -8,11 +8,9 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/gatewarden/auth"
 )
 
-var errCommon = &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_common", Detail: "This password is too common."}
+var errCommon = reason("password_too_common", "This password is too common.")
 
 // Common refuses what is guessed first, with Django's code
 // "password_too_common": some hundreds of the most common passwords and words,

@@ -19,8 +19,9 @@
 // one, and [OneTimeTokens] make the links of mails.
 //
 // What a stranger can learn is the same for every failed login: whether the
-// username is unknown, the password wrong or the user inactive, the answer, the
-// work and the event are one.
+// username is unknown, the password wrong or the user inactive, the answer and the
+// work are one. The operator learns which it was: the cause of the error, which goes to
+// the log and the Observer and never to the client, says so.
 package password
 
 import (

@@ -3,6 +3,7 @@ package password
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -89,12 +90,35 @@ var (
 	_ auth.Purger  = (*OneTimeTokens)(nil)
 )
 
-// errOneTime is the one answer to every token that is not good. It has no cause:
-// nobody is told whether it was used or never was, or what became of its user.
-var errOneTime error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken,
-	Detail: "The link is invalid or has expired, possibly because it has already been used. Please request a new one."}
+// Reasons for which a link is refused.
+var (
+	errLinkForm = badLink(errors.New("password: the one-time token does not have the form of those that Issue makes: " +
+		"the link was cut, or is of another OneTimeConfig.Prefix"))
+	errLinkUnknown = badLink(errors.New("password: the store has no such one-time token: a newer link or RevokeAll " +
+		"ended it, or it expired and was purged"))
 
-var errAbout error = &auth.Error{Kind: auth.ErrMalformed, Detail: "What a link is about must be at most 320 bytes of text without control characters."}
+	errPurpose = errors.New("the one-time token is of another purpose")
+	errUsed    = errors.New("the one-time token was used before")
+	errExpired = errors.New("the one-time token has expired")
+	errStamp   = errors.New("the one-time token was issued before the user's AuthStamp changed")
+	errApplies = errors.New("OneTimeConfig.Applies says that the one-time token is no longer good")
+	errEnded   = errors.New("the one-time token was ended by another request meanwhile")
+)
+
+// badLink is the one answer to every token that is not good. The client is not told
+// whether it was used or never was, or what became of its user. The cause is for the log.
+func badLink(cause error) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Cause: cause,
+		Detail: "The link is invalid or has expired, possibly because it has already been used. " +
+			"Please request a new one."}
+}
+
+// refuse returns the answer to the token of a record that is not good.
+func (rec *OneTimeRecord) refuse(reason error) error { return badLink(&userError{rec.UserID, reason}) }
+
+var errAbout error = &auth.Error{Kind: auth.ErrMalformed,
+	Detail: "What a link is about must be at most 320 bytes of text without control characters.",
+	Cause:  errors.New("password: the about of a one-time token is longer than 320 bytes, or is not plain text in UTF-8")}
 
 const (
 	maxAbout = 320 // bytes: 64 + "@" + 255, the longest e-mail address
@@ -200,9 +224,9 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 		return nil, "", outage("one-time store", err)
 	case verdict == OneTimeUsed:
 		t.observe(ctx, auth.EventReuse, user.UserID())
-		return nil, "", errOneTime
+		return nil, "", badLink(&userError{user.UserID(), errUsed})
 	case verdict != OneTimeFirst:
-		return nil, "", errOneTime
+		return nil, "", badLink(&userError{user.UserID(), errEnded})
 	}
 	return user, about, nil
 }
@@ -211,31 +235,48 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string, redeem bool) (digest string, user auth.User, about string, err error) {
 	// The alphabet matters too: part of the token is a key in the store.
 	if !backend.OwnsToken(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
-		return "", nil, "", errOneTime
+		return "", nil, "", errLinkForm
 	}
 	digest = backend.TokenDigest(token, t.config.Prefix)
 	record, err := t.config.Store.Find(ctx, digest)
 	if err != nil {
 		return "", nil, "", outage("one-time store", err)
 	}
-	if record == nil || record.Purpose != purpose || !record.Live(time.Now()) {
-		if redeem && record != nil && record.Purpose == purpose && !record.Used.IsZero() {
-			t.observe(ctx, auth.EventReuse, record.UserID)
-		}
-		return "", nil, "", errOneTime
+	if err := t.usable(ctx, record, purpose, redeem); err != nil {
+		return "", nil, "", err
 	}
 	user, err = t.config.LoadUser.Load(ctx, record.UserID)
 	if auth.KindOf(err) == auth.ErrInvalid {
-		return "", nil, "", errOneTime
+		return "", nil, "", record.refuse(err)
 	}
 	if err != nil {
 		return "", nil, "", err
 	}
-	if !backend.SameStamp(record.Stamp, backend.Stamp("onetime", user)) ||
-		t.config.Applies != nil && !t.config.Applies(user, purpose, record.About) {
-		return "", nil, "", errOneTime
+	if !backend.SameStamp(record.Stamp, backend.Stamp("onetime", user)) {
+		return "", nil, "", record.refuse(errStamp)
+	}
+	if t.config.Applies != nil && !t.config.Applies(user, purpose, record.About) {
+		return "", nil, "", record.refuse(errApplies)
 	}
 	return digest, user, record.About, nil
+}
+
+// usable returns why the record of a token, nil if there is none, is not good now.
+func (t *OneTimeTokens) usable(ctx context.Context, record *OneTimeRecord, purpose Purpose, redeem bool) error {
+	switch {
+	case record == nil:
+		return errLinkUnknown
+	case record.Purpose != purpose:
+		return record.refuse(errPurpose)
+	case !record.Used.IsZero():
+		if redeem {
+			t.observe(ctx, auth.EventReuse, record.UserID)
+		}
+		return record.refuse(errUsed)
+	case !record.Live(time.Now()):
+		return record.refuse(errExpired)
+	}
+	return nil
 }
 
 // RevokeAll ends all tokens of a user, whatever their purpose, and returns how

@@ -100,10 +100,11 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 		name  string
 		spoil func(m *mailroom, token string) string
 		asks  bool // of the store
+		why   string
 	}{
-		{"garbage", func(*mailroom, string) string { return "garbage" }, false},
-		{"empty", func(*mailroom, string) string { return "" }, false},
-		{"very long", func(*mailroom, string) string { return strings.Repeat("x", 100_000) }, false},
+		{"garbage", func(*mailroom, string) string { return "garbage" }, false, "form"},
+		{"empty", func(*mailroom, string) string { return "" }, false, "form"},
+		{"very long", func(*mailroom, string) string { return strings.Repeat("x", 100_000) }, false, "form"},
 		{"mistyped", func(_ *mailroom, token string) string {
 			return strings.Map(func(r rune) rune {
 				if r == rune(token[20]) {
@@ -111,30 +112,30 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 				}
 				return r
 			}, token)
-		}, false},
-		{"of another prefix", func(*mailroom, string) string { return backend.NewToken("knox_", "alice", 40) }, false},
-		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false},
-		{"never issued", func(*mailroom, string) string { return backend.NewToken("gwonce_", "alice", 40) }, true},
+		}, false, "form"},
+		{"of another prefix", func(*mailroom, string) string { return backend.NewToken("knox_", "alice", 40) }, false, "form"},
+		{"with a right checksum and a NUL", func(*mailroom, string) string { return withShard("\x00\xff!") }, false, "form"},
+		{"never issued", func(*mailroom, string) string { return backend.NewToken("gwonce_", "alice", 40) }, true, "no such one-time token"},
 		{"used", func(m *mailroom, token string) string {
 			if _, _, err := m.Redeem(context.Background(), password.PurposeReset, token); err != nil {
 				t.Error(err)
 			}
 			return token
-		}, true},
-		{"of another purpose", func(m *mailroom, _ string) string { return m.issue("alice", password.PurposeVerifyEmail, "") }, true},
-		{"the stamp is another", func(m *mailroom, token string) string { m.people.stamps["alice"] = "new"; return token }, true},
-		{"the user is gone", func(m *mailroom, token string) string { delete(m.people.stamps, "alice"); return token }, true},
+		}, true, "user alice: the one-time token was used before"},
+		{"of another purpose", func(m *mailroom, _ string) string { return m.issue("alice", password.PurposeVerifyEmail, "") }, true, "user alice: the one-time token is of another purpose"},
+		{"the stamp is another", func(m *mailroom, token string) string { m.people.stamps["alice"] = "new"; return token }, true, "user alice: the one-time token was issued before the user's AuthStamp changed"},
+		{"the user is gone", func(m *mailroom, token string) string { delete(m.people.stamps, "alice"); return token }, true, "user alice: auth: invalid"},
 		{"the user is inactive", func(m *mailroom, token string) string {
 			m.people.faults["alice"] = auth.ErrUserInactive
 			return token
-		}, true},
-		{"it does not apply any more", func(_ *mailroom, token string) string { applies = false; return token }, true},
+		}, true, "user alice: auth: invalid"},
+		{"it does not apply any more", func(_ *mailroom, token string) string { applies = false; return token }, true, "user alice: OneTimeConfig.Applies"},
 		{"revoked", func(m *mailroom, token string) string {
 			if n, err := m.RevokeAll(context.Background(), "alice"); n != 1 || err != nil {
 				t.Error(n, err)
 			}
 			return token
-		}, true},
+		}, true, "no such one-time token"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			applies = true
@@ -148,14 +149,19 @@ func TestWhyATokenIsBadIsNotTold(t *testing.T) {
 			if asked := m.store.asked.Load() > 0; asked != row.asks {
 				t.Errorf("asked the store: %v", asked)
 			}
-			if u != nil || about != "" || auth.KindOf(err) != auth.ErrInvalid || err != checked {
+			if u != nil || about != "" || auth.KindOf(err) != auth.ErrInvalid || fmt.Sprint(err) != fmt.Sprint(checked) {
 				t.Fatalf("%v, %q, %v and %v", u, about, err, checked)
 			}
 			if sentence == "" {
-				sentence = err.Error()
+				sentence = detail(err)
 			}
-			if err.Error() != sentence || detail(err) == "" {
-				t.Errorf("%q, and others %q", err, sentence)
+			var stated *auth.Error
+			if !errors.As(err, &stated) || stated.Code != auth.CodeInvalidToken || stated.Extensions != nil ||
+				detail(err) != sentence || sentence == "" {
+				t.Errorf("the client is told %+v, and of others %q", stated, sentence)
+			}
+			if stated.Cause == nil || !strings.Contains(stated.Cause.Error(), row.why) {
+				t.Errorf("cause %v, want %q", stated.Cause, row.why)
 			}
 		})
 	}

@@ -54,7 +54,8 @@ type Reset struct {
 
 var _ http.Handler = (*Reset)(nil)
 
-var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token and new."}
+var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token and new.",
+	Cause: errors.New("password: the body of the reset lacks token or new")}
 
 // NewReset returns a Reset, or an error that says which setting is missing or
 // wrong. The guard proves nobody here: its Proxies, CrossOrigin, Preflight and
@@ -95,7 +96,7 @@ func (s *Reset) post(w http.ResponseWriter, r backend.Request) {
 	}
 	stored, err := s.shared.apply(w, r.Request, user, encoded)
 	if errors.Is(err, ErrChanged) && !stored {
-		err = errOneTime
+		err = badLink(&userError{user.UserID(), ErrChanged})
 	}
 	s.shared.finish(w, r.Request, user, EventReset, stored, err)
 }

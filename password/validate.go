@@ -78,10 +78,18 @@ func (e *WeakError) Unwrap() []error {
 }
 
 var (
-	errTooLong = &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_long", Detail: "This password is too long. It must contain at most " + strconv.Itoa(MaxPassword) + " bytes."}
-	errNoText  = &auth.Error{Kind: auth.ErrMalformed, Code: "password_not_text", Detail: "This password is not valid UTF-8."}
-	errNumeric = &auth.Error{Kind: auth.ErrMalformed, Code: "password_entirely_numeric", Detail: "This password is entirely numeric."}
+	errTooLong = reason("password_too_long",
+		"This password is too long. It must contain at most "+strconv.Itoa(MaxPassword)+" bytes.")
+	errNoText  = reason("password_not_text", "This password is not valid UTF-8.")
+	errNumeric = reason("password_entirely_numeric", "This password is entirely numeric.")
+
+	errWeak = errors.New("password: a validator (see Renewal.Validators) refuses the new password")
 )
+
+// reason returns what a validator has against a password.
+func reason(code, detail string) *auth.Error {
+	return &auth.Error{Kind: auth.ErrMalformed, Code: code, Detail: detail, Cause: errWeak}
+}
 
 // Validate asks every validator and returns nil or a [WeakError] with all that
 // they have against the password. If one cannot tell, that is the error. A
@@ -114,11 +122,11 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 			weak.Reasons = append(weak.Reasons, several.Reasons...)
 			continue
 		}
-		var reason *auth.Error
-		if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &reason) {
+		var stated *auth.Error
+		if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
 			return outage("validator", err)
 		}
-		weak.Reasons = append(weak.Reasons, reason)
+		weak.Reasons = append(weak.Reasons, stated)
 	}
 	if len(weak.Reasons) == 0 {
 		return nil
@@ -137,8 +145,8 @@ func MinLength(n int) Validator {
 		n = 15
 	}
 	n = max(n, 8)
-	short := &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_short",
-		Detail: "This password is too short. It must contain at least " + strconv.Itoa(n) + " characters."}
+	short := reason("password_too_short",
+		"This password is too short. It must contain at least "+strconv.Itoa(n)+" characters.")
 	return func(_ context.Context, password string, _ []Attribute) error {
 		if utf8.RuneCountInString(password) < n {
 			return short
@@ -182,8 +190,8 @@ func Similar() Validator {
 		var reasons []*auth.Error
 		for _, attribute := range about {
 			if resembles(password, attribute.Value) {
-				reasons = append(reasons, &auth.Error{Kind: auth.ErrMalformed, Code: "password_too_similar",
-					Detail: "The password is too similar to the " + attribute.Name + "."})
+				reasons = append(reasons, reason("password_too_similar",
+					"The password is too similar to the "+attribute.Name+"."))
 			}
 		}
 		if reasons == nil {
