@@ -154,7 +154,7 @@ func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
 	var v verdict
 	for _, backend := range c {
 		user, credential, err := v.ask(backend, ambientOf(backend), nests(backend), r)
-		if v.settled(err) {
+		if v.settled(backend, err) {
 			return user, credential, err
 		}
 	}
@@ -250,8 +250,8 @@ func checksItself(backend Authenticator) bool {
 	return false
 }
 
-// settled reports whether err ends the chain.
-func (v *verdict) settled(err error) bool {
+// settled reports whether the error of a backend ends the chain.
+func (v *verdict) settled(backend Authenticator, err error) bool {
 	switch KindOf(err) {
 	case ErrNoCredentials:
 		if err != ErrNoCredentials {
@@ -265,11 +265,26 @@ func (v *verdict) settled(err error) bool {
 	case ErrUnrecognized:
 		if v.unrecognized == nil {
 			v.unrecognized = err
+		} else {
+			v.unrecognized = &unrecognizedToo{v.unrecognized, backend, err}
 		}
 		return false
 	}
 	return true
 }
+
+// unrecognizedToo is ErrUnrecognized of one more backend, which the log tells of.
+type unrecognizedToo struct {
+	first   error // which counts
+	backend Authenticator
+	err     error
+}
+
+func (e *unrecognizedToo) Error() string {
+	return e.first.Error() + ". By " + nameOf(e.backend) + ": " + e.err.Error()
+}
+
+func (e *unrecognizedToo) Unwrap() []error { return []error{e.first, e.err} }
 
 func (v *verdict) result() error {
 	switch {

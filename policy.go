@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +19,8 @@ import (
 type Policy func(r *http.Request, user User, credential Credential) error
 
 // errMachinesAllowed is how AllowMachines agrees: it says more than nil.
-var errMachinesAllowed error = &Error{Kind: ErrInsufficient, Detail: "machines allowed"}
+var errMachinesAllowed error = &Error{Kind: ErrInsufficient, Detail: "machines allowed",
+	Cause: errors.New("auth.AllowMachines was called, and its answer was not understood")}
 
 // errNilPolicy refuses what no policy decided.
 var errNilPolicy = fmt.Errorf("%w: nil policy", ErrInternal)
@@ -27,13 +30,18 @@ func admit(r *http.Request, user User, credential Credential, policies []Policy)
 	switch err := askAll(policies, r, user, credential); {
 	case err == errMachinesAllowed:
 		return nil
+	case err != nil && KindOf(err) == nil:
+		return fmt.Errorf("a policy of the route cannot decide: %w", err)
 	case err != nil:
 		return err
 	case isMachine(user):
-		return &Error{Kind: ErrInsufficient, Detail: "This resource is for users only."}
+		return errMachine
 	}
 	return nil
 }
+
+var errMachine error = &Error{Kind: ErrInsufficient, Detail: "This resource is for users only.",
+	Cause: errors.New("the credential stands for a program and not for a user, and the route does not have auth.AllowMachines")}
 
 func isMachine(user User) bool {
 	if _, ok := As[Machine](user); ok {
@@ -76,7 +84,7 @@ func askAll(policies []Policy, r *http.Request, user User, credential Credential
 // no policies refuses.
 func Any(policies ...Policy) Policy {
 	return func(r *http.Request, user User, credential Credential) error {
-		refusal := ErrInsufficient
+		refusal := errNoPolicy
 		agreed := false
 		for _, policy := range policies {
 			if policy == nil {
@@ -103,6 +111,11 @@ func Any(policies ...Policy) Policy {
 	}
 }
 
+var errNoPolicy = insufficient("auth.Any was called without policies")
+
+// insufficient is a refusal in the words of its kind, with a cause for the log.
+func insufficient(why string) error { return &Error{Kind: ErrInsufficient, Cause: errors.New(why)} }
+
 // FullAccessOr admits credentials with full access, and those that are limited
 // to scopes and have all of these. It is the policy of a route that users call
 // with their own session or token, and applications with one that was limited.
@@ -114,16 +127,13 @@ func FullAccessOr(scopes ...string) Policy { return Any(FullAccess, Scopes(scope
 // credentials that were given it. [FullAccessOr] admits both. Without scopes it refuses
 // everybody.
 func Scopes(all ...string) Policy {
-	refusal := insufficientScope(all)
+	all = slices.Clone(all)
+	params := []Param{{"scope", strings.Join(all, " ")}}
 	return func(_ *http.Request, _ User, credential Credential) error {
 		have, limited := scopesOf(credential)
-		if !limited || len(all) == 0 {
-			return refusal
-		}
-		for _, scope := range all {
-			if !slices.Contains(have, scope) {
-				return refusal
-			}
+		missing := slices.ContainsFunc(all, func(scope string) bool { return !slices.Contains(have, scope) })
+		if !limited || len(all) == 0 || missing {
+			return insufficientScope(params, scopeError{credential, "all", all})
 		}
 		return nil
 	}
@@ -132,13 +142,14 @@ func Scopes(all ...string) Policy {
 // AnyScope admits credentials that are limited to scopes and have at least one
 // of these. It refuses those with full access, as [Scopes] does.
 func AnyScope(some ...string) Policy {
-	refusal := insufficientScope(some)
+	some = slices.Clone(some)
+	params := []Param{{"scope", strings.Join(some, " ")}}
 	return func(_ *http.Request, _ User, credential Credential) error {
 		have, limited := scopesOf(credential)
 		if limited && slices.ContainsFunc(some, func(s string) bool { return slices.Contains(have, s) }) {
 			return nil
 		}
-		return refusal
+		return insufficientScope(params, scopeError{credential, "one", some})
 	}
 }
 
@@ -147,10 +158,12 @@ func AnyScope(some ...string) Policy {
 // limited. One without [Scoped] is limited to nothing.
 func FullAccess(_ *http.Request, _ User, credential Credential) error {
 	if _, limited := scopesOf(credential); limited {
-		return ErrInsufficient
+		return errLimited
 	}
 	return nil
 }
+
+var errLimited = insufficient("the credential is limited to scopes, and the route asks for full access. See auth.FullAccessOr")
 
 // ReadOnlyOr agrees with the safe methods GET, HEAD, OPTIONS and TRACE (RFC
 // 9110 §9.2.1), and with others if policy does.
@@ -169,21 +182,39 @@ func ReadOnlyOr(policy Policy) Policy {
 //	guard.Require(auth.UserIs(func(u *app.User) bool { return u.Admin }))
 func UserIs[U User](is func(U) bool) Policy {
 	return func(_ *http.Request, user User, _ Credential) error {
-		if u, ok := As[U](user); ok && is(u) {
-			return nil
+		u, ok := As[U](user)
+		switch {
+		case !ok:
+			return &Error{Kind: ErrInsufficient, Cause: userTypeError{user, reflect.TypeFor[U]()}}
+		case !is(u):
+			return errNotAdmitted
 		}
-		return ErrInsufficient
+		return nil
 	}
 }
 
+var errNotAdmitted = insufficient("the function of auth.UserIs did not admit the user")
+
+// userTypeError is why UserIs refuses a user of another type.
+type userTypeError struct {
+	user User
+	want reflect.Type
+}
+
+func (e userTypeError) Error() string {
+	return fmt.Sprintf("the user is a %T, and auth.UserIs asks for a %v. A decorator around a user needs a method Unwrap() "+
+		"auth.User", e.user, e.want)
+}
+
 // Fresh admits if the user proved their identity at most maxAge ago, and, if any
-// acr is given, in one of these authentication contexts. It refuses with 401
+// acr is given, in one of these authentication contexts. A login more than a minute in the
+// future is not believed. It refuses with 401
 // and insufficient_user_authentication, which tells a client what to ask for
 // (RFC 9470). A maxAge of 0 or less asks for the context alone. Credentials
 // that do not know of a login are refused.
 func Fresh(maxAge time.Duration, acr ...string) Policy {
 	refusal := &Error{Kind: ErrInsufficient, Code: CodeInsufficientUserAuthentication, Status: http.StatusUnauthorized,
-		Detail: "A more recent or stronger authentication is required."}
+		Detail: "A more recent or stronger authentication is required.", Cause: errors.New("see auth.Fresh")}
 	if maxAge > 0 {
 		refusal.Params = append(refusal.Params, Param{"max_age", strconv.FormatInt(int64(maxAge/time.Second), 10)})
 	}
@@ -191,19 +222,39 @@ func Fresh(maxAge time.Duration, acr ...string) Policy {
 		refusal.Params = append(refusal.Params, Param{"acr_values", strings.Join(acr, " ")})
 	}
 	return func(_ *http.Request, _ User, credential Credential) error {
-		informer, ok := As[AuthInformer](credential)
-		if !ok {
-			return refusal
+		why := notFresh(credential, maxAge, acr, time.Now())
+		if why == "" {
+			return nil
 		}
-		info := informer.AuthInfo()
-		if maxAge > 0 && (info.AuthTime.IsZero() || time.Since(info.AuthTime) > maxAge) {
-			return refusal
-		}
-		if len(acr) > 0 && !slices.Contains(acr, info.ACR) {
-			return refusal
-		}
-		return nil
+		told := *refusal
+		told.Cause = errors.New(why)
+		return &told
 	}
+}
+
+// clockSkew is how far in the future a login may be, because the clocks of two machines
+// differ.
+const clockSkew = time.Minute
+
+// notFresh returns why Fresh refuses a credential at now, or "".
+func notFresh(credential Credential, maxAge time.Duration, acr []string, now time.Time) string {
+	informer, ok := As[AuthInformer](credential)
+	if !ok {
+		return "the credential does not know of a login (auth.AuthInformer)"
+	}
+	info := informer.AuthInfo()
+	age := now.Sub(info.AuthTime)
+	switch {
+	case maxAge > 0 && info.AuthTime.IsZero():
+		return "the credential does not know when its user logged in"
+	case maxAge > 0 && age > maxAge:
+		return fmt.Sprintf("the user logged in %v ago, and auth.Fresh asks for %v", age.Round(time.Second), maxAge)
+	case maxAge > 0 && age < -clockSkew:
+		return fmt.Sprintf("the time of the login is %v in the future, so it is not believed", -age.Round(time.Second))
+	case len(acr) > 0 && !slices.Contains(acr, info.ACR):
+		return fmt.Sprintf("the authentication context is %.100q, and auth.Fresh asks for one of %q", info.ACR, acr)
+	}
+	return ""
 }
 
 func scopesOf(credential Credential) (scopes []string, limited bool) {
@@ -217,6 +268,26 @@ func scopesOf(credential Credential) (scopes []string, limited bool) {
 }
 
 // insufficientScope is the refusal of RFC 6750 §3.1 that names the scopes.
-func insufficientScope(scopes []string) error {
-	return &Error{Kind: ErrInsufficient, Params: []Param{{"scope", strings.Join(scopes, " ")}}}
+func insufficientScope(params []Param, cause error) error {
+	return &Error{Kind: ErrInsufficient, Params: params, Cause: cause}
+}
+
+// scopeError is why Scopes or AnyScope refuses a credential.
+type scopeError struct {
+	credential Credential
+	count      string // "all" or "one"
+	want       []string
+}
+
+func (e scopeError) Error() string {
+	have, limited := scopesOf(e.credential)
+	switch {
+	case !limited:
+		return "the credential has full access, which a route with auth.Scopes or auth.AnyScope refuses. " +
+			"auth.FullAccessOr admits both"
+	case len(e.want) == 0:
+		return "the route names no scopes"
+	}
+	return fmt.Sprintf("the credential has the scopes %.200q, and the route asks for %s of %q",
+		strings.Join(have, " "), e.count, e.want)
 }

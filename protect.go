@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -67,6 +68,7 @@ type Protected struct {
 	router  Router
 	rules   *rules
 	checked atomic.Bool // Check returned nil
+	told    sync.Map    // routes that tellClosed has logged
 }
 
 // Protect returns a handler that requires authentication of every request to
@@ -140,7 +142,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	open, seen := true, r
 	var policies []Policy
-	route := "" // the pattern that the router serves
+	route, named := "", false // the pattern that the router serves, and that Route or Open names it
 	for i, read := range p.readings(r) {
 		if i == 0 && read.route.text == "" {
 			open = false // 404 or 405 for whoever is signed in
@@ -150,7 +152,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			route = read.route.text
 		}
 		found, opened := p.rules.find(read)
-		open = open && opened
+		open, named = open && opened, named || len(found) > 0 || opened
 		for _, each := range found {
 			for _, policy := range each.policies {
 				if i == 0 && each.route.text == read.route.text {
@@ -166,7 +168,25 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.router.ServeHTTP(w, p.guard.withoutStripped(p.guard.WithProxies(r)))
 		return
 	}
-	p.guard.serve(w, seen, p.router, layer{policies: policies, route: route})
+	l := layer{policies: policies, route: route}
+	if !named {
+		l.closed = p
+	}
+	p.guard.serve(w, seen, p.router, l)
+}
+
+// tellClosed logs once for each route that a request without credentials was refused, and
+// what to do if the route should be open, because the answer looks like that of a login
+// which did not read its body. There are as many routes as the router has patterns.
+func (p *Protected) tellClosed(r *http.Request, route string) {
+	if route == "" {
+		return
+	}
+	if _, told := p.told.LoadOrStore(route, true); !told {
+		p.guard.logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect closes "+
+			"this route. If its handler authenticates by itself, as a login does, name it with auth.Open or with the "+
+			"method Open of its handlers", "route", route, "method", r.Method)
+	}
 }
 
 // rules are what a Protected knows of its routes: which are open, and the policies.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -8,10 +9,12 @@ import (
 )
 
 // errEscapedDots refuses a path that a handler could read as that of another route.
-var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`}
+var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`,
+	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See Protect")}
 
 // errTwoReadings refuses a path without a reading that a policy could judge.
-var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways."}
+var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways.",
+	Cause: errors.New("the path has escapes, and its policies cannot be asked about it without these. See Route")}
 
 // hasEscapedDots reports a path with a segment "." or ".." that ServeMux does not take
 // out, because it has escapes, or the method is CONNECT.

@@ -91,7 +91,6 @@ func (g *Guard) schemes() []string {
 			for _, class := range owner.OwnTokens() {
 				add(class.Scheme)
 			}
-			continue
 		}
 		for _, scheme := range g.backends[i].schemes {
 			add(scheme)

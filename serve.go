@@ -22,7 +22,8 @@ func (g *Guard) middleware(policies []Policy, optional bool) func(http.Handler) 
 type layer struct {
 	policies []Policy
 	optional bool
-	route    string // the pattern of the router inside, known to Protect, or ""
+	route    string     // the pattern of the router inside, known to Protect, or ""
+	closed   *Protected // is told of a refusal without credentials, or nil
 }
 
 // serve is the whole path of a request through the guard.
@@ -69,6 +70,9 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 		setHeaders(w, fault.err, nil)
 		g.passAnonymous(w, r, next)
 	default:
+		if l.closed != nil && fault.err == ErrNoCredentials {
+			l.closed.tellClosed(r, l.route)
+		}
 		g.fail(w, r, fault)
 	}
 }
@@ -144,7 +148,7 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 			setHeaders(w, v.absent, credential)
 			return proved, failure{backend: b}
 		}
-		if v.settled(err) {
+		if v.settled(b.Authenticator, err) {
 			setHeaders(w, v.absent, nil)
 			return proof{}, failure{err: err, backend: b}
 		}
