@@ -11,6 +11,7 @@ import (
 	golang "github.com/golang-jwt/jwt/v5"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -91,11 +92,11 @@ type between struct {
 	do func()
 }
 
-func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh) (jwt.Started, error) {
+func (b *between) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (jwt.Started, error) {
 	if b.do != nil {
 		b.do()
 	}
-	return b.Store.Start(ctx, family, first, adopted)
+	return b.Store.Start(ctx, family, first, adopted, limit, evict)
 }
 
 func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
@@ -109,7 +110,7 @@ func TestATokenOfOthersThatIsVoidedWhileItIsAdoptedStartsNoLogin(t *testing.T) {
 	if pair, err := tokens.Refresh(t.Context(), django(t, secret, "refresh", nil)); auth.KindOf(err) != auth.ErrInvalid {
 		t.Errorf("%v %v", pair, err)
 	}
-	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil {
 		t.Error(logins, err)
 	}
 }
@@ -158,7 +159,7 @@ func TestALogoutWithATokenOfOthersLeavesNoLogin(t *testing.T) {
 	if err := tokens.Logout(t.Context(), django(t, secret, "refresh", nil)); err != nil {
 		t.Fatal(err)
 	}
-	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil {
 		t.Errorf("%+v %v", logins, err)
 	}
 }

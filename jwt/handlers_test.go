@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -400,7 +401,7 @@ func TestWhatALoginHandlerIssues(t *testing.T) {
 	for _, path := range []string{"/api/token/", "/api/token/sliding/", "/browser/"} {
 		body := `{"username":"alice","password":"alicealice"}`
 		s.want(path, s.do("POST", path, body, "User-Agent", "curl/8"), 200, "")
-		logins, err := s.tokens.List(t.Context(), "alice")
+		logins, _, err := s.tokens.List(t.Context(), "alice", backend.Page{})
 		if err != nil || len(logins) != 1 || logins[0].UserAgent != "curl/8" || logins[0].IP != "127.0.0.1" {
 			t.Fatalf("%s: %+v %v", path, logins, err)
 		}
@@ -409,7 +410,7 @@ func TestWhatALoginHandlerIssues(t *testing.T) {
 		}
 		refuse = true
 		s.want(path+" refused", s.do("POST", path, body), 403, "Not from here.")
-		if logins, err := s.tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+		if logins, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil {
 			t.Errorf("%s: %v %v", path, logins, err)
 		}
 		refuse = false
@@ -441,7 +442,7 @@ func TestALoginThatRacesAChangeOfPasswordIsRefused(t *testing.T) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	}
-	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil {
+	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil {
 		t.Error(logins, err)
 	}
 }

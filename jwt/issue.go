@@ -77,7 +77,7 @@ const (
 
 // Issue starts a login of a user and returns its first pair, which is nowhere
 // kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
-// before anything is written.
+// before anything is written, and [ErrLimit] if there are too many logins.
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Pair, error) {
 	m, err := t.start(ctx, userID, options, refreshKind, nil)
 	if err != nil {
@@ -126,9 +126,15 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	if err != nil {
 		return nil, err
 	}
-	started, err := t.config.Store.Start(ctx, family, m.refresh(k), adopted)
+	started, err := t.config.Store.Start(ctx, family, m.refresh(k), adopted, t.config.Limit, t.config.EvictOldest)
 	if err != nil {
 		return nil, backend.Outage(err)
+	}
+	if started.OverLimit {
+		return nil, ErrLimit
+	}
+	for _, id := range started.Evicted {
+		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: family.UserID, CredentialID: id})
 	}
 	if started.Seen {
 		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})

@@ -82,7 +82,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	}
 	family.UserID, family.RevokedAt = presented.subject, now
 	first := &Refresh{Digest: digestOf(backend.NewID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
-	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires})
+	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires}, 0, false)
 	switch {
 	case err != nil:
 		return backend.Outage(err)
@@ -93,14 +93,21 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	return nil
 }
 
-// List returns the logins of a user that are good, the newest first. They must
-// not be changed.
-func (t *Tokens) List(ctx context.Context, userID string) ([]*Family, error) {
-	families, err := t.config.Store.List(ctx, userID, backend.StoreTime(time.Now()))
-	if err != nil {
-		return nil, backend.Outage(err)
+// List returns a page of the logins of a user that are good, the newest first, and the
+// cursor of the next page, or "". They must not be changed. A page that cannot be meant
+// is ErrMalformed.
+func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (families []*Family, next string, err error) {
+	if page, err = page.Checked(); err != nil {
+		return nil, "", err
 	}
-	return families, nil
+	now := backend.StoreTime(time.Now())
+	families, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Family, error) {
+		return t.config.Store.List(ctx, userID, after, limit, now)
+	}, func(f *Family) string { return f.ID }, func(*Family) bool { return true })
+	if err != nil {
+		return nil, "", backend.Outage(err)
+	}
+	return families, next, nil
 }
 
 // Revoke ends a login of a user, and reports whether there was one.

@@ -41,7 +41,8 @@ var (
 )
 
 // Start implements [Store].
-func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error) {
+func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted *Refresh, limit int,
+	evict bool) (Started, error) {
 	if err := ctx.Err(); err != nil {
 		return Started{}, err
 	}
@@ -59,6 +60,16 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	if first.FamilyID != family.ID {
 		return Started{}, errForeign
 	}
+	started := Started{Generation: s.owners[family.UserID].generation}
+	surplus := s.surplus(family.UserID, family.Created, limit)
+	if len(surplus) > 0 && !evict {
+		started.OverLimit = true
+		return started, nil
+	}
+	for _, oldest := range surplus {
+		s.end(oldest, family.Created)
+		started.Evicted = append(started.Evicted, oldest.ID)
+	}
 	s.families[family.ID] = family
 	if s.byUser[family.UserID] == nil {
 		s.byUser[family.UserID] = make(map[string]bool)
@@ -70,7 +81,23 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 		used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
 		s.put(&used)
 	}
-	return Started{Generation: s.owners[family.UserID].generation}, nil
+	return started, nil
+}
+
+// surplus returns the families of a user that must end so that one more makes at most
+// limit, the oldest first.
+func (s *MemoryStore) surplus(userID string, now time.Time, limit int) []*Family {
+	if limit <= 0 || len(s.byUser[userID]) < limit {
+		return nil
+	}
+	live := s.live(userID, now, func(*Family) bool { return true })
+	if len(live) < limit {
+		return nil
+	}
+	slices.SortFunc(live, func(a, b *Family) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return live[:len(live)-limit+1]
 }
 
 // put adds a token.
@@ -198,25 +225,25 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 }
 
 // List implements [Store].
-func (s *MemoryStore) List(ctx context.Context, userID string, now time.Time) ([]*Family, error) {
+func (s *MemoryStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Family, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.live(userID, now), nil
+	page := s.live(userID, now, func(f *Family) bool { return after == "" || f.ID < after })
+	slices.SortFunc(page, func(a, b *Family) int { return cmp.Compare(b.ID, a.ID) })
+	return slices.Clone(page[:min(limit, len(page))]), nil
 }
 
-func (s *MemoryStore) live(userID string, now time.Time) []*Family {
+// live returns the live families of a user for which counts is true.
+func (s *MemoryStore) live(userID string, now time.Time, counts func(*Family) bool) []*Family {
 	var live []*Family
 	for id := range s.byUser[userID] {
-		if family := s.families[id]; family.Live(now) {
+		if family := s.families[id]; family.Live(now) && counts(family) {
 			live = append(live, family)
 		}
 	}
-	slices.SortFunc(live, func(a, b *Family) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
 	return live
 }
 
@@ -243,7 +270,7 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for _, family := range s.live(userID, now) {
+	for _, family := range s.live(userID, now, func(*Family) bool { return true }) {
 		if family.ID == kept {
 			stamped := *family
 			stamped.Stamp = stamp

@@ -24,11 +24,11 @@ func (f *failing) err() error {
 	return nil
 }
 
-func (f *failing) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh) (jwt.Started, error) {
+func (f *failing) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int, evict bool) (jwt.Started, error) {
 	if err := f.err(); err != nil {
 		return jwt.Started{}, err
 	}
-	return f.Store.Start(ctx, family, first, adopted)
+	return f.Store.Start(ctx, family, first, adopted, limit, evict)
 }
 
 func (f *failing) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -116,7 +117,7 @@ func TestNoRefreshTokenIsUsedUpForAnAccessTokenThatIsTooLong(t *testing.T) {
 	if _, err := tokens.RefreshSliding(t.Context(), sliding.Token.Reveal()); err != nil {
 		t.Errorf("the sliding token, later: %v", err)
 	}
-	if logins, err := tokens.List(t.Context(), "bob"); len(logins) != 0 || err != nil {
+	if logins, _, err := tokens.List(t.Context(), "bob", backend.Page{}); len(logins) != 0 || err != nil {
 		t.Error("a login without tokens: ", logins, err)
 	}
 	if got := events.count(auth.EventIssued); got != 2 {
@@ -190,7 +191,7 @@ func TestALoginWhosePasswordChangedElsewhereEndsAtItsRefresh(t *testing.T) {
 	if _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); auth.KindOf(err) != auth.ErrInvalid {
 		t.Fatal(err)
 	}
-	if logins, err := tokens.List(t.Context(), "alice"); len(logins) != 0 || err != nil || events.count(auth.EventRevoked) != 1 {
+	if logins, _, err := tokens.List(t.Context(), "alice", backend.Page{}); len(logins) != 0 || err != nil || events.count(auth.EventRevoked) != 1 {
 		t.Errorf("%v %v, %d revoked", logins, err, events.count(auth.EventRevoked))
 	}
 	people.change(func() { people.stamps["alice"] = "a1" }) // as where a backup is played back

@@ -22,7 +22,12 @@ type Store interface {
 	// is added as rotated into first, and if its digest is there already,
 	// nothing is added, its family ends at family.Created, and Seen is
 	// reported. A family or a first digest that is there is an error.
-	Start(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error)
+	//
+	// If the user has limit families already that are live at family.Created, where a
+	// limit of 0 is none, it adds nothing and uses nothing up, and reports OverLimit.
+	// With evict it ends those created first then, until there is room. Counting,
+	// ending and adding are one step.
+	Start(ctx context.Context, family *Family, first, adopted *Refresh, limit int, evict bool) (Started, error)
 
 	// Find returns the refresh token with this digest and its family, whatever
 	// became of them, or nil and nil.
@@ -42,8 +47,11 @@ type Store interface {
 	// [Claimed]. It is one look-up.
 	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
 
-	// List returns the user's families that are live at now, the newest first.
-	List(ctx context.Context, userID string, now time.Time) ([]*Family, error)
+	// List returns at most limit of the user's families that are live at now, in order
+	// of ID from the greatest, which is the newest: those with an ID less than after
+	// or, if that is "", all. There need be no family with the ID after. Its cost must
+	// not grow with the number of families that the user has or had.
+	List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Family, error)
 
 	// End ends the user's family with this identifier, and reports whether it
 	// was live at now.
@@ -109,8 +117,10 @@ type Refresh struct {
 
 // Started is what became of Store.Start.
 type Started struct {
-	Seen       bool  // the adopted token was used before: nothing was added
-	Generation int64 // of the user; 0 at first
+	Seen       bool     // the adopted token was used before: nothing was added
+	OverLimit  bool     // nothing was added, and the adopted token is as it was
+	Evicted    []string // identifiers of the families that made room
+	Generation int64    // of the user; 0 at first
 }
 
 // Verdict is the answer of a store to the use of a refresh token.

@@ -61,6 +61,12 @@ type Config struct {
 	// Leeway is how much clocks of instances may differ; see Issuer.Leeway.
 	Leeway time.Duration
 
+	// Limit is the most logins of a user that are good. One more is refused with
+	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
+	// of which the oldest ends. NoLimit is none.
+	Limit       int
+	EvictOldest bool
+
 	// Scopes are those that tokens may be limited to. Nil is none: tokens that
 	// carry "scope" or "client_id" are then refused, as they were made by
 	// something else with the same keys, for somebody with fewer rights. So are
@@ -145,6 +151,7 @@ func New(config Config) (*Tokens, error) {
 	c := config.withDefaults()
 	s := backend.Settings{Package: "jwt"}
 	c.check(&s)
+	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
 		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())

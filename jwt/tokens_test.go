@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -197,7 +198,7 @@ func TestTheLoginIsToldInWhatComesOfIt(t *testing.T) {
 		token.ID() == "" || token.Issuer() != serviceIssuer || token.Audience()[0] != serviceIssuer || token.IssuedAt().IsZero() {
 		t.Errorf("%+v", token)
 	}
-	families, err := tokens.List(t.Context(), "alice")
+	families, _, err := tokens.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(families) != 1 || families[0].IP != "192.0.2.1" || families[0].UserAgent != "curl/8" || families[0].ID != pair.SessionID {
 		t.Errorf("%+v %v", families, err)
 	}

@@ -68,10 +68,18 @@ func (h handler) logoutAll(w http.ResponseWriter, r backend.Request) {
 }
 
 func (h handler) list(w http.ResponseWriter, r backend.Request) {
-	tokens, err := h.List(r.Context(), r.User.UserID())
+	page, err := backend.PageOf(r.Request)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
+	}
+	tokens, next, err := h.List(r.Context(), r.User.UserID(), page)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if own := h.own(r); own != nil {
+		tokens = backend.CurrentFirst(page, tokens, own, func(t *Token) bool { return t.ID() == own.ID() })
 	}
 	answer := make([]map[string]any, len(tokens))
 	for i, token := range tokens {
@@ -81,6 +89,7 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 		answer[i]["user_agent"] = token.UserAgent()
 		answer[i]["current"] = h.isCurrent(r, token.ID())
 	}
+	backend.LinkNext(w.Header(), r.Request, next)
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 
@@ -176,9 +185,18 @@ func scopesOf(scopes []string, limited bool) any {
 	return append([]string{}, scopes...)
 }
 
-func (h handler) isCurrent(r backend.Request, id string) bool {
+// own returns the token that proved a request, or nil.
+func (h handler) own(r backend.Request) *Token {
 	token, ok := auth.As[*Token](r.Credential)
-	return ok && token.Backend() == h.config.Name && token.ID() == id
+	if !ok || token.Backend() != h.config.Name {
+		return nil
+	}
+	return token
+}
+
+func (h handler) isCurrent(r backend.Request, id string) bool {
+	own := h.own(r)
+	return own != nil && own.ID() == id
 }
 
 // instant formats a time, and never as null.

@@ -29,7 +29,9 @@ type Handlers struct {
 	LogoutAll http.Handler
 	// Tokens lists the user's tokens: GET, 200 with an array of {"id", "name",
 	// "scopes", "created", "last_used", "expiry", "ip", "user_agent",
-	// "current"}; and makes a personal token: POST {"name", "scopes",
+	// "current"}, the token of the request first and then the newest. It has 100
+	// of them, or as many as the query's "limit" says, up to 100. A Link header
+	// with rel="next" (RFC 8288) leads to the next ones. It also makes a personal token: POST {"name", "scopes",
 	// "expires_in"}, 201 with {"id", "name", "scopes", "created", "expiry",
 	// "token"}. A personal token is limited to the scopes named and ends
 	// after expires_in seconds, by default after Config.TTL. Credentials

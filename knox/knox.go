@@ -80,8 +80,9 @@ type Config struct {
 	// is a minute, less than 0 is only with a slide.
 	TouchInterval time.Duration
 
-	// Limit is the most tokens that List has of a user; 0 is no limit. One more
-	// is refused with ErrLimit or, with EvictOldest, ends the oldest.
+	// Limit is the most tokens that are good of a user. One more is refused with
+	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
+	// of which the oldest ends. NoLimit is none.
 	Limit       int
 	EvictOldest bool
 
@@ -118,6 +119,9 @@ type Config struct {
 	Observer auth.Observer
 }
 
+// NoLimit as a Config.Limit lets a user have any number of tokens.
+const NoLimit = backend.NoLimit
+
 // Format reads tokens of another system. It returns the digest under which
 // Store keeps the token, or false if the token is not of its shape.
 type Format func(token string) (digest string, ok bool)
@@ -152,11 +156,11 @@ func New(config Config) (*Tokens, error) {
 	s.Need("Config.LoadUser", c.LoadUser)
 	for name, negative := range map[string]bool{
 		"TTL": c.TTL < 0, "MinRefreshInterval": c.MinRefreshInterval < 0, "AutoRefreshMaxTTL": c.AutoRefreshMaxTTL < 0,
-		"MaxPersonalTTL": c.MaxPersonalTTL < 0, "Limit": c.Limit < 0, "KeepEnded": c.KeepEnded < 0,
+		"MaxPersonalTTL": c.MaxPersonalTTL < 0, "KeepEnded": c.KeepEnded < 0,
 	} {
 		s.Refuse(negative, "Config.%s is negative", name)
 	}
-	s.Refuse(c.EvictOldest && c.Limit == 0, "Config.EvictOldest needs a Limit")
+	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	s.Refuse(c.AutoRefreshMaxTTL > 0 && c.AutoRefreshMaxTTL < c.TTL, "Config.AutoRefreshMaxTTL is shorter than TTL")
 	s.Schemes("Config.Schemes", c.Schemes)
 	s.Scopes("Config.Scopes", c.Scopes)

@@ -9,27 +9,30 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// List returns the tokens of a user that are good, the newest first: neither
-// those that expired nor those issued before the user's stamp changed. Of a user
-// who may not log in none is: it returns what Config.LoadUser does, such as
-// ErrUserInactive.
-func (t *Tokens) List(ctx context.Context, userID string) ([]*Token, error) {
+// List returns a page of the tokens of a user that are good, the newest first, and the
+// cursor of the next page, or "". It lists no token that has expired or was issued before
+// the user's stamp changed. Where the user may not log in, no token is good: the error is
+// that of Config.LoadUser, such as ErrUserInactive. A page that cannot be meant is
+// ErrMalformed.
+func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (tokens []*Token, next string, err error) {
+	if page, err = page.Checked(); err != nil {
+		return nil, "", err
+	}
 	user, err := t.config.LoadUser.Load(ctx, userID)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	records, err := t.config.Store.List(ctx, userID, time.Now())
+	now, stamp := time.Now(), backend.Stamp("knox", user)
+	records, next, err := backend.ReadPage(page, func(after string, limit int) ([]*Record, error) {
+		return t.config.Store.List(ctx, userID, after, limit, now)
+	}, func(r *Record) string { return r.ID }, func(r *Record) bool { return backend.SameStamp(r.Stamp, stamp) })
 	if err != nil {
-		return nil, backend.Outage(err)
+		return nil, "", backend.Outage(err)
 	}
-	stamp := backend.Stamp("knox", user)
-	tokens := make([]*Token, 0, len(records))
 	for _, record := range records {
-		if backend.SameStamp(record.Stamp, stamp) {
-			tokens = append(tokens, &Token{record, t.config.Name})
-		}
+		tokens = append(tokens, &Token{record, t.config.Name})
 	}
-	return tokens, nil
+	return tokens, next, nil
 }
 
 // Revoke ends the token of a user with this identifier, and reports whether

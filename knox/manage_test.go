@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -158,11 +159,11 @@ func TestTokensOfAUserWhoMayNotLogInAreNotListed(t *testing.T) {
 	s := start(t, nil)
 	s.login("alice")
 	s.people.set(func() { s.people.inactive["alice"] = true })
-	if tokens, err := s.tokens.List(t.Context(), "alice"); !errors.Is(err, auth.ErrUserInactive) || tokens != nil {
+	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); !errors.Is(err, auth.ErrUserInactive) || tokens != nil {
 		t.Errorf("%v, %v", tokens, err)
 	}
 	s.people.set(func() { s.people.inactive["alice"] = false })
-	if tokens, err := s.tokens.List(t.Context(), "alice"); err != nil || len(tokens) != 1 || time.Until(tokens[0].Expiry()) <= 0 {
+	if tokens, _, err := s.tokens.List(t.Context(), "alice", backend.Page{}); err != nil || len(tokens) != 1 || time.Until(tokens[0].Expiry()) <= 0 {
 		t.Errorf("%v, %v", tokens, err)
 	}
 }

@@ -38,8 +38,9 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	if s.records.Get(record.Digest) != nil {
 		return Added{}, errors.New("knox: digest exists")
 	}
-	rivals := s.records.Live(record.UserID, ending.At, func(other *Record) bool { return other.Stamp == record.Stamp })
-	surplus, full := index.Surplus(rivals, limit, evict)
+	surplus, full := s.records.Surplus(record.UserID, ending.At, limit, evict, func(other *Record) bool {
+		return other.Stamp == record.Stamp
+	})
 	if full {
 		return Added{OverLimit: true}, nil
 	}
@@ -79,10 +80,10 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 }
 
 // List implements [Store].
-func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*Record, error) {
+func (s *MemoryStore) List(_ context.Context, userID, after string, limit int, now time.Time) ([]*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.records.Live(userID, now, nil), nil
+	return s.records.Page(userID, after, limit, now), nil
 }
 
 // Revoke implements [Store].

@@ -51,11 +51,11 @@ func (f *faulty) Touch(ctx context.Context, digest string, used, expires time.Ti
 	return f.Store.Touch(ctx, digest, used, expires)
 }
 
-func (f *faulty) List(ctx context.Context, userID string, now time.Time) ([]*knox.Record, error) {
+func (f *faulty) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*knox.Record, error) {
 	if f.fails() {
 		return nil, errDown
 	}
-	return f.Store.List(ctx, userID, now)
+	return f.Store.List(ctx, userID, after, limit, now)
 }
 
 func (f *faulty) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {

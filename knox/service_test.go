@@ -163,7 +163,7 @@ func (s *service) me(token string) int {
 // rows returns the records of a user, expired or not.
 func (s *service) rows(user string) []*knox.Record {
 	s.t.Helper()
-	records, err := s.store.List(s.t.Context(), user, time.Time{})
+	records, err := s.store.List(s.t.Context(), user, "", 10_000, time.Time{})
 	if err != nil {
 		s.t.Fatal(err)
 	}

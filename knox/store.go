@@ -36,8 +36,11 @@ type Store interface {
 	// gives an end to one that has none.
 	Touch(ctx context.Context, digest string, used, expires time.Time) error
 
-	// List returns the user's records that are live at now, the newest first.
-	List(ctx context.Context, userID string, now time.Time) ([]*Record, error)
+	// List returns at most limit of the user's records that are live at now, in order
+	// of ID from the greatest, which is the newest: those with an ID less than after
+	// or, if that is "", all. There need be no record with the ID after. Its cost must
+	// not grow with the number of records that the user has.
+	List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Record, error)
 
 	// Revoke removes the user's record with this identifier, and reports
 	// whether there was one.
@@ -45,7 +48,8 @@ type Store interface {
 
 	// RevokeAll removes all records of the user but the one with the digest
 	// kept, which may be "", and returns their identifiers. It gives stamp to
-	// the one that is kept, if it is there and the user's, in the same step.
+	// the one that is kept, if it is there and the user's, in the same step. All
+	// go at once, not one by one: others wait for it.
 	RevokeAll(ctx context.Context, userID, kept, stamp string, ending Ending) ([]string, error)
 
 	// Purge removes at most limit records that are not live at ending.At, and

@@ -93,10 +93,9 @@ func (s *MemoryOneTimeStore) Add(_ context.Context, record *OneTimeRecord, limit
 	if s.records.Get(record.Digest) != nil {
 		return errors.New("password: digest exists")
 	}
-	rivals := s.records.Live(record.UserID, now, func(other *OneTimeRecord) bool {
+	surplus, _ := s.records.Surplus(record.UserID, now, max(limit, 1), true, func(other *OneTimeRecord) bool {
 		return other.Purpose == record.Purpose && other.Used.IsZero()
 	})
-	surplus, _ := index.Surplus(rivals, max(limit, 1), true)
 	for _, oldest := range surplus {
 		s.records.Remove(oldest)
 	}

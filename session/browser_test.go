@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -200,7 +201,7 @@ func TestALoginByPasswordInAnyForm(t *testing.T) {
 			continue
 		}
 		b.whoami("alice")
-		list, err := s.List(t.Context(), "alice")
+		list, _, err := s.List(t.Context(), "alice", backend.Page{})
 		if err != nil || len(list) == 0 || list[0].Remembered() != row.remembered || list[0].AuthInfo().AuthTime.IsZero() {
 			t.Errorf("%s: %v, %v", sentence, list, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -18,8 +19,8 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 	for sentence, change := range map[string]func(*session.Config){
 		"no store":                        func(c *session.Config) { c.Store = nil },
 		"no loader":                       func(c *session.Config) { c.LoadUser = nil },
-		"a negative limit":                func(c *session.Config) { c.Limit = -1 },
-		"eviction without a limit":        func(c *session.Config) { c.EvictOldest = true },
+		"a negative limit":                func(c *session.Config) { c.Limit = -2 },
+		"eviction without a limit":        func(c *session.Config) { c.Limit, c.EvictOldest = session.NoLimit, true },
 		"an absolute end before the idle": func(c *session.Config) { c.Lifetime = session.Lifetime{Idle: time.Hour, Absolute: time.Minute} },
 		"no idle end":                     func(c *session.Config) { c.Lifetime.Absolute = time.Hour },
 		"a remembered one without idle":   func(c *session.Config) { c.Remember.Absolute = time.Hour },
@@ -247,7 +248,7 @@ func TestARequestUnderWayDoesNotClearTheCookieThatReplacedItsOwn(t *testing.T) {
 				t.Errorf("renewing the old one: %v", err)
 			}
 		}
-		if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 1 {
+		if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 1 {
 			t.Errorf("%v, %v", list, err)
 		}
 		s.want(200, "alice", s.do("GET", "/me", "", "Cookie", cookieOf(t, w.Result())))

@@ -35,7 +35,10 @@ type Handlers struct {
 	LogoutAll http.Handler
 	// Sessions lists the user's sessions: GET, 200 with a JSON array of {"id",
 	// "created", "last_used", "expiry", "ends", "remembered", "ip",
-	// "user_agent", "current"}; and ends all but the one of the request, which
+	// "user_agent", "current"}, the session of the request first and then the
+	// newest. It has 100 of them, or as many as the query's "limit" says, up to
+	// 100. A Link header with rel="next" (RFC 8288) leads to the next ones. It
+	// also ends all but the one of the request, which
 	// gets a new identifier: DELETE, 204.
 	Sessions http.Handler
 	// Session ends the session whose identifier is the path value "id":
@@ -181,12 +184,20 @@ func (h handler) done(w http.ResponseWriter, r backend.Request) {
 }
 
 func (h handler) list(w http.ResponseWriter, r backend.Request) {
-	sessions, err := h.List(r.Context(), r.User.UserID())
+	page, err := backend.PageOf(r.Request)
+	if err != nil {
+		h.guard.Refuse(w, r.Request, err)
+		return
+	}
+	sessions, next, err := h.List(r.Context(), r.User.UserID(), page)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
 	current, _ := auth.As[*Session](r.Credential)
+	if current != nil {
+		sessions = backend.CurrentFirst(page, sessions, current, func(s *Session) bool { return s.ID() == current.ID() })
+	}
 	answer := make([]map[string]any, len(sessions))
 	for i, session := range sessions {
 		answer[i] = describe(session)
@@ -195,6 +206,7 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 		answer[i]["user_agent"] = session.UserAgent()
 		answer[i]["current"] = current != nil && current.ID() == session.ID()
 	}
+	backend.LinkNext(w.Header(), r.Request, next)
 	backend.WriteJSON(w, http.StatusOK, answer)
 }
 

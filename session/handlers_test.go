@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -187,7 +188,7 @@ func TestLoginOfNobodyOrWithWhatIsNoScopeIsAnError(t *testing.T) {
 			t.Errorf("%q is a scope", scope)
 		}
 	}
-	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 || w.Header()["Set-Cookie"] != nil {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 || w.Header()["Set-Cookie"] != nil {
 		t.Errorf("%v, %v, %v", list, err, w.Header())
 	}
 }
@@ -230,7 +231,7 @@ func TestASessionTellsOfTheLoginItStemsFrom(t *testing.T) {
 	s.want(200, "alice", s.do("GET", "/fresh", "", "Cookie", s.login("alice")))
 	// A proxy that authenticated may not say when.
 	s.want(401, "insufficient_user_authentication", s.do("GET", "/fresh", "", "Cookie", s.login("alice", "X-Login-Time", "unknown")))
-	list, err := s.List(t.Context(), "alice")
+	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 2 || !list[0].AuthInfo().AuthTime.IsZero() || !slices.Equal(list[1].AuthInfo().AMR, []string{"pwd"}) {
 		t.Errorf("%v, %v", list, err)
 	}
@@ -293,7 +294,7 @@ func TestALoginIsRefused(t *testing.T) {
 			t.Errorf("%s: %q", sentence, answer.Header["Set-Cookie"])
 		}
 	}
-	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 {
 		t.Errorf("sessions %v, %v", list, err)
 	}
 	cookie := s.login("alice")
@@ -343,7 +344,7 @@ func TestOneAllAndAllOthersAreEnded(t *testing.T) {
 	s := newService(t, session.Config{})
 	a, b, c := s.login("alice"), s.login("alice"), s.login("alice")
 	bob := s.login("bob")
-	list, err := s.List(t.Context(), "alice")
+	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
@@ -424,7 +425,7 @@ func TestRevokeOthersKeepsTheOneInUseWithTheNewStamp(t *testing.T) {
 		return w.Result()
 	}
 	mine, other := s.login("alice"), s.login("alice")
-	before, _ := s.List(t.Context(), "alice")
+	before, _, _ := s.List(t.Context(), "alice", backend.Page{})
 	answer := run(mine, &person{"alice", "a2"})
 	s.want(200, "", answer)
 	fresh := cookieOf(t, answer)
@@ -432,7 +433,7 @@ func TestRevokeOthersKeepsTheOneInUseWithTheNewStamp(t *testing.T) {
 	for _, ended := range []string{mine, other} {
 		s.want(401, "", s.do("GET", "/me", "", "Cookie", ended))
 	}
-	after, err := s.List(t.Context(), "alice")
+	after, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(after) != 1 || after[0].ID() != before[1].ID() || !after[0].Created().Equal(before[1].Created()) || !after[0].ExpiresAt().Equal(before[1].ExpiresAt()) {
 		t.Errorf("left %v, %v", after, err)
 	}
@@ -440,7 +441,7 @@ func TestRevokeOthersKeepsTheOneInUseWithTheNewStamp(t *testing.T) {
 	bob := s.login("bob") // an administrator changes alice's password
 	s.want(200, "", run(bob, &person{"alice", "a3"}))
 	s.want(200, "bob", s.do("GET", "/me", "", "Cookie", bob))
-	if after, err := s.List(t.Context(), "alice"); err != nil || len(after) != 0 {
+	if after, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(after) != 0 {
 		t.Errorf("left %v, %v", after, err)
 	}
 }
@@ -448,7 +449,7 @@ func TestRevokeOthersKeepsTheOneInUseWithTheNewStamp(t *testing.T) {
 func TestRenewingChangesTheIdentifierAndNothingElse(t *testing.T) {
 	s := newService(t, session.Config{})
 	cookie := s.login("alice")
-	before, _ := s.List(t.Context(), "alice")
+	before, _, _ := s.List(t.Context(), "alice", backend.Page{})
 	w := httptest.NewRecorder()
 	if err := s.Renew(w, withCookie(cookie)); err != nil {
 		t.Fatal(err)
@@ -457,7 +458,7 @@ func TestRenewingChangesTheIdentifierAndNothingElse(t *testing.T) {
 	if kinds := s.kinds(); !slices.Equal(kinds, []auth.EventKind{auth.EventIssued, auth.EventLogin, auth.EventRefreshed}) {
 		t.Errorf("events %v", kinds)
 	}
-	after, _ := s.List(t.Context(), "alice")
+	after, _, _ := s.List(t.Context(), "alice", backend.Page{})
 	if len(after) != 1 || after[0].ID() != before[0].ID() || !after[0].ExpiresAt().Equal(before[0].ExpiresAt()) || !after[0].AuthInfo().AuthTime.Equal(before[0].AuthInfo().AuthTime) {
 		t.Errorf("%+v, was %+v", after, before)
 	}
@@ -498,7 +499,7 @@ func TestBehindAProxyThatEndsTLS(t *testing.T) {
 		if w.Code != row.status || strings.Contains(s.log.text(), "browsers do not keep this cookie") != row.warned {
 			t.Errorf("%s: %d %s\n%s", sentence, w.Code, w.Body, s.log.text())
 		}
-		if list, _ := s.List(context.Background(), "alice"); row.ip != "" && (len(list) != 1 || list[0].IP() != row.ip) {
+		if list, _, _ := s.List(context.Background(), "alice", backend.Page{}); row.ip != "" && (len(list) != 1 || list[0].IP() != row.ip) {
 			t.Errorf("%s: %v", sentence, list)
 		}
 	}

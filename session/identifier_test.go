@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -13,7 +14,7 @@ func TestUnitIdentifiers(t *testing.T) {
 	s := newService(t, session.Config{})
 	_, cookie, _ := strings.Cut(s.login("alice"), "=")
 	s.login("alice")
-	list, err := s.List(t.Context(), "alice")
+	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 2 {
 		t.Fatalf("got %d sessions, %v, want 2", len(list), err)
 	}

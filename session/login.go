@@ -183,47 +183,57 @@ func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user aut
 // successor returns the digest that a session has by now, after giving it the
 // stamp of user, or "" if it has ended.
 func (s *Sessions) successor(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (string, error) {
-	records, err := s.config.Store.List(r.Context(), user.UserID(), time.Now())
-	if err != nil {
-		return "", backend.Outage(err)
+	record, err := s.find(r.Context(), user.UserID(), session.ID())
+	if err != nil || record == nil {
+		return "", err
 	}
-	for _, record := range records {
-		if record.ID != session.ID() {
-			continue
-		}
-		if backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
-			return record.Digest, nil
-		}
-		digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
-		if isStale(err) {
-			return "", nil
-		}
-		return digest, err
+	if backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
+		return record.Digest, nil
 	}
-	return "", nil
+	digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
+	if isStale(err) {
+		return "", nil
+	}
+	return digest, err
 }
 
-// List returns the sessions of a user that are good, the newest first: neither
-// those that expired nor those of before the user's stamp changed. Of a user who
-// may not log in none is: it returns what Config.LoadUser does, such as
-// ErrUserInactive.
-func (s *Sessions) List(ctx context.Context, userID string) ([]*Session, error) {
-	user, err := s.config.LoadUser.Load(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	records, err := s.config.Store.List(ctx, userID, time.Now())
+// find returns the live record of a user with this identifier, or nil. It is the first
+// one of the list that begins just above the identifier.
+func (s *Sessions) find(ctx context.Context, userID, id string) (*Record, error) {
+	records, err := s.config.Store.List(ctx, userID, id+"0", 1, time.Now())
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
-	stamp := backend.Stamp(stampLabel, user)
-	sessions := make([]*Session, 0, len(records))
-	for _, record := range records {
-		if backend.SameStamp(record.Stamp, stamp) {
-			sessions = append(sessions, &Session{record, s.config.Name})
-		}
+	if len(records) == 0 || records[0].ID != id {
+		return nil, nil
 	}
-	return sessions, nil
+	return records[0], nil
+}
+
+// List returns a page of the sessions of a user that are good, the newest first, and the
+// cursor of the next page, or "". It lists no session that has expired or is of before
+// the user's stamp changed. Where the user may not log in, no session is good: the error
+// is that of Config.LoadUser, such as ErrUserInactive. A page that cannot be meant is
+// ErrMalformed.
+func (s *Sessions) List(ctx context.Context, userID string, page backend.Page) (sessions []*Session, next string, err error) {
+	if page, err = page.Checked(); err != nil {
+		return nil, "", err
+	}
+	user, err := s.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return nil, "", err
+	}
+	now, stamp := time.Now(), backend.Stamp(stampLabel, user)
+	records, next, err := backend.ReadPage(page, func(after string, limit int) ([]*Record, error) {
+		return s.config.Store.List(ctx, userID, after, limit, now)
+	}, func(r *Record) string { return r.ID }, func(r *Record) bool { return backend.SameStamp(r.Stamp, stamp) })
+	if err != nil {
+		return nil, "", backend.Outage(err)
+	}
+	for _, record := range records {
+		sessions = append(sessions, &Session{record, s.config.Name})
+	}
+	return sessions, next, nil
 }
 
 // Revoke ends the session of a user with this identifier, and reports whether

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/session"
 )
@@ -39,7 +40,7 @@ func TestTheListTellsDevicesApart(t *testing.T) {
 		if err := json.NewDecoder(answer.Body).Decode(&list); err != nil || len(list) != 2 || answer.Header.Get("Cache-Control") != "no-store" {
 			t.Fatal(list, err, answer.Header)
 		}
-		newest, oldest := list[0], list[1]
+		oldest, newest := list[0], list[1] // the session of the request is first
 		if newest.UserAgent != "Laptop" || newest.Current || !newest.Remembered || newest.IP != "192.0.2.1" ||
 			!newest.Created.Equal(start.Add(time.Minute)) || !newest.LastUsed.Equal(newest.Created) ||
 			!newest.Expiry.Equal(newest.Created.Add(monthly.Idle)) || !newest.Ends.Equal(newest.Created.Add(monthly.Absolute)) {
@@ -70,7 +71,7 @@ func TestASessionLimitedToScopesManagesNoOthers(t *testing.T) {
 		return nil
 	}})
 	limited, other := s.login("alice"), s.login("bob")
-	list, err := s.List(t.Context(), "alice")
+	list, _, err := s.List(t.Context(), "alice", backend.Page{})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
@@ -134,11 +135,11 @@ func TestTheListOfAUserWhoMayNotLogInIsAnError(t *testing.T) {
 	s := newService(t, session.Config{})
 	s.login("alice")
 	s.set("alice", &person{"alice", "a2"}, nil) // the stamp changed
-	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
 	}
 	s.set("alice", &person{"alice", "a1"}, auth.ErrUserInactive)
-	if list, err := s.List(t.Context(), "alice"); auth.KindOf(err) != auth.ErrInvalid || list != nil {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); auth.KindOf(err) != auth.ErrInvalid || list != nil {
 		t.Errorf("%v, %v", list, err)
 	}
 }
@@ -180,7 +181,7 @@ func TestASessionIsWorthNoMoreThanTheProofOfTheLogin(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		handlers.Login.ServeHTTP(w, httptest.NewRequest("POST", "https://app.example/session/login", nil))
-		list, err := s.List(t.Context(), "alice")
+		list, _, err := s.List(t.Context(), "alice", backend.Page{})
 		if err != nil || w.Code != row.status || (len(list) == 0) != (row.list == "") {
 			t.Fatalf("%q: %d, %v, %v", wanted, w.Code, list, err)
 		}
@@ -207,7 +208,7 @@ func TestHandlersNeedALogin(t *testing.T) {
 
 func TestPurgingReportsEachExpiredSessionHoweverManyThereAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newService(t, session.Config{})
+		s := newService(t, session.Config{Limit: session.NoLimit})
 		for range 1001 { // two batches of 500 and a rest
 			s.login("alice")
 		}

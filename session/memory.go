@@ -38,10 +38,9 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, li
 	if old := s.records.Get(replaced); old != nil && !old.IsMark() {
 		added.Replaced = old
 	}
-	rivals := s.records.Live(record.UserID, now, func(other *Record) bool {
+	surplus, full := s.records.Surplus(record.UserID, now, limit, evict, func(other *Record) bool {
 		return other != added.Replaced && other.Stamp == record.Stamp
 	})
-	surplus, full := index.Surplus(rivals, limit, evict)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
@@ -99,10 +98,10 @@ func (s *MemoryStore) Replace(_ context.Context, digest string, successor *Recor
 }
 
 // List implements [Store].
-func (s *MemoryStore) List(_ context.Context, userID string, now time.Time) ([]*Record, error) {
+func (s *MemoryStore) List(_ context.Context, userID, after string, limit int, now time.Time) ([]*Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.records.Live(userID, now, nil), nil
+	return s.records.Page(userID, after, limit, now), nil
 }
 
 // Revoke implements [Store].

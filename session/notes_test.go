@@ -50,7 +50,7 @@ func TestAFlashIsShownOnce(t *testing.T) {
 	if !slices.Equal(got, []string{"one <b>", "two"}) || again != nil || cookie != "" {
 		t.Errorf("%q, then %q, cookie %q", got, again, cookie)
 	}
-	if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+	if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 {
 		t.Error("something is in the store")
 	}
 }

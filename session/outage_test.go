@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -41,11 +42,11 @@ func (f *failing) Replace(ctx context.Context, digest string, successor *session
 	return f.Store.Replace(ctx, digest, successor, now)
 }
 
-func (f *failing) List(ctx context.Context, userID string, now time.Time) ([]*session.Record, error) {
+func (f *failing) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*session.Record, error) {
 	if err := f.fault("List"); err != nil {
 		return nil, err
 	}
-	return f.Store.List(ctx, userID, now)
+	return f.Store.List(ctx, userID, after, limit, now)
 }
 
 func (f *failing) Revoke(ctx context.Context, userID, id string) (bool, error) {
@@ -168,7 +169,7 @@ func TestNoCookieThatAnythingInFlightGaveOutlivesALogout(t *testing.T) {
 				t.Errorf("of %d cookies one is still good: %d", len(given), status)
 			}
 		}
-		if list, err := s.List(t.Context(), "alice"); err != nil || len(list) != 0 {
+		if list, _, err := s.List(t.Context(), "alice", backend.Page{}); err != nil || len(list) != 0 {
 			t.Errorf("%d sessions are left, %v", len(list), err)
 		}
 		server.Close()

@@ -78,8 +78,9 @@ type Config struct {
 	// most half of any Idle; 0 is a minute, or a tenth of Idle if that is less.
 	TouchInterval time.Duration
 
-	// Limit is the most live sessions a user may have; 0 is no limit. One more
-	// is refused with ErrLimit or, with EvictOldest, ends the oldest.
+	// Limit is the most live sessions of a user. One more is refused with ErrLimit or,
+	// with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000, of which the
+	// oldest ends. NoLimit is none.
 	Limit       int
 	EvictOldest bool
 
@@ -100,6 +101,9 @@ type Config struct {
 	// slog.Default.
 	Logger *slog.Logger
 }
+
+// NoLimit as a Config.Limit lets a user have any number of sessions.
+const NoLimit = backend.NoLimit
 
 // Sessions starts and checks sessions. It is immutable and safe for concurrent
 // use.
@@ -130,7 +134,6 @@ var (
 func New(config Config) (*Sessions, error) {
 	c := config.withDefaults()
 	s := &Sessions{
-		config: c,
 		jar:    backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie},
 		notes:  backend.Cookie{Name: c.Cookie + "-notes", Insecure: c.InsecureCookie},
 		events: backend.Events{Observer: c.Observer, Backend: c.Name},
@@ -139,6 +142,7 @@ func New(config Config) (*Sessions, error) {
 	if err := c.check(s.jar); err != nil {
 		return nil, err
 	}
+	s.config = c
 	var err error
 	if s.seals, err = seals(c.Keys); err != nil {
 		return nil, err
@@ -165,12 +169,12 @@ func (c Config) shortest() time.Duration {
 	return min(c.Lifetime.Idle, c.Remember.Idle)
 }
 
-func (c Config) check(jar backend.Cookie) error {
+func (c *Config) check(jar backend.Cookie) error {
 	s := backend.Settings{Package: "session"}
 	s.Need("Config.Store", c.Store)
 	s.Need("Config.LoadUser", c.LoadUser)
-	s.Refuse(c.Limit < 0 || c.TouchInterval < 0, "Config.Limit or TouchInterval is negative")
-	s.Refuse(c.EvictOldest && c.Limit == 0, "Config.EvictOldest needs a Limit")
+	s.Refuse(c.TouchInterval < 0, "Config.TouchInterval is negative")
+	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
 	for name, l := range map[string]Lifetime{"Lifetime": c.Lifetime, "Remember": c.Remember} {
 		s.Refuse(l != Lifetime{} && (l.Idle < time.Second || l.Absolute < l.Idle),
 			"Config.%s must have an Idle of a second or more, and an Absolute of no less", name)

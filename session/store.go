@@ -38,15 +38,19 @@ type Store interface {
 	// If there is none it adds nothing: nothing comes back after a logout.
 	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
 
-	// List returns the user's records that are live at now, the newest first.
-	List(ctx context.Context, userID string, now time.Time) ([]*Record, error)
+	// List returns at most limit of the user's records that are live at now, in order
+	// of ID from the greatest, which is the newest: those with an ID less than after
+	// or, if that is "", all. There need be no record with the ID after. Its cost must
+	// not grow with the number of records that the user has.
+	List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Record, error)
 
 	// Revoke removes the user's record with this identifier, and reports
 	// whether there was one.
 	Revoke(ctx context.Context, userID, id string) (bool, error)
 
 	// RevokeAll removes all records of the user but the one with the digest
-	// kept, which may be "", and returns their identifiers.
+	// kept, which may be "", and returns their identifiers. All go at once, not one
+	// by one: others wait for it.
 	RevokeAll(ctx context.Context, userID, kept string) ([]string, error)
 
 	// Purge removes at most limit records that are not live at now, and

@@ -322,7 +322,7 @@ func (s *service) logIn(t *testing.T, name, id string) {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	if _, err := s.logins.Start(t.Context(), &jwt.Family{ID: id, UserID: name, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour), UserAgent: "app/1"},
-		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil); err != nil {
+		&jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: now.Add(time.Hour)}, nil, 0, false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -445,7 +445,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	for i, expires := range []time.Time{past, future} {
 		id := string(rune('a' + i))
 		if _, err := s.logins.Start(ctx, &jwt.Family{ID: id, UserID: "bob", Created: past, LastUsed: past, ExpiresAt: expires, MaxExpiresAt: expires},
-			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, ExpiresAt: expires}, nil); err != nil {
+			&jwt.Refresh{Digest: id, FamilyID: id, Issued: past, ExpiresAt: expires}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -480,7 +480,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].Kind != "token" {
 		t.Errorf("%+v", all)
 	}
-	if left, err := sessions.List(ctx, "alice", past); err != nil || len(left) != 1 || left[0].ID != "c" {
+	if left, err := sessions.List(ctx, "alice", "", 10, past); err != nil || len(left) != 1 || left[0].ID != "c" {
 		t.Errorf("sessions left: %v, %v", left, err)
 	}
 	if _, _, err := s.tokens.VerifyToken(ctx, kept); err != nil {

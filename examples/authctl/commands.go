@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -70,15 +71,15 @@ func list(ctx context.Context, c *call) error {
 		return err
 	}
 	defer s.db.Close()
-	tokens, err := s.tokens.List(ctx, c.args[0])
+	tokens, err := rowsOf(ctx, c.args[0], s.tokens.List, rowOfToken)
 	if err != nil {
 		return named(err, c.args[0])
 	}
-	sessions, err := s.sessions.List(ctx, c.args[0])
+	sessions, err := rowsOf(ctx, c.args[0], s.sessions.List, rowOfSession)
 	if err != nil {
 		return err
 	}
-	logins, err := s.logins.list(ctx, c.args[0])
+	logins, err := rowsOf(ctx, c.args[0], s.logins.list, rowOfLogin)
 	if err != nil {
 		return err
 	}
@@ -86,17 +87,10 @@ func list(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	rows := make([]row, 0, len(tokens)+len(sessions)+len(logins)+len(grants))
-	for _, token := range tokens {
-		rows = append(rows, rowOfToken(token))
+	rows := slices.Concat(tokens, sessions, logins, grants)
+	if rows == nil {
+		rows = []row{} // an array for programs, too
 	}
-	for _, session := range sessions {
-		rows = append(rows, rowOfSession(session))
-	}
-	for _, login := range logins {
-		rows = append(rows, rowOfLogin(login))
-	}
-	rows = append(rows, grants...)
 	if u, err := s.users.find(ctx, c.args[0]); err == nil && !u.active {
 		fmt.Fprintf(c.stderr, "%s is inactive: nothing of this is accepted until that changes\n", printable(c.args[0]))
 	}
@@ -104,6 +98,18 @@ func list(ctx context.Context, c *call) error {
 		return writeJSON(c.stdout, rows)
 	}
 	return writeRows(c.stdout, rows)
+}
+
+// rowsOf reads a list of a user's, page by page.
+func rowsOf[R any](ctx context.Context, userID string,
+	list func(context.Context, string, backend.Page) ([]R, string, error), rowOf func(R) row) (rows []row, err error) {
+	for one, err := range backend.EveryRow(func(page backend.Page) ([]R, string, error) { return list(ctx, userID, page) }) {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, rowOf(one))
+	}
+	return rows, nil
 }
 
 // revoke ends what a user has. It does so for one who is gone, too: what they

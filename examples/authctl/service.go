@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2/login"
@@ -102,7 +103,8 @@ func (s *service) open(ctx context.Context) error {
 	// Give each the Observer of the service, if you keep the events.
 	s.tokens, err = knox.New(knox.Config{
 		Store: tokens, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
-		AllowNoExpiry: true, // who has this program has the database
+		Limit:         knox.NoLimit, // as in the service: another one would end what that issued
+		AllowNoExpiry: true,         // who has this program has the database
 	})
 	if err != nil {
 		return err
@@ -140,8 +142,10 @@ func (s *service) openOAuth(ctx context.Context) error {
 // logins are what pairs of JWTs came of. No key is needed to see and to end them.
 type logins struct{ jwt.Store }
 
-func (l logins) list(ctx context.Context, userID string) ([]*jwt.Family, error) {
-	return l.List(ctx, userID, time.Now())
+func (l logins) list(ctx context.Context, userID string, page backend.Page) ([]*jwt.Family, string, error) {
+	return backend.ReadPage(page, func(after string, limit int) ([]*jwt.Family, error) {
+		return l.List(ctx, userID, after, limit, time.Now())
+	}, func(f *jwt.Family) string { return f.ID }, func(*jwt.Family) bool { return true })
 }
 
 func (l logins) revoke(ctx context.Context, userID, id string) (bool, error) {

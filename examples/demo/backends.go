@@ -32,6 +32,7 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 	if a.tokens, err = knox.New(knox.Config{
 		Store: a.stores.knox, LoadUser: a.users.load, Observer: a.observer,
 		Schemes: []string{"Token", "Bearer"}, Prefix: "demo_", TTL: a.tokenTTL, KeepEnded: 30 * 24 * time.Hour,
+		Limit:  knox.NoLimit, // visitors try as many logins as they like
 		Scopes: []string{"reports:read", "reports:write"},
 	}); err != nil {
 		return err
@@ -43,6 +44,7 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 		Store: a.stores.session, LoadUser: a.users.load, Observer: a.sessionEnded(a.observer), Logger: a.logger,
 		Keys:     a.keys,
 		Cookie:   "session-" + a.port,
+		Limit:    session.NoLimit,
 		Remember: session.Lifetime{Idle: 7 * 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
 	}); err != nil {
 		return err
@@ -77,7 +79,7 @@ func (a *app) openPairs(ctx context.Context) (err error) {
 	a.pairs, err = jwt.New(jwt.Config{
 		Issuer: a.issuer + "/api/token", Audience: []string{a.issuer}, Keys: a.keyring, Store: a.stores.jwt,
 		LoadUser: a.users.load, Observer: a.observer,
-		AccessTTL: a.accessTTL, RefreshTTL: max(a.accessTTL, 24*time.Hour),
+		AccessTTL: a.accessTTL, RefreshTTL: max(a.accessTTL, 24*time.Hour), Limit: jwt.NoLimit,
 	})
 	return err
 }

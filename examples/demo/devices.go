@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/session"
@@ -25,40 +27,87 @@ type device struct {
 func (a *app) devices(w http.ResponseWriter, r *http.Request) {
 	u, _ := auth.UserFrom[auth.User](r.Context())
 	current, _ := auth.CredentialFrom[auth.Credential](r.Context())
-	sessions, err := a.sessions.List(r.Context(), u.UserID())
+	page, err := backend.PageOf(r)
 	if err != nil {
 		a.guard.Refuse(w, r, err)
 		return
 	}
-	tokens, err := a.tokens.List(r.Context(), u.UserID())
+	all, next, err := a.devicesOf(r.Context(), u.UserID(), page)
 	if err != nil {
 		a.guard.Refuse(w, r, err)
 		return
 	}
-	pairs, err := a.pairs.List(r.Context(), u.UserID())
-	if err != nil {
-		a.guard.Refuse(w, r, err)
-		return
+	if this, ok := deviceOf(current); ok {
+		all = backend.CurrentFirst(page, all, this, func(d device) bool { return d.ID == this.ID })
+		if page.After == "" {
+			all[0].Current = true
+		}
 	}
-	var all []device
-	for _, s := range sessions {
-		c, ok := auth.As[*session.Session](current)
-		all = append(all, device{"session", s.ID(), browser(s.UserAgent()), s.IP(), s.Created(), s.LastUsed(), ok && c.ID() == s.ID()})
-	}
-	for _, t := range tokens {
-		c, ok := auth.As[*knox.Token](current)
-		all = append(all, device{"token", t.ID(), cmp.Or(t.Name(), browser(t.UserAgent())), t.IP(), t.Created(), t.LastUsed(), ok && c.ID() == t.ID()})
-	}
-	for _, f := range pairs {
-		c, ok := auth.As[*jwt.Token](current)
-		all = append(all, device{"login", f.ID, browser(f.UserAgent), f.IP, f.Created, f.LastUsed, ok && c.SessionID() == f.ID})
-	}
-	slices.SortStableFunc(all, func(x, y device) int { return y.Created.Compare(x.Created) })
-	v := view{Title: "Your devices", Page: Page{Devices: all, Backend: current.Backend()}}
+	v := view{Title: "Your devices", Page: Page{Devices: all, Backend: current.Backend(), Cursor: next,
+		Later: page.After != ""}}
 	if r.URL.Query().Has("changed") {
 		v.Flashes = []string{"Your password is changed. Every other device is signed out."}
 	}
 	a.pages.write(w, r, http.StatusOK, "devices", v)
+}
+
+// devicesOf returns a page of what a user has of all kinds, and the cursor of the next
+// one. Identifiers are in the order of time whatever they identify, so a cursor is a place
+// in each of the lists.
+func (a *app) devicesOf(ctx context.Context, userID string, page backend.Page) (all []device, next string, err error) {
+	sessions, nextSession, err := a.sessions.List(ctx, userID, page)
+	if err != nil {
+		return nil, "", err
+	}
+	tokens, nextToken, err := a.tokens.List(ctx, userID, page)
+	if err != nil {
+		return nil, "", err
+	}
+	pairs, nextPair, err := a.pairs.List(ctx, userID, page)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, s := range sessions {
+		all = append(all, sessionDevice(s))
+	}
+	for _, t := range tokens {
+		all = append(all, tokenDevice(t))
+	}
+	for _, f := range pairs {
+		all = append(all, device{Kind: "login", ID: f.ID, Name: browser(f.UserAgent), IP: f.IP, Created: f.Created, Used: f.LastUsed})
+	}
+	// Further down than the cursor of one list, that list is not known yet.
+	next = max(nextSession, nextToken, nextPair)
+	all = slices.DeleteFunc(all, func(d device) bool { return d.ID < next })
+	slices.SortFunc(all, func(x, y device) int { return cmp.Compare(y.ID, x.ID) })
+	if len(all) > page.Limit {
+		all = all[:page.Limit]
+		next = all[page.Limit-1].ID
+	}
+	return all, next, nil
+}
+
+func sessionDevice(s *session.Session) device {
+	return device{Kind: "session", ID: s.ID(), Name: browser(s.UserAgent()), IP: s.IP(), Created: s.Created(), Used: s.LastUsed()}
+}
+
+func tokenDevice(t *knox.Token) device {
+	return device{Kind: "token", ID: t.ID(), Name: cmp.Or(t.Name(), browser(t.UserAgent())), IP: t.IP(),
+		Created: t.Created(), Used: t.LastUsed()}
+}
+
+// deviceOf returns the device that a credential is of, if it is of one.
+func deviceOf(c auth.Credential) (device, bool) {
+	if s, ok := auth.As[*session.Session](c); ok {
+		return sessionDevice(s), true
+	}
+	if t, ok := auth.As[*knox.Token](c); ok {
+		return tokenDevice(t), true
+	}
+	if t, ok := auth.As[*jwt.Token](c); ok && t.SessionID() != "" {
+		return device{Kind: "login", ID: t.SessionID(), Name: "The program that shows this", Created: t.IssuedAt()}, true
+	}
+	return device{}, false
 }
 
 // endDevice is a form of that page.
@@ -101,10 +150,15 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 
 // endOthers ends all but what proved the request.
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
-	before, err := a.sessions.List(r.Context(), u.UserID())
-	if err != nil {
-		a.guard.Refuse(w, r, err)
-		return
+	var before []*session.Session
+	for s, err := range backend.EveryRow(func(page backend.Page) ([]*session.Session, string, error) {
+		return a.sessions.List(r.Context(), u.UserID(), page)
+	}) {
+		if err != nil {
+			a.guard.Refuse(w, r, err)
+			return
+		}
+		before = append(before, s)
 	}
 	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
 		if err := issuer.RevokeOthers(w, r, u); err != nil {

@@ -49,6 +49,8 @@ type Page struct {
 	Users          [][2]string
 	Username, Next string // login
 	Devices        []device
+	Cursor         string // of the next page, or ""
+	Later          bool   // this is not the first page
 	Backend        string
 	Choices        []login.Choice
 	Identities     []*login.Identity // account

@@ -65,36 +65,41 @@ func (x *Index[R]) Remove(record *R) {
 	}
 }
 
-// Live returns the records of a user that have not expired at now and for which
-// counts is true, the newest first. If counts is nil, all count.
-func (x *Index[R]) Live(userID string, now time.Time, counts func(*R) bool) []*R {
-	var live []*R
+// Page returns at most limit records of a user that have not expired at now, in order of
+// ID from the greatest: those with an ID less than after or, if that is "", all.
+func (x *Index[R]) Page(userID, after string, limit int, now time.Time) []*R {
+	var page []*R
 	for _, record := range x.byUser[userID] {
-		if !expired(x.entry(record), now) && (counts == nil || counts(record)) {
-			live = append(live, record)
+		if entry := x.entry(record); !expired(entry, now) && (after == "" || entry.ID < after) {
+			page = append(page, record)
 		}
 	}
-	slices.SortFunc(live, func(a, b *R) int {
-		one, other := x.entry(a), x.entry(b)
-		return cmp.Or(other.Created.Compare(one.Created), cmp.Compare(other.ID, one.ID))
-	})
-	return live
+	slices.SortFunc(page, func(a, b *R) int { return cmp.Compare(x.entry(b).ID, x.entry(a).ID) })
+	return slices.Clone(page[:min(limit, len(page))])
 }
 
-// Surplus returns the records that must go so that one more makes at most limit, the
-// oldest first. Rivals are those that count against the limit, the newest first. A
-// limit of 0 is no limit. If evict is false, nothing may go: full reports then that
-// there is no room.
-func Surplus[R any](rivals []*R, limit int, evict bool) (surplus []*R, full bool) {
-	if limit <= 0 || len(rivals) < limit {
+// Surplus returns the records of a user that must go so that one more makes at most
+// limit, the oldest first. Only those count that have not expired at now and for which
+// counts is true. A limit of 0 is no limit. If evict is false, no record may go: full
+// reports then that there is no room.
+func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool, counts func(*R) bool) (surplus []*R, full bool) {
+	if limit <= 0 || len(x.byUser[userID]) < limit {
 		return nil, false
 	}
-	if !evict {
-		return nil, true
+	var rivals []*R
+	for _, record := range x.byUser[userID] {
+		if !expired(x.entry(record), now) && counts(record) {
+			rivals = append(rivals, record)
+		}
 	}
-	surplus = slices.Clone(rivals[limit-1:])
-	slices.Reverse(surplus)
-	return surplus, false
+	if len(rivals) < limit || !evict {
+		return nil, len(rivals) >= limit
+	}
+	slices.SortFunc(rivals, func(a, b *R) int {
+		one, other := x.entry(a), x.entry(b)
+		return cmp.Or(one.Created.Compare(other.Created), cmp.Compare(one.ID, other.ID))
+	})
+	return rivals[:len(rivals)-limit+1], false
 }
 
 // Expired returns at most limit records that have expired at now.

@@ -71,17 +71,20 @@ func TestUnitIndex(t *testing.T) {
 		}
 		x.Remove(other) // again
 	})
-	t.Run("the newest live record comes first, and of one instant the one with the greater ID", func(t *testing.T) {
+	t.Run("a page has live records before a cursor, the greatest ID first", func(t *testing.T) {
 		x := all()
-		want(t, x.Live("alice", noon, nil), "3", "2", "1")
-		want(t, x.Live("alice", at(1), nil), "3", "2")
-		want(t, x.Live("alice", at(99), nil), "2") // it never expires
-		want(t, x.Live("alice", noon, func(r *record) bool { return r != tablet }), "2", "1")
-		want(t, x.Live("bob", noon, nil))
-		want(t, x.Live("carol", noon, nil))
+		want(t, x.Page("alice", "", 9, noon), "3", "2", "1")
+		want(t, x.Page("alice", "", 2, noon), "3", "2")
+		want(t, x.Page("alice", "3", 9, noon), "2", "1")
+		want(t, x.Page("alice", "25", 9, noon), "2", "1")
+		want(t, x.Page("alice", "1", 9, noon))
+		want(t, x.Page("alice", "", 9, at(99)), "2") // it never expires
+		want(t, x.Page("bob", "", 9, noon))
+		want(t, x.Page("carol", "", 9, noon))
 	})
 	t.Run("the oldest go, as many as make room for one more", func(t *testing.T) {
-		rivals := all().Live("alice", noon, nil)
+		x := all()
+		any := func(*record) bool { return true }
 		for _, row := range []struct {
 			limit   int
 			evict   bool
@@ -93,12 +96,18 @@ func TestUnitIndex(t *testing.T) {
 			{3, false, nil, true}, {3, true, []string{"1"}, false},
 			{2, true, []string{"1", "2"}, false}, {1, true, []string{"1", "2", "3"}, false}, {1, false, nil, true},
 		} {
-			surplus, full := index.Surplus(rivals, row.limit, row.evict)
+			surplus, full := x.Surplus("alice", noon, row.limit, row.evict, any)
 			if !slices.Equal(ids(surplus), row.surplus) || full != row.full {
 				t.Errorf("limit %d, evict %v: got %v, %v, want %v, %v", row.limit, row.evict, ids(surplus), full, row.surplus, row.full)
 			}
 		}
-		want(t, rivals, "3", "2", "1") // as before
+		surplus, _ := x.Surplus("alice", noon, 1, true, func(r *record) bool { return r != laptop })
+		want(t, surplus, "1", "3")
+		surplus, full := x.Surplus("alice", at(1), 1, true, any)
+		want(t, surplus, "2", "3")
+		if full {
+			t.Error("got full where the oldest may go")
+		}
 	})
 	t.Run("at most limit expired records are returned, of all users", func(t *testing.T) {
 		x := all()

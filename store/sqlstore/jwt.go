@@ -15,7 +15,8 @@ import (
 type JWTStore struct {
 	db                        *DB
 	addFamily, addToken, find string
-	findStmt, list, revoke    *sql.Stmt
+	findStmt, revoke          *sql.Stmt
+	list, listAfter           *sql.Stmt
 	revoked, revokedSliding   *sql.Stmt
 }
 
@@ -42,10 +43,12 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 		find: db.table(`SELECT ` + jwtTokenColumns + `, ` + jwtFamilyColumns + `
 			FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id WHERE r.digest = ?`),
 	}
-	var errs [5]error
+	var errs [6]error
 	s.findStmt, errs[0] = db.read.PrepareContext(ctx, s.find)
 	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
-		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY created DESC, id DESC`))
+		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY id DESC LIMIT ?`))
+	s.listAfter, errs[5] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
+		FROM {prefix}jwt_families f WHERE id < ? AND `+jwtLive+` ORDER BY id DESC LIMIT ?`))
 	s.revoked, errs[2] = db.read.PrepareContext(ctx, db.table(`SELECT
 		(SELECT generation FROM {prefix}owners WHERE user_id = ?),
 		(SELECT voided FROM {prefix}owners WHERE user_id = ?),
@@ -65,7 +68,8 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 }
 
 // Start implements [jwt.Store] in one transaction.
-func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh) (jwt.Started, error) {
+func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+	evict bool) (jwt.Started, error) {
 	if first.FamilyID != family.ID {
 		return jwt.Started{}, errFamily
 	}
@@ -82,6 +86,11 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 			if seen != nil {
 				started.Seen = true
 				return s.end(ctx, conn, owner.ID, family.Created)
+			}
+		}
+		if limit > 0 {
+			if err := s.makeRoom(ctx, conn, &started, family, limit, evict); err != nil || started.OverLimit {
+				return err
 			}
 		}
 		if _, err := conn.ExecContext(ctx, s.addFamily, familyValues(family)...); err != nil {
@@ -102,6 +111,31 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 		return jwt.Started{}, err
 	}
 	return started, nil
+}
+
+// makeRoom ends the oldest families of a user until one more makes at most limit, and
+// writes into started what became of it.
+func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.Started, family *jwt.Family, limit int,
+	evict bool) error {
+	now := micros(family.Created)
+	var have int
+	count := s.db.table(`SELECT COUNT(*) FROM {prefix}jwt_families WHERE ` + jwtLive)
+	if err := conn.QueryRowContext(ctx, count, family.UserID, now).Scan(&have); err != nil || have < limit {
+		return err
+	}
+	if !evict {
+		started.OverLimit = true
+		return nil
+	}
+	const oldest = `SELECT id FROM {prefix}jwt_families WHERE ` + jwtLive + ` ORDER BY created, id LIMIT ?`
+	var err error
+	surplus := have - limit + 1
+	if started.Evicted, err = texts(ctx, conn, s.db.table(oldest), family.UserID, now, surplus); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id IN (`+oldest+`)`), now, family.UserID, now, surplus)
+	return err
 }
 
 var errFamily = errors.New("sqlstore: the token is not of this family")
@@ -211,8 +245,12 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 }
 
 // List implements [jwt.Store].
-func (s *JWTStore) List(ctx context.Context, userID string, now time.Time) ([]*jwt.Family, error) {
-	rows, err := s.list.QueryContext(ctx, userID, micros(now))
+func (s *JWTStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Family, error) {
+	statement, args := s.list, []any{userID, micros(now), limit}
+	if after != "" {
+		statement, args = s.listAfter, []any{after, userID, micros(now), limit}
+	}
+	rows, err := statement.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,9 @@ import (
 
 // KnoxStore is a [knox.Store] in a database.
 type KnoxStore struct {
-	db                *DB
-	find, list, touch *sql.Stmt
+	db              *DB
+	find, touch     *sql.Stmt
+	list, listAfter *sql.Stmt
 }
 
 var _ knox.Store = (*KnoxStore)(nil)
@@ -26,6 +27,9 @@ const (
 	knoxLive = `(expires_at IS NULL OR expires_at > ?)`
 	// knoxRivals are the records that Store.Add counts against a limit.
 	knoxRivals = `user_id = ? AND stamp = ? AND ` + knoxLive
+	// knoxOldest are those of them that make room.
+	knoxOldest = `digest IN (SELECT digest FROM {prefix}knox_tokens WHERE ` + knoxRivals + `
+		ORDER BY created, id, digest LIMIT ?)`
 )
 
 // Knox opens the knox store of a database, and creates or migrates its tables.
@@ -34,12 +38,14 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 		return nil, err
 	}
 	s := &KnoxStore{db: db}
-	var errs [3]error
+	var errs [4]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
 		FROM {prefix}knox_tokens WHERE digest = ?`))
 	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
-		FROM {prefix}knox_tokens WHERE user_id = ? AND `+knoxLive+` ORDER BY created DESC, id DESC`))
-	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}knox_tokens SET
+		FROM {prefix}knox_tokens WHERE user_id = ? AND `+knoxLive+` ORDER BY id DESC LIMIT ?`))
+	s.listAfter, errs[2] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
+		FROM {prefix}knox_tokens WHERE user_id = ? AND id < ? AND `+knoxLive+` ORDER BY id DESC LIMIT ?`))
+	s.touch, errs[3] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}knox_tokens SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
 		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
 		WHERE digest = ? AND `+knoxLive))
@@ -65,12 +71,11 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 				return nil
 			}
 			if have >= limit {
-				evicted, err := s.end(ctx, conn, ending, knoxRivals+` ORDER BY created, id LIMIT ?`,
-					append(rivals, have-limit+1)...)
+				var err error
+				added.Evicted, err = s.end(ctx, conn, ending, knoxOldest, append(rivals, have-limit+1)...)
 				if err != nil {
 					return err
 				}
-				added.Evicted = knoxIDs(evicted)
 			}
 		}
 		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}knox_tokens (`+knoxColumns+`)
@@ -99,8 +104,12 @@ func (s *KnoxStore) Touch(ctx context.Context, digest string, used, expires time
 }
 
 // List implements [knox.Store].
-func (s *KnoxStore) List(ctx context.Context, userID string, now time.Time) ([]*knox.Record, error) {
-	rows, err := s.list.QueryContext(ctx, userID, now.UnixMicro())
+func (s *KnoxStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*knox.Record, error) {
+	statement, args := s.list, []any{userID, now.UnixMicro(), limit}
+	if after != "" {
+		statement, args = s.listAfter, []any{userID, after, now.UnixMicro(), limit}
+	}
+	rows, err := statement.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +118,17 @@ func (s *KnoxStore) List(ctx context.Context, userID string, now time.Time) ([]*
 
 // Revoke implements [knox.Store] in one transaction.
 func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
-	ended, err := s.endAll(ctx, ending, "user_id = ? AND id = ?", userID, id)
-	return len(ended) > 0, err
+	var ended []string
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		ended, err = s.end(ctx, conn, ending, "user_id = ? AND id = ?", userID, id)
+		return err
+	})
+	return len(ended) > 0 && err == nil, err
 }
 
 // RevokeAll implements [knox.Store] in one transaction.
 func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, ending knox.Ending) ([]string, error) {
-	var ended []*knox.Record
+	var ended []string
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
 		if ended, err = s.end(ctx, conn, ending, "user_id = ? AND digest <> ?", userID, kept); err != nil || kept == "" {
 			return err
@@ -127,12 +140,29 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 	if err != nil {
 		return nil, err
 	}
-	return knoxIDs(ended), nil
+	return ended, nil
 }
 
 // Purge implements [knox.Store] in one transaction.
 func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
-	return s.endAll(ctx, ending, `expires_at <= ? ORDER BY expires_at LIMIT ?`, ending.At.UnixMicro(), limit)
+	const expired = `digest IN (SELECT digest FROM {prefix}knox_tokens WHERE expires_at <= ?
+		ORDER BY expires_at, digest LIMIT ?)`
+	var purged []*knox.Record
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		rows, err := conn.QueryContext(ctx, s.db.table(`SELECT `+knoxColumns+`
+			FROM {prefix}knox_tokens WHERE `+expired), ending.At.UnixMicro(), limit)
+		if err != nil {
+			return err
+		}
+		if purged, err = scanKnoxAll(rows, scanKnox); err != nil || len(purged) == 0 {
+			return err
+		}
+		return s.remove(ctx, conn, ending, expired, ending.At.UnixMicro(), limit)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return purged, nil
 }
 
 // Ended implements [knox.Store].
@@ -156,54 +186,34 @@ func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int)
 	return int(n), err
 }
 
-// endAll is end in a transaction of its own.
-func (s *KnoxStore) endAll(ctx context.Context, ending knox.Ending, condition string, args ...any) ([]*knox.Record, error) {
-	var ended []*knox.Record
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ended, err = s.end(ctx, conn, ending, condition, args...)
-		return err
-	})
-	if err != nil {
+// end removes the records that fit a condition, as remove does, and returns their
+// identifiers.
+func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string,
+	args ...any) ([]string, error) {
+	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}knox_tokens WHERE `+condition), args...)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	return ended, nil
+	return ids, s.remove(ctx, conn, ending, condition, args...)
 }
 
-// end removes records and returns them, having kept what ending wants kept.
-func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string, args ...any) ([]*knox.Record, error) {
-	rows, err := conn.QueryContext(ctx, s.db.table(`SELECT `+knoxColumns+`
-		FROM {prefix}knox_tokens WHERE `+condition), args...)
-	if err != nil {
-		return nil, err
-	}
-	records, err := scanKnoxAll(rows, scanKnox)
-	if err != nil {
-		return nil, err
-	}
-	keep := s.db.table(`INSERT INTO {prefix}knox_ended (` + knoxEndedColumns + `)
-		VALUES (?` + strings.Repeat(", ?", 9) + `)`)
-	remove := s.db.table(`DELETE FROM {prefix}knox_tokens WHERE digest = ?`)
-	for _, r := range records {
-		if ending.Keep {
-			e := ending.Of(r)
-			if _, err := conn.ExecContext(ctx, keep, e.ID, e.UserID, e.Name, knoxScopes(e.Scopes, e.Limited), e.Created.UnixMicro(),
-				micros(e.LastUsed), e.EndedAt.UnixMicro(), string(e.Reason), e.IP, e.UserAgent); err != nil {
-				return nil, err
-			}
-		}
-		if _, err := conn.ExecContext(ctx, remove, r.Digest); err != nil {
-			return nil, err
+// remove removes the records that fit a condition, and keeps what ending wants kept, in
+// a transaction. It is one statement a table however many there are. What is kept is
+// that of Ending.Of.
+func (s *KnoxStore) remove(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string, args ...any) error {
+	if ending.Keep {
+		at := ending.At.UnixMicro()
+		if _, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}knox_ended (`+knoxEndedColumns+`)
+			SELECT id, user_id, name, scopes, created, last_used,
+				CASE WHEN expires_at <= ? THEN expires_at ELSE ? END,
+				CASE WHEN expires_at <= ? THEN ? ELSE ? END, ip, user_agent
+			FROM {prefix}knox_tokens WHERE `+condition),
+			append([]any{at, at, at, string(knox.EndExpired), string(ending.Reason)}, args...)...); err != nil {
+			return err
 		}
 	}
-	return records, nil
-}
-
-func knoxIDs(records []*knox.Record) []string {
-	var ids []string
-	for _, r := range records {
-		ids = append(ids, r.ID)
-	}
-	return ids
+	_, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}knox_tokens WHERE `+condition), args...)
+	return err
 }
 
 // knoxScopes are scopes as they are stored: NULL is not limited.

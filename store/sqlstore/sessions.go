@@ -12,10 +12,11 @@ import (
 
 // SessionStore is a [session.Store] in a database.
 type SessionStore struct {
-	db                   *DB
-	insert, remove, live string
-	find, list           *sql.Stmt
-	touch, revoke        *sql.Stmt
+	db              *DB
+	insert, remove  string
+	find            *sql.Stmt
+	list, listAfter *sql.Stmt
+	touch, revoke   *sql.Stmt
 }
 
 var _ session.Store = (*SessionStore)(nil)
@@ -33,11 +34,12 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		insert: db.table(`INSERT INTO {prefix}sessions (` + sessionColumns + `)
 			VALUES (?` + strings.Repeat(", ?", 16) + `)`),
 		remove: db.table(`DELETE FROM {prefix}sessions WHERE digest = ?`),
-		live:   `user_id = ? AND expires_at > ? ORDER BY created DESC, id DESC`,
 	}
-	var errs [4]error
+	var errs [5]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting("digest = ?"))
-	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting(s.live))
+	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting("user_id = ? AND expires_at > ? ORDER BY id DESC LIMIT ?"))
+	s.listAfter, errs[4] = db.read.PrepareContext(ctx,
+		s.selecting("user_id = ? AND id < ? AND expires_at > ? ORDER BY id DESC LIMIT ?"))
 	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}sessions SET
 		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
 		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
@@ -67,37 +69,20 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 				added.Replaced = old[0]
 			}
 		}
-		var ending []*session.Record
 		if limit > 0 {
-			live, err := s.rows(ctx, conn, s.live, r.UserID, micros(now))
+			full, err := s.makeRoom(ctx, conn, &added, limit, evict, r.UserID, r.Stamp, micros(now), replaced)
 			if err != nil {
 				return err
 			}
-			room := limit
-			for _, other := range live { // newest first
-				switch {
-				case added.Replaced != nil && other.Digest == added.Replaced.Digest, other.Stamp != r.Stamp:
-				case room > 1:
-					room--
-				default:
-					ending = append(ending, other)
-				}
-			}
-			if len(ending) > 0 && !evict {
+			if full {
 				added = session.Added{OverLimit: true}
 				return nil
 			}
 		}
-		for _, other := range ending {
-			added.Evicted = append(added.Evicted, other.ID)
-		}
 		if added.Replaced != nil {
-			ending = append(ending, added.Replaced)
-		}
-		if err := s.removeAll(ctx, conn, ending); err != nil {
-			return err
-		}
-		if added.Replaced != nil {
+			if _, err := conn.ExecContext(ctx, s.remove, replaced); err != nil {
+				return err
+			}
 			if err := s.add(ctx, conn, added.Replaced.Moved(now)); err != nil {
 				return err
 			}
@@ -108,6 +93,30 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 		return session.Added{}, err
 	}
 	return added, nil
+}
+
+// sessionRivals are the records that Store.Add counts against a limit, and sessionOldest
+// are those of them that make room.
+const (
+	sessionRivals = `user_id = ? AND stamp = ? AND expires_at > ? AND digest <> ?`
+	sessionOldest = `digest IN (SELECT digest FROM {prefix}sessions WHERE ` + sessionRivals + `
+		ORDER BY created, id, digest LIMIT ?)`
+)
+
+// makeRoom removes the oldest rivals until one more makes at most limit, and writes their
+// identifiers into added. If none may go, it reports that there is no room.
+func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *session.Added, limit int, evict bool,
+	rivals ...any) (full bool, err error) {
+	var have int
+	count := s.db.table(`SELECT COUNT(*) FROM {prefix}sessions WHERE ` + sessionRivals)
+	if err := conn.QueryRowContext(ctx, count, rivals...).Scan(&have); err != nil || have < limit {
+		return false, err
+	}
+	if !evict {
+		return true, nil
+	}
+	added.Evicted, err = s.end(ctx, conn, sessionOldest, append(rivals, have-limit+1)...)
+	return false, err
 }
 
 // Find implements [session.Store].
@@ -148,8 +157,12 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 }
 
 // List implements [session.Store].
-func (s *SessionStore) List(ctx context.Context, userID string, now time.Time) ([]*session.Record, error) {
-	rows, err := s.list.QueryContext(ctx, userID, now.UnixMicro())
+func (s *SessionStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*session.Record, error) {
+	statement, args := s.list, []any{userID, now.UnixMicro(), limit}
+	if after != "" {
+		statement, args = s.listAfter, []any{userID, after, now.UnixMicro(), limit}
+	}
+	rows, err := statement.QueryContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -166,43 +179,46 @@ func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, err
 	return n > 0, err
 }
 
-// RevokeAll implements [session.Store].
+// RevokeAll implements [session.Store] in one transaction.
 func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
-	removed, err := s.removeWhere(ctx, "user_id = ? AND digest <> ?", userID, kept)
 	var ids []string
-	for _, r := range removed {
-		ids = append(ids, r.ID)
-	}
-	return ids, err
-}
-
-// Purge implements [session.Store].
-func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
-	return s.removeWhere(ctx, `expires_at <= ? ORDER BY expires_at LIMIT ?`, micros(now), limit)
-}
-
-// removeWhere removes records and returns them, in one transaction.
-func (s *SessionStore) removeWhere(ctx context.Context, condition string, args ...any) ([]*session.Record, error) {
-	var removed []*session.Record
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if removed, err = s.rows(ctx, conn, condition, args...); err != nil {
-			return err
-		}
-		return s.removeAll(ctx, conn, removed)
+		ids, err = s.end(ctx, conn, "user_id = ? AND digest <> ?", userID, kept)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return removed, nil
+	return ids, nil
 }
 
-func (s *SessionStore) removeAll(ctx context.Context, conn *sql.Conn, records []*session.Record) error {
-	for _, r := range records {
-		if _, err := conn.ExecContext(ctx, s.remove, r.Digest); err != nil {
+// Purge implements [session.Store] in one transaction.
+func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
+	const expired = `digest IN (SELECT digest FROM {prefix}sessions WHERE expires_at <= ?
+		ORDER BY expires_at, digest LIMIT ?)`
+	var purged []*session.Record
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if purged, err = s.rows(ctx, conn, expired, micros(now), limit); err != nil || len(purged) == 0 {
 			return err
 		}
+		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}sessions WHERE `+expired), micros(now), limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return purged, nil
+}
+
+// end removes the records that fit a condition by one statement, in a transaction, and
+// returns their identifiers.
+func (s *SessionStore) end(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]string, error) {
+	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}sessions WHERE `+condition), args...)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}sessions WHERE `+condition), args...)
+	return ids, err
 }
 
 func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {

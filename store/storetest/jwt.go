@@ -27,7 +27,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		for _, want := range []*jwt.Family{full, nothing, jwtFamily("alice", "bare", 0)} {
 			first := jwtToken(want, "first")
 			first.Sealed = []byte{0, 255, 1}
-			if started, err := s.Start(t.Context(), want, first, nil); err != nil || started != (jwt.Started{}) {
+			if started, err := s.Start(t.Context(), want, first, nil, 0, false); err != nil || !reflect.DeepEqual(started, jwt.Started{}) {
 				t.Fatalf("%+v, %v", started, err)
 			}
 			r, f := s.find(first.Digest)
@@ -62,14 +62,14 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		one, two := s.start("alice", "1", 0), s.start("alice", "2", 0)
 		again := jwtFamily("alice", "1", 0)
 		again.Stamp = "other"
-		if _, err := s.Start(t.Context(), again, jwtToken(again, "new"), nil); err == nil {
+		if _, err := s.Start(t.Context(), again, jwtToken(again, "new"), nil, 0, false); err == nil {
 			t.Error("the family, again")
 		}
 		fresh := jwtFamily("alice", "3", 0)
-		if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon, ExpiresAt: fresh.ExpiresAt}, nil); err == nil {
+		if _, err := s.Start(t.Context(), fresh, &jwt.Refresh{Digest: "1 first", FamilyID: "3", Issued: noon, ExpiresAt: fresh.ExpiresAt}, nil, 0, false); err == nil {
 			t.Error("the digest, again")
 		}
-		if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another family"), nil); err == nil {
+		if _, err := s.Start(t.Context(), fresh, jwtToken(one, "of another family"), nil, 0, false); err == nil {
 			t.Error("a first token of another family")
 		}
 		if _, err := s.Rotate(t.Context(), "1 first", noon, 0, jwtToken(one, "first")); err == nil {
@@ -85,6 +85,55 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			t.Errorf("now %+v %+v", r, f)
 		}
 		s.rotate("1 first", "next", noon, 0, jwt.Rotated)
+	})
+	checkPages(t, func(t *testing.T) paged {
+		s := jwtStore{t, open(t)}
+		return paged{
+			add:  func(user, id string, created time.Time) { s.start(user, id, created.Sub(noon)) },
+			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
+			end: func(user, id string) {
+				if found, err := s.End(t.Context(), user, id, noon); !found || err != nil {
+					t.Error(found, err)
+				}
+			},
+		}
+	})
+	checkLimitRace(t, func(t *testing.T) limited {
+		s := jwtStore{t, open(t)}
+		return limited{
+			fill: func(i int) { s.start("alice", fmt.Sprint("old", i), -time.Duration(1000-i)*time.Second) },
+			add: func(i, limit int, evict bool) (bool, []string, error) {
+				f := jwtFamily("alice", fmt.Sprint(i), 0)
+				started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, limit, evict)
+				return !started.OverLimit, started.Evicted, err
+			},
+			count: func() int { return len(s.page("alice", "", 1000, noon)) },
+		}
+	})
+	t.Run("over the limit nothing is added and nothing used up, or the oldest end", func(t *testing.T) {
+		s := jwtStore{t, open(t)}
+		s.start("alice", "expired", -time.Hour)
+		for i := range 4 {
+			s.start("alice", fmt.Sprint(i), time.Duration(i-10)*time.Minute)
+		}
+		s.start("bob", "b", -30*time.Minute)
+		f := jwtFamily("alice", "new", 0)
+		foreign := &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}
+		started, err := s.Start(t.Context(), f, jwtToken(f, "first"), foreign, 4, false)
+		if err != nil || !started.OverLimit || len(started.Evicted) != 0 || started.Seen {
+			t.Errorf("got %+v, %v", started, err)
+		}
+		if r, _ := s.find("foreign"); r != nil || len(s.list("alice", noon)) != 4 {
+			t.Errorf("got %v, and %+v adopted", s.list("alice", noon), r)
+		}
+		if started, err = s.Start(t.Context(), f, jwtToken(f, "first"), foreign, 3, true); err != nil || started.OverLimit ||
+			!slices.Equal(started.Evicted, []string{"0", "1"}) {
+			t.Errorf("got %+v, %v", started, err)
+		}
+		if got := s.list("alice", noon); !slices.Equal(got, []string{"new", "3", "2"}) || len(s.list("bob", noon)) != 1 {
+			t.Errorf("left %v", got)
+		}
+		s.rotate("1 first", "next", noon, 0, jwt.Revoked)
 	})
 	t.Run("a token is used once, and its second use ends the family and no other", func(t *testing.T) {
 		s := jwtStore{t, open(t)}
@@ -140,7 +189,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		f := jwtFamily("alice", "1", 0)
 		first := jwtToken(f, "first")
 		first.ExpiresAt = noon.Add(time.Minute)
-		if _, err := s.Start(t.Context(), f, first, nil); err != nil {
+		if _, err := s.Start(t.Context(), f, first, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		s.rotate("1 first", "second", noon.Add(time.Minute), 0, jwt.Expired)
@@ -193,7 +242,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			s.rotate(f.ID+" first", "third", noon.Add(row.after), row.grace, row.want)
 		}
 		f := jwtFamily("alice", "short", 0)
-		if _, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil); err != nil {
+		if _, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		short := jwtToken(f, "second")
@@ -287,7 +336,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			at := noon.Add(time.Duration(n) * time.Minute)
 			id := fmt.Sprint(n)
 			f := jwtFamily("alice", id, time.Duration(n)*time.Minute)
-			if started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil); err != nil || started.Generation != n {
+			if started, err := s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil || started.Generation != n {
 				t.Fatalf("%+v %v", started, err)
 			}
 			if rotation := s.rotate(id+" first", "second", at, 0, jwt.Rotated); rotation.Generation != n {
@@ -327,7 +376,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s := jwtStore{t, open(t)}
 		foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(48 * time.Hour)}
 		one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
-		if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign); err != nil || started.Seen {
+		if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign, 0, false); err != nil || started.Seen {
 			t.Fatal(started, err)
 		}
 		r, f := s.find("foreign")
@@ -337,7 +386,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		if foreign.FamilyID != "" {
 			t.Error("the argument was changed")
 		}
-		started, err := s.Start(t.Context(), two, jwtToken(two, "first"), foreign)
+		started, err := s.Start(t.Context(), two, jwtToken(two, "first"), foreign, 0, false)
 		if err != nil || !started.Seen {
 			t.Error(started, err)
 		}
@@ -429,7 +478,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		s := jwtStore{t, open(t)}
 		s.start("alice", "1", 0)
 		r, f := s.find("1 first")
-		listed, err := s.List(t.Context(), "alice", noon)
+		listed, err := s.List(t.Context(), "alice", "", 10, noon)
 		if err != nil || len(listed) != 1 {
 			t.Fatal(listed, err)
 		}
@@ -451,11 +500,11 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		cancel()
 		other := jwtFamily("alice", "2", 0)
 		for name, call := range map[string]func() error{
-			"Start":   func() error { _, err := s.Start(ctx, other, jwtToken(other, "first"), nil); return err },
+			"Start":   func() error { _, err := s.Start(ctx, other, jwtToken(other, "first"), nil, 0, false); return err },
 			"Find":    func() error { _, _, err := s.Find(ctx, "1 first"); return err },
 			"Rotate":  func() error { _, err := s.Rotate(ctx, "1 first", noon, 0, jwtToken(f, "next")); return err },
 			"Revoked": func() error { _, err := s.Revoked(ctx, jwt.Claimed{SessionID: "1", UserID: "alice"}, noon); return err },
-			"List":    func() error { _, err := s.List(ctx, "alice", noon); return err },
+			"List":    func() error { _, err := s.List(ctx, "alice", "", 10, noon); return err },
 			"End":     func() error { _, err := s.End(ctx, "alice", "1", noon); return err },
 			"EndAll":  func() error { _, err := s.EndAll(ctx, "alice", "", "", noon); return err },
 			"Purge":   func() error { _, err := s.Purge(ctx, f.ExpiresAt, 10); return err },
@@ -529,7 +578,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		started := 0
 		together(32, func(i int) {
 			f := jwtFamily("alice", fmt.Sprint(i), 0)
-			outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"), &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt})
+			outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"), &jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}, 0, false)
 			if err != nil {
 				t.Error(err)
 			}
@@ -574,7 +623,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 			together(2, func(i int) {
 				var err error
 				if i == 0 {
-					started, err = s.Start(t.Context(), f, jwtToken(f, "first"), nil)
+					started, err = s.Start(t.Context(), f, jwtToken(f, "first"), nil, 0, false)
 				} else {
 					_, err = s.EndAll(t.Context(), "alice", "", "", noon)
 				}
@@ -628,7 +677,7 @@ type jwtStore struct {
 func (s jwtStore) start(user, id string, after time.Duration) *jwt.Family {
 	s.t.Helper()
 	f := jwtFamily(user, id, after)
-	if _, err := s.Start(s.t.Context(), f, jwtToken(f, "first"), nil); err != nil {
+	if _, err := s.Start(s.t.Context(), f, jwtToken(f, "first"), nil, 0, false); err != nil {
 		s.t.Fatal(err)
 	}
 	return f
@@ -667,7 +716,12 @@ func (s jwtStore) revoked(sentence string, c jwt.Claimed, now time.Time, want bo
 
 func (s jwtStore) list(userID string, now time.Time) []string {
 	s.t.Helper()
-	all, err := s.List(s.t.Context(), userID, now)
+	return s.page(userID, "", 1000, now)
+}
+
+func (s jwtStore) page(userID, after string, limit int, now time.Time) []string {
+	s.t.Helper()
+	all, err := s.List(s.t.Context(), userID, after, limit, now)
 	if err != nil {
 		s.t.Fatal(err)
 	}

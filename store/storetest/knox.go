@@ -78,14 +78,30 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			t.Errorf("listed %v at the instant it expires", got)
 		}
 	})
-	t.Run("the list has one user's records, the newest first", func(t *testing.T) {
+	checkPages(t, func(t *testing.T) paged {
 		s := knoxStore{t, open(t)}
-		for i, minute := range []int{3, 1, 2} {
-			s.add(record("alice", fmt.Sprint(i), time.Duration(minute)*time.Minute))
+		return paged{
+			add:  func(user, id string, created time.Time) { s.add(record(user, id, created.Sub(noon))) },
+			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
+			end: func(user, id string) {
+				if found, err := s.Revoke(t.Context(), user, id, none); !found || err != nil {
+					t.Error(found, err)
+				}
+			},
 		}
-		s.add(record("bob", "b", 0))
-		if got, want := s.list("alice", noon), []string{"0", "2", "1"}; !slices.Equal(got, want) {
-			t.Errorf("listed %v, want %v", got, want)
+	})
+	t.Run("pages have no expired record among the others", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		for i := range 6 {
+			r := record("alice", fmt.Sprint(i), 0)
+			if i%2 == 0 {
+				r.ExpiresAt = noon
+			}
+			s.add(r)
+		}
+		if first, second := s.page("alice", "", 2, noon), s.page("alice", "3", 2, noon); !slices.Equal(first, []string{"5", "3"}) ||
+			!slices.Equal(second, []string{"1"}) {
+			t.Errorf("got %v and %v", first, second)
 		}
 	})
 
@@ -156,7 +172,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		if added, err := s.Add(t.Context(), stamped("3"), 2, true, none); err != nil || !slices.Equal(added.Evicted, []string{"1"}) {
 			t.Errorf("evicting: %+v, %v", added, err)
 		}
-		if got, want := s.list("alice", noon), []string{"3", "2", "dead2", "dead1", "dead0"}; !slices.Equal(got, want) {
+		if got, want := s.list("alice", noon), []string{"dead2", "dead1", "dead0", "3", "2"}; !slices.Equal(got, want) {
 			t.Errorf("left %v, want %v", got, want)
 		}
 	})
@@ -185,6 +201,17 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			if left != 3 || added-len(evicted) != 3 {
 				t.Errorf("evict %v: %d left of %d added and %d evicted, want 3", evict, left, added, len(evicted))
 			}
+		}
+	})
+	checkLimitRace(t, func(t *testing.T) limited {
+		s := knoxStore{t, open(t)}
+		return limited{
+			fill: func(i int) { s.add(record("alice", fmt.Sprint("old", i), time.Duration(i-1000)*time.Second)) },
+			add: func(i, limit int, evict bool) (bool, []string, error) {
+				added, err := s.Add(t.Context(), record("alice", fmt.Sprint(i), time.Duration(i)*time.Second), limit, evict, none)
+				return !added.OverLimit, added.Evicted, err
+			},
+			count: func() int { return len(s.page("alice", "", 1000, noon)) },
 		}
 	})
 
@@ -723,7 +750,12 @@ func (s knoxStore) touch(digest string, used, expires time.Time) {
 
 func (s knoxStore) list(userID string, now time.Time) []string {
 	s.t.Helper()
-	records, err := s.List(s.t.Context(), userID, now)
+	return s.page(userID, "", 1000, now)
+}
+
+func (s knoxStore) page(userID, after string, limit int, now time.Time) []string {
+	s.t.Helper()
+	records, err := s.List(s.t.Context(), userID, after, limit, now)
 	if err != nil {
 		s.t.Fatalf("List: %v", err)
 	}

@@ -64,14 +64,42 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			t.Errorf("listed %v at the instant it expires", got)
 		}
 	})
-	t.Run("the list has one user's records, the newest first", func(t *testing.T) {
+	checkPages(t, func(t *testing.T) paged {
 		s := sessionStore{t, open(t)}
-		for i, minute := range []int{3, 1, 2} {
-			s.add(sessionRecord("alice", fmt.Sprint(i), time.Duration(minute)*time.Minute))
+		return paged{
+			add:  func(user, id string, created time.Time) { s.add(sessionRecord(user, id, created.Sub(noon))) },
+			list: func(user, after string, limit int) []string { return s.page(user, after, limit, noon) },
+			end: func(user, id string) {
+				if found, err := s.Revoke(t.Context(), user, id); !found || err != nil {
+					t.Error(found, err)
+				}
+			},
 		}
-		s.add(sessionRecord("bob", "b", 0))
-		if got, want := s.list("alice", noon), []string{"0", "2", "1"}; !slices.Equal(got, want) {
-			t.Errorf("listed %v, want %v", got, want)
+	})
+	checkLimitRace(t, func(t *testing.T) limited {
+		s := sessionStore{t, open(t)}
+		return limited{
+			fill: func(i int) { s.add(sessionRecord("alice", fmt.Sprint("old", i), time.Duration(i-1000)*time.Second)) },
+			add: func(i, limit int, evict bool) (bool, []string, error) {
+				r := sessionRecord("alice", fmt.Sprint(i), time.Duration(i)*time.Second)
+				added, err := s.Add(t.Context(), r, "", limit, evict, noon)
+				return !added.OverLimit, added.Evicted, err
+			},
+			count: func() int { return len(s.page("alice", "", 1000, noon)) },
+		}
+	})
+	t.Run("a session that another took the place of is on no page", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		for i := range 4 {
+			s.add(sessionRecord("alice", fmt.Sprint(i), 0))
+		}
+		successor := sessionRecord("alice", "2", 0)
+		successor.Digest = "another digest"
+		if ok, err := s.Replace(t.Context(), sessionRecord("alice", "2", 0).Digest, successor, noon); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if got := s.page("alice", "3", 2, noon); !slices.Equal(got, []string{"2", "1"}) {
+			t.Errorf("got %v", got)
 		}
 	})
 
@@ -608,7 +636,12 @@ func (s sessionStore) touch(digest string, used, expires time.Time) {
 
 func (s sessionStore) list(userID string, now time.Time) []string {
 	s.t.Helper()
-	records, err := s.List(s.t.Context(), userID, now)
+	return s.page(userID, "", 1000, now)
+}
+
+func (s sessionStore) page(userID, after string, limit int, now time.Time) []string {
+	s.t.Helper()
+	records, err := s.List(s.t.Context(), userID, after, limit, now)
 	if err != nil {
 		s.t.Fatalf("List: %v", err)
 	}

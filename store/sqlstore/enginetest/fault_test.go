@@ -142,7 +142,7 @@ func TestAStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	// state is which of a user's records are there, with a stamp they were
 	// given, and which are kept as ended.
 	state := func(user string) (ids []string) {
-		records, err := store.List(t.Context(), user, now)
+		records, err := store.List(t.Context(), user, "", 1000, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {
 	for round := range 5 {
 		id := fmt.Sprint(round)
 		f := &jwt.Family{ID: id, UserID: "alice", Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
-		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt}, nil); err != nil {
+		if _, err := handles[0].Start(t.Context(), f, &jwt.Refresh{Digest: id, FamilyID: id, Issued: now, ExpiresAt: f.ExpiresAt}, nil, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		verdicts := make(chan jwt.Verdict, 32)
@@ -111,7 +111,7 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := 1; i <= 3; i++ {
-			if _, err := store.Start(t.Context(), family(user, i), token(user, i, "first"), nil); err != nil {
+			if _, err := store.Start(t.Context(), family(user, i), token(user, i, "first"), nil, 0, false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +122,7 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	const one, two = "1first used false live true", "2first used false live true"
 	const three, next = "3first used true live true", "3next used false live true"
 	adopt := func(user string) error {
-		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), &jwt.Refresh{Digest: user + "foreign", Issued: now, ExpiresAt: now.Add(time.Hour)})
+		_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), &jwt.Refresh{Digest: user + "foreign", Issued: now, ExpiresAt: now.Add(time.Hour)}, 0, false)
 		return err
 	}
 	rotate := func(user string, i int, want jwt.Verdict) error {
@@ -134,7 +134,7 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	}
 	f.failEach(t, prepare, state, []faultRow{
 		{"starting", func(user string) error {
-			_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), nil)
+			_, err := store.Start(t.Context(), family(user, 4), token(user, 4, "first"), nil, 0, false)
 			return err
 		}, []string{one, two, three, next, "4first used false live true", "void false"}, 5},
 		{"adopting", adopt, []string{one, two, three, next, "4first used false live true", "foreign", "void false"}, 7},

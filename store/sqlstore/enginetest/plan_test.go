@@ -96,6 +96,7 @@ func TestUnitPlans(t *testing.T) {
 	openAll(t, db)
 	checked := 0
 	verb := regexp.MustCompile(`^(SELECT|UPDATE|DELETE)\b`)
+	pages := regexp.MustCompile(`(?s)^SELECT .*ORDER BY id (DESC )?LIMIT \?$`)
 	for _, statement := range slices.Sorted(maps.Keys(r.statements)) {
 		if !verb.MatchString(statement) || !strings.Contains(statement, "gatewarden_") {
 			continue
@@ -104,6 +105,9 @@ func TestUnitPlans(t *testing.T) {
 		for _, step := range plan(t, db, statement) {
 			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" {
 				t.Errorf("got %q, want a search by an index, for\n%s", step, statement)
+			}
+			if strings.Contains(step, "TEMP B-TREE") && pages.MatchString(statement) {
+				t.Errorf("got %q, want a page to be read in the order of an index, for\n%s", step, statement)
 			}
 		}
 	}
