@@ -15,8 +15,8 @@ import (
 type JWTStore struct {
 	db                        *DB
 	addFamily, addToken, find string
-	findStmt, revoke          *sql.Stmt
-	list, listAfter           *sql.Stmt
+	revoke                    string
+	findStmt, list, listAfter *sql.Stmt
 	revoked, revokedSliding   *sql.Stmt
 }
 
@@ -42,12 +42,13 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 			VALUES (?` + strings.Repeat(", ?", 6) + `)`),
 		find: db.table(`SELECT ` + jwtTokenColumns + `, ` + jwtFamilyColumns + `
 			FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id WHERE r.digest = ?`),
+		revoke: db.table(`UPDATE {prefix}jwt_families SET revoked_at = ? WHERE id = ? AND ` + jwtLive),
 	}
-	var errs [6]error
+	var errs [5]error
 	s.findStmt, errs[0] = db.read.PrepareContext(ctx, s.find)
 	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
 		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY id DESC LIMIT ?`))
-	s.listAfter, errs[5] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
+	s.listAfter, errs[4] = db.read.PrepareContext(ctx, db.table(`SELECT `+jwtFamilyColumns+`
 		FROM {prefix}jwt_families f WHERE id < ? AND `+jwtLive+` ORDER BY id DESC LIMIT ?`))
 	s.revoked, errs[2] = db.read.PrepareContext(ctx, db.table(`SELECT
 		(SELECT generation FROM {prefix}owners WHERE user_id = ?),
@@ -59,8 +60,6 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 		(SELECT COUNT(*) FROM {prefix}jwt_families WHERE id = ? AND `+jwtLive+`),
 		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires_at > ?),
 		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND rotated <= ?)`))
-	s.revoke, errs[4] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}jwt_families SET revoked_at = ?
-		WHERE id = ? AND `+jwtLive))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -272,7 +271,7 @@ func (s *JWTStore) List(ctx context.Context, userID, after string, limit int, no
 
 // End implements [jwt.Store].
 func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
-	result, err := s.revoke.ExecContext(ctx, micros(now), id, userID, micros(now))
+	result, err := s.db.exec(ctx, s.revoke, micros(now), id, userID, micros(now))
 	if err != nil {
 		return false, err
 	}

@@ -79,7 +79,7 @@ func (s *JWTKeyStore) Remove(ctx context.Context, id string) (bool, error) {
 
 // changed runs a statement and reports whether it concerned a row.
 func (s *JWTKeyStore) changed(ctx context.Context, statement string, args ...any) (bool, error) {
-	result, err := s.db.write.ExecContext(ctx, s.db.table(statement), args...)
+	result, err := s.db.exec(ctx, s.db.table(statement), args...)
 	if err != nil {
 		return false, err
 	}

@@ -12,9 +12,9 @@ import (
 
 // KnoxStore is a [knox.Store] in a database.
 type KnoxStore struct {
-	db              *DB
-	find, touch     *sql.Stmt
-	list, listAfter *sql.Stmt
+	db                    *DB
+	find, list, listAfter *sql.Stmt
+	touch                 string
 }
 
 var _ knox.Store = (*KnoxStore)(nil)
@@ -37,18 +37,17 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	if err := db.migrate(ctx, "knox"); err != nil {
 		return nil, err
 	}
-	s := &KnoxStore{db: db}
-	var errs [4]error
+	s := &KnoxStore{db: db, touch: db.table(`UPDATE {prefix}knox_tokens SET
+		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
+		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
+		WHERE digest = ? AND ` + knoxLive)}
+	var errs [3]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
 		FROM {prefix}knox_tokens WHERE digest = ?`))
 	s.list, errs[1] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
 		FROM {prefix}knox_tokens WHERE user_id = ? AND `+knoxLive+` ORDER BY id DESC LIMIT ?`))
 	s.listAfter, errs[2] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
 		FROM {prefix}knox_tokens WHERE user_id = ? AND id < ? AND `+knoxLive+` ORDER BY id DESC LIMIT ?`))
-	s.touch, errs[3] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}knox_tokens SET
-		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
-		WHERE digest = ? AND `+knoxLive))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -97,10 +96,9 @@ func (s *KnoxStore) Find(ctx context.Context, digest string) (*knox.Record, erro
 	return r, err
 }
 
-// Touch implements [knox.Store].
+// Touch implements [knox.Store]. It gives up soon, with [ErrBusy], if others write.
 func (s *KnoxStore) Touch(ctx context.Context, digest string, used, expires time.Time) error {
-	_, err := s.touch.ExecContext(ctx, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
-	return err
+	return s.db.touch(ctx, s.touch, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
 }
 
 // List implements [knox.Store].
@@ -177,7 +175,7 @@ func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time, l
 
 // PurgeEnded implements [knox.Store].
 func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
-	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}knox_ended WHERE n IN
+	result, err := s.db.exec(ctx, s.db.table(`DELETE FROM {prefix}knox_ended WHERE n IN
 		(SELECT n FROM {prefix}knox_ended WHERE ended_at <= ? ORDER BY ended_at LIMIT ?)`), before.UnixMicro(), limit)
 	if err != nil {
 		return 0, err

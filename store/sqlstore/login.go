@@ -93,7 +93,7 @@ func (s *LoginStore) Link(ctx context.Context, identity *login.Identity) (owner 
 
 // Touch implements [login.Store].
 func (s *LoginStore) Touch(ctx context.Context, seen *login.Identity) error {
-	_, err := s.db.write.ExecContext(ctx, s.db.table(`UPDATE {prefix}login_identities
+	_, err := s.db.exec(ctx, s.db.table(`UPDATE {prefix}login_identities
 		SET provider = ?, email = ?, email_verified = ?, name = ?, last_used = ?
 		WHERE issuer = ? AND subject = ? AND id = ? AND user_id = ?`),
 		seen.Provider, seen.Email, seen.EmailVerified, seen.Name, micros(seen.LastUsed),
@@ -175,7 +175,7 @@ func (s *LoginStore) AddCode(ctx context.Context, code *login.Code) error {
 	if data == nil {
 		data = []byte{}
 	}
-	_, err := s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_codes
+	_, err := s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}login_codes
 		(digest, user_id, stamp, challenge, data, expires_at) VALUES (?, ?, ?, ?, ?, ?)`),
 		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.ExpiresAt))
 	return err

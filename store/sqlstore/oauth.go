@@ -274,7 +274,7 @@ func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now t
 
 // RemoveAccess implements [server.Store].
 func (s *OAuthStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
-	return changed(s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest))
+	return changed(s.db.exec(ctx, s.db.table(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest))
 }
 
 // changed reports whether a statement changed a row.

@@ -16,7 +16,7 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client) (bool
 	if err != nil {
 		return false, err
 	}
-	return changed(s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
+	return changed(s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
 		(id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
 		client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
 }
@@ -107,7 +107,7 @@ func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
 	if data == nil {
 		data = []byte{}
 	}
-	_, err := s.db.write.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_interactions
+	_, err := s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}oauth_interactions
 		(digest, id, user_id, session_id, created, expires_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)`),
 		i.Digest, i.ID, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
 	return err

@@ -108,7 +108,7 @@ func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now tim
 
 // End implements [server.Store].
 func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
-	return changed(s.db.write.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+	return changed(s.db.exec(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now)))
 }
 

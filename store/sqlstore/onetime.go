@@ -115,7 +115,7 @@ func (s *OneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int
 
 // remove runs a statement and returns how many rows it concerned.
 func (s *OneTimeStore) remove(ctx context.Context, statement string, args ...any) (int, error) {
-	result, err := s.db.write.ExecContext(ctx, s.db.table(statement), args...)
+	result, err := s.db.exec(ctx, s.db.table(statement), args...)
 	if err != nil {
 		return 0, err
 	}

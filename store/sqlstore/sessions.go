@@ -12,11 +12,10 @@ import (
 
 // SessionStore is a [session.Store] in a database.
 type SessionStore struct {
-	db              *DB
-	insert, remove  string
-	find            *sql.Stmt
-	list, listAfter *sql.Stmt
-	touch, revoke   *sql.Stmt
+	db                    *DB
+	insert, remove        string
+	touch, revoke         string
+	find, list, listAfter *sql.Stmt
 }
 
 var _ session.Store = (*SessionStore)(nil)
@@ -34,18 +33,17 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		insert: db.table(`INSERT INTO {prefix}sessions (` + sessionColumns + `)
 			VALUES (?` + strings.Repeat(", ?", 16) + `)`),
 		remove: db.table(`DELETE FROM {prefix}sessions WHERE digest = ?`),
+		touch: db.table(`UPDATE {prefix}sessions SET
+			last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
+			expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
+			WHERE digest = ? AND expires_at > ? AND user_id <> ''`),
+		revoke: db.table(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
 	}
-	var errs [5]error
+	var errs [3]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting("digest = ?"))
 	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting("user_id = ? AND expires_at > ? ORDER BY id DESC LIMIT ?"))
-	s.listAfter, errs[4] = db.read.PrepareContext(ctx,
+	s.listAfter, errs[2] = db.read.PrepareContext(ctx,
 		s.selecting("user_id = ? AND id < ? AND expires_at > ? ORDER BY id DESC LIMIT ?"))
-	s.touch, errs[2] = db.write.PrepareContext(ctx, db.table(`UPDATE {prefix}sessions SET
-		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
-		WHERE digest = ? AND expires_at > ? AND user_id <> ''`))
-	s.revoke, errs[3] = db.write.PrepareContext(ctx, db.table(`DELETE FROM {prefix}sessions
-		WHERE user_id = ? AND id = ?`))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -128,10 +126,9 @@ func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record
 	return r, err
 }
 
-// Touch implements [session.Store].
+// Touch implements [session.Store]. It gives up soon, with [ErrBusy], if others write.
 func (s *SessionStore) Touch(ctx context.Context, digest string, used, expires time.Time) error {
-	_, err := s.touch.ExecContext(ctx, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
-	return err
+	return s.db.touch(ctx, s.touch, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
 }
 
 // Replace implements [session.Store] in one transaction.
@@ -171,7 +168,7 @@ func (s *SessionStore) List(ctx context.Context, userID, after string, limit int
 
 // Revoke implements [session.Store].
 func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	result, err := s.revoke.ExecContext(ctx, userID, id)
+	result, err := s.db.exec(ctx, s.revoke, userID, id)
 	if err != nil {
 		return false, err
 	}

@@ -1,13 +1,13 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -18,38 +18,39 @@ import (
 // github.com/mattn/go-sqlite3. A new file is readable by its owner only.
 //
 //   - WAL, so that readers do not wait for a writer;
-//   - a busy timeout of 5 s, for writers in other processes;
 //   - one connection that writes, and several that only read;
+//   - every wait for another program bounded by Config.BusyTimeout;
 //   - every commit on disk before it is acknowledged (synchronous=FULL): a
 //     logout that a power failure undid would be no logout;
-//   - foreign keys.
+//   - foreign keys;
+//   - no change is acknowledged after the file was removed or replaced.
 func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
 		return nil, fmt.Errorf("sqlstore: %q is not the path of a file; use a memory store for data that need not last", path)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("sqlstore: %w", err)
-	}
-	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
-	named, err := sql.Open(driverName, dsn)
+	// With mode=rw a connection that is opened later never makes a new file.
+	address := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw"}
+	named, err := sql.Open(driverName, address.String())
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
 	base := named.Driver()
 	_ = named.Close()
 
-	write := sql.OpenDB(connector{base, dsn, "PRAGMA synchronous=FULL"})
+	engine := sqlite{busyTimeout: cmp.Or(config.BusyTimeout, defaultBusyTimeout)}
+	write := sql.OpenDB(connector{base, address.String(), engine.patience(), "PRAGMA synchronous=FULL"})
 	write.SetMaxOpenConns(1)
-	read := sql.OpenDB(connector{base, dsn, "PRAGMA query_only=ON"})
+	read := sql.OpenDB(connector{base, address.String(), engine.patience(), "PRAGMA query_only=ON"})
 	readers := max(4, runtime.GOMAXPROCS(0))
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	db, err := newDB(read, write, sqlite{}, config)
+	db, err := newDB(read, write, engine, config)
 	if err == nil {
+		db.file = file
 		err = write.PingContext(ctx)
 	}
 	if err != nil {
@@ -59,27 +60,52 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 }
 
 // NewSQLite uses a SQLite database that is open already. Its connections must
-// have a busy timeout and foreign keys, the file WAL; [OpenSQLite] sees to that.
+// have foreign keys and the file WAL; [OpenSQLite] sees to that. A busy timeout of
+// the connections comes before Config.BusyTimeout, and most drivers wait for it
+// whatever the context says, so keep it under 50 ms.
 func NewSQLite(db *sql.DB, config Config) (*DB, error) { return newDB(db, db, sqlite{}, config) }
 
-type sqlite struct{}
+// sqlite is the dialect of SQLite.
+type sqlite struct {
+	busyTimeout time.Duration // of the connections; 0 if others have opened them
+}
 
 func (sqlite) name() string { return "sqlite" }
+
+// patience makes a connection wait for a lock in the driver, as statements outside
+// of [DB.Update] need it.
+func (s sqlite) patience() string {
+	return fmt.Sprintf("PRAGMA busy_timeout=%d", s.busyTimeout.Milliseconds())
+}
 
 // begin takes the one write lock of the file at once. A transaction that reads
 // first and writes later fails, whatever the busy timeout, if another wrote in
 // between.
-func (sqlite) begin(ctx context.Context, conn *sql.Conn) error {
+func (s sqlite) begin(ctx context.Context, conn *sql.Conn) error {
+	if s.busyTimeout == 0 {
+		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout=0"); err != nil {
+		return err
+	}
 	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if _, e := conn.ExecContext(context.WithoutCancel(ctx), s.patience()); e != nil {
+		return fmt.Errorf("%s: %w", s.patience(), e)
+	}
 	return err
 }
+
+// locked goes by the text, which is SQLite's own. Each driver has another type.
+func (sqlite) locked(err error) bool { return strings.Contains(err.Error(), "database is locked") }
 
 // connector opens connections and sets them up by pragmas: each driver has its
 // own way to name them in a DSN.
 type connector struct {
-	driver driver.Driver
-	dsn    string
-	pragma string
+	driver   driver.Driver
+	dsn      string
+	patience string
+	pragma   string
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
@@ -89,7 +115,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, pragma := range []string{"PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON", c.pragma} {
+	for _, pragma := range []string{c.patience, "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON", c.pragma} {
 		if err := patiently(ctx, func() error { return execute(ctx, conn, pragma) }); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
 		}

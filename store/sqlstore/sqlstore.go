@@ -11,6 +11,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -25,13 +26,25 @@ type Config struct {
 	// TablePrefix starts the name of every table; empty is "gatewarden_". It
 	// may have lower-case letters, digits and "_".
 	TablePrefix string
+
+	// BusyTimeout is how long a change waits for its turn to write, in total: for
+	// the changes of this program before it and for the locks of other programs.
+	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused. A note
+	// of the last use of a token or session waits at most 50 ms for other programs, and at
+	// most 1 s for changes of this one.
+	BusyTimeout time.Duration
 }
+
+const defaultBusyTimeout = 5 * time.Second
 
 // DB is a database that stores are opened on. It is safe for concurrent use.
 type DB struct {
 	read, write *sql.DB
 	dialect     dialect
 	prefix      string
+	busyTimeout time.Duration
+	turns       *turns
+	file        *file // nil if it is not known
 }
 
 // dialect is what differs from one engine to another.
@@ -39,8 +52,11 @@ type dialect interface {
 	// name is also the folder of the migrations.
 	name() string
 	// begin starts a transaction that may write and in which what is read
-	// stays true until it is committed.
+	// stays true until it is committed. It does not wait for other programs.
 	begin(ctx context.Context, conn *sql.Conn) error
+	// locked reports whether begin failed, and began nothing, because another
+	// program has the lock.
+	locked(err error) bool
 }
 
 func newDB(read, write *sql.DB, d dialect, config Config) (*DB, error) {
@@ -51,7 +67,11 @@ func newDB(read, write *sql.DB, d dialect, config Config) (*DB, error) {
 	if strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return nil, fmt.Errorf("sqlstore: table prefix %q has other characters than a-z, 0-9 and _", prefix)
 	}
-	return &DB{read: read, write: write, dialect: d, prefix: prefix}, nil
+	if config.BusyTimeout < 0 {
+		return nil, fmt.Errorf("sqlstore: Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
+	}
+	wait := cmp.Or(config.BusyTimeout, defaultBusyTimeout)
+	return &DB{read: read, write: write, dialect: d, prefix: prefix, busyTimeout: wait, turns: newTurns()}, nil
 }
 
 // Reader returns the pool for queries, for tables of the application's own in
@@ -59,11 +79,16 @@ func newDB(read, write *sql.DB, d dialect, config Config) (*DB, error) {
 func (db *DB) Reader() *sql.DB { return db.read }
 
 // Writer returns the pool for changes. In SQLite it has one connection, so
-// that writers wait for each other in the program rather than in the file.
+// that writers wait for each other in the program rather than in the file. How
+// long they wait is bounded by their contexts only: prefer [DB.Update].
 func (db *DB) Writer() *sql.DB { return db.write }
 
-// Ping returns an error if the database does not answer a query.
+// Ping returns an error if the database does not answer a query, or if the
+// file of [OpenSQLite] was removed or replaced by another one.
 func (db *DB) Ping(ctx context.Context) error {
+	if err := db.file.check(); err != nil {
+		return err
+	}
 	var one int
 	return db.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT COUNT(*) FROM "+db.prefix+"schema) AS s").Scan(&one)
 }
@@ -85,19 +110,50 @@ func (db *DB) table(statement string) string {
 // that began it is gone.
 const endTimeout = 10 * time.Second
 
-// update runs change in a transaction: all of it happens, or nothing. The
-// transaction is the connection's, since database/sql cannot begin one in the
-// mode that SQLite needs.
-func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) (err error) {
-	conn, err := db.write.Conn(ctx)
+// Update runs change in a transaction, for tables of the application's own in the same
+// database: all of it happens, or nothing. The transaction may read and write, and it
+// begins with the lock of the writer. The changes of a program have their turn one
+// after another. Update waits for its turn at most Config.BusyTimeout and then returns
+// an error that is [ErrBusy].
+//
+// The transaction is committed if change returns nil, even if ctx has ended by then.
+// change must use conn alone, must not keep it, and must not call Update or a store of
+// db.
+func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
+	return db.transact(ctx, false, change)
+}
+
+// update is Update.
+func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) error {
+	return db.transact(ctx, false, change)
+}
+
+// exec runs one statement in a transaction of its own.
+func (db *DB) exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
+	err = db.transact(ctx, false, func(conn *sql.Conn) (err error) {
+		result, err = conn.ExecContext(ctx, statement, args...)
+		return err
+	})
+	return result, err
+}
+
+// touch runs one statement as exec does, and gives up soon if others write.
+func (db *DB) touch(ctx context.Context, statement string, args ...any) error {
+	return db.transact(ctx, true, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, statement, args...)
+		return err
+	})
+}
+
+// transact is Update, for a touch or for another change. The transaction is the
+// connection's, since database/sql cannot begin one in the mode that SQLite needs.
+func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+	conn, err := db.begin(ctx, touch)
 	if err != nil {
 		return err
 	}
+	defer db.turns.leave(touch)
 	defer conn.Close()
-	if err := db.dialect.begin(ctx, conn); err != nil {
-		discard(conn) // it may have begun for all we know
-		return err
-	}
 	// Whether a transaction ended must not hang on a client that went away.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()

@@ -80,7 +80,7 @@ func (s *ThrottleStore) Purge(ctx context.Context, now time.Time, limit int) (in
 	if limit <= 0 {
 		limit = math.MaxInt32 // none
 	}
-	result, err := s.db.write.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE digest IN
+	result, err := s.db.exec(ctx, s.db.table(`DELETE FROM {prefix}throttle WHERE digest IN
 		(SELECT digest FROM {prefix}throttle WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit)
 	if err != nil {
 		return 0, err

@@ -1,0 +1,188 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// ErrBusy is returned, wrapped, by a change that did not get its turn to write within
+// [Config].BusyTimeout, or before its context ended. Nothing was changed. The text of
+// the error says what the change waited for.
+var ErrBusy = errors.New("sqlstore: no turn to write")
+
+const (
+	// touchWait is how long a touch waits for another program. The next use of the token or
+	// session tries again.
+	touchWait = 50 * time.Millisecond
+	// touchTurn is how long a touch waits for the changes of this program before it, which
+	// take some milliseconds each, unless one of them waits for another program.
+	touchTurn = time.Second
+
+	// A try for the lock of the file that fails is made again after a pause. The pause
+	// grows from the first value to the second one.
+	firstPause = time.Millisecond
+	lastPause  = 10 * time.Millisecond
+)
+
+// busyError is an [ErrBusy] with what the change waited for.
+type busyError struct {
+	waited time.Duration
+	locked bool  // by another program
+	cause  error // of the engine or the context, or nil
+}
+
+func (e *busyError) Error() string {
+	text := "sqlstore: other changes of this program take too long"
+	if e.locked {
+		text = "sqlstore: the database is locked by another program or connection"
+	}
+	text = fmt.Sprintf("%s; waited %v, see Config.BusyTimeout", text, e.waited.Round(time.Millisecond))
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+func (e *busyError) Is(target error) bool { return target == ErrBusy }
+func (e *busyError) Unwrap() error        { return e.cause }
+
+// turns lets one change of this program write at a time, in the order in which they
+// came. A touch that waits is next after each other change, so that it needs to wait
+// for one change only. After a touch the order counts again, so touches cannot keep
+// other changes from their turn.
+type turns struct {
+	free   chan struct{} // holds a token if it is free
+	urgent chan struct{} // hands the token to a touch that waits
+	locked atomic.Bool   // the change whose turn it is waits for another program
+}
+
+func newTurns() *turns {
+	t := &turns{free: make(chan struct{}, 1), urgent: make(chan struct{})}
+	t.free <- struct{}{}
+	return t
+}
+
+// take waits for a turn and reports whether it came before ctx ended.
+func (t *turns) take(ctx context.Context) bool {
+	select {
+	case <-t.free:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// takeForTouch is take for a touch. It gives up when the change whose turn it is waits for
+// another program.
+func (t *turns) takeForTouch(ctx context.Context) bool {
+	ticker := time.NewTicker(touchWait / 2)
+	defer ticker.Stop()
+	for !t.locked.Load() {
+		select {
+		case <-t.free:
+			return true
+		case <-t.urgent:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
+	return false
+}
+
+// leave ends a turn.
+func (t *turns) leave(touch bool) {
+	t.locked.Store(false)
+	if !touch {
+		select {
+		case t.urgent <- struct{}{}:
+			return
+		default:
+		}
+	}
+	t.free <- struct{}{}
+}
+
+// begin waits for a turn to write and begins a transaction. The caller calls leave
+// after it has ended the transaction and closed the connection.
+func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error) {
+	if err := db.file.check(); err != nil {
+		return nil, err
+	}
+	wait, take := db.busyTimeout, db.turns.take
+	if touch {
+		wait, take = min(wait, touchTurn), db.turns.takeForTouch
+	}
+	since := time.Now()
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if !take(waiting) {
+		return nil, &busyError{time.Since(since), db.turns.locked.Load(), ctx.Err()}
+	}
+	defer func() {
+		if err != nil {
+			db.turns.leave(touch)
+		}
+	}()
+	conn, err = db.write.Conn(waiting)
+	if err != nil && waiting.Err() != nil {
+		return nil, &busyError{time.Since(since), false, ctx.Err()}
+	}
+	if err != nil {
+		return nil, err
+	}
+	locking := waiting
+	if touch {
+		short, cancel := context.WithTimeout(waiting, touchWait)
+		defer cancel()
+		locking = short
+	}
+	if err = db.lock(locking, conn); err == nil {
+		return conn, nil
+	}
+	locked := db.dialect.locked(err)
+	if !locked {
+		discard(conn) // it may have begun for all we know
+	}
+	_ = conn.Close()
+	if locked || locking.Err() != nil {
+		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), err)}
+	}
+	return nil, err
+}
+
+// lock begins a transaction, and tries again while another program has the lock. The
+// engine could wait by itself, but a driver that waits so does not look at ctx.
+func (db *DB) lock(ctx context.Context, conn *sql.Conn) error {
+	var timer *time.Timer
+	since, pause := time.Now(), firstPause
+	for {
+		err := db.dialect.begin(ctx, conn)
+		if err == nil || !db.dialect.locked(err) {
+			return err
+		}
+		if time.Since(since) > touchWait {
+			db.turns.locked.Store(true)
+		}
+		// Other programs pause as long, so chance decides which one is first.
+		random := pause/2 + rand.N(pause)
+		if timer == nil {
+			timer = time.NewTimer(random)
+			defer timer.Stop()
+		} else {
+			timer.Reset(random)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-timer.C:
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
