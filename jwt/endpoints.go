@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -9,12 +10,20 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// errNoCookie is the error for a browser that has no refresh token.
-var errNoCookie error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token."}
+// The errors for a browser that has no refresh token.
+var (
+	errNoCookie   = noToken("the request has no cookie of Config.Cookie: the browser did not keep it, or did not send it")
+	errTwoCookies = noToken("the request has several cookies of Config.Cookie, of which another host may have set one")
+)
+
+func noToken(why string) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token.", Cause: errors.New(why)}
+}
 
 // errOtherScopes is the error for a login with a credential that is limited to
 // scopes that no token here can have.
-var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The credential presented is limited to scopes that no token here has."}
+var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The credential presented is limited to scopes that no token here has.",
+	Cause: errors.New("the credential is limited to scopes that are not among Config.Scopes")}
 
 func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
@@ -183,7 +192,11 @@ func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string,
 	// Two of one name count as none, because one of them may be planted.
 	token, count := h.cookie.Value(r.Request)
 	if token == "" || count != 1 {
-		h.own.Refuse(w, r.Request, errNoCookie)
+		err := errNoCookie
+		if count > 1 {
+			err = errTwoCookies
+		}
+		h.own.Refuse(w, r.Request, err)
 		return "", false
 	}
 	return token, true

@@ -81,3 +81,28 @@ func (f Format) kindOf(h *joseHeader, all []member) kind {
 	}
 	return otherKind
 }
+
+// wanted are the kinds that are accepted somewhere.
+type wanted []kind
+
+var (
+	wantAccess          = wanted{accessKind}
+	wantAccessOrSliding = wanted{accessKind, slidingKind}
+	wantRefresh         = wanted{refreshKind}
+	wantSliding         = wanted{slidingKind}
+	wantLogin           = wanted{refreshKind, slidingKind} // what a login is kept alive by
+	wantAny             = wanted{accessKind, refreshKind, slidingKind}
+)
+
+// names are the kinds as tokens of a format name them.
+func (w wanted) names(f Format) []string {
+	var names []string
+	for _, k := range w {
+		if f.TypeClaim != "" {
+			names = append(names, kinds[k].claim)
+		} else {
+			names = append(names, kinds[k].header)
+		}
+	}
+	return names
+}

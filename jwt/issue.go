@@ -68,7 +68,9 @@ func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
 
 // errUserChanged refuses a login whose user changed since they were proved: the
 // password that proved them may be theirs no more.
-var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid}
+var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the stamp of the user that logged in is " +
+	"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two compute " +
+	"AuthStamp in different ways")}
 
 const (
 	maxClaims  = 4 << 10
@@ -107,7 +109,7 @@ type making struct {
 }
 
 // start starts a family. Its first token is of the kind given; adopted is as in
-// Store.Start.
+// Store.Start. With adopted, an error may be a *refusal.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
 	now := backend.StoreTime(time.Now())
 	family, err := t.family(now, options, k)
@@ -115,6 +117,11 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, err
 	}
 	user, err := t.config.LoadUser.Load(ctx, userID)
+	if auth.KindOf(err) == auth.ErrInvalid {
+		c := t.issuer.cause("the user", "may not log in", "LoadUser")
+		c.Came, c.Err = []string{userID}, err
+		return nil, restate(err, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +145,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	}
 	if started.Seen {
 		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
-		return nil, bodyRefusal(saysListed)
+		return nil, errSeen
 	}
 	m.generation = started.Generation
 	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: family.UserID, CredentialID: family.ID})

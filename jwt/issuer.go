@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -105,6 +104,7 @@ type issuer struct {
 	types      []string
 	early      time.Duration // what "nbf" and "iat" may be ahead
 	own        *Config       // of Tokens that issue as this issuer, or nil
+	slash      *refusal      // of a token of another issuer that differs by a slash only
 }
 
 const (
@@ -128,6 +128,9 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
 	refuse((config.LoadUser == nil) == (config.User == nil), "either LoadUser or User must be set")
 	refuse(config.Leeway < 0 || config.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
+	if config.Revocations != nil {
+		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
+	}
 	var err error
 	i.Format, err = config.Format.withDefaults()
 	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
@@ -158,164 +161,56 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	return i
 }
 
-// What is told of a token that is no good, in the words of simplejwt: a closed
-// list.
-const (
-	saysInvalid = "Token is invalid"
-	saysExpired = "Token is expired"
-	saysType    = "Token has wrong type"
-	saysNoID    = "Token has no id"
-	saysListed  = "Token is blacklisted"
-)
-
-const codeNotValid = "token_not_valid"
-
-// refusal is the error for a token in the Authorization header.
-func refusal(kind error, says string) error {
-	return &auth.Error{Kind: kind, Code: codeNotValid, Detail: "Given token not valid for any token type",
-		Extensions: map[string]any{"messages": []map[string]string{{"token_class": "AccessToken", "token_type": "access", "message": says}}}}
-}
-
-var (
-	errUnrecognized = refusal(auth.ErrUnrecognized, saysInvalid)
-	errInvalid      = refusal(auth.ErrInvalid, saysInvalid)
-	errExpired      = refusal(auth.ErrInvalid, saysExpired)
-	errType         = refusal(auth.ErrInvalid, saysType)
-	errNoID         = refusal(auth.ErrInvalid, saysNoID)
-	errRevoked      = refusal(auth.ErrInvalid, saysListed)
-
-	errNoUser   error = &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "Token contained no recognizable user identification"}
-	errNotFound error = &auth.Error{Kind: auth.ErrInvalid, Code: "user_not_found", Detail: "User not found"}
-	errInactive error = &auth.Error{Kind: auth.ErrInvalid, Code: "user_inactive", Detail: "User is inactive"}
-	errChanged  error = &auth.Error{Kind: auth.ErrInvalid, Code: "password_changed", Detail: "The user's password has been changed."}
-	errTooLong  error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: "Authorization header is too long."}
-	errHeader   error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader}
-
-	// errHeaderToken is errHeader of schemes other than Bearer.
-	errHeaderToken error = &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader, Status: http.StatusUnauthorized}
-)
-
-const detailHeader = "Authorization header must contain two space-delimited values"
-
-const codeBadHeader = "bad_authorization_header"
-
 // prove verifies a token that says it is of this issuer: its signature first,
-// then what it says, which are the claims all. want refuses kinds that it must
-// not be of.
-func (i *issuer) prove(ctx context.Context, u unproved, all []member, want func(kind) error, now time.Time) (*Token, *KeySet, error) {
+// then what it says, which are the claims all. want are the kinds it may be of. An
+// error may be a *refusal.
+func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted, now time.Time) (*Token, *KeySet, error) {
 	h := u.header
-	if h.refused || u.twice || i.algorithms != nil && !i.algorithms[h.algorithm] {
-		return nil, nil, errInvalid
+	switch {
+	case h.refused != nil:
+		return nil, nil, h.refused
+	case u.twice:
+		return nil, nil, errTwiceInClaims
+	case i.algorithms != nil && !i.algorithms[h.algorithm]:
+		return nil, nil, i.otherAlgorithm()
 	}
 	signature, ok := signatureOf(u.signature)
 	if !ok {
-		return nil, nil, errInvalid
+		return nil, nil, errSignatureText
 	}
 	keys, err := i.Keys.Current(ctx, now)
 	if err != nil || keys == nil {
 		return nil, nil, backend.Outage(err)
 	}
 	if h.keyID != "" && !keys.has(h.keyID) {
-		// Asking for a key is work for others: for a token that would be
-		// refused anyway nobody is asked.
-		if _, err := i.examine(u, all, want, now); err != nil || methods[h.algorithm].SigningMethod == nil {
-			return nil, nil, errInvalid
+		// Asking for a key is work for others: nothing is asked for a token that
+		// would be refused anyway.
+		if _, fault := i.examine(u, all, want, now); fault != nil {
+			return nil, nil, unprovedRefusal(keys, i.Keys, fault)
+		}
+		if methods[h.algorithm].SigningMethod == nil {
+			return nil, nil, i.otherAlgorithm()
 		}
 		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
 			return nil, nil, backend.Outage(err)
 		}
 	}
 	candidates := keys.find(h.keyID, h.algorithm)
+	if len(candidates) == 0 {
+		return nil, nil, noKey(keys, i.Keys, h)
+	}
 	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, u.input, signature) }) {
-		return nil, nil, errInvalid
+		return nil, nil, errSignature
 	}
-	token, err := i.examine(u, all, want, now)
-	return token, keys, err
-}
-
-// examine checks what a token says.
-func (i *issuer) examine(u unproved, all []member, want func(kind) error, now time.Time) (*Token, error) {
-	t := &Token{payload: u.payload, kind: otherKind}
-	if err := t.read(all, i.Format); err != nil {
-		return nil, errInvalid
+	token, fault := i.examine(u, all, want, now)
+	if fault != nil {
+		return nil, nil, fault
 	}
-	if expires := t.expires; !expires.IsZero() {
-		if !now.Before(expires.Add(i.Leeway)) {
-			return nil, errExpired
-		}
-	} else if !i.AllowNoExpiry {
-		return nil, errInvalid
-	}
-	latest := now.Add(i.early)
-	if t.issued.After(latest) {
-		return nil, errInvalid
-	}
-	if value := lookup(all, "nbf"); value != "" {
-		if seconds, ok := secondsOf(value); !ok || time.Unix(seconds, 0).After(latest) {
-			return nil, errInvalid
-		}
-	}
-	if err := i.checkKind(u.header, all, t, want); err != nil {
-		return nil, err
-	}
-	if err := i.checkAudience(all, t); err != nil {
-		return nil, err
-	}
-	if t.limited && !i.Scoped {
-		return nil, errInvalid
-	}
-	for _, name := range i.Require {
-		if value := lookup(all, name); value == "" || value == "null" {
-			return nil, errInvalid
-		}
-	}
-	if i.own != nil {
-		return t, i.own.checkOwn(t)
-	}
-	return t, nil
-}
-
-// checkKind finds out what a token is for.
-func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want func(kind) error) error {
-	switch {
-	case i.own != nil || i.Format.TypeClaim != "":
-		t.kind = i.Format.kindOf(h, all)
-	default:
-		t.kind = accessKind // as Types say
-	}
-	if i.types != nil && !slices.Contains(i.types, h.kind) {
-		return errType
-	}
-	return want(t.kind)
-}
-
-func (i *issuer) checkAudience(all []member, t *Token) error {
-	if lookup(all, "aud") == "" {
-		if i.AllowNoAudience {
-			return nil
-		}
-		return errInvalid
-	}
-	ours := i.Audience
-	if i.own != nil && t.kind != accessKind {
-		ours = i.own.audienceOf(t.kind)
-	}
-	if !slices.ContainsFunc(t.audience, func(name string) bool { return slices.Contains(ours, name) }) {
-		return errInvalid
-	}
-	return nil
-}
-
-// wantAccess is what a request needs.
-func wantAccess(k kind) error {
-	if k != accessKind {
-		return errType
-	}
-	return nil
+	return token, keys, nil
 }
 
 // admit decides about a token that is good by itself: whether it was revoked,
-// and who its user is now.
+// and who its user is now. An error may be a *refusal.
 func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.User, error) {
 	t := v.token
 	if i.Revocations != nil {
@@ -349,12 +244,12 @@ func (i *issuer) claimed(t *Token) Claimed {
 func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	user, err := i.LoadUser.Load(ctx, v.token.subject)
 	if err != nil {
-		return nil, userError(err)
+		return nil, i.refusedUser(v.token, "LoadUser", err)
 	}
 	stamper, ok := auth.As[auth.Stamper](user)
 	if !ok {
 		if v.token.stamp != "" {
-			return nil, errChanged
+			return nil, errNoStamp
 		}
 		return user, nil
 	}
@@ -371,7 +266,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 		return user, nil
 	}
 	if !backend.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {
-		return nil, errChanged
+		return nil, errStamp
 	}
 	v.stamp.Store(&stamp)
 	return user, nil
@@ -388,22 +283,9 @@ func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
 	case err == nil:
 		return user, nil
 	case auth.KindOf(err) == auth.ErrInvalid:
-		return nil, userError(err)
+		return nil, i.refusedUser(t, "User", err)
 	}
 	return nil, backend.Outage(err)
-}
-
-// userError puts what a loader says into the words of simplejwt.
-func userError(err error) error {
-	switch {
-	case auth.KindOf(err) != auth.ErrInvalid:
-		return err
-	case errors.Is(err, auth.ErrUserNotFound):
-		return errNotFound
-	case errors.Is(err, auth.ErrUserInactive):
-		return errInactive
-	}
-	return err
 }
 
 // stampOf is the claim "stamp": a hash of the user's stamp that is another in

@@ -141,7 +141,8 @@ func copyMaterial(from any) (*halves, error) {
 	case ed25519.PublicKey:
 		return &halves{public: slices.Clone(m)}, nil
 	}
-	return nil, fmt.Errorf("jwt: a %T is no key", from)
+	return nil, fmt.Errorf("jwt: a %T is no key, want []byte, or a pointer to an RSA or ECDSA key, or an Ed25519 key; "+
+		"see ParsePEM for text in PEM", from)
 }
 
 var (

@@ -14,14 +14,9 @@ import (
 // [Tokens.Refresh], and it uses nothing up.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, func(k kind) error {
-		if k == otherKind {
-			return errType
-		}
-		return nil
-	}, now)
+	presented, err := t.presented(ctx, token, wantAny, now)
 	if err != nil {
-		return nil, err
+		return nil, inBody(err)
 	}
 	claimed := t.issuer.claimed(presented)
 	if presented.kind == refreshKind {
@@ -31,7 +26,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	case err != nil:
 		return nil, backend.Outage(err)
 	case revoked:
-		return nil, bodyRefusal(saysListed)
+		return nil, errRevoked.inBody()
 	}
 	return presented, nil
 }
@@ -40,13 +35,13 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 // access tokens. Whatever has ended already is an error, as in [Tokens.Refresh];
 // a token that was used before ends the login, too, and is an error.
 func (t *Tokens) Logout(ctx context.Context, token string) error {
+	return inBody(t.logout(ctx, token))
+}
+
+// logout is Logout, but an error may be a *refusal.
+func (t *Tokens) logout(ctx context.Context, token string) error {
 	now := backend.StoreTime(time.Now())
-	presented, err := t.presented(ctx, token, func(k kind) error {
-		if k != refreshKind && k != slidingKind {
-			return errType
-		}
-		return nil
-	}, now)
+	presented, err := t.presented(ctx, token, wantLogin, now)
 	if err != nil {
 		return err
 	}
@@ -56,18 +51,20 @@ func (t *Tokens) Logout(ctx context.Context, token string) error {
 		return backend.Outage(err)
 	case record == nil && presented.sessionID == "":
 		return t.refuseForeign(ctx, presented, now)
-	case record == nil || family.UserID != presented.subject:
-		return bodyRefusal(saysInvalid)
+	case record == nil:
+		return errUnknown
+	case family.UserID != presented.subject:
+		return errNotTheirs
 	}
 	ended, err := t.config.Store.End(ctx, family.UserID, family.ID, now)
 	switch {
 	case err != nil:
 		return backend.Outage(err)
 	case !ended:
-		return bodyRefusal(saysListed)
+		return errEnded
 	case !record.Rotated.IsZero():
 		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
-		return bodyRefusal(saysListed)
+		return errReused
 	}
 	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
 	return nil
@@ -87,7 +84,7 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 	case err != nil:
 		return backend.Outage(err)
 	case started.Seen:
-		return bodyRefusal(saysListed)
+		return errSeen
 	}
 	t.events.Send(ctx, auth.Event{Kind: auth.EventLogout, UserID: family.UserID, CredentialID: family.ID})
 	return nil

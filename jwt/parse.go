@@ -11,11 +11,12 @@ import (
 type joseHeader struct {
 	algorithm Algorithm
 	keyID     string
+	typ       string // as it was written
 	kind      string // "typ" in lower case, without "application/" (RFC 7515 §4.1.9)
-	// refused is a header that is not acted upon: with "crit", of which no
-	// extension is understood, with a key or a place to get one, which anybody
-	// can write there, or with a member of another type than it must have.
-	refused bool
+	// refused says why a header is not acted upon: it has "crit", of which no
+	// extension is understood, or a key or a place to get one, which anybody
+	// can write there, or a member of another type than it must have.
+	refused *refusal
 }
 
 // unproved is a token that was taken apart (RFC 7515 §3.1). Nothing in it is
@@ -30,24 +31,27 @@ type unproved struct {
 	twice     bool // a claim is there twice
 }
 
-// takeApart reads a token's parts; false is what is no JWS in the compact
+// takeApart reads a token's parts. It refuses what is no JWS in the compact
 // serialization, such as the five parts of a JWE.
-func (h *headers) takeApart(token string) (u unproved, ok bool) {
+func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
 	first, last := strings.IndexByte(token, '.'), strings.LastIndexByte(token, '.')
 	if first <= 0 || last <= first+1 || last == len(token)-1 {
-		return u, false
+		return u, errNotThreeParts
 	}
 	payload := token[first+1 : last]
 	// Package base64 would skip line breaks.
 	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
-		return u, false
+		return u, errNotThreeParts
 	}
+	var ok bool
 	u = unproved{input: token[:last], signature: token[last+1:], segment: token[:first]}
 	if u.header, u.known, ok = h.get(u.segment); !ok {
-		return u, false
+		return u, errHeaderNotJSON
 	}
-	u.payload, ok = decode(payload)
-	return u, ok
+	if u.payload, ok = decode(payload); !ok {
+		return u, errNotThreeParts
+	}
+	return u, nil
 }
 
 // decode decodes base64url text to a string.
@@ -70,13 +74,16 @@ func parseHeader(segment string) (*joseHeader, bool) {
 	if err != nil && err != errDuplicate {
 		return nil, false
 	}
-	h := &joseHeader{refused: err != nil}
+	h := &joseHeader{}
+	if err != nil {
+		h.refused = errTwiceInHeader
+	}
 	for _, m := range all {
 		switch m.name {
 		case "alg", "kid", "typ":
 			text, ok := unquote(m.value)
 			if !ok {
-				h.refused = true
+				h.refused = errHeaderType
 			}
 			switch m.name {
 			case "alg":
@@ -84,10 +91,14 @@ func parseHeader(segment string) (*joseHeader, bool) {
 			case "kid":
 				h.keyID = text
 			case "typ":
-				h.kind = mediaType(text)
+				h.typ, h.kind = text, mediaType(text)
 			}
-		case "crit", "jwk", "jku", "x5u", "x5c", "enc", "zip":
-			h.refused = true
+		case "crit":
+			h.refused = errCritical
+		case "jwk", "jku", "x5u", "x5c":
+			h.refused = errKeyInHeader
+		case "enc", "zip":
+			h.refused = errEncrypted
 		}
 	}
 	return h, lookup(all, "alg") != ""

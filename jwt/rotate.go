@@ -10,34 +10,6 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// bodyRefusal is the error for a token in a body.
-func bodyRefusal(says string) error {
-	return &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: says}
-}
-
-// errNoAccount is the error for a refresh token whose user is gone.
-var errNoAccount error = &auth.Error{Kind: auth.ErrInvalid, Code: "no_active_account", Detail: "No active account found for the given token."}
-
-// inBody puts the error for a token in the Authorization header into the words
-// for one in a body.
-func inBody(err error) error {
-	switch err {
-	case errUnrecognized, errInvalid:
-		return bodyRefusal(saysInvalid)
-	case errExpired:
-		return bodyRefusal(saysExpired)
-	case errType:
-		return bodyRefusal(saysType)
-	case errNoID:
-		return bodyRefusal(saysNoID)
-	case errRevoked:
-		return bodyRefusal(saysListed)
-	case errTooLong:
-		return &auth.Error{Kind: auth.ErrMalformed, Detail: "The token is too long."}
-	}
-	return err
-}
-
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
 // first. Errors are ErrInvalid for a token that is no good or whose user may not
 // log in or has another stamp; code and detail are those of simplejwt. A token
@@ -46,7 +18,7 @@ func inBody(err error) error {
 func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 	m, err := t.rotate(ctx, refresh, refreshKind)
 	if err != nil {
-		return nil, err
+		return nil, inBody(err)
 	}
 	return m.pair()
 }
@@ -56,33 +28,29 @@ func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, error) {
 	m, err := t.rotate(ctx, token, slidingKind)
 	if err != nil {
-		return nil, err
+		return nil, inBody(err)
 	}
 	return m.sliding()
 }
 
-// presented verifies a refresh or sliding token by itself.
-func (t *Tokens) presented(ctx context.Context, token string, want func(kind) error, now time.Time) (*Token, error) {
+// presented verifies a refresh or sliding token by itself. An error may be a *refusal.
+func (t *Tokens) presented(ctx context.Context, token string, want wanted, now time.Time) (*Token, error) {
 	known, _, err := t.verifier.check(ctx, token, want, now)
 	if err != nil {
-		return nil, inBody(err)
+		return nil, err
 	}
 	return known.token, nil
 }
 
-func only(wanted kind) func(kind) error {
-	return func(k kind) error {
-		if k != wanted {
-			return errType
-		}
-		return nil
-	}
-}
-
-// rotate uses up a token, and returns what the next ones are made of.
+// rotate uses up a token, and returns what the next ones are made of. An error may be a
+// *refusal.
 func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, error) {
 	now := backend.StoreTime(time.Now())
-	old, err := t.presented(ctx, token, only(k), now)
+	want := wantRefresh
+	if k == slidingKind {
+		want = wantSliding
+	}
+	old, err := t.presented(ctx, token, want, now)
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +62,16 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	switch {
 	case err != nil:
 		return nil, backend.Outage(err)
-	case record == nil || family.ID != old.sessionID || family.UserID != old.subject:
-		return nil, bodyRefusal(saysInvalid)
+	case record == nil:
+		return nil, errUnknown
+	case family.ID != old.sessionID || family.UserID != old.subject:
+		return nil, errNotTheirs
 	case !family.RevokedAt.IsZero():
-		return nil, bodyRefusal(saysListed)
+		return nil, errEnded
 	}
 	user, err := t.config.LoadUser.Load(ctx, family.UserID)
 	if auth.KindOf(err) == auth.ErrInvalid {
-		return nil, errNoAccount
+		return nil, t.noAccount(old, err)
 	}
 	if err != nil {
 		return nil, err
@@ -110,7 +80,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 		if _, err := t.Revoke(ctx, family.UserID, family.ID); err != nil {
 			return nil, err
 		}
-		return nil, errChanged
+		return nil, errStamp
 	}
 	m, err := t.make(ctx, family, user, now)
 	if err != nil {
@@ -140,13 +110,13 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 		}
 	case Reused:
 		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
-		return nil, bodyRefusal(saysListed)
+		return nil, errReused
 	case Revoked:
-		return nil, bodyRefusal(saysListed)
+		return nil, errEnded
 	case Expired:
-		return nil, bodyRefusal(saysExpired)
+		return nil, errOld
 	default: // purged since
-		return nil, bodyRefusal(saysInvalid)
+		return nil, errUnknown
 	}
 	m.family, m.generation = rotation.Family, rotation.Generation
 	return m, nil
@@ -162,17 +132,17 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	case err != nil:
 		return nil, backend.Outage(err)
 	case void:
-		return nil, bodyRefusal(saysListed)
+		return nil, errRevoked
 	}
 	var all map[string]json.RawMessage
 	if err := old.Decode(&all); err != nil {
-		return nil, bodyRefusal(saysInvalid)
+		return nil, errAdopted
 	}
 	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, AuthInfo: old.login, Claims: map[string]any{}}
 	if k == slidingKind {
 		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
 		if !now.Before(options.end) {
-			return nil, bodyRefusal(saysExpired)
+			return nil, errSlidEnd
 		}
 	}
 	for name, value := range all {
@@ -181,11 +151,11 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		}
 	}
 	if _, err := t.family(now, options, k); err != nil {
-		return nil, bodyRefusal(saysInvalid) // nothing that a login here could be
+		return nil, errAdopted
 	}
 	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, ExpiresAt: old.expires})
 	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
-		return nil, errNoAccount
+		return nil, t.noAccount(old, err)
 	}
 	if err != nil {
 		return nil, err
@@ -198,7 +168,14 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		if _, err := t.Revoke(ctx, m.family.UserID, m.family.ID); err != nil {
 			return nil, err
 		}
-		return nil, bodyRefusal(saysListed)
+		return nil, errRevoked
 	}
 	return m, nil
+}
+
+// noAccount refuses a token by what a loader says of its user.
+func (t *Tokens) noAccount(old *Token, err error) *refusal {
+	c := t.issuer.cause(t.config.Format.UserClaim, "is refused as a user", "LoadUser")
+	c.Came, c.Err = []string{old.subject}, err
+	return saysNoAccount.because(c)
 }

@@ -15,10 +15,10 @@ func VerifyBare(keys *KeySet, token string) (payload string, err error) {
 	if err != nil {
 		return "", err
 	}
-	u, ok := new(headers).takeApart(token)
-	if !ok {
-		return "", errUnrecognized
+	u, fault := new(headers).takeApart(token)
+	if fault != nil {
+		return "", fault.inHeader()
 	}
 	_, _, err = i.prove(context.Background(), u, nil, wantAccess, time.Now())
-	return u.payload, err
+	return u.payload, inHeader(err)
 }

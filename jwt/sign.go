@@ -42,20 +42,31 @@ func Sign(key *Key, typ string, claims any) (string, error) {
 func Open(set *KeySet, token string) (typ string, claims []byte, err error) {
 	var fresh headers
 	if len(token) > maxToken {
-		return "", nil, errInvalid
+		return "", nil, unopened(errTooLong)
 	}
-	u, ok := fresh.takeApart(token)
-	if !ok || u.header.refused {
-		return "", nil, errInvalid
+	u, fault := fresh.takeApart(token)
+	if fault == nil {
+		fault = u.header.refused
+	}
+	if fault != nil {
+		return "", nil, unopened(fault)
 	}
 	if _, err := members(u.payload, nil); err != nil {
-		return "", nil, errInvalid
+		return "", nil, unopened(errNotClaims)
 	}
 	signature, ok := signatureOf(u.signature)
-	if !ok || !slices.ContainsFunc(set.find(u.header.keyID, u.header.algorithm), func(k *Key) bool {
-		return k.verify(u.header.algorithm, u.input, signature)
-	}) {
-		return "", nil, errInvalid
+	if !ok {
+		return "", nil, unopened(errSignatureText)
+	}
+	candidates := set.find(u.header.keyID, u.header.algorithm)
+	if len(candidates) == 0 {
+		return "", nil, unopened(noKey(set, set, u.header))
+	}
+	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(u.header.algorithm, u.input, signature) }) {
+		return "", nil, unopened(errSignature)
 	}
 	return u.header.kind, []byte(u.payload), nil
 }
+
+// unopened is the error of [Open] for a token that is refused.
+func unopened(fault *refusal) error { return saysInvalid.because(fault.cause).inHeader() }

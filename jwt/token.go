@@ -2,7 +2,6 @@ package jwt
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -120,9 +119,9 @@ type Subject struct{ ID string }
 // UserID returns the subject.
 func (s Subject) UserID() string { return s.ID }
 
-// read fills the token from claims; an error is a claim that is not of its type.
-func (t *Token) read(all []member, f Format) error {
-	var err error
+// read fills the token from claims. It returns the name of one that is not of its type,
+// and which type that is, or "".
+func (t *Token) read(all []member, f Format) (wrong, problem string) {
 	text := func(name string) string {
 		value := lookup(all, name)
 		if value == "" {
@@ -130,7 +129,7 @@ func (t *Token) read(all []member, f Format) error {
 		}
 		s, ok := unquote(value)
 		if !ok {
-			err = errors.New("jwt: " + name + " is no string")
+			wrong, problem = name, "is not a string"
 		}
 		return s
 	}
@@ -141,7 +140,7 @@ func (t *Token) read(all []member, f Format) error {
 		}
 		n, ok := secondsOf(value)
 		if !ok {
-			err = errors.New("jwt: " + name + " is no NumericDate")
+			wrong, problem = name, "is not a number of seconds since 1970"
 		}
 		return time.Unix(n, 0).UTC(), true
 	}
@@ -162,27 +161,27 @@ func (t *Token) read(all []member, f Format) error {
 	if value := lookup(all, "gen"); value != "" {
 		n, ok := secondsOf(value)
 		if !ok || n < 0 {
-			err = errors.New("jwt: gen is no number")
+			wrong, problem = "gen", "is not a number"
 		}
 		t.generation = n
 	}
 	if value := lookup(all, "aud"); value != "" {
 		var ok bool
 		if t.audience, ok = stringsOf(value); !ok {
-			err = errors.New("jwt: aud is neither a string nor strings")
+			wrong, problem = "aud", "is not a string or an array of strings"
 		}
 	}
 	if value := lookup(all, "amr"); value != "" {
 		var ok bool
 		if t.login.AMR, ok = stringsOf(value); !ok {
-			err = errors.New("jwt: amr is no array of strings")
+			wrong, problem = "amr", "is not an array of strings"
 		}
 	}
 	if value := lookup(all, "scope"); value != "" {
 		// RFC 9068 §2.2.3; some issuers write an array.
 		scopes, ok := stringsOf(value)
 		if !ok {
-			err = errors.New("jwt: scope is no string")
+			wrong, problem = "scope", "is not a string"
 		}
 		for _, each := range scopes {
 			t.scopes = append(t.scopes, strings.Fields(each)...)
@@ -190,7 +189,7 @@ func (t *Token) read(all []member, f Format) error {
 		t.limited = true
 	}
 	t.limited = t.limited || lookup(all, "client_id") != ""
-	return err
+	return wrong, problem
 }
 
 // isOfClient reports a token of a client that acts for itself (RFC 9068 §2.2).

@@ -243,13 +243,6 @@ func (t *Tokens) Ambient() bool { return false }
 // Vary returns Authorization, the one header that is read.
 func (t *Tokens) Vary() []string { return t.verifier.Vary() }
 
-func wantAccessOrSliding(k kind) error {
-	if k == slidingKind {
-		return nil
-	}
-	return wantAccess(k)
-}
-
 // audienceOf returns the audience of tokens of a kind. A refresh token is for its
 // issuer alone: no service that checks audiences takes it for an access token.
 func (c *Config) audienceOf(k kind) []string {
@@ -257,22 +250,4 @@ func (c *Config) audienceOf(k kind) []string {
 		return []string{c.Issuer}
 	}
 	return c.Audience
-}
-
-// checkOwn checks what tokens of ours have besides.
-func (c *Config) checkOwn(token *Token) error {
-	switch {
-	case token.id == "":
-		return errNoID
-	case token.sessionID == "" || token.generation < 0:
-		if token.sessionID != "" || token.generation >= 0 || !c.AllowNoSession {
-			return errInvalid
-		}
-	}
-	for _, scope := range token.scopes {
-		if !slices.Contains(c.Scopes, scope) {
-			return errInvalid
-		}
-	}
-	return nil
 }

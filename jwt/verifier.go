@@ -49,7 +49,10 @@ type Verifier struct {
 	noIssuer *issuer // of tokens without "iss"; nil if there is none
 	headers  headers
 	cache    *cache // nil if there is none
-	want     func(kind) error
+	want     wanted
+	unknown  *refusal // of a token of another issuer
+	without  *refusal // of a token without "iss"
+	tooLong  *refusal
 }
 
 var (
@@ -94,7 +97,11 @@ func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) 
 	s.Schemes("Schemes", config.Schemes)
 	s.Refuse(config.CacheTTL < 0, "CacheTTL is negative")
 	s.Refuse(config.MaxLength < 0 || config.MaxLength > 1<<20, "MaxLength is not within 0 and 1 MiB")
-	v := &Verifier{config: config, byIssuer: make(map[string]*issuer), want: wantAccess}
+	v := &Verifier{config: config, byIssuer: make(map[string]*issuer), want: wantAccess,
+		tooLong: tooLong(config.MaxLength, "VerifierConfig.MaxLength")}
+	if len(issuers) > 0 && issuers[0].own != nil {
+		v.tooLong = tooLong(config.MaxLength, "") // Tokens have no setting for it
+	}
 	for _, i := range issuers {
 		if name := i.Issuer.Issuer; name != "" {
 			s.Refuse(v.byIssuer[name] != nil, "two issuers %q", name)
@@ -106,6 +113,7 @@ func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) 
 			v.noIssuer = i
 		}
 	}
+	v.nameIssuers(issuers)
 	if config.CacheSize > 0 {
 		v.cache = newCache(config.CacheSize, config.CacheTTL)
 	}
@@ -144,7 +152,8 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 		return nil, nil, headerError(err)
 	}
 	if !slices.ContainsFunc(v.config.Schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
-		return nil, nil, auth.ErrNoCredentials
+		_, _, err := auth.TokenFrom(r, v.config.Schemes...) // which knows misspelled ones
+		return nil, nil, headerError(err)
 	}
 	ctx, now := r.Context(), time.Now()
 	known, key := v.recall(ctx, token, now)
@@ -153,7 +162,7 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 			return nil, nil, headerError(err)
 		}
 		if known, err = v.learn(ctx, token, key, now); err != nil {
-			return nil, nil, err
+			return nil, nil, inHeader(err)
 		}
 	}
 	return v.admit(ctx, known, now)
@@ -166,10 +175,8 @@ func headerError(err error) error {
 	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
 		return err
 	}
-	if stated.Status == http.StatusUnauthorized {
-		return errHeaderToken
-	}
-	return errHeader
+	return &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader,
+		Status: stated.Status, Cause: err}
 }
 
 // VerifyToken proves a bare token, such as one from a WebSocket or from gRPC
@@ -189,7 +196,7 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (auth.User, au
 	if known == nil {
 		var err error
 		if known, err = v.learn(ctx, token, key, now); err != nil {
-			return nil, nil, err
+			return nil, nil, inHeader(err)
 		}
 	}
 	return v.admit(ctx, known, now)
@@ -198,7 +205,7 @@ func (v *Verifier) VerifyToken(ctx context.Context, token string) (auth.User, au
 func (v *Verifier) admit(ctx context.Context, known *verified, now time.Time) (auth.User, auth.Credential, error) {
 	user, err := known.issuer.admit(ctx, known, now)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, inHeader(err)
 	}
 	return user, known.token, nil
 }
@@ -240,23 +247,23 @@ func (v *Verifier) learn(ctx context.Context, token string, key remember.Key, no
 	return known, err
 }
 
-// check verifies a token from scratch.
-func (v *Verifier) check(ctx context.Context, token string, want func(kind) error, now time.Time) (*verified, *KeySet, error) {
+// check verifies a token from scratch. An error may be a *refusal.
+func (v *Verifier) check(ctx context.Context, token string, want wanted, now time.Time) (*verified, *KeySet, error) {
 	if len(token) > v.config.MaxLength {
-		return nil, nil, errTooLong
+		return nil, nil, v.tooLong
 	}
-	u, ok := v.headers.takeApart(token)
-	if !ok {
-		return nil, nil, errUnrecognized
+	u, fault := v.headers.takeApart(token)
+	if fault != nil {
+		return nil, nil, fault
 	}
 	var room [24]member
 	all, err := members(u.payload, room[:0])
 	if u.twice = err == errDuplicate; err != nil && !u.twice {
-		return nil, nil, errUnrecognized
+		return nil, nil, errNotClaims
 	}
-	i := v.issuerOf(lookup(all, "iss"))
-	if i == nil {
-		return nil, nil, errUnrecognized
+	i, fault := v.issuerOf(lookup(all, "iss"))
+	if fault != nil {
+		return nil, nil, fault
 	}
 	t, keys, err := i.prove(ctx, u, all, want, now)
 	if err != nil {
@@ -267,12 +274,12 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 	}
 	t.backend = v.config.Name
 	result := &verified{token: t, issuer: i}
-	if t.subject == "" || looksLikeMachine(t.subject) {
-		return nil, nil, errNoUser
+	if fault := i.checkSubject(t); fault != nil {
+		return nil, nil, fault
 	}
 	if i.Claims != nil && t.kind != refreshKind { // which has none of the application's
 		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
-			return nil, nil, errInvalid
+			return nil, nil, i.refusedClaims(err)
 		}
 	}
 	if t.isOfClient() {
@@ -285,14 +292,49 @@ func (v *Verifier) check(ctx context.Context, token string, want func(kind) erro
 	return result, keys, nil
 }
 
-// issuerOf returns whose tokens have this "iss", or nil.
-func (v *Verifier) issuerOf(value string) *issuer {
+// issuerOf returns whose tokens have this "iss".
+func (v *Verifier) issuerOf(value string) (*issuer, *refusal) {
 	if value == "" {
-		return v.noIssuer
+		if v.noIssuer == nil {
+			return nil, v.without
+		}
+		return v.noIssuer, nil
 	}
 	name, ok := unquote(value)
 	if !ok || name == "" {
-		return nil
+		return nil, v.unknown
 	}
-	return v.byIssuer[name]
+	if i := v.byIssuer[name]; i != nil {
+		return i, nil
+	}
+	// The most common mistake of a configuration, and the token need not be printed to
+	// name it.
+	with, without := name+"/", strings.TrimSuffix(name, "/")
+	for _, near := range []string{with, without} {
+		if i := v.byIssuer[near]; i != nil {
+			return nil, i.slash
+		}
+	}
+	return nil, v.unknown
+}
+
+// nameIssuers makes the refusals of tokens that are of no issuer. What such a token
+// says is not proved and is not printed.
+func (v *Verifier) nameIssuers(issuers []*issuer) {
+	if len(issuers) == 0 {
+		return // which is an error
+	}
+	var names []string
+	for _, i := range issuers {
+		if name := i.Issuer.Issuer; name != "" {
+			names = append(names, name)
+			near := i.cause("iss", "differs from ours only by a slash at its end", "Issuer")
+			near.Want = []string{name}
+			i.slash = saysUnrecognized.static(near)
+		}
+	}
+	unknown := issuers[0].cause("iss", "of the token is another one", "Issuer")
+	unknown.Want = names
+	v.unknown = saysUnrecognized.static(unknown)
+	v.without = saysUnrecognized.static(issuers[0].cause("iss", "is missing", "AllowNoIssuer"))
 }

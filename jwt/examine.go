@@ -1,0 +1,242 @@
+package jwt
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/cause"
+)
+
+// examine checks what a token says. Each cause of its refusals is a *cause.Check, whose
+// Name can be told of a token that is not proved.
+func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (*Token, *refusal) {
+	t := &Token{payload: u.payload, kind: otherKind}
+	if wrong, problem := t.read(all, i.Format); wrong != "" {
+		return nil, saysInvalid.because(i.cause(wrong, problem, ""))
+	}
+	if fault := i.checkTimes(all, t, now); fault != nil {
+		return nil, fault
+	}
+	if fault := i.checkKind(u.header, all, t, want); fault != nil {
+		return nil, fault
+	}
+	if fault := i.checkAudience(all, t); fault != nil {
+		return nil, fault
+	}
+	if t.limited && !i.Scoped {
+		return nil, i.limitedToken(all)
+	}
+	for _, name := range i.Require {
+		if value := lookup(all, name); value == "" || value == "null" {
+			return nil, saysInvalid.because(i.cause(name, "is missing", "Require"))
+		}
+	}
+	if i.own != nil {
+		if fault := i.checkOwn(t); fault != nil {
+			return nil, fault
+		}
+	}
+	return t, nil
+}
+
+// checkTimes checks "exp", "iat" and "nbf" (RFC 7519 §4.1).
+func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
+	if expires := t.expires; !expires.IsZero() {
+		if !now.Before(expires.Add(i.Leeway)) {
+			return saysExpired.because(i.off("exp", "is past", now.Sub(expires)))
+		}
+	} else if !i.AllowNoExpiry {
+		setting := "AllowNoExpiry"
+		if i.own != nil {
+			setting = "" // which has none
+		}
+		return saysInvalid.because(i.cause("exp", "is missing", setting))
+	}
+	latest := now.Add(i.early)
+	if t.issued.After(latest) {
+		return saysInvalid.because(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
+	}
+	value := lookup(all, "nbf")
+	if value == "" {
+		return nil
+	}
+	seconds, ok := secondsOf(value)
+	if !ok {
+		return saysInvalid.because(i.cause("nbf", "is not a number of seconds since 1970", ""))
+	}
+	if from := time.Unix(seconds, 0); from.After(latest) {
+		return saysInvalid.because(i.off("nbf", "is ahead of our clock", from.Sub(now)))
+	}
+	return nil
+}
+
+// off is the cause for an instant that is off by d.
+func (i *issuer) off(name, problem string, d time.Duration) *cause.Check {
+	c := i.cause(name, problem, "Leeway")
+	// Seconds are all that a token says, and less than one must not read as nothing.
+	c.By = max(d.Truncate(time.Second), time.Second)
+	return c
+}
+
+// checkKind finds out what a token is for.
+func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *refusal {
+	switch {
+	case i.own != nil || i.Format.TypeClaim != "":
+		t.kind = i.Format.kindOf(h, all)
+	default:
+		t.kind = accessKind // as Types say
+	}
+	if i.types != nil && !slices.Contains(i.types, h.kind) {
+		c := i.cause("typ", "", "Types")
+		c.Came, c.Want = []string{h.typ}, i.types
+		return saysType.because(c)
+	}
+	if slices.Contains(want, t.kind) {
+		return nil
+	}
+	c := i.cause("typ", "", "")
+	c.Came, c.Want = []string{h.typ}, want.names(i.Format)
+	if name := i.Format.TypeClaim; name != "" {
+		said, _ := unquote(lookup(all, name))
+		c.Name, c.Came = name, []string{said}
+	}
+	if t.kind == otherKind { // of another format, not a token of ours in the wrong place
+		c.Setting = "Format"
+	}
+	return saysType.because(c)
+}
+
+func (i *issuer) checkAudience(all []member, t *Token) *refusal {
+	ours := i.Audience
+	if i.own != nil && t.kind != accessKind {
+		ours = i.own.audienceOf(t.kind)
+	}
+	if lookup(all, "aud") == "" {
+		if i.AllowNoAudience {
+			return nil
+		}
+		c := i.cause("aud", "is missing", "AllowNoAudience")
+		c.Want = ours
+		return saysInvalid.because(c)
+	}
+	if !slices.ContainsFunc(t.audience, func(name string) bool { return slices.Contains(ours, name) }) {
+		c := i.cause("aud", "", "Audience")
+		c.Came, c.Want = t.audience, ours
+		if c.Came == nil {
+			c.Came = []string{}
+		}
+		return saysInvalid.because(c)
+	}
+	return nil
+}
+
+// limitedToken refuses a token that is limited where the configuration expects tokens
+// with full access.
+func (i *issuer) limitedToken(all []member) *refusal {
+	name := "scope"
+	if lookup(all, name) == "" {
+		name = "client_id"
+	}
+	setting := "Scoped"
+	if i.own != nil {
+		setting = "Scopes"
+	}
+	return saysInvalid.because(i.cause(name, "is there, so the token does not have full access", setting))
+}
+
+// checkOwn checks what tokens of ours have besides.
+func (i *issuer) checkOwn(t *Token) *refusal {
+	switch {
+	case t.id == "":
+		return saysNoID.because(i.cause(i.Format.IDClaim, "is missing", ""))
+	case t.sessionID == "" && t.generation < 0:
+		if !i.own.AllowNoSession {
+			return saysInvalid.because(i.cause("sid", "is missing: something else made the token", "AllowNoSession"))
+		}
+	case t.sessionID == "" || t.generation < 0:
+		return saysInvalid.because(i.cause("sid", "or gen is missing, and the other is there", ""))
+	}
+	for _, scope := range t.scopes {
+		if !slices.Contains(i.own.Scopes, scope) {
+			c := i.cause("scope", "is not one of ours", "Scopes")
+			c.Came = []string{scope}
+			return saysInvalid.because(c)
+		}
+	}
+	return nil
+}
+
+// checkSubject refuses a proved token that names no user, or one that only a client may
+// have.
+func (i *issuer) checkSubject(t *Token) *refusal {
+	switch {
+	case t.subject == "":
+		return saysNoUser.because(i.cause(i.Format.UserClaim, "is missing or not an identifier", "Format"))
+	case looksLikeMachine(t.subject):
+		c := i.cause(i.Format.UserClaim, "starts as the identifier of a client (auth.Machine)", "")
+		c.Came = []string{t.subject}
+		return saysNoUser.because(c)
+	}
+	return nil
+}
+
+// refusedClaims is the refusal of a proved token by the application.
+func (i *issuer) refusedClaims(err error) *refusal {
+	c := i.cause("the payload", "is refused", "Claims")
+	c.Err = told{err}
+	return saysInvalid.because(c)
+}
+
+// told is an error for the log alone: errors.Is does not find it, because an outage that
+// an application met must not look like one of this refusal.
+type told struct{ err error }
+
+func (t told) Error() string { return t.err.Error() }
+
+// refusedUser puts what a loader says of the user of a proved token into the words of
+// simplejwt. An error that is no ErrInvalid is returned as it is.
+func (i *issuer) refusedUser(t *Token, setting string, err error) error {
+	if auth.KindOf(err) != auth.ErrInvalid {
+		return err
+	}
+	c := i.cause(i.Format.UserClaim, "is refused as a user", setting)
+	c.Came, c.Err = []string{t.subject}, err
+	switch {
+	case errors.Is(err, auth.ErrUserNotFound):
+		return saysNotFound.because(c)
+	case errors.Is(err, auth.ErrUserInactive):
+		return saysInactive.because(c)
+	}
+	return restate(err, c)
+}
+
+// restate returns an ErrInvalid of an application with what it tells the client, and
+// with the cause c.
+func restate(err error, c *cause.Check) error {
+	stated := auth.Error{Kind: auth.ErrInvalid}
+	if own := (*auth.Error)(nil); errors.As(err, &own) {
+		stated = *own
+		stated.Kind = auth.ErrInvalid
+	}
+	stated.Cause = c
+	return &stated
+}
+
+// otherAlgorithm refuses an "alg" that no key of the issuer may be used with. It is not
+// printed, as nothing is proved yet.
+func (i *issuer) otherAlgorithm() *refusal {
+	c := i.cause("alg", "of the header is not accepted", "Algorithms")
+	for algorithm, accepted := range i.algorithms {
+		if accepted {
+			c.Want = append(c.Want, string(algorithm))
+		}
+	}
+	slices.SortFunc(c.Want, strings.Compare)
+	if i.own != nil {
+		c.Setting = "Keys"
+	}
+	return saysInvalid.because(c)
+}

@@ -1,0 +1,167 @@
+package jwt
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/cause"
+)
+
+// refusal is a token that is no good. Inside the package it is returned as an error. What
+// leaves the package is [inHeader] or [inBody] of it, because clients of simplejwt read
+// other words for a token in the Authorization header than for one in a body.
+type refusal struct {
+	says         *wording
+	cause        error
+	header, body error // made once by refuse, or nil
+}
+
+// Error returns the cause.
+func (r *refusal) Error() string { return r.cause.Error() }
+
+// wording is what a client is told: the closed list below, in the words of simplejwt.
+type wording struct{ header, body auth.Error }
+
+// refuse returns a refusal that is made once.
+func (w *wording) refuse(why string) *refusal { return w.static(errors.New(why)) }
+
+func (w *wording) static(err error) *refusal {
+	r := w.because(err)
+	r.header, r.body = r.inHeader(), r.inBody()
+	return r
+}
+
+// because returns a refusal of one token.
+func (w *wording) because(err error) *refusal { return &refusal{says: w, cause: err} }
+
+func (r *refusal) inHeader() error {
+	if r.header != nil {
+		return r.header
+	}
+	stated := r.says.header
+	stated.Cause = r.cause
+	return &stated
+}
+
+func (r *refusal) inBody() error {
+	if r.body != nil {
+		return r.body
+	}
+	stated := r.says.body
+	stated.Cause = r.cause
+	return &stated
+}
+
+// inHeader returns err as it is told of a token in the Authorization header.
+func inHeader(err error) error {
+	if r, ok := err.(*refusal); ok {
+		return r.inHeader()
+	}
+	return err
+}
+
+// inBody returns err as it is told of a token in a body.
+func inBody(err error) error {
+	if r, ok := err.(*refusal); ok {
+		return r.inBody()
+	}
+	return err
+}
+
+const (
+	codeNotValid  = "token_not_valid"
+	codeBadHeader = "bad_authorization_header"
+
+	detailHeader = "Authorization header must contain two space-delimited values"
+)
+
+// notValid is the wording for most refusals: in a header, message says what is wrong.
+func notValid(kind error, message string) *wording {
+	return &wording{
+		header: auth.Error{Kind: kind, Code: codeNotValid, Detail: "Given token not valid for any token type",
+			Extensions: map[string]any{"messages": []map[string]string{
+				{"token_class": "AccessToken", "token_type": "access", "message": message}}}},
+		body: auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: message},
+	}
+}
+
+// same is a wording that is the same in a header and in a body.
+func same(kind error, code, detail string) *wording {
+	stated := auth.Error{Kind: kind, Code: code, Detail: detail}
+	return &wording{stated, stated}
+}
+
+var (
+	saysUnrecognized = notValid(auth.ErrUnrecognized, "Token is invalid")
+	saysInvalid      = notValid(auth.ErrInvalid, "Token is invalid")
+	saysExpired      = notValid(auth.ErrInvalid, "Token is expired")
+	saysType         = notValid(auth.ErrInvalid, "Token has wrong type")
+	saysNoID         = notValid(auth.ErrInvalid, "Token has no id")
+	saysListed       = notValid(auth.ErrInvalid, "Token is blacklisted")
+
+	saysNoUser    = same(auth.ErrInvalid, codeNotValid, "Token contained no recognizable user identification")
+	saysNotFound  = same(auth.ErrInvalid, "user_not_found", "User not found")
+	saysInactive  = same(auth.ErrInvalid, "user_inactive", "User is inactive")
+	saysChanged   = same(auth.ErrInvalid, "password_changed", "The user's password has been changed.")
+	saysNoAccount = same(auth.ErrInvalid, "no_active_account", "No active account found for the given token.")
+
+	saysTooLong = &wording{
+		header: auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: "Authorization header is too long."},
+		body:   auth.Error{Kind: auth.ErrMalformed, Detail: "The token is too long."},
+	}
+)
+
+// Refusals by what anybody can send. Nothing of the token is in them.
+var (
+	errNotThreeParts = saysUnrecognized.refuse("the token is not three parts in base64url with a dot between " +
+		"(RFC 7515 §7.1); an encrypted JWT has five and cannot be read")
+	errHeaderNotJSON = saysUnrecognized.refuse("the header of the token is not a JSON object with an alg, or too long")
+	errTooLong       = tooLong(maxToken, "")
+	errNotClaims     = saysUnrecognized.refuse("the payload of the token is not a JSON object, or too large")
+
+	errTwiceInHeader = saysInvalid.refuse("the header of the token has a parameter twice")
+	errHeaderType    = saysInvalid.refuse("alg, kid or typ in the header of the token is not a string")
+	errCritical      = saysInvalid.refuse("the header of the token has crit, and no extension is supported (RFC 7515 §4.1.11)")
+	errKeyInHeader   = saysInvalid.refuse("the header of the token has jwk, jku, x5u or x5c: keys come from the configuration only")
+	errEncrypted     = saysInvalid.refuse("the header of the token has enc or zip, which a signed token has not")
+	errTwiceInClaims = saysInvalid.refuse("the token has a claim twice")
+	errSignatureText = saysInvalid.refuse("the signature of the token is not base64url, or too long")
+	errSignature     = saysInvalid.refuse("the signature of the token does not hold: another key signed it, or it was changed")
+)
+
+// Refusals by what a store says.
+var (
+	errRevoked = saysListed.refuse("the store says that the token is revoked: its login or all of the user's " +
+		"tokens were ended, or a sliding token was exchanged")
+	errEnded     = saysListed.refuse("the login of the token was ended")
+	errReused    = saysListed.refuse("the refresh token was used before, and its login is ended now; see Config.Grace")
+	errSeen      = saysListed.refuse("the token was exchanged or logged out before, and what came of it is ended now")
+	errUnknown   = saysInvalid.refuse("the store has no such token: it was purged, or the store is another one")
+	errNotTheirs = saysInvalid.refuse("the store has the token with another user or login than the token says")
+	errOld       = saysExpired.refuse("the store says that the token or its login has expired")
+	errSlidEnd   = saysExpired.refuse("the sliding token cannot be refreshed any more: its refresh_exp is past or missing")
+	errAdopted   = saysInvalid.refuse("the token was made by something else, and no login here can be like it: " +
+		"its scopes, its client or its claims; see Config.Scopes")
+	errStamp   = saysChanged.refuse("the user's stamp is another one than when the token was issued")
+	errNoStamp = saysChanged.refuse("the token has the stamp of its user, and the user that was loaded has none; " +
+		"see auth.Stamper")
+)
+
+// tooLong refuses a token that is not looked at.
+func tooLong(most int, setting string) *refusal {
+	text := "the token is longer than " + strconv.Itoa(most) + " bytes"
+	if setting != "" {
+		text += "; see " + setting
+	}
+	return saysTooLong.refuse(text)
+}
+
+// cause returns a cause with the name of a setting of the issuer.
+func (i *issuer) cause(name, problem, setting string) *cause.Check {
+	owner := "Issuer"
+	if i.own != nil {
+		owner = "Config"
+	}
+	return &cause.Check{Name: name, Problem: problem, Owner: owner, Setting: setting}
+}
