@@ -204,12 +204,12 @@ func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string,
 
 // field returns a string of the body, or answers the request.
 func (h handler) field(w http.ResponseWriter, r backend.Request, name string) (string, bool) {
-	body, problem := readBody(r.Request)
-	if problem == nil {
-		problem = body.faults(name)
+	body, err := readBody(r.Request)
+	if err == nil {
+		err = body.faults(name)
 	}
-	if problem != nil {
-		h.own.Answer(w, r.Request, problem)
+	if err != nil {
+		h.own.Refuse(w, r.Request, err)
 		return "", false
 	}
 	return body.text(name), true
@@ -235,8 +235,13 @@ func rewordLogin(r *http.Request, p *auth.Problem) {
 	if fault == nil {
 		fault = body.faults("username", "password")
 	}
-	if fault != nil {
-		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = fault.Status, fault.Code, fault.Detail, fault.Extensions, nil
+	stated, ok := fault.(*auth.Error)
+	switch {
+	case !ok:
+	case stated == errBodyType && p.Status == errBodyType.Status:
+		p.Code, p.Challenges = errBodyType.Code, nil // the backend knows what it reads
+	default:
+		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = stated.Status, stated.Code, stated.Detail, stated.Extensions, nil
 	}
 }
 

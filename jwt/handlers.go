@@ -12,8 +12,9 @@ import (
 // djangorestframework-simplejwt. Each is for POST, answers other methods with
 // 405, reads JSON and forms of at most 16 KiB, and refuses requests that a page
 // of another origin made a browser send. A member that is missing, null or empty
-// is 400 with a list of sentences under its name; a token that is no good is 401
-// with the code "token_not_valid".
+// is 400 with a list of sentences under its name. A body of another type is 415 with
+// the types that are read in the Accept header (RFC 9110 §15.5.16). A token that is no
+// good is 401 with the code "token_not_valid". The log of the guard says why.
 type Handlers struct {
 	// Obtain starts a login of the user that auth.Config.Login proves: 200 with
 	// {"refresh", "access"}. A user who is unknown, inactive or has another
@@ -73,7 +74,7 @@ func (t *Tokens) handlers(guard *auth.Guard, browser bool) (*Handlers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
-	login = login.MapProblem(rewordLogin)
+	login, own = login.MapProblem(rewordLogin), own.MapProblem(withoutChallenge)
 	if browser {
 		login = login.WithoutDialog()
 	}
