@@ -23,14 +23,18 @@ type Config struct {
 	Account AccountFinder
 
 	// Throttle keeps the counters of failed logins; nil is a [MemoryThrottle].
-	// Instances of one service need a store they share.
+	// Instances of one service need a store they share. Limits then hold for all of
+	// them together, and each lets that many logins run at once.
 	Throttle ThrottleStore
 	// AllowUnthrottled counts nothing. Passwords can then be guessed as fast
 	// as they are hashed, unless something in front of the service counts.
 	AllowUnthrottled bool
 	// Limits say how guessing is slowed down. Addresses are those that
 	// auth.ClientIP returns: name the proxies in auth.Config, or all clients of
-	// a proxy share its address and each other's failures.
+	// a proxy share its address and each other's failures. Behind a proxy that
+	// connects by a Unix socket no client has an address, and all share one counter.
+	// Have it connect by TCP, or set r.RemoteAddr of its requests to "127.0.0.1:1" in a
+	// handler around the guard, and trust 127.0.0.1.
 	Limits Limits
 	// Upgrade stores a new string for a user whose password was just proved
 	// and whose stored one has another format or other parameters than
@@ -57,9 +61,8 @@ type Config struct {
 	// Silent sends a challenge of the scheme "Form" in place of Basic, so that
 	// browsers open no dialog of their own. Basic is accepted all the same.
 	Silent bool
-	// Logger is told of failed upgrades, of counters that could not be given
-	// back and, once for each user, of stored strings that have no known format.
-	// Nil is slog.Default.
+	// Logger is told of failed upgrades and, once for each user, of stored strings
+	// that have no known format. Nil is slog.Default.
 	Logger *slog.Logger
 }
 
@@ -186,12 +189,18 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 //
 //   - [auth.ErrMalformed]: the username is longer than 255 bytes or has control
 //     characters, the password is longer than [MaxPassword], or one is not UTF-8
-//   - [auth.ErrThrottled]: too many failures, with RetryAfter; nothing was
-//     looked up or hashed
+//   - [auth.ErrThrottled]: too many failures, with RetryAfter, whether or not the
+//     password is right. Mostly nothing was looked up or hashed; it was if the limit was reached
+//     meanwhile, by another instance
 //   - [auth.ErrInvalid]: no such user, wrong password or inactive user. The client
 //     cannot tell them apart, by the answer or by its time. The cause, for the log
 //     and the Observer, says which it was: see [auth.Error]
-//   - any other error: Account or the store failed, or the Hasher is busy
+//   - any other error: Account or the store failed, the Hasher is busy, or others of
+//     the same account or address were under way for longer than Limits.MaxWait
+//
+// If the name has failures left and the user has none, because others guess by other
+// spellings of the name, the answer is ErrInvalid even to the right password: a
+// stranger would else learn which names are those of one user. The cause says so.
 func (l *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
 	user, rehash, err := l.check(r, username, password)
 	if err != nil || !rehash {
@@ -205,50 +214,50 @@ func (l *Authenticator) check(r *http.Request, username, password string) (user 
 	if fault := validate(username, password); fault != nil {
 		return nil, false, fault
 	}
-	ctx := r.Context()
-	if l.throttle == nil {
-		return l.prove(ctx, username, password)
+	if l.throttle != nil {
+		return l.throttled(r, username, password)
 	}
-	try, err := l.throttle.begin(ctx, username, auth.ClientIP(r), instant())
+	found, err := l.find(r.Context(), username)
 	if err != nil {
 		return nil, false, err
 	}
-	user, rehash, err = l.prove(ctx, username, password)
-	var unsettled error
-	switch {
-	case err == nil:
-		unsettled = settle(r, func(ctx context.Context) error { return l.throttle.succeeded(ctx, try, instant()) })
-	case !errors.Is(err, auth.ErrInvalid):
-		unsettled = settle(r, func(ctx context.Context) error { return l.throttle.undecided(ctx, try, instant()) })
+	rehash, err = l.prove(r.Context(), password, found)
+	if err != nil {
+		return nil, false, err
 	}
-	if unsettled != nil {
-		l.warn(ctx, "password: a login's try stays counted", "error", unsettled)
-	}
-	return user, rehash, err
+	return found.user, rehash, nil
 }
 
-// prove finds the user and verifies the password. Whoever the user is or is
-// not, one hash is computed.
-func (l *Authenticator) prove(ctx context.Context, username, password string) (user auth.User, rehash bool, err error) {
-	user, encoded, account := l.config.Account(ctx, username)
-	refused := errors.Is(account, auth.ErrUserNotFound) || errors.Is(account, auth.ErrUserInactive)
+// account is what Config.Account found.
+type account struct {
+	user    auth.User
+	encoded string
+	refused error // ErrUserNotFound or ErrUserInactive
+}
+
+// find asks Config.Account.
+func (l *Authenticator) find(ctx context.Context, username string) (account, error) {
+	user, encoded, err := l.config.Account(ctx, username)
 	switch {
-	case refused:
-	case account != nil:
-		return nil, false, outage("account finder", account)
-	default:
-		if err := checkUser(ctx, user); err != nil {
-			return nil, false, err
-		}
+	case errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive):
+		return account{user, encoded, err}, nil
+	case err != nil:
+		return account{}, outage("account finder", err)
 	}
-	result, err := l.config.Hasher.verify(ctx, password, encoded, l.decoy)
+	return account{user, encoded, nil}, checkUser(ctx, user)
+}
+
+// prove verifies the password of an account. Whoever the user is or is not, one
+// hash is computed.
+func (l *Authenticator) prove(ctx context.Context, password string, found account) (rehash bool, err error) {
+	result, err := l.config.Hasher.verify(ctx, password, found.encoded, l.decoy)
 	switch {
 	case err != nil:
-		return nil, false, err
-	case refused || !result.OK:
-		return nil, false, l.failure(ctx, account, user, encoded)
+		return false, err
+	case found.refused != nil || !result.OK:
+		return false, l.failure(ctx, found.refused, found.user, found.encoded)
 	}
-	return user, result.NeedsRehash, nil
+	return result.NeedsRehash, nil
 }
 
 // checkUser has a finder's user checked as a loader's: nobody, or one with a

@@ -18,6 +18,10 @@
 // [Validators] judge new passwords, [Change] and [Reset] are the handlers that set
 // one, and [OneTimeTokens] make the links of mails.
 //
+// Guessing is slowed down by account, by address and by network; [Limits] say how, and how many
+// guesses an hour that leaves. A login under way is no failure: right passwords that come in
+// parallel wait for each other and are all let in.
+//
 // What a stranger can learn is the same for every failed login: whether the
 // username is unknown, the password wrong or the user inactive, the answer and the
 // work are one. The operator learns which it was: the cause of the error, which goes to
@@ -41,7 +45,8 @@ import (
 )
 
 // ErrBusy is the cause of the error that a [Hasher] returns when too many
-// hashes are being computed: an [auth.Error] without a kind, which is answered
+// hashes are being computed, and an [Authenticator] when too many logins of one account
+// or address are under way: an [auth.Error] without a kind, which is answered
 // with 503.
 var ErrBusy = errors.New("password: too many hashes at once")
 

@@ -16,9 +16,9 @@ type MailThrottleConfig struct {
 	// Authenticator, whose counters are others.
 	Store ThrottleStore
 	// Limits say how many requests are free and how long the delays are. Zero
-	// fields are 3 requests per account and 20 per address, then delays from a
-	// minute, doubled up to an hour, and all forgotten a day after the last.
-	// Known is not used.
+	// fields are 3 requests per account, 20 per address and 100 per network, then delays
+	// from a minute, doubled up to an hour, and all forgotten a day after the last.
+	// Known and MaxWait are not used.
 	Limits Limits
 }
 
@@ -45,18 +45,26 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 	if config.Store == nil {
 		config.Store = NewMemoryThrottle()
 	}
-	return &MailThrottle{&throttle{config.Store, limits, "mail "}}, nil
+	return &MailThrottle{&throttle{store: config.Store, limits: limits, label: "mail "}}, nil
 }
 
 // Count counts a request for a mail to an account, by the name or address that
 // was typed, whether there is such an account or not. It returns
 // [auth.ErrThrottled], with RetryAfter, if there were too many; nothing is to be
 // sent then. Any other error is the store's, without a kind. Requests are counted
-// per address, too, which is that of [auth.ClientIP]: behind a proxy, call Count in a
-// handler behind the guard, or with guard.WithProxies(r).
+// per address and network, too, of the address that [auth.ClientIP] returns: behind a proxy, call
+// Count in a handler behind the guard, or with guard.WithProxies(r).
 func (t *MailThrottle) Count(r *http.Request, account string) error {
-	_, err := t.throttle.begin(r.Context(), account, auth.ClientIP(r), instant())
-	return err
+	s := source{username: account, addr: auth.ClientIP(r)}
+	return t.throttle.count(r.Context(), append([]place{t.throttle.at(byName, s.folded())}, t.throttle.elsewhere(s)...))
+}
+
+// CountUser counts a request for a mail to a user, once the user is found. Call it after
+// Count where more than one spelling finds a user, or each spelling has mails of its
+// own. It returns what Count does. Send nothing then, but answer as always: names of no
+// user never come here, so another answer tells that there is a user.
+func (t *MailThrottle) CountUser(ctx context.Context, userID string) error {
+	return t.throttle.count(ctx, []place{t.throttle.user(source{}, userID)})
 }
 
 // Purge implements [auth.Purger]. It removes at most limit expired counters of the

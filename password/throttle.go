@@ -2,13 +2,10 @@ package password
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -37,220 +34,233 @@ type ThrottleStore interface {
 // Counter is what a [ThrottleStore] keeps of a key. The zero Counter is that
 // of a key nothing is known of; every other has an Expires.
 type Counter struct {
-	Failures  int       // failed tries, and those under way
+	Failures  int       // failed tries
 	Until     time.Time // no try is let in before; zero or past is no block
 	ExpiresAt time.Time // from then on the counter is as if it were not there
 }
 
-// Limits say how [Authenticator] slows down guessing. Failures are counted per account
-// (a username, whether there is such a user or not) and per address (an IPv4
-// address or an IPv6 /64). After so many free ones each further failure doubles
-// the delay until the next try. Zero fields are the defaults.
-//
-// An address that a user logged in from is known for that user: there the
-// account's delays do not apply, only its own of the same size, so that
-// strangers cannot lock a user out.
-type Limits struct {
-	AccountFree int           // failures before the first delay, per account and per known address of it; 0 is 5
-	AddressFree int           // failures before the first delay, per address; 0 is 20
-	FirstDelay  time.Duration // 0 is 1 second
-	MaxDelay    time.Duration // 0 is 15 minutes
-	Forget      time.Duration // failures are forgotten so long after the last; more than MaxDelay; 0 is 1 hour
-	Known       time.Duration // how long an address is known after a login; 0 is 30 days
-}
-
-func (l Limits) withDefaults() (Limits, error) {
-	if min(l.AccountFree, l.AddressFree) < 0 || min(l.FirstDelay, l.MaxDelay, l.Forget, l.Known) < 0 {
-		return l, errors.New("password: Limits must not be negative")
-	}
-	if l.AccountFree == 0 {
-		l.AccountFree = 5
-	}
-	if l.AddressFree == 0 {
-		l.AddressFree = 20
-	}
-	if l.FirstDelay == 0 {
-		l.FirstDelay = time.Second
-	}
-	if l.MaxDelay == 0 {
-		l.MaxDelay = 15 * time.Minute
-	}
-	if l.Forget == 0 {
-		l.Forget = time.Hour
-	}
-	if l.Known == 0 {
-		l.Known = 30 * 24 * time.Hour
-	}
-	if l.FirstDelay > l.MaxDelay || l.MaxDelay >= l.Forget {
-		return l, errors.New("password: Limits must have FirstDelay <= MaxDelay < Forget")
-	}
-	return l, nil
-}
-
-// delay returns the delay after so many failures.
-func (l Limits) delay(failures, free int) time.Duration {
-	if failures < free {
-		return 0
-	}
-	delay := l.FirstDelay
-	for range failures - free {
-		if delay *= 2; delay >= l.MaxDelay {
-			return l.MaxDelay
-		}
-	}
-	return delay
-}
-
 // throttle applies Limits with a store.
+//
+// A try reads its counters, waits in the queue until they have room, is hashed, and writes
+// its outcome. What counts is decided as the outcome is written, in one atomic step: a
+// try whose counter was blocked meanwhile is refused, right or wrong, and says nothing of
+// the password. So the limits hold for any number of instances with one store, and for any
+// number of tries at once.
 type throttle struct {
 	store  ThrottleStore
 	limits Limits
 	label  string // keeps what it counts apart; logins have none
+	queue  queue
 }
 
-// Positions of the counters of a try. A known address has a counter at pair, and
-// others have none: strangers cannot fill the store with pairs.
-const (
-	account = iota
-	address
-	pair
-)
-
-// try is a login under way. It is counted as failed before anything is known
-// of it, or a hundred guesses at once would all pass before the first fails.
+// try is a login under way.
 type try struct {
-	keys          []string
-	before, after [3]Counter // as they were, and as counted
-	counted       [3]bool
+	source source
+	places []place // of the counters that are asked before anything is known of the user
+	turn   *turn
 }
 
-// begin counts a try. It returns auth.ErrThrottled if any counter forbids it,
-// and counts nothing then.
-func (t *throttle) begin(ctx context.Context, username string, addr netip.Addr, now time.Time) (*try, error) {
-	tr := &try{keys: throttleKeys(t.label, username, addr)}
-	var until time.Time
-	err := t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
-		until, tr.counted = time.Time{}, [3]bool{}
-		tr.counted[account] = true
-		if len(counters) > address {
-			tr.counted[address] = true
-			known := counters[pair] != Counter{}
-			tr.counted[pair], tr.counted[account] = known, !known
+// errLost: guessing would be free while the store can be read and not written.
+var errLost error = &auth.Error{Cause: errors.New("password: the throttle store could not write many failures lately")}
+
+// begin lets a try in. It returns auth.ErrThrottled if a counter forbids it, and ErrBusy
+// if others were under way for too long.
+func (t *throttle) begin(ctx context.Context, s source) (*try, error) {
+	if t.queue.tooManyLost() {
+		return nil, errLost
+	}
+	deadline := time.Now().Add(t.limits.MaxWait)
+	for {
+		now := instant()
+		places, budgets, blocks, err := t.look(ctx, s, now)
+		switch {
+		case err != nil:
+			return nil, outage("throttle store", err)
+		case blocks != nil:
+			return nil, blocks.refusal(now)
 		}
-		for i, c := range counters {
-			// A counter that delays nothing has Until at its last failure, which may be
-			// later than now where two tries read the clock in another order.
-			blocks := tr.counted[i] && t.limits.delay(c.Failures, t.free(i)) > 0
-			if blocks && c.Until.After(now) && c.Until.After(until) {
-				until = c.Until
+		turn, ok, err := t.queue.enter(ctx, places, budgets, time.Until(deadline))
+		switch {
+		case err != nil:
+			return nil, err
+		case ok:
+			return &try{s, places, turn}, nil
+		}
+	}
+}
+
+// look reads the counters of a try. It returns the places of those that count for it with
+// the budget of each, or what blocks it.
+func (t *throttle) look(ctx context.Context, s source, now time.Time) ([]place, []int, *block, error) {
+	if s.device != "" {
+		return t.read(ctx, []place{t.at(byDevice, s.device)}, now, nil)
+	}
+	named := t.at(byName, s.folded())
+	known, ok := t.known(s)
+	if !ok {
+		return t.read(ctx, append([]place{named}, t.elsewhere(s)...), now, nil)
+	}
+	all := append([]place{named, known}, t.elsewhere(s)...)
+	return t.read(ctx, all, now, func(counters []Counter) func(counted) bool {
+		if counters[1] == (Counter{}) {
+			return func(k counted) bool { return k != byKnown }
+		}
+		return func(k counted) bool { return k != byName && k != byNetwork }
+	})
+}
+
+// read is look at these places. count, if any, says which kinds count.
+func (t *throttle) read(ctx context.Context, all []place, now time.Time, count func([]Counter) func(counted) bool) (
+	places []place, budgets []int, blocks *block, err error,
+) {
+	err = t.store.Update(ctx, keysOf(all), now, func(counters []Counter) {
+		places, budgets, blocks = nil, nil, nil
+		counts := func(counted) bool { return true }
+		if count != nil {
+			counts = count(counters)
+		}
+		for i, p := range all {
+			if counts(p.kind) {
+				places = append(places, p)
+				budgets = append(budgets, t.budget(p.kind, counters[i], now))
+				blocks = t.later(blocks, p.kind, counters[i], now)
 			}
 		}
-		if !until.IsZero() {
-			return
+	})
+	return places, budgets, blocks, err
+}
+
+// later returns b, or what a counter blocks, whichever ends later.
+func (t *throttle) later(b *block, kind counted, c Counter, now time.Time) *block {
+	c = t.aged(kind, c, now)
+	if !t.blocked(kind, c, now) || b != nil && !c.Until.After(b.until) {
+		return b
+	}
+	return &block{kind: kind, failures: c.Failures, until: c.Until, mail: t.label != ""}
+}
+
+// decide writes the outcome of a try: whether the password was right, and of which user,
+// where id is "" if there is none of that name. It returns an error if a counter was blocked
+// meanwhile, whatever the password, and nil if the outcome stands.
+func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) error {
+	now := instant()
+	all := slices.Clone(tr.places)
+	var user, known = -1, -1
+	if tr.counts(byName) {
+		user = len(all)
+		all = append(all, t.user(tr.source, id))
+	}
+	if place, ok := t.known(tr.source); ok && right {
+		if known = slices.Index(all, place); known < 0 {
+			known = len(all)
+			all = append(all, place)
 		}
-		for i := range counters {
-			if tr.counted[i] {
-				tr.before[i] = counters[i]
-				counters[i] = t.failed(i, counters[i], now)
-				tr.after[i] = counters[i]
+	}
+	budgets := make([]int, len(tr.places))
+	var blocks, hidden *block
+	err := t.store.Update(ctx, keysOf(all), now, func(counters []Counter) {
+		blocks, hidden = nil, nil
+		for i, p := range tr.places {
+			blocks = t.later(blocks, p.kind, counters[i], now)
+		}
+		if user >= 0 {
+			hidden = t.later(nil, byUser, counters[user], now)
+		}
+		switch {
+		case blocks != nil:
+		case right && hidden == nil:
+			t.forgive(all, counters, known, now)
+		default:
+			for i, p := range all {
+				if i != known && (i != user || hidden == nil) {
+					counters[i] = t.failed(p.kind, counters[i], now)
+				}
+			}
+		}
+		for i, p := range tr.places {
+			budgets[i] = t.budget(p.kind, counters[i], now)
+		}
+	})
+	switch {
+	case err != nil && !right:
+		t.queue.lose(tr.turn, t.limits.MaxDelay)
+		return outage("throttle store", err)
+	case err != nil:
+		t.queue.leave(tr.turn, nil)
+		return outage("throttle store", err)
+	}
+	t.queue.leave(tr.turn, budgets)
+	switch {
+	case blocks != nil:
+		return blocks.refusal(now)
+	case hidden != nil:
+		return hidden.hidden(id)
+	}
+	return nil
+}
+
+// forgive is what a login does: its address is known from now on, and the failures are forgiven
+// that were counted for this user at this address or on this device. All others stay.
+// Strangers may have made those of the account, and whoever has an account of their own could
+// clear those of an address between guesses at others'.
+func (t *throttle) forgive(all []place, counters []Counter, known int, now time.Time) {
+	for i, p := range all {
+		switch {
+		case i == known:
+			counters[i] = t.nowKnown(counters[i], now)
+		case p.kind == byDevice:
+			counters[i] = Counter{}
+		}
+	}
+}
+
+// undecided ends a try of which nothing was learned, as if it had not been.
+func (t *throttle) undecided(tr *try) { t.queue.leave(tr.turn, nil) }
+
+// user returns the place of the counter of a user. Names of no user have one, too, so that the
+// store is asked the same of all.
+func (t *throttle) user(s source, id string) place {
+	if id == "" {
+		return t.at(byUser, "no user:"+s.folded())
+	}
+	return t.at(byUser, "id:"+id)
+}
+
+func (tr *try) counts(kind counted) bool {
+	return slices.ContainsFunc(tr.places, func(p place) bool { return p.kind == kind })
+}
+
+func keysOf(places []place) []string {
+	keys := make([]string, len(places))
+	for i, p := range places {
+		keys[i] = p.key
+	}
+	return keys
+}
+
+// count counts a request at these places, in one step. It returns auth.ErrThrottled if one
+// of them forbids it, and counts nothing then.
+func (t *throttle) count(ctx context.Context, places []place) error {
+	now := instant()
+	var blocks *block
+	err := t.store.Update(ctx, keysOf(places), now, func(counters []Counter) {
+		blocks = nil
+		for i, p := range places {
+			blocks = t.later(blocks, p.kind, counters[i], now)
+		}
+		for i, p := range places {
+			if blocks == nil {
+				counters[i] = t.failed(p.kind, counters[i], now)
 			}
 		}
 	})
 	switch {
 	case err != nil:
-		return nil, outage("throttle store", err)
-	case !until.IsZero():
-		return nil, &auth.Error{Kind: auth.ErrThrottled, RetryAfter: until.Sub(now)}
+		return outage("throttle store", err)
+	case blocks != nil:
+		return blocks.refusal(now)
 	}
-	return tr, nil
-}
-
-// free is how many failures a counter has before the first delay.
-func (t *throttle) free(i int) int {
-	if i == address {
-		return t.limits.AddressFree
-	}
-	return t.limits.AccountFree
-}
-
-// failed returns c after one more failure.
-func (t *throttle) failed(i int, c Counter, now time.Time) Counter {
-	if i == pair && now.Sub(c.Until) >= t.limits.Forget {
-		c.Failures = 0 // this row outlives its failures
-	}
-	c.Failures++
-	c.Until = now.Add(t.limits.delay(c.Failures, t.free(i)))
-	if i != pair {
-		c.ExpiresAt = now.Add(t.limits.Forget)
-	}
-	return c
-}
-
-// succeeded forgets the failures of the account and makes the address known for
-// it. The address gets only this try back: whoever has an account of their own
-// could else clear it between guesses at others'.
-func (t *throttle) succeeded(ctx context.Context, tr *try, now time.Time) error {
-	return t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
-		counters[account] = Counter{}
-		if len(counters) > address {
-			counters[address] = tr.giveBack(address, counters[address])
-			counters[pair] = Counter{ExpiresAt: now.Add(t.limits.Known)}
-		}
-	})
-}
-
-// undecided gives the whole try back, as if it had not been.
-func (t *throttle) undecided(ctx context.Context, tr *try, now time.Time) error {
-	return t.store.Update(ctx, tr.keys, now, func(counters []Counter) {
-		for i := range counters {
-			if tr.counted[i] {
-				counters[i] = tr.giveBack(i, counters[i])
-			}
-		}
-	})
-}
-
-// giveBack takes this try out of c, which others may have changed since.
-func (tr *try) giveBack(i int, c Counter) Counter {
-	was, counted := tr.before[i], tr.after[i]
-	switch {
-	case c.Failures == 0: // cleared or forgotten
-		return c
-	case c.Failures == counted.Failures && c.Until.Equal(counted.Until) && c.ExpiresAt.Equal(counted.ExpiresAt):
-		return was
-	}
-	c.Failures--
-	if c.Failures == 0 && i != pair {
-		return Counter{}
-	}
-	if c.Until.Equal(counted.Until) { // others came, but none failed later
-		c.Until = was.Until
-	}
-	return c
-}
-
-// throttleKeys returns the store keys of a try, those of address and pair only
-// if the address is known.
-func throttleKeys(label, username string, addr netip.Addr) []string {
-	// One counter for all spellings that a finder without regard to case or
-	// surrounding spaces takes for the same user.
-	username = strings.ToLower(strings.ToUpper(strings.TrimSpace(username)))
-	keys := []string{throttleKey(label+"account", username)}
-	if addr.IsValid() {
-		bits := 32
-		if addr.Is6() {
-			bits = 64 // what one customer gets, at least
-		}
-		if prefix, err := addr.Prefix(bits); err == nil {
-			keys = append(keys, throttleKey(label+"address", prefix.String()), throttleKey(label+"pair", prefix.String()+" "+username))
-		}
-	}
-	return keys
-}
-
-func throttleKey(label, value string) string {
-	sum := sha256.Sum256([]byte("password throttle " + label + ":" + value))
-	return hex.EncodeToString(sum[:])
+	return nil
 }
 
 // instant is now as stores keep it.

@@ -1,0 +1,52 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+)
+
+// throttled is check with a throttle. The outcome is written before it is told.
+func (l *Authenticator) throttled(r *http.Request, username, password string) (auth.User, bool, error) {
+	ctx := r.Context()
+	from := source{username: username, addr: auth.ClientIP(r)}
+	try, err := l.throttle.begin(ctx, from)
+	if err != nil {
+		return nil, false, err
+	}
+	decided := false
+	defer func() {
+		if !decided { // a panic, too
+			l.throttle.undecided(try)
+		}
+	}()
+	found, err := l.find(ctx, username)
+	if err != nil {
+		return nil, false, err
+	}
+	rehash, err := l.prove(ctx, password, found)
+	if err != nil && !errors.Is(err, auth.ErrInvalid) {
+		return nil, false, err
+	}
+	decided = true
+	overruled := settle(r, func(ctx context.Context) error {
+		return l.throttle.decide(ctx, try, found.id(ctx), err == nil)
+	})
+	switch {
+	case overruled != nil:
+		return nil, false, overruled
+	case err != nil:
+		return nil, false, err
+	}
+	return found.user, rehash, nil
+}
+
+// id returns the identifier of the user, or "" if there is none of the name.
+func (a account) id(ctx context.Context) string {
+	if errors.Is(a.refused, auth.ErrUserNotFound) || checkUser(ctx, a.user) != nil {
+		return ""
+	}
+	return a.user.UserID()
+}
