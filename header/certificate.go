@@ -72,11 +72,12 @@ func (CertificateConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "header.C
 type Certificate struct {
 	config  CertificateConfig // without Forwarded
 	sender  *sender           // of forwarded certificates, nil without Forwarded
-	escaped bool              // Forwarded.EscapedPEM
 	roots   *x509.CertPool    // the Issuers, for forwarded certificates
 	headers []string          // that are read, canonical
+	parse   func(value string) ([]*x509.Certificate, error)
 
-	twice, bad, badChain error
+	bad             string // the detail for a value that is malformed
+	twice, badChain error
 }
 
 var (
@@ -118,13 +119,11 @@ func NewCertificate(config CertificateConfig) (*Certificate, error) {
 
 // forward makes c read forwarded certificates.
 func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
-	c.headers = []string{clientCert, clientCertChain}
-	if c.escaped = forwarded.EscapedPEM != ""; c.escaped {
-		c.headers = []string{http.CanonicalHeaderKey(forwarded.EscapedPEM)}
-	}
+	format, headers := forwarded.format(s)
+	c.headers, c.parse = headers, format.parse
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = twice(c.headers[0])
-	c.bad = broken(c.headers[0], "is longer than 16 KiB, or no certificate in the format of CertificateConfig.Forwarded")
+	c.bad = "Malformed " + c.headers[0] + " header."
 	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC 9440 §2.3)")
 }
 
@@ -137,7 +136,7 @@ const maxIdentity = 2048
 //   - ErrNoCredentials if it is missing, the server did not verify it, no Issuer
 //     signed it, or a forwarded one comes from a sender that is not trusted
 //   - ErrMalformed if a forwarded one comes more than once, does not parse, or is
-//     longer than 16 KiB, or its chain than 8 certificates or 64 KiB
+//     longer than 16 KiB (without its chain), or its chain than 8 certificates or 64 KiB
 //   - ErrInvalid if it, or the chain up to the Issuer, is not valid at this time
 //     (connections outlive certificates), or is forwarded and not for clients
 //     (RFC 5280 §4.2.1.12)

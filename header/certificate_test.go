@@ -402,10 +402,10 @@ func TestNewCertificateRefuses(t *testing.T) {
 			c.Forwarded = &header.Forwarded{}
 		},
 		"forwarding in a header of others": func(c *header.CertificateConfig) {
-			c.Forwarded = &header.Forwarded{Trust: proxy, EscapedPEM: "Authorization"}
+			c.Forwarded = &header.Forwarded{Trust: proxy, Encoding: header.FormatNginx, Header: "Authorization"}
 		},
 		"forwarding in no header": func(c *header.CertificateConfig) {
-			c.Forwarded = &header.Forwarded{Trust: proxy, EscapedPEM: "X Client"}
+			c.Forwarded = &header.Forwarded{Trust: proxy, Encoding: header.FormatNginx, Header: "X Client"}
 		},
 		"the secret in the certificate": func(c *header.CertificateConfig) {
 			c.Forwarded = &header.Forwarded{Trust: header.Trust{SecretHeader: "client-cert", Secret: secret}}
@@ -414,7 +414,7 @@ func TestNewCertificateRefuses(t *testing.T) {
 			c.Forwarded = &header.Forwarded{Trust: header.Trust{SecretHeader: "Client-Cert-Chain", Secret: secret}}
 		},
 		"the secret in the escaped certificate": func(c *header.CertificateConfig) {
-			c.Forwarded = &header.Forwarded{EscapedPEM: "X-Cert", Trust: header.Trust{SecretHeader: "x-cert", Secret: secret}}
+			c.Forwarded = &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert", Trust: header.Trust{SecretHeader: "x-cert", Secret: secret}}
 		},
 	} {
 		config := byEmail(newPeople(), issuer)

@@ -1,14 +1,11 @@
 package header
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -25,16 +22,12 @@ import (
 type Forwarded struct {
 	// Trust says whose headers are believed. There is no default.
 	Trust Trust
-	// EscapedPEM is the name of a header with the certificate in PEM, escaped
-	// as in URLs, the value of nginx's $ssl_client_escaped_cert:
-	//
-	//	ssl_verify_client optional;
-	//	proxy_set_header X-Client-Cert $ssl_client_escaped_cert;
-	//
-	// It comes without intermediate certificates, so the authority that signed
-	// it must be among the Issuers. Empty reads Client-Cert and
-	// Client-Cert-Chain (RFC 9440).
-	EscapedPEM string
+	// Encoding is how the proxy writes the certificate. Where it writes none of the
+	// certificates between, the authority that signed the client's must be among
+	// the Issuers.
+	Encoding CertificateFormat
+	// Header is the name of the header, where it is not the usual one of Encoding.
+	Header string
 }
 
 // Format shows nothing of it, since package fmt prints an [auth.Secret] that it
@@ -67,22 +60,18 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 	if value == "" {
 		return nil, auth.ErrNoCredentials
 	}
-	intermediates := x509.NewCertPool()
-	if c.escaped {
-		leaf, ok := parseEscapedPEM(value)
-		if !ok {
-			return nil, c.bad
+	certificates, cause := c.parse(value)
+	if cause != nil {
+		return nil, &auth.Error{Kind: auth.ErrMalformed, Detail: c.bad, Cause: cause}
+	}
+	leaf, chain := certificates[0], certificates[1:]
+	if len(c.headers) == 2 { // of RFC 9440
+		var ok bool
+		if chain, ok = parseClientCertChain(r.Header[clientCertChain]); !ok {
+			return nil, c.badChain
 		}
-		return c.verify(leaf, intermediates)
 	}
-	leaf, ok := parseClientCert(value)
-	if !ok {
-		return nil, c.bad
-	}
-	chain, ok := parseClientCertChain(r.Header[clientCertChain])
-	if !ok {
-		return nil, c.badChain
-	}
+	intermediates := x509.NewCertPool()
 	for _, certificate := range chain {
 		intermediates.AddCert(certificate)
 	}
@@ -114,15 +103,19 @@ func (c *Certificate) verify(leaf *x509.Certificate, intermediates *x509.CertPoo
 
 // parseClientCert reads the value of Client-Cert: a Byte Sequence that is a
 // certificate in DER (RFC 9440 §2.1, §2.2). It has no parameters.
-func parseClientCert(value string) (*x509.Certificate, bool) {
+func parseClientCert(value string) ([]*x509.Certificate, error) {
 	if len(value) > maxClientCert {
-		return nil, false
+		return nil, errTooLong
 	}
 	der, ok := parseByteSequence(value)
 	if !ok {
-		return nil, false
+		return nil, errNoByteSequence
 	}
-	return parseDER(der)
+	certificate, ok := parseDER(der)
+	if !ok {
+		return nil, errNoCertificate
+	}
+	return []*x509.Certificate{certificate}, nil
 }
 
 // parseClientCertChain reads the lines of Client-Cert-Chain: a List of Byte
@@ -173,23 +166,6 @@ func parseByteSequence(s string) ([]byte, bool) {
 	}
 	decoded, err := encoding.DecodeString(s)
 	return decoded, err == nil
-}
-
-// parseEscapedPEM reads one certificate in PEM (RFC 7468 §5), percent-encoded
-// (RFC 3986 §2.1). A "+" is a plus.
-func parseEscapedPEM(value string) (*x509.Certificate, bool) {
-	if len(value) > 3*maxClientCert { // every byte may be escaped
-		return nil, false
-	}
-	text, err := url.PathUnescape(value)
-	if err != nil || !strings.HasPrefix(text, "-----BEGIN CERTIFICATE-----") {
-		return nil, false
-	}
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || block.Type != "CERTIFICATE" || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, false
-	}
-	return parseDER(block.Bytes)
 }
 
 func parseDER(der []byte) (*x509.Certificate, bool) {

@@ -272,9 +272,9 @@ func TestEscapedCertificate(t *testing.T) {
 		{"over 48 KiB are refused", inside, []string{"X-Client-Cert", alice + strings.Repeat("%0A", 16<<10)}, 400, bad},
 	}
 	config := forwarded(newPeople("alice@corp.example"), issuer)
-	config.Forwarded.EscapedPEM = "x-client-cert"
+	config.Forwarded.Encoding, config.Forwarded.Header = header.FormatNginx, "x-client-cert"
 	backend := newCertificate(t, config)
-	config.Forwarded.EscapedPEM, config.Forwarded.Trust = "", header.Trust{} // is the caller's again
+	config.Forwarded.Header, config.Forwarded.Trust = "", header.Trust{} // is the caller's again
 	guard := newGuard(t, backend)
 	for _, tt := range tests {
 		t.Run(tt.sentence, func(t *testing.T) {
@@ -309,11 +309,13 @@ func TestForwardedSecretIsStripped(t *testing.T) {
 func TestCertificateThroughAProxy(t *testing.T) {
 	issuer := newAuthority(t, "issuer")
 	below := issuer.sub(t, "below")
-	for name, escapedPEM := range map[string]string{"RFC 9440": "", "as nginx does": "X-Client-Cert"} {
+	for name, by := range map[string]header.Forwarded{
+		"RFC 9440": {}, "as nginx does": {Encoding: header.FormatNginx, Header: "X-Client-Cert"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			config := forwarded(newPeople("alice@corp.example"), issuer, below)
-			config.Forwarded = &header.Forwarded{EscapedPEM: escapedPEM,
-				Trust: header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
+			by.Trust = header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+			config.Forwarded = &by
 			service := httptest.NewServer(newGuard(t, newCertificate(t, config)).Require()(http.HandlerFunc(tell)))
 			defer service.Close()
 			target := must[*url.URL](t)(url.Parse(service.URL))

@@ -130,7 +130,7 @@ func FuzzForwardedCertificate(f *testing.F) {
 	leaf := below.issue(f, "alice", email("alice@corp.example"))
 	config := forwarded(newPeople("alice@corp.example"), issuer, below)
 	guards := map[string]*auth.Guard{"Client-Cert": newGuard(f, newCertificate(f, config))}
-	config.Forwarded = &header.Forwarded{Trust: proxy, EscapedPEM: "X-Client-Cert"}
+	config.Forwarded = &header.Forwarded{Trust: proxy, Encoding: header.FormatNginx, Header: "X-Client-Cert"}
 	guards["X-Client-Cert"] = newGuard(f, newCertificate(f, config))
 	for _, seed := range []string{"", ":", "::", sequence(leaf), sequence(leaf) + ";a", ":" + rfcLeaf + ":", ":\n:", ":====:", "\xff",
 		escaped(leaf.Certificate[0]), "-----BEGIN CERTIFICATE-----", "%2d%", "-----BEGIN CERTIFICATE-----%0A-----END CERTIFICATE-----"} {

@@ -62,14 +62,14 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 
 	authority, other := newAuthority(t, "authority"), newAuthority(t, "other")
 	config := header.CertificateConfig{Issuers: []*x509.Certificate{authority.certificate}, Identity: header.EmailIdentity, LoadUser: p.Load,
-		Forwarded: &header.Forwarded{EscapedPEM: "X-Cert", Trust: header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}}}
+		Forwarded: &header.Forwarded{Encoding: header.FormatNginx, Header: "X-Cert", Trust: header.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}}}}
 	certificates := must[*header.Certificate](t)(header.NewCertificate(config))
 	guard := newGuard(t, custom, certificates)
 
 	trust.Proxies[0] = netip.MustParsePrefix("192.0.2.0/24")
 	config.Issuers[0] = other.certificate
 	config.Forwarded.Trust.Proxies[0] = netip.MustParsePrefix("192.0.2.0/24")
-	config.Forwarded.EscapedPEM = ""
+	config.Forwarded.Header = ""
 	guard.StripHeaders()[0] = "X-Changed"
 	custom.Vary()[0], custom.StripHeaders()[0] = "X-Changed", "X-Changed"
 	certificates.Vary()[0], certificates.StripHeaders()[0] = "X-Changed", "X-Changed"
