@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/reason"
 )
 
 // ApplicationsPage lists a developer's own applications.
@@ -52,7 +53,7 @@ func (h *handler) handleApplications(handle func(path string, handler http.Handl
 			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
-				h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method is none that this page has.", Status: http.StatusMethodNotAllowed})
+				h.showError(w, r, wrongMethod("The method is none that this page has.", r))
 				return
 			}
 			h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
@@ -77,7 +78,8 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) b
 	case err == nil:
 		return true
 	case auth.KindOf(err) == auth.ErrInsufficient:
-		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.", Status: http.StatusForbidden})
+		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.",
+			Status: http.StatusForbidden, Cause: &reason.Reason{Check: "Config.Developers refused the user", Err: err}})
 	default:
 		s.showError(w, r, err)
 	}
@@ -211,12 +213,20 @@ func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p person
 	switch {
 	case err != nil:
 		s.showError(w, r, err)
-	case client == nil || client.Owner == "" || client.Owner != p.user.UserID():
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "There is no such application, or it is not yours.", Status: http.StatusNotFound})
+	case client == nil:
+		s.showError(w, r, errNoApplication(wrong("no client is registered with this client_id", r.PathValue("id"))))
+	case client.Owner == "" || client.Owner != p.user.UserID():
+		s.showError(w, r, errNoApplication(wrong("the client has another Owner than the user", client.ID)))
 	default:
 		return client
 	}
 	return nil
+}
+
+// errNoApplication is the one answer to applications that are not there and those of others.
+func errNoApplication(cause error) *Error {
+	return &Error{Code: CodeInvalidRequest, Description: "There is no such application, or it is not yours.",
+		Status: http.StatusNotFound, Cause: cause}
 }
 
 // applicationPage is a page about a client, or about a new one.
@@ -261,23 +271,26 @@ func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *A
 	case "public":
 		registration.TokenEndpointAuthMethod = AuthNone
 	default:
-		s.faulty(w, r, *page, metadataError("Choose whether the application can keep a secret."))
+		s.faulty(w, r, *page, metadataError("Choose whether the application can keep a secret.",
+			wrong("the client_type is neither confidential nor public", page.Form.ClientType)))
 		return registration, false
 	}
-	for _, text := range []string{page.Form.Name, page.Form.RedirectURIs, page.Form.PostLogoutRedirectURIs} {
-		if !isText(text) {
-			s.showError(w, r, errNotText)
+	for _, field := range []string{"name", "redirect_uris", "post_logout_redirect_uris"} {
+		if !isText(values.Get(field)) {
+			s.showError(w, r, errNotText(field))
 			return registration, false
 		}
 	}
 	for _, grant := range grants {
 		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
-			s.faulty(w, r, *page, metadataError("A grant is none that you may choose."))
+			s.faulty(w, r, *page, metadataError("A grant is none that you may choose.",
+				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...)))
 			return registration, false
 		}
 	}
 	if len(registration.RedirectURIs)+len(registration.PostLogoutRedirectURIs) > maxURIs {
-		s.faulty(w, r, *page, metadataError("There are too many addresses."))
+		s.faulty(w, r, *page, metadataError("There are too many addresses.",
+			check("the application has more than 50 redirect URIs")))
 		return registration, false
 	}
 	return registration, true
@@ -293,8 +306,10 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, page Application
 	case err == nil:
 		return false
 	case errors.Is(err, ErrClientChanged):
-		s.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The application was changed or removed meanwhile.", Status: http.StatusConflict})
+		s.showError(w, r, &Error{Code: CodeInvalidRequest,
+			Description: "The application was changed or removed meanwhile.", Status: http.StatusConflict, Cause: err})
 	case errors.As(err, &e):
+		s.report(r, http.StatusBadRequest, err)
 		page.Fault, page.Edit = e.Description, true
 		s.show(w, r, http.StatusBadRequest, s.pages.Application, page)
 	default:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -99,7 +100,7 @@ func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, wrongMethod("The method must be GET.", r))
 		return
 	}
 	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
@@ -120,7 +121,7 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, wrongMethod("The method must be POST.", r))
 		return
 	}
 	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
@@ -141,6 +142,8 @@ func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, p person) boo
 	if !p.terms.Limited {
 		return true
 	}
-	s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You signed in for less than that.", Status: http.StatusForbidden})
+	s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You signed in for less than that.",
+		Status: http.StatusForbidden, Cause: wrong("the user signed in with a credential that is limited to scopes",
+			strings.Join(p.terms.Scopes, " "))})
 	return false
 }

@@ -28,7 +28,7 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, wrongMethod("The method must be GET or POST.", r))
 		return
 	}
 	req, err := requestOf(r)
@@ -79,7 +79,8 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
 		return
 	}
 	if found == nil {
-		h.showError(w, r, errPageGone)
+		h.showError(w, r, refuse(CodeInvalidRequest, "This page has expired or was answered before. "+
+			"Please go back to the application and try again.", errNoInteraction))
 		return
 	}
 	client, err := h.still(r.Context(), &a)
@@ -90,32 +91,56 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
 	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) { h.proceed(w, r, client, &a, p) })
 }
 
-var errPageGone = refuse(CodeInvalidRequest, "This page has expired or was answered before. Please go back to the application and try again.")
-
 // still returns the client of a request that was kept, if it could ask the same
 // now.
 func (s *Server) still(ctx context.Context, a *authorization) (*Client, error) {
-	client, err := s.config.Store.Client(ctx, a.ClientID)
+	client, cause, err := s.registered(ctx, a.ClientID)
 	if err != nil {
 		return nil, err
 	}
-	if client == nil || client.Disabled || !matchRedirect(client.RedirectURIs, a.RedirectURI) ||
-		!client.Allows(GrantAuthorizationCode) || !containsAll(client.Scopes, a.Scopes) ||
-		slices.ContainsFunc(a.Resources, func(id string) bool { return !client.mayAskFor(id) }) {
-		return nil, refuse(CodeInvalidRequest, "The application has changed meanwhile. Please go back to it and try again.")
+	if cause == nil {
+		cause = client.changed(a)
+	}
+	if cause != nil {
+		return nil, ofClient(a.ClientID, refuse(CodeInvalidRequest,
+			"The application has changed meanwhile. Please go back to it and try again.", cause))
 	}
 	return client, nil
 }
 
+// changed says why a client could not ask the same now. It is nil if the client could.
+func (c *Client) changed(a *authorization) error {
+	lost := func(has func(string) bool, names []string) string {
+		if i := slices.IndexFunc(names, func(name string) bool { return !has(name) }); i >= 0 {
+			return names[i]
+		}
+		return ""
+	}
+	scope := lost(func(name string) bool { return slices.Contains(c.Scopes, name) }, a.Scopes)
+	resource := lost(c.mayAskFor, a.Resources)
+	switch {
+	case !matchRedirect(c.RedirectURIs, a.RedirectURI):
+		return wrong("the redirect_uri is not registered any more", a.RedirectURI, c.RedirectURIs...)
+	case !c.Allows(GrantAuthorizationCode):
+		return grantNotAllowed(c, GrantAuthorizationCode)
+	case scope != "":
+		return wrong("the client does not have the scope any more", scope, c.Scopes...)
+	case resource != "":
+		return wrong("the client does not have the resource any more", resource, c.Resources...)
+	}
+	return nil
+}
+
 // proceed goes on with a request of whoever is signed in; p is nil for nobody.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *person) {
-	if p == nil || s.mustLogIn(a, p) {
+	if cause := s.mustLogIn(a, p); cause != nil {
 		if p != nil && a.SentToLogin && s.askedInVain(a, p) {
-			s.redirectError(w, r, a, refuse(CodeLoginRequired, "Another user signed in, or when they did is not known."))
+			s.redirectError(w, r, a, refuse(CodeLoginRequired,
+				"Another user signed in, or when they did is not known.", cause))
 			return
 		}
 		if a.prompts("none") {
-			s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in."))
+			s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in.", cause))
 			return
 		}
 		kept := *a
@@ -127,11 +152,11 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client,
 	}
 	if p.user.UserID() == client.ID {
 		// Its tokens would be taken for the client's own (RFC 9068 §5).
-		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user has the name of the client."))
+		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user has the name of the client.", errUserIsClient))
 		return
 	}
 	if _, _, err := p.terms.Narrow(a.Scopes, true); err != nil {
-		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user signed in for less than that."))
+		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user signed in for less than that.", err))
 		return
 	}
 	recall := false
@@ -146,7 +171,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client,
 		recall = consent.Covers(a.Scopes, a.Resources) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
 		if !recall {
 			if a.prompts("none") {
-				s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree."))
+				s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree.", errMustAgree))
 				return
 			}
 			s.showConsent(w, r, client, a, *p, consent)
@@ -156,21 +181,42 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, client *Client,
 	s.approve(w, r, client, a, *p, nil, recall)
 }
 
-// mustLogIn reports whether somebody who is signed in must do it again.
-func (s *Server) mustLogIn(a *authorization, p *person) bool {
+// The causes of refusals at the pages.
+var (
+	errNoInteraction = errors.New("the interaction is unknown, expired or answered, or of another page")
+	errMustAgree     = errors.New("the prompt is none, and the user has not agreed to these scopes and resources, or " +
+		"the client is a program on the user's machine (RFC 8252 §8.6)")
+	errNotSignedIn = errors.New("no user is signed in")
+	errPromptLogin = errors.New("the prompt wants a new login, and the login does not tell that it came " +
+		"after the request")
+	errMaxAge       = errors.New("the login is older than max_age, or does not tell when it was")
+	errDenied       = errors.New("the user did not agree")
+	errNotRecalled  = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
+	errTaken        = errors.New("the form was answered before, or has expired")
+	errOtherUser    = errors.New("the page was shown to another user")
+	errOtherSession = errors.New("the page was shown in another session of the user")
+)
+
+// mustLogIn says why a user must sign in, or again. It is nil if the user need not.
+func (s *Server) mustLogIn(a *authorization, p *person) error {
+	if p == nil {
+		return errNotSignedIn
+	}
 	at := p.login.AuthTime
 	// What a browser or proxy proves anew with every request, such as Basic, has no
 	// session, and does not tell when somebody was last there.
 	sinceAsked := p.session != "" && !at.IsZero() && !at.Before(a.Asked)
 	switch {
 	case a.Subject != "" && a.Subject != p.user.UserID():
-		return true
+		return wrong("another user than that of the id_token_hint is signed in", p.user.UserID(), a.Subject)
+	case sinceAsked:
+		return nil
 	case a.prompts("login") || a.prompts("select_account"):
-		return !sinceAsked
-	case a.MaxAge >= 0:
-		return !sinceAsked && (p.session == "" || at.IsZero() || time.Since(at) > a.MaxAge)
+		return errPromptLogin
+	case a.MaxAge >= 0 && (p.session == "" || at.IsZero() || time.Since(at) > a.MaxAge):
+		return errMaxAge
 	}
-	return false
+	return nil
 }
 
 // askedInVain reports a login after which another one would not help: of another
@@ -229,7 +275,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p person,
 		return
 	}
 	if form.Get("allow") == "" {
-		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree."))
+		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree.", errDenied))
 		return
 	}
 	at := now()
@@ -259,7 +305,8 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 	case err != nil:
 		s.redirectError(w, r, a, err)
 	case !ok:
-		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The consent was withdrawn, or the client disabled, meanwhile."))
+		s.redirectError(w, r, a, refuse(CodeAccessDenied,
+			"The consent was withdrawn, or the client disabled, meanwhile.", errNotRecalled))
 	default:
 		s.respond(w, r, a, [][2]string{{"code", secret}})
 	}
@@ -267,12 +314,14 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 
 // redirectError sends an error to the client (RFC 6749 §4.1.2.1).
 func (s *Server) redirectError(w http.ResponseWriter, r *http.Request, a *authorization, err error) {
+	status := http.StatusSeeOther
+	if a.FormPost {
+		status = http.StatusOK
+	}
+	s.report(r, status, ofClient(a.ClientID, err))
 	var e *Error
 	if !errors.As(err, &e) {
-		if r.Context().Err() == nil {
-			s.logger().ErrorContext(r.Context(), "oauth2/server: cannot authorize", "error", err)
-		}
-		e = refuse(CodeTemporarilyUnavailable, "The server cannot answer now.")
+		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now."}
 	}
 	s.respond(w, r, a, [][2]string{{"error", e.Code}, {"error_description", e.description()}})
 }
@@ -328,7 +377,7 @@ func (h *handler) visiting(w http.ResponseWriter, r *http.Request,
 func (h *handler) signedIn(w http.ResponseWriter, r *http.Request,
 	next func(http.ResponseWriter, *http.Request, person)) {
 	if err := h.guard.CheckOrigin(r); err != nil {
-		h.showError(w, r, errForgery)
+		h.showError(w, r, errForgery(err))
 		return
 	}
 	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
@@ -338,12 +387,16 @@ func (h *handler) signedIn(w http.ResponseWriter, r *http.Request,
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
 			h.config.SignIn(w, r, SignInRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
 		default:
-			h.showError(w, r, errForgery)
+			h.showError(w, r, errForgery(errNotSignedIn))
 		}
 	})
 }
 
-var errForgery = &Error{Code: CodeAccessDenied, Description: "This form was not sent from its own page, by who saw it, or you are signed out. Please go back and try again.", Status: http.StatusForbidden}
+// errForgery refuses a form.
+func errForgery(cause error) *Error {
+	return &Error{Code: CodeAccessDenied, Description: "This form was not sent from its own page, by who saw it, " +
+		"or you are signed out. Please go back and try again.", Status: http.StatusForbidden, Cause: cause}
+}
 
 // The kinds of interactions. The answer to one is none to another.
 const (
@@ -404,14 +457,19 @@ func (s *Server) take(ctx context.Context, secret string, p person, kind string,
 	if err != nil {
 		return err
 	}
-	if i == nil || i.UserID != p.user.UserID() || i.SessionID != p.session {
-		return errForgery
+	switch {
+	case i == nil:
+		return errForgery(errNoInteraction)
+	case i.UserID != p.user.UserID():
+		return errForgery(errOtherUser)
+	case i.SessionID != p.session:
+		return errForgery(errOtherSession)
 	}
 	if i, err = s.config.Store.Take(ctx, i.Digest, now()); err != nil {
 		return err
 	}
 	if i == nil {
-		return errForgery
+		return errForgery(errTaken)
 	}
 	return nil
 }

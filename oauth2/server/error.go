@@ -66,36 +66,46 @@ const (
 	CodeRegistrationNotSupported = "registration_not_supported"
 )
 
-func refuse(code, description string) *Error { return &Error{Code: code, Description: description} }
+// refuse returns a refusal. The cause says in the log what the client is not told.
+func refuse(code, description string, cause error) *Error {
+	return &Error{Code: code, Description: description, Cause: cause}
+}
 
 // errGrant is the one answer to every code and refresh token that is no good.
-var errGrant = refuse(CodeInvalidGrant, "The code or token is unknown, expired, revoked, used, or not for this client.")
+func errGrant(cause error) *Error {
+	return refuse(CodeInvalidGrant,
+		"The code or token is unknown, expired, revoked, used, or not for this client.", cause)
+}
 
 // userRefused turns what a UserLoader says of a user into an answer to a client.
 func userRefused(err error) error {
 	if auth.KindOf(err) == auth.ErrInvalid {
-		return &Error{Code: errGrant.Code, Description: errGrant.Description, Cause: err}
+		return errGrant(err)
 	}
 	return err
 }
 
+// statusOf returns the status of the answer to a refusal or an outage.
+func statusOf(err error) int {
+	var e *Error
+	switch {
+	case !errors.As(err, &e):
+		return http.StatusServiceUnavailable
+	case e.Status == 0 && e.Code == CodeInvalidClient:
+		return http.StatusUnauthorized
+	}
+	return cmp.Or(e.Status, http.StatusBadRequest)
+}
+
 // answerError answers a request of a client that failed.
 func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) {
+	s.report(r, statusOf(err), err)
 	var e *Error
 	if !errors.As(err, &e) {
-		if r.Context().Err() == nil {
-			s.logger().ErrorContext(r.Context(), "oauth2/server: cannot answer", "path", r.URL.Path, "error", err)
-		}
 		w.Header().Set("Retry-After", "5")
 		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now.", Status: http.StatusServiceUnavailable}
 	}
-	status := cmp.Or(e.Status, http.StatusBadRequest)
-	if e.Status == 0 && e.Code == CodeInvalidClient {
-		status = http.StatusUnauthorized
-	}
-	if e.Code == CodeInvalidClient {
-		s.events.SendOf(r, auth.Event{Kind: auth.EventFailure, Err: &auth.Error{Kind: auth.ErrInvalid, Cause: e}})
-	}
+	status := statusOf(e)
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())
 	}

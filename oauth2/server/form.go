@@ -49,12 +49,23 @@ func (f Form) pairs() (params [][2]string) {
 	return params
 }
 
-var (
-	errNoForm   = refuse(CodeInvalidRequest, "The body must be application/x-www-form-urlencoded.")
-	errLongBody = &Error{Code: CodeInvalidRequest, Description: "The body is too long.", Status: http.StatusRequestEntityTooLarge}
-	errTwice    = refuse(CodeInvalidRequest, "A parameter must not be there twice.")
-	errNotText  = refuse(CodeInvalidRequest, "A parameter is not UTF-8, or has a NUL.")
-)
+var errLongBody = &Error{Code: CodeInvalidRequest, Description: "The body is too long.",
+	Status: http.StatusRequestEntityTooLarge, Cause: errors.New("the body or the query is longer than 65536 bytes")}
+
+var errBodyUnreadable = errors.New("the form of the body is badly encoded")
+
+func errNoForm(cause error) *Error {
+	return refuse(CodeInvalidRequest, "The body must be application/x-www-form-urlencoded.", cause)
+}
+
+func errTwice(name string) *Error {
+	return refuse(CodeInvalidRequest, "A parameter must not be there twice.", wrong("a parameter is repeated", name))
+}
+
+func errNotText(name string) *Error {
+	return refuse(CodeInvalidRequest, "A parameter is not UTF-8, or has a NUL.",
+		wrong("a parameter is not UTF-8, or has a NUL", name))
+}
 
 // bodyForm reads the body of a POST: its type first, then its size, then what is
 // twice.
@@ -81,20 +92,21 @@ func isForm(r *http.Request) bool {
 // guard may look for its credential there.
 func bodyValues(r *http.Request) (url.Values, error) {
 	if !isForm(r) {
-		return nil, errNoForm
+		return nil, errNoForm(wrong("the Content-Type is not a form, is there twice, or has a Content-Encoding",
+			r.Header.Get("Content-Type")))
 	}
 	body, err := backend.ReadBody(r, maxBody)
 	switch {
 	case errors.Is(err, backend.ErrBodyTooLong):
 		return nil, errLongBody
 	case auth.KindOf(err) == auth.ErrMalformed:
-		return nil, refuse(CodeInvalidRequest, "The body could not be read.")
+		return nil, refuse(CodeInvalidRequest, "The body could not be read.", err)
 	case err != nil:
 		return nil, err
 	}
 	values, err := body.Form()
 	if err != nil {
-		return nil, errNoForm
+		return nil, errNoForm(errBodyUnreadable)
 	}
 	return values, nil
 }
@@ -104,11 +116,11 @@ func single(values url.Values) (Form, error) {
 	form := make(url.Values, len(values))
 	for name, all := range values {
 		if len(all) > 1 && name != "resource" {
-			return Form{}, errTwice
+			return Form{}, errTwice(name)
 		}
 		for _, value := range all {
 			if !isText(value) {
-				return Form{}, errNotText
+				return Form{}, errNotText(name)
 			}
 			if value != "" {
 				form[name] = append(form[name], value)
@@ -122,13 +134,20 @@ func single(values url.Values) (Form, error) {
 func isText(value string) bool { return utf8.ValidString(value) && strings.IndexByte(value, 0) < 0 }
 
 // allowPost answers other methods than POST, and reports whether to go on.
-func allowPost(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) allowPost(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodPost {
 		return true
 	}
+	s.report(r, http.StatusMethodNotAllowed, wrongMethod("The method must be POST.", r))
 	w.Header().Set("Allow", "POST")
 	answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest, "error_description": "The method must be POST."})
 	return false
+}
+
+// wrongMethod refuses a request of a method that an endpoint does not have.
+func wrongMethod(description string, r *http.Request) *Error {
+	return &Error{Code: CodeInvalidRequest, Description: description, Status: http.StatusMethodNotAllowed,
+		Cause: wrong("the method is not one of the endpoint", r.Method)}
 }
 
 // allowEverywhere lets pages of every origin read the answers of an endpoint that

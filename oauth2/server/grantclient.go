@@ -20,7 +20,8 @@ func (ClientCredentials) Name() string { return GrantClientCredentials }
 // Exchange issues an access token to a confidential client.
 func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	if r.Client.Public() {
-		return nil, refuse(CodeUnauthorizedClient, "A public client cannot act for itself.")
+		return nil, refuse(CodeUnauthorizedClient, "A public client cannot act for itself.",
+			check("the client is public, and client_credentials needs a secret (RFC 6749 §4.4)"))
 	}
 	scopes, err := s.scopesOf(r.Form.Get("scope"), r.Client)
 	if err != nil {
@@ -28,8 +29,9 @@ func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenReques
 	}
 	if r.Form.Get("scope") == "" {
 		scopes = slices.DeleteFunc(slices.Clone(scopes), ofUsers)
-	} else if slices.ContainsFunc(scopes, ofUsers) {
-		return nil, refuse(CodeInvalidScope, "The scope has one that is about a user.")
+	} else if i := slices.IndexFunc(scopes, ofUsers); i >= 0 {
+		return nil, refuse(CodeInvalidScope, "The scope has one that is about a user.",
+			wrong("the scope is about a user, and client_credentials has no user", scopes[i]))
 	}
 	resources, err := s.resourcesOf(r.Form.All("resource"), r.Client)
 	if err != nil {
@@ -61,8 +63,8 @@ func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, 
 		return nil, errors.New("oauth2/server: Issue without a client or a type")
 	}
 	for _, scope := range issuance.Scopes {
-		if !slices.Contains(issuance.Client.Scopes, scope) || s.scope(scope) == nil {
-			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.")
+		if cause := s.scopeFault(issuance.Client, scope); cause != nil {
+			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.", cause)
 		}
 	}
 	var err error
@@ -71,6 +73,13 @@ func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, 
 	}
 	return s.start(ctx, issuance, now())
 }
+
+// The causes of refused grants.
+var (
+	errUserIsClient = errors.New("the UserID is the client_id, so that the tokens would be taken for " +
+		"the client's own (RFC 9068 §5)")
+	errClientGone = errors.New("the client was removed or disabled meanwhile")
+)
 
 // start adds a grant with its tokens.
 func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenResponse, error) {
@@ -87,7 +96,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 			return nil, userRefused(err)
 		}
 		if user.UserID() == i.Client.ID { // its tokens would be taken for the client's own
-			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.")
+			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.", errUserIsClient)
 		}
 		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
 	}
@@ -101,7 +110,7 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 		return nil, err
 	}
 	if !ok {
-		return nil, errClient
+		return nil, errClient(errClientGone)
 	}
 	s.observe(ctx, auth.EventIssued, grant.UserID, grant.ID)
 	return m.response, nil

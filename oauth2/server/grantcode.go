@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -24,24 +26,30 @@ func (AuthorizationCode) Name() string { return GrantAuthorizationCode }
 func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	secret := r.Form.Get("code")
 	if secret == "" {
-		return nil, refuse(CodeInvalidRequest, "The code is missing.")
+		return nil, refuse(CodeInvalidRequest, "The code is missing.", check("the code is missing"))
 	}
 	if !backend.OwnsToken(secret, s.code) {
-		return nil, errGrant
+		return nil, errGrant(errNotACode)
 	}
 	digest := backend.TokenDigest(secret, s.code)
 	code, grant, err := s.config.Store.FindCode(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
-	if code == nil || grant.ClientID != r.Client.ID {
-		return nil, errGrant
+	if code == nil {
+		return nil, errGrant(errCodeUnknown)
 	}
-	if !code.Redeemed.IsZero() || !code.verifies(r.Form.Get("code_verifier")) {
-		return nil, s.burn(ctx, grant, r)
+	if grant.ClientID != r.Client.ID {
+		return nil, errGrant(wrong("the code was issued to another client", "", grant.ClientID))
 	}
-	if !code.redirects(r.Form.Get("redirect_uri"), r.Client) || !grant.Live(r.Now) {
-		return nil, errGrant
+	if !code.Redeemed.IsZero() {
+		return nil, s.burn(ctx, grant, r, "the code was redeemed before")
+	}
+	if failed := code.verifierFault(r.Form.Get("code_verifier")); failed != "" {
+		return nil, s.burn(ctx, grant, r, failed)
+	}
+	if cause := code.fault(r.Form.Get("redirect_uri"), r, grant); cause != nil {
+		return nil, errGrant(cause)
 	}
 	scopes, err := s.stillAllowed(r.Client, grant)
 	if err != nil {
@@ -65,38 +73,86 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	case err != nil:
 		return nil, err
 	case verdict == Reused:
-		s.observe(ctx, auth.EventReuse, grant.UserID, grant.ID)
-		return nil, errGrant
+		return nil, errGrant(&reuse{"the code was redeemed before", grant})
 	case verdict != Redeemed:
-		return nil, errGrant
+		return nil, errGrant(verdictFaults[verdict])
 	}
 	s.observe(ctx, auth.EventIssued, grant.UserID, grant.ID)
 	return m.response, nil
 }
 
 // burn ends a grant whose code came again, or from somebody who has nothing else.
-func (s *Server) burn(ctx context.Context, grant *Grant, r *TokenRequest) error {
+func (s *Server) burn(ctx context.Context, grant *Grant, r *TokenRequest, failed string) error {
 	ended, err := s.config.Store.End(ctx, grant.ID, r.Now)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case ended:
+		return errGrant(&reuse{failed, grant})
 	}
-	if ended {
-		s.observe(ctx, auth.EventReuse, grant.UserID, grant.ID)
-	}
-	return errGrant
+	return errGrant(check(failed + ", and its grant had ended already"))
 }
 
-// verifies checks a code verifier (RFC 7636 §4.6). Where there was no challenge
-// there must be no verifier: somebody took the challenge out (RFC 9700 §4.8.2).
-func (c *Code) verifies(verifier string) bool {
-	if c.Challenge == "" {
-		return verifier == ""
+// The causes of codes and refresh tokens that are no good.
+var (
+	errNotACode       = errors.New("the code is none of this server by its form, see Config.Prefix")
+	errCodeUnknown    = errors.New("no such code is kept: it was never issued, or has been purged")
+	errNotARefresh    = errors.New("the refresh_token is none of this server by its form, see Config.Prefix")
+	errRefreshUnknown = errors.New("no such refresh token is kept: it was never issued, or has been purged")
+	errRefreshExpired = errors.New("the refresh token has expired, see Lifetimes.RefreshIdle and RefreshAbsolute")
+	errGrantRevoked   = errors.New("the grant was ended: revoked, withdrawn, signed out, or a code or token came twice")
+	errGrantExpired   = errors.New("the grant has expired, see Lifetimes")
+	errUserChanged    = errors.New("the AuthStamp of the user has changed, as with a new password")
+)
+
+// verdictFaults are the causes that go with what a store says.
+var verdictFaults = map[Verdict]error{
+	Unknown: errors.New("the code or refresh token is not kept any more"),
+	Revoked: errGrantRevoked,
+	Expired: errors.New("the code, the refresh token or its grant has expired meanwhile"),
+}
+
+// fault says why a grant is not live. It is nil if the grant is live.
+func (g *Grant) fault(now time.Time) error {
+	switch {
+	case !g.RevokedAt.IsZero():
+		return errGrantRevoked
+	case !g.Live(now):
+		return errGrantExpired
 	}
-	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, alphanumeric+"-._~") != "" {
-		return false
+	return nil
+}
+
+// fault says why a code that is the client's is not good, or nil.
+func (c *Code) fault(uri string, r *TokenRequest, grant *Grant) error {
+	if !c.redirects(uri, r.Client) {
+		want := r.Client.RedirectURIs
+		if c.RedirectURI != "" {
+			want = []string{c.RedirectURI}
+		}
+		return wrong("the redirect_uri is not that of the authorization request (RFC 6749 §4.1.3)", uri, want...)
+	}
+	return grant.fault(r.Now)
+}
+
+// verifierFault checks a code verifier (RFC 7636 §4.6), and says what is wrong with it, or "". Without a challenge
+// there must be no verifier, because an attacker can take the challenge out (RFC 9700 §4.8.2).
+func (c *Code) verifierFault(verifier string) string {
+	switch {
+	case c.Challenge == "" && verifier != "":
+		return "a code_verifier came, and the authorization request had no code_challenge (RFC 9700 §4.8.2)"
+	case c.Challenge == "":
+		return ""
+	case verifier == "":
+		return "the code_verifier is missing (RFC 7636 §4.5)"
+	case len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, alphanumeric+"-._~") != "":
+		return "the code_verifier is not 43 to 128 unreserved characters (RFC 7636 §4.1)"
 	}
 	sum := sha256.Sum256([]byte(verifier))
-	return subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(c.Challenge)) == 1
+	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(c.Challenge)) != 1 {
+		return "the code_verifier does not fit the code_challenge of the authorization request (RFC 7636 §4.6)"
+	}
+	return ""
 }
 
 // redirects checks the redirect URI: the very one of the authorization request, if
@@ -119,7 +175,7 @@ func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 		return nil, userRefused(err)
 	}
 	if !backend.SameStamp(grant.Stamp, stampOf(user)) {
-		return nil, errGrant
+		return nil, errGrant(errUserChanged)
 	}
 	return user, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -25,26 +26,29 @@ func (RefreshToken) Name() string { return GrantRefreshToken }
 func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
 	secret := r.Form.Get("refresh_token")
 	if secret == "" {
-		return nil, refuse(CodeInvalidRequest, "The refresh_token is missing.")
+		return nil, refuse(CodeInvalidRequest, "The refresh_token is missing.", check("the refresh_token is missing"))
 	}
 	if !backend.OwnsToken(secret, s.refresh) {
-		return nil, errGrant
+		return nil, errGrant(errNotARefresh)
 	}
 	digest := backend.TokenDigest(secret, s.refresh)
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
+	if refresh == nil {
+		return nil, errGrant(errRefreshUnknown)
+	}
 	// Another client's token stays good for its owner.
-	if refresh == nil || grant.ClientID != r.Client.ID {
-		return nil, errGrant
+	if grant.ClientID != r.Client.ID {
+		return nil, errGrant(wrong("the refresh token was issued to another client", "", grant.ClientID))
 	}
 	// Before anything that could refuse it for less.
 	if !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace {
-		return nil, s.burn(ctx, grant, r)
+		return nil, s.burn(ctx, grant, r, reusedRefresh)
 	}
-	if !grant.Live(r.Now) || !r.Now.Before(refresh.ExpiresAt) {
-		return nil, errGrant
+	if cause := refresh.fault(grant, r.Now); cause != nil {
+		return nil, errGrant(cause)
 	}
 	scopes, err := s.refreshedScopes(r, grant)
 	if err != nil {
@@ -80,13 +84,26 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 		}
 		m.response.refresh = hidden.Of(successor)
 	case Reused:
-		s.observe(ctx, auth.EventReuse, grant.UserID, grant.ID)
-		return nil, errGrant
+		return nil, errGrant(&reuse{reusedRefresh, grant})
 	default:
-		return nil, errGrant
+		return nil, errGrant(verdictFaults[rotation.Verdict])
 	}
 	s.observe(ctx, auth.EventRefreshed, grant.UserID, grant.ID)
 	return m.response, nil
+}
+
+// reusedRefresh says which check failed when a refresh token comes again.
+const reusedRefresh = "the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace"
+
+// fault says why a refresh token that is the client's is not good, or nil.
+func (r *Refresh) fault(grant *Grant, now time.Time) error {
+	if cause := grant.fault(now); cause != nil {
+		return cause
+	}
+	if !now.Before(r.ExpiresAt) {
+		return errRefreshExpired
+	}
+	return nil
 }
 
 // refreshedScopes are those of the new access token: what is asked for of what was
@@ -98,8 +115,9 @@ func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error
 		return allowed, err
 	}
 	asked := strings.Split(text, " ")
-	if !containsAll(allowed, asked) {
-		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.")
+	if i := slices.IndexFunc(asked, func(scope string) bool { return !slices.Contains(allowed, scope) }); i >= 0 {
+		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.",
+			wrong("the scope was not granted, or the client may not have it any more", asked[i], allowed...))
 	}
 	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
 }

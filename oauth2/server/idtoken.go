@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewarden/auth/internal/reason"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -75,20 +76,36 @@ func (o *oneOrAll) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(o))
 }
 
+// badHint is the cause of a refusal for an id_token_hint.
+type badHint struct{ err error }
+
+// Error says that it is the hint that is bad.
+func (h *badHint) Error() string { return "the id_token_hint is refused: " + h.err.Error() }
+
+// Unwrap returns what is wrong with it.
+func (h *badHint) Unwrap() error { return h.err }
+
 // openIDToken reads an ID token of ours, also one that has expired (OpenID Connect
-// RP-Initiated Logout §4). It is nil if it is none.
+// RP-Initiated Logout §4). The error is a *badHint if it is none.
 func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
 	set, err := s.config.Keys.Current(ctx, now())
 	if err != nil {
 		return nil, err
 	}
 	typ, claims, err := jwt.Open(set, token)
-	if err != nil || typ != "jwt" {
-		return nil, nil
+	if err != nil {
+		return nil, &badHint{&reason.Reason{Check: "its form or signature is none of Config.Keys", Err: err}}
 	}
 	var h hint
-	if json.Unmarshal(claims, &h) != nil || h.Issuer != s.config.Issuer || h.Subject == "" || len(h.Audience) == 0 {
-		return nil, nil
+	switch {
+	case typ != "jwt":
+		return nil, &badHint{wrong("its typ is that of another kind of token", typ, "JWT")}
+	case json.Unmarshal(claims, &h) != nil:
+		return nil, &badHint{check("its claims have other types")}
+	case h.Issuer != s.config.Issuer:
+		return nil, &badHint{wrong("its iss is another one", h.Issuer, s.config.Issuer)}
+	case h.Subject == "" || len(h.Audience) == 0:
+		return nil, &badHint{check("it has no sub or no aud")}
 	}
 	return &h, nil
 }

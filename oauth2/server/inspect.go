@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -9,10 +10,26 @@ import (
 	"github.com/gatewarden/auth/oauth2"
 )
 
+// The refusals of access tokens.
 var (
-	errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
-	errToken        error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."}
+	errUnrecognized = unrecognized(errors.New("the token is none of this server by its form, and without Config.Keys " +
+		"there are no JWTs"))
+	errAccessUnknown = badToken(errors.New("no such access token is kept: it was revoked, purged or never issued"))
+	errAccessExpired = badToken(errors.New("the access token has expired, see Lifetimes.Access"))
+	errTokenRevoked  = badToken(errGrantRevoked)
+	errTokenEnded    = badToken(errGrantExpired)
+	errIsRefresh     = badToken(errors.New("a refresh token came as an access token"))
+	errIsCode        = badToken(errors.New("an authorization code came as an access token"))
+	errNoJWTID       = badToken(errors.New("the jti of the JWT is none of this server"))
 )
+
+func unrecognized(cause error) error {
+	return &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token.", Cause: cause}
+}
+
+func badToken(cause error) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token.", Cause: cause}
+}
 
 // Inspect implements [oauth2.Source] for the access tokens of the server: opaque
 // ones and JWTs, each of which is looked up, so that one that was revoked is
@@ -39,8 +56,16 @@ func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error
 	if err != nil {
 		return nil, nil, &auth.Error{Cause: err}
 	}
-	if at := now(); access == nil || !at.Before(access.ExpiresAt) || !grant.Live(at) {
-		return nil, nil, errToken
+	at := now()
+	switch {
+	case access == nil:
+		return nil, nil, errAccessUnknown
+	case !grant.RevokedAt.IsZero():
+		return nil, nil, errTokenRevoked
+	case !at.Before(access.ExpiresAt):
+		return nil, nil, errAccessExpired
+	case !grant.Live(at):
+		return nil, nil, errTokenEnded
 	}
 	return access, grant, nil
 }
@@ -57,17 +82,19 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	switch {
 	case backend.OwnsToken(token, s.access):
 		return backend.TokenDigest(token, s.access), nil
-	case backend.OwnsToken(token, s.refresh), backend.OwnsToken(token, s.code):
-		return "", errToken
+	case backend.OwnsToken(token, s.refresh):
+		return "", errIsRefresh
+	case backend.OwnsToken(token, s.code):
+		return "", errIsCode
 	case s.verifier == nil:
 		return "", errUnrecognized
 	}
 	_, credential, err := s.verifier.VerifyToken(ctx, token)
 	switch auth.KindOf(err) {
 	case auth.ErrUnrecognized:
-		return "", errUnrecognized
+		return "", unrecognized(err)
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return "", errToken
+		return "", badToken(err)
 	}
 	if err != nil {
 		return "", err
@@ -75,7 +102,7 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	// A JWT is looked up by its "jti", which is not secret: the signature proves it.
 	verified, ok := auth.As[*jwt.Token](credential)
 	if !ok || len(verified.ID()) != jwtIDLength {
-		return "", errToken
+		return "", errNoJWTID
 	}
 	return jwtDigest(verified.Subject(), verified.ID()), nil
 }

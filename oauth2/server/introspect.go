@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ type introspection struct {
 // are for a resource that they are; of all others it says that they are not
 // active, as of those that do not exist (RFC 7662 §4).
 func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
-	if !allowPost(w, r) {
+	if !s.allowPost(w, r) {
 		return
 	}
 	answer, err := s.introspect(r)
@@ -54,37 +55,59 @@ func (s *Server) introspect(r *http.Request) (answer introspection, err error) {
 	if err != nil {
 		return answer, err
 	}
-	if client.Public() { // anybody can say that they are it
-		return answer, errClient
+	answer, err = s.introspectFor(r.Context(), client, form.Get("token"))
+	if kind := auth.KindOf(err); kind == auth.ErrInvalid || kind == auth.ErrUnrecognized {
+		s.report(r, http.StatusOK, ofClient(client.ID, err))
+		return introspection{}, nil
 	}
-	token := form.Get("token")
+	return answer, ofClient(client.ID, err)
+}
+
+// introspectFor tells a client about a token. A token that is not active is auth.ErrInvalid or auth.ErrUnrecognized.
+func (s *Server) introspectFor(ctx context.Context, client *Client, token string) (answer introspection, err error) {
+	if client.Public() { // anybody can say that they are it
+		return answer, errClient(errPublicCaller)
+	}
 	if token == "" {
-		return answer, refuse(CodeInvalidRequest, "The token is missing.")
+		return answer, refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
 	}
 	if backend.OwnsToken(token, s.refresh) {
-		return s.introspectRefresh(r.Context(), client, token)
+		return s.introspectRefresh(ctx, client, token)
 	}
-	access, grant, err := s.find(r.Context(), token)
-	switch kind := auth.KindOf(err); {
-	case kind == auth.ErrInvalid, kind == auth.ErrUnrecognized:
-		return answer, nil
-	case err != nil:
+	access, grant, err := s.find(ctx, token)
+	if err != nil {
 		return answer, err
-	case grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, func(id string) bool { return slices.Contains(client.ResourceServer, id) }):
-		return answer, nil
 	}
-	answer, err = s.describe(r.Context(), grant, access.Scopes, access.Issued, access.ExpiresAt)
+	mine := func(id string) bool { return slices.Contains(client.ResourceServer, id) }
+	if grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, mine) {
+		return answer, badToken(setting("Client.ResourceServer",
+			"the token was issued to another client, for a resource that the caller is not",
+			strings.Join(access.Audience, " "), client.ResourceServer...))
+	}
+	answer, err = s.describe(ctx, grant, access.Scopes, access.Issued, access.ExpiresAt)
 	if answer.Active {
 		answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
 	}
 	return answer, err
 }
 
+var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
+
 // introspectRefresh tells the client whose refresh token it is, and nobody else.
 func (s *Server) introspectRefresh(ctx context.Context, client *Client, token string) (answer introspection, err error) {
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
-	if at := now(); err != nil || refresh == nil || grant.ClientID != client.ID || !refresh.Rotated.IsZero() || !at.Before(refresh.ExpiresAt) || !grant.Live(at) {
+	switch {
+	case err != nil:
 		return answer, err
+	case refresh == nil:
+		return answer, badToken(errRefreshUnknown)
+	case grant.ClientID != client.ID:
+		return answer, badToken(wrong("the refresh token was issued to another client", "", grant.ClientID))
+	case !refresh.Rotated.IsZero():
+		return answer, badToken(errRefreshUsed)
+	}
+	if cause := refresh.fault(grant, now()); cause != nil {
+		return answer, badToken(cause)
 	}
 	return s.describe(ctx, grant, grant.Scopes, refresh.Issued, refresh.ExpiresAt)
 }
@@ -93,7 +116,7 @@ func (s *Server) introspectRefresh(ctx context.Context, client *Client, token st
 func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, issued, expires time.Time) (introspection, error) {
 	user, err := s.userOf(ctx, grant)
 	if isRefusal(err) {
-		return introspection{}, nil
+		return introspection{}, badToken(err)
 	}
 	if err != nil {
 		return introspection{}, err

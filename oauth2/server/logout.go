@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 )
@@ -31,12 +33,14 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet, http.MethodHead, http.MethodPost:
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
-		h.showError(w, r, &Error{Code: CodeInvalidRequest, Description: "The method must be GET or POST.", Status: http.StatusMethodNotAllowed})
+		h.showError(w, r, wrongMethod("The method must be GET or POST.", r))
 		return
 	}
 	req, err := requestOf(r)
-	if err == nil && len(req.twice) > 0 {
-		err = errTwice
+	for name := range req.twice {
+		if err == nil {
+			err = errTwice(name)
+		}
 	}
 	if err != nil {
 		h.showError(w, r, err)
@@ -76,26 +80,40 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
 	asked.ClientID = form.Get("client_id")
 	if text := form.Get("id_token_hint"); text != "" {
-		if token, err = s.openIDToken(r.Context(), text); err != nil {
-			return asked, nil, err
+		token, err = s.openIDToken(r.Context(), text)
+		if err == nil && asked.ClientID != "" && !slices.Contains(token.Audience, asked.ClientID) {
+			err = &badHint{wrong("its aud is not the client_id", token.Audience[0], asked.ClientID)}
 		}
-		if token == nil || asked.ClientID != "" && !slices.Contains(token.Audience, asked.ClientID) {
-			return asked, nil, refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server, or not for the client.")
+		if bad := (*badHint)(nil); errors.As(err, &bad) {
+			err = refuse(CodeInvalidRequest,
+				"The id_token_hint is no ID token of this server, or not for the client.", bad)
+		}
+		if err != nil {
+			return asked, nil, err
 		}
 		asked.ClientID = token.Audience[0]
 	}
 	uri := form.Get("post_logout_redirect_uri")
 	if asked.ClientID == "" {
 		if uri != "" {
-			return asked, nil, refuse(CodeInvalidRequest, "Which application to go back to is not known.")
+			return asked, nil, refuse(CodeInvalidRequest, "Which application to go back to is not known.",
+				check("a post_logout_redirect_uri came without a client_id or id_token_hint"))
 		}
 		return asked, token, nil
 	}
-	unknown := refuse(CodeInvalidRequest, "The application or the address to go back to is not known.")
-	if !clientID(asked.ClientID) {
-		return asked, nil, unknown
+	return s.readReturn(r.Context(), form, asked, token)
+}
+
+// readReturn reads where a browser goes after the logout.
+func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token *hint) (logout, *hint, error) {
+	uri := form.Get("post_logout_redirect_uri")
+	unknown := func(cause error) error {
+		return refuse(CodeInvalidRequest, "The application or the address to go back to is not known.", cause)
 	}
-	client, err := s.config.Store.Client(r.Context(), asked.ClientID)
+	if !clientID(asked.ClientID) {
+		return asked, nil, unknown(wrong("the client_id has another form than those of this server", asked.ClientID))
+	}
+	client, err := s.config.Store.Client(ctx, asked.ClientID)
 	if err != nil {
 		return asked, nil, err
 	}
@@ -103,8 +121,12 @@ func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hi
 		asked.ClientID = ""
 		return asked, token, nil
 	}
-	if client == nil || uri != "" && !matchRedirect(client.PostLogoutRedirectURIs, uri) {
-		return asked, nil, unknown
+	if client == nil {
+		return asked, nil, unknown(wrong("no client is registered with this client_id", asked.ClientID))
+	}
+	if uri != "" && !matchRedirect(client.PostLogoutRedirectURIs, uri) {
+		return asked, nil, ofClient(client.ID, unknown(setting("Client.PostLogoutRedirectURIs",
+			"the post_logout_redirect_uri is not registered", uri, client.PostLogoutRedirectURIs...)))
 	}
 	if uri != "" {
 		asked.Redirect, asked.Host = withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
@@ -138,7 +160,8 @@ func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p person, 
 		return
 	}
 	if form.Get("allow") == "" {
-		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You are still signed in.", Status: http.StatusOK})
+		s.showPage(w, r, &Error{Code: CodeAccessDenied, Description: "You are still signed in.", Status: http.StatusOK,
+			Cause: errDenied})
 		return
 	}
 	s.logOut(w, r, p, asked)

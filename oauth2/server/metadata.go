@@ -70,6 +70,7 @@ func (s *Server) jwksURL() string {
 // serveMetadata serves the metadata, which is of the configuration alone.
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		s.report(r, http.StatusMethodNotAllowed, wrongMethod("The method must be GET.", r))
 		w.Header().Set("Allow", "GET, HEAD")
 		answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest})
 		return

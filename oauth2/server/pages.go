@@ -179,13 +179,17 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page *
 
 // showError shows an error to the user. Nothing that was sent is on the page.
 func (s *Server) showError(w http.ResponseWriter, r *http.Request, err error) {
+	s.report(r, statusOf(err), err)
+	s.showPage(w, r, err)
+}
+
+// showPage is showError for what is no refusal.
+func (s *Server) showPage(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
-		if r.Context().Err() == nil {
-			s.logger().ErrorContext(r.Context(), "oauth2/server: cannot answer", "path", r.URL.Path, "error", err)
-		}
 		w.Header().Set("Retry-After", "5")
-		e = &Error{Code: CodeTemporarilyUnavailable, Description: "Something is not working. Please try again in a moment.", Status: http.StatusServiceUnavailable}
+		e = &Error{Code: CodeTemporarilyUnavailable, Status: http.StatusServiceUnavailable,
+			Description: "Something is not working. Please try again in a moment."}
 	}
 	status := cmp.Or(e.Status, http.StatusBadRequest)
 	s.pages.secure(w, "")

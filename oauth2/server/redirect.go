@@ -22,7 +22,10 @@ func notInURI(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(
 // http of a loopback host, or of a private-use scheme with a dot in it, such as
 // com.example.app:/callback (RFC 8252 §7.1).
 func CheckRedirectURI(uri string) error {
-	refused := refuse("invalid_redirect_uri", "A redirect URI must be https, http on the loopback interface, or of a scheme such as com.example.app, and have neither fragment nor user.")
+	refused := refuse("invalid_redirect_uri",
+		"A redirect URI must be https, http on the loopback interface, or of a scheme "+
+			"such as com.example.app, and have neither fragment nor user.",
+		wrong("the redirect URI is not of an allowed form", uri))
 	u, err := url.Parse(uri)
 	if err != nil || len(uri) > maxURI || strings.ContainsFunc(uri, notInURI) || strings.Contains(uri, "#") || u.User != nil {
 		return refused

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/reason"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -62,13 +64,13 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	return registrations, nil
 }
 
-// ErrUnsupported is the cause of the *[Error] about a registration that wants what
+// ErrUnsupported is among the causes of the *[Error] about a registration that wants what
 // this server does not have, though others do.
 var ErrUnsupported = errors.New("oauth2/server: not supported")
 
 // unsupported refuses a registration for want of something.
-func unsupported(description string) *Error {
-	return &Error{Code: "invalid_client_metadata", Description: description, Cause: ErrUnsupported}
+func unsupported(description, failed, value string, want ...string) *Error {
+	return metadataError(description, &reason.Reason{Check: failed, Came: value, Want: want, Err: ErrUnsupported})
 }
 
 // ErrClientExists is returned when there is a client with that identifier.
@@ -87,7 +89,7 @@ func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 	switch {
 	case c.Public():
 		if secret != "" {
-			return nil, "", metadataError("A public client has no secret.")
+			return nil, "", metadataError("A public client has no secret.", errPublicSecret)
 		}
 	case secret == "":
 		secret, c.SecretDigest = NewSecret()
@@ -119,7 +121,7 @@ func (s *Server) AddClient(ctx context.Context, r Registration) (*Client, auth.S
 // that is there, and a client that was disabled stays so. It needs a ClientID.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
-		return nil, metadataError("The client_id is missing.")
+		return nil, metadataError("The client_id is missing.", errNoClientID)
 	}
 	for range 10 { // others may be about the same
 		before, err := s.config.Store.Client(ctx, r.ClientID)
@@ -185,7 +187,7 @@ func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registratio
 // nothing from then on.
 func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth.Secret, error) {
 	if client.Public() {
-		return nil, "", metadataError("A public client has no secret.")
+		return nil, "", metadataError("A public client has no secret.", errPublicSecret)
 	}
 	changed := *client
 	var secret auth.Secret
@@ -225,67 +227,38 @@ func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
 	return s.config.Store.RemoveClient(ctx, id, now())
 }
 
-func metadataError(description string) *Error {
-	return refuse("invalid_client_metadata", description)
+func metadataError(description string, cause error) *Error {
+	return refuse("invalid_client_metadata", description, cause)
 }
+
+var errPublicSecret = errors.New("the client is public (token_endpoint_auth_method none), and is to have a secret")
 
 // apply checks a registration and puts it into a client.
 func (s *Server) apply(c *Client, r Registration) error {
 	if !clientID(c.ID) {
-		return metadataError("The client_id has other characters than A-Z, a-z, 0-9, - and _, or more than 200.")
+		return metadataError("The client_id has other characters than A-Z, a-z, 0-9, - and _, or more than 200.",
+			wrong("the client_id is not of an allowed form", c.ID))
 	}
 	if r.GrantTypes == nil {
 		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2
 	}
-	for _, name := range r.GrantTypes {
-		if s.grants[name] == nil {
-			return unsupported("A grant type is not supported.")
-		}
+	if err := s.checkGrants(r); err != nil {
+		return err
 	}
-	for _, name := range r.ResponseTypes {
-		if name != "code" {
-			return unsupported("The one response type is code.")
-		}
-	}
-	if len(r.GrantTypes) == 0 {
-		return metadataError("There is no grant type.")
-	}
-	for _, uri := range append(slices.Clone(r.RedirectURIs), r.PostLogoutRedirectURIs...) {
-		if err := CheckRedirectURI(uri); err != nil {
-			return err
-		}
-	}
-	byCode := slices.Contains(r.GrantTypes, GrantAuthorizationCode)
-	if byCode && len(r.RedirectURIs) == 0 {
-		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.")
-	}
-	if r.DPoPBoundAccessTokens || r.RequirePushedRequests {
-		return unsupported("Tokens bound to keys and pushed authorization requests are not supported.")
-	}
-	public := false
-	switch r.TokenEndpointAuthMethod {
-	case "", AuthClientSecretBasic, AuthClientSecretPost:
-	case AuthNone:
-		public = true
-	default:
-		return unsupported("The token_endpoint_auth_method is not supported.")
-	}
-	if public && slices.Contains(r.GrantTypes, GrantClientCredentials) {
-		return metadataError("A public client cannot have the client credentials grant.")
-	}
-	if public && r.AllowWithoutPKCE {
-		return metadataError("A public client cannot do without PKCE.")
+	if err := checkAuthMethod(r); err != nil {
+		return err
 	}
 	scopes, err := s.registeredScopes(r.Scope)
 	if err != nil {
 		return err
 	}
 	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
-		return metadataError("There is no resource.")
+		return metadataError("There is no resource.", check("the list of resources is empty, and not left out"))
 	}
 	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
 		if s.resource(id) == nil {
-			return metadataError("A resource is not known.")
+			return metadataError("A resource is not known.",
+				setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
 		}
 	}
 	name := cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
@@ -294,6 +267,59 @@ func (s *Server) apply(c *Client, r Registration) error {
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE = r.FirstParty, r.AllowWithoutPKCE
+	return nil
+}
+
+// checkGrants checks what a client is to use, and where its users come back to.
+func (s *Server) checkGrants(r Registration) error {
+	for _, name := range r.GrantTypes {
+		if s.grants[name] == nil {
+			return unsupported("A grant type is not supported.", "the server has no such grant type", name,
+				slices.Sorted(maps.Keys(s.grants))...)
+		}
+	}
+	for _, name := range r.ResponseTypes {
+		if name != "code" {
+			return unsupported("The one response type is code.", "the response type is not supported", name, "code")
+		}
+	}
+	if len(r.GrantTypes) == 0 {
+		return metadataError("There is no grant type.", check("the list of grant types is empty"))
+	}
+	for _, uri := range append(slices.Clone(r.RedirectURIs), r.PostLogoutRedirectURIs...) {
+		if err := CheckRedirectURI(uri); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(r.GrantTypes, GrantAuthorizationCode) && len(r.RedirectURIs) == 0 {
+		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.",
+			check("the client has the grant authorization_code and no redirect URI"))
+	}
+	return nil
+}
+
+// checkAuthMethod checks how a client authenticates, and what a public client may have.
+func checkAuthMethod(r Registration) error {
+	if r.DPoPBoundAccessTokens || r.RequirePushedRequests {
+		return unsupported("Tokens bound to keys and pushed authorization requests are not supported.",
+			"the registration has dpop_bound_access_tokens or require_pushed_authorization_requests", "")
+	}
+	method := r.TokenEndpointAuthMethod
+	switch method {
+	case "", AuthClientSecretBasic, AuthClientSecretPost, AuthNone:
+	default:
+		return unsupported("The token_endpoint_auth_method is not supported.",
+			"the token_endpoint_auth_method is not supported", method,
+			AuthClientSecretBasic, AuthClientSecretPost, AuthNone)
+	}
+	if method == AuthNone && slices.Contains(r.GrantTypes, GrantClientCredentials) {
+		return metadataError("A public client cannot have the client credentials grant.",
+			check("the client is public and has the grant client_credentials"))
+	}
+	if method == AuthNone && r.AllowWithoutPKCE {
+		return metadataError("A public client cannot do without PKCE.",
+			check("the client is public and has allow_without_pkce"))
+	}
 	return nil
 }
 
@@ -307,7 +333,8 @@ func (s *Server) registeredScopes(text string) ([]string, error) {
 	}
 	for _, name := range strings.Fields(text) {
 		if s.scope(name) == nil {
-			return nil, metadataError("A scope is not known.")
+			return nil, metadataError("A scope is not known.",
+				setting("Config.Scopes", "the server has no such scope", name))
 		}
 		if !slices.Contains(scopes, name) {
 			scopes = append(scopes, name)

@@ -12,7 +12,7 @@ import (
 // everything of its grant with it, an access token goes alone. The hint of what
 // kind it is is not needed: tokens tell.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
-	if !allowPost(w, r) {
+	if !s.allowPost(w, r) {
 		return
 	}
 	if err := s.revoke(r); err != nil {
@@ -24,7 +24,10 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 }
 
 // errNotYours: the token stays good for its owner (RFC 7009 §2.1).
-var errNotYours = refuse(CodeInvalidGrant, "The token was issued to another client.")
+func errNotYours(owner string) error {
+	return refuse(CodeInvalidGrant, "The token was issued to another client.",
+		wrong("the token was issued to another client", "", owner))
+}
 
 func (s *Server) revoke(r *http.Request) error {
 	form, err := bodyForm(r)
@@ -35,18 +38,21 @@ func (s *Server) revoke(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	token := form.Get("token")
+	return ofClient(client.ID, s.revokeFor(r.Context(), client, form.Get("token")))
+}
+
+// revokeFor revokes a token for a client that has authenticated.
+func (s *Server) revokeFor(ctx context.Context, client *Client, token string) error {
 	if token == "" {
-		return refuse(CodeInvalidRequest, "The token is missing.")
+		return refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
 	}
-	ctx := r.Context()
 	if backend.OwnsToken(token, s.refresh) {
 		refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
 		switch {
 		case err != nil || refresh == nil:
 			return err
 		case grant.ClientID != client.ID:
-			return errNotYours
+			return errNotYours(grant.ClientID)
 		}
 		_, err = s.endGrant(ctx, grant)
 		return err
@@ -67,7 +73,7 @@ func (s *Server) revokeAccess(ctx context.Context, client *Client, token string)
 	case err != nil || access == nil:
 		return err
 	case grant.ClientID != client.ID:
-		return errNotYours
+		return errNotYours(grant.ClientID)
 	}
 	removed, err := s.config.Store.RemoveAccess(ctx, digest)
 	if removed {

@@ -125,7 +125,8 @@ type Config struct {
 	Pages Pages
 
 	Observer auth.Observer
-	// Logger is told of outages. Nil is slog.Default.
+	// Logger gets one line for each request that is refused, with its cause, at level Info. The reuse of a code or
+	// refresh token is at Warn, and an outage at Error. If nil, slog.Default is used.
 	Logger *slog.Logger
 }
 

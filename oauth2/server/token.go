@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -65,7 +67,7 @@ type tokenAnswer struct {
 // whether the client has the grant, and only then at the grant. What can be used
 // once is used at the very end: a request that fails before has used up nothing.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
-	if !allowPost(w, r) {
+	if !s.allowPost(w, r) {
 		return
 	}
 	response, err := s.exchange(r)
@@ -86,22 +88,35 @@ func (s *Server) exchange(r *http.Request) (*TokenResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	response, err := s.grant(r.Context(), client, form)
+	return response, ofClient(client.ID, err)
+}
+
+// grant answers a client that has authenticated.
+func (s *Server) grant(ctx context.Context, client *Client, form Form) (*TokenResponse, error) {
 	name := form.Get("grant_type")
 	if name == "" {
-		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.")
+		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.", check("the grant_type is missing"))
 	}
 	grant := s.grants[name]
 	if grant == nil {
-		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.")
+		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.", setting("Config.Grants",
+			"the server has no such grant_type", name, slices.Sorted(maps.Keys(s.grants))...))
 	}
 	if !client.Allows(name) {
-		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.")
+		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.", grantNotAllowed(client, name))
 	}
-	response, err := grant(r.Context(), s, &TokenRequest{Client: client, Form: form, Now: now()})
+	response, err := grant(ctx, s, &TokenRequest{Client: client, Form: form, Now: now()})
 	if err == nil && response == nil {
 		return nil, fmt.Errorf("oauth2/server: the grant %s returned neither tokens nor an error", name)
 	}
 	return response, err
+}
+
+// grantNotAllowed is the cause of a refusal for a grant that a client does not have.
+func grantNotAllowed(client *Client, name string) error {
+	return setting("Client.GrantTypes and Config.Grants",
+		"the client does not have the grant", name, client.GrantTypes...)
 }
 
 // stillAllowed are the scopes of a grant that its client may have now. A token
@@ -112,7 +127,9 @@ func (s *Server) stillAllowed(client *Client, grant *Grant) ([]string, error) {
 		return !slices.Contains(client.Scopes, scope) || s.scope(scope) == nil
 	})
 	if len(allowed) == 0 && len(grant.Scopes) > 0 {
-		return nil, refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.")
+		return nil, refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
+			setting("Client.Scopes and Config.Scopes", "the client may have none of the granted scopes any more",
+				strings.Join(grant.Scopes, " "), client.Scopes...))
 	}
 	return allowed, nil
 }
@@ -124,7 +141,11 @@ func (s *Server) stillFor(client *Client, grant *Grant, asked []string) ([]strin
 		return s.resource(id) == nil || !client.mayAskFor(id)
 	})
 	if len(allowed) == 0 || !containsAll(allowed, asked) {
-		return nil, refuse(CodeInvalidTarget, "The resource is none that was granted, or the client may not have it any more.")
+		return nil, refuse(CodeInvalidTarget,
+			"The resource is none that was granted, or the client may not have it any more.",
+			setting("Client.Resources and Config.Resources",
+				"the resource was not granted, or the client may not have it any more",
+				strings.Join(asked, " "), allowed...))
 	}
 	if len(asked) == 0 {
 		return allowed, nil

@@ -2,9 +2,11 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gatewarden/auth"
 )
@@ -14,6 +16,7 @@ import (
 // (RFC 6750 §2.1, §2.2).
 func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
+		s.report(r, http.StatusMethodNotAllowed, wrongMethod("The method must be GET or POST.", r))
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest})
 		return
@@ -38,13 +41,14 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	}
 	user, err := s.userOf(r.Context(), grant)
 	if isRefusal(err) {
-		return nil, errToken
+		return nil, badToken(err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if user == nil || !slices.Contains(access.Scopes, "openid") {
-		return nil, &auth.Error{Kind: auth.ErrInsufficient, Code: auth.CodeInsufficientScope, Params: []auth.Param{{Name: "scope", Value: "openid"}}}
+		return nil, &auth.Error{Kind: auth.ErrInsufficient, Code: auth.CodeInsufficientScope,
+			Params: []auth.Param{{Name: "scope", Value: "openid"}}, Cause: noOpenID(access.Scopes)}
 	}
 	claims := make(map[string]any)
 	if s.config.Claims != nil {
@@ -62,6 +66,17 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	return text, nil
 }
 
+// noOpenID is the cause of a refusal for a token that is of no user, or was not issued for OpenID Connect.
+func noOpenID(scopes []string) error {
+	return wrong("the token is a client's own, or does not have the scope openid", strings.Join(scopes, " "), "openid")
+}
+
+var (
+	errTokenInQuery   = errors.New("an access_token came in the query beside another token (RFC 6750 §2)")
+	errTokenInBody    = errors.New("an access_token came in the body beside the Authorization header (RFC 6750 §2)")
+	errTokenElsewhere = errors.New("the scheme of the Authorization header is not Bearer, or the token is in the query")
+)
+
 // bearer returns the token of a request; it may have one only.
 func (s *Server) bearer(r *http.Request) (string, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
@@ -69,7 +84,7 @@ func (s *Server) bearer(r *http.Request) (string, error) {
 		return "", err
 	}
 	if token != "" && r.URL.Query().Has("access_token") {
-		return "", auth.ErrMalformed // RFC 6750 §2
+		return "", &auth.Error{Kind: auth.ErrMalformed, Cause: errTokenInQuery}
 	}
 	if r.Method == http.MethodPost && isForm(r) {
 		form, formErr := bodyForm(r)
@@ -78,10 +93,13 @@ func (s *Server) bearer(r *http.Request) (string, error) {
 		case formErr != nil:
 			return "", &auth.Error{Kind: auth.ErrMalformed, Cause: formErr}
 		case form.Get("access_token") != "" && token != "":
-			return "", auth.ErrMalformed
+			return "", &auth.Error{Kind: auth.ErrMalformed, Cause: errTokenInBody}
 		case form.Get("access_token") != "":
 			return form.Get("access_token"), nil
 		}
+	}
+	if err == auth.ErrNoCredentials && (r.Header.Get("Authorization") != "" || r.URL.Query().Has("access_token")) {
+		err = &auth.Error{Kind: auth.ErrNoCredentials, Cause: errTokenElsewhere}
 	}
 	return token, err
 }
@@ -101,6 +119,7 @@ func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error)
 		s.answerError(w, r, err)
 		return
 	}
+	s.report(r, status, err)
 	challenge := auth.Challenge{Scheme: "Bearer", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}
 	body := map[string]string{}
 	if code != "" {

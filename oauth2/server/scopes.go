@@ -1,0 +1,115 @@
+package server
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// scopesOf reads the scopes that a client asks for. One that names none gets all
+// that it may have (RFC 6749 §3.3).
+func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
+	if text == "" {
+		return s.allowedScopes(client), nil
+	}
+	var scopes []string
+	for scope := range strings.SplitSeq(text, " ") {
+		if !backend.ValidScope(scope) {
+			return nil, refuse(CodeInvalidScope, "The scope is malformed.",
+				wrong("a scope is malformed (RFC 6749 §3.3)", scope))
+		}
+		if cause := s.scopeFault(client, scope); cause != nil {
+			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not ask for.", cause)
+		}
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes, nil
+}
+
+// scopeFault says why a client may not have a scope. It is nil if the client may.
+func (s *Server) scopeFault(client *Client, scope string) error {
+	switch {
+	case s.scope(scope) == nil:
+		return setting("Config.Scopes", "the server has no such scope", scope)
+	case !slices.Contains(client.Scopes, scope):
+		return setting("Client.Scopes", "the client does not have the scope", scope, client.Scopes...)
+	}
+	return nil
+}
+
+// resourceFault says why a client may not have tokens for a resource. It is nil if the client may.
+func (s *Server) resourceFault(client *Client, id string) error {
+	switch {
+	case s.resource(id) == nil:
+		return setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...)
+	case !client.mayAskFor(id):
+		return setting("Client.Resources", "the client does not have the resource", id, client.Resources...)
+	}
+	return nil
+}
+
+// resourceIDs returns the identifiers of all resources.
+func (s *Server) resourceIDs() []string {
+	ids := make([]string, len(s.config.Resources))
+	for i, resource := range s.config.Resources {
+		ids[i] = resource.ID
+	}
+	return ids
+}
+
+// allowedScopes are all that a client may have, of those there are.
+func (s *Server) allowedScopes(client *Client) []string {
+	var scopes []string
+	for _, scope := range client.Scopes {
+		if s.scope(scope) != nil {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+// scope returns the scope of this name, or nil.
+func (s *Server) scope(name string) *Scope {
+	for i := range s.config.Scopes {
+		if s.config.Scopes[i].Name == name {
+			return &s.config.Scopes[i]
+		}
+	}
+	return nil
+}
+
+// resource returns the resource with this identifier, or nil.
+func (s *Server) resource(id string) *Resource {
+	for i := range s.config.Resources {
+		if s.config.Resources[i].ID == id {
+			return &s.config.Resources[i]
+		}
+	}
+	return nil
+}
+
+// resourcesOf reads resource indicators (RFC 8707 §2).
+func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
+	var resources []string
+	for _, id := range asked {
+		if cause := s.resourceFault(client, id); cause != nil {
+			return nil, refuse(CodeInvalidTarget, "The resource is not known, or not for this client.", cause)
+		}
+		if !slices.Contains(resources, id) {
+			resources = append(resources, id)
+		}
+	}
+	if len(resources) > 0 {
+		return resources, nil
+	}
+	for _, resource := range s.config.Resources {
+		if client.mayAskFor(resource.ID) {
+			return []string{resource.ID}, nil
+		}
+	}
+	return nil, refuse(CodeInvalidTarget, "There is no resource for this client.",
+		setting("Config.Resources", "the server has none of the client's resources", "", client.Resources...))
+}
