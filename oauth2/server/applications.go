@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/hidden"
-	"github.com/gatewarden/auth/internal/reason"
 )
 
 // ApplicationsPage lists a developer's own applications.
@@ -79,7 +79,7 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) b
 		return true
 	case auth.KindOf(err) == auth.ErrInsufficient:
 		s.showError(w, r, &Error{Code: CodeAccessDenied, Description: "You may not register applications.",
-			Status: http.StatusForbidden, Cause: &reason.Reason{Check: "Config.Developers refused the user", Err: err}})
+			Status: http.StatusForbidden, Cause: &cause.Reason{Check: "Config.Developers refused the user", Err: err}})
 	default:
 		s.showError(w, r, err)
 	}

@@ -321,7 +321,7 @@ func (s *Server) redirectError(w http.ResponseWriter, r *http.Request, a *author
 	s.report(r, status, ofClient(a.ClientID, err))
 	var e *Error
 	if !errors.As(err, &e) {
-		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now."}
+		e = refuse(CodeTemporarilyUnavailable, "The server cannot answer now.", err)
 	}
 	s.respond(w, r, a, [][2]string{{"error", e.Code}, {"error_description", e.description()}})
 }

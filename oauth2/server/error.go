@@ -103,7 +103,8 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 	var e *Error
 	if !errors.As(err, &e) {
 		w.Header().Set("Retry-After", "5")
-		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now.", Status: http.StatusServiceUnavailable}
+		e = &Error{Code: CodeTemporarilyUnavailable, Description: "The server cannot answer now.",
+			Status: http.StatusServiceUnavailable, Cause: err}
 	}
 	status := statusOf(e)
 	if status == http.StatusUnauthorized {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatewarden/auth/internal/reason"
+	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -94,7 +94,7 @@ func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
 	}
 	typ, claims, err := jwt.Open(set, token)
 	if err != nil {
-		return nil, &badHint{&reason.Reason{Check: "its form or signature is none of Config.Keys", Err: err}}
+		return nil, &badHint{&cause.Reason{Check: "its form or signature is none of Config.Keys", Err: err}}
 	}
 	var h hint
 	switch {

@@ -188,7 +188,7 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		w.Header().Set("Retry-After", "5")
-		e = &Error{Code: CodeTemporarilyUnavailable, Status: http.StatusServiceUnavailable,
+		e = &Error{Code: CodeTemporarilyUnavailable, Status: http.StatusServiceUnavailable, Cause: err,
 			Description: "Something is not working. Please try again in a moment."}
 	}
 	status := cmp.Or(e.Status, http.StatusBadRequest)

@@ -5,27 +5,20 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/reason"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
-// because returns the refusal with another cause.
-func (e *Error) because(cause error) *Error {
-	own := *e
-	own.Cause = cause
-	return &own
-}
-
 // check is the cause of a refusal that needs no value to be understood.
-func check(failed string) error { return &reason.Reason{Check: failed} }
+func check(failed string) error { return &cause.Reason{Check: failed} }
 
 // wrong is the cause of a refusal for a value that came, and what would have passed. The value must not be secret.
 func wrong(failed, came string, want ...string) error {
-	return &reason.Reason{Check: failed, Came: came, Want: want}
+	return &cause.Reason{Check: failed, Came: came, Want: want}
 }
 
 // setting is wrong where a setting of the server or of the client is likely to be changed.
 func setting(see, failed, came string, want ...string) error {
-	return &reason.Reason{Check: failed, Came: came, Want: want, See: see}
+	return &cause.Reason{Check: failed, Came: came, Want: want, See: see}
 }
 
 // clientError is an error about a request of a client that is registered.
@@ -35,7 +28,7 @@ type clientError struct {
 }
 
 // Error returns the client and the error.
-func (e *clientError) Error() string { return "client " + reason.Quote(e.id) + ": " + e.err.Error() }
+func (e *clientError) Error() string { return "client " + cause.Quote(e.id) + ": " + e.err.Error() }
 
 // Unwrap returns the error.
 func (e *clientError) Unwrap() error { return e.err }
@@ -91,17 +84,26 @@ func kindOf(err error) error {
 	if _, ok := err.(*auth.Error); ok || !errors.As(err, &e) {
 		return auth.KindOf(err)
 	}
-	if auth.KindOf(e.Cause) == auth.ErrCrossOrigin {
-		return auth.ErrCrossOrigin
+	if kind := auth.KindOf(e.Cause); kind == auth.ErrCrossOrigin {
+		return kind
 	}
-	switch e.Code {
-	case CodeInvalidClient, CodeInvalidGrant:
-		return auth.ErrInvalid
-	case CodeUnauthorizedClient, CodeInvalidScope, CodeInvalidTarget, CodeAccessDenied, CodeLoginRequired,
-		CodeConsentRequired:
-		return auth.ErrInsufficient
-	case CodeServerError, CodeTemporarilyUnavailable:
-		return nil
+	if kind, ok := codeKinds[e.Code]; ok {
+		return kind
 	}
-	return auth.ErrMalformed
+	return codeKinds[CodeInvalidRequest]
+}
+
+// codeKinds are the kinds of the codes. A code that is not among them is as invalid_request.
+var codeKinds = map[string]error{
+	CodeInvalidRequest:         auth.ErrMalformed,
+	CodeInvalidClient:          auth.ErrInvalid,
+	CodeInvalidGrant:           auth.ErrInvalid,
+	CodeUnauthorizedClient:     auth.ErrInsufficient,
+	CodeInvalidScope:           auth.ErrInsufficient,
+	CodeInvalidTarget:          auth.ErrInsufficient,
+	CodeAccessDenied:           auth.ErrInsufficient,
+	CodeLoginRequired:          auth.ErrInsufficient,
+	CodeConsentRequired:        auth.ErrInsufficient,
+	CodeServerError:            nil,
+	CodeTemporarilyUnavailable: nil,
 }

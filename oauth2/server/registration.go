@@ -13,8 +13,8 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/hidden"
-	"github.com/gatewarden/auth/internal/reason"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -70,7 +70,7 @@ var ErrUnsupported = errors.New("oauth2/server: not supported")
 
 // unsupported refuses a registration for want of something.
 func unsupported(description, failed, value string, want ...string) *Error {
-	return metadataError(description, &reason.Reason{Check: failed, Came: value, Want: want, Err: ErrUnsupported})
+	return metadataError(description, &cause.Reason{Check: failed, Came: value, Want: want, Err: ErrUnsupported})
 }
 
 // ErrClientExists is returned when there is a client with that identifier.

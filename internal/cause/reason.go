@@ -1,14 +1,12 @@
-// Package reason builds the causes of refusals, for logs: which check failed, what came, and what would have
-// passed. The text of a cause is built when it is read, so that a refusal that nothing logs costs little.
-package reason
+package cause
 
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// Reason is the cause of a refusal.
+// Reason is the cause of a refused request, as a sentence with the value that failed. It prints values that clients
+// sent, where [Check] is for tokens.
 type Reason struct {
 	// Check says which check failed. It is a constant.
 	Check string
@@ -23,23 +21,6 @@ type Reason struct {
 	Err error
 }
 
-const (
-	maxText = 200 // bytes of a value that are printed
-	maxWant = 10  // values of Want that are printed
-)
-
-// Quote returns text in quotes, with at most its first 200 bytes. Control characters are escaped.
-func Quote(text string) string {
-	if len(text) <= maxText {
-		return strconv.Quote(text)
-	}
-	cut := maxText
-	for cut > maxText-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return strconv.Quote(text[:cut]) + "…"
-}
-
 // Error returns the check, the value, what would have passed, the setting and the error behind it.
 func (r *Reason) Error() string {
 	var b strings.Builder
@@ -49,9 +30,9 @@ func (r *Reason) Error() string {
 	}
 	for i, want := range r.Want {
 		switch {
-		case i == maxWant:
-			b.WriteString(", and " + strconv.Itoa(len(r.Want)-maxWant) + " more")
-		case i > maxWant:
+		case i == maxList:
+			b.WriteString(", and " + strconv.Itoa(len(r.Want)-maxList) + " more")
+		case i > maxList:
 		case i == 0:
 			b.WriteString(", want " + Quote(want))
 		default:
