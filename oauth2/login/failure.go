@@ -3,9 +3,7 @@ package login
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -14,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/page"
 )
 
 // reason is why a login ended without one. Apps get it as "error".
@@ -78,44 +77,42 @@ type failure struct {
 }
 
 // Pages are the pages that people see. Nil is that of the package, which works without
-// script. One of your own is executed with a [FailurePage]; its style must be in
-// StyleSheet, since the Content-Security-Policy allows no other.
+// script. One of your own is executed with a [FailurePage]. Its style must be in
+// Site.StyleSheet, since the Content-Security-Policy allows no other.
 type Pages struct {
 	Failure *template.Template
-	// StyleSheet is put into the page by {{.CSS}}; empty is that of the package.
-	StyleSheet string
+	// Site is the look of the application around the content: navigation, style and
+	// whom to ask.
+	Site page.Site
 }
 
-// FailurePage says why nobody was signed in, or nothing linked, and what to do.
+// FailurePage says why nobody was signed in, or nothing linked, and what to do. Its
+// Service is Config.Name.
 type FailurePage struct {
-	Title, Message string
-	Reason         string       // for programs: a word
-	Service        string       // Config.Name
-	Provider       string       // the label; "" if none is concerned
-	Retry          string       // path to try again with the same provider, or ""
-	SignIn         string       // path to sign in another way
-	Account        string       // path of the account page, where it is about that, or ""
-	CSS            template.CSS // for a style element
+	page.Layout
+	Message  string
+	Reason   string // for programs: a word
+	Provider string // the label; "" if none is concerned
+	Retry    string // path to try again with the same provider, or ""
+	SignIn   string // path to sign in another way
+	Account  string // path of the account page, where it is about that, or ""
 }
 
 //go:embed templates/failure.html
 var failureHTML string
 
-//go:embed templates/style.css
-var styleCSS string
-
 type pages struct {
 	failure *template.Template
-	style   string
-	policy  string
+	site    page.Site
 }
 
 func newPages(own Pages) (*pages, error) {
-	ps := &pages{failure: own.Failure, style: cmp.Or(own.StyleSheet, styleCSS)}
-	sum := sha256.Sum256([]byte(ps.style))
-	ps.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	ps := &pages{failure: own.Failure, site: own.Site}
+	if err := own.Site.Check(); err != nil {
+		return nil, fmt.Errorf("oauth2/login: Config.Pages: %w", err)
+	}
 	if ps.failure == nil {
-		parsed, err := template.New("failure").Parse(failureHTML)
+		parsed, err := page.New().Parse(failureHTML)
 		if err != nil {
 			return nil, fmt.Errorf("oauth2/login: %w", err)
 		}
@@ -147,8 +144,8 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 		return
 	}
 	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
-	page := FailurePage{Title: fill.Replace(told.title), Message: fill.Replace(told.message), Reason: string(f.Reason), Service: l.config.Name, Provider: label,
-		SignIn: l.config.SignInURL, CSS: template.CSS(l.pages.style)}
+	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(told.title)),
+		Message: fill.Replace(told.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}
 	switch {
 	case f.account || a != nil && a.Purpose == toLink:
 		page.Account = l.config.AccountURL
@@ -171,11 +168,7 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", l.pages.policy)
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
+	l.pages.site.Secure(h, "")
 	if told.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}

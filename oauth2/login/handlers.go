@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/page"
 )
 
 // Handlers are the HTTP interface of [Logins]. Each reads the path value
@@ -84,10 +85,11 @@ type handler struct {
 	guard *auth.Guard
 }
 
-// serve finds the provider, and makes auth.ClientIP know the guard's proxies.
+// serve finds the provider, makes auth.ClientIP know the guard's proxies, and makes
+// pages show the signed-in user.
 func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *provider)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = h.guard.WithProxies(r)
+		r = page.WithGuard(h.guard.WithProxies(r), h.guard)
 		p := h.providers[r.PathValue("provider")]
 		if p == nil {
 			h.fail(w, r, failure{Reason: reasonNoProvider})

@@ -49,7 +49,7 @@ func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grant
 
 func (h *handler) handleApplications(handle func(path string, handler http.Handler)) {
 	page := func(serve func(w http.ResponseWriter, r *http.Request, p person), methods ...string) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		return h.seen(func(w http.ResponseWriter, r *http.Request) {
 			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
@@ -101,7 +101,7 @@ func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p pers
 		s.showError(w, r, err)
 		return
 	}
-	page := ApplicationsPage{Layout: s.layout("Your applications", p.user), Applications: found, Path: s.applicationsPath()}
+	page := ApplicationsPage{Layout: s.layout(r, "Your applications"), Applications: found, Path: s.applicationsPath()}
 	if len(found) > perPage {
 		page.Applications = found[:perPage]
 		page.Next = page.Path + "?after=" + found[perPage-1].ID
@@ -110,7 +110,7 @@ func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p pers
 }
 
 func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p person) {
-	page := s.applicationPage("Register an application", p, nil)
+	page := s.applicationPage(r, "Register an application", nil)
 	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
 	if r.Method != http.MethodPost {
 		s.show(w, r, http.StatusOK, s.pages.Application, page)
@@ -125,20 +125,20 @@ func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p p
 	if s.faulty(w, r, page, err) {
 		return
 	}
-	s.showSecret(w, r, p, client, secret)
+	s.showSecret(w, r, client, secret)
 }
 
 // showSecret answers the form that made a secret with the page that shows it: the
 // one time that it is known.
-func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, p person, client *Client, secret auth.Secret) {
-	page := s.applicationPage(client.Name, p, client)
+func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, client *Client, secret auth.Secret) {
+	page := s.applicationPage(r, client.Name, client)
 	page.secret = hidden.Of(secret.Reveal())
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 
 func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p person) {
 	if client := s.ownApplication(w, r, p); client != nil {
-		s.show(w, r, http.StatusOK, s.pages.Application, s.applicationPage(client.Name, p, client))
+		s.show(w, r, http.StatusOK, s.pages.Application, s.applicationPage(r, client.Name, client))
 	}
 }
 
@@ -147,7 +147,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p per
 	if client == nil {
 		return
 	}
-	page := s.applicationPage("Change "+client.Name, p, client)
+	page := s.applicationPage(r, "Change "+client.Name, client)
 	page.Edit = true
 	if r.Method != http.MethodPost {
 		s.show(w, r, http.StatusOK, s.pages.Application, page)
@@ -176,7 +176,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p per
 		if s.faulty(w, r, page, err) {
 			return
 		}
-		s.showSecret(w, r, p, changed, secret)
+		s.showSecret(w, r, changed, secret)
 		return
 	}
 	http.Redirect(w, r, s.applicationsPath()+changed.ID+"/", http.StatusSeeOther)
@@ -188,10 +188,10 @@ func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p pers
 		return
 	}
 	changed, secret, err := s.RenewSecret(r.Context(), client)
-	if s.faulty(w, r, s.applicationPage(client.Name, p, client), err) {
+	if s.faulty(w, r, s.applicationPage(r, client.Name, client), err) {
 		return
 	}
-	s.showSecret(w, r, p, changed, secret)
+	s.showSecret(w, r, changed, secret)
 }
 
 func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p person) {
@@ -230,8 +230,8 @@ func errNoApplication(cause error) *Error {
 }
 
 // applicationPage is a page about a client, or about a new one.
-func (s *Server) applicationPage(title string, p person, client *Client) ApplicationPage {
-	page := ApplicationPage{Layout: s.layout(title, p.user), Client: client, Grants: s.config.DeveloperGrants, Path: s.applicationsPath()}
+func (s *Server) applicationPage(r *http.Request, title string, client *Client) ApplicationPage {
+	page := ApplicationPage{Layout: s.layout(r, title), Client: client, Grants: s.config.DeveloperGrants, Path: s.applicationsPath()}
 	if client != nil {
 		page.Form = ApplicationForm{Name: client.Name, ClientType: "confidential", Grants: client.GrantTypes,
 			RedirectURIs: strings.Join(client.RedirectURIs, "\n"), PostLogoutRedirectURIs: strings.Join(client.PostLogoutRedirectURIs, "\n")}

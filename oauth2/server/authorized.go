@@ -112,7 +112,7 @@ func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
 			h.showError(w, r, err)
 			return
 		}
-		h.show(w, r, http.StatusOK, h.pages.Authorized, AuthorizedPage{h.layout("Applications with access", p.user), all, h.config.Path + "/authorized_tokens/"})
+		h.show(w, r, http.StatusOK, h.pages.Authorized, AuthorizedPage{h.layout(r, "Applications with access"), all, h.config.Path + "/authorized_tokens/"})
 	})
 }
 

@@ -71,15 +71,15 @@ func (h *handler) routes() backend.Routes {
 	handle("/revoke_token", http.HandlerFunc(h.serveRevoke))
 	handle("/introspect", http.HandlerFunc(h.serveIntrospect))
 	if h.grants[GrantAuthorizationCode] != nil {
-		handle("/authorize", http.HandlerFunc(h.serveAuthorize))
-		handle("/authorized_tokens", http.HandlerFunc(h.serveAuthorized))
-		handle("/authorized_tokens/{id}/delete", http.HandlerFunc(h.serveWithdraw))
+		handle("/authorize", h.seen(h.serveAuthorize))
+		handle("/authorized_tokens", h.seen(h.serveAuthorized))
+		handle("/authorized_tokens/{id}/delete", h.seen(h.serveWithdraw))
 	}
 	if h.OpenID() {
 		handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
 	}
 	if h.config.Logout != nil && h.OpenID() {
-		handle("/logout", http.HandlerFunc(h.serveLogout))
+		handle("/logout", h.seen(h.serveLogout))
 	}
 	if h.config.Developers != nil {
 		h.handleApplications(handle)

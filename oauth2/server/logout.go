@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+
+	"github.com/gatewarden/auth/page"
 )
 
 // LogoutPage asks a user whether to sign out. Its form is as that of the
@@ -140,7 +142,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p person,
 		s.showError(w, r, err)
 		return
 	}
-	page := LogoutPage{Layout: s.layout("Sign out?", p.user), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
+	page := LogoutPage{Layout: s.layout(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
 	if asked.ClientID != "" {
 		if page.Client, err = s.config.Store.Client(r.Context(), asked.ClientID); err != nil {
 			s.showError(w, r, err)
@@ -182,7 +184,7 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked 
 
 func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, asked logout) {
 	if asked.Redirect == "" {
-		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout("You are signed out", nil)})
+		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
 		return
 	}
 	w.Header().Set("Location", asked.Redirect)

@@ -3,9 +3,7 @@ package server
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"html/template"
@@ -14,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/page"
 )
 
 // Pages are the pages that people see. Nil ones are those of the package, which
@@ -30,17 +28,13 @@ type Pages struct {
 	Error        *template.Template // ErrorPage
 	FormPost     *template.Template // FormPostPage
 
-	// StyleSheet is put into every page by {{.CSS}}; empty is that of the package.
-	StyleSheet string
+	// Site is the look of the application around the content: navigation, style and
+	// whom to ask.
+	Site page.Site
 }
 
-// Layout is what every page has.
-type Layout struct {
-	Title   string
-	Service string       // Config.Name
-	CSS     template.CSS // for a style element
-	User    string       // identifier of who is signed in, or ""
-}
+// Layout is what every page has. Its Service is Config.Name.
+type Layout = page.Layout
 
 // ConsentPage asks a user whether a client may have what it asks for.
 //
@@ -63,7 +57,8 @@ type ConsentScope struct {
 	Before bool // the user agreed to it before
 }
 
-// ErrorPage tells of what went wrong where no application can be told.
+// ErrorPage tells of what went wrong where no application can be told. Code is empty if
+// nothing did, because the user chose to stay signed in.
 type ErrorPage struct {
 	Layout
 	Code, Description string
@@ -90,53 +85,40 @@ func (p FormPostPage) Params() [][2]string {
 //go:embed templates/*.html
 var files embed.FS
 
-//go:embed templates/style.css
-var defaultStyle string
-
 // submitScript is the one script there is.
 const submitScript = "document.forms[0].submit()"
 
 type pages struct {
 	Pages
-	style  string // to the Content-Security-Policy
-	script string
+	script string // to the Content-Security-Policy
 }
 
 func newPages(own Pages) (*pages, error) {
-	ps := &pages{Pages: own}
-	ps.StyleSheet = cmp.Or(ps.StyleSheet, defaultStyle)
-	ps.style, ps.script = cspHash(ps.StyleSheet), cspHash(submitScript)
-	for name, page := range map[string]**template.Template{"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
-		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost} {
-		if *page != nil {
+	ps := &pages{Pages: own, script: page.Hash(submitScript)}
+	if err := own.Site.Check(); err != nil {
+		return nil, fmt.Errorf("oauth2/server: Config.Pages: %w", err)
+	}
+	for name, parsed := range map[string]**template.Template{
+		"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
+		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost,
+	} {
+		if *parsed != nil {
 			continue
 		}
-		parsed, err := template.New("layout.html").ParseFS(files, "templates/layout.html", "templates/"+name+".html")
-		if err != nil {
+		var err error
+		if *parsed, err = page.New().ParseFS(files, "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("oauth2/server: page %s: %w", name, err)
 		}
-		*page = parsed
 	}
 	return ps, nil
-}
-
-// cspHash names a text to a Content-Security-Policy (CSP Level 3 §2.3.1).
-func cspHash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
 // secure sets the headers of a page (RFC 9700 §4.2.4, §4.16): it is kept nowhere,
 // shown in no frame, and no address of it is told to others. A form of it may lead
 // to redirect, if that is not "".
 func (ps *pages) secure(w http.ResponseWriter, redirect string) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+ps.style+"; base-uri 'none'; form-action "+formAction(redirect)+"; frame-ancestors 'none'")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	ps.Site.Secure(w.Header(), formAction(redirect))
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
 // formAction is where forms may lead. Browsers hold the redirects that follow a
@@ -154,13 +136,17 @@ func formAction(redirect string) string {
 	return "'self' " + u.Scheme + ":"
 }
 
-// layout returns what a page has anyway. A nil user is nobody.
-func (s *Server) layout(title string, user auth.User) Layout {
-	l := Layout{Title: title, Service: s.config.Name, CSS: template.CSS(s.pages.StyleSheet)}
-	if user != nil {
-		l.User = user.UserID()
-	}
-	return l
+// layout returns what every page has that answers r. A user who is signed in is in
+// the context of r, or proved by its guard: see seen.
+func (s *Server) layout(r *http.Request, title string) Layout {
+	return s.pages.Site.Layout(r, s.config.Name, title)
+}
+
+// seen makes pages show the signed-in user, also where no user is needed.
+func (h *handler) seen(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next(w, page.WithGuard(r, h.guard))
+	})
 }
 
 // show writes a page whose headers are set. It is made first: half a page would
@@ -193,16 +179,22 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := cmp.Or(e.Status, http.StatusBadRequest)
 	s.pages.secure(w, "")
-	s.show(w, r, status, s.pages.Error, ErrorPage{s.layout("That did not work", nil), e.Code, e.Description})
+	shown := ErrorPage{s.layout(r, "That did not work"), e.Code, e.Description}
+	if status < http.StatusBadRequest {
+		shown.Title, shown.Code = "Nothing has changed", ""
+	}
+	s.show(w, r, status, s.pages.Error, shown)
 }
 
 // postTo sends parameters to a client by a form.
 func (s *Server) postTo(w http.ResponseWriter, r *http.Request, uri string, params [][2]string) {
 	params = slices.DeleteFunc(slices.Clone(params), func(p [2]string) bool { return p[1] == "" })
-	page := FormPostPage{Layout: s.layout("Back to the application", nil), Action: uri, Script: submitScript,
+	layout := s.layout(r, "Back to the application")
+	layout.User, layout.Links = "", nil // the script submits the first form of the page
+	form := FormPostPage{Layout: layout, Action: uri, Script: submitScript,
 		params: func() [][2]string { return params }}
 	s.pages.secure(w, uri)
 	h := w.Header()
 	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "style-src", "script-src "+s.pages.script+"; style-src", 1))
-	s.show(w, r, http.StatusOK, s.pages.FormPost, page)
+	s.show(w, r, http.StatusOK, s.pages.FormPost, form)
 }
