@@ -321,7 +321,8 @@ func TestAPersonChangesThePassword(t *testing.T) {
 		here.do(chromedp.SendKeys("#old", old, chromedp.ByQuery), chromedp.SendKeys("#new", chosen, chromedp.ByQuery))
 		return here.click("main form button")
 	}
-	here.click(`header a[href="/session/password"]`)
+	here.click(`header a[href="/account"]`)
+	here.click(`main a[href="/session/password"]`)
 	if status := change("not-the-password", "a lamp, a ladder and rain"); status != 400 {
 		t.Errorf("a wrong old password: %d", status)
 	}
@@ -483,7 +484,10 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			name          string
 			width, height int64
 			scheme        string
-		}{{"wide", 1100, 900, "light"}, {"phone", 390, 844, "light"}, {"dark", 1100, 900, "dark"}} {
+		}{
+			{"wide", 1280, 900, "light"}, {"phone", 390, 844, "light"},
+			{"dark", 1280, 900, "dark"}, {"phone-dark", 390, 844, "dark"},
+		} {
 			var overflow, headings int64
 			var title string
 			var scheme bool
@@ -531,4 +535,5 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 	b.do(chromedp.SendKeys("#old", "not-the-password", chromedp.ByQuery), chromedp.SendKeys("#new", "alice123", chromedp.ByQuery))
 	b.click("main form button")
 	look("password-refused")
+	lookAtEverythingElse(p, b, look)
 }

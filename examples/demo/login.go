@@ -21,7 +21,8 @@ func (a *app) openLogins(context.Context) (err error) {
 		return nil
 	}
 	a.logins, err = login.New(login.Config{
-		Providers: s.providers, URL: s.issuer, Name: "Gatewarden demo", Keys: keys, Store: a.loginStore, LoadUser: a.users.load,
+		Providers: s.providers, URL: s.issuer, Name: name, Keys: keys, Store: a.loginStore,
+		LoadUser: a.users.load, Pages: login.Pages{Site: site},
 		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
 				return nil, cmp.Or(err, login.ErrAccountExists)
@@ -43,16 +44,20 @@ func (a *app) openLogins(context.Context) (err error) {
 	return err
 }
 
-// account is the page on which people link and unlink what they sign in with.
+// account is the page that leads to all that a user can look at and change, and on which accounts elsewhere are
+// linked and unlinked.
 func (a *app) account(w http.ResponseWriter, r *http.Request) {
 	u, _ := auth.UserFrom[*user](r.Context())
-	identities, err := a.logins.Identities(r.Context(), u.name)
-	if err != nil {
-		a.guard.Refuse(w, r, err)
-		return
+	shown := Page{HasPassword: u.encoded != ""}
+	if a.logins != nil {
+		var err error
+		if shown.Identities, err = a.logins.Identities(r.Context(), u.name); err != nil {
+			a.guard.Refuse(w, r, err)
+			return
+		}
+		shown.Choices = a.logins.Choices("")
 	}
-	a.pages.write(w, r, http.StatusOK, "account", view{Title: "Your account", Page: Page{
-		Identities: identities, Choices: a.logins.Choices(""), HasPassword: u.encoded != ""}})
+	a.pages.write(w, r, http.StatusOK, "account", view{Title: "Your account", Page: shown})
 }
 
 // choices are the buttons of the page where people sign in. Who is signed in already is

@@ -130,6 +130,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var background sync.WaitGroup
 	background.Go(func() { app.purge(ctx) })
 	background.Go(func() { _ = app.keyring.Run(ctx) })
+	welcome(stderr, s.url)
 	fmt.Fprintln(stdout, "listening on", s.url)
 
 	select {
@@ -144,6 +145,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return server.Close()
 	}
 	return nil
+}
+
+// welcome says what to try. Passwords have no place in a terminal's history or a log.
+func welcome(stderr io.Writer, url string) {
+	var names []string
+	for _, u := range accounts {
+		names = append(names, u.Name)
+	}
+	fmt.Fprintf(stderr, "Gatewarden demo: open %s/ in a browser, or try: curl -i %s/api/public\n", url, url)
+	fmt.Fprintf(stderr, "Its users are %s. Their passwords stand on that page and in README.md.\n",
+		strings.Join(names, ", "))
 }
 
 // serverURL is the address as a browser would write it.

@@ -29,7 +29,8 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		a.logger.WarnContext(ctx, "the issuer is http, and not this machine: everybody on the way reads tokens", "issuer", s.issuer)
 	}
 	a.oauth, err = server.New(server.Config{
-		Issuer: s.issuer, InsecureHTTP: insecure, Name: "Gatewarden demo", Store: a.oauthStore, LoadUser: a.users.load,
+		Issuer: s.issuer, InsecureHTTP: insecure, Name: name, Store: a.oauthStore,
+		LoadUser: a.users.load, Pages: server.Pages{Site: site},
 		SignIn: func(w http.ResponseWriter, r *http.Request, login server.SignInRequest) {
 			http.Redirect(w, r, "/session/login?next="+url.QueryEscape(login.ReturnTo), http.StatusSeeOther)
 		},
@@ -40,7 +41,7 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Keys: a.keyring, JWKSURL: s.issuer + "/.well-known/jwks.json",
 		Scopes: scopes,
 		// This API, and two that run elsewhere: see examples/oauth2-resource.
-		Resources: []server.Resource{{ID: s.issuer, Name: "Gatewarden demo"},
+		Resources: []server.Resource{{ID: s.issuer, Name: name},
 			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
 		Prefix: "demo_", Claims: claims, Username: func(u auth.User) string { return u.UserID() },
 		Developers:      auth.FullAccess,

@@ -71,7 +71,7 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	// By keyboard alone.
 	phone.open(app.at("openid profile reports:read reports:write"))
 	var focused string
-	for range 5 {
+	for range 8 { // past the bar
 		phone.do(chromedp.KeyEvent(kb.Tab))
 		if phone.eval("document.activeElement.name || ''", &focused); focused == "allow" {
 			break

@@ -3,15 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"html/template"
 	"net/http"
 	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -21,23 +20,30 @@ var templates embed.FS
 //go:embed style.css
 var styleCSS string
 
-// pagePolicy allows pages their own style and forms, and nothing else.
-var pagePolicy = "default-src 'none'; style-src " + digest(styleCSS) +
-	"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// site is the look of all pages, also of those that the library has.
+var site = page.Site{
+	Home: "/", Links: navigation, StyleSheet: page.DefaultStyle() + styleCSS,
+	Help: "For this demo, that is the person who started it. The log says more.",
+}
 
-// digest names a text to a Content-Security-Policy.
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+// name is that of the service.
+const name = "Gatewarden demo"
+
+// navigation returns the links of the bar.
+func navigation(r *http.Request) []page.Link {
+	if _, ok := auth.UserFrom[*user](r.Context()); ok {
+		return []page.Link{{Text: "Account", URL: "/account"}, {Text: "Sign out", URL: "/session/logout", Post: true}}
+	}
+	return []page.Link{{Text: "Sign in", URL: "/session/login"}}
 }
 
 // view is what every page shows.
 type view struct {
-	Title, Here string
-	User        string // who is signed in
-	Flashes     []string
-	Fault       string
-	Accounts    bool // there are providers
+	page.Layout
+	Title    string
+	Flashes  []string
+	Fault    string
+	Accounts bool // there are providers
 	Page
 }
 
@@ -45,8 +51,9 @@ type view struct {
 type Page struct {
 	Who            identity // home
 	URL            string
+	Plain          bool // it is served by http
 	Steps          []step
-	Users          [][2]string
+	Users          []account
 	Username, Next string // login
 	Devices        []device
 	Cursor         string // of the next page, or ""
@@ -64,9 +71,9 @@ type Page struct {
 type pages struct {
 	sessions *session.Sessions
 	logins   *login.Logins // nil without -provider
-	// accountPolicy also allows forms to lead to providers.
-	accountPolicy string
-	parsed        map[string]*template.Template
+	// providers is where forms of the account page may lead to.
+	providers string
+	parsed    map[string]*template.Template
 
 	toLogin, toPassword render
 }
@@ -80,8 +87,7 @@ func (a *app) openPages(context.Context) (err error) {
 		return err
 	}
 	a.pages.logins = a.logins
-	formAction := strings.Join(append([]string{"form-action 'self' https:"}, a.origins...), " ")
-	a.pages.accountPolicy = strings.Replace(pagePolicy, "form-action 'self'", formAction, 1)
+	a.pages.providers = strings.Join(append([]string{"'self' https:"}, a.origins...), " ")
 	return nil
 }
 
@@ -89,11 +95,8 @@ func newPages(sessions *session.Sessions) (*pages, error) {
 	ps := &pages{sessions: sessions, parsed: make(map[string]*template.Template)}
 	ps.toLogin = sessions.RedirectToLogin("/session/login", nil)
 	ps.toPassword = sessions.RedirectToLogin("/session/login", ps.passwordRefused)
-	for _, name := range []string{"home", "login", "password", "devices", "callback", "account"} {
-		parsed, err := template.New(name).Funcs(template.FuncMap{
-			"trim": strings.TrimSpace,
-			"css":  func() template.CSS { return template.CSS(styleCSS) },
-		}).ParseFS(templates, "layout.html", name+".html")
+	for _, name := range []string{"home", "login", "password", "devices", "callback", "account", "missing"} {
+		parsed, err := page.New().ParseFS(templates, "content.html", name+".html")
 		if err != nil {
 			return nil, err
 		}
@@ -102,41 +105,25 @@ func newPages(sessions *session.Sessions) (*pages, error) {
 	return ps, nil
 }
 
-func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
-	v.Here, v.Accounts = r.URL.Path, ps.logins != nil
+func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, page string, v view) {
+	v.Layout, v.Accounts = site.Layout(r, name, v.Title), ps.logins != nil
 	v.Flashes = append(v.Flashes, ps.sessions.Flashes(w, r)...)
-	if u, ok := auth.UserFrom[*user](r.Context()); ok {
-		v.User = u.name
+	formAction := ""
+	if page == "account" {
+		formAction = ps.providers
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy)
-	if name == "account" {
-		h.Set("Content-Security-Policy", ps.accountPolicy)
-	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cache-Control", "no-store")
+	site.Secure(w.Header(), formAction)
+	w.Header().Set("Referrer-Policy", "same-origin")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_ = ps.parsed[name].ExecuteTemplate(w, "layout", v)
+	_ = ps.parsed[page].Execute(w, v)
 }
 
 // home shows who you are and what to try.
 func (ps *pages) home(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{
-			Who: identify(r.Context()), URL: url, Steps: steps,
-			Users: [][2]string{{"alice", "correct-horse-battery"}, {"bob", "staple-tractor-lamp"},
-				{"carol", "closed-account-99 (inactive)"}, {"admin", "only-for-the-demo"}}}})
-	}
-}
-
-// callback is the redirect URI of demo-web: it shows what to do with the code.
-func (ps *pages) callback(url string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-		ps.write(w, r, http.StatusOK, "callback", view{Title: "A code", Page: Page{URL: url, Code: r.FormValue("code"),
-			LoginCode: r.FormValue("login_code"), State: r.FormValue("state"), Answer: r.FormValue("error")}})
+			Who: identify(r.Context()), URL: url, Plain: strings.HasPrefix(url, "http:"), Steps: steps, Users: accounts}})
 	}
 }
 

@@ -25,7 +25,7 @@ func (a *app) mount() error {
 	}
 	a.mountAPI(mux)
 	a.mountPages(mux)
-	a.handler = mux
+	a.handler = a.missing(mux)
 	return nil
 }
 
@@ -99,7 +99,6 @@ func (a *app) mountLogins(mux *http.ServeMux) error {
 		return err
 	}
 	handlers.Register(mux)
-	mux.Handle("GET /account", a.guard.Require(auth.FullAccess)(http.HandlerFunc(a.account)))
 	return nil
 }
 
@@ -123,10 +122,11 @@ func (a *app) mountAPI(mux *http.ServeMux) {
 func (a *app) mountPages(mux *http.ServeMux) {
 	visitors, members := a.guard.Optional(auth.AllowMachines), a.guard.Require(auth.FullAccess)
 	mux.Handle("GET /{$}", visitors(a.pages.home(a.url)))
-	mux.Handle("GET /callback", visitors(a.pages.callback(a.url)))
-	mux.Handle("POST /callback", a.pages.callback(a.url)) // response_mode=form_post
+	mux.Handle("GET /callback", visitors(http.HandlerFunc(a.callback)))
+	mux.HandleFunc("POST /callback", a.callback) // response_mode=form_post
 	mux.Handle("GET /session/login", visitors(http.HandlerFunc(a.pages.login)))
 	mux.Handle("GET /session/password", members(http.HandlerFunc(a.pages.password)))
+	mux.Handle("GET /account", members(http.HandlerFunc(a.account)))
 	mux.Handle("GET /devices", members(http.HandlerFunc(a.devices)))
 	mux.Handle("POST /devices", members(http.HandlerFunc(a.endDevice)))
 }
@@ -153,7 +153,7 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 
 // identity is who a request is from, as the API tells it.
 type identity struct {
-	User    any      `json:"user"` // null for nobody, and for a machine
+	User    any      `json:"user"` // null for a stranger and for a machine
 	Backend string   `json:"backend,omitempty"`
 	Scopes  []string `json:"scopes,omitempty"`
 	Client  string   `json:"client,omitempty"`
@@ -190,7 +190,7 @@ func (a *app) switchUser(active bool) http.Handler {
 			a.logger.ErrorContext(r.Context(), "users", "error", err)
 			http.Error(w, "store does not answer", http.StatusServiceUnavailable)
 		case !found:
-			http.NotFound(w, r)
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such user."})
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}

@@ -23,6 +23,19 @@ func (u *user) UserID() string { return u.name }
 // AuthStamp ends all that was issued to the user when the password changes.
 func (u *user) AuthStamp() string { return u.encoded }
 
+// account is a user of a fresh store. That everybody knows the passwords is what a demo is for.
+type account struct {
+	Name, Password  string
+	Inactive, Admin bool
+}
+
+var accounts = []account{
+	{Name: "alice", Password: "correct-horse-battery"},
+	{Name: "bob", Password: "staple-tractor-lamp"},
+	{Name: "carol", Password: "closed-account-99", Inactive: true},
+	{Name: "admin", Password: "only-for-the-demo", Admin: true},
+}
+
 // users is the application's own table of users.
 type users struct{ read, write *sql.DB }
 
@@ -41,20 +54,13 @@ func openUsers(ctx context.Context, read, write *sql.DB, hasher *password.Hasher
 		return nil, err
 	}
 	defer tx.Rollback()
-	for _, u := range []struct {
-		name, password string
-		active, admin  bool
-	}{
-		{"alice", "correct-horse-battery", true, false},
-		{"bob", "staple-tractor-lamp", true, false},
-		{"carol", "closed-account-99", false, false},
-		{"admin", "only-for-the-demo", true, true},
-	} {
-		encoded, err := hasher.Hash(ctx, u.password)
+	for _, u := range accounts {
+		encoded, err := hasher.Hash(ctx, u.Password)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", u.name, encoded, u.active, u.admin); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			u.Name, encoded, !u.Inactive, u.Admin); err != nil {
 			return nil, err
 		}
 	}
