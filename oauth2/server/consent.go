@@ -234,7 +234,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 		s.redirectError(w, r, a, err)
 		return
 	}
-	page := ConsentPage{Layout: s.layout(r, "Allow access?"), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
+	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
 		ReturnsTo: hostOf(a.RedirectURI), Native: isNative(a.RedirectURI)}
 	for _, name := range a.Scopes {
 		if scope := s.scope(name); scope != nil {

@@ -142,7 +142,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p person,
 		s.showError(w, r, err)
 		return
 	}
-	page := LogoutPage{Layout: s.layout(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
+	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
 	if asked.ClientID != "" {
 		if page.Client, err = s.config.Store.Client(r.Context(), asked.ClientID); err != nil {
 			s.showError(w, r, err)

@@ -142,6 +142,14 @@ func (s *Server) layout(r *http.Request, title string) Layout {
 	return s.pages.Site.Layout(r, s.config.Name, title)
 }
 
+// question returns the layout of a page with one form to answer: it has the user, and
+// no links that lead away from the question.
+func (s *Server) question(r *http.Request, title string) Layout {
+	l := s.layout(r, title)
+	l.Links = nil
+	return l
+}
+
 // seen makes pages show the signed-in user, also where no user is needed.
 func (h *handler) seen(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -189,9 +197,8 @@ func (s *Server) showPage(w http.ResponseWriter, r *http.Request, err error) {
 // postTo sends parameters to a client by a form.
 func (s *Server) postTo(w http.ResponseWriter, r *http.Request, uri string, params [][2]string) {
 	params = slices.DeleteFunc(slices.Clone(params), func(p [2]string) bool { return p[1] == "" })
-	layout := s.layout(r, "Back to the application")
-	layout.User, layout.Links = "", nil // the script submits the first form of the page
-	form := FormPostPage{Layout: layout, Action: uri, Script: submitScript,
+	// The script submits the first form, so the page has no other one.
+	form := FormPostPage{Layout: s.question(r, "Back to the application"), Action: uri, Script: submitScript,
 		params: func() [][2]string { return params }}
 	s.pages.secure(w, uri)
 	h := w.Header()

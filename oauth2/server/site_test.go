@@ -30,7 +30,6 @@ func TestSite(t *testing.T) {
 		"the applications with access":      {"/o/authorized_tokens/", "alice", 200, mine, strangers},
 		"the user's own applications":       {"/o/applications/", "alice", 200, mine, strangers},
 		"the form of a new application":     {"/o/applications/register/", "alice", 200, mine, strangers},
-		"the question to sign out":          {"/o/logout/", "alice", 200, mine, strangers},
 		"an unknown client, signed in":      {"/o/authorize/?client_id=evil", "alice", 400, mine, strangers},
 		"an unknown client, signed out":     {"/o/authorize/?client_id=evil", "", 400, strangers, mine},
 		"an application of somebody else's": {"/o/applications/web/", "alice", 404, mine, strangers},
@@ -80,11 +79,18 @@ func TestSite(t *testing.T) {
 			t.Errorf("%d %s", p.StatusCode, p.body)
 		}
 	})
-	t.Run("a page that submits its first form has no other one", func(t *testing.T) {
+	t.Run("a page that asks has the user, and one form", func(t *testing.T) {
 		b := s.as("alice")
-		p := b.allow(b.authorize("response_mode", "form_post"))
-		if strings.Count(p.body, "<form ") != 1 || !strings.Contains(p.body, `action="https://web.example/callback?a=b"`) {
-			t.Errorf("%d %s", p.StatusCode, p.body)
+		asked := b.authorize("response_mode", "form_post")
+		for action, p := range map[string]answer{
+			"/o/authorize/":                    asked,
+			"/o/logout/":                       b.do("GET", "/o/logout/", ""),
+			"https://web.example/callback?a=b": b.allow(asked),
+		} {
+			if strings.Count(p.body, "<form ") != 1 || !strings.Contains(p.body, `action="`+action+`"`) ||
+				!strings.Contains(p.body, "Signed in as <strong>alice") || strings.Contains(p.body, mine) {
+				t.Errorf("%s: %d %s", action, p.StatusCode, p.body)
+			}
 		}
 	})
 	t.Run("a style sheet that ends its element is refused", func(t *testing.T) {
