@@ -19,10 +19,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
 	"github.com/gatewarden/auth/backend"
@@ -32,6 +35,7 @@ import (
 	"github.com/gatewarden/auth/oauth2"
 	"github.com/gatewarden/auth/oauth2/login"
 	"github.com/gatewarden/auth/oauth2/server"
+	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 )
@@ -80,7 +84,45 @@ var _ time.Time
 var _ oauth2.Config
 var _ header.Config
 var _ backend.Terms
+var _ page.Site
+var _ url.URL
+var _ gin.Context
+var _ chi.Mux
 `
+
+// names are what the snippets of single pages assume besides.
+var names = map[string]string{
+	"docs/jwt.md": `
+type Claims struct{}
+
+var (
+	store           = jwt.NewMemoryStore()
+	keyStore        = jwt.NewMemoryKeyStore()
+	applicationKeys []auth.Secret
+	secretKey       string
+)`,
+	"docs/login.md": `
+var (
+	store  = login.NewMemoryStore()
+	logins *login.Logins
+	config login.Config
+	t      *testing.T
+	w      http.ResponseWriter
+	r      *http.Request
+)
+
+func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }`,
+	"docs/oauth2.md": `
+var (
+	store = server.NewMemoryStore()
+	srv   *server.Server
+)`,
+	"docs/routers.md": `
+var (
+	router *chi.Mux
+	remove http.HandlerFunc
+)`,
+}
 
 // tolerated is what the compiler says of code that is shown and not run.
 var tolerated = regexp.MustCompile(`declared and not used|imported and not used|^#|too many errors`)
@@ -92,26 +134,37 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range []string{"README.md", "docs/backends.md"} {
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) < 5 {
+		t.Fatal(pages, err)
+	}
+	for _, path := range append(pages, filepath.Join(root, "README.md")) {
+		page, err := filepath.Rel(root, path)
+		if err != nil {
+			t.Fatal(err)
+		}
 		text, err := os.ReadFile(filepath.Join(root, page))
 		if err != nil {
 			t.Fatal(err)
 		}
 		snippets := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-		if len(snippets) == 0 {
-			t.Errorf("%s has no snippet", page)
-		}
 		for i, snippet := range snippets {
+			if strings.HasPrefix(snippet[1], "package main\n") {
+				continue // see TestReadmeProgram
+			}
 			t.Run(fmt.Sprint(page, " ", i+1), func(t *testing.T) {
-				compile(t, root, snippet[1])
+				compile(t, root, names[page], snippet[1])
 			})
 		}
 	}
 }
 
 // compile compiles a snippet, which is either declarations or statements.
-func compile(t *testing.T, root, snippet string) {
+func compile(t *testing.T, root, names, snippet string) {
 	t.Helper()
+	if strings.Contains(snippet, "gin.WrapH") {
+		names = strings.Replace(names, "*chi.Mux", "*gin.Engine", 1)
+	}
 	code := "\nfunc snippet() error {\n\tvar err error\n\t_ = err\n" + snippet + "return nil\n}\n"
 	if regexp.MustCompile(`(?m)^(type|func) `).MatchString(snippet) {
 		code = "\n" + snippet
@@ -122,7 +175,7 @@ func compile(t *testing.T, root, snippet string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	if err := os.WriteFile(filepath.Join(folder, "snippet.go"), []byte(preamble+code), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "snippet.go"), []byte(preamble+names+code), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	build := exec.Command("go", "build", "-gcflags=-e", "./"+filepath.Base(folder))
