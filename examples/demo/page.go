@@ -23,7 +23,7 @@ var styleCSS string
 // site is the look of all pages, also of those that the library has.
 var site = page.Site{
 	Home: "/", Links: navigation, StyleSheet: page.DefaultStyle() + styleCSS,
-	Help: "For this demo, that is the person who started it. The log says more.",
+	Help: "The person who started this demo can help, too: the log says why.",
 }
 
 // name is that of the service.
