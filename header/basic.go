@@ -2,6 +2,7 @@ package header
 
 import (
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -26,6 +27,12 @@ type BasicConfig struct {
 	// [auth.Authenticator] and are returned as they are. It must not call a
 	// password absent or unrecognized: that is answered with 503. It must be
 	// safe for concurrent use, and throttle tries.
+	//
+	// Requests that come while the same username and password are checked for the
+	// same client address and Host get the outcome of that check, also if it is an error: a
+	// throttle counts a wrong password that came several times at once as one failure.
+	// Check gets a copy of the first request, without its body. The context of the copy ends when
+	// the last of the requests goes away. With a negative Remember each request has a check of its own.
 	Check func(r *http.Request, username, password string) (auth.User, error)
 
 	// LoadUser loads the user of a remembered password, on every request, so
@@ -58,6 +65,8 @@ type Basic struct {
 	// digest is the key under which a username and password are remembered. It
 	// holds a secret of this process, which package fmt cannot print there.
 	digest func(username, password string) [sha256.Size]byte
+
+	flights flights
 
 	mu       sync.Mutex
 	verified map[[sha256.Size]byte]remembered
@@ -121,21 +130,23 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 		}
 		return user, &BasicCredential{b.config.Name, at}, nil
 	}
-	// The time before the check, so that a password which is changed meanwhile
-	// does not look newer than the change.
-	now := time.Now()
+	user, at, err := b.shared(r, digest, username, password)
+	if err != nil {
+		return nil, nil, err
+	}
+	return user, &BasicCredential{b.config.Name, at}, nil
+}
+
+// check asks Check. An error that calls the password absent is a bug of Check.
+func (b *Basic) check(r *http.Request, username, password string) (auth.User, error) {
 	user, err := b.config.Check(r, username, password)
 	switch auth.KindOf(err) {
 	case auth.ErrNoCredentials, auth.ErrUnrecognized:
 		// As text, so that nothing finds the kind inside and goes on to a
 		// weaker backend.
-		return nil, nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %v", err)
+		return nil, fmt.Errorf("header: BasicConfig.Check called a password absent: %v", err)
 	}
-	if err != nil {
-		return nil, nil, err
-	}
-	b.remember(digest, user, now)
-	return user, &BasicCredential{b.config.Name, now}, nil
+	return user, err
 }
 
 // newDigest returns a hash of a username and password under a new key.
@@ -165,7 +176,7 @@ func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, ti
 	if !ok || time.Since(entry.at) >= b.config.Remember {
 		return nil, time.Time{}, nil
 	}
-	user, err := b.config.LoadUser.Load(r.Context(), entry.userID)
+	user, err := b.load(r.Context(), entry.userID)
 	gone := auth.KindOf(err) == auth.ErrInvalid
 	if err != nil && !gone {
 		return nil, time.Time{}, err
@@ -178,10 +189,17 @@ func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, ti
 	b.mu.Lock()
 	delete(b.verified, digest)
 	b.mu.Unlock()
-	if gone {
-		return nil, time.Time{}, &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid username/password.", Cause: err}
+	return nil, time.Time{}, err // nil is a new password: Check decides
+}
+
+// load loads a user whose password was right. One that is gone or inactive is refused as a
+// wrong password is.
+func (b *Basic) load(ctx context.Context, id string) (auth.User, error) {
+	user, err := b.config.LoadUser.Load(ctx, id)
+	if auth.KindOf(err) == auth.ErrInvalid {
+		return nil, &auth.Error{Kind: auth.ErrInvalid, Detail: "Invalid username/password.", Cause: err}
 	}
-	return nil, time.Time{}, nil // a new password: Check decides
+	return user, err
 }
 
 func (b *Basic) remember(digest [sha256.Size]byte, user auth.User, now time.Time) {

@@ -1,0 +1,173 @@
+package header_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/header"
+)
+
+// slowCheck is a Check that takes a second.
+type slowCheck struct {
+	*passwords
+	ended atomic.Int32 // by its context
+}
+
+func (c *slowCheck) Check(r *http.Request, username, password string) (auth.User, error) {
+	select {
+	case <-r.Context().Done():
+		c.ended.Add(1)
+		return nil, r.Context().Err()
+	case <-time.After(time.Second):
+	}
+	return c.passwords.Check(r, username, password)
+}
+
+// TestUnitSharedChecks sends requests at once to a Basic with a slow Check.
+func TestUnitSharedChecks(t *testing.T) {
+	type world struct {
+		*people
+		*slowCheck
+		basic *header.Basic
+	}
+	run := func(name string, remember time.Duration, f func(t *testing.T, w world)) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPeople("alice", "bob")
+				c := &slowCheck{passwords: newPasswords(p, "alice", "secret", "bob", "secret")}
+				f(t, world{p, c, newBasic(t, header.BasicConfig{Check: c.Check, LoadUser: p.Load, Remember: remember})})
+			})
+		})
+	}
+	// at sends n requests at once and returns how many were proved.
+	at := func(w world, n int, request func(i int) *http.Request) int32 {
+		var all sync.WaitGroup
+		var proved atomic.Int32
+		for i := range n {
+			all.Go(func() {
+				if user, _, err := w.basic.Authenticate(request(i)); err == nil && user.UserID() != "" {
+					proved.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		return proved.Load()
+	}
+	run("12 requests with one password have one check", 0, func(t *testing.T, w world) {
+		if n := at(w, 12, func(int) *http.Request { return as("alice:secret") }); n != 12 {
+			t.Errorf("%d were proved, want 12", n)
+		}
+		w.wantAsked(t, 1)
+	})
+	run("a wrong password that comes 12 times at once is one failure", 0, func(t *testing.T, w world) {
+		if n := at(w, 12, func(int) *http.Request { return as("alice:wrong") }); n != 0 {
+			t.Errorf("%d were proved, want 0", n)
+		}
+		w.wantAsked(t, 1)
+		_ = at(w, 1, func(int) *http.Request { return as("alice:wrong") }) // not remembered
+		w.wantAsked(t, 2)
+	})
+	run("other names, passwords, addresses and hosts have checks of their own", 0, func(t *testing.T, w world) {
+		n := at(w, 5, func(i int) *http.Request {
+			r := as([]string{"alice:secret", "bob:secret", "alice:wrong", "alice:secret", "alice:secret"}[i])
+			if i == 3 {
+				r.RemoteAddr = "203.0.113.77:1"
+			}
+			if i == 4 {
+				r.Host = "other.example"
+			}
+			return r
+		})
+		if n != 4 {
+			t.Errorf("%d were proved, want 4", n)
+		}
+		w.wantAsked(t, 5)
+	})
+	run("a negative Remember shares nothing", -1, func(t *testing.T, w world) {
+		if n := at(w, 3, func(int) *http.Request { return as("alice:secret") }); n != 3 {
+			t.Errorf("%d were proved, want 3", n)
+		}
+		w.wantAsked(t, 3)
+	})
+	run("who goes away, the first one too, leaves the check to the others", 0, func(t *testing.T, w world) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() {
+			start := time.Now()
+			_, _, err := w.basic.Authenticate(as("alice:secret").WithContext(ctx))
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 100*time.Millisecond {
+				t.Errorf("the first: %v after %v", err, took)
+			}
+		})
+		synctest.Wait()
+		if n := at(w, 3, func(int) *http.Request { return as("alice:secret") }); n != 3 {
+			t.Errorf("%d of the others were proved, want 3", n)
+		}
+		all.Wait()
+		w.wantAsked(t, 1)
+	})
+	run("a check for which no request waits is ended, and the next begins anew", 0, func(t *testing.T, w world) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_ = at(w, 3, func(int) *http.Request { return as("alice:secret").WithContext(ctx) })
+		if n := at(w, 1, func(int) *http.Request { return as("alice:secret") }); n != 1 {
+			t.Error("the next was not proved")
+		}
+		if w.ended.Load() != 1 {
+			t.Errorf("%d checks were ended, want 1", w.ended.Load())
+		}
+	})
+	t.Run("who came later is judged by the user as they are after the check", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPeople("alice")
+			asked := atomic.Int32{}
+			proved := p.byID["alice"]
+			check := func(*http.Request, string, string) (auth.User, error) {
+				time.Sleep(time.Second)
+				if asked.Add(1) > 1 {
+					return nil, errWrong
+				}
+				return proved, nil // as they were at the start
+			}
+			b := newBasic(t, header.BasicConfig{LoadUser: p.Load, Check: check})
+			var all sync.WaitGroup
+			for i := range 2 {
+				all.Go(func() {
+					time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+					_, _, err := b.Authenticate(as("alice:secret"))
+					if i == 1 && auth.KindOf(err) != auth.ErrInvalid {
+						t.Errorf("the second: %v, want what a check of its own says", err)
+					}
+				})
+			}
+			time.Sleep(200 * time.Millisecond)
+			p.set(func(p *people) { p.byID["alice"] = &user{"alice", "stamp 2"} }) // a new password
+			all.Wait()
+			if asked.Load() != 2 {
+				t.Errorf("%d checks, want 2", asked.Load())
+			}
+		})
+	})
+	t.Run("a panic of Check is one of each request", func(t *testing.T) {
+		basic := newBasic(t, header.BasicConfig{LoadUser: newPeople().Load,
+			Check: func(*http.Request, string, string) (auth.User, error) { panic("bug") }})
+		for range 2 {
+			func() {
+				defer func() {
+					if recover() != "bug" {
+						t.Error("want the panic of Check")
+					}
+				}()
+				_, _, _ = basic.Authenticate(as("alice:secret"))
+			}()
+		}
+	})
+}
