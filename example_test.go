@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -28,8 +29,11 @@ var apiKeys = auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Cred
 	case "key-of-root":
 		return &Member{Name: "root", Admin: true}, nil, nil
 	}
-	return nil, nil, auth.ErrInvalid
+	return nil, nil, errUnknownKey
 })
+
+// The cause is for the log. The client is not told.
+var errUnknownKey error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("no member has this key")}
 
 func exampleGuard() *auth.Guard {
 	guard, err := auth.New(auth.Config{

@@ -61,26 +61,28 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // RefuseWith is Refuse with further members in the body.
 func (g *Guard) RefuseWith(w http.ResponseWriter, r *http.Request, err error, extensions map[string]any) {
-	p := g.settle(r, failure{err: err})
+	g.settle(w, r, failure{err: err}, extensions)
+}
+
+func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
+	g.settle(w, r, f, nil)
+}
+
+// settle decides the answer to a failure, reports it, and answers.
+func (g *Guard) settle(w http.ResponseWriter, r *http.Request, f failure, extensions map[string]any) {
+	f.err = g.explain(r, f.err)
+	p := g.problem(r, f)
 	if len(p.Extensions) > 0 && len(extensions) > 0 {
 		p.Extensions = maps.Clone(p.Extensions)
 		maps.Copy(p.Extensions, extensions)
 	} else if len(extensions) > 0 {
 		p.Extensions = extensions
 	}
-	g.Answer(w, r, p)
-}
-
-func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
-	g.Answer(w, r, g.settle(r, f))
-}
-
-// settle decides the answer to a failure and reports it.
-func (g *Guard) settle(r *http.Request, f failure) *Problem {
-	f.err = g.explain(r, f.err)
-	p := g.problem(r, f)
+	if g.mapProblem != nil {
+		g.mapProblem(r, p)
+	}
 	g.report(r, f, p)
-	return p
+	g.answer(w, r, p)
 }
 
 // Answer sends p as the Guard sends its own: with its challenges and caching
@@ -89,6 +91,10 @@ func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	if g.mapProblem != nil {
 		g.mapProblem(r, p)
 	}
+	g.answer(w, r, p)
+}
+
+func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	h := w.Header()
 	addVary(h, &[1]string{g.vary})
 	h.Set("Cache-Control", "no-store")

@@ -233,3 +233,11 @@ func TestALoaderThatReturnsTheErrorOfItsDatabase(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStatusInTheLogIsThatOfTheAnswer(t *testing.T) {
+	g, log := logging(t, speaking("Token", &auth.Error{Kind: auth.ErrMalformed, Cause: errors.New("two parts")}))
+	mapped := g.MapProblem(func(_ *http.Request, p *auth.Problem) { p.Status = http.StatusForbidden })
+	if w := get(mapped.Require()(whoami)); w.Code != 403 || !strings.Contains(log.String(), "status=403") {
+		t.Errorf("%d, log %s", w.Code, log)
+	}
+}
