@@ -242,6 +242,7 @@ func rewordLogin(r *http.Request, p *auth.Problem) {
 		p.Code, p.Challenges = errBodyType.Code, nil // the backend knows what it reads
 	default:
 		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = stated.Status, stated.Code, stated.Detail, stated.Extensions, nil
+		p.Err = errors.Join(p.Err, stated) // whose headers are set, too
 	}
 }
 

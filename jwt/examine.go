@@ -216,12 +216,12 @@ func (i *issuer) refusedUser(t *Token, setting string, err error) error {
 // restate returns an ErrInvalid of an application with what it tells the client, and
 // with the cause c.
 func restate(err error, c *cause.Check) error {
-	stated := auth.Error{Kind: auth.ErrInvalid}
-	if own := (*auth.Error)(nil); errors.As(err, &own) {
-		stated = *own
-		stated.Kind = auth.ErrInvalid
+	own := (*auth.Error)(nil)
+	if !errors.As(err, &own) || own == nil {
+		return &auth.Error{Kind: auth.ErrInvalid, Cause: c}
 	}
-	stated.Cause = c
+	stated := *own
+	stated.Kind, stated.Cause = auth.ErrInvalid, c
 	return &stated
 }
 

@@ -21,7 +21,17 @@ type refusal struct {
 func (r *refusal) Error() string { return r.cause.Error() }
 
 // wording is what a client is told: the closed list below, in the words of simplejwt.
-type wording struct{ header, body auth.Error }
+type wording struct{ header, body words }
+
+type words struct {
+	kind         error
+	code, detail string
+	extensions   map[string]any
+}
+
+func (w *words) because(cause error) error {
+	return &auth.Error{Kind: w.kind, Code: w.code, Detail: w.detail, Extensions: w.extensions, Cause: cause}
+}
 
 // refuse returns a refusal that is made once.
 func (w *wording) refuse(why string) *refusal { return w.static(errors.New(why)) }
@@ -39,18 +49,14 @@ func (r *refusal) inHeader() error {
 	if r.header != nil {
 		return r.header
 	}
-	stated := r.says.header
-	stated.Cause = r.cause
-	return &stated
+	return r.says.header.because(r.cause)
 }
 
 func (r *refusal) inBody() error {
 	if r.body != nil {
 		return r.body
 	}
-	stated := r.says.body
-	stated.Cause = r.cause
-	return &stated
+	return r.says.body.because(r.cause)
 }
 
 // inHeader returns err as it is told of a token in the Authorization header.
@@ -73,42 +79,50 @@ const (
 	codeNotValid  = "token_not_valid"
 	codeBadHeader = "bad_authorization_header"
 
-	detailHeader = "Authorization header must contain two space-delimited values"
+	detailNotValid = "Given token not valid for any token type"
+	detailHeader   = "Authorization header must contain two space-delimited values"
 )
 
 // notValid is the wording for most refusals: in a header, message says what is wrong.
-func notValid(kind error, message string) *wording {
+func notValid(message string) *wording {
 	return &wording{
-		header: auth.Error{Kind: kind, Code: codeNotValid, Detail: "Given token not valid for any token type",
-			Extensions: map[string]any{"messages": []map[string]string{
-				{"token_class": "AccessToken", "token_type": "access", "message": message}}}},
-		body: auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: message},
+		header: words{kind: auth.ErrInvalid, code: codeNotValid, detail: detailNotValid, extensions: messages(message)},
+		body:   words{kind: auth.ErrInvalid, code: codeNotValid, detail: message},
 	}
 }
 
+func messages(message string) map[string]any {
+	return map[string]any{"messages": []map[string]string{
+		{"token_class": "AccessToken", "token_type": "access", "message": message}}}
+}
+
 // same is a wording that is the same in a header and in a body.
-func same(kind error, code, detail string) *wording {
-	stated := auth.Error{Kind: kind, Code: code, Detail: detail}
-	return &wording{stated, stated}
+func same(code, detail string) *wording {
+	both := words{kind: auth.ErrInvalid, code: code, detail: detail}
+	return &wording{both, both}
 }
 
 var (
-	saysUnrecognized = notValid(auth.ErrUnrecognized, "Token is invalid")
-	saysInvalid      = notValid(auth.ErrInvalid, "Token is invalid")
-	saysExpired      = notValid(auth.ErrInvalid, "Token is expired")
-	saysType         = notValid(auth.ErrInvalid, "Token has wrong type")
-	saysNoID         = notValid(auth.ErrInvalid, "Token has no id")
-	saysListed       = notValid(auth.ErrInvalid, "Token is blacklisted")
+	saysUnrecognized = &wording{
+		header: words{kind: auth.ErrUnrecognized, code: codeNotValid, detail: detailNotValid,
+			extensions: messages("Token is invalid")},
+		body: words{kind: auth.ErrInvalid, code: codeNotValid, detail: "Token is invalid"},
+	}
+	saysInvalid = notValid("Token is invalid")
+	saysExpired = notValid("Token is expired")
+	saysType    = notValid("Token has wrong type")
+	saysNoID    = notValid("Token has no id")
+	saysListed  = notValid("Token is blacklisted")
 
-	saysNoUser    = same(auth.ErrInvalid, codeNotValid, "Token contained no recognizable user identification")
-	saysNotFound  = same(auth.ErrInvalid, "user_not_found", "User not found")
-	saysInactive  = same(auth.ErrInvalid, "user_inactive", "User is inactive")
-	saysChanged   = same(auth.ErrInvalid, "password_changed", "The user's password has been changed.")
-	saysNoAccount = same(auth.ErrInvalid, "no_active_account", "No active account found for the given token.")
+	saysNoUser    = same(codeNotValid, "Token contained no recognizable user identification")
+	saysNotFound  = same("user_not_found", "User not found")
+	saysInactive  = same("user_inactive", "User is inactive")
+	saysChanged   = same("password_changed", "The user's password has been changed.")
+	saysNoAccount = same("no_active_account", "No active account found for the given token.")
 
 	saysTooLong = &wording{
-		header: auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: "Authorization header is too long."},
-		body:   auth.Error{Kind: auth.ErrMalformed, Detail: "The token is too long."},
+		header: words{kind: auth.ErrMalformed, code: codeBadHeader, detail: "Authorization header is too long."},
+		body:   words{kind: auth.ErrMalformed, detail: "The token is too long."},
 	}
 )
 

@@ -221,6 +221,12 @@ func (s *service) do(method, path, body string, header ...string) response {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	return s.send(r, header...)
+}
+
+// send sends a request with further headers.
+func (s *service) send(r *http.Request, header ...string) response {
+	s.t.Helper()
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}

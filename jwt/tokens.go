@@ -192,6 +192,9 @@ func (c Config) withDefaults() Config {
 func (c Config) check(s *backend.Settings) {
 	s.Need("Config.Store", c.Store)
 	s.Need("Config.LoadUser", c.LoadUser)
+	if c.Observer != nil {
+		s.Need("Config.Observer", c.Observer) // a typed nil
+	}
 	s.Refuse(min(c.AccessTTL, c.RefreshTTL, c.SessionTTL, c.SlidingTTL, c.SlidingSessionTTL) < 0, "a TTL is negative")
 	s.Refuse(min(c.AccessTTL, c.SlidingTTL) < time.Second,
 		"a TTL is shorter than a second, which is all that a token can say")
