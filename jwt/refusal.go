@@ -136,12 +136,15 @@ var (
 
 	errTwiceInHeader = saysInvalid.refuse("the header of the token has a parameter twice")
 	errHeaderType    = saysInvalid.refuse("alg, kid or typ in the header of the token is not a string")
-	errCritical      = saysInvalid.refuse("the header of the token has crit, and no extension is supported (RFC 7515 §4.1.11)")
-	errKeyInHeader   = saysInvalid.refuse("the header of the token has jwk, jku, x5u or x5c: keys come from the configuration only")
+	errCritical      = saysInvalid.refuse("the header of the token has crit, and no extension is supported " +
+		"(RFC 7515 §4.1.11)")
+	errKeyInHeader = saysInvalid.refuse("the header of the token has jwk, jku, x5u or x5c, and keys come from " +
+		"the configuration only")
 	errEncrypted     = saysInvalid.refuse("the header of the token has enc or zip, which a signed token has not")
 	errTwiceInClaims = saysInvalid.refuse("the token has a claim twice")
 	errSignatureText = saysInvalid.refuse("the signature of the token is not base64url, or too long")
-	errSignature     = saysInvalid.refuse("the signature of the token does not hold: another key signed it, or it was changed")
+	errSignature     = saysInvalid.refuse("the signature of the token does not hold: another key signed it, " +
+		"or it was changed")
 )
 
 // Refusals by what a store says.

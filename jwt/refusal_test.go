@@ -67,64 +67,95 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 		wrong   = "Token has wrong type"
 	)
 	for _, row := range []refusedToken{
-		{"another audience", ourToken(claims{"aud": `"other"`}), nil, invalid, `aud is "other", want "https://api.example"; see Issuer.Audience`},
-		{"other audiences", ourToken(claims{"aud": `["a","b"]`}), func(i *jwt.Issuer) { i.Audience = []string{"c", "d"} }, invalid,
+		{"another audience", ourToken(claims{"aud": `"other"`}), nil, invalid,
+			`aud is "other", want "https://api.example"; see Issuer.Audience`},
+		{"other audiences", ourToken(claims{"aud": `["a","b"]`}), func(i *jwt.Issuer) { i.Audience = []string{"c", "d"} },
+			invalid,
 			`aud is ["a", "b"], want one of ["c", "d"]; see Issuer.Audience`},
-		{"no audience", ourToken(claims{"aud": ""}), nil, invalid, `aud is missing, want "https://api.example"; see Issuer.AllowNoAudience`},
-		{"another issuer", ourToken(claims{"iss": `"https://` + marker + `"`}), nil, invalid, `iss of the token is another one, want "https://login.example"; see Issuer.Issuer`},
+		{"no audience", ourToken(claims{"aud": ""}), nil, invalid,
+			`aud is missing, want "https://api.example"; see Issuer.AllowNoAudience`},
+		{"another issuer", ourToken(claims{"iss": `"https://` + marker + `"`}), nil, invalid,
+			`iss of the token is another one, want "https://login.example"; see Issuer.Issuer`},
 		{"an issuer with a slash", ourToken(claims{"iss": `"https://login.example/"`}), nil, invalid,
 			`iss differs from ours only by a slash at its end, want "https://login.example"; see Issuer.Issuer`},
 		{"no issuer", ourToken(claims{"iss": ""}), nil, invalid, "iss is missing; see Issuer.AllowNoIssuer"},
 		{"typ JWT", typ("JWT"), nil, wrong, `typ is "JWT", want "at+jwt"; see Issuer.Types`},
 		{"no typ", by("ES256", `{"alg":"ES256"}`), nil, wrong, `typ is "", want "at+jwt"; see Issuer.Types`},
-		{"a type claim", ourToken(claims{"token_type": `"refresh"`}), func(i *jwt.Issuer) { i.Format = jwt.Format{TypeClaim: "token_type"} }, wrong,
+		{"a type claim", ourToken(claims{"token_type": `"refresh"`}),
+			func(i *jwt.Issuer) { i.Format = jwt.Format{TypeClaim: "token_type"} }, wrong,
 			`token_type is "refresh", want "access"`},
-		{"a scope", ourToken(claims{"scope": `"read"`}), nil, invalid, "scope is there, so the token does not have full access; see Issuer.Scoped"},
-		{"a client", ourToken(claims{"client_id": `"web"`}), nil, invalid, "client_id is there, so the token does not have full access; see Issuer.Scoped"},
+		{"a scope", ourToken(claims{"scope": `"read"`}), nil, invalid,
+			"scope is there, so the token does not have full access; see Issuer.Scoped"},
+		{"a client", ourToken(claims{"client_id": `"web"`}), nil, invalid,
+			"client_id is there, so the token does not have full access; see Issuer.Scoped"},
 		{"expired", ourToken(claims{"exp": in(-90)}), nil, expired, "exp is past by 1m30s; see Issuer.Leeway"},
 		{"no end", ourToken(claims{"exp": ""}), nil, invalid, "exp is missing; see Issuer.AllowNoExpiry"},
-		{"not yet", ourToken(claims{"nbf": in(3601)}), nil, invalid, "nbf is ahead of our clock by 1h0m0s; see Issuer.Leeway"},
-		{"of tomorrow", ourToken(claims{"iat": in(86401)}), nil, invalid, "iat is ahead of our clock by 24h0m0s; see Issuer.Leeway"},
+		{"not yet", ourToken(claims{"nbf": in(3601)}), nil, invalid,
+			"nbf is ahead of our clock by 1h0m0s; see Issuer.Leeway"},
+		{"of tomorrow", ourToken(claims{"iat": in(86401)}), nil, invalid,
+			"iat is ahead of our clock by 24h0m0s; see Issuer.Leeway"},
 		{"nbf of another type", ourToken(claims{"nbf": `"x"`}), nil, invalid, "nbf is not a number of seconds since 1970"},
 		{"a claim of another type", ourToken(claims{"jti": "1"}), nil, invalid, "jti is not a string"},
 		{"a claim twice", ourToken(nil, `"sub":"`+marker+`"`), nil, invalid, "the token has a claim twice"},
-		{"a required claim", ourToken(nil), func(i *jwt.Issuer) { i.Require = []string{"role"} }, invalid, "role is missing; see Issuer.Require"},
+		{"a required claim", ourToken(nil), func(i *jwt.Issuer) { i.Require = []string{"role"} }, invalid,
+			"role is missing; see Issuer.Require"},
 		{"no subject", ourToken(claims{"sub": ""}), nil, "", "sub is missing or not an identifier; see Issuer.Format"},
-		{"the subject of a client", ourToken(claims{"sub": `"client:web"`}), nil, "", `sub "client:web" starts as the identifier of a client`},
-		{"claims of the application", ourToken(nil), func(i *jwt.Issuer) { i.Claims = func([]byte) (any, error) { return nil, errors.New("no role") } }, invalid,
+		{"the subject of a client", ourToken(claims{"sub": `"client:web"`}), nil, "",
+			`sub "client:web" starts as the identifier of a client`},
+		{"claims of the application", ourToken(nil), func(i *jwt.Issuer) {
+			i.Claims = func([]byte) (any,
+				error) {
+				return nil, errors.New("no role")
+			}
+		}, invalid,
 			"the payload is refused; see Issuer.Claims: no role"},
 
-		{"a forged signature", theirs().sign("ES256", es256, payload(claims{"sub": `"` + marker + `"`})), nil, invalid, "the signature of the token does not hold"},
-		{"an unknown key", forged(claims{"sub": `"` + marker + `"`}), nil, invalid, "no key has the kid of the header; 4 keys are known"},
+		{"a forged signature", theirs().sign("ES256", es256, payload(claims{"sub": `"` + marker + `"`})), nil, invalid,
+			"the signature of the token does not hold"},
+		{"an unknown key", forged(claims{"sub": `"` + marker + `"`}), nil, invalid,
+			"no key has the kid of the header; 4 keys are known"},
 		{"an unknown key and another audience", forged(claims{"aud": `"` + marker + `"`}), nil, invalid,
 			"no key has the kid of the header, and the token is refused by its aud, too (nothing in it is proved)"},
-		{"a key for another algorithm", by("ES256", `{"alg":"RS256","kid":"ES256"}`), nil, invalid, "the key with the kid of the header is not for its alg"},
-		{"no kid, and several keys", by("ES256", `{"alg":"ES256"}`), func(i *jwt.Issuer) { i.Keys = keySet(t, other, signing(t, jwt.ES256)) }, invalid,
+		{"a key for another algorithm", by("ES256", `{"alg":"RS256","kid":"ES256"}`), nil, invalid,
+			"the key with the kid of the header is not for its alg"},
+		{"no kid, and several keys", by("ES256", `{"alg":"ES256"}`), func(i *jwt.Issuer) {
+			i.Keys = keySet(t, other,
+				signing(t, jwt.ES256))
+		}, invalid,
 			"the header has no kid, and several keys are for its alg; 2 keys are known"},
-		{"no key for the algorithm", by("RS256", `{"alg":"RS256"}`), func(i *jwt.Issuer) { i.Keys = keySet(t, other) }, invalid,
+		{"no key for the algorithm", by("RS256", `{"alg":"RS256"}`), func(i *jwt.Issuer) { i.Keys = keySet(t, other) },
+			invalid,
 			"no key is for the alg of the header; 1 key is known"},
-		{"another algorithm", by("ES256", `{"alg":"`+marker+`"}`), func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.RS256, jwt.ES256} }, invalid,
+		{"another algorithm", by("ES256", `{"alg":"`+marker+`"}`),
+			func(i *jwt.Issuer) { i.Algorithms = []jwt.Algorithm{jwt.RS256, jwt.ES256} }, invalid,
 			`alg of the header is not accepted, want one of ["ES256", "RS256"]; see Issuer.Algorithms`},
-		{"a key in the header", by("ES256", `{"alg":"ES256","jku":"https://`+marker+`"}`), nil, invalid, "the header of the token has jwk, jku, x5u or x5c"},
+		{"a key in the header", by("ES256", `{"alg":"ES256","jku":"https://`+marker+`"}`), nil, invalid,
+			"the header of the token has jwk, jku, x5u or x5c"},
 		{"crit", by("ES256", `{"alg":"ES256","crit":["`+marker+`"]}`), nil, invalid, "the header of the token has crit"},
-		{"a signature that is no base64url", ourToken(nil) + "=", nil, invalid, "the signature of the token is not base64url"},
+		{"a signature that is no base64url", ourToken(nil) + "=", nil, invalid,
+			"the signature of the token is not base64url"},
 		{"no JWT", marker, nil, invalid, "the token is not three parts in base64url"},
 		{"an encrypted one", marker + ".a.b.c.d", nil, invalid, "an encrypted JWT has five and cannot be read"},
-		{"a header that is no object", encode(`"`+marker+`"`) + ".e30.e30", nil, invalid, "the header of the token is not a JSON object with an alg"},
-		{"a payload that is no object", by("ES256", es256)[:len(encode(es256))] + "." + encode(`"`+marker+`"`) + ".e30", nil, invalid,
+		{"a header that is no object", encode(`"`+marker+`"`) + ".e30.e30", nil, invalid,
+			"the header of the token is not a JSON object with an alg"},
+		{"a payload that is no object", by("ES256", es256)[:len(encode(es256))] + "." + encode(`"`+marker+`"`) + ".e30",
+			nil, invalid,
 			"the payload of the token is not a JSON object"},
 
 		{"revoked", ourToken(nil), func(i *jwt.Issuer) {
 			i.Revocations = revocations(func(jwt.Claimed) (bool, error) { return true, nil })
 		}, "Token is blacklisted", "the store says that the token is revoked"},
-		{"an unknown user", ourToken(claims{"sub": `"carol"`}), loads, "", `sub "carol" is refused as a user; see Issuer.LoadUser`},
-		{"an inactive user", ourToken(claims{"sub": `"bob"`}), loads, "", `User is inactive: sub "bob" is refused as a user; see Issuer.LoadUser`},
+		{"an unknown user", ourToken(claims{"sub": `"carol"`}), loads, "",
+			`sub "carol" is refused as a user; see Issuer.LoadUser`},
+		{"an inactive user", ourToken(claims{"sub": `"bob"`}), loads, "",
+			`User is inactive: sub "bob" is refused as a user; see Issuer.LoadUser`},
 		{"a user that User refuses", ourToken(nil), func(i *jwt.Issuer) {
 			i.User = func(contextOf, *jwt.Token) (auth.User, error) {
 				return nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("left the company")}
 			}
 		}, "", `sub "alice" is refused as a user; see Issuer.User: auth: invalid credential: left the company`},
-		{"the stamp of a user changed", ourToken(claims{"stamp": `"x"`}), loads, "", "the user's stamp is another one than when the token was issued"},
+		{"the stamp of a user changed", ourToken(claims{"stamp": `"x"`}), loads, "",
+			"the user's stamp is another one than when the token was issued"},
 		{"the stamp of a user that has none", ourToken(claims{"stamp": `"x"`}), func(i *jwt.Issuer) {
 			i.User, i.LoadUser = nil, func(contextOf, string) (auth.User, error) { return jwt.Subject{ID: "alice"}, nil }
 		}, "", "the user that was loaded has none; see auth.Stamper"},
@@ -180,12 +211,15 @@ func (row refusedToken) check(t *testing.T, backend interface {
 		t.Errorf("VerifyToken: %v", err)
 	}
 	if row.message != "" {
-		want := `{"code":"token_not_valid","detail":"Given token not valid for any token type","messages":[{"message":"` + row.message +
-			`","token_class":"AccessToken","token_type":"access"}],"status":401,"title":"Unauthorized","type":"about:blank"}` + "\n"
+		want := `{"code":"token_not_valid","detail":"Given token not valid for any token type","messages":[{"message":"` +
+			row.message +
+			`","token_class":"AccessToken","token_type":"access"}],"status":401,"title":"Unauthorized","type":"about:blank"}` +
+			"\n"
 		if string(text) != want {
 			t.Errorf("the client is told\n%s\nwant\n%s", text, want)
 		}
-	} else if said := string(text); strings.Contains(said, row.cause) || strings.Contains(said, "Issuer") || len(said) > 200 {
+	} else if said := string(text); strings.Contains(said, row.cause) || strings.Contains(said, "Issuer") ||
+		len(said) > 200 {
 		t.Errorf("the client is told %s", said)
 	}
 }
@@ -197,16 +231,23 @@ func TestUnitARefusedTokenOfOursNamesTheSettingsOfConfig(t *testing.T) {
 	sign := func(typ string, changes claims) string { return ourSigned(t, typ, payload(changes)) }
 	const invalid, wrong = "Token is invalid", "Token has wrong type"
 	for _, row := range []refusedToken{
-		{"another audience", sign("at+jwt", claims{"aud": `"other"`}), nil, invalid, `aud is "other", want "https://api.example"; see Config.Audience`},
-		{"another issuer", sign("at+jwt", claims{"iss": `"` + marker + `"`}), nil, invalid, `want "https://login.example"; see Config.Issuer`},
-		{"a refresh token", sign("refresh+jwt", nil), nil, wrong, `typ is "refresh+jwt", want one of ["at+jwt", "sliding+jwt"]`},
+		{"another audience", sign("at+jwt", claims{"aud": `"other"`}), nil, invalid,
+			`aud is "other", want "https://api.example"; see Config.Audience`},
+		{"another issuer", sign("at+jwt", claims{"iss": `"` + marker + `"`}), nil, invalid,
+			`want "https://login.example"; see Config.Issuer`},
+		{"a refresh token", sign("refresh+jwt", nil), nil, wrong,
+			`typ is "refresh+jwt", want one of ["at+jwt", "sliding+jwt"]`},
 		{"typ JWT", sign("JWT", nil), nil, wrong, `typ is "JWT", want one of ["at+jwt", "sliding+jwt"]; see Config.Format`},
-		{"no session", sign("at+jwt", nil), nil, invalid, "sid is missing: something else made the token; see Config.AllowNoSession"},
-		{"no generation", sign("at+jwt", claims{"sid": `"s"`}), nil, invalid, "sid or gen is missing, and the other is there"},
-		{"a scope", sign("at+jwt", claims{"scope": `"read"`}), nil, invalid, "scope is there, so the token does not have full access; see Config.Scopes"},
+		{"no session", sign("at+jwt", nil), nil, invalid,
+			"sid is missing: something else made the token; see Config.AllowNoSession"},
+		{"no generation", sign("at+jwt", claims{"sid": `"s"`}), nil, invalid,
+			"sid or gen is missing, and the other is there"},
+		{"a scope", sign("at+jwt", claims{"scope": `"read"`}), nil, invalid,
+			"scope is there, so the token does not have full access; see Config.Scopes"},
 		{"no identifier", sign("at+jwt", claims{"jti": ""}), nil, "Token has no id", "jti is missing"},
 		{"no end", sign("at+jwt", claims{"exp": ""}), nil, invalid, "exp is missing"},
-		{"of a login that the store does not have", sign("at+jwt", claims{"sid": `"s"`, "gen": "0"}), nil, "Token is blacklisted", "the store says that the token is revoked"},
+		{"of a login that the store does not have", sign("at+jwt", claims{"sid": `"s"`, "gen": "0"}), nil,
+			"Token is blacklisted", "the store says that the token is revoked"},
 		{"alg", theirs().sign("RS256", `{"alg":"RS256"}`, payload(nil)), nil, invalid, "no key is for the alg of the header"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) { row.check(t, tokens) })
@@ -244,10 +285,12 @@ func TestUnitAnUnknownRemoteKeySaysWhereKeysCameFrom(t *testing.T) {
 	}
 	t.Run("the number of keys, their address and when they were fetched", func(t *testing.T) {
 		verifier := verifierOf(t, jwt.Issuer{Issuer: issuer.URL(), Keys: keys, User: jwt.SubjectUser})
-		_, _, err := verifier.VerifyToken(t.Context(), theirs().sign("ES256", `{"alg":"ES256","kid":"`+marker+`","typ":"at+jwt"}`,
+		_, _, err := verifier.VerifyToken(t.Context(), theirs().sign("ES256", `{"alg":"ES256","kid":"`+marker+
+			`","typ":"at+jwt"}`,
 			payload(claims{"iss": `"` + issuer.URL() + `"`})))
 		want := "no key has the kid of the header; 1 key is known, fetched from " + issuer.URL() + "/"
-		if auth.KindOf(err) != auth.ErrInvalid || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), " at "+time.Now().UTC().Format("2006-")) ||
+		if auth.KindOf(err) != auth.ErrInvalid || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(),
+			" at "+time.Now().UTC().Format("2006-")) ||
 			strings.Contains(err.Error(), marker) {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -257,7 +300,8 @@ func TestUnitAnUnknownRemoteKeySaysWhereKeysCameFrom(t *testing.T) {
 func TestUnitATokenThatIsTooLongNamesTheSetting(t *testing.T) {
 	t.Run("of a verifier", func(t *testing.T) {
 		_, _, err := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser}).VerifyToken(t.Context(), strings.Repeat("x", 9000))
-		if err == nil || !strings.HasSuffix(err.Error(), "the token is longer than 8192 bytes; see VerifierConfig.MaxLength") {
+		if err == nil || !strings.HasSuffix(err.Error(),
+			"the token is longer than 8192 bytes; see VerifierConfig.MaxLength") {
 			t.Error(err)
 		}
 	})
@@ -267,7 +311,8 @@ func TestUnitABearerWithAColonIsMalformed(t *testing.T) {
 	s := newService(t, nil)
 	for _, header := range []string{"Bearer: x", "Bearer=x", "bearer:"} {
 		t.Run(header, func(t *testing.T) {
-			if got := s.do("GET", "/me", "", "Authorization", header); got.status != 400 || got.member("code") != "bad_authorization_header" {
+			if got := s.do("GET", "/me", "", "Authorization", header); got.status != 400 ||
+				got.member("code") != "bad_authorization_header" {
 				t.Errorf("%d %s", got.status, got.text)
 			}
 		})

@@ -69,30 +69,46 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 		status               int
 		detail, cause        string
 	}{
-		{"a refresh token that was used", "/api/token/refresh/", `{"refresh":"` + used + `"}`, nil, 401, "Token is blacklisted",
+		{"a refresh token that was used", "/api/token/refresh/", `{"refresh":"` + used + `"}`, nil, 401,
+			"Token is blacklisted",
 			"the refresh token was used before, and its login is ended now; see Config.Grace"},
-		{"one of a login that was ended", "/api/token/refresh/", `{"refresh":"` + ended + `"}`, nil, 401, "Token is blacklisted", "the login of the token was ended"},
-		{"one that is ended again", "/api/token/blacklist/", `{"refresh":"` + ended + `"}`, nil, 401, "Token is blacklisted", "the login of the token was ended"},
-		{"one that was ended, to verify", "/api/token/verify/", `{"token":"` + ended + `"}`, nil, 401, "Token is blacklisted", "the store says that the token is revoked"},
-		{"one of a user that is inactive", "/api/token/refresh/", `{"refresh":"` + gone + `"}`, nil, 401, "No active account found for the given token.",
+		{"one of a login that was ended", "/api/token/refresh/", `{"refresh":"` + ended + `"}`, nil, 401,
+			"Token is blacklisted", "the login of the token was ended"},
+		{"one that is ended again", "/api/token/blacklist/", `{"refresh":"` + ended + `"}`, nil, 401,
+			"Token is blacklisted", "the login of the token was ended"},
+		{"one that was ended, to verify", "/api/token/verify/", `{"token":"` + ended + `"}`, nil, 401,
+			"Token is blacklisted", "the store says that the token is revoked"},
+		{"one of a user that is inactive", "/api/token/refresh/", `{"refresh":"` + gone + `"}`, nil, 401,
+			"No active account found for the given token.",
 			`sub "bob" is refused as a user; see Config.LoadUser`},
-		{"one of a user whose password changed", "/api/token/refresh/", `{"refresh":"` + changed + `"}`, nil, 401, "The user's password has been changed.",
+		{"one of a user whose password changed", "/api/token/refresh/", `{"refresh":"` + changed + `"}`, nil, 401,
+			"The user's password has been changed.",
 			"the user's stamp is another one than when the token was issued"},
-		{"one by another key", "/api/token/refresh/", `{"refresh":"` + elsewhere + `"}`, nil, 401, "Token is invalid", "no key has the kid of the header; 1 key is known"},
-		{"an access token", "/api/token/refresh/", `{"refresh":"` + access + `"}`, nil, 401, "Token has wrong type", `typ is "at+jwt", want "refresh+jwt"`},
+		{"one by another key", "/api/token/refresh/", `{"refresh":"` + elsewhere + `"}`, nil, 401, "Token is invalid",
+			"no key has the kid of the header; 1 key is known"},
+		{"an access token", "/api/token/refresh/", `{"refresh":"` + access + `"}`, nil, 401, "Token has wrong type",
+			`typ is "at+jwt", want "refresh+jwt"`},
 		{"an access token to end", "/api/token/blacklist/", `{"refresh":"` + access + `"}`, nil, 401, "Token has wrong type",
 			`typ is "at+jwt", want one of ["refresh+jwt", "sliding+jwt"]`},
-		{"a refresh token as a sliding one", "/api/token/sliding/refresh/", `{"token":"` + refresh + `"}`, nil, 401, "Token has wrong type",
+		{"a refresh token as a sliding one", "/api/token/sliding/refresh/", `{"token":"` + refresh + `"}`, nil, 401,
+			"Token has wrong type",
 			`typ is "refresh+jwt", want "sliding+jwt"`},
-		{"garbage", "/api/token/verify/", `{"token":"` + marker + `"}`, nil, 401, "Token is invalid", "the token is not three parts"},
-		{"a long token", "/api/token/verify/", `{"token":"` + strings.Repeat("x", 9000) + `"}`, nil, 400, "The token is too long.", "the token is longer than 8192 bytes"},
+		{"garbage", "/api/token/verify/", `{"token":"` + marker + `"}`, nil, 401, "Token is invalid",
+			"the token is not three parts"},
+		{"a long token", "/api/token/verify/", `{"token":"` + strings.Repeat("x", 9000) + `"}`, nil, 400,
+			"The token is too long.", "the token is longer than 8192 bytes"},
 		{"no token", "/api/token/verify/", `{}`, nil, 400, "Invalid input.", "token: [This field is required.]"},
-		{"no JSON", "/api/token/verify/", `{`, nil, 400, "JSON parse error: not an object, or a member twice.", "the body is not a JSON object"},
-		{"a long body", "/api/token/verify/", strings.Repeat(" ", 17<<10), nil, 413, "The body is too long.", "the body is longer than 16 KiB"},
+		{"no JSON", "/api/token/verify/", `{`, nil, 400, "JSON parse error: not an object, or a member twice.",
+			"the body is not a JSON object"},
+		{"a long body", "/api/token/verify/", strings.Repeat(" ", 17<<10), nil, 413, "The body is too long.",
+			"the body is longer than 16 KiB"},
 		{"a text", "/api/token/verify/", `{"token":"x"}`, []string{"Content-Type", "text/plain"}, 415,
-			"The body must be application/json or application/x-www-form-urlencoded.", "the Content-Type of the body is missing, repeated"},
-		{"no cookie", "/browser/refresh/", "", nil, 401, "There is no refresh token.", "the request has no cookie of Config.Cookie"},
-		{"two cookies", "/browser/refresh/", "", []string{"Cookie", cookie + "; " + cookie}, 401, "There is no refresh token.",
+			"The body must be application/json or application/x-www-form-urlencoded.",
+			"the Content-Type of the body is missing, repeated"},
+		{"no cookie", "/browser/refresh/", "", nil, 401, "There is no refresh token.",
+			"the request has no cookie of Config.Cookie"},
+		{"two cookies", "/browser/refresh/", "", []string{"Cookie", cookie + "; " + cookie}, 401,
+			"There is no refresh token.",
 			"the request has several cookies of Config.Cookie"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
@@ -123,7 +139,8 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 		})
 	}
 	t.Run("a Bearer beside a bad body adds no challenge", func(t *testing.T) {
-		if got := s.do("POST", "/api/token/verify/", "{", "Authorization", "Bearer "+access); got.status != 400 || got.header.Get("WWW-Authenticate") != "" {
+		if got := s.do("POST", "/api/token/verify/", "{", "Authorization", "Bearer "+access); got.status != 400 ||
+			got.header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%d %v", got.status, got.header)
 		}
 	})
@@ -144,7 +161,8 @@ func TestUnitALoginBodyOfAnotherTypeSaysWhatIsAccepted(t *testing.T) {
 	for _, path := range []string{"/api/token/", "/api/token/sliding/", "/browser/"} {
 		t.Run(path, func(t *testing.T) {
 			got := s.exactly("POST", path, `x=y`, "Content-Type", "text/plain")
-			if got.status != 415 || got.member("code") != "unsupported_media_type" || !strings.Contains(got.header.Get("Accept"), "application/json") ||
+			if got.status != 415 || got.member("code") != "unsupported_media_type" ||
+				!strings.Contains(got.header.Get("Accept"), "application/json") ||
 				got.header.Get("WWW-Authenticate") != "" {
 				t.Errorf("%d %s %v", got.status, got.text, got.header)
 			}
@@ -166,7 +184,8 @@ func TestUnitAStampThatDiffersAtLoginIsNamed(t *testing.T) {
 	})
 	t.Run("the log says that the two differ", func(t *testing.T) {
 		got := s.post("/api/token/", "username", "alice", "password", "alicealice")
-		if line := log.taken(); got.status != 401 || !strings.Contains(line, "the stamp of the user that logged in is another one than that of the user of Config.LoadUser") {
+		if line := log.taken(); got.status != 401 || !strings.Contains(line,
+			"the stamp of the user that logged in is another one than that of the user of Config.LoadUser") {
 			t.Errorf("%d %s", got.status, line)
 		}
 	})
@@ -184,7 +203,8 @@ func TestUnitSettingsThatAreTypedNils(t *testing.T) {
 			return err
 		},
 		"Config.Observer": func() error {
-			_, err := jwt.New(jwt.Config{Issuer: "x", Keys: key, Store: jwt.NewMemoryStore(), LoadUser: load, Observer: observer})
+			_, err := jwt.New(jwt.Config{Issuer: "x", Keys: key, Store: jwt.NewMemoryStore(), LoadUser: load,
+				Observer: observer})
 			return err
 		},
 		"Keys": func() error {
@@ -192,12 +212,14 @@ func TestUnitSettingsThatAreTypedNils(t *testing.T) {
 			return err
 		},
 		"Revocations": func() error {
-			_, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "x", Audience: []string{"x"}, Keys: key, User: jwt.SubjectUser, Revocations: store}}})
+			_, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "x", Audience: []string{"x"},
+				Keys: key, User: jwt.SubjectUser, Revocations: store}}})
 			return err
 		},
 		"KeyringConfig.Store": func() error {
 			var none *jwt.MemoryKeyStore
-			_, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: none, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}})
+			_, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: none,
+				Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}})
 			return err
 		},
 	} {
@@ -211,8 +233,39 @@ func TestUnitSettingsThatAreTypedNils(t *testing.T) {
 
 func TestUnitASecretAsTextIsToldWhatItMustBe(t *testing.T) {
 	t.Run("a string", func(t *testing.T) {
-		if _, err := jwt.NewKey(jwt.HS256, "text"); err == nil || !strings.Contains(err.Error(), "a string is no key, want []byte") {
+		if _, err := jwt.NewKey(jwt.HS256, "text"); err == nil || !strings.Contains(err.Error(),
+			"a string is no key, want []byte") {
 			t.Error(err)
 		}
 	})
+}
+
+func TestUnitALoaderOfAnotherUserIsABug(t *testing.T) {
+	var wrong bool
+	tokens, _, _ := newTokens(t, func(c *jwt.Config) {
+		load := c.LoadUser
+		c.LoadUser = func(ctx contextOf, id string) (auth.User, error) {
+			if wrong {
+				id = "bob"
+			}
+			return load(ctx, id)
+		}
+	})
+	pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong = true
+	for sentence, do := range map[string]func() error{
+		"a request": func() error { _, _, err := tokens.VerifyToken(t.Context(), pair.Access.Reveal()); return err },
+		"a refresh": func() error { _, err := tokens.Refresh(t.Context(), pair.Refresh.Reveal()); return err },
+		"a login":   func() error { _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); return err },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if err := do(); auth.KindOf(err) != auth.ErrInternal || !strings.Contains(err.Error(),
+				`was asked for the user "alice" and returned "bob"`) {
+				t.Error(err)
+			}
+		})
+	}
 }

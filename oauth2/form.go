@@ -48,7 +48,7 @@ func formToken(r *http.Request) (string, error) {
 func checkToken(token string) error {
 	_, _, err := auth.TokenFrom(&http.Request{Header: http.Header{"Authorization": {"Bearer " + token}}}, "Bearer")
 	if errors.Is(err, auth.ErrNoCredentials) {
-		return &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest}
+		return errFormToken
 	}
 	return err
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/remember"
@@ -77,7 +78,7 @@ type Introspection struct {
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
 	good     *remember.Tokens[*Token]
-	bad      *remember.Tokens[struct{}] // apart: strangers must not push out good ones
+	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
 	endpoint struct {
 		sync.Mutex
 		url   string
@@ -118,7 +119,7 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 		return nil, err
 	}
 	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize),
-		bad:     remember.New[struct{}](c.CacheSize),
+		bad:     remember.New[error](c.CacheSize),
 		flights: make(map[remember.Key]*flight)}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
@@ -132,16 +133,19 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 
 // Inspect implements [Source].
 func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
-	if token == "" || len(token) > auth.MaxAuthorization || i.config.Owns != nil && !i.config.Owns(token) {
-		return nil, errUnrecognized
+	switch {
+	case token == "" || len(token) > auth.MaxAuthorization:
+		return nil, errNoToken
+	case i.config.Owns != nil && !i.config.Owns(token):
+		return nil, errNotOwned
 	}
 	now := time.Now()
 	key := i.good.Key(token)
 	if found, ok := i.good.Get(key, now); ok {
 		return found, nil
 	}
-	if _, ok := i.bad.Get(key, now); ok {
-		return nil, errInvalid
+	if why, ok := i.bad.Get(key, now); ok {
+		return nil, why
 	}
 	f := i.ask(ctx, key, token)
 	select {
@@ -182,15 +186,15 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 	var found *Token
 	if err == nil {
 		found, err = parseIntrospection(text, i.config.Issuer, asked)
+		if auth.KindOf(err) == auth.ErrInvalid {
+			i.bad.Put(key, err, asked.Add(i.config.NegativeTTL), asked)
+			return nil, err
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("oauth2: introspection: %w", err)
 		i.logger().ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
 		return nil, backend.Outage(err)
-	}
-	if found == nil {
-		i.bad.Put(key, struct{}{}, asked.Add(i.config.NegativeTTL), asked)
-		return nil, errInvalid
 	}
 	i.good.Put(key, found, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
@@ -278,8 +282,8 @@ func (i *Introspection) forget(endpoint string) {
 	}
 }
 
-// parseIntrospection reads an answer (RFC 7662 §2.2). It is nil for a token that is
-// not good; an error is an answer that decides nothing.
+// parseIntrospection reads an answer (RFC 7662 §2.2). It is ErrInvalid for a token that is
+// not good. Any other error is an answer that decides nothing.
 func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, error) {
 	var a struct {
 		Active    *bool    `json:"active"`
@@ -309,9 +313,10 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 	case a.Active == nil:
 		return nil, errors.New("an answer without active")
 	case !*a.Active:
-		return nil, nil
+		return nil, errInactive
 	case issuer != "" && a.Issuer != "" && a.Issuer != issuer:
-		return nil, errors.New("an answer about a token of another issuer")
+		return nil, &cause.Check{Name: "iss of the answer", Came: []string{a.Issuer}, Want: []string{issuer},
+			Owner: "IntrospectionConfig", Setting: "Issuer"}
 	}
 	t := &Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
 		ID: a.ID, Type: a.TokenType, Auth: auth.AuthInfo{ACR: a.ACR, AMR: a.AMR}}
@@ -337,10 +342,18 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 		return nil, err
 	}
 	// What a server says is active it should know; but its clock is not ours.
-	if !t.Expiry.IsZero() && !now.Before(t.Expiry) || notBefore.After(now.Add(maxEarly)) {
-		return nil, nil
+	switch {
+	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
+		return nil, offBy("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
+	case notBefore.After(now.Add(maxEarly)):
+		return nil, offBy("nbf", "of an active token is ahead of our clock", notBefore.Sub(now))
 	}
 	return t, nil
+}
+
+// offBy refuses a token by an instant in the answer.
+func offBy(name, problem string, d time.Duration) error {
+	return invalid(&cause.Check{Name: name, Problem: problem, By: max(d.Truncate(time.Second), time.Second)})
 }
 
 // exactNames leaves out the members of an object whose names package json would

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -50,6 +51,8 @@ type JWT struct {
 	verifier *jwt.Verifier
 	remote   *jwt.RemoteKeys // nil with JWTConfig.Keys
 	leeway   time.Duration   // which Resource gives a token that a source found, too
+	// arguments are what RequireBearerToken calls its settings, by their names here.
+	arguments map[string]string
 }
 
 var _ Source = (*JWT)(nil)
@@ -58,8 +61,8 @@ var _ Source = (*JWT)(nil)
 // fetches nothing.
 func NewJWT(config JWTConfig) (*JWT, error) {
 	c := config
-	if c.Issuer == "" || len(c.Audience) == 0 {
-		return nil, errors.New("oauth2: JWTConfig.Issuer or Audience is missing")
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	source := &JWT{leeway: c.Leeway}
 	if c.Keys == nil {
@@ -86,6 +89,24 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	return source, nil
 }
 
+func (c JWTConfig) check() error {
+	s := backend.Settings{Package: "oauth2"}
+	s.Refuse(c.Issuer == "" || len(c.Audience) == 0, "JWTConfig.Issuer or Audience is missing")
+	if c.Issuer != "" && c.Keys == nil { // its metadata is fetched
+		if err := fetch.CheckURL(c.Issuer); err != nil {
+			s.Refuse(true, "JWTConfig.Issuer %w", err)
+		}
+	}
+	// Typed nils.
+	if c.Keys != nil {
+		s.Need("JWTConfig.Keys", c.Keys)
+	}
+	if c.Revocations != nil {
+		s.Need("JWTConfig.Revocations", c.Revocations)
+	}
+	return s.Err()
+}
+
 // Run keeps the issuer's keys fresh until ctx ends, and returns its error. Without
 // it, a request now and then waits for them.
 func (j *JWT) Run(ctx context.Context) error {
@@ -109,9 +130,9 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	_, credential, err := j.verifier.VerifyToken(ctx, token)
 	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
-		return nil, errInvalid
+		return nil, invalid(j.cause(err))
 	case auth.ErrUnrecognized:
-		return nil, errUnrecognized
+		return nil, unrecognized(j.cause(err))
 	}
 	if err != nil {
 		return nil, backend.Outage(err)

@@ -29,6 +29,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -105,15 +107,6 @@ var (
 	_ auth.Varier        = (*Resource)(nil)
 )
 
-var (
-	errUnrecognized error = &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: detailInvalid}
-	errInvalid      error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid}
-	errTwoTokens    error = &auth.Error{Kind: auth.ErrMalformed, Code: auth.CodeInvalidRequest, Detail: "The token must be sent in one way only."}
-)
-
-// detailInvalid is the one sentence for whatever is wrong with a token.
-const detailInvalid = "Invalid token."
-
 const defaultName = "oauth2"
 
 // New returns a Resource, or an error that tells of each setting that is missing
@@ -155,6 +148,11 @@ func (c Config) checkResource(s *backend.Settings) *url.URL {
 func (c Config) check(s *backend.Settings) {
 	s.Refuse(slices.Contains(c.Audience, ""), "an Audience is empty")
 	s.Refuse(len(c.Sources) == 0 || slices.Contains(c.Sources, nil), "Config.Sources is empty, or one is nil")
+	for i, source := range c.Sources {
+		if source != nil {
+			s.Need(fmt.Sprintf("Config.Sources[%d]", i), source) // a typed nil
+		}
+	}
 	s.Refuse((c.LoadUser == nil) == (c.User == nil), "either Config.LoadUser or User must be set")
 	for _, issuer := range c.AuthorizationServers {
 		if err := fetch.CheckURL(issuer); err != nil && !(c.InsecureHTTP && strings.HasPrefix(issuer, "http://")) {
@@ -229,11 +227,12 @@ func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 //   - ErrUnrecognized: no source knows tokens like it
 //   - ErrInvalid: unknown, expired, revoked, not for this API, bound to a key
 //     (RFC 9449 §7.2), or its user is gone, inactive or has another stamp; one
-//     sentence for all
+//     sentence for all, and the cause for the log
 //   - any other error: the source or the user could not be asked
 //
 // The credential is a [*Token].
 func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
+	var unknown causes
 	for _, source := range a.config.Sources {
 		found, err := source.Inspect(ctx, token)
 		switch kind := auth.KindOf(err); {
@@ -242,8 +241,9 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 		case err == nil:
 			return nil, nil, backend.Outage(errors.New("oauth2: a source returned neither token nor error"))
 		case kind == auth.ErrUnrecognized:
+			unknown = append(unknown, causeOf(err))
 		case kind == auth.ErrInvalid:
-			return nil, nil, errInvalid
+			return nil, nil, invalid(causeOf(err))
 		case kind == auth.ErrMalformed, kind == auth.ErrThrottled:
 			return nil, nil, err
 		default:
@@ -251,19 +251,13 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 			return nil, nil, backend.Outage(err)
 		}
 	}
-	return nil, nil, errUnrecognized
+	return nil, nil, unrecognized(unknown)
 }
 
 // accept decides about a token that a source knows.
 func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
-	switch {
-	case !found.Expiry.IsZero() && !now.Before(found.Expiry.Add(found.leeway)),
-		!slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }),
-		// Only who has its key may use it, and no proof is asked for here.
-		len(found.Confirmation) > 0,
-		found.Type != "" && !strings.EqualFold(found.Type, "Bearer"),
-		looksLikeMachine(found.Subject), found.Machine() && found.ClientID == "":
-		return nil, nil, errInvalid
+	if why := a.refused(found, now); why != nil {
+		return nil, nil, why
 	}
 	token := found
 	if token.Backend() != a.config.Name {
@@ -279,9 +273,39 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 		return nil, nil, err
 	}
 	if token.GrantID != "" && !backend.SameStamp(token.Stamp, backend.Stamp("oauth2", user)) {
-		return nil, nil, errInvalid
+		return nil, nil, errStamp
 	}
 	return user, token, nil
+}
+
+// refused says why a token that a source knows is no good here, or nil.
+func (a *Resource) refused(found *Token, now time.Time) error {
+	switch {
+	case !found.Expiry.IsZero() && !now.Before(found.Expiry.Add(found.leeway)):
+		c := setting("exp", "is past", "")
+		c.By = max(now.Sub(found.Expiry).Truncate(time.Second), time.Second)
+		return invalid(c)
+	case !slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }):
+		c := setting("aud", "", "Resource and Config.Audience")
+		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
+		return invalid(c)
+	case len(found.Confirmation) > 0:
+		// Only who has its key may use it, and no proof is asked for here.
+		c := setting("cnf", "binds the token to a key or a certificate, and no proof of it can be checked here", "")
+		c.Came = slices.Sorted(maps.Keys(found.Confirmation))
+		return invalid(c)
+	case found.Type != "" && !strings.EqualFold(found.Type, "Bearer"):
+		c := setting("token_type", "", "")
+		c.Came, c.Want = []string{found.Type}, []string{"Bearer"}
+		return invalid(c)
+	case looksLikeMachine(found.Subject):
+		c := setting("sub", "starts as the identifier of a client (auth.Machine)", "")
+		c.Came = []string{found.Subject}
+		return invalid(c)
+	case found.Machine() && found.ClientID == "":
+		return errNoHolder
+	}
+	return nil
 }
 
 // user finds the user of a token. Whoever is asked has no say but that the user is
@@ -300,7 +324,14 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 	case err == nil:
 		return user, nil
 	case auth.KindOf(err) == auth.ErrInvalid:
-		return nil, &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: err}
+		c := setting("sub", "is refused as a user", "LoadUser")
+		if a.config.User != nil {
+			c.Setting = "User"
+		}
+		c.Came, c.Err = []string{token.Subject}, err
+		return nil, invalid(c)
+	case auth.KindOf(err) == auth.ErrInternal: // a bug of the loader
+		return nil, err
 	}
 	return nil, backend.Outage(err)
 }

@@ -2,10 +2,12 @@ package oauth2
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/fetch"
 )
 
 // RequireBearerToken protects an API in one call: it returns middleware that lets
@@ -23,10 +25,17 @@ func RequireBearerToken(issuer, resource string, scopes ...string) (func(http.Ha
 	if resource == "" {
 		return nil, errors.New("oauth2: the resource is missing")
 	}
+	if issuer == "" {
+		return nil, errors.New("oauth2: the issuer is missing")
+	}
+	if err := fetch.CheckURL(issuer); err != nil {
+		return nil, fmt.Errorf("oauth2: the issuer %w", err)
+	}
 	source, err := NewJWT(JWTConfig{Issuer: issuer, Audience: []string{resource}})
 	if err != nil {
 		return nil, err
 	}
+	source.arguments = map[string]string{"Issuer": "issuer", "Audience": "resource"}
 	api, err := New(Config{Resource: resource, Sources: []Source{source}, User: SubjectUser,
 		AuthorizationServers: []string{issuer}, ScopesSupported: scopes, ChallengeScopes: scopes})
 	if err != nil {

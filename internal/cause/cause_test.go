@@ -24,7 +24,8 @@ func TestUnitCheck(t *testing.T) {
 		{"an instant that is off", cause.Check{Name: "exp", Problem: "is past", By: time.Minute}, "exp is past by 1m0s"},
 		{"an error of the application", cause.Check{Name: "claims", Problem: "are refused", Err: errors.New("no role")},
 			"claims are refused: no role"},
-		{"a problem with a value", cause.Check{Name: "scope", Came: []string{"a"}, Problem: "is unknown"}, `scope "a" is unknown`},
+		{"a problem with a value", cause.Check{Name: "scope", Came: []string{"a"}, Problem: "is unknown"},
+			`scope "a" is unknown`},
 		{"control characters are escaped", cause.Check{Name: "typ", Came: []string{"a\nlevel=INFO \x1b[31m"}},
 			`typ is "a\nlevel=INFO \x1b[31m"`},
 		{"a long value is cut", cause.Check{Name: "typ", Came: []string{strings.Repeat("x", 201)}},
@@ -44,7 +45,8 @@ func TestUnitUnder(t *testing.T) {
 	inner := errors.New("inner")
 	c := &cause.Check{Name: "aud", Problem: "is missing", Owner: "Issuer", Setting: "AllowNoAudience", Err: inner}
 	t.Run("the setting is that of the package outside", func(t *testing.T) {
-		if got, want := c.Under("JWTConfig", "Audience").Error(), "aud is missing; see JWTConfig.Audience: inner"; got != want {
+		if got, want := c.Under("JWTConfig", "Audience").Error(),
+			"aud is missing; see JWTConfig.Audience: inner"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
