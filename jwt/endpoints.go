@@ -12,12 +12,15 @@ import (
 
 // The errors for a browser that has no refresh token.
 var (
-	errNoCookie   = noToken("the request has no cookie of Config.Cookie: the browser did not keep it, or did not send it")
-	errTwoCookies = noToken("the request has several cookies of Config.Cookie, of which another host may have set one")
+	errNoCookie = noToken("the request has no cookie of Config.Cookie: the browser did not keep it, or did " +
+		"not send it")
+	errTwoCookies = noToken("the request has several cookies of Config.Cookie, of which another host may have " +
+		"set one")
 )
 
 func noToken(why string) error {
-	return &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token.", Cause: errors.New(why)}
+	return &auth.Error{Kind: auth.ErrInvalid, Code: codeNotValid, Detail: "There is no refresh token.",
+		Cause: errors.New(why)}
 }
 
 // errOtherScopes is the error for a login with a credential that is limited to
