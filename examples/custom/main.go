@@ -1,8 +1,11 @@
 // Custom shows a backend of one's own: requests signed with a shared key, as
 // webhooks are. Everything a guard needs of a backend is in signed.go.
+//
+//	WEBHOOK_KEY=$(openssl rand -hex 32) go run ./examples/custom [-addr 127.0.0.1:8006]
 package main
 
 import (
+	"flag"
 	"fmt"
 	"log"
 	"net/http"
@@ -12,6 +15,8 @@ import (
 )
 
 func main() {
+	addr := flag.String("addr", "127.0.0.1:8006", "address to serve")
+	flag.Parse()
 	key := os.Getenv("WEBHOOK_KEY")
 	if len(key) < 32 {
 		log.Fatal("set WEBHOOK_KEY to at least 32 random characters")
@@ -20,7 +25,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:8006", handler))
+	fmt.Fprintf(os.Stderr, "Senders sign with WEBHOOK_KEY. In a shell that has it, try:\n"+
+		"SIGNATURE=$(printf 'ci GET /hook' | openssl dgst -sha256 -hmac $WEBHOOK_KEY | sed 's/.* //')\n"+
+		"curl -H \"Authorization: Signed ci:$SIGNATURE\" http://%s/hook\n", *addr)
+	log.Fatal(http.ListenAndServe(*addr, handler))
 }
 
 func service(key []byte) (http.Handler, error) {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -38,8 +39,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("curl -d 'username=alice&password=open sesame' http://%s/tickets/login/\n", *addr)
-	fmt.Printf("curl -H 'Authorization: Ticket tk_…' http://%s/hello\n", *addr)
+	fmt.Fprintf(os.Stderr, "Its user is alice. The password is in examples/README.md. Try:\n"+
+		"curl -d 'username=alice&password=…' http://%[1]s/tickets/login/\n"+
+		"curl -H 'Authorization: Ticket tk_…' http://%[1]s/hello\n", *addr)
 	server := &http.Server{Addr: *addr, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
 }

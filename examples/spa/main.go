@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -33,6 +34,8 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Println("listening on http://" + *addr)
+	fmt.Fprintf(os.Stderr, "Its user is alice. The password is in examples/README.md. "+
+		"Open the address in a browser, or try:\ncurl -i http://%s/api/me\n", *addr)
 	server := &http.Server{Addr: *addr, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Fatal(server.ListenAndServe())
 }

@@ -117,6 +117,8 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 		_ = server.Close()
 	}()
 	fmt.Println("listening on", issuer)
+	fmt.Fprintf(os.Stderr, "Its user is alice. The password is in examples/README.md. Try:\n"+
+		"curl -d 'username=alice&password=…' http://%s/token/\n", listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

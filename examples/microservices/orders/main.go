@@ -71,6 +71,8 @@ func run(ctx context.Context, addr, issuer string, refresh time.Duration) error 
 		_ = server.Close()
 	}()
 	fmt.Println("listening on http://" + listener.Addr().String())
+	fmt.Fprintf(os.Stderr, "It takes access tokens of %s. Try:\n"+
+		"curl -H 'Authorization: Bearer …' http://%s/orders\n", issuer, listener.Addr())
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
