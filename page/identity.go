@@ -12,7 +12,7 @@ type guardKey struct{}
 
 // WithGuard returns r with a guard that [Site.Layout] asks about the signed-in user, if no middleware has proved
 // r. It is for pages that everybody sees, such as errors and 404. What the guard says changes the look of a page
-// and admits nobody.
+// only.
 func WithGuard(r *http.Request, guard *auth.Guard) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), guardKey{}, guard))
 }

@@ -9,7 +9,8 @@
 //			if _, ok := auth.UserFrom[auth.User](r.Context()); !ok {
 //				return []page.Link{{Text: "Sign in", URL: "/session/login"}}
 //			}
-//			return []page.Link{{Text: "Account", URL: "/account"}, {Text: "Sign out", URL: "/session/logout", Post: true}}
+//			return []page.Link{{Text: "Account", URL: "/account"},
+//				{Text: "Sign out", URL: "/session/logout", Post: true}}
 //		},
 //		StyleSheet: page.DefaultStyle() + ":root { --accent: #0b6b50 }",
 //	}
@@ -40,12 +41,13 @@ type Site struct {
 	Home string
 
 	// Links returns the navigation, if it is not nil. It is called for each page, concurrently, and finds the
-	// signed-in user by auth.UserFrom(r.Context()). Without a user there, nobody is signed in. It is not called
-	// if that cannot be told, for example because a store is down. The page has no navigation then.
+	// signed-in user by auth.UserFrom(r.Context()). Without a user there, it returns what strangers see. It is
+	// not called if that cannot be told, for example because a store is down. The page has no navigation then.
+	// Pages that ask one question, such as consent, have none either.
 	Links func(r *http.Request) []Link
 
 	// Help says in plain text whom to ask: "Ask us at help@example.com." Pages about an error show it. If empty,
-	// they say that the people who run the service can help.
+	// they name the service.
 	Help string
 
 	// StyleSheet is the style of all pages. If empty, it is that of [DefaultStyle]. Start with DefaultStyle to

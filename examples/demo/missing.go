@@ -22,11 +22,12 @@ func (a *app) missing(mux *http.ServeMux) http.Handler {
 		switch answer.status {
 		case http.StatusNotFound:
 			a.notThere(w, r, answer.status, "There is nothing here",
-				"No page of this demo has this address. The address may be mistyped, or the page may be one that is not there "+
-					"yet, or not without -provider.")
+				"No page of this demo has this address. It may be mistyped, or the page may be one that is not there yet, "+
+					"or not without -provider.")
 		case http.StatusMethodNotAllowed:
 			w.Header()["Allow"] = answer.header["Allow"]
-			a.notThere(w, r, answer.status, "This page is not for that", "This page cannot be asked in that way. Open it from its own link or form.")
+			a.notThere(w, r, answer.status, "This page is not for that",
+				"This page cannot be asked in that way. Open it from its own link or form.")
 		default: // a redirect to the path as it should be
 			handler.ServeHTTP(w, r)
 		}

@@ -119,7 +119,7 @@ func (ps *pages) write(w http.ResponseWriter, r *http.Request, status int, page 
 	_ = ps.parsed[page].Execute(w, v)
 }
 
-// home shows who you are and what to try.
+// home shows the identity of the request and what to try.
 func (ps *pages) home(url string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ps.write(w, r, http.StatusOK, "home", view{Title: "Who you are", Page: Page{

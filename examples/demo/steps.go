@@ -75,7 +75,8 @@ curl -i -b $JAR -H 'Sec-Fetch-Site: cross-site' -X POST $URL/api/reports → 403
 curl -i -b $JAR -c $JAR -X POST $URL/session/logout → 303
 curl -i -b $JAR $URL/api/me → 401`},
 	{Title: "Take a pair of JWTs",
-		Why: "A short access token that other services can check by the published keys, and a refresh token for one use. Used twice, it ends the login.",
+		Why: "A short access token that other services can check by the published keys, and " +
+			"a refresh token for one use. Used twice, it ends the login.",
 		Script: `
 PAIR=$(curl -s $URL/api/token/ -H 'Content-Type: application/json' -d '{"username":"alice","password":"correct-horse-battery"}')
 ACCESS=$(echo "$PAIR" | sed 's/.*"access":"\([^"]*\)".*/\1/')
@@ -86,7 +87,8 @@ curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/ → 200 and the next pair
 curl -i -d "refresh=$REFRESH" $URL/api/token/refresh/ → 401, and the login has ended
 curl -i -H "Authorization: Bearer $ACCESS" $URL/api/me → 401`},
 	{Title: "Let an application in",
-		Why: "OAuth 2 with PKCE: the application sends the browser here, the user agrees, and a code comes back. To see the page, open what echo $AUTHORIZE prints in a browser.",
+		Why: "OAuth 2 with PKCE: the application sends the browser here, the user agrees, and a code comes " +
+			"back. To see the page, open what echo $AUTHORIZE prints in a browser.",
 		Script: `
 VERIFIER=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
 CHALLENGE=$(printf %s $VERIFIER | openssl dgst -sha256 -binary | base64 | tr '+/' '-_' | tr -d '=\n')
