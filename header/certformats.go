@@ -40,11 +40,12 @@ const (
 	//
 	//	http-request del-header X-SSL-Client-DER
 	//	http-request set-header X-SSL-Client-DER %[ssl_c_der,base64],%[ssl_c_chain_der,base64] if { ssl_c_used }
-	//
-	// Caddy writes the same, without a chain:
+	FormatHAProxy
+	// FormatCaddy is X-SSL-Client-DER, unless Header says otherwise, in base64. Caddy sends
+	// the name of the placeholder where there is no certificate, which counts as absent:
 	//
 	//	header_up X-SSL-Client-DER {http.request.tls.client.certificate_der_base64}
-	FormatHAProxy
+	FormatCaddy
 	// FormatEnvoy is X-Forwarded-Client-Cert with one element, which needs Hash, and Cert
 	// or Chain. Set forward_client_cert_details to SANITIZE_SET, and cert or chain in
 	// set_current_client_cert_details.
@@ -63,16 +64,19 @@ type certificateFormat struct {
 	// parse returns the client's certificate and those behind it, at least one, or what is
 	// wrong with the value. The errors are static: nothing of the value is in them.
 	parse func(value string) ([]*x509.Certificate, error)
+	// absent is what stands for no certificate, besides an empty value.
+	absent string
 }
 
 var certificateFormats = map[CertificateFormat]certificateFormat{
-	FormatRFC9440:       {clientCert, parseClientCert},
-	FormatNginx:         {"", parseEscapedLeaf},
-	FormatALB:           {"X-Amzn-Mtls-Clientcert", parseEscapedChain},
-	FormatTraefik:       {"X-Forwarded-Tls-Client-Cert", parseBase64Chain},
-	FormatHAProxy:       {"X-Ssl-Client-Der", parseBase64Chain},
-	FormatEnvoy:         {"X-Forwarded-Client-Cert", parseOneXFCC},
-	FormatEnvoyAppended: {"X-Forwarded-Client-Cert", parseLastXFCC},
+	FormatRFC9440:       {header: clientCert, parse: parseClientCert},
+	FormatNginx:         {parse: parseEscapedLeaf},
+	FormatALB:           {header: "X-Amzn-Mtls-Clientcert", parse: parseEscapedChain},
+	FormatTraefik:       {header: "X-Forwarded-Tls-Client-Cert", parse: parseBase64Chain},
+	FormatHAProxy:       {header: "X-Ssl-Client-Der", parse: parseBase64Chain},
+	FormatCaddy:         {"X-Ssl-Client-Der", parseBase64Chain, "{http.request.tls.client.certificate_der_base64}"},
+	FormatEnvoy:         {header: "X-Forwarded-Client-Cert", parse: parseOneXFCC},
+	FormatEnvoyAppended: {header: "X-Forwarded-Client-Cert", parse: parseLastXFCC},
 }
 
 // format returns the parser of a format, and the canonical names of its headers.

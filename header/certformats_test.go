@@ -32,7 +32,8 @@ func bare(chain ...[]byte) string {
 	var all []string
 	for _, raw := range chain {
 		text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
-		all = append(all, strings.NewReplacer("-----BEGIN CERTIFICATE-----", "", "-----END CERTIFICATE-----", "", "\n", "").Replace(text))
+		all = append(all, strings.NewReplacer("-----BEGIN CERTIFICATE-----", "", "-----END CERTIFICATE-----", "",
+			"\n", "").Replace(text))
 	}
 	return strings.Join(all, ",")
 }
@@ -45,7 +46,8 @@ func hashOf(raw []byte) string {
 // element is an element of Envoy's with all that it can be told to write.
 func element(chain ...[]byte) string {
 	return `By=spiffe://corp.example/gateway;Hash=` + hashOf(chain[0]) + `;Cert="` + escaped(chain[0]) + `";Chain="` +
-		strings.ReplaceAll(escapedByALB(chain...), "+", "%2B") + `";Subject="CN=alice,O=\"Corp, Inc.\";x=y";URI=https://alice.example/?a=b;` +
+		strings.ReplaceAll(escapedByALB(chain...), "+", "%2B") +
+		`";Subject="CN=alice,O=\"Corp, Inc.\";x=y";URI=https://alice.example/?a=b;` +
 		`DNS=a.example;DNS=b.example`
 }
 
@@ -82,12 +84,14 @@ func TestUnitCertificateFormats(t *testing.T) {
 			{"a chain without the one between is a stranger's", escapedByALB(deep), 401, ""},
 			{"the first one counts", escapedByALB(other, alice), 401, ""},
 			{"ten are refused", escapedByALB(long...), 400, "more certificates"},
-			{"a broken one behind it is refused", escapedByALB(alice) + "-----BEGIN%20CERTIFICATE-----%0Ax", 400, "no PEM"},
+			{"a broken one behind it is refused", escapedByALB(alice) + "-----BEGIN%20CERTIFICATE-----%0Ax", 400,
+				"no PEM"},
 			{"text between is refused", escapedByALB(deep) + "x%0A" + escapedByALB(between), 400, "no PEM"},
 		}, bare(alice)},
-		{"ALB in verify mode", header.Forwarded{Encoding: header.FormatALB, Header: "X-Amzn-Mtls-Clientcert-Leaf"}, "X-Amzn-Mtls-Clientcert-Leaf", []row{
-			{"one certificate", escapedByALB(alice), 200, ""},
-		}, element(alice)},
+		{"ALB in verify mode", header.Forwarded{Encoding: header.FormatALB, Header: "X-Amzn-Mtls-Clientcert-Leaf"},
+			"X-Amzn-Mtls-Clientcert-Leaf", []row{
+				{"one certificate", escapedByALB(alice), 200, ""},
+			}, element(alice)},
 		{"Traefik", header.Forwarded{Encoding: header.FormatTraefik}, "X-Forwarded-Tls-Client-Cert", []row{
 			{"one certificate", bare(alice), 200, ""},
 			{"a chain", bare(deep, between), 200, ""},
@@ -99,48 +103,64 @@ func TestUnitCertificateFormats(t *testing.T) {
 			{"over 192 KiB with escapes are refused", strings.Repeat("%2C", 64<<10) + "%", 400, "too long"},
 			{"a broken escape is refused", bare(alice) + "%2", 400, "base64"},
 			{"a comma first is refused", "," + bare(alice), 400, "no certificate"},
-			{"what is no certificate is refused", base64.StdEncoding.EncodeToString([]byte("x")), 400, "no certificate"},
+			{"what is no certificate is refused", base64.StdEncoding.EncodeToString([]byte("x")), 400,
+				"no certificate"},
 		}, escaped(alice)},
 		{"HAProxy", header.Forwarded{Encoding: header.FormatHAProxy}, "X-Ssl-Client-Der", []row{
 			{"one certificate", bare(alice), 200, ""},
 			{"an empty chain behind it", bare(alice) + ",", 200, ""},
-			{"a chain as one value behind it", bare(deep) + "," + bare(append(slices.Clone(between), issuer.certificate.Raw...)), 200, ""},
+			{"a chain as one value behind it", bare(deep) + "," + bare(append(slices.Clone(between),
+				issuer.certificate.Raw...)), 200, ""},
 			{"in quotes", `"` + bare(alice) + `"`, 200, ""},
 		}, "x"},
-		{"Caddy", header.Forwarded{Encoding: header.FormatHAProxy, Header: "X-Client-Der"}, "X-Client-Der", []row{
+		{"Caddy", header.Forwarded{Encoding: header.FormatCaddy}, "X-Ssl-Client-Der", []row{
 			{"one certificate", bare(alice), 200, ""},
+			{"the name of the placeholder is no credential", "{http.request.tls.client.certificate_der_base64}", 401,
+				""},
+			{"another placeholder is refused", "{http.request.tls.client.certificate_pem}", 400, "base64"},
 		}, `"`},
 		{"Envoy", header.Forwarded{Encoding: header.FormatEnvoy}, xfcc, []row{
 			{"all that it can write", element(deep, between), 200, ""},
 			{"the certificate alone", "Hash=" + hashOf(alice) + `;Cert="` + escaped(alice) + `"`, 200, ""},
-			{"the chain alone", "Hash=" + hashOf(deep) + `;Chain="` + escaped(deep) + escaped(between) + `"`, 200, ""},
-			{"keys in any case", "hash=" + strings.ToUpper(hashOf(alice)) + `;CERT="` + escaped(alice) + `"`, 200, ""},
-			{"spaces around what is in it", "Hash = " + hashOf(alice) + ` ; Cert = "` + escaped(alice) + `" `, 200, ""},
-			{"without a certificate it is refused", "By=http://frontend.example;Hash=" + hashOf(alice) + `;Subject="CN=alice";URI=`, 400, "set_current_client_cert_details"},
+			{"the chain alone", "Hash=" + hashOf(deep) + `;Chain="` + escaped(deep) + escaped(between) + `"`, 200,
+				""},
+			{"keys in any case", "hash=" + strings.ToUpper(hashOf(alice)) + `;CERT="` + escaped(alice) + `"`, 200,
+				""},
+			{"spaces around what is in it", "Hash = " + hashOf(alice) + ` ; Cert = "` + escaped(alice) + `" `, 200,
+				""},
+			{"without a certificate it is refused", "By=http://frontend.example;Hash=" + hashOf(alice) +
+				`;Subject="CN=alice";URI=`, 400, "set_current_client_cert_details"},
 			{"without a hash it is refused", `Cert="` + escaped(alice) + `"`, 400, "Hash"},
-			{"with the hash of another it is refused", "Hash=" + hashOf(bob) + `;Cert="` + escaped(alice) + `"`, 400, "Hash"},
+			{"with the hash of another it is refused", "Hash=" + hashOf(bob) + `;Cert="` + escaped(alice) + `"`, 400,
+				"Hash"},
 			{"an appended element is refused", element(bob) + "," + element(alice), 400, "SANITIZE_SET"},
 			{"an element in the URI of a certificate is refused",
-				"Hash=" + hashOf(bob) + `;Cert="` + escaped(bob) + `";URI=https://x,` + element(alice), 400, "SANITIZE_SET"},
+				"Hash=" + hashOf(bob) + `;Cert="` + escaped(bob) + `";URI=https://x,` + element(alice), 400,
+				"SANITIZE_SET"},
 			{"a certificate in the URI of one is refused",
-				"Hash=" + hashOf(bob) + `;Chain="` + escaped(bob) + `";URI=https://x;Hash=` + hashOf(alice) + `;Cert="` + escaped(alice) + `"`, 400, "elements"},
+				"Hash=" + hashOf(bob) + `;Chain="` + escaped(bob) + `";URI=https://x;Hash=` + hashOf(alice) +
+					`;Cert="` + escaped(alice) + `"`, 400, "elements"},
 			{"another certificate than the first of the chain in the URI of one is refused",
-				"Hash=" + hashOf(bob) + `;Chain="` + escaped(bob) + `";URI=https://x;Cert="` + escaped(alice) + `"`, 400, "Hash"},
+				"Hash=" + hashOf(bob) + `;Chain="` + escaped(bob) + `";URI=https://x;Cert="` + escaped(alice) + `"`,
+				400, "Hash"},
 			{"two certificates are refused", element(alice) + `;Cert="` + escaped(alice) + `"`, 400, "elements"},
-			{"a certificate without quotes is refused", "Hash=" + hashOf(alice) + ";Cert=" + escaped(alice), 400, "elements"},
+			{"a certificate without quotes is refused", "Hash=" + hashOf(alice) + ";Cert=" + escaped(alice), 400,
+				"elements"},
 			{"a quote inside a value is refused", `URI=a"b;` + element(alice), 400, "elements"},
 			{"text behind quotes is refused", `Subject="a"b;` + element(alice), 400, "elements"},
 			{"a quote without an end is refused", `Subject="a\`, 400, "elements"},
 			{"a key without a value is refused", element(alice) + ";By", 400, "elements"},
 			{"a semicolon at the end is refused", element(alice) + ";", 400, "elements"},
-			{"a broken chain is refused", "Hash=" + hashOf(alice) + `;Cert="` + escaped(alice) + `";Chain="x"`, 400, "PEM"},
+			{"a broken chain is refused", "Hash=" + hashOf(alice) + `;Cert="` + escaped(alice) + `";Chain="x"`, 400,
+				"PEM"},
 			{"over 256 KiB are refused", element(alice) + ";URI=" + strings.Repeat("x", 256<<10), 400, "too long"},
 		}, "x"},
 		{"Envoy that appends", header.Forwarded{Encoding: header.FormatEnvoyAppended}, xfcc, []row{
 			{"one element", element(alice), 200, ""},
 			{"the last element counts", element(bob) + "," + element(alice), 200, ""},
 			{"the one before it does not", element(alice) + "," + element(other), 401, ""},
-			{"without a certificate in the last it is refused", element(alice) + ",By=x;Hash=" + hashOf(alice), 400, "set_current"},
+			{"without a certificate in the last it is refused", element(alice) + ",By=x;Hash=" + hashOf(alice), 400,
+				"set_current"},
 			{"17 elements are refused", strings.Repeat("By=x,", 16) + element(alice), 400, "more"},
 		}, "=,"},
 	} {
@@ -167,19 +187,22 @@ func TestUnitCertificateFormats(t *testing.T) {
 					}
 					_, _, err := backend.Authenticate(r)
 					var stated *auth.Error
-					if !errors.As(err, &stated) || stated.Cause == nil || !strings.Contains(stated.Cause.Error(), tt.cause) {
+					if !errors.As(err, &stated) || stated.Cause == nil || !strings.Contains(stated.Cause.Error(),
+						tt.cause) {
 						t.Errorf("%v, want a cause with %q", err, tt.cause)
 					}
 				})
 			}
 			t.Run("from elsewhere it is no credential", func(t *testing.T) {
-				if a := ask(t, guard.Require(), request(outside, format.reads, format.rows[0].value)); a.status != 401 {
+				if a := ask(t, guard.Require(), request(outside, format.reads,
+					format.rows[0].value)); a.status != 401 {
 					t.Errorf("%d", a.status)
 				}
 			})
 			t.Run("two lines are refused", func(t *testing.T) {
 				value := format.rows[0].value
-				if a := ask(t, guard.Require(), request(inside, format.reads, value, format.reads, value)); a.status != 400 {
+				if a := ask(t, guard.Require(), request(inside, format.reads, value, format.reads,
+					value)); a.status != 400 {
 					t.Errorf("%d", a.status)
 				}
 			})
@@ -205,7 +228,8 @@ func FuzzCertificateFormats(f *testing.F) {
 	issuer := newAuthority(f, "issuer")
 	below := issuer.sub(f, "below")
 	leaf, between := below.issue(f, "alice", email("alice@corp.example")).Certificate[0], below.certificate.Raw
-	formats := []header.CertificateFormat{header.FormatNginx, header.FormatALB, header.FormatTraefik, header.FormatHAProxy,
+	formats := []header.CertificateFormat{header.FormatNginx, header.FormatALB, header.FormatTraefik,
+		header.FormatHAProxy,
 		header.FormatEnvoy, header.FormatEnvoyAppended}
 	var guards []*auth.Guard
 	for _, format := range formats {
@@ -214,8 +238,10 @@ func FuzzCertificateFormats(f *testing.F) {
 		guards = append(guards, newGuard(f, newCertificate(f, config)))
 	}
 	for i := range formats {
-		for _, seed := range []string{"", ",", `"`, `""`, "%", escaped(leaf), escapedByALB(leaf, between), bare(leaf, between), `"` + bare(leaf) + `",`,
-			element(leaf, between), element(between) + "," + element(leaf), `a="\"";b=c,d=`, "=", "Hash=;Cert=\"\"", `Chain="` + escaped(leaf) + `"`} {
+		for _, seed := range []string{"", ",", `"`, `""`, "%", escaped(leaf), escapedByALB(leaf, between), bare(leaf,
+			between), `"` + bare(leaf) + `",`,
+			element(leaf, between), element(between) + "," + element(leaf), `a="\"";b=c,d=`, "=", "Hash=;Cert=\"\"",
+			`Chain="` + escaped(leaf) + `"`} {
 			f.Add(i, seed, true)
 			f.Add(i, seed, false)
 		}

@@ -75,6 +75,7 @@ type Certificate struct {
 	roots   *x509.CertPool    // the Issuers, for forwarded certificates
 	headers []string          // that are read, canonical
 	parse   func(value string) ([]*x509.Certificate, error)
+	absent  string // a value that stands for no certificate
 
 	bad             string // the detail for a value that is malformed
 	twice, badChain error
@@ -120,7 +121,7 @@ func NewCertificate(config CertificateConfig) (*Certificate, error) {
 // forward makes c read forwarded certificates.
 func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 	format, headers := forwarded.format(s)
-	c.headers, c.parse = headers, format.parse
+	c.headers, c.parse, c.absent = headers, format.parse, format.absent
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = twice(c.headers[0])
 	c.bad = "Malformed " + c.headers[0] + " header."

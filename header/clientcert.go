@@ -57,7 +57,7 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 		return nil, c.twice
 	}
 	value := strings.Trim(lines[0], " \t")
-	if value == "" {
+	if value == "" || value == c.absent {
 		return nil, auth.ErrNoCredentials
 	}
 	certificates, cause := c.parse(value)
