@@ -39,7 +39,10 @@ func (g *Guard) mapForNginx(p *Problem) {
 		KindOf(p.Err) == ErrNoCredentials:
 		p.Status = http.StatusUnauthorized
 		for _, c := range g.challenges { // a 401 has them all (RFC 9110 §15.5.2)
-			if !slices.ContainsFunc(p.Challenges, func(have Challenge) bool { return strings.EqualFold(have.Scheme, c.Scheme) }) {
+			if !slices.ContainsFunc(p.Challenges, func(have Challenge) bool {
+				return strings.EqualFold(have.Scheme,
+					c.Scheme)
+			}) {
 				p.Challenges = append(p.Challenges, c)
 			}
 		}

@@ -70,7 +70,8 @@ var errTest = fmt.Errorf("a cause of the test")
 
 func isRoot(u user) bool { return u == "root" }
 
-func askedHandler(t testing.TB, g *auth.Guard, config auth.ForwardAuthConfig, options ...auth.RouteOption) http.Handler {
+func askedHandler(t testing.TB, g *auth.Guard, config auth.ForwardAuthConfig,
+	options ...auth.RouteOption) http.Handler {
 	t.Helper()
 	h, err := g.ForwardAuth(config, options...)
 	if err != nil {
@@ -115,39 +116,62 @@ func TestUnitForwardAuth(t *testing.T) {
 		nginx, want int // statuses
 		user, may   string
 	}{
-		"a token":                         {"GET", "/", []string{"Authorization", "Bearer good-alice"}, 200, 200, "alice", "full"},
-		"a limited token":                 {"GET", "/", []string{"Authorization", "Bearer limited"}, 200, 200, "alice", "limited read write"},
-		"a token limited to nothing":      {"GET", "/", []string{"Authorization", "Bearer nothing"}, 200, 200, "alice", "limited"},
-		"no credentials":                  {"GET", "/", nil, 401, 401, "", ""},
-		"a bad token":                     {"GET", "/", []string{"Authorization", "Bearer x"}, 401, 401, "", ""},
-		"a malformed token":               {"GET", "/", []string{"Authorization", "Bearer a b"}, 401, 400, "", ""},
-		"a body of another type":          {"GET", "/", []string{"Authorization", "Bearer type"}, 401, 415, "", ""},
-		"too many tries":                  {"GET", "/", []string{"Authorization", "Bearer throttled"}, 403, 429, "", ""},
-		"an outage":                       {"GET", "/", []string{"Authorization", "Bearer down"}, 503, 503, "", ""},
-		"a UserID that no header holds":   {"GET", "/", []string{"Authorization", "Bearer good-a+b"}, 500, 500, "", ""},
-		"a scope that no list holds":      {"GET", "/", []string{"Authorization", "Bearer odd"}, 500, 500, "", ""},
-		"a cookie, and a safe method":     {"GET", "/", []string{"Cookie", "session=bob", "Origin", "https://evil.example"}, 200, 200, "bob", "limited"},
-		"a cookie from another origin":    {"POST", "/", []string{"Cookie", "session=bob", "Origin", "https://evil.example"}, 403, 403, "", ""},
-		"a cookie from the same origin":   {"POST", "/", []string{"Cookie", "session=bob", "Origin", "https://app.example"}, 200, 200, "bob", "limited"},
-		"a WebSocket of another origin":   {"GET", "/", []string{"Cookie", "session=bob", "Origin", "https://evil.example", "Sec-WebSocket-Key", "eA=="}, 403, 403, "", ""},
-		"an open route":                   {"GET", "/static/x.css?a=b", nil, 200, 200, "", ""},
-		"another method of it":            {"POST", "/static/x.css", nil, 401, 401, "", ""},
-		"a way out of it":                 {"GET", "/static/../admin/", nil, 401, 401, "", ""},
-		"a way out of it with escapes":    {"GET", "/static/%2e%2e/admin/", nil, 403, 400, "", ""},
-		"a route for some":                {"DELETE", "/users/7", []string{"Authorization", "Bearer good-alice"}, 403, 403, "", ""},
-		"a route for some, for one":       {"DELETE", "/users/7", []string{"Authorization", "Bearer good-root"}, 200, 200, "root", "full"},
-		"its other methods":               {"GET", "/users/7", []string{"Authorization", "Bearer good-alice"}, 200, 200, "alice", "full"},
-		"a tree for some":                 {"GET", "/admin/a/b", []string{"Authorization", "Bearer good-alice"}, 403, 403, "", ""},
-		"a tree for some, in two slashes": {"GET", "//admin//a", []string{"Authorization", "Bearer good-alice"}, 403, 403, "", ""},
-		"the tree itself":                 {"GET", "/admin", []string{"Authorization", "Bearer good-alice"}, 403, 403, "", ""},
-		"the tree itself, for one":        {"GET", "/admin", []string{"Authorization", "Bearer good-root"}, 200, 200, "root", "full"},
-		"a scope that is needed":          {"GET", "/reports/1", []string{"Authorization", "Bearer limited"}, 200, 200, "alice", "limited read write"},
-		"a scope that is not there":       {"GET", "/reports/1", []string{"Authorization", "Bearer nothing"}, 403, 403, "", ""},
-		"a value of the path":             {"GET", "/mine/alice", []string{"Authorization", "Bearer good-alice"}, 200, 200, "alice", "full"},
-		"another value of the path":       {"GET", "/mine/bob", []string{"Authorization", "Bearer good-alice"}, 403, 403, "", ""},
-		"a preflight":                     {"OPTIONS", "/", []string{"Origin", "https://app.example", "Access-Control-Request-Method", "GET"}, 401, 401, "", ""},
-		"what a client says it is":        {"GET", "/static/", []string{"X-Auth-User", "root", "X-Auth-Backend", "x", "X-Auth-Access", "full"}, 200, 200, "", ""},
-		"a form's type without its body":  {"POST", "/", []string{"Authorization", "Bearer good-alice", "Content-Type", "application/json"}, 200, 200, "alice", "full"},
+		"a token": {"GET", "/", []string{"Authorization", "Bearer good-alice"}, 200, 200,
+			"alice", "full"},
+		"a limited token": {"GET", "/", []string{"Authorization", "Bearer limited"}, 200, 200,
+			"alice", "limited read write"},
+		"a token limited to nothing": {"GET", "/", []string{"Authorization", "Bearer nothing"}, 200, 200,
+			"alice", "limited"},
+		"no credentials":         {"GET", "/", nil, 401, 401, "", ""},
+		"a bad token":            {"GET", "/", []string{"Authorization", "Bearer x"}, 401, 401, "", ""},
+		"a malformed token":      {"GET", "/", []string{"Authorization", "Bearer a b"}, 401, 400, "", ""},
+		"a body of another type": {"GET", "/", []string{"Authorization", "Bearer type"}, 401, 415, "", ""},
+		"too many tries": {"GET", "/", []string{"Authorization", "Bearer throttled"}, 403, 429, "",
+			""},
+		"an outage": {"GET", "/", []string{"Authorization", "Bearer down"}, 503, 503, "", ""},
+		"a UserID that no header holds": {"GET", "/", []string{"Authorization", "Bearer good-a+b"}, 500, 500, "",
+			""},
+		"a scope that no list holds": {"GET", "/", []string{"Authorization", "Bearer odd"}, 500, 500, "", ""},
+		"a cookie, and a safe method": {"GET", "/", []string{"Cookie", "session=bob", "Origin",
+			"https://evil.example"}, 200, 200, "bob", "limited"},
+		"a cookie from another origin": {"POST", "/", []string{"Cookie", "session=bob", "Origin",
+			"https://evil.example"}, 403, 403, "", ""},
+		"a cookie from the same origin": {"POST", "/", []string{"Cookie", "session=bob", "Origin",
+			"https://app.example"}, 200, 200, "bob", "limited"},
+		"a WebSocket of another origin": {"GET", "/", []string{"Cookie", "session=bob", "Origin",
+			"https://evil.example", "Sec-WebSocket-Key", "eA=="}, 403, 403, "", ""},
+		"an open route":                {"GET", "/static/x.css?a=b", nil, 200, 200, "", ""},
+		"another method of it":         {"POST", "/static/x.css", nil, 401, 401, "", ""},
+		"a way out of it":              {"GET", "/static/../admin/", nil, 401, 401, "", ""},
+		"a way out of it with escapes": {"GET", "/static/%2e%2e/admin/", nil, 403, 400, "", ""},
+		"a route for some": {"DELETE", "/users/7", []string{"Authorization", "Bearer good-alice"},
+			403, 403, "", ""},
+		"a route for some, for one": {"DELETE", "/users/7", []string{"Authorization", "Bearer good-root"}, 200,
+			200, "root", "full"},
+		"its other methods": {"GET", "/users/7", []string{"Authorization", "Bearer good-alice"}, 200,
+			200, "alice", "full"},
+		"a tree for some": {"GET", "/admin/a/b", []string{"Authorization", "Bearer good-alice"}, 403,
+			403, "", ""},
+		"a tree for some, in two slashes": {"GET", "//admin//a", []string{"Authorization", "Bearer good-alice"}, 403,
+			403, "", ""},
+		"the tree itself": {"GET", "/admin", []string{"Authorization", "Bearer good-alice"}, 403,
+			403, "", ""},
+		"the tree itself, for one": {"GET", "/admin", []string{"Authorization", "Bearer good-root"}, 200, 200,
+			"root", "full"},
+		"a scope that is needed": {"GET", "/reports/1", []string{"Authorization", "Bearer limited"}, 200,
+			200, "alice", "limited read write"},
+		"a scope that is not there": {"GET", "/reports/1", []string{"Authorization", "Bearer nothing"}, 403,
+			403, "", ""},
+		"a value of the path": {"GET", "/mine/alice", []string{"Authorization", "Bearer good-alice"},
+			200, 200, "alice", "full"},
+		"another value of the path": {"GET", "/mine/bob", []string{"Authorization", "Bearer good-alice"}, 403,
+			403, "", ""},
+		"a preflight": {"OPTIONS", "/", []string{"Origin", "https://app.example",
+			"Access-Control-Request-Method", "GET"}, 401, 401, "", ""},
+		"what a client says it is": {"GET", "/static/", []string{"X-Auth-User", "root", "X-Auth-Backend", "x",
+			"X-Auth-Access", "full"}, 200, 200, "", ""},
+		"a form's type without its body": {"POST", "/", []string{"Authorization", "Bearer good-alice",
+			"Content-Type", "application/json"}, 200, 200, "alice", "full"},
 	} {
 		for proxy, kind := range askingProxies {
 			t.Run(name+" by "+proxy, func(t *testing.T) {
@@ -157,8 +181,10 @@ func TestUnitForwardAuth(t *testing.T) {
 					want = row.nginx
 				}
 				wantStatus(t, w, want)
-				if w.Code == 200 && (w.Header().Get("X-Auth-User") != row.user || w.Header().Get("X-Auth-Access") != row.may ||
-					w.Header()["X-Auth-User"] == nil || w.Header()["X-Auth-Access"] == nil || w.Header()["X-Auth-Backend"] == nil) {
+				if w.Code == 200 && (w.Header().Get("X-Auth-User") != row.user ||
+					w.Header().Get("X-Auth-Access") != row.may ||
+					w.Header()["X-Auth-User"] == nil || w.Header()["X-Auth-Access"] == nil ||
+					w.Header()["X-Auth-Backend"] == nil) {
 					t.Errorf("headers %v", w.Header())
 				}
 				if w.Code != 200 && (w.Header().Get("X-Auth-User") != "" || w.Body.Len() == 0) {
@@ -167,7 +193,8 @@ func TestUnitForwardAuth(t *testing.T) {
 				if w.Code == 401 && len(w.Header()["Www-Authenticate"]) != 2 {
 					t.Errorf("challenges %q", w.Header()["Www-Authenticate"])
 				}
-				if code := w.Header().Get("X-Auth-Code"); (code != "") != (kind == auth.AskingNginx && w.Code != 200) {
+				if code := w.Header().Get("X-Auth-Code"); (code != "") != (kind == auth.AskingNginx &&
+					w.Code != 200) {
 					t.Errorf("X-Auth-Code %q", code)
 				}
 				if w.Header().Get("Cache-Control") != "no-store" {
@@ -186,25 +213,36 @@ func TestUnitForwardAuthAskedWrongly(t *testing.T) {
 		status int
 		log    string
 	}{
-		"by a stranger":        {func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1" }, 404, "203.0.113.9 asks for forward authentication"},
-		"without a method":     {func(r *http.Request) { r.Header.Del("X-Forwarded-Method") }, 500, "X-Forwarded-Method"},
-		"without a URI":        {func(r *http.Request) { r.Header.Del("X-Forwarded-Uri") }, 500, "X-Forwarded-Uri"},
-		"with two methods":     {func(r *http.Request) { r.Header.Add("X-Forwarded-Method", "GET") }, 500, "several"},
-		"with two URIs":        {func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/") }, 500, "several"},
-		"with a list":          {func(r *http.Request) { r.Header.Set("X-Forwarded-Method", "GET, POST") }, 403, "no token"},
-		"with no method":       {func(r *http.Request) { r.Header.Set("X-Forwarded-Method", "") }, 403, "no token"},
-		"with no path":         {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "http://app.example/") }, 403, "no path"},
-		"with a broken path":   {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/%") }, 403, "no path"},
-		"with a control":       {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/\x00") }, 403, "no path"},
-		"with a path too long": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/"+strings.Repeat("a", 32<<10)) }, 403, "no path"},
-		"for a host of a URL":  {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "//evil.example/static/x") }, 200, ""},
-		"as nginx does":        {func(r *http.Request) { r.Header.Del("X-Forwarded-Method"); r.Header.Set("X-Original-Method", "GET") }, 500, "X-Forwarded-Method"},
+		"by a stranger": {func(r *http.Request) { r.RemoteAddr = "203.0.113.9:1" }, 404,
+			"203.0.113.9 asks for forward authentication"},
+		"without a method": {func(r *http.Request) { r.Header.Del("X-Forwarded-Method") }, 500,
+			"X-Forwarded-Method"},
+		"without a URI":    {func(r *http.Request) { r.Header.Del("X-Forwarded-Uri") }, 500, "X-Forwarded-Uri"},
+		"with two methods": {func(r *http.Request) { r.Header.Add("X-Forwarded-Method", "GET") }, 500, "several"},
+		"with two URIs":    {func(r *http.Request) { r.Header.Add("X-Forwarded-Uri", "/") }, 500, "several"},
+		"with a list": {func(r *http.Request) { r.Header.Set("X-Forwarded-Method", "GET, POST") }, 403,
+			"no token"},
+		"with no method": {func(r *http.Request) { r.Header.Set("X-Forwarded-Method", "") }, 403, "no token"},
+		"with no path": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "http://app.example/") },
+			403, "no path"},
+		"with a broken path": {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/%") }, 403, "no path"},
+		"with a control":     {func(r *http.Request) { r.Header.Set("X-Forwarded-Uri", "/\x00") }, 403, "no path"},
+		"with a path too long": {func(r *http.Request) {
+			r.Header.Set("X-Forwarded-Uri", "/"+strings.Repeat("a",
+				32<<10))
+		}, 403, "no path"},
+		"for a host of a URL": {func(r *http.Request) {
+			r.Header.Set("X-Forwarded-Uri",
+				"//evil.example/static/x")
+		}, 200, ""},
+		"as nginx does": {func(r *http.Request) { r.Header.Del("X-Forwarded-Method"); r.Header.Set("X-Original-Method", "GET") }, 500, "X-Forwarded-Method"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
 			r := askFor(auth.AskingTraefik, "GET", "/", "Authorization", "Bearer good-alice")
 			row.change(r)
-			wantStatus(t, do(askedHandler(t, g, auth.ForwardAuthConfig{Proxy: auth.AskingTraefik}, auth.Open("/static/")), r), row.status)
+			wantStatus(t, do(askedHandler(t, g, auth.ForwardAuthConfig{Proxy: auth.AskingTraefik},
+				auth.Open("/static/")), r), row.status)
 			if !strings.Contains(log.String(), row.log) {
 				t.Errorf("log %q, want %q", log.String(), row.log)
 			}
@@ -217,16 +255,20 @@ func TestUnitForwardAuthSettings(t *testing.T) {
 		config  auth.ForwardAuthConfig
 		options []auth.RouteOption
 	}{
-		"no proxy":                {auth.ForwardAuthConfig{}, nil},
-		"no such proxy":           {auth.ForwardAuthConfig{Proxy: 5}, nil},
-		"Envoy has no header":     {auth.ForwardAuthConfig{Proxy: auth.AskingEnvoy, URIHeader: "X-Uri"}, nil},
-		"a name that is none":     {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X User"}, nil},
-		"a header of credentials": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "Authorization"}, nil},
-		"a header twice":          {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X-A", AccessHeader: "x_a"}, nil},
-		"a header of a backend":   {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X-Username"}, nil},
-		"a pattern that is none":  {auth.ForwardAuthConfig{Proxy: auth.AskingNginx}, []auth.RouteOption{auth.Route("users")}},
-		"patterns in conflict":    {auth.ForwardAuthConfig{Proxy: auth.AskingNginx}, []auth.RouteOption{auth.Route("/{a}/x"), auth.Route("/x/{b}")}},
-		"a nil option":            {auth.ForwardAuthConfig{Proxy: auth.AskingNginx}, []auth.RouteOption{nil}},
+		"no proxy":            {auth.ForwardAuthConfig{}, nil},
+		"no such proxy":       {auth.ForwardAuthConfig{Proxy: 5}, nil},
+		"Envoy has no header": {auth.ForwardAuthConfig{Proxy: auth.AskingEnvoy, URIHeader: "X-Uri"}, nil},
+		"a name that is none": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X User"}, nil},
+		"a header of credentials": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "Authorization"},
+			nil},
+		"a header twice": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X-A",
+			AccessHeader: "x_a"}, nil},
+		"a header of a backend": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx, UserHeader: "X-Username"}, nil},
+		"a pattern that is none": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx},
+			[]auth.RouteOption{auth.Route("users")}},
+		"patterns in conflict": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx},
+			[]auth.RouteOption{auth.Route("/{a}/x"), auth.Route("/x/{b}")}},
+		"a nil option": {auth.ForwardAuthConfig{Proxy: auth.AskingNginx}, []auth.RouteOption{nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := askedGuard(t, func(c *auth.Config) {
@@ -242,20 +284,27 @@ func TestUnitForwardAuthSettings(t *testing.T) {
 	if _, err := (*auth.Guard)(nil).ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingNginx}); err == nil {
 		t.Error("a nil guard is accepted")
 	}
-	if _, err := askedGuard(t, func(c *auth.Config) { c.Proxies = auth.Proxies{} }).ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingNginx}); err == nil {
+	if _, err := askedGuard(t,
+		func(c *auth.Config) { c.Proxies = auth.Proxies{} }).ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingNginx}); err == nil {
 		t.Error("no proxies are accepted")
 	}
 	t.Run("headers of other names", func(t *testing.T) {
-		h := askedHandler(t, askedGuard(t, nil), auth.ForwardAuthConfig{Proxy: auth.AskingNginx, MethodHeader: "x-method", URIHeader: "x-path",
-			UserHeader: "remote-user", BackendHeader: "remote-backend", AccessHeader: "remote-access"}, auth.Open("DELETE /open"))
-		w := do(h, askFor(auth.AskingNginx, "GET", "/", "X-Method", "POST", "X-Path", "/x", "Cookie", "session=bob", "Remote-User", "root"))
-		if wantStatus(t, w, 200); w.Header().Get("Remote-User") != "bob" || w.Header().Get("Remote-Backend") != "cookie" || w.Header().Get("Remote-Access") == "" {
+		h := askedHandler(t, askedGuard(t, nil), auth.ForwardAuthConfig{Proxy: auth.AskingNginx,
+			MethodHeader: "x-method", URIHeader: "x-path",
+			UserHeader: "remote-user", BackendHeader: "remote-backend", AccessHeader: "remote-access"},
+			auth.Open("DELETE /open"))
+		w := do(h, askFor(auth.AskingNginx, "GET", "/", "X-Method", "POST", "X-Path", "/x", "Cookie", "session=bob",
+			"Remote-User", "root"))
+		if wantStatus(t, w, 200); w.Header().Get("Remote-User") != "bob" ||
+			w.Header().Get("Remote-Backend") != "cookie" || w.Header().Get("Remote-Access") == "" {
 			t.Errorf("headers %v", w.Header())
 		}
 	})
 	t.Run("preflights that are allowed pass without a user", func(t *testing.T) {
-		h := askedHandler(t, askedGuard(t, nil), auth.ForwardAuthConfig{Proxy: auth.AskingTraefik, AllowPreflight: true})
-		w := do(h, askFor(auth.AskingTraefik, "OPTIONS", "/", "Origin", "https://a.example", "Access-Control-Request-Method", "PUT", "Cookie", "session=bob"))
+		h := askedHandler(t, askedGuard(t, nil), auth.ForwardAuthConfig{Proxy: auth.AskingTraefik,
+			AllowPreflight: true})
+		w := do(h, askFor(auth.AskingTraefik, "OPTIONS", "/", "Origin", "https://a.example",
+			"Access-Control-Request-Method", "PUT", "Cookie", "session=bob"))
 		if wantStatus(t, w, 200); w.Header().Get("X-Auth-User") != "" {
 			t.Errorf("headers %v", w.Header())
 		}
@@ -270,27 +319,34 @@ func TestUnitForwardAuthRender(t *testing.T) {
 		w.WriteHeader(http.StatusSeeOther)
 	}
 	t.Run("leads to the login, with the request that was asked about", func(t *testing.T) {
-		h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }), auth.ForwardAuthConfig{Proxy: auth.AskingCaddy})
+		h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }),
+			auth.ForwardAuthConfig{Proxy: auth.AskingCaddy})
 		w := do(h, askFor(auth.AskingCaddy, "GET", "/page?x=1", "X-Auth-User", "root"))
-		if wantStatus(t, w, 303); seen.Method != "GET" || seen.URL.String() != "/page?x=1" || seen.RequestURI != "/page?x=1" ||
+		if wantStatus(t, w, 303); seen.Method != "GET" || seen.URL.String() != "/page?x=1" ||
+			seen.RequestURI != "/page?x=1" ||
 			seen.Host != "app.example" || seen.Header["X-Auth-User"] != nil {
 			t.Errorf("Render saw %s %s of %s, %v", seen.Method, seen.URL, seen.Host, seen.Header)
 		}
 	})
 	t.Run("is not asked by nginx", func(t *testing.T) {
-		h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }), auth.ForwardAuthConfig{Proxy: auth.AskingNginx})
+		h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }),
+			auth.ForwardAuthConfig{Proxy: auth.AskingNginx})
 		wantStatus(t, do(h, askFor(auth.AskingNginx, "GET", "/page")), 401)
 	})
 	for name, render := range map[string]func(http.ResponseWriter, *http.Request, *auth.Problem){
 		"a status": func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { w.WriteHeader(http.StatusOK) },
-		"a page":   func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { _, _ = io.WriteString(w, "log in") },
+		"a page": func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) {
+			_, _ = io.WriteString(w,
+				"log in")
+		},
 		"after a 103": func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) {
 			w.WriteHeader(103)
 			_, _ = io.WriteString(w, "log in")
 		},
 	} {
 		t.Run("lets nobody in by "+name, func(t *testing.T) {
-			h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }), auth.ForwardAuthConfig{Proxy: auth.AskingTraefik})
+			h := askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Render = render }),
+				auth.ForwardAuthConfig{Proxy: auth.AskingTraefik})
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r.RemoteAddr = "10.0.0.1:1"
 				h.ServeHTTP(w, r)
@@ -312,7 +368,8 @@ func TestUnitForwardAuthRender(t *testing.T) {
 	t.Run("a status that MapProblem made a success is a refusal", func(t *testing.T) {
 		for _, kind := range askingProxies {
 			g := askedGuard(t, nil).MapProblem(func(_ *http.Request, p *auth.Problem) { p.Status = 200 })
-			if w := do(askedHandler(t, g, auth.ForwardAuthConfig{Proxy: kind}), askFor(kind, "GET", "/")); w.Code != 401 && w.Code != 403 {
+			if w := do(askedHandler(t, g, auth.ForwardAuthConfig{Proxy: kind}), askFor(kind, "GET",
+				"/")); w.Code != 401 && w.Code != 403 {
 				t.Errorf("status %d", w.Code)
 			}
 		}
@@ -321,16 +378,19 @@ func TestUnitForwardAuthRender(t *testing.T) {
 
 // Whatever a proxy writes into the headers, a stranger gets nowhere but to what is open.
 func FuzzForwardAuth(f *testing.F) {
-	h := askedHandler(f, askedGuard(f, nil), auth.ForwardAuthConfig{Proxy: auth.AskingTraefik}, auth.Open("GET /static/"),
+	h := askedHandler(f, askedGuard(f, nil), auth.ForwardAuthConfig{Proxy: auth.AskingTraefik},
+		auth.Open("GET /static/"),
 		auth.Route("/admin/", auth.UserIs(isRoot)))
-	for _, uri := range []string{"/", "/static/x", "/static/../x", "/static/%2e%2e/x", "//static/x", "/%", "*", "http://a/static/", "/static%2fx", "/a?b#c"} {
+	for _, uri := range []string{"/", "/static/x", "/static/../x", "/static/%2e%2e/x", "//static/x", "/%", "*",
+		"http://a/static/", "/static%2fx", "/a?b#c"} {
 		f.Add("GET", uri)
 		f.Add("\x00", uri)
 	}
 	f.Fuzz(func(t *testing.T, method, uri string) {
 		w := do(h, askFor(auth.AskingTraefik, method, uri))
 		switch {
-		case w.Code == 200 && (!strings.Contains(uri, "static") || method != "GET" && method != "HEAD" || w.Header().Get("X-Auth-User") != ""):
+		case w.Code == 200 && (!strings.Contains(uri, "static") || method != "GET" && method != "HEAD" ||
+			w.Header().Get("X-Auth-User") != ""):
 			t.Fatalf("%q %q: let in", method, uri)
 		case w.Code != 200 && w.Code != 400 && w.Code != 401 && w.Code != 403:
 			t.Fatalf("%q %q: %d", method, uri, w.Code)
@@ -341,12 +401,14 @@ func FuzzForwardAuth(f *testing.F) {
 // A proxy that asks, as Traefik does: it overwrites the headers, and copies those of a
 // positive answer.
 func TestUnitForwardAuthThroughAProxy(t *testing.T) {
-	loopback := auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+	loopback := auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("::1/128")}}
 	ask := httptest.NewServer(askedHandler(t, askedGuard(t, func(c *auth.Config) { c.Proxies = loopback }),
 		auth.ForwardAuthConfig{Proxy: auth.AskingTraefik}, auth.Open("GET /static/")))
 	defer ask.Close()
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s %s %s", r.Header["X-Auth-User"], r.Header["X-Auth-Backend"], r.Header["X-Auth-Access"])
+		_, _ = fmt.Fprintf(w, "%s %s %s", r.Header["X-Auth-User"], r.Header["X-Auth-Backend"],
+			r.Header["X-Auth-Access"])
 	}))
 	defer service.Close()
 	target, _ := url.Parse(service.URL)
@@ -354,7 +416,8 @@ func TestUnitForwardAuthThroughAProxy(t *testing.T) {
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asking, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, ask.URL, nil)
 		asking.Header = r.Header.Clone()
-		for name, value := range map[string]string{"Method": r.Method, "Uri": r.URL.RequestURI(), "Host": r.Host, "Proto": "http", "For": "203.0.113.1"} {
+		for name, value := range map[string]string{"Method": r.Method, "Uri": r.URL.RequestURI(), "Host": r.Host,
+			"Proto": "http", "For": "203.0.113.1"} {
 			asking.Header.Set("X-Forwarded-"+name, value)
 		}
 		response, err := http.DefaultTransport.RoundTrip(asking)
@@ -383,13 +446,16 @@ func TestUnitForwardAuthThroughAProxy(t *testing.T) {
 		status       int
 		body         string
 	}{
-		"a token":             {"POST", "/", []string{"Authorization", "Bearer limited"}, 200, "[alice] [bearer] [limited read write]"},
-		"a forged user":       {"GET", "/static/x", []string{"X-Auth-User", "root"}, 200, "[] [] []"},
-		"no credentials":      {"GET", "/", nil, 401, ""},
-		"a forged path":       {"GET", "/", []string{"X-Forwarded-Uri", "/static/x"}, 401, ""},
-		"an outage":           {"GET", "/", []string{"Authorization", "Bearer down"}, 503, ""},
-		"a foreign form":      {"POST", "/", []string{"Cookie", "session=bob", "Origin", "https://evil.example"}, 403, ""},
-		"a form of one's own": {"POST", "/", []string{"Cookie", "session=bob", "Origin", front.URL}, 200, "[bob] [cookie] [limited]"},
+		"a token": {"POST", "/", []string{"Authorization", "Bearer limited"}, 200,
+			"[alice] [bearer] [limited read write]"},
+		"a forged user":  {"GET", "/static/x", []string{"X-Auth-User", "root"}, 200, "[] [] []"},
+		"no credentials": {"GET", "/", nil, 401, ""},
+		"a forged path":  {"GET", "/", []string{"X-Forwarded-Uri", "/static/x"}, 401, ""},
+		"an outage":      {"GET", "/", []string{"Authorization", "Bearer down"}, 503, ""},
+		"a foreign form": {"POST", "/", []string{"Cookie", "session=bob", "Origin", "https://evil.example"},
+			403, ""},
+		"a form of one's own": {"POST", "/", []string{"Cookie", "session=bob", "Origin", front.URL}, 200,
+			"[bob] [cookie] [limited]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, _ := http.NewRequestWithContext(t.Context(), row.method, front.URL+row.path, nil)

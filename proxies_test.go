@@ -12,7 +12,8 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-var behindProxy = auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
+var behindProxy = auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"),
+	netip.MustParsePrefix("fd00::/8")}}
 
 func TestClientIP(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -20,27 +21,32 @@ func TestClientIP(t *testing.T) {
 		lines []string
 		want  string
 	}{
-		"no proxy":                               {"203.0.113.1:5", nil, "203.0.113.1"},
-		"a stranger cannot say who it is":        {"203.0.113.1:5", []string{"1.2.3.4"}, "203.0.113.1"},
-		"a proxy says who it was":                {"10.0.0.1:5", []string{"203.0.113.1"}, "203.0.113.1"},
-		"what the client says of itself":         {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1"}, "203.0.113.1"},
-		"a client that pretends to be a proxy":   {"10.0.0.1:5", []string{"1.2.3.4, 10.9.9.9, 203.0.113.1"}, "203.0.113.1"},
-		"two proxies":                            {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1, 10.0.0.2"}, "203.0.113.1"},
-		"several lines are one list":             {"10.0.0.1:5", []string{"1.2.3.4", "203.0.113.1", "10.0.0.2"}, "203.0.113.1"},
-		"only proxies":                           {"10.0.0.1:5", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
-		"no header":                              {"10.0.0.1:5", nil, "10.0.0.1"},
-		"an entry that is junk":                  {"10.0.0.1:5", []string{"203.0.113.1, unknown"}, "10.0.0.1"},
-		"junk further left of a proxy":           {"10.0.0.1:5", []string{"203.0.113.1, _hidden, 10.0.0.2"}, "10.0.0.2"},
-		"an empty entry is junk":                 {"10.0.0.1:5", []string{"203.0.113.1,"}, "10.0.0.1"},
-		"with a port":                            {"10.0.0.1:5", []string{"203.0.113.1:4711"}, "203.0.113.1"},
-		"IPv6":                                   {"10.0.0.1:5", []string{"2001:db8::1"}, "2001:db8::1"},
-		"IPv6 in brackets":                       {"10.0.0.1:5", []string{"[2001:db8::1]"}, "2001:db8::1"},
-		"IPv6 in brackets with a port":           {"10.0.0.1:5", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
-		"IPv4 mapped into IPv6":                  {"10.0.0.1:5", []string{"::ffff:203.0.113.1"}, "203.0.113.1"},
-		"a mapped entry of a proxy is a proxy's": {"10.0.0.1:5", []string{"203.0.113.1, ::ffff:10.0.0.2"}, "203.0.113.1"},
-		"a mapped peer":                          {"[::ffff:10.0.0.1]:5", []string{"203.0.113.1"}, "203.0.113.1"},
-		"an IPv6 peer with a zone":               {"[fd00::1%eth0]:5", []string{"203.0.113.1"}, "203.0.113.1"},
-		"a peer without an address":              {"@", []string{"203.0.113.1"}, ""},
+		"no proxy":                        {"203.0.113.1:5", nil, "203.0.113.1"},
+		"a stranger cannot say who it is": {"203.0.113.1:5", []string{"1.2.3.4"}, "203.0.113.1"},
+		"a proxy says who it was":         {"10.0.0.1:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"what the client says of itself":  {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1"}, "203.0.113.1"},
+		"a client that pretends to be a proxy": {"10.0.0.1:5", []string{"1.2.3.4, 10.9.9.9, 203.0.113.1"},
+			"203.0.113.1"},
+		"two proxies": {"10.0.0.1:5", []string{"1.2.3.4, 203.0.113.1, 10.0.0.2"},
+			"203.0.113.1"},
+		"several lines are one list": {"10.0.0.1:5", []string{"1.2.3.4", "203.0.113.1", "10.0.0.2"},
+			"203.0.113.1"},
+		"only proxies":          {"10.0.0.1:5", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		"no header":             {"10.0.0.1:5", nil, "10.0.0.1"},
+		"an entry that is junk": {"10.0.0.1:5", []string{"203.0.113.1, unknown"}, "10.0.0.1"},
+		"junk further left of a proxy": {"10.0.0.1:5", []string{"203.0.113.1, _hidden, 10.0.0.2"},
+			"10.0.0.2"},
+		"an empty entry is junk":       {"10.0.0.1:5", []string{"203.0.113.1,"}, "10.0.0.1"},
+		"with a port":                  {"10.0.0.1:5", []string{"203.0.113.1:4711"}, "203.0.113.1"},
+		"IPv6":                         {"10.0.0.1:5", []string{"2001:db8::1"}, "2001:db8::1"},
+		"IPv6 in brackets":             {"10.0.0.1:5", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		"IPv6 in brackets with a port": {"10.0.0.1:5", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		"IPv4 mapped into IPv6":        {"10.0.0.1:5", []string{"::ffff:203.0.113.1"}, "203.0.113.1"},
+		"a mapped entry of a proxy is a proxy's": {"10.0.0.1:5", []string{"203.0.113.1, ::ffff:10.0.0.2"},
+			"203.0.113.1"},
+		"a mapped peer":             {"[::ffff:10.0.0.1]:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"an IPv6 peer with a zone":  {"[fd00::1%eth0]:5", []string{"203.0.113.1"}, "203.0.113.1"},
+		"a peer without an address": {"@", []string{"203.0.113.1"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request("GET", "/")
@@ -63,13 +69,15 @@ func TestSchemeAndHost(t *testing.T) {
 		tls                        bool
 		scheme, host               string
 	}{
-		"a direct request":                {"203.0.113.1:5", "", "", false, "http", "example.com"},
-		"a direct request over TLS":       {"203.0.113.1:5", "", "", true, "https", "example.com"},
-		"a stranger's words":              {"203.0.113.1:5", "https", "evil.example", false, "http", "example.com"},
-		"a proxy's words":                 {"10.0.0.1:5", "https", "app.example:8443", false, "https", "app.example:8443"},
-		"in any case":                     {"10.0.0.1:5", "HTTPS", "", false, "https", "example.com"},
-		"plain to the proxy, TLS to us":   {"10.0.0.1:5", "http", "", true, "http", "example.com"},
-		"the last proxy's words":          {"10.0.0.1:5", "http, https", "evil.example, app.example", false, "https", "app.example"},
+		"a direct request":          {"203.0.113.1:5", "", "", false, "http", "example.com"},
+		"a direct request over TLS": {"203.0.113.1:5", "", "", true, "https", "example.com"},
+		"a stranger's words":        {"203.0.113.1:5", "https", "evil.example", false, "http", "example.com"},
+		"a proxy's words": {"10.0.0.1:5", "https", "app.example:8443", false, "https",
+			"app.example:8443"},
+		"in any case":                   {"10.0.0.1:5", "HTTPS", "", false, "https", "example.com"},
+		"plain to the proxy, TLS to us": {"10.0.0.1:5", "http", "", true, "http", "example.com"},
+		"the last proxy's words": {"10.0.0.1:5", "http, https", "evil.example, app.example", false, "https",
+			"app.example"},
 		"a scheme that is none":           {"10.0.0.1:5", "javascript", "", false, "http", "example.com"},
 		"a host that is a URL":            {"10.0.0.1:5", "", "https://evil.example/", false, "http", "example.com"},
 		"a host with a user":              {"10.0.0.1:5", "", "app@evil.example", false, "http", "example.com"},
@@ -104,48 +112,68 @@ func TestSchemeAndHostBySeveralProxies(t *testing.T) {
 		scheme, host    string
 	}{
 		"both proxies append": {
-			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"},
+			[]string{"app.example, edge.internal"}, "https", "app.example"},
 		"both append lines of their own": {
-			inner, []string{"203.0.113.1", "10.0.0.1"}, []string{"https", "http"}, []string{"app.example", "edge.internal"}, "https", "app.example"},
+			inner, []string{"203.0.113.1", "10.0.0.1"}, []string{"https", "http"}, []string{"app.example",
+				"edge.internal"}, "https", "app.example"},
 		"both append to what a client wrote": {
-			inner, []string{"1.2.3.4, 203.0.113.1, 10.0.0.1"}, []string{"http, https, http"}, []string{"evil.example, app.example, edge.internal"},
+			inner, []string{"1.2.3.4, 203.0.113.1, 10.0.0.1"}, []string{"http, https, http"},
+			[]string{"evil.example, app.example, edge.internal"},
 			"https", "app.example"},
 		"the inner proxy passes on": {
-			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"}, []string{"app.example"}, "https",
+			"app.example"},
 		"the inner proxy replaces": {
-			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"http"}, []string{"edge.internal"}, "http", "edge.internal"},
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"http"}, []string{"edge.internal"}, "http",
+			"edge.internal"},
 		"the outer proxy replaces and the inner appends": {
-			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, http"},
+			[]string{"app.example, edge.internal"}, "https", "app.example"},
 		"one proxy appends to what a client wrote": {
-			edge, []string{"203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+			edge, []string{"203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https",
+			"app.example"},
 		"an address that a client wrote is no hop": {
-			edge, []string{"10.0.0.9, 203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+			edge, []string{"10.0.0.9, 203.0.113.1"}, []string{"http, https"}, []string{"evil.example, app.example"},
+			"https", "app.example"},
 		"junk among the addresses ends the hops": {
-			edge, []string{"10.0.0.9, unknown"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+			edge, []string{"10.0.0.9, unknown"}, []string{"http, https"}, []string{"evil.example, app.example"},
+			"https", "app.example"},
 		"an outer proxy that is not trusted is a stranger": {
-			inner, []string{"203.0.113.1, 198.51.100.1"}, []string{"http, https"}, []string{"evil.example, app.example"}, "https", "app.example"},
+			inner, []string{"203.0.113.1, 198.51.100.1"}, []string{"http, https"},
+			[]string{"evil.example, app.example"}, "https", "app.example"},
 		"all addresses are trusted": {
-			inner, []string{"10.0.0.7, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"}, "https", "app.example"},
+			inner, []string{"10.0.0.7, 10.0.0.1"}, []string{"https, http"}, []string{"app.example, edge.internal"},
+			"https", "app.example"},
 		"empty elements are none": {
-			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, , http,"}, []string{"app.example,, edge.internal"}, "https", "app.example"},
+			inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https, , http,"},
+			[]string{"app.example,, edge.internal"}, "https", "app.example"},
 		"only empty elements": {edge, nil, []string{" , "}, []string{","}, "http", "service.internal"},
 
-		"nginx with proxy_set_header":     {edge, []string{"203.0.113.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
-		"Caddy, with a port":              {edge, []string{"203.0.113.1"}, []string{"https"}, []string{"app.example:8443"}, "https", "app.example:8443"},
-		"Traefik with a WebSocket":        {edge, []string{"203.0.113.1"}, []string{"wss"}, []string{"app.example"}, "https", "app.example"},
-		"Traefik with a WebSocket, plain": {edge, []string{"203.0.113.1"}, []string{"ws"}, []string{"app.example"}, "http", "app.example"},
+		"nginx with proxy_set_header": {edge, []string{"203.0.113.1"}, []string{"https"},
+			[]string{"app.example"}, "https", "app.example"},
+		"Caddy, with a port": {edge, []string{"203.0.113.1"}, []string{"https"},
+			[]string{"app.example:8443"}, "https", "app.example:8443"},
+		"Traefik with a WebSocket": {edge, []string{"203.0.113.1"}, []string{"wss"}, []string{"app.example"},
+			"https", "app.example"},
+		"Traefik with a WebSocket, plain": {edge, []string{"203.0.113.1"}, []string{"ws"}, []string{"app.example"},
+			"http", "app.example"},
 		"HAProxy, whose forwardfor is another line": {
 			edge, []string{"10.0.0.9", "203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
-		"Envoy, which has no X-Forwarded-Host": {edge, []string{"203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
+		"Envoy, which has no X-Forwarded-Host": {edge, []string{"203.0.113.1"}, []string{"https"}, nil, "https",
+			"service.internal"},
 		"ALB, which appends to the addresses": {
 			edge, []string{"10.0.0.9,203.0.113.1"}, []string{"https"}, nil, "https", "service.internal"},
-		"ALB with the client's port":      {edge, []string{"203.0.113.1:40000"}, []string{"https"}, nil, "https", "service.internal"},
-		"ALB before nginx that passes on": {inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"}, []string{"app.example"}, "https", "app.example"},
+		"ALB with the client's port": {edge, []string{"203.0.113.1:40000"}, []string{"https"}, nil, "https",
+			"service.internal"},
+		"ALB before nginx that passes on": {inner, []string{"203.0.113.1, 10.0.0.1"}, []string{"https"},
+			[]string{"app.example"}, "https", "app.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request("GET", "/")
 			r.Host, r.RemoteAddr = "service.internal", row.peer
-			r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"] = row.For, row.proto, row.hst
+			r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"] = row.For,
+				row.proto, row.hst
 			if got := behindProxy.Scheme(r); got != row.scheme {
 				t.Errorf("scheme %s, want %s", got, row.scheme)
 			}
@@ -153,7 +181,8 @@ func TestSchemeAndHostBySeveralProxies(t *testing.T) {
 				t.Errorf("host %s, want %s", got, row.host)
 			}
 			r.RemoteAddr = "203.0.113.9:5"
-			if scheme, host := behindProxy.Scheme(r), behindProxy.Host(r); scheme != "http" || host != "service.internal" {
+			if scheme, host := behindProxy.Scheme(r), behindProxy.Host(r); scheme != "http" ||
+				host != "service.internal" {
 				t.Errorf("a stranger made it %s and %s", scheme, host)
 			}
 		})
@@ -188,7 +217,8 @@ func TestTheOriginIsComparedWithTheHostTheBrowserAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	g = newGuard(t, auth.Config{Backends: []auth.Authenticator{cookie}, CrossOrigin: trusting})
-	wantStatus(t, do(g.Require()(whoami), request("POST", "/", "Origin", "https://partner.example", "Sec-Fetch-Site", "cross-site")), 200)
+	wantStatus(t, do(g.Require()(whoami), request("POST", "/", "Origin", "https://partner.example", "Sec-Fetch-Site",
+		"cross-site")), 200)
 }
 
 func TestAPageOfAnotherOriginOpensNoWebSocket(t *testing.T) {
@@ -244,14 +274,20 @@ func TestARefusedOriginNamesTheSetting(t *testing.T) {
 		want, not []string
 	}{
 		"another origin": {"203.0.113.1:5", []string{"Origin", "https://evil.example"},
-			[]string{`"https://evil.example"`, `"service.internal"`, "Config.CrossOrigin"}, []string{"Config.Proxies"}},
-		"a proxy that is not named": {"192.0.2.7:5", []string{"Origin", "https://app.example", "X-Forwarded-Host", "app.example"},
-			[]string{`"service.internal"`, `"app.example"`, "192.0.2.7", "Config.Proxies", "Config.CrossOrigin"}, nil},
-		"a proxy that is named": {"10.0.0.1:5", []string{"Origin", "https://evil.example", "X-Forwarded-Host", "app.example"},
-			[]string{`"https://evil.example"`, `"app.example"`, "Config.CrossOrigin"}, []string{"Config.Proxies", "service.internal"}},
+			[]string{`"https://evil.example"`, `"service.internal"`, "Config.CrossOrigin"},
+			[]string{"Config.Proxies"}},
+		"a proxy that is not named": {"192.0.2.7:5", []string{"Origin", "https://app.example", "X-Forwarded-Host",
+			"app.example"},
+			[]string{`"service.internal"`, `"app.example"`, "192.0.2.7", "Config.Proxies", "Config.CrossOrigin"},
+			nil},
+		"a proxy that is named": {"10.0.0.1:5", []string{"Origin", "https://evil.example", "X-Forwarded-Host",
+			"app.example"},
+			[]string{`"https://evil.example"`, `"app.example"`, "Config.CrossOrigin"}, []string{"Config.Proxies",
+				"service.internal"}},
 		"by Sec-Fetch-Site alone": {"203.0.113.1:5", []string{"Sec-Fetch-Site", "cross-site"},
 			[]string{"Sec-Fetch-Site", "Config.CrossOrigin"}, []string{"Origin is"}},
-		"what a client wrote is cut and quoted": {"203.0.113.1:5", []string{"Origin", long + "\n", "X-Forwarded-Host", "a\nb"},
+		"what a client wrote is cut and quoted": {"203.0.113.1:5", []string{"Origin", long + "\n",
+			"X-Forwarded-Host", "a\nb"},
 			[]string{long[:200] + `"…`, `"a\nb"`}, []string{long, "\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,7 +307,8 @@ func TestARefusedOriginNamesTheSetting(t *testing.T) {
 }
 
 func FuzzClientIP(f *testing.F) {
-	for _, s := range []string{"1.2.3.4, 10.0.0.2", "[::1]:80\n::ffff:10.0.0.1", "x,,", "fe80::1%eth0", "[", "[]", " , "} {
+	for _, s := range []string{"1.2.3.4, 10.0.0.2", "[::1]:80\n::ffff:10.0.0.1", "x,,", "fe80::1%eth0", "[", "[]",
+		" , "} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, lines string) {

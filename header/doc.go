@@ -49,6 +49,9 @@
 //		proxy_pass       http://service;
 //	}
 //
+// The other way round, where nginx asks this service about requests to another one,
+// is [auth.Guard.ForwardAuth].
+//
 // # Whom to trust
 //
 // [Trust] with the proxy's address is enough where nothing else runs there.
