@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"runtime"
 	"strings"
@@ -33,7 +34,7 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
 	// With mode=rw a connection that is opened later never makes a new file.
-	address := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw"}
+	address := url.URL{Scheme: "file", Opaque: (&url.URL{Path: file.path}).EscapedPath(), RawQuery: "mode=rw"}
 	named, err := sql.Open(driverName, address.String())
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)
@@ -41,20 +42,28 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 	base := named.Driver()
 	_ = named.Close()
 
-	engine := sqlite{busyTimeout: cmp.Or(config.BusyTimeout, defaultBusyTimeout)}
-	write := sql.OpenDB(connector{base, address.String(), engine.patience(), "PRAGMA synchronous=FULL"})
-	write.SetMaxOpenConns(1)
-	read := sql.OpenDB(connector{base, address.String(), engine.patience(), "PRAGMA query_only=ON"})
-	readers := max(4, runtime.GOMAXPROCS(0))
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
-	db, err := newDB(read, write, engine, config)
-	if err == nil {
-		db.file = file
-		err = write.PingContext(ctx)
+	pool := func(connections int, pragmas ...string) *sql.DB {
+		pool := sql.OpenDB(connector{base, address.String(), file, pragmas})
+		pool.SetMaxOpenConns(connections)
+		pool.SetMaxIdleConns(connections)
+		return pool
+	}
+	wait := cmp.Or(config.BusyTimeout, defaultBusyTimeout)
+	patience := fmt.Sprintf("PRAGMA busy_timeout=%d", min(max(1, wait.Milliseconds()), math.MaxInt32))
+	db := &DB{
+		read: pool(max(4, runtime.GOMAXPROCS(0)), "PRAGMA query_only=ON", patience),
+		// The turns wait for the lock in place of the driver, which would not look at contexts.
+		write: pool(1, "PRAGMA synchronous=FULL"),
+		// The application's own statements wait in the driver.
+		own:     pool(1, "PRAGMA synchronous=FULL", patience),
+		dialect: sqlite{},
+		file:    file,
+	}
+	if err = db.configure(config); err == nil {
+		err = db.write.PingContext(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlstore: %s: %w", path, err), read.Close(), write.Close())
+		return nil, errors.Join(fmt.Errorf("sqlstore: %s: %w", path, err), db.Close())
 	}
 	return db, nil
 }
@@ -63,36 +72,24 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 // have foreign keys and the file WAL; [OpenSQLite] sees to that. A busy timeout of
 // the connections comes before Config.BusyTimeout, and most drivers wait for it
 // whatever the context says, so keep it under 50 ms.
-func NewSQLite(db *sql.DB, config Config) (*DB, error) { return newDB(db, db, sqlite{}, config) }
+func NewSQLite(db *sql.DB, config Config) (*DB, error) {
+	opened := &DB{read: db, write: db, dialect: sqlite{}}
+	if err := opened.configure(config); err != nil {
+		return nil, fmt.Errorf("sqlstore: %w", err)
+	}
+	return opened, nil
+}
 
 // sqlite is the dialect of SQLite.
-type sqlite struct {
-	busyTimeout time.Duration // of the connections; 0 if others have opened them
-}
+type sqlite struct{}
 
 func (sqlite) name() string { return "sqlite" }
-
-// patience makes a connection wait for a lock in the driver, as statements outside
-// of [DB.Update] need it.
-func (s sqlite) patience() string {
-	return fmt.Sprintf("PRAGMA busy_timeout=%d", s.busyTimeout.Milliseconds())
-}
 
 // begin takes the one write lock of the file at once. A transaction that reads
 // first and writes later fails, whatever the busy timeout, if another wrote in
 // between.
-func (s sqlite) begin(ctx context.Context, conn *sql.Conn) error {
-	if s.busyTimeout == 0 {
-		_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-		return err
-	}
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout=0"); err != nil {
-		return err
-	}
+func (sqlite) begin(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-	if _, e := conn.ExecContext(context.WithoutCancel(ctx), s.patience()); e != nil {
-		return fmt.Errorf("%s: %w", s.patience(), e)
-	}
 	return err
 }
 
@@ -102,10 +99,10 @@ func (sqlite) locked(err error) bool { return strings.Contains(err.Error(), "dat
 // connector opens connections and sets them up by pragmas: each driver has its
 // own way to name them in a DSN.
 type connector struct {
-	driver   driver.Driver
-	dsn      string
-	patience string
-	pragma   string
+	driver  driver.Driver
+	dsn     string
+	file    *file
+	pragmas []string
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
@@ -113,12 +110,18 @@ func (c connector) Driver() driver.Driver { return c.driver }
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.driver.Open(c.dsn)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.file.check())
 	}
-	for _, pragma := range []string{c.patience, "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON", c.pragma} {
+	// A driver that waits does not look at ctx, so patience comes last.
+	pragmas := append([]string{"PRAGMA busy_timeout=0", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON"}, c.pragmas...)
+	for _, pragma := range pragmas {
 		if err := patiently(ctx, func() error { return execute(ctx, conn, pragma) }); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), conn.Close())
+			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), c.file.check(), conn.Close())
 		}
+	}
+	// Two connections of one pool must not read two files.
+	if err := c.file.check(); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }

@@ -40,6 +40,7 @@ const defaultBusyTimeout = 5 * time.Second
 // DB is a database that stores are opened on. It is safe for concurrent use.
 type DB struct {
 	read, write *sql.DB
+	own         *sql.DB // Writer, or nil if it is write
 	dialect     dialect
 	prefix      string
 	busyTimeout time.Duration
@@ -59,29 +60,33 @@ type dialect interface {
 	locked(err error) bool
 }
 
-func newDB(read, write *sql.DB, d dialect, config Config) (*DB, error) {
-	prefix := config.TablePrefix
-	if prefix == "" {
-		prefix = "gatewarden_"
-	}
-	if strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return nil, fmt.Errorf("sqlstore: table prefix %q has other characters than a-z, 0-9 and _", prefix)
+// configure checks the configuration and takes it over.
+func (db *DB) configure(config Config) error {
+	db.prefix = cmp.Or(config.TablePrefix, "gatewarden_")
+	if strings.Trim(db.prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return fmt.Errorf("table prefix %q has other characters than a-z, 0-9 and _", db.prefix)
 	}
 	if config.BusyTimeout < 0 {
-		return nil, fmt.Errorf("sqlstore: Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
+		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
 	}
-	wait := cmp.Or(config.BusyTimeout, defaultBusyTimeout)
-	return &DB{read: read, write: write, dialect: d, prefix: prefix, busyTimeout: wait, turns: newTurns()}, nil
+	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
+	return nil
 }
 
 // Reader returns the pool for queries, for tables of the application's own in
 // the same database.
 func (db *DB) Reader() *sql.DB { return db.read }
 
-// Writer returns the pool for changes. In SQLite it has one connection, so
-// that writers wait for each other in the program rather than in the file. How
-// long they wait is bounded by their contexts only: prefer [DB.Update].
-func (db *DB) Writer() *sql.DB { return db.write }
+// Writer returns the pool for changes to tables of the application's own. In SQLite it
+// has one connection. It waits for the locks of others, which are the stores, too, for
+// at most Config.BusyTimeout, whatever its contexts say, and it does not notice that the
+// file was removed. [DB.Update] has its turn with the stores and notices both.
+func (db *DB) Writer() *sql.DB {
+	if db.own == nil {
+		return db.write
+	}
+	return db.own
+}
 
 // Ping returns an error if the database does not answer a query, or if the
 // file of [OpenSQLite] was removed or replaced by another one.
@@ -98,7 +103,11 @@ func (db *DB) Close() error {
 	if db.read == db.write {
 		return db.write.Close()
 	}
-	return errors.Join(db.read.Close(), db.write.Close())
+	errs := []error{db.read.Close(), db.write.Close()}
+	if db.own != nil {
+		errs = append(errs, db.own.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // table puts the prefix into the {prefix} places of a statement.
@@ -154,13 +163,10 @@ func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Co
 	}
 	defer db.turns.leave(touch)
 	defer conn.Close()
-	// Whether a transaction ended must not hang on a client that went away.
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
 	committed := false
 	defer func() { // after a panic, too
 		if !committed {
-			if _, e := conn.ExecContext(ending, "ROLLBACK"); e != nil {
+			if e := end(ctx, conn, "ROLLBACK"); e != nil {
 				discard(conn)
 			}
 		}
@@ -168,11 +174,22 @@ func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Co
 	if err := change(conn); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ending, "COMMIT"); err != nil {
+	if err := db.file.check(); err != nil {
+		return err
+	}
+	if err := end(ctx, conn, "COMMIT"); err != nil {
 		return err
 	}
 	committed = true
 	return nil
+}
+
+// end ends a transaction. Whether it does must not hang on a client that went away.
+func end(ctx context.Context, conn *sql.Conn, how string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	_, err := conn.ExecContext(ctx, how)
+	return err
 }
 
 // discard keeps a connection in an unknown state out of the pool.

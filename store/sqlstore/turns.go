@@ -58,13 +58,30 @@ func (e *busyError) Unwrap() error        { return e.cause }
 type turns struct {
 	free   chan struct{} // holds a token if it is free
 	urgent chan struct{} // hands the token to a touch that waits
-	locked atomic.Bool   // the change whose turn it is waits for another program
+	since  time.Time
+	locked atomic.Int64 // see note
 }
 
 func newTurns() *turns {
-	t := &turns{free: make(chan struct{}, 1), urgent: make(chan struct{})}
+	t := &turns{free: make(chan struct{}, 1), urgent: make(chan struct{}), since: time.Now()}
 	t.free <- struct{}{}
 	return t
+}
+
+// note says whether another program kept the lock from the change whose turn it is.
+func (t *turns) note(locked bool) {
+	if locked {
+		t.locked.Store(max(1, int64(time.Since(t.since))))
+	} else {
+		t.locked.Store(0)
+	}
+}
+
+// blocked reports whether another program has kept the lock for a while, and had it a
+// moment ago.
+func (t *turns) blocked() bool {
+	at := t.locked.Load()
+	return at != 0 && time.Since(t.since)-time.Duration(at) < touchWait
 }
 
 // take waits for a turn and reports whether it came before ctx ended.
@@ -77,17 +94,21 @@ func (t *turns) take(ctx context.Context) bool {
 	}
 }
 
-// takeForTouch is take for a touch. It gives up when the change whose turn it is waits for
-// another program.
+// takeForTouch is take for a touch. It gives up while another program has the lock.
 func (t *turns) takeForTouch(ctx context.Context) bool {
+	select {
+	case <-t.free:
+		return t.keep()
+	default:
+	}
 	ticker := time.NewTicker(touchWait / 2)
 	defer ticker.Stop()
-	for !t.locked.Load() {
+	for !t.blocked() {
 		select {
 		case <-t.free:
-			return true
+			return t.keep()
 		case <-t.urgent:
-			return true
+			return t.keep()
 		case <-ctx.Done():
 			return false
 		case <-ticker.C:
@@ -96,9 +117,19 @@ func (t *turns) takeForTouch(ctx context.Context) bool {
 	return false
 }
 
+// keep gives the turn of a touch back if it would wait for another program, as the
+// change before it did, and reports whether it is kept. Touches that come at once would
+// each wait otherwise, one after another.
+func (t *turns) keep() bool {
+	if t.blocked() {
+		t.leave(true)
+		return false
+	}
+	return true
+}
+
 // leave ends a turn.
 func (t *turns) leave(touch bool) {
-	t.locked.Store(false)
 	if !touch {
 		select {
 		case t.urgent <- struct{}{}:
@@ -112,9 +143,6 @@ func (t *turns) leave(touch bool) {
 // begin waits for a turn to write and begins a transaction. The caller calls leave
 // after it has ended the transaction and closed the connection.
 func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error) {
-	if err := db.file.check(); err != nil {
-		return nil, err
-	}
 	wait, take := db.busyTimeout, db.turns.take
 	if touch {
 		wait, take = min(wait, touchTurn), db.turns.takeForTouch
@@ -123,16 +151,20 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if !take(waiting) {
-		return nil, &busyError{time.Since(since), db.turns.locked.Load(), ctx.Err()}
+		return nil, &busyError{time.Since(since), db.turns.blocked(), ctx.Err()}
 	}
 	defer func() {
 		if err != nil {
 			db.turns.leave(touch)
 		}
 	}()
+	if err := db.file.check(); err != nil {
+		return nil, err
+	}
 	conn, err = db.write.Conn(waiting)
-	if err != nil && waiting.Err() != nil {
-		return nil, &busyError{time.Since(since), false, ctx.Err()}
+	if err != nil && (waiting.Err() != nil || db.dialect.locked(err)) {
+		locked := db.turns.blocked() || db.dialect.locked(err)
+		return nil, &busyError{time.Since(since), locked, ctx.Err()}
 	}
 	if err != nil {
 		return nil, err
@@ -151,8 +183,8 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 		discard(conn) // it may have begun for all we know
 	}
 	_ = conn.Close()
-	if locked || locking.Err() != nil {
-		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), err)}
+	if locked {
+		return nil, &busyError{time.Since(since), true, errors.Join(ctx.Err(), err)}
 	}
 	return nil, err
 }
@@ -162,13 +194,18 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 func (db *DB) lock(ctx context.Context, conn *sql.Conn) error {
 	var timer *time.Timer
 	since, pause := time.Now(), firstPause
+	// A try does not wait. If ctx could end it halfway, the connection would be lost.
+	try := context.WithoutCancel(ctx)
 	for {
-		err := db.dialect.begin(ctx, conn)
+		err := db.dialect.begin(try, conn)
+		if err == nil {
+			db.turns.note(false)
+		}
 		if err == nil || !db.dialect.locked(err) {
 			return err
 		}
-		if time.Since(since) > touchWait {
-			db.turns.locked.Store(true)
+		if time.Since(since) >= touchWait/2 {
+			db.turns.note(true)
 		}
 		// Other programs pause as long, so chance decides which one is first.
 		random := pause/2 + rand.N(pause)
