@@ -235,7 +235,7 @@ func TestNoRequestFailsWhileKeysAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	us := &users{db.Reader(), db.Writer()}
+	us := &users{db.Reader(), db.Update}
 	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins, LoadUser: us.load})
 	if err != nil {
 		t.Fatal(err)

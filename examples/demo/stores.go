@@ -47,7 +47,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 			oauthStore: server.NewMemoryStore(), loginStore: login.NewMemoryStore(),
 			ping: db.PingContext, close: db.Close,
 		}
-		s.users, err = openUsers(ctx, db, db, hasher)
+		s.users, err = openUsers(ctx, &users{db, updateOf(db)}, hasher)
 		return s, err
 	case "sqlite":
 		db, err := sqlstore.OpenSQLite(ctx, "sqlite", path, sqlstore.Config{})
@@ -63,7 +63,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
 		s.oauthStore, errs[6] = sqlstore.OAuth(ctx, db)
 		s.loginStore, errs[7] = sqlstore.Login(ctx, db)
-		s.users, errs[5] = openUsers(ctx, db.Reader(), db.Writer(), hasher)
+		s.users, errs[5] = openUsers(ctx, &users{db.Reader(), db.Update}, hasher)
 		return s, errors.Join(errs[:]...)
 	}
 	return s, fmt.Errorf("-db %s: want memory: or sqlite:PATH", where)

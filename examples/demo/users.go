@@ -37,34 +37,62 @@ var accounts = []account{
 }
 
 // users is the application's own table of users.
-type users struct{ read, write *sql.DB }
+type users struct {
+	read *sql.DB
+	// update runs a change in a transaction, and bounds its wait for other writers.
+	update func(ctx context.Context, change func(conn *sql.Conn) error) error
+}
 
-func openUsers(ctx context.Context, read, write *sql.DB, hasher *password.Hasher) (*users, error) {
-	if _, err := write.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS demo_users
+// updateOf is the update of a database that no other program writes to.
+func updateOf(db *sql.DB) func(context.Context, func(*sql.Conn) error) error {
+	return func(ctx context.Context, change func(conn *sql.Conn) error) error {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return change(conn)
+	}
+}
+
+func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users, error) {
+	if _, err := us.exec(ctx, `CREATE TABLE IF NOT EXISTS demo_users
 		(name TEXT PRIMARY KEY, encoded TEXT NOT NULL, active INTEGER NOT NULL, admin INTEGER NOT NULL)`); err != nil {
 		return nil, err
 	}
-	us := &users{read, write}
 	var count int
-	if err := read.QueryRowContext(ctx, "SELECT COUNT(*) FROM demo_users").Scan(&count); err != nil || count > 0 {
+	if err := us.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM demo_users").Scan(&count); err != nil || count > 0 {
 		return us, err
 	}
-	tx, err := write.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
+	encoded := make([]string, len(accounts))
+	for i, u := range accounts { // before the transaction, because a hash takes its time
+		var err error
+		if encoded[i], err = hasher.Hash(ctx, u.Password); err != nil {
+			return nil, err
+		}
 	}
-	defer tx.Rollback()
-	for _, u := range accounts {
-		encoded, err := hasher.Hash(ctx, u.Password)
+	return us, us.update(ctx, func(conn *sql.Conn) error {
+		for i, u := range accounts {
+			if _, err := conn.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+				u.Name, encoded[i], !u.Inactive, u.Admin); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exec runs one statement and returns how many rows it changed.
+func (us *users) exec(ctx context.Context, statement string, args ...any) (n int64, err error) {
+	err = us.update(ctx, func(conn *sql.Conn) error {
+		result, err := conn.ExecContext(ctx, statement, args...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			u.Name, encoded, !u.Inactive, u.Admin); err != nil {
-			return nil, err
-		}
-	}
-	return us, tx.Commit()
+		n, err = result.RowsAffected()
+		return err
+	})
+	return n, err
 }
 
 // load is the auth.UserLoader of all backends.
@@ -106,21 +134,15 @@ func (us *users) find(ctx context.Context, name string) (*user, error) {
 
 // setActive reports whether there is such a user.
 func (us *users) setActive(ctx context.Context, name string, active bool) (bool, error) {
-	result, err := us.write.ExecContext(ctx, "UPDATE demo_users SET active = ? WHERE name = ?", active, name)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
+	n, err := us.exec(ctx, "UPDATE demo_users SET active = ? WHERE name = ?", active, name)
 	return n > 0, err
 }
 
 // setPassword stores a password in place of the one that u was loaded with.
 func (us *users) setPassword(ctx context.Context, u auth.User, encoded string) error {
-	result, err := us.write.ExecContext(ctx, "UPDATE demo_users SET encoded = ? WHERE name = ? AND encoded = ?", encoded, u.UserID(), u.(*user).encoded)
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n > 0 {
+	n, err := us.exec(ctx, "UPDATE demo_users SET encoded = ? WHERE name = ? AND encoded = ?",
+		encoded, u.UserID(), u.(*user).encoded)
+	if err != nil || n > 0 {
 		return err
 	}
 	return password.ErrChanged
@@ -141,12 +163,12 @@ func (us *users) add(ctx context.Context, wanted string) (auth.User, error) {
 		if n > 1 {
 			name = fmt.Sprint(wanted, "-", n)
 		}
-		result, err := us.write.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, '', ?, ?) ON CONFLICT DO NOTHING", name, true, false)
+		added, err := us.exec(ctx, "INSERT INTO demo_users VALUES (?, '', ?, ?) ON CONFLICT DO NOTHING", name, true, false)
 		if err != nil {
 			return nil, err
 		}
-		if added, err := result.RowsAffected(); err != nil || added > 0 {
-			return &user{name: name, active: true}, err
+		if added > 0 {
+			return &user{name: name, active: true}, nil
 		}
 	}
 	return nil, errors.New("no name is free")
