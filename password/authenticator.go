@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -41,7 +42,7 @@ type Config struct {
 	// Hasher's. Nil rehashes nothing. An error is logged and fails no login.
 	//
 	// Leave it nil while another program, such as Django, reads the same
-	// strings. A user whose AuthStamp changes with the stored string loses
+	// strings, unless HasherConfig.Format is one that it reads. A user whose AuthStamp changes with the stored string loses
 	// what was issued before; Account is asked again, so that this login
 	// gets the new stamp if the new string is what it finds. To lose no race
 	// with a change of password, write only where the stored string is still
@@ -128,10 +129,10 @@ func New(config Config) (*Authenticator, error) {
 		return nil, err
 	}
 	config.Name, config.Realm = cmp.Or(config.Name, "password"), cmp.Or(config.Realm, "api")
-	l := &Authenticator{config: config, decoy: &config.Hasher.decoy}
+	l := &Authenticator{config: config, decoy: config.Hasher.decoy}
 	if config.Decoy != "" {
-		if l.decoy = config.Hasher.parse(config.Decoy); l.decoy == nil {
-			return nil, errors.New("password: Config.Decoy is not a stored password that Verify reads")
+		if l.decoy, err = config.Hasher.read(config.Decoy); err != nil {
+			return nil, fmt.Errorf("password: Config.Decoy: %w", err)
 		}
 	}
 	if !config.AllowUnthrottled {

@@ -37,6 +37,26 @@ func ExampleHasher() {
 	// true true
 }
 
+// A service that shares its table of users with a Django. Passwords that are set here work
+// there, and the other way round.
+func ExampleHasherConfig_format() {
+	hasher, err := password.NewHasher(password.HasherConfig{Format: password.FormatDjangoPBKDF2})
+	if err != nil {
+		panic(err)
+	}
+	encoded, err := hasher.Hash(context.Background(), "correct horse") // UPDATE auth_user SET password = …
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(encoded[:22])
+
+	got, err := hasher.Verify(context.Background(), "correct horse", encoded)
+	fmt.Println(got.OK, got.NeedsRehash, err)
+	// Output:
+	// pbkdf2_sha256$1000000$
+	// true false <nil>
+}
+
 func ExampleLogin() {
 	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {

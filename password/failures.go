@@ -48,12 +48,11 @@ func (l *Authenticator) failure(ctx context.Context, account error, user auth.Us
 		return errNoAccount
 	}
 	reason := errWrong
-	switch {
-	case isUnusable(encoded):
+	if isUnusable(encoded) {
 		reason = errUnusable
-	case l.config.Hasher.parse(encoded) == nil:
-		reason = errFormat
-		l.warnOfFormat(ctx, user.UserID(), encoded)
+	} else if _, err := l.config.Hasher.read(encoded); err != nil {
+		reason = err
+		l.warnOfStored(ctx, user.UserID(), encoded, err)
 	}
 	return failed(&userError{user.UserID(), reason})
 }
@@ -62,8 +61,8 @@ func (l *Authenticator) failure(ctx context.Context, account error, user auth.Us
 // password.
 func isUnusable(encoded string) bool { return encoded == "" || encoded[0] == '!' }
 
-// warnOfFormat says, once for each user, that a stored string matches no password.
-func (l *Authenticator) warnOfFormat(ctx context.Context, userID, encoded string) {
+// warnOfStored says, once for each user, why a stored string matches no password.
+func (l *Authenticator) warnOfStored(ctx context.Context, userID, encoded string, reason error) {
 	if !l.unreadable.First(userID) {
 		return
 	}
@@ -71,9 +70,15 @@ func (l *Authenticator) warnOfFormat(ctx context.Context, userID, encoded string
 	if scheme == "" {
 		scheme = "(none)"
 	}
-	l.warn(ctx, "password: a stored password has no format that the Hasher reads, so that nothing matches it. "+
-		"Known are $argon2id$, $argon2i$, argon2$, pbkdf2_sha256$, scrypt$, bcrypt_sha256$, bcrypt$, $2a$, $2b$ and $2y$, "+
-		"and what HasherConfig.AllowLegacy names. A known one is refused if its parameters are broken or ask for too much work", "user", userID, "scheme", scheme)
+	if !errors.Is(reason, errFormat) {
+		l.warn(ctx, "password: a stored password is not verified, so nothing matches it",
+			"user", userID, "scheme", scheme, "error", reason)
+		return
+	}
+	l.warn(ctx, "password: a stored password has no format that the Hasher reads, so nothing matches it. "+
+		"Known are $argon2id$, $argon2i$, argon2$, pbkdf2_sha256$, scrypt$, bcrypt_sha256$, bcrypt$, $2a$, $2b$ and "+
+		"$2y$, and what HasherConfig.AllowLegacy names. One of these is not read if its parameters are broken",
+		"user", userID, "scheme", scheme)
 }
 
 // schemeOf returns how a stored string starts, at most 16 characters of a name and its

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
+	"math"
 	"strconv"
 	"strings"
 
@@ -15,25 +16,19 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// stored is a parsed string of some format, all of whose parameters are within
-// bounds: matches neither panics nor exhausts the machine. It compares in
-// constant time.
+// stored is a parsed string of some format, all of whose parameters make sense: matches
+// does not panic. It compares in constant time. It must not be called if cost is more than
+// [HashLimits] allow.
 type stored interface {
 	algorithm() string
+	cost() cost
 	matches(password string) (bool, error)
 }
 
-// What a stored string may ask for. A string comes from a database, but one
-// row of it must not be able to stop the service.
 const (
-	maxMemory     = 1 << 20    // KiB: 1 GiB
-	maxPasses     = 100        // of argon2
-	maxWork       = 4 << 20    // KiB times passes: 4 GiB, some seconds
-	maxIterations = 10_000_000 // of PBKDF2
-	maxBcryptCost = 16
-	minKey        = 16 // bytes: a short key matches by chance, an empty one always
-	maxKey        = 64
-	maxEncoded    = 512
+	minKey     = 16 // bytes: a short key matches by chance, an empty one always
+	maxKey     = 64
+	maxEncoded = 512
 )
 
 // parse returns what encoded says in a format that is always read, or nil if it
@@ -110,18 +105,21 @@ func parseArgon2(text string, django bool) stored {
 	hash.memory, hash.time, hash.threads = uint32(value[0]), uint32(value[1]), uint8(value[2])
 	hash.salt = unbase64(base64.RawStdEncoding, part[3], 8, maxKey) // RFC 9106 §3.1: 8 or more
 	hash.key = unbase64(base64.RawStdEncoding, part[4], minKey, maxKey)
-	if hash.salt == nil || hash.key == nil || !hash.bounded() {
+	if hash.salt == nil || hash.key == nil || !hash.valid() {
 		return nil
 	}
 	return hash
 }
 
-// bounded reports whether the parameters are those of RFC 9106 §3.1 and not
-// too many. The package argon2 panics on no passes or lanes, and quietly takes
-// more memory than is asked for if that is less than 8 KiB a lane.
-func (a *argon2Hash) bounded() bool {
-	return a.time >= 1 && a.threads >= 1 && a.memory >= 8*uint32(a.threads) &&
-		a.memory <= maxMemory && a.time <= maxPasses && uint64(a.memory)*uint64(a.time) <= maxWork
+// valid reports whether the parameters are those of RFC 9106 §3.1. The package argon2
+// panics on no passes or lanes, and quietly takes more memory than is asked for if that is
+// less than 8 KiB a lane.
+func (a *argon2Hash) valid() bool {
+	return a.time >= 1 && a.threads >= 1 && a.memory >= 8*uint32(a.threads)
+}
+
+func (a *argon2Hash) cost() cost {
+	return cost{uint64(a.memory), estimate(uint64(a.memory)*uint64(a.time), argon2Rate)}
 }
 
 func (a *argon2Hash) algorithm() string {
@@ -144,7 +142,7 @@ func (a *argon2Hash) matches(password string) (bool, error) {
 type pbkdf2Hash struct {
 	name       string
 	new        func() hash.Hash
-	iterations int
+	iterations uint64
 	salt, key  []byte
 }
 
@@ -155,19 +153,21 @@ func parsePBKDF2(text, name string, new func() hash.Hash, size int) stored {
 	if len(part) != 3 || part[1] == "" {
 		return nil
 	}
-	iterations := number(part[0], maxIterations)
+	iterations := number(part[0], math.MaxUint32)
 	key := unbase64(base64.StdEncoding, part[2], size, size)
 	if iterations == 0 || key == nil {
 		return nil
 	}
-	return &pbkdf2Hash{name, new, int(iterations), []byte(part[1]), key}
+	return &pbkdf2Hash{name, new, iterations, []byte(part[1]), key}
 }
 
 func (p *pbkdf2Hash) algorithm() string { return p.name }
 
+func (p *pbkdf2Hash) cost() cost { return cost{0, estimate(p.iterations, pbkdf2Rate)} }
+
 func (p *pbkdf2Hash) matches(password string) (bool, error) {
 	// Fails in FIPS 140-only mode if the salt is short.
-	key, err := pbkdf2.Key(p.new, password, p.salt, p.iterations, len(p.key))
+	key, err := pbkdf2.Key(p.new, password, p.salt, int(p.iterations), len(p.key))
 	return err == nil && subtle.ConstantTimeCompare(key, p.key) == 1, err
 }
 
@@ -175,9 +175,14 @@ func (p *pbkdf2Hash) matches(password string) (bool, error) {
 type bcryptHash struct {
 	encoded []byte
 	sha256  bool
+	rounds  uint64
 }
 
-const bcryptLen = 60 // of $2b$12$ + 22 characters of salt + 31 of hash
+const (
+	bcryptLen     = 60 // of $2b$12$ + 22 characters of salt + 31 of hash
+	maxBcryptCost = 31
+	bcryptReads   = 72 // bytes of a password: more does not fit into the Blowfish key
+)
 
 // parseBcrypt reads $2a$…, $2b$… and $2y$…, which are one function: the letter
 // says which bug of an implementation is not meant. $2x$ is such a bug.
@@ -190,7 +195,8 @@ func parseBcrypt(text string, sha256 bool) stored {
 	default:
 		return nil
 	}
-	if cost := number(text[4:6], maxBcryptCost); cost < uint64(bcrypt.MinCost) {
+	exponent := number(text[4:6], maxBcryptCost)
+	if exponent < uint64(bcrypt.MinCost) {
 		return nil
 	}
 	for _, c := range []byte(text[7:]) {
@@ -198,7 +204,7 @@ func parseBcrypt(text string, sha256 bool) stored {
 			return nil
 		}
 	}
-	return &bcryptHash{[]byte(text), sha256}
+	return &bcryptHash{[]byte(text), sha256, 1 << exponent}
 }
 
 func (b *bcryptHash) algorithm() string {
@@ -208,14 +214,19 @@ func (b *bcryptHash) algorithm() string {
 	return "bcrypt"
 }
 
+func (b *bcryptHash) cost() cost { return cost{0, estimate(b.rounds, bcryptRate)} }
+
+// readsAll reports whether all of password is looked at.
+func (b *bcryptHash) readsAll(password string) bool { return b.sha256 || len(password) <= bcryptReads }
+
 func (b *bcryptHash) matches(password string) (bool, error) {
 	given := []byte(password)
 	if b.sha256 {
 		sum := sha256.Sum256(given)
 		given = hex.AppendEncode(nil, sum[:])
 	}
-	if len(given) > 72 { // more does not fit into the Blowfish key
-		given = given[:72]
+	if len(given) > bcryptReads {
+		given = given[:bcryptReads]
 	}
 	err := bcrypt.CompareHashAndPassword(b.encoded, given)
 	// bcrypt ends and repeats the password at a NUL, so "a\x00a" passes for "a".
@@ -224,7 +235,7 @@ func (b *bcryptHash) matches(password string) (bool, error) {
 
 // scryptHash is Django's scrypt (RFC 7914).
 type scryptHash struct {
-	n, r, p   int
+	n, r, p   uint64
 	salt, key []byte
 }
 
@@ -234,21 +245,25 @@ func parseScrypt(text string) stored {
 	if len(part) != 5 || part[1] == "" {
 		return nil
 	}
-	n, r, p := number(part[0], 1<<23), number(part[2], 1<<10), number(part[3], 1<<10)
+	const largest = math.MaxUint32
+	n, r, p := number(part[0], largest), number(part[2], largest), number(part[3], largest)
 	key := unbase64(base64.StdEncoding, part[4], minKey, maxKey)
-	switch {
-	case n < 2 || n&(n-1) != 0 || r == 0 || p == 0 || key == nil: // RFC 7914 §2: N is a power of 2
-		return nil
-	case n*r/8 > maxMemory || n*r*p/8 > maxWork: // 128 N r bytes, p times
+	// RFC 7914 §2: N is a power of 2. The package scrypt wants r p less than 2^30.
+	if n < 2 || n&(n-1) != 0 || r == 0 || p == 0 || r*p >= 1<<30 || key == nil {
 		return nil
 	}
-	return &scryptHash{int(n), int(r), int(p), []byte(part[1]), key}
+	return &scryptHash{n, r, p, []byte(part[1]), key}
 }
 
 func (*scryptHash) algorithm() string { return "scrypt" }
 
+// cost counts the table of 128 N r bytes, and a buffer of 128 r p bytes.
+func (s *scryptHash) cost() cost {
+	return cost{(s.n+s.p)*s.r/8 + 1, estimate(s.n*s.r*s.p/8, scryptRate)}
+}
+
 func (s *scryptHash) matches(password string) (bool, error) {
-	key, err := scrypt.Key([]byte(password), s.salt, s.n, s.r, s.p, len(s.key))
+	key, err := scrypt.Key([]byte(password), s.salt, int(s.n), int(s.r), int(s.p), len(s.key))
 	return err == nil && subtle.ConstantTimeCompare(key, s.key) == 1, err
 }
 

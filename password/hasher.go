@@ -1,7 +1,7 @@
 // Package password keeps and checks passwords. A [Hasher] turns them into
 // strings to store and verifies them, also those that Django stored; an [Authenticator]
 // is the backend that logs users in by username and password, from JSON, a form
-// or HTTP Basic, and slows down whoever guesses.
+// or HTTP Basic, and slows down guessing.
 //
 // Choose it where users have passwords of their own here. Put Authenticator into the
 // Login of the guard of a program that issues tokens or sessions, so
@@ -22,6 +22,13 @@
 // guesses an hour that leaves. A login under way is no failure: right passwords that come in
 // parallel wait for each other and are all let in.
 //
+// While a Django reads the same table of users, set HasherConfig.Format: Hash then writes
+// what Django reads, so a password that is changed here works there.
+//
+// Hashing is bounded. At most Concurrent hashes run at once, in 512 MiB together. A stored
+// string that asks for more than 128 MiB or about 2 seconds is not verified, and the log
+// says so. [HashLimits] has the settings.
+//
 // What a stranger can learn is the same for every failed login: whether the
 // username is unknown, the password wrong or the user inactive, the answer and the
 // work are one. The operator learns which it was: the cause of the error, which goes to
@@ -31,17 +38,13 @@ package password
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"runtime"
 	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"golang.org/x/crypto/argon2"
 )
 
 // ErrBusy is the cause of the error that a [Hasher] returns when too many
@@ -53,10 +56,16 @@ var ErrBusy = errors.New("password: too many hashes at once")
 // MaxPassword is the longest password that is hashed, in bytes.
 const MaxPassword = 4096
 
-// Config is the configuration of a [Hasher]. The zero value is right for most.
+// HasherConfig is the configuration of a [Hasher]. The zero value is right for most.
 type HasherConfig struct {
+	// Format is what Hash writes. Set it to one of Django's while a Django reads the same
+	// table: it cannot read the default, so whoever sets a password here would be locked
+	// out there.
+	Format Format
+
 	// Memory, Time and Threads are the parameters m (in KiB), t (passes) and p
-	// (lanes) of argon2id (RFC 9106 §3.1). 0 is 19456 (19 MiB), 2 and 1. At
+	// (lanes) of argon2id (RFC 9106 §3.1). 0 is 19456 (19 MiB), 2 and 1. With
+	// FormatDjangoArgon2 it is what Django has: 102400 (100 MiB), 2 and 8. At
 	// most 1 GiB, 100 passes, and 4 GiB of memory times passes.
 	//
 	// The defaults are from the OWASP Password Storage Cheat Sheet, which
@@ -68,16 +77,20 @@ type HasherConfig struct {
 	Memory  uint32
 	Time    uint32
 	Threads uint8
+	// Iterations are those of FormatDjangoPBKDF2. 0 is 1,000,000, as in Django 5.2. At least
+	// 600,000, which is OWASP's minimum. Django makes a string anew at a login there if its
+	// own number differs, so set the number of that Django.
+	Iterations int
 
 	// Concurrent is how many passwords are hashed at once, 0 is GOMAXPROCS.
-	// It bounds memory: this times Memory, or times what stored strings of
-	// other parameters ask for (Django's argon2: 100 MiB each).
 	Concurrent int
 	// MaxWait is how long others wait for their turn before [ErrBusy], within
 	// the context of their request. 0 is 5 seconds.
 	MaxWait time.Duration
+	// Limits bound what a stored string may ask for, and the memory of all hashes together.
+	Limits HashLimits
 
-	// AllowLegacy names formats that are read although they protect nobody:
+	// AllowLegacy names formats that are read although they do not protect:
 	// LegacySHA1, LegacyMD5, LegacyUnsaltedSHA1, LegacyUnsaltedMD5, and
 	// LegacyPBKDF2SHA1, which is the best of them. Whoever gets hold of the
 	// database tries billions of passwords a second against the first four,
@@ -92,20 +105,23 @@ type HasherConfig struct {
 // and passes.
 var owaspMinimum = [...]struct{ memory, time uint32 }{{47104, 1}, {19456, 2}, {12288, 3}, {9216, 4}, {7168, 5}}
 
+// What Hash may be configured to do.
 const (
-	saltLen = 16 // RFC 9106 §3.1 recommends 16 bytes
-	keyLen  = 32 // 256 bits, as RFC 9106 §4 chooses
+	largestPasses = 100
+	largestWork   = 4 << 20 // KiB times passes
+	minIterations = 600_000 // OWASP's, of PBKDF2 with HMAC-SHA-256
 )
 
-// Hasher hashes and verifies passwords, a bounded number at once. It is safe
-// for concurrent use. It writes argon2id (RFC 9106) and nothing else.
+// Hasher hashes and verifies passwords, a bounded number at once and in bounded memory. It
+// is safe for concurrent use.
 type Hasher struct {
-	own   argon2Hash // parameters of what Hash writes; no salt and key
-	decoy argon2Hash
-	old   legacy
-	slots chan struct{}
-	wait  time.Duration
-	ran   func(algorithm string) // tests count the work; else nil
+	own    recipe
+	decoy  stored
+	old    legacy
+	limits HashLimits
+	budget *budget
+	wait   time.Duration
+	ran    func(algorithm string) // tests count the work; else nil
 }
 
 // Result is the outcome of [Hasher.Verify].
@@ -113,25 +129,23 @@ type Result struct {
 	// OK reports that the password is the right one.
 	OK bool
 	// NeedsRehash reports that the password is right, and that the stored
-	// string has another format or other parameters than Hash writes.
+	// string has another format or other parameters than Hash writes. It is
+	// false if the format looks at a part of the password only.
 	NeedsRehash bool
 }
 
-// NewHasher returns a Hasher. It refuses parameters weaker than OWASP's
-// minimum, such as no stored string may have, and unknown names in AllowLegacy.
+// NewHasher returns a Hasher. It refuses parameters weaker than OWASP's minimum, parameters
+// of a Format that is not set, Limits that contradict what Hash needs or each other, and
+// unknown names in Format and AllowLegacy.
 func NewHasher(config HasherConfig) (*Hasher, error) {
-	config.Memory, config.Time, config.Threads = cmp.Or(config.Memory, 19456), cmp.Or(config.Time, 2), cmp.Or(config.Threads, 1)
 	config.Concurrent = cmp.Or(config.Concurrent, runtime.GOMAXPROCS(0))
 	config.MaxWait = cmp.Or(config.MaxWait, 5*time.Second)
-	own := argon2Hash{memory: config.Memory, time: config.Time, threads: config.Threads}
-	strong := slices.ContainsFunc(owaspMinimum[:], func(least struct{ memory, time uint32 }) bool {
-		return config.Memory >= least.memory && config.Time >= least.time
-	})
 	s := backend.Settings{Package: "password"}
 	s.Refuse(config.Concurrent < 0 || config.MaxWait < 0, "HasherConfig.Concurrent or MaxWait is negative")
-	s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
-		config.Memory, config.Time)
-	s.Refuse(strong && !own.bounded(), "argon2id with %d KiB and %d passes is more than is allowed", config.Memory, config.Time)
+	own := config.recipe(&s)
+	if own != nil {
+		config.Limits.complete(&s, own.cost(), config.Concurrent)
+	}
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
@@ -139,34 +153,62 @@ func NewHasher(config HasherConfig) (*Hasher, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoy := own
-	decoy.salt, decoy.key = make([]byte, saltLen), make([]byte, keyLen)
-	return &Hasher{own: own, decoy: decoy, old: old, slots: make(chan struct{}, config.Concurrent), wait: config.MaxWait}, nil
+	return &Hasher{own: own, decoy: own.decoy(), old: old, limits: config.Limits, wait: config.MaxWait,
+		budget: newBudget(config.Concurrent, uint64(config.Limits.TotalMemory))}, nil
 }
 
-// Hash returns a string to store for password: argon2id with a salt of its own
-// in the PHC format, $argon2id$v=19$m=…,t=…,p=…$salt$hash, of about 100
-// characters. It does not judge the password, but one longer than
-// [MaxPassword] is [auth.ErrMalformed]. Otherwise errors are those of the
+// recipe returns how to make strings of c.Format, or nil with what is wrong added to s.
+func (c *HasherConfig) recipe(s *backend.Settings) recipe {
+	switch c.Format {
+	case FormatPHC, FormatDjangoArgon2:
+		s.Refuse(c.Iterations != 0, "HasherConfig.Iterations is for FormatDjangoPBKDF2")
+		a := &argon2Recipe{c.Format == FormatDjangoArgon2,
+			cmp.Or(c.Memory, 19456), cmp.Or(c.Time, 2), cmp.Or(c.Threads, 1)}
+		if a.django {
+			a.memory, a.threads = cmp.Or(c.Memory, 102400), cmp.Or(c.Threads, 8)
+		}
+		strong := slices.ContainsFunc(owaspMinimum[:], func(least struct{ memory, time uint32 }) bool {
+			return a.memory >= least.memory && a.time >= least.time
+		})
+		valid := a.memory >= 8*uint32(a.threads) && a.memory <= largestMemory && a.time <= largestPasses &&
+			uint64(a.memory)*uint64(a.time) <= largestWork
+		s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
+			a.memory, a.time)
+		s.Refuse(strong && !valid, "argon2id with %d KiB and %d passes is more than is allowed", a.memory, a.time)
+		if strong && valid {
+			return a
+		}
+	case FormatDjangoPBKDF2:
+		s.Refuse(c.Memory != 0 || c.Time != 0 || c.Threads != 0,
+			"HasherConfig.Memory, Time and Threads are of argon2id, not of FormatDjangoPBKDF2")
+		p := &pbkdf2Recipe{uint64(max(0, cmp.Or(c.Iterations, 1_000_000)))}
+		s.Refuse(p.iterations < minIterations, "HasherConfig.Iterations is %d, less than OWASP's minimum, %d",
+			c.Iterations, minIterations)
+		tooLong := p.cost().time > longestTime
+		s.Refuse(tooLong, "HasherConfig.Iterations is %d, which takes minutes", c.Iterations)
+		if !tooLong {
+			return p
+		}
+	default:
+		s.Refuse(true, "HasherConfig.Format has %q, which is no Format of this package", string(c.Format))
+	}
+	return nil
+}
+
+// Hash returns a string to store for password, in the format of HasherConfig.Format with a
+// salt of its own. It has at most 128 characters. It does not judge the password, but one
+// longer than [MaxPassword] is [auth.ErrMalformed]. Otherwise errors are those of the
 // context and ErrBusy, as [auth.Error] without a kind.
 func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err error) {
 	if len(password) > MaxPassword {
 		return "", errLongPassword
 	}
-	hash := h.own
-	hash.salt = make([]byte, saltLen)
-	_, _ = rand.Read(hash.salt) // never fails, crypto/rand says
-	err = h.turn(ctx, func() error {
-		h.count("argon2id")
-		hash.key = argon2.IDKey([]byte(password), hash.salt, hash.time, hash.memory, hash.threads, keyLen)
-		return nil
+	err = h.turn(ctx, h.own.cost().memory, func() (err error) {
+		h.count(h.own.algorithm())
+		encoded, err = h.own.encode(password)
+		return err
 	})
-	if err != nil {
-		return "", err
-	}
-	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hash.memory, hash.time, hash.threads,
-		b64.EncodeToString(hash.salt), b64.EncodeToString(hash.key)), nil
+	return encoded, err
 }
 
 // Verify reports whether password is the one that encoded was made from, and
@@ -174,27 +216,28 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 //
 //   - argon2id and argon2i in PHC format, and Django's argon2$argon2id$…
 //   - Django's pbkdf2_sha256$…, bcrypt_sha256$$2b$…, bcrypt$$2b$… and scrypt$…
-//   - bcrypt as $2a$…, $2b$… and $2y$…; of a longer password only the first 72
-//     bytes count, as wherever such strings were made
-//   - what Config.AllowLegacy names; where that is a digest, which takes no time,
+//   - bcrypt as $2a$…, $2b$… and $2y$…. Of a longer password only the first 72
+//     bytes count, as wherever such strings were made. Such a password never
+//     NeedsRehash, since the rest of it was not verified
+//   - what HasherConfig.AllowLegacy names. Where that is a digest, which takes no time,
 //     the work of verifying one of our own, or Config.Decoy, is done besides,
 //     so that a login does not tell who still has such a string
 //
 // A string that is empty, unusable (Django's "!…"), unknown or broken, or asks
-// for more work than is allowed (1 GiB or some seconds), never matches and is
-// no error: it costs what verifying one of our own does, so that nobody learns
-// who has no password. A password longer than [MaxPassword] never matches.
+// for more than [HashLimits] allow, never matches and is no error: it costs what
+// verifying one of our own does, so that a stranger does not learn who has no
+// password. A password longer than [MaxPassword] never matches.
 //
 // Errors are those of the context and [ErrBusy], as [auth.Error] without a kind.
 func (h *Hasher) Verify(ctx context.Context, password, encoded string) (Result, error) {
-	return h.verify(ctx, password, encoded, &h.decoy)
+	return h.verify(ctx, password, encoded, h.decoy)
 }
 
 // Decoy does the work of verifying a password of our own and matches nothing.
 // Call it where there is no user to verify a password of. Errors are those of
 // Verify.
 func (h *Hasher) Decoy(ctx context.Context, password string) error {
-	_, err := h.verify(ctx, password, "", &h.decoy)
+	_, err := h.verify(ctx, password, "", h.decoy)
 	return err
 }
 
@@ -203,22 +246,28 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if len(password) > MaxPassword {
 		password, encoded = "", ""
 	}
-	hash := h.parse(encoded)
-	usable := hash != nil
+	hash, err := h.read(encoded)
+	usable := err == nil
 	if !usable {
 		hash = decoy
 	}
-	err = h.turn(ctx, func() error {
+	var slow stored // what a user who is unknown takes
+	if isDigest(hash) {
+		if slow = decoy; isDigest(decoy) {
+			slow = h.decoy
+		}
+	}
+	memory := hash.cost().memory
+	if slow != nil {
+		memory = slow.cost().memory
+	}
+	err = h.turn(ctx, memory, func() error {
 		h.count(hash.algorithm())
 		ok, err := hash.matches(password)
 		if err != nil {
 			return err
 		}
-		if _, quick := hash.(*digest); quick {
-			slow := decoy // what a user who is unknown takes
-			if _, quick := decoy.(*digest); quick {
-				slow = &h.decoy
-			}
+		if slow != nil {
 			h.count(slow.algorithm())
 			_, _ = slow.matches(password)
 		}
@@ -228,44 +277,40 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if err != nil {
 		return Result{}, err
 	}
-	result.NeedsRehash = result.OK && !h.isOwn(hash)
+	result.NeedsRehash = result.OK && !h.own.made(hash)
+	if b, ok := hash.(*bcryptHash); ok && !b.readsAll(password) {
+		result.NeedsRehash = false
+	}
 	return result, nil
 }
 
-// parse returns what encoded says, or nil if it can match no password.
-func (h *Hasher) parse(encoded string) stored {
-	if hash := parse(encoded); hash != nil {
-		return hash
-	}
-	return h.old.parse(encoded)
+func isDigest(hash stored) bool {
+	_, quick := hash.(*digest)
+	return quick
 }
 
-// isOwn reports whether hash is as Hash would have written it.
-func (h *Hasher) isOwn(hash stored) bool {
-	a, ok := hash.(*argon2Hash)
-	return ok && !a.django && !a.independent && a.memory == h.own.memory && a.time == h.own.time &&
-		a.threads == h.own.threads && len(a.salt) == saltLen && len(a.key) == keyLen
+// read returns what encoded says, or why it can match no password: errFormat or a
+// costlyError.
+func (h *Hasher) read(encoded string) (stored, error) {
+	hash := parse(encoded)
+	if hash == nil {
+		hash = h.old.parse(encoded)
+	}
+	if hash == nil {
+		return nil, errFormat
+	}
+	if err := h.limits.check(hash.cost()); err != nil {
+		return nil, err
+	}
+	return hash, nil
 }
 
-// turn calls work when it is its turn.
-func (h *Hasher) turn(ctx context.Context, work func() error) error {
-	if err := ctx.Err(); err != nil {
-		return &auth.Error{Cause: err}
+// turn calls work when it is its turn. memory is what work needs, in KiB.
+func (h *Hasher) turn(ctx context.Context, memory uint64, work func() error) error {
+	if err := h.budget.take(ctx, memory, h.wait); err != nil {
+		return err
 	}
-	select {
-	case h.slots <- struct{}{}:
-	default:
-		timer := time.NewTimer(h.wait)
-		defer timer.Stop()
-		select {
-		case h.slots <- struct{}{}:
-		case <-ctx.Done():
-			return &auth.Error{Cause: ctx.Err()}
-		case <-timer.C:
-			return &auth.Error{Cause: ErrBusy}
-		}
-	}
-	defer func() { <-h.slots }()
+	defer h.budget.give(memory)
 	if err := work(); err != nil {
 		return &auth.Error{Cause: err}
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// The names of Config.AllowLegacy, as Django has them.
+// The names of HasherConfig.AllowLegacy, as Django has them.
 const (
 	LegacyPBKDF2SHA1   = "pbkdf2_sha1"   // pbkdf2_sha1$iterations$salt$key
 	LegacySHA1         = "sha1"          // sha1$salt$hexadecimal
@@ -29,7 +29,7 @@ func newLegacy(names []string) (legacy, error) {
 		case LegacyPBKDF2SHA1, LegacySHA1, LegacyMD5, LegacyUnsaltedSHA1, LegacyUnsaltedMD5:
 			allowed[name] = true
 		default:
-			return nil, fmt.Errorf("password: Config.AllowLegacy has %q, which is no legacy format", name)
+			return nil, fmt.Errorf("password: HasherConfig.AllowLegacy has %q, which is no legacy format", name)
 		}
 	}
 	return allowed, nil
@@ -88,6 +88,8 @@ type digest struct {
 }
 
 func (d *digest) algorithm() string { return d.name }
+
+func (d *digest) cost() cost { return cost{} }
 
 func (d *digest) matches(password string) (bool, error) {
 	h := d.new()
