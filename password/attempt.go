@@ -12,6 +12,10 @@ import (
 func (l *Authenticator) throttled(r *http.Request, username, password string) (auth.User, bool, error) {
 	ctx := r.Context()
 	from := source{username: username, addr: auth.ClientIP(r)}
+	found, err := l.known(r, &from)
+	if err != nil {
+		return nil, false, err
+	}
 	try, err := l.throttle.begin(ctx, from)
 	if err != nil {
 		return nil, false, err
@@ -22,9 +26,10 @@ func (l *Authenticator) throttled(r *http.Request, username, password string) (a
 			l.throttle.undecided(try)
 		}
 	}()
-	found, err := l.find(ctx, username)
-	if err != nil {
-		return nil, false, err
+	if found == nil {
+		if found, err = l.find(ctx, username); err != nil {
+			return nil, false, err
+		}
 	}
 	rehash, err := l.prove(ctx, password, found)
 	if err != nil && !errors.Is(err, auth.ErrInvalid) {
@@ -43,8 +48,26 @@ func (l *Authenticator) throttled(r *http.Request, username, password string) (a
 	return found.user, rehash, nil
 }
 
+// known finds out whether the request comes from a device of the user. It returns the account if
+// it had to be looked up for that, before the throttle was asked: whoever has such a cookie
+// has logged in by that name before.
+func (l *Authenticator) known(r *http.Request, from *source) (*account, error) {
+	seen := l.config.Devices.read(r, from.username)
+	if seen == nil {
+		return nil, nil
+	}
+	found, err := l.find(r.Context(), from.username)
+	if err != nil {
+		return nil, err
+	}
+	if seen.of(found) {
+		from.device = seen.key()
+	}
+	return found, nil
+}
+
 // id returns the identifier of the user, or "" if there is none of the name.
-func (a account) id(ctx context.Context) string {
+func (a *account) id(ctx context.Context) string {
 	if errors.Is(a.refused, auth.ErrUserNotFound) || checkUser(ctx, a.user) != nil {
 		return ""
 	}

@@ -37,6 +37,9 @@ type Config struct {
 	// Have it connect by TCP, or set r.RemoteAddr of its requests to "127.0.0.1:1" in a
 	// handler around the guard, and trust 127.0.0.1.
 	Limits Limits
+	// Devices, if set, leave a cookie in browsers that users log in from by a form or
+	// JSON. From there they can log in while strangers guess at the account. See [NewDevices].
+	Devices *Devices
 	// Upgrade stores a new string for a user whose password was just proved
 	// and whose stored one has another format or other parameters than
 	// Hasher's. Nil rehashes nothing. An error is logged and fails no login.
@@ -98,6 +101,7 @@ var (
 	_ auth.Primary       = (*Credential)(nil)
 	_ auth.Ambient       = (*Credential)(nil)
 	_ auth.AuthInformer  = (*Credential)(nil)
+	_ auth.HeaderSetter  = (*Credential)(nil)
 )
 
 const (
@@ -180,7 +184,13 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 	if err != nil {
 		return nil, nil, err
 	}
-	return user, &Credential{l.config.Name, byBasic, auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}}}, nil
+	proved := &Credential{
+		backend: l.config.Name, basic: byBasic, login: auth.AuthInfo{AuthTime: time.Now(), AMR: []string{"pwd"}},
+	}
+	if l.config.Devices != nil && !byBasic {
+		proved.devices, proved.cookie = l.config.Devices, l.config.Devices.cookieFor(r, username, user)
+	}
+	return user, proved, nil
 }
 
 // Check proves a user by a username and password that came in some other way;
@@ -237,20 +247,20 @@ type account struct {
 }
 
 // find asks Config.Account.
-func (l *Authenticator) find(ctx context.Context, username string) (account, error) {
+func (l *Authenticator) find(ctx context.Context, username string) (*account, error) {
 	user, encoded, err := l.config.Account(ctx, username)
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive):
-		return account{user, encoded, err}, nil
+		return &account{user, encoded, err}, nil
 	case err != nil:
-		return account{}, outage("account finder", err)
+		return nil, outage("account finder", err)
 	}
-	return account{user, encoded, nil}, checkUser(ctx, user)
+	return &account{user, encoded, nil}, checkUser(ctx, user)
 }
 
 // prove verifies the password of an account. Whoever the user is or is not, one
 // hash is computed.
-func (l *Authenticator) prove(ctx context.Context, password string, found account) (rehash bool, err error) {
+func (l *Authenticator) prove(ctx context.Context, password string, found *account) (rehash bool, err error) {
 	result, err := l.config.Hasher.verify(ctx, password, found.encoded, l.decoy)
 	switch {
 	case err != nil:
@@ -349,6 +359,8 @@ type Credential struct {
 	backend string
 	basic   bool
 	login   auth.AuthInfo
+	devices *Devices // nil if the login leaves no cookie
+	cookie  string   // for devices
 }
 
 // Backend returns the Name of the Authenticator.
@@ -366,3 +378,10 @@ func (c *Credential) Ambient() bool { return c.basic }
 
 // AuthInfo returns when the password was proved, and "pwd" (RFC 8176 §2).
 func (c *Credential) AuthInfo() auth.AuthInfo { return c.login }
+
+// SetHeaders leaves the cookie of Config.Devices on the answer to a login.
+func (c *Credential) SetHeaders(h http.Header) {
+	if c.devices != nil {
+		c.devices.set(h, c.cookie)
+	}
+}

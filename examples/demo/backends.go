@@ -49,8 +49,13 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	devices, err := password.NewDevices(password.DeviceConfig{Keys: a.keys, Cookie: "device-" + a.port})
+	if err != nil {
+		return err
+	}
 	if a.passwords, err = password.New(password.Config{
 		Hasher: a.hasher, Account: a.users.byName, Throttle: a.throttle, Upgrade: a.users.setPassword, Logger: a.logger,
+		Devices: devices,
 	}); err != nil {
 		return err
 	}
