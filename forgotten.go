@@ -25,7 +25,7 @@ func (g *Guard) warnOfProxies(r *http.Request) {
 	if peer.IsValid() {
 		sender = peer.String()
 	}
-	g.logger().WarnContext(r.Context(), "auth: forwarded headers are ignored, since their sender is not a trusted proxy. "+
+	g.Logger().WarnContext(r.Context(), "auth: forwarded headers are ignored, since their sender is not a trusted proxy. "+
 		"If it is a proxy of yours, name it in Config.Proxies. Otherwise a client wrote them, and all is well. "+
 		"This is said once", "header", name, "sender", sender)
 }

@@ -78,6 +78,7 @@ type Guard struct {
 	strip      []string
 	vary       string
 	login      *Guard                        // asks Config.Login, nil if that is empty
+	atLogin    bool                          // of a login guard: see AtLogin
 	mapProblem func(*http.Request, *Problem) // may be nil
 	quiet      bool                          // WithoutDialog
 	fallback   []Challenge                   // of WithoutDialog
@@ -139,7 +140,7 @@ func New(config Config) (*Guard, error) {
 	if g.login, err = newGuard(config, kin, "Config.Login", login); err != nil {
 		return nil, err
 	}
-	g.login.listed = listed
+	g.login.listed, g.login.atLogin = listed, true
 	g.strip = union(g.strip, g.login.strip)
 	g.login.strip = g.strip
 	return g, nil
@@ -235,7 +236,7 @@ func (g *Guard) asking(backends []Authenticator) (*Guard, error) {
 		return nil, err
 	}
 	with.strip = union(g.strip, with.strip)
-	with.mapProblem = g.mapProblem
+	with.mapProblem, with.atLogin = g.mapProblem, g.atLogin
 	if g.login != nil {
 		login := *g.login
 		login.strip = with.strip
@@ -375,7 +376,7 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	without.login = nil
+	without.login, without.atLogin = nil, true
 	return without, nil
 }
 
@@ -518,9 +519,11 @@ func (g *Guard) observe(r *http.Request, e Event) Event {
 	return e
 }
 
-func (g *Guard) logger() *slog.Logger {
-	if g.config.Logger != nil {
-		return g.config.Logger
+// Logger returns Config.Logger, or [slog.Default] if that is nil, for handlers that
+// write a refusal to the log which they answer with [Guard.Answer].
+func (g *Guard) Logger() *slog.Logger {
+	if g == nil || g.config.Logger == nil {
+		return slog.Default()
 	}
-	return slog.Default()
+	return g.config.Logger
 }

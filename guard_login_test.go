@@ -254,3 +254,38 @@ func TestAWrappedUserIsFound(t *testing.T) {
 type tenant struct{ auth.User }
 
 func (t tenant) Unwrap() auth.User { return t.User }
+
+func TestUnitABackendKnowsThatItIsAskedAtALogin(t *testing.T) {
+	atLogin := map[string]bool{}
+	asked := auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+		atLogin[r.URL.Path] = auth.AtLogin(r.Context())
+		return nil, nil, auth.ErrNoCredentials
+	})
+	other := speaking("Cookie", auth.ErrNoCredentials)
+	g := newGuard(t, auth.Config{Backends: []auth.Authenticator{asked}, Login: []auth.Authenticator{other, asked},
+		Challenges: []auth.Challenge{{Scheme: "Form"}}})
+	login, err := g.Login()
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := g.Login(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nested, err := g.With(login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, row := range map[string]struct {
+		guard *auth.Guard
+		want  bool
+	}{
+		"/": {g, false}, "/login": {login, true}, "/without": {without, true}, "/quiet": {login.WithoutDialog(), true},
+		"/mapped": {login.MapProblem(func(*http.Request, *auth.Problem) {}), true}, "/nested": {nested, true},
+	} {
+		do(row.guard.Require()(whoami), request("POST", path))
+		if got, asked := atLogin[path]; !asked || got != row.want {
+			t.Errorf("%s: asked is %v and AtLogin %v, want %v", path, asked, got, row.want)
+		}
+	}
+}

@@ -183,7 +183,7 @@ func (p *Protected) tellClosed(r *http.Request, route string) {
 		return
 	}
 	if _, told := p.told.LoadOrStore(route, true); !told {
-		p.guard.logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect closes "+
+		p.guard.Logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect closes "+
 			"this route. If its handler authenticates by itself, as a login does, name it with auth.Open or with the "+
 			"method Open of its handlers", "route", route, "method", r.Method)
 	}

@@ -174,18 +174,33 @@ func (p Proxies) said(r *http.Request, header string) (value string) {
 // proxiesKey asks a context for the proxies of the guard that made it.
 type proxiesKey struct{}
 
+// loginKey asks a context whether a guard of [Guard.Login] made it.
+type loginKey struct{}
+
 // proxied is a context that knows a guard's proxies.
 type proxied struct {
 	context.Context
 	proxies *Proxies
+	atLogin bool
 }
 
 func (c *proxied) Value(key any) any {
-	if _, ok := key.(proxiesKey); ok {
+	switch key.(type) {
+	case proxiesKey:
 		return c.proxies
+	case loginKey:
+		if c.atLogin {
+			return true
+		}
 	}
 	return c.Context.Value(key)
 }
+
+// AtLogin reports whether a Guard of [Guard.Login] asks about the request with this
+// context. A backend that reads bodies tells by it that a body of a type that it does not
+// read was meant as a login: see the Status of [Error]. Elsewhere a body is for the
+// handler.
+func AtLogin(ctx context.Context) bool { return ctx.Value(loginKey{}) == true }
 
 // ProxiesFrom returns the [Config].Proxies of the Guard that handles the request
 // with this context: in a handler behind it, in a handler that takes it, and
@@ -210,8 +225,8 @@ func (g *Guard) WithProxies(r *http.Request) *http.Request {
 		return r
 	}
 	g.warnOfProxies(r)
-	if len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
+	if !g.atLogin && len(g.config.Proxies.Trusted) == 0 && r.Context().Value(proxiesKey{}) == nil {
 		return r // the zero value is what ProxiesFrom returns
 	}
-	return r.WithContext(&proxied{r.Context(), &g.config.Proxies})
+	return r.WithContext(&proxied{r.Context(), &g.config.Proxies, g.atLogin})
 }

@@ -141,10 +141,10 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 		e.UserID = f.user.UserID()
 	}
 	e = g.observe(r, e)
-	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == g.logger() {
+	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == g.Logger() {
 		return // which has written this line
 	}
-	slogObserver{g.logger()}.Observe(r.Context(), e)
+	slogObserver{g.Logger()}.Observe(r.Context(), e)
 }
 
 // SlogObserver returns an Observer that writes events to logger (nil is

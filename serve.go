@@ -162,9 +162,10 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 	return proof{}, failure{err: v.result(), backend: last}
 }
 
-// ask calls a backend, with a request for which it can ask the proxies.
+// ask calls a backend, with a request for which it can ask the proxies, and whether this
+// is a login.
 func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, error) {
-	if !b.readsProxies {
+	if !b.readsProxies && !g.atLogin {
 		return v.ask(b.Authenticator, b.ambient, b.nests, r)
 	}
 	asked := g.WithProxies(r)

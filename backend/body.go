@@ -43,6 +43,8 @@ func malformed(detail, why string) error {
 const (
 	TypeJSON = "application/json"
 	TypeForm = "application/x-www-form-urlencoded"
+	// TypeMultipart is a form of several parts (RFC 7578). Files in it are not read.
+	TypeMultipart = "multipart/form-data"
 )
 
 // Body is the body of a request, read whole.
@@ -51,6 +53,8 @@ type Body struct {
 	// Content-Type, or its charset is not UTF-8.
 	Type string
 	Text []byte
+
+	boundary string // of TypeMultipart
 }
 
 // maxBody bounds every limit, in bytes: a body is held in memory.
@@ -61,7 +65,8 @@ const maxBody = 64 << 20
 // ErrBodyTooLong, and one that cannot be read is auth.ErrMalformed too, unless the
 // request has ended: that is an outage. A limit over 64 MiB is 64 MiB.
 func ReadBody(r *http.Request, limit int64) (Body, error) {
-	b := Body{Type: typeOf(r)}
+	kind, params := mediaType(r.Header["Content-Type"])
+	b := Body{Type: kind, boundary: params["boundary"]}
 	if r.Body == nil {
 		return b, nil
 	}
@@ -91,20 +96,22 @@ func ReadBody(r *http.Request, limit int64) (Body, error) {
 }
 
 // HasForm reports a request with a header that says that its body is a form.
-func HasForm(r *http.Request) bool { return typeOf(r) == TypeForm }
+func HasForm(r *http.Request) bool {
+	kind, _ := mediaType(r.Header["Content-Type"])
+	return kind == TypeForm || kind == TypeMultipart
+}
 
-// typeOf returns the media type of a body in UTF-8, or "".
-func typeOf(r *http.Request) string {
-	lines := r.Header["Content-Type"]
+// mediaType returns the media type of a body in UTF-8 and its parameters, or "".
+func mediaType(lines []string) (kind string, params map[string]string) {
 	if len(lines) != 1 {
-		return ""
+		return "", nil
 	}
 	kind, params, err := mime.ParseMediaType(lines[0])
 	charset, ok := params["charset"]
 	if err != nil || ok && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
-		return ""
+		return "", nil
 	}
-	return kind
+	return kind, params
 }
 
 // putBack is a body that was read and can be read again.
@@ -151,9 +158,13 @@ func (b Body) Members() (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// Form returns the fields of a form (URL Standard §5.1). It is auth.ErrMalformed
-// if the text is not one. Values may be of any bytes.
+// Form returns the fields of a form of TypeForm (URL Standard §5.1) or TypeMultipart
+// (RFC 7578), without files. It is auth.ErrMalformed if the text is not one. Values may
+// be of any bytes.
 func (b Body) Form() (url.Values, error) {
+	if b.Type == TypeMultipart {
+		return b.partValues()
+	}
 	values, err := url.ParseQuery(string(b.Text))
 	if err != nil {
 		return nil, errNotForm
@@ -191,28 +202,45 @@ type Field struct {
 const maxFields = 8 << 10
 
 // From reads the fields from the body of a POST, of at most 8 KiB, and puts it
-// back. A body of another type than JSON or a form in UTF-8, and an empty one, is
-// auth.ErrNoCredentials. A field that is repeated, or not a string, is
-// auth.ErrMalformed. JSON that is no object has no fields.
+// back. No body, and an empty one, is auth.ErrNoCredentials. A body of another type
+// than TypeJSON, TypeForm or TypeMultipart in UTF-8, and one without a type, is
+// auth.ErrNoCredentials too, with status 415: see [UnsupportedType]. A field that is
+// repeated, not a string, or a file is auth.ErrMalformed. JSON that is no object has no
+// fields.
 func (f Fields) From(r *http.Request) error {
 	for i := range f {
 		f[i].Value, f[i].Set = "", false // of an earlier request
 	}
-	if kind := typeOf(r); r.Method != http.MethodPost || r.Body == nil || kind != TypeJSON && kind != TypeForm {
+	if r.Method != http.MethodPost || r.Body == nil || r.Body == http.NoBody {
 		return auth.ErrNoCredentials
 	}
 	body, err := ReadBody(r, maxFields)
-	if err != nil {
-		return err
-	}
-	if len(body.Text) == 0 {
+	switch {
+	case err == nil && len(body.Text) == 0:
 		return auth.ErrNoCredentials
-	}
-	if body.Type == TypeJSON {
+	case !isRead(body.Type):
+		return UnsupportedType(r)
+	case err != nil:
+		return err
+	case body.Type == TypeJSON:
 		return f.fromJSON(body)
+	case body.Type == TypeMultipart:
+		return f.fromParts(body)
 	}
 	return f.fromForm(body)
 }
+
+// FromLogin is From for a backend. It reads no body of another type, and states the 415
+// only at a login: see [auth.AtLogin]. Elsewhere the body may be an upload.
+func (f Fields) FromLogin(r *http.Request) error {
+	if kind, _ := mediaType(r.Header["Content-Type"]); !isRead(kind) && !auth.AtLogin(r.Context()) {
+		return auth.ErrNoCredentials
+	}
+	return f.From(r)
+}
+
+// isRead reports a media type that Fields reads.
+func isRead(kind string) bool { return kind == TypeJSON || kind == TypeForm || kind == TypeMultipart }
 
 func (f Fields) fromJSON(body Body) error {
 	members, err := body.Members()

@@ -205,12 +205,12 @@ var undocumented = map[string]difference{
 	"/api/token/ a password of 5000":             {"401, here 400", "password.Authenticator hashes no such password"},
 	"/api/token/ a member twice":                 {"200, here 400", "which one is meant, nobody knows; Django takes the last"},
 	"/api/token/ a field twice":                  {"200, here 400", "which one is meant, nobody knows; Django takes the last"},
-	"/api/token/ a form of parts":                {"400, here 415", "multipart/form-data is not read"},
 	"/api/token/refresh/ garbage of 9,000 bytes": {"401, here 400", "tokens of more than 8 KiB are not looked at"},
 	"/api/token/refresh/ a body of 20,000 bytes": {"401, here 413", "bodies of more than 16 KiB are not read"},
 
 	// Other words.
 	"/api/token/ half a JSON":              {"detail", "Django's is its parser's"},
+	"/me another scheme":                   {"detail", "ours says that the scheme is at fault"},
 	"/api/token/ plain text":               {"detail", "ours says what would be read"},
 	"/api/token/ NUL":                      {"password, username", "no text, for us"},
 	"/api/token/refresh/ NUL":              {"refresh", "no text, for us"},

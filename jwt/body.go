@@ -30,7 +30,7 @@ var (
 	errFieldTwice = badBody(http.StatusBadRequest, codeParse, "A field is there twice.",
 		errors.New("a field of the form is there twice"))
 	errBodyType = badBody(http.StatusUnsupportedMediaType, codeType,
-		"The body must be application/json or application/x-www-form-urlencoded.", wrongType{})
+		"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.", wrongType{})
 )
 
 const (
@@ -60,7 +60,7 @@ func (wrongType) Error() string {
 }
 
 // SetHeaders implements [auth.HeaderSetter].
-func (wrongType) SetHeaders(h http.Header) { h.Set("Accept", backend.TypeJSON+", "+backend.TypeForm) }
+func (wrongType) SetHeaders(h http.Header) { h.Set("Accept", backend.AcceptedTypes) }
 
 // withoutChallenge leaves the challenge out of the answer to a bad body.
 func withoutChallenge(_ *http.Request, p *auth.Problem) {
@@ -89,7 +89,7 @@ func readBody(r *http.Request) (body, error) {
 			return nil, errBodyJSON
 		}
 		return members, nil
-	case backend.TypeForm:
+	case backend.TypeForm, backend.TypeMultipart:
 		return fieldsOf(read)
 	}
 	return nil, errBodyType

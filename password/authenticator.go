@@ -154,13 +154,15 @@ func New(config Config) (*Authenticator, error) {
 
 // Authenticate implements [auth.Authenticator]. It reads HTTP Basic (RFC 7617),
 // and if Authorization has no scheme or another, the members or parameters
-// "username" and "password" of a POST body in JSON or
-// application/x-www-form-urlencoded, in UTF-8 and at most 8 KiB. It puts the
-// body back, so that handlers read it from its start whatever the outcome.
+// "username" and "password" of a POST body in JSON, application/x-www-form-urlencoded or
+// multipart/form-data, in UTF-8 and at most 8 KiB. It puts the body back, so that
+// handlers read it from its start whatever the outcome.
 //
-// A body of another type, or with neither, is [auth.ErrNoCredentials]; one that
-// has only one of them, or one twice, or that is broken, is
-// [auth.ErrMalformed]. Other errors are those of Check.
+// A body with neither, and one of another type, is [auth.ErrNoCredentials]. At a login
+// ([auth.AtLogin]) one of another type is answered with 415 and the types that are read
+// (RFC 9110 §15.5.16), unless another backend proves the request. A body that has only
+// one of them, or one twice, or that is broken, is [auth.ErrMalformed]. Other errors are
+// those of Check.
 func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	value, err := basic.Header(r)
 	byBasic := err == nil

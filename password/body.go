@@ -14,7 +14,7 @@ var errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username
 // fromBody reads username and password from the body of r and puts it back.
 func fromBody(r *http.Request) (username, password string, err error) {
 	found := backend.Fields{{Name: "username"}, {Name: "password"}}
-	if err := found.From(r); err != nil {
+	if err := found.FromLogin(r); err != nil {
 		return "", "", err
 	}
 	switch {

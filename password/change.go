@@ -32,6 +32,8 @@ type ChangeConfig struct {
 // scopes with 403. Then, in this order, by Guard.Answer so that Config.Render may
 // show a form again:
 //
+//   - 415 "unsupported_media_type": the body is neither JSON nor a form, and Accept
+//     names the types that are read
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 with the code of the first reason and all as "errors", an array of
 //     {"code", "detail"}: Renewal.Validators refuse the new password, or it is

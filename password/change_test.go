@@ -92,7 +92,7 @@ func TestChangesThatAreRefused(t *testing.T) {
 		{"another method", get, "405 method_not_allowed"},
 
 		{"no body", s.changes(typeJSON, ""), "400 invalid_request"},
-		{"another type", s.changes("text/plain", changeBody), "400 invalid_request"},
+		{"another type", s.changes("text/plain", changeBody), "415 unsupported_media_type"},
 		{"broken JSON", s.changes(typeJSON, changeBody[1:]), "400 invalid_request"},
 		{"no old password", s.changes(typeJSON, `{"new":"`+newOne+`"}`), "400 invalid_request"},
 		{"no new password", s.changes(typeForm, `old=password`), "400 invalid_request"},

@@ -35,7 +35,7 @@ func TestUnitAuthenticatorKeepsTheContractOfABackend(t *testing.T) {
 			{Request: body(typeForm, "username=alice&password=password"), User: "alice"},
 		},
 		Absent: []authtest.Request{authtest.RequestWith("Authorization", "Bearer abc"), body(typeJSON, `{}`),
-			body("text/plain", "hello")},
+			body("text/plain", "")},
 		Invalid: []authtest.Request{presenting("alice", "wrong"), presenting("carol", "password"),
 			body(typeJSON, `{"username": "gone", "password": "wrong"}`)},
 		Malformed: []authtest.Request{presenting("alice\x00", "password"), body(typeJSON, `{"username": "alice"}`)},

@@ -51,7 +51,8 @@ type Renewal struct {
 	Attributes func(user auth.User) []Attribute
 
 	// Observer is told of EventChanged and EventReset, and as EventFailure of
-	// what is answered with 400. What else is refused, the Guard reports.
+	// what is answered with 400 and 415. These are in the log of the Guard, too. What
+	// else is refused, the Guard reports.
 	Observer auth.Observer
 }
 
@@ -167,7 +168,7 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 	for i, name := range names {
 		found[i].Name = name
 	}
-	if err := found.From(r); errors.Is(err, auth.ErrNoCredentials) {
+	if err := found.From(r); err == auth.ErrNoCredentials { // 415 is not: see Fields.From
 		return nil, missing
 	} else if err != nil {
 		return nil, err
@@ -183,17 +184,20 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 }
 
 // refuse answers with err. What is wrong with a body is no statement about the
-// credential that proved the request: 400 without a challenge.
+// credential that proved the request: 400 or 415, without a challenge.
 func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
-	kind := auth.KindOf(err)
-	if kind != auth.ErrMalformed && kind != auth.ErrInvalid {
-		n.guard.Refuse(w, r, err)
-		return
-	}
 	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.", Err: err}
 	var stated *auth.Error
 	if errors.As(err, &stated) {
 		p.Code, p.Detail = cmp.Or(stated.Code, p.Code), cmp.Or(stated.Detail, p.Detail)
+	}
+	switch kind := auth.KindOf(err); {
+	case kind == auth.ErrMalformed, kind == auth.ErrInvalid:
+	case stated != nil && stated.Status == http.StatusUnsupportedMediaType:
+		p.Status = stated.Status
+	default:
+		n.guard.Refuse(w, r, err)
+		return
 	}
 	var weak *WeakError
 	if errors.As(err, &weak) {
@@ -203,14 +207,14 @@ func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 		}
 		p.Extensions = map[string]any{"errors": list}
 	}
-	n.observe(r, auth.EventFailure, user, err)
+	n.report(r, user, p)
 	n.guard.Answer(w, r, p)
 }
 
 // finish answers after apply.
 func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool, err error) {
 	if stored {
-		n.observe(r, kind, user, nil)
+		n.send(n.Observer, r, user, auth.Event{Kind: kind})
 	}
 	switch {
 	case err != nil && stored:
@@ -224,10 +228,18 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 	}
 }
 
-func (n *renewer) observe(r *http.Request, kind auth.EventKind, user auth.User, err error) {
-	e := auth.Event{Kind: kind, Err: err}
+// report tells the observer and the log of a refusal, which the guard answers unseen.
+func (n *renewer) report(r *http.Request, user auth.User, p *auth.Problem) {
+	e := auth.Event{Kind: auth.EventFailure, Err: p.Err, Status: p.Status, Method: r.Method, Route: r.Pattern}
+	n.send(n.Observer, r, user, e)
+	if log := auth.SlogObserver(n.guard.Logger()); log != n.Observer {
+		n.send(log, r, user, e)
+	}
+}
+
+func (n *renewer) send(to auth.Observer, r *http.Request, user auth.User, e auth.Event) {
 	if user != nil {
 		e.UserID = user.UserID()
 	}
-	backend.Events{Observer: n.Observer, Backend: "password"}.SendOf(r, e)
+	backend.Events{Observer: to, Backend: "password"}.SendOf(r, e)
 }

@@ -30,6 +30,8 @@ type ResetConfig struct {
 // requests that a page of another origin made a browser send, with 403, and other
 // methods with 405. Then, in this order, by Guard.Answer:
 //
+//   - 415 "unsupported_media_type": the body is neither JSON nor a form, and Accept
+//     names the types that are read
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 "invalid_token": the token is not good, for whatever reason
 //   - 400 with the code of the first reason and all as "errors", an array of

@@ -112,7 +112,7 @@ func TestResetsThatAreRefused(t *testing.T) {
 		{"another method", httptest.NewRequest("GET", "/", nil), "405 method_not_allowed"},
 		{"no token", post(typeJSON, `{"new":"`+newOne+`"}`), "400 invalid_request"},
 		{"no new password", post(typeForm, "token="+token), "400 invalid_request"},
-		{"another type", post("text/plain", resetBody(token, newOne)), "400 invalid_request"},
+		{"another type", post("text/plain", resetBody(token, newOne)), "415 unsupported_media_type"},
 		{"the token in the query", httptest.NewRequest("POST", "/?token="+token+"&new=umbrella+cabinet+tractor", nil), "400 invalid_request"},
 		{"garbage", post(typeJSON, resetBody("garbage", newOne)), "400 invalid_token"},
 		{"garbage and a weak password", post(typeJSON, resetBody("garbage", "weak")), "400 invalid_token"},

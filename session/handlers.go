@@ -264,7 +264,7 @@ func readForm(r *http.Request) (f form) {
 		members, _ := body.Members()
 		f.wanted, _ = backend.Text(members["next"])
 		f.remember = string(members["remember"]) == "true"
-	case backend.TypeForm:
+	case backend.TypeForm, backend.TypeMultipart:
 		if fields, err := body.Form(); err == nil {
 			f.wanted = fields.Get("next")
 			f.remember = slices.Contains([]string{"on", "1", "true", "yes"}, fields.Get("remember"))

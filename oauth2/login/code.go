@@ -48,7 +48,7 @@ const (
 // is a [*Credential].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	found := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
-	if err := found.From(r); err != nil {
+	if err := found.FromLogin(r); err != nil {
 		return nil, nil, err
 	}
 	code, verifier := found[0], found[1]

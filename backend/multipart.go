@@ -1,0 +1,168 @@
+package backend
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatewarden/auth"
+)
+
+// This file reads forms of several parts (RFC 7578), and refuses bodies of other types.
+
+// AcceptedTypes are the types that [Fields] reads, as the Accept header of an answer has
+// them (RFC 9110 §12.5.1).
+const AcceptedTypes = TypeJSON + ", " + TypeForm + ", " + TypeMultipart
+
+var (
+	errParts = malformed("The body is not a form.",
+		"the Content-Type is multipart/form-data, and the body breaks its syntax (RFC 7578)")
+	errFile = malformed("A field must not be a file.",
+		"the body of the request has a file where a text is expected")
+)
+
+// UnsupportedType returns the refusal of a body with a type that is not read. It is
+// auth.ErrNoCredentials with status 415 and an Accept header in the answer (RFC 9110
+// §15.5.16): the next backend is asked, which may not need the body.
+func UnsupportedType(r *http.Request) error {
+	return &unsupportedType{&auth.Error{Kind: auth.ErrNoCredentials, Status: http.StatusUnsupportedMediaType,
+		Code:   CodeUnsupportedType,
+		Detail: "The body must be " + TypeJSON + ", " + TypeForm + " or " + TypeMultipart + ", in UTF-8.",
+		Cause:  contentType(r.Header["Content-Type"])}}
+}
+
+// CodeUnsupportedType is the code of the answer to a body of another type.
+const CodeUnsupportedType = "unsupported_media_type"
+
+// unsupportedType is an error that sets the Accept header of the answer.
+type unsupportedType struct{ stated *auth.Error }
+
+var _ auth.HeaderSetter = (*unsupportedType)(nil)
+
+func (e *unsupportedType) Error() string { return e.stated.Error() }
+
+func (e *unsupportedType) Unwrap() error { return e.stated }
+
+// SetHeaders implements [auth.HeaderSetter].
+func (e *unsupportedType) SetHeaders(h http.Header) { h.Set("Accept", AcceptedTypes) }
+
+// contentType is the Content-Type lines of a request with a body that is not read.
+type contentType []string
+
+func (lines contentType) Error() string {
+	switch len(lines) {
+	case 0:
+		return "the request has a body and no Content-Type"
+	case 1:
+		return fmt.Sprintf("the Content-Type is %.200q", lines[0])
+	}
+	return fmt.Sprintf("there are %d Content-Type headers", len(lines))
+}
+
+// part is a part of a form.
+type part struct {
+	name, value string
+	file        bool
+}
+
+// parts reads a form of several parts. It takes no encoding of a part but its bytes: RFC
+// 7578 §4.7 has done away with others.
+func (b Body) parts() ([]part, error) {
+	if b.boundary == "" || len(b.boundary) > 70 { // RFC 2046 §5.1.1
+		return nil, errParts
+	}
+	var all []part
+	reader := multipart.NewReader(bytes.NewReader(b.Text), b.boundary)
+	for {
+		next, err := reader.NextRawPart()
+		if err == io.EOF && (len(all) > 0 || bytes.Contains(b.Text, []byte("--"+b.boundary+"--"))) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, errParts
+		}
+		p, ok := partOf(next.Header)
+		if !ok {
+			return nil, errParts
+		}
+		if !p.file {
+			text, err := io.ReadAll(next)
+			if err != nil {
+				return nil, errParts
+			}
+			p.value = string(text)
+		}
+		all = append(all, p)
+	}
+}
+
+// partOf reads the headers of a part (RFC 7578 §4.2). A file is a part with a file name.
+func partOf(h textproto.MIMEHeader) (p part, ok bool) {
+	disposition := h["Content-Disposition"]
+	if len(disposition) != 1 {
+		return p, false
+	}
+	kind, params, err := mime.ParseMediaType(disposition[0])
+	if err != nil || kind != "form-data" {
+		return p, false
+	}
+	_, p.file = params["filename"]
+	if p.name, ok = params["name"]; !ok || p.file {
+		return p, ok
+	}
+	if encoding := h.Get("Content-Transfer-Encoding"); encoding != "" &&
+		!strings.EqualFold(encoding, "7bit") && !strings.EqualFold(encoding, "8bit") && !strings.EqualFold(encoding, "binary") {
+		return p, false
+	}
+	if types := h["Content-Type"]; len(types) > 0 {
+		if kind, _ := mediaType(types); kind == "" { // another charset, or two lines
+			return p, false
+		}
+	}
+	return p, true
+}
+
+// partValues returns the fields of a form of several parts that are not files.
+func (b Body) partValues() (url.Values, error) {
+	all, err := b.parts()
+	if err != nil {
+		return nil, err
+	}
+	values := make(url.Values)
+	for _, p := range all {
+		if !p.file {
+			values.Add(p.name, p.value)
+		}
+	}
+	return values, nil
+}
+
+func (f Fields) fromParts(body Body) error {
+	all, err := body.parts()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		for i := range f {
+			switch {
+			case f[i].Name != p.name:
+			case p.file:
+				return errFile
+			case f[i].Set:
+				return errTwice
+			case !utf8.ValidString(p.value):
+				return errNotUTF8
+			default:
+				f[i].Value, f[i].Set = p.value, true
+			}
+		}
+	}
+	return nil
+}
