@@ -18,7 +18,7 @@ var (
 	errEmpty  = malformed("No credentials provided.", "nothing follows the scheme Basic")
 	errSpaces = malformed("Credentials string should not contain spaces.",
 		"the credentials behind the scheme Basic have a space in them")
-	errNoBase64 = malformed(detailEncoding, "the credentials behind the scheme Basic are not padded base64 (RFC 4648 §4)")
+	errNoBase64 = malformed(detailEncoding, "the credentials behind the scheme Basic are not base64 (RFC 4648 §4)")
 	errControl  = malformed(detailEncoding, "the username or password has a control character (RFC 7617 §2)")
 	errNoColon  = malformed(detailEncoding, "there is no colon between username and password (RFC 7617 §2)")
 	errNoSpace  = malformed("A space must follow the scheme.",
@@ -55,9 +55,10 @@ func Header(r *http.Request) (value string, err error) {
 // UTF-8.
 //
 // Every error is an [*auth.Error] that is [auth.ErrMalformed] and answered with
-// 401: for an empty value, one with spaces inside, and one that is not padded
-// base64 (RFC 4648 §4), holds no colon, or holds control characters, which RFC
-// 7617 §2 forbids. value is at most [auth.MaxAuthorization] bytes where it
+// 401: for an empty value, one with spaces inside, and one that is not base64 (RFC 4648
+// §4), holds no colon, or holds control characters, which RFC 7617 §2 forbids. The
+// padding may be left out, as by some clients: RFC 4648 §3.2 leaves that to the
+// specification, RFC 7617 does not mention it, and there is one reading of it. value is at most [auth.MaxAuthorization] bytes where it
 // comes from [auth.Authorization].
 func Credentials(value string) (username, password string, err error) {
 	if value == "" {
@@ -68,6 +69,9 @@ func Credentials(value string) (username, password string, err error) {
 		return "", "", errSpaces
 	}
 	decoded, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		decoded, err = base64.RawStdEncoding.DecodeString(value)
+	}
 	if err != nil {
 		return "", "", errNoBase64
 	}
