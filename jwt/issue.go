@@ -1,11 +1,13 @@
 package jwt
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -127,6 +129,7 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
 	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "jwt", family.UserID)
 		return nil, errUserChanged
 	}
 	m, err := t.make(ctx, family, user, now)

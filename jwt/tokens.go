@@ -3,6 +3,7 @@ package jwt
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -119,6 +120,9 @@ type Config struct {
 
 	// Observer is told of logins, logouts and what becomes of tokens.
 	Observer auth.Observer
+	// Logger is warned, once for each user, of a login that proves another AuthStamp than
+	// LoadUser finds. If nil, it is slog.Default.
+	Logger *slog.Logger
 }
 
 // Tokens issues tokens and is the backend that checks them. It is safe for
@@ -129,6 +133,7 @@ type Tokens struct {
 	issuer   *issuer
 	cookie   backend.Cookie
 	events   backend.Events
+	drift    *backend.StampDrift
 }
 
 var (
@@ -152,7 +157,7 @@ func New(config Config) (*Tokens, error) {
 	s := backend.Settings{Package: "jwt"}
 	c.check(&s)
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
-	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
+	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name}, drift: new(backend.StampDrift),
 		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{

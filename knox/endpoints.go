@@ -204,7 +204,7 @@ func (h handler) instant(at time.Time) any {
 	if at.IsZero() {
 		return nil
 	}
-	return at.UTC().Format(h.config.ExpiryFormat)
+	return at.In(h.config.ExpiryLocation).Format(h.config.ExpiryFormat)
 }
 
 func (h handler) tell(r backend.Request, kind auth.EventKind, id string) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -73,6 +74,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	record.UserID = user.UserID()
 	record.Stamp = backend.Stamp("knox", user)
 	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
+		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
 		return nil, errChanged
 	}
 	var secret string

@@ -22,6 +22,7 @@ package knox
 
 import (
 	"cmp"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -112,11 +113,17 @@ type Config struct {
 	// out. It is called before anything is written.
 	UserInfo func(r *http.Request, user auth.User) (any, error)
 	// ExpiryFormat is the layout (package time) of "expiry" and all other
-	// instants in answers, in UTC; empty is RFC 3339 with microseconds.
+	// instants in answers. If empty, it is RFC 3339 with microseconds.
 	ExpiryFormat string
+	// ExpiryLocation is the zone of these instants. If nil, it is UTC. Django REST
+	// framework writes the offset of Django's TIME_ZONE.
+	ExpiryLocation *time.Location
 
 	// Observer is told of logins, logouts and what becomes of tokens.
 	Observer auth.Observer
+	// Logger is warned, once for each user, of a login that proves another AuthStamp than
+	// LoadUser finds. If nil, it is slog.Default.
+	Logger *slog.Logger
 }
 
 // NoLimit as a Config.Limit lets a user have any number of tokens.
@@ -133,6 +140,7 @@ type Tokens struct {
 	events backend.Events
 
 	unrecognized error // what a token of another form is answered with
+	drift        backend.StampDrift
 }
 
 var (
@@ -178,6 +186,7 @@ func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "knox")
 	c.Realm = cmp.Or(c.Realm, "api")
 	c.ExpiryFormat = cmp.Or(c.ExpiryFormat, "2006-01-02T15:04:05.000000Z07:00")
+	c.ExpiryLocation = cmp.Or(c.ExpiryLocation, time.UTC)
 	c.MinRefreshInterval = cmp.Or(c.MinRefreshInterval, time.Minute)
 	c.TouchInterval = cmp.Or(c.TouchInterval, time.Minute)
 	c.MaxPersonalTTL = cmp.Or(c.MaxPersonalTTL, 366*24*time.Hour)

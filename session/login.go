@@ -63,6 +63,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	stamp := backend.Stamp(stampLabel, fresh)
 	// The password may have been changed since it was proved.
 	if _, ok := auth.As[auth.Stamper](user); ok && !backend.SameStamp(stamp, backend.Stamp(stampLabel, user)) {
+		s.drift.Warn(ctx, s.logger(), "session", fresh.UserID())
 		return nil, errChanged
 	}
 	lifetime, remembered := s.config.Lifetime, options.Remember && s.config.Remember != Lifetime{}

@@ -97,7 +97,8 @@ type Config struct {
 
 	// Observer is told of logins, logouts and what becomes of sessions.
 	Observer auth.Observer
-	// Logger is warned of a login whose cookie browsers will not keep. Nil is
+	// Logger is warned, once, of a login whose cookie browsers will not keep, and, once for
+	// each user, of a login that proves another AuthStamp than LoadUser finds. Nil is
 	// slog.Default.
 	Logger *slog.Logger
 }
@@ -116,6 +117,8 @@ type Sessions struct {
 	events backend.Events
 
 	cleared staleCookies // what cookies without a record are answered with
+	said    said
+	drift   backend.StampDrift
 }
 
 var (
