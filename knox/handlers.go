@@ -59,12 +59,9 @@ type Handlers struct {
 // those of Config.LoadUser have: without one, a login that races a change of
 // password is not noticed.
 func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
-	login, err := guard.Login()
+	login, err := t.loginGuard(guard, "Handlers")
 	if err != nil {
-		return nil, fmt.Errorf("knox: Handlers: %w", err)
-	}
-	if !guard.Has(t) {
-		return nil, fmt.Errorf("knox: Handlers: %q is not among Config.Backends of the guard, so what it issues would be refused", t.config.Name)
+		return nil, err
 	}
 	own, err := guard.With(t)
 	if err != nil {
@@ -91,6 +88,19 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 		Ended:     backend.NewEndpoint(manage, full, backend.Methods{"GET": managed.ended}),
 		Token:     backend.NewEndpoint(manage, manage.Require(), backend.Methods{"DELETE": managed.revokeOne}),
 	}, nil
+}
+
+// loginGuard returns the guard of logins for the function called name.
+func (t *Tokens) loginGuard(guard *auth.Guard, name string) (*auth.Guard, error) {
+	login, err := guard.Login()
+	if err != nil {
+		return nil, fmt.Errorf("knox: %s: %w", name, err)
+	}
+	if !guard.Has(t) {
+		return nil, fmt.Errorf("knox: %s: %q is not among Config.Backends of the guard, so what it issues would be refused",
+			name, t.config.Name)
+	}
+	return login, nil
 }
 
 func (h *Handlers) routes() backend.Routes {

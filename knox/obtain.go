@@ -1,0 +1,130 @@
+package knox
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+)
+
+// This file keeps the wire of obtain_auth_token of Django REST framework.
+
+// ObtainAuthToken returns a handler that answers a login as obtain_auth_token of Django
+// REST framework does: POST, 200 with {"token"}. guard is as in [Tokens.Handlers].
+//
+// A wrong password is 400 with {"non_field_errors": ["Unable to log in with provided
+// credentials."]}. A username or password that is missing, null, blank or no string is 400
+// with a list of sentences under its name. These members stand beside those of
+// problem+json. A body of another type is 415, and what HTTP Basic gets wrong is 401.
+//
+// Every login makes another token here. Django REST framework answers with the same one
+// each time, which needs the token itself in the database.
+func (t *Tokens) ObtainAuthToken(guard *auth.Guard) (http.Handler, error) {
+	login, err := t.loginGuard(guard, "ObtainAuthToken")
+	if err != nil {
+		return nil, err
+	}
+	login = login.MapProblem(rewordObtain)
+	h := handler{t, login}
+	return backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.obtain}), nil
+}
+
+func (h handler) obtain(w http.ResponseWriter, r backend.Request) {
+	issued, err := h.issue(r, Options{Name: deviceName(r.Request)})
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.tell(r, auth.EventLogin, issued.ID())
+	backend.WriteJSON(w, http.StatusOK, map[string]any{"token": issued.Secret.Reveal()})
+}
+
+// noLogin is told of credentials that are not right, as the serializer of Django REST
+// framework does.
+var noLogin = map[string]any{"non_field_errors": []string{"Unable to log in with provided credentials."}}
+
+// rewordObtain puts the refusal of a login by its body into the words of Django REST
+// framework.
+func rewordObtain(r *http.Request, p *auth.Problem) {
+	if r.Header.Get("Authorization") != "" || p.Status == http.StatusUnsupportedMediaType {
+		return
+	}
+	var says map[string]any
+	wrong := false
+	switch auth.KindOf(p.Err) {
+	case auth.ErrNoCredentials, auth.ErrMalformed:
+		says = fieldFaults(r, true)
+	case auth.ErrInvalid:
+		if says = fieldFaults(r, false); says == nil {
+			wrong, says = true, noLogin
+		}
+	}
+	if says == nil {
+		return // such as a body that is not JSON, of which the login backend has said enough
+	}
+	p.Status, p.Code, p.Detail, p.Challenges, p.Extensions = http.StatusBadRequest, "invalid", "Invalid input.", nil, says
+	if wrong {
+		p.Code, p.Detail = "authorization", "Unable to log in with provided credentials."
+	}
+}
+
+// fieldFaults says what is wrong with username and password in the body of r, or returns
+// nil if that is nothing, or the body cannot be read. A field that is missing counts where
+// both are required: a login backend may read others.
+func fieldFaults(r *http.Request, required bool) map[string]any {
+	body, err := backend.ReadBody(r, maxBody)
+	if err != nil {
+		return nil
+	}
+	fields, ok := membersOf(body)
+	if !ok {
+		return nil
+	}
+	says := make(map[string]any)
+	for _, name := range []string{"username", "password"} {
+		value, found := fields[name]
+		text, err := backend.Text(value)
+		switch {
+		case !found && required:
+			says[name] = []string{"This field is required."}
+		case !found:
+		case string(value) == "null":
+			says[name] = []string{"This field may not be null."}
+		case err != nil:
+			says[name] = []string{"Not a valid string."}
+		case text == "":
+			says[name] = []string{"This field may not be blank."}
+		}
+	}
+	if len(says) == 0 {
+		return nil
+	}
+	return says
+}
+
+// membersOf returns the fields of a body as members of a JSON object. No body has none.
+func membersOf(body backend.Body) (map[string]json.RawMessage, bool) {
+	members := make(map[string]json.RawMessage)
+	switch body.Type {
+	case backend.TypeJSON:
+		if len(body.Text) == 0 {
+			return members, true
+		}
+		members, err := body.Members()
+		return members, err == nil
+	case backend.TypeForm, backend.TypeMultipart:
+		if len(body.Text) == 0 {
+			return members, true
+		}
+		values, err := body.Form()
+		if err != nil {
+			return nil, false
+		}
+		for name, all := range values {
+			members[name], _ = json.Marshal(all[0])
+		}
+		return members, true
+	}
+	return members, len(body.Text) == 0
+}
