@@ -241,7 +241,7 @@ func TestErrorsSayNothingThatTheAnswerOrTheQuerySays(t *testing.T) {
 	const openid = "/.well-known/openid-configuration"
 	for sentence, body := range map[string]string{
 		"no JSON":                   `hunter2`,
-		"another issuer":            `{"issuer":"https://hunter2.example","jwks_uri":"https://hunter2.example"}`,
+		"another issuer":            `{"issuer":"https://hunter2:hunter2@other.example/?key=hunter2","jwks_uri":"https://hunter2.example"}`,
 		"keys that are no URL":      `{"issuer":"BASE","jwks_uri":"https://hunter2:x@hunter2.example/ %zz"}`,
 		"keys without https":        `{"issuer":"BASE","jwks_uri":"http://login.example/hunter2"}`,
 		"keys at another scheme":    `{"issuer":"BASE","jwks_uri":"hunter2:x"}`,
@@ -260,6 +260,9 @@ func TestErrorsSayNothingThatTheAnswerOrTheQuerySays(t *testing.T) {
 		log, err := fetchOnce(t, jwt.RemoteKeysConfig{Issuer: server.URL})
 		if err == nil || strings.Contains(err.Error()+log, "hunter2") {
 			t.Errorf("%s: %v, logged: %s", sentence, err, log)
+		}
+		if sentence == "another issuer" && !strings.Contains(log, "other.example/") {
+			t.Errorf("%s: the other issuer is not named: %s", sentence, log)
 		}
 		if !strings.Contains(log, "127.0.0.1") {
 			t.Errorf("%s: nobody knows whose keys: %s", sentence, log)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // ErrNotThere is a 404.
@@ -67,21 +68,26 @@ func Do(client *http.Client, r *http.Request) (*Answer, error) {
 		if whole := (*url.Error)(nil); errors.As(err, &whole) {
 			err = whole.Err // which does not repeat the URL: it may have a secret
 		}
-		return nil, fmt.Errorf("%s: %w", r.URL.Host, err)
+		return nil, fmt.Errorf("%s: %w", Place(r.URL), err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", Place(r.URL), err)
 	}
 	if len(text) > maxBody {
-		return nil, errors.New("the answer is longer than 1 MiB")
+		return nil, fmt.Errorf("%s: the answer is longer than 1 MiB", Place(r.URL))
 	}
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: text}
 	if mediaType, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
 		a.MediaType = mediaType
 	}
 	return a, nil
+}
+
+// Place returns a URL for a log, without user and query, which may have secrets.
+func Place(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // JSON sends a request and returns the body of its answer, which must be 200, of a
@@ -92,11 +98,12 @@ func JSON(client *http.Client, r *http.Request) (text []byte, header http.Header
 	case err != nil:
 		return nil, nil, err
 	case a.Status == http.StatusNotFound:
-		return nil, nil, ErrNotThere
+		return nil, nil, fmt.Errorf("%s: %w", Place(r.URL), ErrNotThere)
 	case a.Status != http.StatusOK:
-		return nil, nil, fmt.Errorf("status %d", a.Status)
+		return nil, nil, fmt.Errorf("%s: status %d", Place(r.URL), a.Status)
 	case !a.IsJSON():
-		return nil, nil, errors.New("the answer is not of a JSON type")
+		return nil, nil, fmt.Errorf("%s: the answer is of the type %s and not of a JSON type", Place(r.URL),
+			cause.Quote(a.MediaType))
 	}
 	return a.Body, a.Header, nil
 }
@@ -120,17 +127,23 @@ type Metadata struct {
 // Discover gets the metadata of an issuer, by OpenID Connect Discovery §4 or, if
 // there is nothing, by RFC 8414 §3.
 func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadata, error) {
+	var missing []error
 	for _, from := range metadataURLs(issuer) {
 		text, _, err := Get(ctx, client, from)
 		if errors.Is(err, ErrNotThere) {
+			missing = append(missing, err)
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		return ParseMetadata(text, issuer)
+		m, err := ParseMetadata(text, issuer)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", from, err)
+		}
+		return m, nil
 	}
-	return nil, errors.New("the issuer has no metadata")
+	return nil, fmt.Errorf("the issuer has no metadata: %w", errors.Join(missing...))
 }
 
 // metadataURLs are where metadata can be: after the issuer (OpenID), and between
@@ -148,8 +161,8 @@ func metadataURLs(issuer string) []string {
 }
 
 // ParseMetadata reads metadata (RFC 8414 §3.3): it must be of the issuer that was
-// asked for, or somebody could hand out their keys as another's. Errors say
-// nothing of what it reads: they are logged.
+// asked for, because another issuer could otherwise pass its keys off as those of this
+// one. The error shows both issuers, without user and query.
 func ParseMetadata(text []byte, issuer string) (*Metadata, error) {
 	m := &Metadata{issuer: issuer}
 	if err := json.Unmarshal(text, &m.members); err != nil {
@@ -157,7 +170,11 @@ func ParseMetadata(text []byte, issuer string) (*Metadata, error) {
 	}
 	var named string
 	if json.Unmarshal(m.members["issuer"], &named) != nil || named != issuer {
-		return nil, errors.New("metadata is of another issuer (RFC 8414 §3.3)")
+		if u, err := url.Parse(named); err == nil {
+			named = Place(u)
+		}
+		return nil, fmt.Errorf("metadata is of another issuer (RFC 8414 §3.3): it says %s, and the setting is %s",
+			cause.Quote(named), cause.Quote(issuer))
 	}
 	return m, nil
 }
@@ -166,14 +183,14 @@ func ParseMetadata(text []byte, issuer string) (*Metadata, error) {
 func (m *Metadata) URL(name string) (string, error) {
 	var text string
 	if json.Unmarshal(m.members[name], &text) != nil || text == "" || len(text) > maxURL {
-		return "", fmt.Errorf("metadata has no %s, or a very long one", name)
+		return "", fmt.Errorf("metadata of %s has no %s, or a very long one", m.issuer, name)
 	}
 	if of, err := url.Parse(m.issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(text, "https:") {
 		// http is for tests on one machine: nobody elsewhere names a place there.
-		return "", fmt.Errorf("%s is not https", name)
+		return "", fmt.Errorf("metadata of %s: %s is not https", m.issuer, name)
 	}
 	if err := CheckURL(text); err != nil {
-		return "", fmt.Errorf("%s %w", name, err)
+		return "", fmt.Errorf("metadata of %s: %s %w", m.issuer, name, err)
 	}
 	return text, nil
 }
