@@ -14,7 +14,7 @@ import (
 )
 
 // explained are the folders in which every refusal has a cause for the log.
-var explained = []string{".", "backend", "header", "internal", "jwt", "knox", "oauth2/server", "session"}
+var explained = []string{".", "backend", "header", "internal", "jwt", "knox", "oauth2", "password", "session"}
 
 // refusalKinds are the kinds that never stand alone, because they give the operator no
 // reason. ErrNoCredentials does: most requests without credentials have no other reason.

@@ -121,25 +121,33 @@ func (l *Logins) attempts(r *http.Request) (ids []string) {
 	return ids
 }
 
-// find returns the attempt that this browser keeps under a state, or nil.
-func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) *attempt {
+// find returns the attempt that this browser keeps under a state. The error says why there is none.
+func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) (*attempt, error) {
 	if len(state) != stateLength {
-		return nil
+		return nil, errStateForm
 	}
 	c := l.cookie(p, state[:idLength])
 	value, count := c.Value(r)
-	if count != 1 {
-		return nil
+	switch {
+	case count == 0:
+		return nil, errNoAttempt
+	case count > 1:
+		return nil, errTwoAttempts
 	}
 	text, err := seal.Open(l.seals, value, c.FullName())
 	if err != nil {
-		return nil
+		return nil, errSealed
 	}
 	a := &attempt{}
-	if json.Unmarshal(text, a) != nil || !same(a.State, state) || !now.Before(time.Unix(a.Expires, 0)) {
-		return nil
+	switch {
+	case json.Unmarshal(text, a) != nil:
+		return nil, errSealed
+	case !same(a.State, state):
+		return nil, errOtherState
+	case !now.Before(time.Unix(a.Expires, 0)):
+		return nil, errTooLate
 	}
-	return a
+	return a, nil
 }
 
 // drop makes the browser forget an attempt.

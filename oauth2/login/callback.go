@@ -1,11 +1,10 @@
 package login
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -43,11 +42,11 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 		return nil, &failure{Reason: reasonInvalid, cause: err}
 	}
 	if len(form["state"]) != 1 {
-		return nil, &failure{Reason: reasonInvalid, cause: errors.New("there is no state, or more than one")}
+		return nil, &failure{Reason: reasonInvalid, cause: stateFault(form)}
 	}
-	a := h.find(r, p, form.Get("state"), now)
-	if a == nil {
-		return nil, &failure{Reason: reasonExpired, cause: errors.New("this browser has no attempt of that state")}
+	a, err := h.find(r, p, form.Get("state"), now)
+	if err != nil {
+		return nil, &failure{Reason: reasonExpired, cause: withAnswer(err, form)}
 	}
 	// Whatever comes of it, it comes once.
 	fresh, err := h.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
@@ -56,7 +55,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 	}
 	h.drop(w, p, a)
 	if !fresh {
-		return a, &failure{Reason: reasonUsed, cause: errors.New("the attempt was used before")}
+		return a, &failure{Reason: reasonUsed, cause: errAttemptUsed}
 	}
 	e, err := p.endpoints(ctx, now)
 	if err != nil {
@@ -81,7 +80,7 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 	}
 	profile.finish(p)
 	if !profile.check() {
-		return a, &failure{Reason: reasonUntrusted, cause: errors.New("the provider names no subject, or one that cannot be kept")}
+		return a, &failure{Reason: reasonUntrusted, cause: errNoSubject}
 	}
 	if a.Purpose == toLink {
 		return a, h.finishLink(w, r, p, a, profile, tokens, now)
@@ -96,7 +95,7 @@ func readAnswer(r *http.Request, formPost bool) (url.Values, error) {
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, errors.New("the query is none")
+		return nil, errQuery
 	}
 	return values, nil
 }
@@ -108,7 +107,7 @@ func formOf(r *http.Request) (url.Values, error) {
 		return nil, err
 	}
 	if body.Type != backend.TypeForm {
-		return nil, errors.New("the body is no form")
+		return nil, errNoForm
 	}
 	return body.Form()
 }
@@ -116,24 +115,29 @@ func formOf(r *http.Request) (url.Values, error) {
 // checkAnswer checks what came back before anything is sent anywhere.
 func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failure {
 	if a.Provider != p.name { // each has its own redirect URI (RFC 9700 §4.4.2)
-		return &failure{Reason: reasonUntrusted, cause: errors.New("the attempt is of another provider")}
+		return &failure{Reason: reasonUntrusted, cause: errOtherProvider}
 	}
 	for _, name := range []string{"code", "error", "iss", "user"} {
 		if len(form[name]) > 1 { // RFC 6749 §3.1
-			return &failure{Reason: reasonInvalid, cause: errors.New("the parameter " + name + " is repeated")}
+			return &failure{Reason: reasonInvalid, cause: because("a parameter is repeated (RFC 6749 §3.1)", name)}
 		}
 	}
 	// An answer of somebody else says nothing, not even what went wrong (RFC 9207 §2.4).
 	iss, has := form.Get("iss"), form.Has("iss")
 	switch {
-	case has && (p.isIssuer == nil || !p.isIssuer(iss)):
-		return &failure{Reason: reasonUntrusted, cause: errors.New("the answer is of another issuer (iss)")}
+	case has && p.isIssuer == nil:
+		return &failure{Reason: reasonUntrusted, cause: setting("OAuth2.ResponseIssuer",
+			"the answer has an iss, and the provider is not known to send one", iss)}
+	case has && !p.isIssuer(iss):
+		return &failure{Reason: reasonUntrusted, cause: setting("Issuer of the provider",
+			"the iss of the answer is another issuer (RFC 9207 §2.4)", iss, p.iss)}
 	case !has && e.issuerInAnswers:
-		return &failure{Reason: reasonUntrusted, cause: errors.New("the answer does not say whose it is (iss)")}
+		return &failure{Reason: reasonUntrusted, cause: because(
+			"the answer has no iss, and the metadata says that there is one (RFC 9207 §2.4)", "", p.iss)}
 	}
-	if code := form.Get("error"); code != "" {
-		f := &failure{Reason: reasonRefused, cause: errors.New("the provider says " + strconv.Quote(backend.CleanText(code, 100)))}
-		switch code {
+	if says := answerError(form); says != nil {
+		f := &failure{Reason: reasonRefused, cause: says}
+		switch says.code {
 		case "access_denied", "user_cancelled_login", "user_cancelled_authorize", "consent_required", "interaction_required", "login_required":
 			f.Reason = reasonDenied
 		case "server_error", "temporarily_unavailable":
@@ -142,9 +146,27 @@ func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failur
 		return f
 	}
 	if code := form.Get("code"); code == "" || len(code) > maxCode {
-		return &failure{Reason: reasonInvalid, cause: errors.New("there is no code, or a very long one")}
+		return &failure{Reason: reasonInvalid, cause: errNoCode}
 	}
 	return nil
+}
+
+// stateFault says what is wrong where an answer has not one state.
+func stateFault(form url.Values) error {
+	if len(form["state"]) > 1 {
+		return because("a parameter is repeated (RFC 6749 §3.1)", "state")
+	}
+	return withAnswer(errNoState, form)
+}
+
+var errNoState = errors.New("the state is missing")
+
+// withAnswer adds what an answer says that belongs to no attempt. It may be a stranger's.
+func withAnswer(err error, form url.Values) error {
+	if says := answerError(form); says != nil {
+		return fmt.Errorf("%w; %w", err, says)
+	}
+	return err
 }
 
 // failureOf says what an error of a provider or of a hook is.
@@ -172,7 +194,7 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 	}
 	if l.config.KeepTokens != nil {
 		if err := l.config.KeepTokens(ctx, user, profile, tokens); err != nil {
-			return failureOf(err)
+			return failureOf(by("Config.KeepTokens", err))
 		}
 	}
 	login := &Credential{profile, now}
@@ -186,7 +208,7 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 	} else if err := l.config.SignIn(w, r, user, login); errors.Is(err, ErrAnswered) {
 		return nil
 	} else if err != nil {
-		return accountFailure(err)
+		return accountFailure(by("Config.SignIn", err))
 	}
 	l.events.SendOf(r, auth.Event{Kind: auth.EventLogin, UserID: user.UserID()})
 	redirect(w, landing(p, to))
@@ -210,100 +232,6 @@ func appURL(a *attempt, name, value string) string {
 	return withQuery(a.ReturnTo, query)
 }
 
-// who returns the user whose identity it is, by the steps of [Config].
-func (l *Logins) who(ctx context.Context, p *Profile, now time.Time) (auth.User, *failure) {
-	c := l.config
-	if c.Allow != nil {
-		if err := c.Allow(ctx, p); err != nil {
-			return nil, failureOf(err)
-		}
-	}
-	known, err := c.Store.Identity(ctx, p.Issuer, p.Subject)
-	if err != nil {
-		return nil, &failure{Reason: reasonUnavailable, cause: err}
-	}
-	if known != nil {
-		seen := identityOf(p, known.UserID, now)
-		seen.ID, seen.Created = known.ID, known.Created
-		if err := c.Store.Touch(ctx, seen); err != nil {
-			l.logger().WarnContext(ctx, "oauth2/login: what an identity is called was not noted", "error", err)
-		}
-		return l.load(ctx, known.UserID)
-	}
-	user, err := l.newcomer(ctx, p)
-	switch {
-	case err != nil:
-		return nil, failureOf(err)
-	case user == nil:
-		return nil, &failure{Reason: reasonNoAccount, cause: errors.New("nobody has this identity")}
-	}
-	found, f := l.load(ctx, user.UserID()) // before anything is linked to somebody who is not there
-	if f != nil {
-		return nil, f
-	}
-	identity := identityOf(p, found.UserID(), now)
-	owner, err := c.Store.Link(ctx, identity)
-	if err != nil {
-		return nil, &failure{Reason: reasonUnavailable, cause: err}
-	}
-	if owner != found.UserID() { // another login was faster
-		return l.load(ctx, owner)
-	}
-	l.changed(ctx, found, Linked, identity)
-	return found, nil
-}
-
-// newcomer returns the user that an identity of nobody is to be linked to, or nil.
-func (l *Logins) newcomer(ctx context.Context, p *Profile) (auth.User, error) {
-	c := l.config
-	if c.ByEmail != nil && p.Email.Authoritative {
-		account, err := c.ByEmail(ctx, p.Email.Address)
-		switch {
-		case errors.Is(err, auth.ErrUserNotFound):
-		case err != nil:
-			return nil, err
-		case account.User == nil:
-			return nil, errors.New("oauth2/login: Config.ByEmail returned neither a user nor an error")
-		case account.Verified:
-			return account.User, nil
-		case c.DropUnverified == nil:
-			return nil, ErrAccountExists
-		default:
-			if err := c.DropUnverified(ctx, account.User, p); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if c.NewUser == nil {
-		return nil, nil
-	}
-	user, err := c.NewUser(ctx, p)
-	if err == nil && user == nil {
-		err = errors.New("oauth2/login: Config.NewUser returned neither a user nor an error")
-	}
-	return user, err
-}
-
-// load finds a user by Config.LoadUser.
-func (l *Logins) load(ctx context.Context, id string) (auth.User, *failure) {
-	user, err := l.config.LoadUser.Load(ctx, id)
-	if err != nil {
-		return nil, accountFailure(err)
-	}
-	return user, nil
-}
-
-// accountFailure says what an error about a user is.
-func accountFailure(err error) *failure {
-	switch {
-	case errors.Is(err, auth.ErrUserInactive), errors.Is(err, auth.ErrUserNotFound), auth.KindOf(err) == auth.ErrInvalid:
-		return &failure{Reason: reasonInactive, cause: err}
-	case auth.KindOf(err) == auth.ErrInsufficient:
-		return &failure{Reason: reasonNotAllowed, cause: err}
-	}
-	return &failure{Reason: reasonUnavailable, cause: err}
-}
-
 // finishLink gives an identity to the user that asked for it.
 func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
 	tokens *Tokens, now time.Time) *failure {
@@ -313,14 +241,14 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 		f.account = true
 		return f
 	}
-	refuse := func(reason reason, cause string) *failure {
-		return &failure{Reason: reason, cause: errors.New(cause), account: true}
+	refuse := func(reason reason, cause error) *failure {
+		return &failure{Reason: reason, cause: cause, account: true}
 	}
 	if h.config.NoLinking {
-		return refuse(reasonNoProvider, "Config.NoLinking is set by now")
+		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
-		return refuse(reasonSignIn, "the user's stamp has changed")
+		return refuse(reasonSignIn, errStampChanged)
 	}
 	// Who began must still be who is signed in. A POST of another site brings no cookie
 	// of a session, so there the attempt alone says who began.
@@ -330,7 +258,8 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 		case err != nil:
 			return &failure{Reason: reasonOf(err), cause: err, account: true}
 		case now.UserID() != a.UserID:
-			return refuse(reasonSignIn, "another user is signed in by now")
+			return refuse(reasonSignIn, because("another user than the one who began is signed in by now",
+				now.UserID(), a.UserID))
 		}
 		if err := mayLink(r, now, credential); err != nil {
 			return &failure{Reason: reasonNotAllowed, cause: err, account: true}
@@ -338,7 +267,7 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	}
 	if h.config.Allow != nil {
 		if err := h.config.Allow(ctx, profile); err != nil {
-			return failureOf(err)
+			return failureOf(by("Config.Allow", err))
 		}
 	}
 	identity := identityOf(profile, a.UserID, now)
@@ -347,11 +276,11 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	case err != nil:
 		return &failure{Reason: reasonUnavailable, cause: err, account: true}
 	case owner != a.UserID:
-		return refuse(reasonTaken, "the identity is another user's")
+		return refuse(reasonTaken, because("the identity is linked to another user", owner, a.UserID))
 	}
 	if h.config.KeepTokens != nil {
 		if err := h.config.KeepTokens(ctx, user, profile, tokens); err != nil {
-			return failureOf(err)
+			return failureOf(by("Config.KeepTokens", err))
 		}
 	}
 	h.changed(ctx, user, Linked, identity)

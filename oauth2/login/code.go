@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -17,12 +18,27 @@ var (
 	_ auth.Challenger    = (*Logins)(nil)
 	_ auth.TokenOwner    = (*Logins)(nil)
 	_ auth.Varier        = (*Logins)(nil)
-
-	// errCode is the one answer to unknown, used, expired and wrong.
-	errCode         error = &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed, Detail: "The login code is not good."}
-	errVerifier     error = &auth.Error{Kind: auth.ErrMalformed, Detail: "login_code and code_verifier are both required."}
-	errLongVerifier error = &auth.Error{Kind: auth.ErrMalformed, Detail: "code_verifier has less than 43 or more than 128 characters."}
 )
+
+// The refusals of codes. Unknown, used, expired and wrong have one answer.
+var (
+	errUnknownCode   = errCode("no such code is kept: it was used, has expired or was never issued, see Config.CodeTTL")
+	errWrongVerifier = errCode("the code_verifier does not fit the code_challenge of the login (RFC 7636 §4.6)")
+	errCodeStamp     = errCode("the AuthStamp of the user has changed since the login, as with a new password")
+	errVerifier      = malformed("login_code and code_verifier are both required.",
+		"the body has one of login_code and code_verifier without the other")
+	errLongVerifier = malformed("code_verifier has less than 43 or more than 128 characters.",
+		"the code_verifier is not 43 to 128 characters (RFC 7636 §4.1)")
+)
+
+func errCode(why string) error {
+	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeAuthenticationFailed,
+		Detail: "The login code is not good.", Cause: errors.New(why)}
+}
+
+func malformed(detail, why string) error {
+	return &auth.Error{Kind: auth.ErrMalformed, Detail: detail, Cause: errors.New(why)}
+}
 
 // The lengths of a verifier (RFC 7636 §4.1).
 const (
@@ -65,16 +81,22 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if err != nil {
 		return nil, nil, backend.Outage(err)
 	}
-	if kept == nil || !same(kept.Challenge, challenge(verifier.Value)) {
-		return nil, nil, errCode
+	switch {
+	case kept == nil:
+		return nil, nil, errUnknownCode
+	case !same(kept.Challenge, challenge(verifier.Value)):
+		return nil, nil, errWrongVerifier
 	}
 	user, err := l.config.LoadUser.Load(ctx, kept.UserID)
 	if err != nil {
 		return nil, nil, err
 	}
 	var data codeData
-	if !backend.SameStamp(kept.Stamp, backend.Stamp(backendName, user)) || json.Unmarshal(kept.Data, &data) != nil {
-		return nil, nil, errCode
+	if !backend.SameStamp(kept.Stamp, backend.Stamp(backendName, user)) {
+		return nil, nil, errCodeStamp
+	}
+	if err := json.Unmarshal(kept.Data, &data); err != nil {
+		return nil, nil, backend.Outage(fmt.Errorf("oauth2/login: a code in the store: %w", err))
 	}
 	return user, &Credential{&data.Profile, data.At}, nil
 }

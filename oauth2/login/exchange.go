@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/hidden"
 )
@@ -87,12 +86,12 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 	if e.revoke == "" {
 		return fmt.Errorf("oauth2/login: provider %q cannot revoke tokens", providerName)
 	}
-	answer, err := p.post(ctx, e, e.revoke, url.Values{"token": {token.Reveal()}})
+	answer, _, err := p.post(ctx, e, e.revoke, url.Values{"token": {token.Reveal()}})
 	if err != nil {
 		return err
 	}
 	if answer.Status != http.StatusOK {
-		return fmt.Errorf("oauth2/login: revocation: status %d", answer.Status)
+		return fmt.Errorf("oauth2/login: revocation: %s: status %d", placeOf(e.revoke), answer.Status)
 	}
 	return nil
 }
@@ -129,39 +128,23 @@ func withQuery(to string, query url.Values) string {
 	return to + "?" + encoded
 }
 
-// refusal is an error of the token endpoint (RFC 6749 §5.2).
-type refusal struct{ code string }
-
-func (e *refusal) Error() string { return "the token endpoint says " + strconv.Quote(e.code) }
-
-// isRefusal reports that a code or token is not taken, which is no fault of the
-// provider or of this service's configuration.
-func isRefusal(err error) bool {
-	var e *refusal
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.code {
-	case "invalid_grant", "bad_verification_code", "bad_refresh_token": // the last two are GitHub's
-		return true
-	}
-	return false
-}
-
-// post sends a form with the client's authentication.
-func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.Values) (*fetch.Answer, error) {
+// post sends a form with the client's authentication. It returns what was secret in it, too, which is in no log even
+// if the provider repeats it.
+func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.Values) (answer *fetch.Answer,
+	secrets []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {userAgent}}
 	if err := p.authenticate(e, form, header); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, errors.New("the endpoint is no URL")
+		return nil, nil, errors.New("the endpoint is no URL")
 	}
 	r.Header = header
-	return fetch.Do(p.client, r)
+	answer, err = fetch.Do(p.client, r)
+	return answer, secretsOf(form, header), err
 }
 
 // userAgent is what this package calls itself; GitHub refuses who has no name.
@@ -179,20 +162,20 @@ func (p *provider) get(ctx context.Context, from string, tokens *Tokens) ([]byte
 	case err != nil:
 		return nil, err
 	case answer.Status != http.StatusOK:
-		return nil, &StatusError{answer.Status}
+		return nil, &StatusError{answer.Status, fetch.Place(r.URL)}
 	case !answer.IsJSON():
-		return nil, fmt.Errorf("%s answered %q, which is no JSON", r.URL.Host, answer.MediaType)
+		return nil, fmt.Errorf("%s answered %q, which is no JSON", fetch.Place(r.URL), answer.MediaType)
 	}
 	return answer.Body, nil
 }
 
 // exchange sends a grant to the token endpoint (RFC 6749 §4.1.3, §5).
 func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, now time.Time) (*Tokens, error) {
-	answer, err := p.post(ctx, e, e.token, form)
+	answer, secrets, err := p.post(ctx, e, e.token, form)
 	if err != nil {
 		return nil, err
 	}
-	members, err := p.tokenAnswer(answer)
+	members, err := p.tokenAnswer(answer, placeOf(e.token), secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +190,7 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 		return nil, untrusted("the answer has no access token, or none that can be sent")
 	}
 	if kind := text("token_type"); kind != "" && !strings.EqualFold(kind, "Bearer") {
-		return nil, untrusted("the access token is of another type than Bearer")
+		return nil, untrustedValue("the access token is of another token_type", kind, "Bearer")
 	}
 	seconds := text("expires_in")
 	if number, ok := members["expires_in"].(json.Number); ok {
@@ -224,44 +207,77 @@ func validToken(token string) bool {
 	return token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// tokenAnswer reads an answer of the token endpoint, or its error.
-func (p *provider) tokenAnswer(answer *fetch.Answer) (map[string]any, error) {
-	if answer.Status >= 500 || answer.Status == http.StatusTooManyRequests {
-		return nil, &StatusError{answer.Status}
+// placeOf returns a URL for a log.
+func placeOf(at string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return "the endpoint"
 	}
-	var members map[string]any
+	return fetch.Place(u)
+}
+
+// tokenAnswer reads an answer of the token endpoint, or its error.
+func (p *provider) tokenAnswer(answer *fetch.Answer, from string, secrets []string) (map[string]any, error) {
+	members, err := p.tokenMembers(answer, from)
+	if says := errorOf(members); says != nil {
+		if says.code == "100" && answer.Status == http.StatusBadRequest { // Facebook's
+			says.code = "invalid_grant" // a code that was used, or has expired
+		}
+		says.from, says.status = from, answer.Status
+		says.code, says.description = scrub(says.code, secrets), scrub(says.description, secrets)
+		return nil, says
+	}
+	if isOutageStatus(answer.Status) {
+		return nil, &StatusError{answer.Status, from}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != http.StatusOK {
+		return nil, &StatusError{answer.Status, from}
+	}
+	return members, nil
+}
+
+// tokenMembers reads an answer as JSON or, of some providers, as a form.
+func (p *provider) tokenMembers(answer *fetch.Answer, from string) (map[string]any, error) {
 	switch {
 	case answer.IsJSON():
-		var err error
-		if members, err = decode(answer.Body); err != nil {
-			return nil, errors.New("the token endpoint answered no JSON object")
+		members, err := decode(answer.Body)
+		if err != nil {
+			return nil, fmt.Errorf("%s answered status %d and no JSON object", from, answer.Status)
 		}
+		return members, nil
 	case p.lenient && answer.MediaType == "application/x-www-form-urlencoded":
 		values, err := url.ParseQuery(string(answer.Body))
 		if err != nil {
-			return nil, errors.New("the token endpoint answered no form")
+			return nil, fmt.Errorf("%s answered status %d and no form", from, answer.Status)
 		}
-		members = make(map[string]any, len(values))
+		members := make(map[string]any, len(values))
 		for name, all := range values {
 			if len(all) == 1 {
 				members[name] = all[0]
 			}
 		}
-	default:
-		return nil, fmt.Errorf("the token endpoint answered status %d and %q, which is no JSON", answer.Status, answer.MediaType)
+		return members, nil
 	}
+	return nil, fmt.Errorf("%s answered status %d and the type %q, which is no JSON", from, answer.Status,
+		answer.MediaType)
+}
+
+// errorOf returns the error in an answer, or nil (RFC 6749 §5.2). Facebook has an object.
+func errorOf(members map[string]any) *providerError {
 	switch fault := members["error"].(type) {
 	case string:
-		return nil, &refusal{backend.CleanText(fault, 100)}
-	case map[string]any: // Facebook's
-		if code, _ := fault["code"].(json.Number); code == "100" && answer.Status == http.StatusBadRequest {
-			return nil, &refusal{"invalid_grant"} // a code that was used, or has expired
-		}
+		description, _ := members["error_description"].(string)
+		return &providerError{code: fault, description: description}
+	case map[string]any:
 		kind, _ := fault["type"].(string)
-		return nil, &refusal{cmp.Or(backend.CleanText(kind, 100), "unknown")}
+		if code, _ := fault["code"].(json.Number); code == "100" {
+			kind = "100"
+		}
+		message, _ := fault["message"].(string)
+		return &providerError{code: cmp.Or(kind, "unknown"), description: message}
 	}
-	if answer.Status != http.StatusOK {
-		return nil, &StatusError{answer.Status}
-	}
-	return members, nil
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,30 +40,53 @@ const (
 
 // text is what people are told; {provider} and {service} are filled in.
 type text struct {
-	status         int
-	title, message string
-	log            slog.Level
+	status  int
+	title   string
+	kind    error // for the Observer; nil is an outage
+	message string
 }
 
 var texts = map[reason]text{
-	reasonInvalid:       {400, "That did not work", "What your browser was sent here with is incomplete or wrong. Please start again.", slog.LevelInfo},
-	reasonExpired:       {400, "This sign-in cannot be finished", "It was started in another browser or too long ago, or your browser keeps no cookies. Please start again here.", slog.LevelInfo},
-	reasonUsed:          {400, "This sign-in was finished before", "Each can be used once. You may be signed in already; if not, please start again.", slog.LevelInfo},
-	reasonDenied:        {403, "You were not signed in", "{provider} says that you did not agree. You can try again, or sign in another way.", slog.LevelInfo},
-	reasonRefused:       {400, "{provider} did not sign you in", "It may help to start again. If it does not, please tell the people who run {service}.", slog.LevelWarn},
-	reasonUntrusted:     {400, "The answer of {provider} cannot be trusted", "You were not signed in, and nothing has changed. Please start again; if this comes again, tell the people who run {service}.", slog.LevelWarn},
-	reasonUnavailable:   {503, "Signing in is not possible just now", "Something is not working, and it is not your fault. Please try again in a moment, or sign in another way.", slog.LevelError},
-	reasonNotAllowed:    {403, "You may not sign in with this account", "{service} does not admit this account of {provider}. You can use another one, or sign in another way.", slog.LevelInfo},
-	reasonNoAccount:     {403, "There is no account for you yet", "Nobody here uses this account of {provider}. If you have an account, sign in to it and link the two; otherwise ask the people who run {service} for one.", slog.LevelInfo},
-	reasonAccountExists: {409, "You seem to have an account here already", "Sign in the way you did before, and then link {provider} on your account page. An e-mail address alone does not prove that the account is yours.", slog.LevelInfo},
-	reasonInactive:      {403, "This account is closed", "Please ask the people who run {service}.", slog.LevelInfo},
-	reasonTaken:         {409, "This account of {provider} is in use", "Another account here signs in with it. Sign in with it and unlink it there first, or use another one.", slog.LevelInfo},
-	reasonSignIn:        {403, "Please sign in first", "To change how you sign in, you must be signed in, all the time until it is done.", slog.LevelInfo},
-	reasonStale:         {403, "Please sign in again", "To change how you sign in, you must have signed in just now. Sign out and in again, and come back.", slog.LevelInfo},
-	reasonLastWay:       {409, "This is your last way in", "Without it you could not sign in any more. Add another way first, such as a password.", slog.LevelInfo},
-	reasonOrigin:        {403, "That came from another site", "To protect your account, this can be done from our own pages only.", slog.LevelWarn},
-	reasonNoProvider:    {404, "There is no such way to sign in", "Please choose another one.", slog.LevelInfo},
-	reasonMethod:        {405, "That did not work", "Please start again.", slog.LevelInfo},
+	reasonInvalid: {400, "That did not work", auth.ErrMalformed,
+		"What your browser was sent here with is incomplete or wrong. Please start again."},
+	reasonExpired: {400, "This sign-in cannot be finished", auth.ErrInvalid,
+		"It was started in another browser or too long ago, or your browser keeps no cookies. Please start again " +
+			"here."},
+	reasonUsed: {400, "This sign-in was finished before", auth.ErrInvalid,
+		"Each can be used once. You may be signed in already; if not, please start again."},
+	reasonDenied: {403, "You were not signed in", auth.ErrInvalid,
+		"{provider} says that you did not agree. You can try again, or sign in another way."},
+	reasonRefused: {400, "{provider} did not sign you in", auth.ErrInvalid,
+		"It may help to start again. If it does not, please tell the people who run {service}."},
+	reasonUntrusted: {400, "The answer of {provider} cannot be trusted", auth.ErrInvalid,
+		"You were not signed in, and nothing has changed. Please start again; if this comes again, tell the " +
+			"people who run {service}."},
+	reasonUnavailable: {503, "Signing in is not possible just now", nil,
+		"Something is not working, and it is not your fault. Please try again in a moment, or sign in another way."},
+	reasonNotAllowed: {403, "You may not sign in with this account", auth.ErrInsufficient,
+		"{service} does not admit this account of {provider}. You can use another one, or sign in another way."},
+	reasonNoAccount: {403, "There is no account for you yet", auth.ErrInsufficient,
+		"Nobody here uses this account of {provider}. If you have an account, sign in to it and link the two; " +
+			"otherwise ask the people who run {service} for one."},
+	reasonAccountExists: {409, "You seem to have an account here already", auth.ErrInsufficient,
+		"Sign in the way you did before, and then link {provider} on your account page. An e-mail address alone " +
+			"does not prove that the account is yours."},
+	reasonInactive: {403, "This account is closed", auth.ErrInvalid,
+		"Please ask the people who run {service}."},
+	reasonTaken: {409, "This account of {provider} is in use", auth.ErrInsufficient,
+		"Another account here signs in with it. Sign in with it and unlink it there first, or use another one."},
+	reasonSignIn: {403, "Please sign in first", auth.ErrInvalid,
+		"To change how you sign in, you must be signed in, all the time until it is done."},
+	reasonStale: {403, "Please sign in again", auth.ErrInsufficient,
+		"To change how you sign in, you must have signed in just now. Sign out and in again, and come back."},
+	reasonLastWay: {409, "This is your last way in", auth.ErrInsufficient,
+		"Without it you could not sign in any more. Add another way first, such as a password."},
+	reasonOrigin: {403, "That came from another site", auth.ErrCrossOrigin,
+		"To protect your account, this can be done from our own pages only."},
+	reasonNoProvider: {404, "There is no such way to sign in", auth.ErrMalformed,
+		"Please choose another one."},
+	reasonMethod: {405, "That did not work", auth.ErrMalformed,
+		"Please start again."},
 }
 
 // failure is a login that ended without one.
@@ -121,28 +143,21 @@ func newPages(own Pages) (*pages, error) {
 	return ps, nil
 }
 
-// fail ends a login: an app is told, and a person shown. Nothing that was sent is on the
-// page, nor in the log but for the word of an error.
+// fail ends a login: an app is told a word, and a person is shown a page. Nothing that was sent is on the page. The
+// cause is for the log and the Observer.
 func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	told := texts[f.Reason]
 	name, label := "", ""
 	if f.provider != nil {
 		name, label = f.provider.name, f.provider.label
 	}
-	if r.Context().Err() == nil {
-		level := told.log
-		l.logger().Log(r.Context(), level, "oauth2/login: nobody was signed in", "provider", name, "reason", string(f.Reason), "error", f.cause)
-		err := &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
-		if f.Reason == reasonUnavailable {
-			err.Kind = nil
-		}
-		l.events.SendOf(r, auth.Event{Kind: auth.EventFailure, Err: err})
-	}
 	a := f.attempt
 	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {
+		l.report(r, http.StatusSeeOther, &f)
 		redirect(w, appURL(a, "error", string(f.Reason)))
 		return
 	}
+	l.report(r, told.status, &f)
 	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
 	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(told.title)),
 		Message: fill.Replace(told.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}

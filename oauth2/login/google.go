@@ -2,6 +2,7 @@ package login
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"strings"
 
@@ -52,7 +53,8 @@ func (g Google) provider(env environment) (*provider, error) {
 	o.isIssuer = func(iss string) bool { return iss == issuer || iss == bare }
 	o.accept = func(p *Profile, _ url.Values) error {
 		if g.HostedDomain != "" && !strings.EqualFold(p.Tenant, g.HostedDomain) {
-			return ErrNotAllowed
+			return by("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
+				because("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
 		}
 		p.Email.Authoritative = p.Tenant != "" || domainOf(p.Email.Address) == "gmail.com"
 		return nil

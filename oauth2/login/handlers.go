@@ -92,7 +92,8 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 		r = page.WithGuard(h.guard.WithProxies(r), h.guard)
 		p := h.providers[r.PathValue("provider")]
 		if p == nil {
-			h.fail(w, r, failure{Reason: reasonNoProvider})
+			h.fail(w, r, failure{Reason: reasonNoProvider, cause: setting("Config.Providers",
+				"there is no provider of this name", r.PathValue("provider"), h.order...)})
 			return
 		}
 		next(w, r, p)
@@ -102,5 +103,6 @@ func (h *handler) serve(next func(w http.ResponseWriter, r *http.Request, p *pro
 // wrongMethod answers a request of a method that a handler does not have.
 func (h *handler) wrongMethod(w http.ResponseWriter, r *http.Request, p *provider, allow string) {
 	w.Header().Set("Allow", allow)
-	h.fail(w, r, failure{Reason: reasonMethod, provider: p})
+	h.fail(w, r, failure{Reason: reasonMethod, provider: p,
+		cause: because("the method is not one of the endpoint", r.Method, allow)})
 }

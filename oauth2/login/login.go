@@ -156,7 +156,9 @@ type Config struct {
 
 	// Observer is told of logins and of those that fail.
 	Observer auth.Observer
-	// Logger is told why a login failed, without codes and tokens. Nil is slog.Default.
+	// Logger gets one line for each login that failed, with the provider and the cause: what the provider said, which
+	// check failed, or which function of this Config refused. Refusals are at level Info, outages at Error. No line
+	// has a code, a token or a secret. If nil, slog.Default is used.
 	Logger *slog.Logger
 }
 

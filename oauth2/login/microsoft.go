@@ -3,6 +3,7 @@ package login
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -83,9 +84,10 @@ func (m Microsoft) provider(env environment) (*provider, error) {
 		tenant := tenantOf(p.Issuer)
 		switch {
 		case tenant == "" || p.Tenant != tenant:
-			return untrusted("the ID token's tid is not that of its issuer")
+			return untrustedValue("the tid of the ID token is not that of its issuer", p.Tenant, tenant)
 		case len(m.AllowTenants) > 0 && !slices.Contains(m.AllowTenants, tenant):
-			return ErrNotAllowed
+			return by("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
+				because("the tenant of the account is not among them", tenant, m.AllowTenants...)))
 		}
 		listed := slices.ContainsFunc(m.Domains, func(domain string) bool { return strings.EqualFold(domain, domainOf(p.Email.Address)) })
 		p.Email.Verified = single != "" && single != MicrosoftConsumers && listed

@@ -29,7 +29,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 	case p == nil || p.issuedHere == nil:
 		return nil, nil, fmt.Errorf("oauth2/login: provider %q is not there, or cannot tell whose a token is", providerName)
 	case !validToken(token.Reveal()) || len(token) > maxToken:
-		return nil, nil, auth.ErrInvalid
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
 	asking, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -52,7 +52,7 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 	case nonce == "":
 		return nil, nil, errors.New("oauth2/login: FromIDToken without a nonce")
 	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
-		return nil, nil, auth.ErrInvalid
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
 	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce},
 		clients: p.clients, now: time.Now()})
@@ -66,7 +66,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 	}
 	profile.finish(p)
 	if !profile.check() {
-		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the provider names no subject, or one that cannot be kept")}
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
 	}
 	if a.tokens.ID() != "" {
 		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), expiryOf(profile.Claims), a.now)
@@ -74,7 +74,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		case err != nil:
 			return nil, nil, backend.Outage(err)
 		case !fresh:
-			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the ID token was used before")}
+			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errIDTokenUsed}
 		}
 	}
 	user, f := l.who(ctx, profile, a.now)
@@ -91,7 +91,7 @@ func expiryOf(claims map[string]any) time.Time {
 	return time.Unix(int64(seconds), 0).Add(leeway + time.Second)
 }
 
-// err is a failure as an error for who is no browser.
+// err is a failure as an error for a caller that is no browser.
 func (f *failure) err() error {
 	told := texts[f.Reason]
 	switch f.Reason {

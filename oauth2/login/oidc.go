@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -140,7 +139,7 @@ func (o relyingParty) provider(env environment) (*provider, error) {
 	if o.isIssuer == nil {
 		o.isIssuer = func(iss string) bool { return iss == o.Issuer }
 	}
-	p.isIssuer = o.isIssuer
+	p.iss, p.isIssuer = issuer, o.isIssuer
 	found := &discovery{environment: env, issuer: issuer, from: o.from, turn: make(chan struct{}, 1)}
 	p.endpoints = found.endpoints
 	p.authenticate = p.bySecret(o.ClientSecret, o.Method)
@@ -212,7 +211,7 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 		// signature is checked.
 		iss := unverifiedIssuer(idToken)
 		if !o.isIssuer(iss) {
-			return nil, untrusted("the ID token is of another issuer")
+			return nil, o.otherIssuer(ctx, p, keys, idToken, errIssuer)
 		}
 		issuers = []string{iss}
 	}
@@ -222,8 +221,10 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 	}
 	_, credential, err := verifier.VerifyToken(ctx, idToken)
 	switch auth.KindOf(err) {
-	case auth.ErrInvalid, auth.ErrMalformed, auth.ErrUnrecognized:
-		return nil, untrusted("the ID token is not good: " + err.Error())
+	case auth.ErrInvalid, auth.ErrMalformed:
+		return nil, untrustedBy("the ID token is refused", o.inOwnTerms(err))
+	case auth.ErrUnrecognized:
+		return nil, o.otherIssuer(ctx, p, keys, idToken, err)
 	}
 	if err != nil {
 		return nil, err
@@ -250,7 +251,8 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 			return nil, err
 		}
 		if more["sub"] != profile.Subject { // OpenID Connect Core §5.3.2
-			return nil, untrusted("userinfo is about somebody else")
+			about, _ := more["sub"].(string)
+			return nil, untrustedValue("userinfo is about another subject than the ID token", about, profile.Subject)
 		}
 		if _, ok := claims["email"]; ok {
 			delete(more, "email_verified") // which may be of another address
@@ -277,27 +279,6 @@ func (o relyingParty) whoIsIt(ctx context.Context, p *provider, keys jwt.KeySour
 		}
 	}
 	return profile, o.accept(profile, a.form)
-}
-
-// checkIDToken checks what a Verifier does not know.
-func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *answer) error {
-	nonce, _ := claims["nonce"].(string)
-	party, _ := claims["azp"].(string)
-	switch {
-	case a.attempt.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(a.attempt.Nonce)) != 1:
-		return untrusted("the ID token has another nonce, or none")
-	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
-		return untrusted("the ID token is for another client (azp)")
-	case claims["at_hash"] != nil && a.tokens.Access() != "" && claims["at_hash"] != halfHash(idToken, a.tokens.access.Reveal()):
-		return untrusted("the ID token is not of this access token (at_hash)")
-	}
-	if maxAge := a.attempt.MaxAge; maxAge != nil {
-		at := token.AuthInfo().AuthTime
-		if at.IsZero() || a.now.Sub(at) > time.Duration(*maxAge)*time.Second+leeway {
-			return untrusted("the login at the provider is older than what was asked for (auth_time)")
-		}
-	}
-	return nil
 }
 
 // halfHash is the left half of a hash, by the algorithm of the ID token (OpenID Connect

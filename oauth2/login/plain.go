@@ -58,10 +58,18 @@ func (a *API) Token() auth.Secret { return a.tokens.Access() }
 func (a *API) Scopes() []string { return a.tokens.Scopes }
 
 // StatusError is an answer of a provider of another status than 200.
-type StatusError struct{ Status int }
+type StatusError struct {
+	Status int
 
+	from string // what was asked, without its query
+}
+
+// Error returns what was asked, and the status.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("the provider answered %d", e.Status)
+	if e.from == "" {
+		return fmt.Sprintf("the provider answered %d", e.Status)
+	}
+	return fmt.Sprintf("%s: the provider answered %d", e.from, e.Status)
 }
 
 // Get returns the members of the JSON object at a URL: https, or http of a loopback
@@ -138,7 +146,7 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	}
 	p.key, p.scopes, p.params, p.lenient = o.Issuer, slices.Clone(o.Scopes), maps.Clone(o.Params), true
 	if o.ResponseIssuer != "" {
-		p.isIssuer = func(iss string) bool { return iss == o.ResponseIssuer }
+		p.iss, p.isIssuer = o.ResponseIssuer, func(iss string) bool { return iss == o.ResponseIssuer }
 	}
 	p.endpoints = fixed(endpoints{authorize: o.AuthorizeURL, token: o.TokenURL, revoke: o.RevokeURL})
 	p.authenticate = p.bySecret(o.ClientSecret, o.Method)

@@ -3,7 +3,6 @@ package login
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -51,6 +50,7 @@ type provider struct {
 	// isIssuer reports what may be "iss" in an answer (RFC 9207); nil is that it may
 	// not be there.
 	isIssuer func(iss string) bool
+	iss      string // what isIssuer wants, for the log
 	// authenticate adds the client's authentication to a request of the token endpoint
 	// or of those that are like it.
 	authenticate func(e *endpoints, form url.Values, header http.Header) error
@@ -234,19 +234,9 @@ func (d *discovery) metadata(ctx context.Context) (*fetch.Metadata, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fetch.ParseMetadata(text, d.issuer)
-}
-
-// errAnswer is an answer of a provider that is not what it should be.
-type errAnswer struct{ what string }
-
-func (e *errAnswer) Error() string { return e.what }
-
-// untrusted is an error of a provider that answered, and must not be believed. Other
-// errors of the methods that ask are outages.
-func untrusted(what string) error { return &errAnswer{what} }
-
-func isUntrusted(err error) bool {
-	var e *errAnswer
-	return errors.As(err, &e)
+	m, err := fetch.ParseMetadata(text, d.issuer)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.from, err)
+	}
+	return m, nil
 }

@@ -46,6 +46,8 @@ type app struct {
 	store  login.Store
 	log    *buffer
 
+	unverified bool // the e-mail address of the person
+
 	sessions *session.Sessions
 
 	mu       sync.Mutex
@@ -145,7 +147,8 @@ func newApp(t testing.TB, configure func(*app, *login.Config)) *app {
 			t.Error(err)
 		}
 	})
-	a.idp.SignIn(authtest.Person{Subject: "1", Name: "Alice A.", Email: "alice@example.com", EmailVerified: true, Username: "ally"})
+	a.idp.SignIn(authtest.Person{Subject: "1", Name: "Alice A.", Email: "alice@example.com",
+		EmailVerified: !a.unverified, Username: "ally"})
 	return a
 }
 

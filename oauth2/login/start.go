@@ -36,14 +36,21 @@ const maxAppState = 256
 
 const base64urlChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+// The causes of a refused start.
+var (
+	errNoReturnTo = errors.New("return_to is missing, which apps must send where Config.SignIn is nil")
+	errChallenge  = errors.New("code_challenge is missing, or not of S256 (RFC 7636 §4.2)")
+	errAppState   = errors.New("state is longer than 256 bytes, or has other characters than RFC 6749 appendix A.5")
+)
+
 func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return errors.New("the query is none")
+		return errQuery
 	}
 	for name, values := range query {
 		if len(values) > 1 {
-			return errors.New("the parameter " + strconv.Quote(backend.CleanText(name, 50)) + " is repeated")
+			return because("a parameter is repeated", name)
 		}
 	}
 	a.Next = "/"
@@ -53,7 +60,7 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	if text := query.Get("max_age"); text != "" && p.maxAge {
 		seconds, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return errors.New("max_age is no number of seconds")
+			return because("max_age is no number of seconds", text)
 		}
 		age := int(seconds)
 		a.MaxAge = &age
@@ -61,20 +68,21 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	a.ReturnTo = query.Get("return_to")
 	switch {
 	case a.ReturnTo == "" && l.config.SignIn == nil:
-		return errors.New("return_to is missing")
+		return errNoReturnTo
 	case a.ReturnTo == "":
 		return nil
 	case !slices.Contains(l.config.AppRedirects, a.ReturnTo):
+		to := a.ReturnTo
 		a.ReturnTo = ""
-		return errors.New("return_to is none of Config.AppRedirects")
+		return setting("Config.AppRedirects", "return_to is not registered", to, l.config.AppRedirects...)
 	}
 	a.Challenge, a.AppState = query.Get("code_challenge"), query.Get("state")
 	switch {
 	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != len(challenge("")),
 		strings.Trim(a.Challenge, base64urlChars) != "":
-		return errors.New("code_challenge is missing, or none of S256 (RFC 7636 §4.2)")
+		return errChallenge
 	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
-		return errors.New("state is longer than 256 bytes, or has other characters than RFC 6749 appendix A.5")
+		return errAppState
 	}
 	return nil
 }
@@ -145,7 +153,7 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 	other := false
 	if h.config.HasOtherWay != nil {
 		if other, err = h.config.HasOtherWay(r.Context(), user); err != nil {
-			refuse(reasonUnavailable, err)
+			refuse(reasonUnavailable, by("Config.HasOtherWay", err))
 			return
 		}
 	}
@@ -154,7 +162,7 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 	case err != nil:
 		refuse(reasonUnavailable, err)
 	case verdict == UnlinkLast:
-		refuse(reasonLastWay, nil)
+		refuse(reasonLastWay, errLastWay)
 	default: // one that is not there is not linked
 		if verdict == UnlinkRemoved {
 			h.changed(r.Context(), user, Unlinked, identity)
@@ -171,11 +179,11 @@ func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (a
 		return nil, false
 	}
 	if h.config.NoLinking {
-		return refuse(reasonNoProvider, nil)
+		return refuse(reasonNoProvider, errNoLinking)
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return refuse(reasonMethod, nil)
+		return refuse(reasonMethod, because("the method is not one of the endpoint", r.Method, http.MethodPost))
 	}
 	if err := h.guard.CheckOrigin(r); err != nil {
 		return refuse(reasonOrigin, err)

@@ -41,6 +41,9 @@ type Registration struct {
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
 }
 
+// Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
+func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
+
 // Format shows nothing of a Registration, since a verb that does not fit makes
 // package fmt print an [auth.Secret] that it finds by a pointer.
 func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }

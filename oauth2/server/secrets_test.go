@@ -64,6 +64,7 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 
 	for sentence, check := range map[string]func(*testing.T){
 		"a Server":                 func(t *testing.T) { leak.Anywhere(t, secrets, *s.server) },
+		"a Config":                 func(t *testing.T) { leak.Exported(t, secrets, s.config) },
 		"its Handlers":             func(t *testing.T) { leak.Anywhere(t, secrets, *s.handlers()) },
 		"a Client":                 func(t *testing.T) { leak.Anywhere(t, secrets, *client) },
 		"a TokenRequest":           func(t *testing.T) { leak.Anywhere(t, secrets, *request) },
