@@ -29,6 +29,14 @@ func (s *Settings) Need(name string, value any) {
 	}
 }
 
+// Optional refuses an interface that holds a nil pointer, function, map, slice or channel:
+// it looks as if it were set, and calls of it panic. Nil itself is a setting left out.
+func (s *Settings) Optional(name string, value any) {
+	if value != nil && value != "" && missing(value) {
+		s.Refuse(true, "%s is a nil %T in an interface. Leave it out, or set it", name, value)
+	}
+}
+
 // Refuse adds a sentence if wrong is true. The sentence may wrap an error.
 func (s *Settings) Refuse(wrong bool, format string, args ...any) {
 	if wrong {

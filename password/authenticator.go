@@ -126,6 +126,7 @@ func New(config Config) (*Authenticator, error) {
 	s := backend.Settings{Package: "password"}
 	s.Need("Config.Hasher", config.Hasher)
 	s.Need("Config.Account", config.Account)
+	s.Optional("Config.Throttle", config.Throttle)
 	s.Refuse(config.AllowUnthrottled && config.Throttle != nil, "Config has both Throttle and AllowUnthrottled")
 	limits, err := config.Limits.withDefaults()
 	s.Add("Config.Limits", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // MailThrottleConfig is the configuration of [MailThrottle]. The zero value is
@@ -31,7 +32,7 @@ type MailThrottle struct {
 var _ auth.Purger = (*MailThrottle)(nil)
 
 // NewMailThrottle returns a MailThrottle. It refuses Limits that contradict each
-// other.
+// other, and a Store that is a nil pointer.
 func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 	l := config.Limits
 	l.AccountFree = cmp.Or(l.AccountFree, 3)
@@ -40,6 +41,11 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 	l.Forget = cmp.Or(l.Forget, 24*time.Hour)
 	limits, err := l.withDefaults()
 	if err != nil {
+		return nil, err
+	}
+	s := backend.Settings{Package: "password"}
+	s.Optional("MailThrottleConfig.Store", config.Store)
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	if config.Store == nil {
