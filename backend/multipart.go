@@ -118,7 +118,8 @@ func partOf(h textproto.MIMEHeader) (p part, ok bool) {
 		return p, ok
 	}
 	if encoding := h.Get("Content-Transfer-Encoding"); encoding != "" &&
-		!strings.EqualFold(encoding, "7bit") && !strings.EqualFold(encoding, "8bit") && !strings.EqualFold(encoding, "binary") {
+		!strings.EqualFold(encoding, "7bit") && !strings.EqualFold(encoding, "8bit") &&
+		!strings.EqualFold(encoding, "binary") {
 		return p, false
 	}
 	if types := h["Content-Type"]; len(types) > 0 {

@@ -27,8 +27,8 @@ func (s *Sessions) warnOfHTTP(r *http.Request) {
 	}
 	if backend.IsLoopback(proxies.Host(r)) {
 		s.said.loopback.Do(func() {
-			s.logger().InfoContext(r.Context(), "session: the cookie is Secure, and the login came by plain http to this machine. "+
-				"Browsers and curl send it back all the same. Python, Java, wget and httpie do not: see InsecureCookie of "+
+			s.logger().InfoContext(r.Context(), "session: the cookie is Secure, and the login came by plain http to this "+
+				"machine. Browsers and curl send it back all the same. Python, Java, wget and httpie do not: see InsecureCookie of "+
 				"session.Config, for tests only. This is said once")
 		})
 		return

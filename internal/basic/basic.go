@@ -58,7 +58,8 @@ func Header(r *http.Request) (value string, err error) {
 // 401: for an empty value, one with spaces inside, and one that is not base64 (RFC 4648
 // §4), holds no colon, or holds control characters, which RFC 7617 §2 forbids. The
 // padding may be left out, as by some clients: RFC 4648 §3.2 leaves that to the
-// specification, RFC 7617 does not mention it, and there is one reading of it. value is at most [auth.MaxAuthorization] bytes where it
+// specification, RFC 7617 does not mention it, and there is one reading of it. value is at most
+// [auth.MaxAuthorization] bytes where it
 // comes from [auth.Authorization].
 func Credentials(value string) (username, password string, err error) {
 	if value == "" {
