@@ -5,9 +5,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 MODULES = . store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 
-.PHONY: test tools chromium clients fuzz bench release
+.PHONY: test tools chromium clients proxies fuzz bench release
 
-test: tools chromium clients
+test: tools chromium clients proxies
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
@@ -47,6 +47,14 @@ interop/.venv/.installed: interop/requirements.txt
 	python3 -m venv --clear interop/.venv
 	interop/.venv/bin/python -m pip install --disable-pip-version-check -q -r interop/requirements.txt
 	@touch $@
+
+# The proxies that interop/ runs. They are installed only where no systemd would start them as services.
+HAVE_PROXIES = command -v nginx >/dev/null && command -v haproxy >/dev/null && command -v caddy >/dev/null
+
+proxies:
+	@{ $(HAVE_PROXIES); } || \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light haproxy caddy >/dev/null; \
+	else echo "no nginx, HAProxy or Caddy: tests with them will skip"; fi
 
 # Each fuzz target for a while; all are in the root module.
 fuzz:

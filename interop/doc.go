@@ -3,12 +3,21 @@
 //
 //   - jose of npm verifies the tokens of examples/demo, and is an issuer whose
 //     tokens a [jwt.Verifier] checks
+//
 //   - PyJWT verifies the tokens of examples/demo
+//
 //   - djangorestframework-simplejwt shares a secret with [jwt.Tokens]: each
 //     accepts the other's tokens, and both answer the same requests
 //
-// There is nothing here but tests. What they need is installed by `make clients`,
-// in the versions that package.json and requirements.txt name.
+//   - nginx and Caddy ask [auth.Guard.ForwardAuth] by the recipes of docs/forward-auth.md
+//
+//   - nginx, HAProxy and Caddy hand on certificates and addresses
+//
+// There is nothing here but tests. What they need is installed by `make clients`
+// and `make proxies`, in the versions that package.json and requirements.txt name.
 package interop
 
-import _ "github.com/gatewarden/auth/jwt" // which the comment names
+import (
+	_ "github.com/gatewarden/auth" // which the comment names
+	_ "github.com/gatewarden/auth/jwt"
+)
