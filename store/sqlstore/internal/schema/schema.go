@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -40,6 +42,9 @@ func (s Scripts) Migrate(ctx context.Context, conn *sql.Conn, component string) 
 		return err
 	}
 	version, err := s.version(ctx, conn, component, scripts)
+	if err == nil {
+		err = s.complete(ctx, conn, scripts[:version])
+	}
 	if err != nil || version == len(scripts) {
 		return err
 	}
@@ -105,6 +110,31 @@ func (s Scripts) version(ctx context.Context, conn *sql.Conn, component string, 
 		return 0, fmt.Errorf("the tables have version %d, but not that of this program: %w", version, ErrForeign)
 	}
 	return version, rows.Close()
+}
+
+// changed finds the tables that a script makes and drops.
+var changed = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (\{prefix\}\w+)`)
+
+// complete returns an error if a table that the scripts made is missing. A store would
+// notice that at its first use only.
+func (s Scripts) complete(ctx context.Context, conn *sql.Conn, scripts []string) error {
+	there := map[string]bool{}
+	for _, script := range scripts {
+		for _, change := range changed.FindAllStringSubmatch(script, -1) {
+			there[s.table(change[2])] = change[1] == "CREATE"
+		}
+	}
+	for _, table := range slices.Sorted(maps.Keys(there)) {
+		if !there[table] {
+			continue
+		}
+		var n int
+		if err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE 1 = 0").Scan(&n); err != nil {
+			return fmt.Errorf("table %s, which this program made before, cannot be read. "+
+				"Restore it from a backup: %w", table, err)
+		}
+	}
+	return nil
 }
 
 // checksum returns the SHA-256 of scripts without their comments and spaces, in
