@@ -226,7 +226,7 @@ func knoxScopes(scopes []string, limited bool) any {
 func knoxValues(r *knox.Record) []any {
 	return []any{r.Digest, r.ID, r.UserID, r.Name, knoxScopes(r.Scopes, r.Limited),
 		micros(r.Created), micros(r.ExpiresAt), r.Slide.Microseconds(), micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp,
-		micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
+		micros(r.AuthInfo.AuthTime), list(r.AuthInfo.AMR), r.AuthInfo.ACR}
 }
 
 // knoxRow is a row of whichever kind.
@@ -245,9 +245,12 @@ func scanKnox(row knoxRow) (*knox.Record, error) {
 		return nil, err
 	}
 	r.Limited, r.Slide = scopes.Valid, time.Duration(slide)*time.Microsecond
-	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
+	r.Scopes = strings.Fields(scopes.String)
 	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expiresAt), instant(maxExpiresAt)
 	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(authenticated)
+	if err := unlistAMR(amr, &r.AuthInfo.AMR); err != nil {
+		return nil, err
+	}
 	return &r, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -301,4 +302,17 @@ func unlist(text string, all *[]string) error {
 		return nil
 	}
 	return json.Unmarshal([]byte(text), all)
+}
+
+// unlistAMR is unlist for the methods of a token or session. A program of the version
+// before, which runs on after the tables changed, writes them separated by spaces.
+func unlistAMR(text string, all *[]string) error {
+	if !strings.HasPrefix(text, "[") {
+		*all = strings.Fields(text)
+		return nil
+	}
+	if err := unlist(text, all); err != nil {
+		return fmt.Errorf("sqlstore: amr %q: %w", text, err)
+	}
+	return nil
 }

@@ -243,7 +243,7 @@ func sessionValues(r *session.Record) []any {
 	}
 	return []any{r.Digest, r.ID, r.UserID, r.Owner, scopes, remembered, micros(r.Created), micros(r.ExpiresAt),
 		r.Idle.Microseconds(), micros(r.MaxExpiresAt), micros(r.LastUsed), r.IP, r.UserAgent, r.Stamp,
-		micros(r.AuthInfo.AuthTime), strings.Join(r.AuthInfo.AMR, " "), r.AuthInfo.ACR}
+		micros(r.AuthInfo.AuthTime), list(r.AuthInfo.AMR), r.AuthInfo.ACR}
 }
 
 func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
@@ -259,9 +259,12 @@ func scanSession(row interface{ Scan(...any) error }) (*session.Record, error) {
 		return nil, err
 	}
 	r.Limited, r.Remembered, r.Idle = scopes.Valid, remembered != 0, time.Duration(idle)*time.Microsecond
-	r.Scopes, r.AuthInfo.AMR = strings.Fields(scopes.String), strings.Fields(amr)
+	r.Scopes = strings.Fields(scopes.String)
 	r.Created, r.ExpiresAt, r.MaxExpiresAt = instant(created), instant(expiresAt), instant(maxExpiresAt)
 	r.LastUsed, r.AuthInfo.AuthTime = instant(lastUsed), instant(authenticated)
+	if err := unlistAMR(amr, &r.AuthInfo.AMR); err != nil {
+		return nil, err
+	}
 	return &r, nil
 }
 

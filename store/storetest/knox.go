@@ -28,7 +28,8 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		full.Scopes, full.Limited = []string{"a", "b:c"}, true
 		full.Slide, full.MaxExpiresAt = 90*time.Minute, noon.Add(24*time.Hour)
 		full.LastUsed = noon.Add(time.Second)
-		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
+		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), ACR: "urn:high",
+			AMR: []string{"pwd", "not mfa", "a \"quoted\\ [word]", "line\u2028end", ""}} // a value stays one value
 		bare := &knox.Record{Digest: "bare", ID: "bare", UserID: "alice", Created: noon}
 		nothing := record("alice", "limited to nothing", 0)
 		nothing.Limited = true

@@ -21,7 +21,8 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		full.Scopes, full.Limited, full.Remembered = []string{"a", "b:c"}, true, true
 		full.IP, full.UserAgent, full.Stamp = "2001:db8::1", "Mözilla/5 \"'\\%", "stamp"
 		full.LastUsed = noon.Add(time.Second)
-		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), AMR: []string{"pwd", "otp"}, ACR: "urn:high"}
+		full.AuthInfo = auth.AuthInfo{AuthTime: noon.Add(-time.Hour), ACR: "urn:high",
+			AMR: []string{"pwd", "not mfa", "a \"quoted\\ [word]", "line\u2028end", ""}} // a value stays one value
 		nothing := sessionRecord("alice", "limited to nothing", 0)
 		nothing.Limited = true
 		for _, want := range []*session.Record{full, nothing, sessionRecord("alice", "bare", 0)} {

@@ -15,7 +15,7 @@ CREATE TABLE {prefix}sessions (
 	user_agent     TEXT    NOT NULL,
 	stamp          TEXT    NOT NULL,
 	auth_time      INTEGER,            -- NULL is not known
-	amr            TEXT    NOT NULL,   -- separated by spaces
+	amr            TEXT    NOT NULL,   -- a JSON array since version 2, and separated by spaces before
 	acr            TEXT    NOT NULL
 ) WITHOUT ROWID;
 
