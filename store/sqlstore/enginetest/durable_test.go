@@ -68,7 +68,9 @@ func TestUnitTablesOfOthers(t *testing.T) {
 			}
 		})
 	}
-	for table, component := range map[string]string{"knox_ended": "knox", "knox_tokens": "knox", "sessions": "sessions", "throttle": "throttle"} {
+	for table, component := range map[string]string{
+		"knox_ended": "knox", "knox_tokens": "knox", "sessions": "sessions", "throttle": "throttle",
+	} {
 		t.Run("a missing table is noticed when its store is opened: "+table, func(t *testing.T) {
 			db := openSQLite(t, filepath.Join(t.TempDir(), "missing.db"))
 			if err := stores[component](t.Context(), db); err != nil {
@@ -76,7 +78,8 @@ func TestUnitTablesOfOthers(t *testing.T) {
 			}
 			execute(t, db, "DROP TABLE gatewarden_"+table)
 			err := stores[component](t.Context(), db)
-			if err == nil || !strings.Contains(err.Error(), "table gatewarden_"+table+", which this program made before, cannot be read") {
+			says := "table gatewarden_" + table + ", which this program made before, cannot be read"
+			if err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("got %v, want an error that names the table", err)
 			}
 		})
@@ -98,9 +101,11 @@ func TestUnitMethodsFromBefore(t *testing.T) {
 	for methods := range rows {
 		digest := "digest of " + methods
 		for _, err := range []error{
-			run(t, db, `INSERT INTO gatewarden_knox_tokens (digest, id, user_id, name, created, slide, ip, user_agent, stamp, amr, acr)
+			run(t, db, `INSERT INTO gatewarden_knox_tokens
+				(digest, id, user_id, name, created, slide, ip, user_agent, stamp, amr, acr)
 				VALUES (?, ?, 'alice', '', 1, 0, '', '', '', ?, '')`, digest, digest, methods),
-			run(t, db, `INSERT INTO gatewarden_sessions (digest, id, user_id, owner, remembered, created, expires_at, idle, max_expires_at,
+			run(t, db, `INSERT INTO gatewarden_sessions
+				(digest, id, user_id, owner, remembered, created, expires_at, idle, max_expires_at,
 				last_used, ip, user_agent, stamp, amr, acr) VALUES (?, ?, 'alice', '', 0, 1, ?, 0, ?, 1, '', '', '', ?, '')`,
 				digest, digest, time.Now().Add(time.Hour).UnixMicro(), time.Now().Add(time.Hour).UnixMicro(), methods),
 		} {
