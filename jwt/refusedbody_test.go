@@ -103,7 +103,7 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 		{"a long body", "/api/token/verify/", strings.Repeat(" ", 17<<10), nil, 413, "The body is too long.",
 			"the body is longer than 16 KiB"},
 		{"a text", "/api/token/verify/", `{"token":"x"}`, []string{"Content-Type", "text/plain"}, 415,
-			"The body must be application/json or application/x-www-form-urlencoded.",
+			"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.",
 			"the Content-Type of the body is missing, repeated"},
 		{"no cookie", "/browser/refresh/", "", nil, 401, "There is no refresh token.",
 			"the request has no cookie of Config.Cookie"},
@@ -124,7 +124,7 @@ func TestUnitARefusedBodySaysWhyToTheLog(t *testing.T) {
 			if challenge := got.header.Get("WWW-Authenticate"); (challenge != "") != (row.status == 401) {
 				t.Errorf("a challenge with %d: %q", row.status, challenge)
 			}
-			if accept := got.header.Get("Accept"); (accept == "application/json, application/x-www-form-urlencoded") != (row.status == 415) {
+			if accept := got.header.Get("Accept"); (accept == "application/json, application/x-www-form-urlencoded, multipart/form-data") != (row.status == 415) {
 				t.Errorf("Accept is %q", accept)
 			}
 			line := log.taken()
