@@ -18,7 +18,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"log"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
 	"testing"
@@ -86,6 +88,8 @@ var _ header.Config
 var _ backend.Terms
 var _ page.Site
 var _ url.URL
+var _ netip.Addr
+var _ log.Logger
 var _ gin.Context
 var _ chi.Mux
 `
