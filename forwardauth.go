@@ -66,8 +66,10 @@ type ForwardAuthConfig struct {
 //		auth.Route("/admin/", auth.UserIs(isAdmin)))
 //
 // Whatever no option names requires authentication. Policies see the request that is
-// asked about, without its body. The service behind must read paths as written: where it
-// ignores case, a slash at the end or what follows a ";", give policies to a whole tree.
+// asked about, without its body. A path that the service behind could read in another way is
+// refused with 403: one with empty or dot segments, a backslash, ";" or "#", escaped or not.
+// Where the service ignores case or a slash at the end, only a policy of "/" is safe, with
+// no Open.
 //
 // ForwardAuth returns an error if a setting is missing or contradictory, if
 // Config.Proxies is empty, if two patterns conflict, or if a backend reads a header that
@@ -197,8 +199,12 @@ func (a *askedRouter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gran
 // ServeHTTP answers a proxy.
 func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &answer{ResponseWriter: w}
+	twin := f.hasTwin(r)
 	r = f.withoutAnswer(r)
 	asked, err := f.asked(r)
+	if err == nil && twin {
+		err = errTwin
+	}
 	switch {
 	case err != nil:
 		f.guard.fail(answer, f.guard.withoutStripped(r), failure{err: err})
@@ -209,6 +215,27 @@ func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.guard.fail(answer, f.guard.withoutStripped(asked), failure{err: errPreflight})
 	}
+	if !answer.wrote { // by a Config.Render that failed: net/http would answer 200
+		answer.WriteHeader(http.StatusForbidden)
+	}
+}
+
+var errTwin error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
+	Cause: errors.New("the client sent a header that a service could take for one of the answer, such as X_Auth_User. " +
+		"Have the proxy remove it")}
+
+// hasTwin reports a header that differs from one of the answer by "_" for "-" only. The proxy
+// overwrites the header of the answer and passes on the twin, and a service behind WSGI
+// or CGI reads both as one.
+func (f *forwardAuth) hasTwin(r *http.Request) bool {
+	for name := range r.Header {
+		for _, own := range []string{f.user, f.backend, f.access} {
+			if http.CanonicalHeaderKey(name) != own && sameVariable(name, own) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutAnswer returns r without the headers of the answer, which a client has
@@ -247,7 +274,7 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 	asked.Pattern, asked.Host = "", f.guard.config.Proxies.Host(r)
 	if f.method == "" { // Envoy
 		asked.RequestURI = r.URL.RequestURI() // without the prefix of this handler
-		return asked, nil
+		return asked, pathFault(asked.RequestURI, r.URL)
 	}
 	method, uri := r.Header[f.method], r.Header[f.uri]
 	switch {
@@ -265,7 +292,25 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 		return nil, errAskedURI
 	}
 	asked.Method, asked.URL, asked.RequestURI = method[0], u, uri[0]
-	return asked, nil
+	return asked, pathFault(uri[0], u)
+}
+
+var errAskedPath error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "The path can be read in two ways.",
+	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\" or a control character, escaped or not, and " +
+		"the service behind could read it as that of another route")}
+
+// pathFault refuses a path that the service behind the proxy could read in another way
+// than the rules here do. The proxy passes it on as the client wrote it.
+func pathFault(target string, u *url.URL) error {
+	path, _, _ := strings.Cut(target, "?")
+	plain := unescape(u.EscapedPath())
+	switch {
+	case u.Host != "", u.EscapedPath() != cleanPath(u.EscapedPath()), plain != cleanPath(plain),
+		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;`),
+		strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }):
+		return errAskedPath
+	}
+	return nil
 }
 
 // strangeProxy is the cause for a request that no trusted proxy sent.

@@ -142,8 +142,8 @@ func TestUnitForwardAuth(t *testing.T) {
 			"https://evil.example", "Sec-WebSocket-Key", "eA=="}, 403, 403, "", ""},
 		"an open route":                {"GET", "/static/x.css?a=b", nil, 200, 200, "", ""},
 		"another method of it":         {"POST", "/static/x.css", nil, 401, 401, "", ""},
-		"a way out of it":              {"GET", "/static/../admin/", nil, 401, 401, "", ""},
-		"a way out of it with escapes": {"GET", "/static/%2e%2e/admin/", nil, 403, 400, "", ""},
+		"a way out of it":              {"GET", "/static/../admin/", nil, 403, 403, "", ""},
+		"a way out of it with escapes": {"GET", "/static/%2e%2e/admin/", nil, 403, 403, "", ""},
 		"a route for some": {"DELETE", "/users/7", []string{"Authorization", "Bearer good-alice"},
 			403, 403, "", ""},
 		"a route for some, for one": {"DELETE", "/users/7", []string{"Authorization", "Bearer good-root"}, 200,
@@ -234,7 +234,7 @@ func TestUnitForwardAuthAskedWrongly(t *testing.T) {
 		"for a host of a URL": {func(r *http.Request) {
 			r.Header.Set("X-Forwarded-Uri",
 				"//evil.example/static/x")
-		}, 200, ""},
+		}, 403, ""},
 		"as nginx does": {func(r *http.Request) { r.Header.Del("X-Forwarded-Method"); r.Header.Set("X-Original-Method", "GET") }, 500, "X-Forwarded-Method"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -517,4 +517,65 @@ func ExampleGuard_ForwardAuth() {
 	// /page: 200, user "alice"
 	// /admin/: 403, user ""
 	// /static/site.css: 200, user ""
+}
+
+func TestForwardAuthRefusesAPathThatTheServiceCouldReadInAnotherWay(t *testing.T) {
+	isRoot := auth.UserIs(func(u user) bool { return u == "root" })
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, proxy := range []auth.AskingProxy{auth.AskingNginx, auth.AskingCaddy, auth.AskingTraefik} {
+		ask, err := guard.ForwardAuth(auth.ForwardAuthConfig{Proxy: proxy, MethodHeader: "X-M", URIHeader: "X-U"},
+			auth.Open("GET /static/"), auth.Route("/admin/", isRoot))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for target, want := range map[string]int{
+			"/static/x": 200, "/static/x?a=b;c#d\\": 200, "/static/%C3%A9": 200, "/static/": 200, "/": 401,
+			"/admin/users/../../static/x": 403, "/static//x": 403, "/admin/users#/../../static/x": 403, `/static/x\..\..\admin/users`: 403,
+			"/static/x%5c..%5c..%5cadmin": 403, "/static/..;/admin/users": 403, "/static/%2e%2e;/admin/users": 403, "/static/%2e%2e/admin": 403,
+			"/static/a;b": 403, "/static/a%3Bb": 403, "/static/a%23b": 403, "/static/a%00b": 403, "//evil/static/x": 403, "/static/a%2F%2Fb": 403,
+		} {
+			r := request("GET", "/ask")
+			r.Header["X-M"], r.Header["X-U"] = []string{"GET"}, []string{target}
+			if want == 200 { // a twin of a header of the answer is refused
+				r.Header["X_auth_user"] = []string{"root"}
+				if w := do(ask, r); w.Code != 403 {
+					t.Errorf("%d, %s with a twin: %d, want 403", proxy, target, w.Code)
+				}
+				delete(r.Header, "X_auth_user")
+			}
+			if w := do(ask, r); w.Code != want {
+				t.Errorf("%d, %s: %d, want %d", proxy, target, w.Code, want)
+			}
+		}
+	}
+}
+
+func TestForwardAuthRefusesIfRenderWritesNothing(t *testing.T) {
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}},
+		Render:  func(http.ResponseWriter, *http.Request, *auth.Problem) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, err := guard.ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingTraefik})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(ask)
+	defer server.Close()
+	r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+	r.Header.Set("X-Forwarded-Method", "GET")
+	r.Header.Set("X-Forwarded-Uri", "/x")
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != 403 {
+		t.Errorf("%d, want 403", answer.StatusCode)
+	}
 }

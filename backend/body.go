@@ -233,7 +233,8 @@ func (f Fields) From(r *http.Request) error {
 // FromLogin is From for a backend. It reads no body of another type, and states the 415
 // only at a login: see [auth.AtLogin]. Elsewhere the body may be an upload.
 func (f Fields) FromLogin(r *http.Request) error {
-	if kind, _ := mediaType(r.Header["Content-Type"]); !isRead(kind) && !auth.AtLogin(r.Context()) {
+	kind, _ := mediaType(r.Header["Content-Type"])
+	if (!isRead(kind) || kind == TypeMultipart) && !auth.AtLogin(r.Context()) {
 		return auth.ErrNoCredentials
 	}
 	return f.From(r)

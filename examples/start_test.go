@@ -50,7 +50,7 @@ func TestExamplesSayWhatToTry(t *testing.T) {
 				_ = running.Process.Kill()
 				<-ended
 			})
-			for attempt := time.NewTicker(20 * time.Millisecond); !strings.Contains(said.text(), "curl "); {
+			for attempt := time.NewTicker(20 * time.Millisecond); !said.all(append(program.says, "curl ")); {
 				select {
 				case <-ended:
 					t.Fatalf("it has ended and says\n%s", said.text())
@@ -83,6 +83,12 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.kept.Write(p)
+}
+
+// all reports whether all of these were written.
+func (o *output) all(texts []string) bool {
+	written := o.text()
+	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(written, text) })
 }
 
 func (o *output) text() string {

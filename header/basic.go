@@ -42,7 +42,8 @@ type BasicConfig struct {
 	// Remember is how long a password that was right is not checked again: at
 	// most 60 seconds, which 0 means too. If negative, every password is
 	// checked. A password check is slow on purpose, and clients send Basic with
-	// every request. What is kept is a hash under a key of this process. Only
+	// every request. A password is remembered for the client's address and the Host of its
+	// request. What is kept is a hash under a key of this process. Only
 	// users with an [auth.Stamper] stamp are remembered, and only while it stays
 	// the same, because without one a change of password goes unnoticed.
 	// [auth.Fresh] counts from the check.
@@ -64,7 +65,7 @@ type Basic struct {
 	config BasicConfig
 	// digest is the key under which a username and password are remembered. It
 	// holds a secret of this process, which package fmt cannot print there.
-	digest func(username, password string) [sha256.Size]byte
+	digest func(r *http.Request, username, password string) [sha256.Size]byte
 
 	flights flights
 
@@ -123,7 +124,7 @@ func (b *Basic) Authenticate(r *http.Request) (auth.User, auth.Credential, error
 	if err != nil {
 		return nil, nil, err
 	}
-	digest := b.digest(username, password)
+	digest := b.digest(r, username, password)
 	if user, at, err := b.recall(r, digest); user != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
@@ -149,12 +150,19 @@ func (b *Basic) check(r *http.Request, username, password string) (auth.User, er
 	return user, err
 }
 
-// newDigest returns a hash of a username and password under a new key.
-func newDigest() func(username, password string) [sha256.Size]byte {
+// newDigest returns a hash of a username and password, and of where they came from, under a
+// new key.
+func newDigest() func(r *http.Request, username, password string) [sha256.Size]byte {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails
-	return func(username, password string) (digest [sha256.Size]byte) {
+	return func(r *http.Request, username, password string) (digest [sha256.Size]byte) {
 		mac := hmac.New(sha256.New, key[:])
+		// A password that was right at one address is no answer to guesses from another one,
+		// which Check throttles, nor at one host for the tenant of another.
+		for _, part := range []string{auth.ClientIP(r).String(), r.Host} {
+			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+			mac.Write([]byte(part))
+		}
 		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(username))))
 		mac.Write([]byte(username))
 		mac.Write([]byte(password))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -171,3 +172,33 @@ func TestUnitSharedChecks(t *testing.T) {
 		}
 	})
 }
+
+func TestARememberedPasswordIsOfOneAddressAndHost(t *testing.T) {
+	checked := 0
+	b, err := header.NewBasic(header.BasicConfig{
+		LoadUser: func(_ context.Context, id string) (auth.User, error) { return stamped(id), nil },
+		Check: func(*http.Request, string, string) (auth.User, error) {
+			checked++
+			return stamped("alice"), nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, from := range []struct{ addr, host string }{
+		{"192.0.2.1:1", "a.example"}, {"192.0.2.1:2", "a.example"}, {"198.51.100.1:1", "a.example"}, {"192.0.2.1:1", "b.example"}} {
+		r := httptest.NewRequest("GET", "http://"+from.host+"/", nil)
+		r.RemoteAddr = from.addr
+		r.SetBasicAuth("alice", "secret")
+		if _, _, err := b.Authenticate(r); err != nil {
+			t.Fatal(err)
+		}
+		if want := []int{1, 1, 2, 3}[i]; checked != want {
+			t.Errorf("%v: %d checks, want %d", from, checked, want)
+		}
+	}
+}
+
+type stamped string
+
+func (s stamped) UserID() string  { return string(s) }
+func (stamped) AuthStamp() string { return "1" }

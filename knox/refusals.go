@@ -28,7 +28,8 @@ func invalid(cause error) error {
 
 // unrecognized returns the refusal of tokens that are not of our form.
 func unrecognized(c Config) error {
-	why := "the token does not have the form of those that Config.TokenLength asks for, and no Config.Formats reads it"
+	why := "the token was cut or mistyped, or is not one of this backend: it does not have the form of those that " +
+		"Config.TokenLength asks for, and no Config.Formats reads it"
 	if c.Prefix != "" {
 		why = "the token does not start with the prefix " + c.Prefix +
 			" (see Config.Prefix and AcceptPrefixes), and no Config.Formats reads it"

@@ -35,10 +35,10 @@ func (l *Authenticator) throttled(r *http.Request, username, password string) (a
 	if err != nil && !errors.Is(err, auth.ErrInvalid) {
 		return nil, false, err
 	}
-	decided = true
 	overruled := settle(r, func(ctx context.Context) error {
 		return l.throttle.decide(ctx, try, found.id(ctx), err == nil)
 	})
+	decided = true // not before: a store that panics must not keep the turn
 	switch {
 	case overruled != nil:
 		return nil, false, overruled

@@ -255,10 +255,15 @@ func (l *Authenticator) find(ctx context.Context, username string) (*account, er
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive):
 		return &account{user, encoded, err}, nil
+	case err != nil && strings.Contains(err.Error(), "no rows in result set"):
+		return nil, outage("account finder", fmt.Errorf("%w. Return auth.ErrUserNotFound for an unknown name", err))
 	case err != nil:
 		return nil, outage("account finder", err)
 	}
-	return &account{user, encoded, nil}, checkUser(ctx, user)
+	if err := checkUser(ctx, user); err != nil {
+		return nil, fmt.Errorf("password: Config.Account: %w", err)
+	}
+	return &account{user, encoded, nil}, nil
 }
 
 // prove verifies the password of an account. Whoever the user is or is not, one

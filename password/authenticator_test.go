@@ -107,7 +107,7 @@ func TestCarriersOfALogin(t *testing.T) {
 		{"Basic before the body", basicFirst, auth.ErrInvalid},
 
 		{"another type", post("text/plain", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
-		{"multipart without a part", post("multipart/form-data; boundary=x", "username=alice&password=password"), auth.ErrMalformed},
+		{"multipart without a part", post("multipart/form-data; boundary=x", "username=alice&password=password"), auth.ErrNoCredentials},
 		{"another charset", post(typeJSON+"; charset=latin1", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
 		{"no type", post("", `{"username":"alice","password":"password"}`), auth.ErrNoCredentials},
 		{"two types", twoTypes, auth.ErrNoCredentials},

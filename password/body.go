@@ -3,6 +3,7 @@ package password
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -10,6 +11,33 @@ import (
 
 var errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password are both required.",
 	Cause: errors.New("password: the body of the login has one of username and password, and not the other")}
+
+// The causes of a body at a login that has neither of the two. The client is told what is
+// missing, because a body of another shape is the most common first request.
+var (
+	errNeither error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailNeither,
+		Cause: errors.New("password: the body of the login has no members or fields named username and password")}
+	errJSONAsForm error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailNeither,
+		Cause: errors.New("password: the body of the login looks like JSON and came as a form, as curl -d sends it. " +
+			"Send Content-Type: application/json")}
+)
+
+const detailNeither = "The body has no username and password."
+
+// neither returns the error for a body without username and password.
+func neither(r *http.Request) error {
+	if !auth.AtLogin(r.Context()) {
+		return auth.ErrNoCredentials
+	}
+	body, err := backend.ReadBody(r, maxLoginBody)
+	if err == nil && body.Type == backend.TypeForm && strings.HasPrefix(strings.TrimSpace(string(body.Text)), "{") {
+		return errJSONAsForm
+	}
+	return errNeither
+}
+
+// maxLoginBody is what [backend.Fields] reads, in bytes.
+const maxLoginBody = 8 << 10
 
 // fromBody reads username and password from the body of r and puts it back.
 func fromBody(r *http.Request) (username, password string, err error) {
@@ -19,7 +47,7 @@ func fromBody(r *http.Request) (username, password string, err error) {
 	}
 	switch {
 	case !found[0].Set && !found[1].Set:
-		return "", "", auth.ErrNoCredentials
+		return "", "", neither(r)
 	case !found[0].Set || !found[1].Set:
 		return "", "", errOneMissing
 	}

@@ -120,11 +120,11 @@ func (t *throttle) aged(kind counted, c Counter, now time.Time) Counter {
 
 // blocked reports whether an aged counter lets no try in at now. A counter that delays
 // nothing has Until at its last failure, which may be later than now where two tries
-// read the clock in another order. A block further off than MaxDelay was written by
-// a clock that was ahead.
+// read the clock in another order. A block further off than MaxDelay, and a minute for the
+// clocks of several instances, was written by a clock that was ahead.
 func (t *throttle) blocked(kind counted, c Counter, now time.Time) bool {
 	return t.limits.delay(c.Failures, t.free(kind)) > 0 && c.Until.After(now) &&
-		!c.Until.After(now.Add(t.limits.MaxDelay))
+		!c.Until.After(now.Add(t.limits.MaxDelay+min(t.limits.MaxDelay, time.Minute)))
 }
 
 // budget is how many tries may be under way at once: as many as failures are left, then
@@ -142,7 +142,7 @@ func (t *throttle) failed(kind counted, c Counter, now time.Time) Counter {
 	c = t.aged(kind, c, now)
 	c.Failures++
 	c.Until = now.Add(t.limits.delay(c.Failures, t.free(kind)))
-	if kind != byKnown {
+	if kind != byKnown || c.ExpiresAt.IsZero() { // a known address may have expired since it was read
 		c.ExpiresAt = now.Add(t.limits.Forget)
 	}
 	return c

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -12,25 +14,38 @@ type file struct {
 	info os.FileInfo
 }
 
-// openFile makes the file if there is none, readable by its owner only.
+// openFile makes the file if there is none, readable by its owner only. A file that exists is
+// not opened: closing it would end the locks of every connection of this process to it
+// (POSIX), and another program could take the write-ahead log away under them.
 func openFile(path string) (*file, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := opened.Close(); err != nil {
-		return nil, err
-	}
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeFile(path); err != nil {
+			return nil, err
+		}
+		info, err = os.Stat(path)
+	}
 	if err != nil {
 		return nil, err
 	}
 	os.SameFile(info, info) // Windows looks the identity up at the first comparison
 	return &file{path, info}, nil
+}
+
+// makeFile makes an empty file, unless another program was faster.
+func makeFile(path string) error {
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return made.Close()
 }
 
 // check returns an error if the path does not lead to the file that was opened. The

@@ -126,8 +126,9 @@ const endTimeout = 10 * time.Second
 // an error that is [ErrBusy].
 //
 // The transaction is committed if change returns nil, even if ctx has ended by then.
-// change must use conn alone, must not keep it, and must not call Update or a store of
-// db.
+// change must use conn alone, must not keep it or close it, and must not call Update or a store of
+// db. It must close all rows before it returns, also after an error: rows that stay open keep
+// every other change of the program waiting.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	return db.transact(ctx, false, change)
 }
