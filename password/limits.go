@@ -22,9 +22,10 @@ import (
 // that address, so that strangers cannot lock a user out. A login forgives the
 // failures of that counter and no others.
 //
-// With the defaults, strangers get 17 guesses at an account in the first hour and 4 in
-// each hour after it, from however many addresses, and while the user logs in as
-// often as they like. One address gets 32 guesses in its first hour, and then 4. There
+// With the defaults, strangers who do not pause get 17 guesses at an account in the first hour and
+// 4 in each hour after it, from however many addresses, and while the user logs in as
+// often as they like. One address gets 32 guesses in its first hour, and then 4. With pauses of
+// Forget it is about 12 an hour at an account and 25 from an address. There
 // is no number of failures that locks an account for good: everybody could then do that to
 // every user. NIST SP 800-63B §5.2.2 allows at most 100 failures in a row. A service that must
 // hold that sets MaxDelay to 24 hours and Forget to 90 days: 100 failures then take
