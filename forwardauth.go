@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // AskingProxy is a proxy that asks about each request before it passes it on: see
@@ -67,8 +68,9 @@ type ForwardAuthConfig struct {
 //
 // Whatever no option names requires authentication. Policies see the request that is
 // asked about, without its body. A path that the service behind could read in another way is
-// refused with 403: one with empty or dot segments, a backslash, ";" or "#", escaped or not.
-// Where the service ignores case or a slash at the end, only a policy of "/" is safe, with
+// refused with 403, if there are options: one with empty or dot segments, a backslash, ";" or
+// "#", escaped or not, an escaped "?", or an escape in an escape.
+// Where the service ignores case, or a slash, dot or space at the end of a segment, only a policy of "/" is safe, with
 // no Open.
 //
 // ForwardAuth returns an error if a setting is missing or contradictory, if
@@ -274,7 +276,7 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 	asked.Pattern, asked.Host = "", f.guard.config.Proxies.Host(r)
 	if f.method == "" { // Envoy
 		asked.RequestURI = r.URL.RequestURI() // without the prefix of this handler
-		return asked, pathFault(asked.RequestURI, r.URL)
+		return asked, f.pathFault(asked.RequestURI, r.URL)
 	}
 	method, uri := r.Header[f.method], r.Header[f.uri]
 	switch {
@@ -292,21 +294,26 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 		return nil, errAskedURI
 	}
 	asked.Method, asked.URL, asked.RequestURI = method[0], u, uri[0]
-	return asked, pathFault(uri[0], u)
+	return asked, f.pathFault(uri[0], u)
 }
 
 var errAskedPath error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "The path can be read in two ways.",
-	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\" or a control character, escaped or not, and " +
+	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\", an escaped \"?\", an escape in an escape or " +
+		"a control character, and " +
 		"the service behind could read it as that of another route")}
 
 // pathFault refuses a path that the service behind the proxy could read in another way
-// than the rules here do. The proxy passes it on as the client wrote it.
-func pathFault(target string, u *url.URL) error {
+// than the rules here do. The proxy passes it on as the client wrote it. Without rules all
+// paths are alike.
+func (f *forwardAuth) pathFault(target string, u *url.URL) error {
+	if len(f.protected.rules.all) == 0 {
+		return nil
+	}
 	path, _, _ := strings.Cut(target, "?")
 	plain := unescape(u.EscapedPath())
 	switch {
 	case u.Host != "", u.EscapedPath() != cleanPath(u.EscapedPath()), plain != cleanPath(plain),
-		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;`),
+		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;?`), !utf8.ValidString(plain), unescape(plain) != plain,
 		strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }):
 		return errAskedPath
 	}

@@ -536,7 +536,7 @@ func TestForwardAuthRefusesAPathThatTheServiceCouldReadInAnotherWay(t *testing.T
 			"/static/x": 200, "/static/x?a=b;c#d\\": 200, "/static/%C3%A9": 200, "/static/": 200, "/": 401,
 			"/admin/users/../../static/x": 403, "/static//x": 403, "/admin/users#/../../static/x": 403, `/static/x\..\..\admin/users`: 403,
 			"/static/x%5c..%5c..%5cadmin": 403, "/static/..;/admin/users": 403, "/static/%2e%2e;/admin/users": 403, "/static/%2e%2e/admin": 403,
-			"/static/a;b": 403, "/static/a%3Bb": 403, "/static/a%23b": 403, "/static/a%00b": 403, "//evil/static/x": 403, "/static/a%2F%2Fb": 403,
+			"/static/a;b": 403, "/static/a%3Bb": 403, "/static/a%3Fb": 403, "/static/%252e%252e/admin": 403, "/static/%c0%ae%c0%ae/admin": 403, "/static/a%23b": 403, "/static/a%00b": 403, "//evil/static/x": 403, "/static/a%2F%2Fb": 403,
 		} {
 			r := request("GET", "/ask")
 			r.Header["X-M"], r.Header["X-U"] = []string{"GET"}, []string{target}
@@ -577,5 +577,23 @@ func TestForwardAuthRefusesIfRenderWritesNothing(t *testing.T) {
 	_ = answer.Body.Close()
 	if answer.StatusCode != 403 {
 		t.Errorf("%d, want 403", answer.StatusCode)
+	}
+}
+
+func TestForwardAuthTakesAnyPathIfThereAreNoRules(t *testing.T) {
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens("Token")}, Challenges: []auth.Challenge{{Scheme: "Token"}},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, err := guard.ForwardAuth(auth.ForwardAuthConfig{Proxy: auth.AskingCaddy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{"/api/queues/%2F/q", "/room/%23a:b", "/x;jsessionid=1", "/unsafe/https://e.example/x.jpg"} {
+		r := request("GET", "/ask", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", target, "Authorization", "Token good-alice")
+		if w := do(ask, r); w.Code != 200 {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
 	}
 }

@@ -42,8 +42,9 @@ type BasicConfig struct {
 	// Remember is how long a password that was right is not checked again: at
 	// most 60 seconds, which 0 means too. If negative, every password is
 	// checked. A password check is slow on purpose, and clients send Basic with
-	// every request. A password is remembered for the client's address and the Host of its
-	// request. What is kept is a hash under a key of this process. Only
+	// every request. A password is remembered for the client's address and the host of its
+	// request, and not if the address is not known. At one address it is no secret which of
+	// its guesses is right while the user is remembered there. What is kept is a hash under a key of this process. Only
 	// users with an [auth.Stamper] stamp are remembered, and only while it stays
 	// the same, because without one a change of password goes unnoticed.
 	// [auth.Fresh] counts from the check.
@@ -159,7 +160,7 @@ func newDigest() func(r *http.Request, username, password string) [sha256.Size]b
 		mac := hmac.New(sha256.New, key[:])
 		// A password that was right at one address is no answer to guesses from another one,
 		// which Check throttles, nor at one host for the tenant of another.
-		for _, part := range []string{auth.ClientIP(r).String(), r.Host} {
+		for _, part := range []string{auth.ClientIP(r).String(), auth.ProxiesFrom(r.Context()).Host(r)} {
 			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 			mac.Write([]byte(part))
 		}
@@ -175,7 +176,7 @@ func newDigest() func(r *http.Request, username, password string) [sha256.Size]b
 // user if it is not remembered or the user has changed, and an error if the
 // user cannot be loaded.
 func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, time.Time, error) {
-	if b.config.Remember < 0 {
+	if b.config.Remember < 0 || !auth.ClientIP(r).IsValid() { // without an address all clients are one
 		return nil, time.Time{}, nil
 	}
 	b.mu.Lock()

@@ -40,7 +40,10 @@ func openFile(path string) (*file, error) {
 func makeFile(path string) error {
 	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		if _, err := os.Stat(path); err == nil {
+			return nil
+		}
+		made, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // a link to where the file shall be
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"database/sql"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -49,5 +50,21 @@ func TestUnitAFileThatIsOpenKeepsItsLocks(t *testing.T) {
 	}
 	if got := look(); got != "1\n" {
 		t.Errorf("another process counts %q rows, want 1", got)
+	}
+}
+
+func TestUnitALinkToAFileThatIsNotThereYet(t *testing.T) {
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "app.db"), filepath.Join(dir, "volume.db")
+	if err := os.Symlink(target, path); err != nil {
+		t.Skip(err)
+	}
+	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v, want a file of its owner", info, err)
 	}
 }
