@@ -21,8 +21,6 @@ package auth
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -151,7 +149,7 @@ var (
 )
 
 func (c chain) Authenticate(r *http.Request) (User, Credential, error) {
-	var v verdict
+	v := verdict{nested: true}
 	for _, backend := range c {
 		user, credential, err := v.ask(backend, ambientOf(backend), nests(backend), r)
 		if v.settled(backend, err) {
@@ -200,100 +198,5 @@ func (c chain) Vary() (all []string) {
 }
 
 func (c chain) ReadsProxies() bool { return slices.ContainsFunc(c, readsProxies) }
-
-// verdict collects the outcomes after which a chain goes on.
-type verdict struct {
-	unrecognized error
-	absent       error // ErrNoCredentials of those that have more to say, joined
-}
-
-// badTokenKey marks a request that a chain in a chain is asked about, after a
-// backend further out found a token that it does not recognize.
-type badTokenKey struct{}
-
-// badToken reports whether r has a token that a backend asked before did not
-// recognize, in this chain or in one around it.
-func (v *verdict) badToken(r *http.Request) bool {
-	return v.unrecognized != nil || r.Context().Value(badTokenKey{}) != nil
-}
-
-// ask calls a backend. A bad token is not rescued by what a browser adds, and
-// not by a credential that does not say: a backend that is ambient is not asked, and a
-// proof by a credential that is not known to be explicit counts as unrecognized. A
-// chain or guard is told, and does the same for its own backends. A decorator around
-// one may answer by itself, so what it returns is looked at again.
-func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *http.Request) (User, Credential, error) {
-	if ambient != nil && ambient.Ambient() && v.badToken(r) {
-		return nil, nil, ErrNoCredentials
-	}
-	asked := r
-	if nests && v.unrecognized != nil {
-		asked = r.WithContext(context.WithValue(r.Context(), badTokenKey{}, true))
-	}
-	user, credential, err := backend.Authenticate(asked)
-	if asked != r {
-		r.Body = asked.Body // a backend that read it has put it back
-	}
-	if err == nil && !checksItself(backend) && isAmbient(ambient, credential) != ambientNo && v.badToken(r) {
-		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its "+
-			"credential (auth.Ambient)", ErrUnrecognized, nameOf(backend))
-	}
-	return user, credential, err
-}
-
-// checksItself reports a chain or guard without a decorator around it.
-func checksItself(backend Authenticator) bool {
-	switch backend.(type) {
-	case chain, *Guard:
-		return true
-	}
-	return false
-}
-
-// settled reports whether the error of a backend ends the chain.
-func (v *verdict) settled(backend Authenticator, err error) bool {
-	switch KindOf(err) {
-	case ErrNoCredentials:
-		if err != ErrNoCredentials {
-			if v.absent == nil {
-				v.absent = err
-			} else {
-				v.absent = errors.Join(v.absent, err)
-			}
-		}
-		return false
-	case ErrUnrecognized:
-		if v.unrecognized == nil {
-			v.unrecognized = err
-		} else {
-			v.unrecognized = &unrecognizedToo{v.unrecognized, backend, err}
-		}
-		return false
-	}
-	return true
-}
-
-// unrecognizedToo is ErrUnrecognized of one more backend, which the log tells of.
-type unrecognizedToo struct {
-	first   error // which counts
-	backend Authenticator
-	err     error
-}
-
-func (e *unrecognizedToo) Error() string {
-	return e.first.Error() + ". By " + nameOf(e.backend) + ": " + e.err.Error()
-}
-
-func (e *unrecognizedToo) Unwrap() []error { return []error{e.first, e.err} }
-
-func (v *verdict) result() error {
-	switch {
-	case v.unrecognized != nil:
-		return v.unrecognized
-	case v.absent != nil:
-		return v.absent
-	}
-	return ErrNoCredentials
-}
 
 func isMachineID(id string) bool { return strings.HasPrefix(id, machinePrefix) }

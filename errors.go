@@ -147,6 +147,9 @@ func KindOf(err error) error {
 		}
 		return KindOf(stated.Kind) // which may be ErrUserInactive, an Error itself
 	}
+	if too, ok := err.(*unrecognizedToo); ok {
+		return KindOf(too.first)
+	}
 	if list, ok := elements(err); ok {
 		return strongest(ownKind(err), list)
 	}
@@ -212,17 +215,23 @@ func ownKind(err error) error {
 // itself, or nil. One that decides counts first, then an outage, then
 // ErrUnrecognized.
 func strongest(own error, wrapped []error) error {
-	found, outage := make(map[error]bool), false
+	var found [len(kinds)]bool
+	outage := false
+	note := func(kind error) {
+		for i, each := range kinds {
+			found[i] = found[i] || each == kind
+		}
+	}
 	if own != nil {
-		found[own] = true
+		note(own)
 	}
 	for _, each := range wrapped {
 		kind := KindOf(each)
-		found[kind] = true
+		note(kind)
 		outage = outage || kind == nil
 	}
-	for _, kind := range kinds {
-		if found[kind] && !(outage && (kind == ErrUnrecognized || kind == ErrNoCredentials)) {
+	for i, kind := range kinds {
+		if found[i] && !(outage && (kind == ErrUnrecognized || kind == ErrNoCredentials)) {
 			return kind
 		}
 	}
@@ -231,5 +240,5 @@ func strongest(own error, wrapped []error) error {
 
 // clientGone reports whether err only says that the client went away.
 func clientGone(ctx context.Context, err error) bool {
-	return errors.Is(err, context.Canceled) && context.Cause(ctx) != nil && errors.Is(ctx.Err(), context.Canceled)
+	return errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled)
 }

@@ -76,7 +76,9 @@ type Guard struct {
 	backends   []guarded
 	challenges []Challenge // one per scheme
 	strip      []string
-	vary       string
+	vary       []string                      // one line, or nil if no backend reads a header
+	spoken     []string                      // schemes of the Authorization header
+	answers    *answers                      // of these challenges
 	login      *Guard                        // asks Config.Login, nil if that is empty
 	atLogin    bool                          // of a login guard: see AtLogin
 	mapProblem func(*http.Request, *Problem) // may be nil
@@ -149,7 +151,7 @@ func New(config Config) (*Guard, error) {
 // newGuard returns a Guard that asks backends. Errors about one of them name it by
 // the setting it is in.
 func newGuard(config Config, kin *family, setting string, backends []Authenticator) (*Guard, error) {
-	g := &Guard{config: config, users: &userTypes{}, family: kin}
+	g := &Guard{config: config, users: &userTypes{}, family: kin, answers: &answers{}}
 	g.config.Backends = backends
 	var vary []string
 	var challenges []Challenge
@@ -190,7 +192,10 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 		vary[i] = http.CanonicalHeaderKey(name)
 	}
 	slices.Sort(vary)
-	g.vary = strings.Join(slices.Compact(vary), ", ")
+	if vary = slices.Compact(vary); len(vary) > 0 {
+		g.vary = []string{strings.Join(vary, ", ")}
+	}
+	g.spoken = spokenBy(g.backends)
 	return g, nil
 }
 
@@ -409,7 +414,7 @@ func (g *Guard) WithoutDialog(fallback ...Challenge) *Guard {
 		return nil
 	}
 	quiet := *g
-	quiet.quiet, quiet.fallback = true, slices.Clone(fallback)
+	quiet.quiet, quiet.fallback, quiet.answers = true, slices.Clone(fallback), &answers{}
 	quiet.challenges = slices.DeleteFunc(slices.Clone(g.challenges), opensDialog)
 	if len(quiet.challenges) == 0 {
 		quiet.challenges = slices.Clone(fallback)
@@ -474,10 +479,10 @@ func (g *Guard) StripHeaders() []string {
 
 // Vary returns the request headers that the backends of g read.
 func (g *Guard) Vary() []string {
-	if g == nil || g.vary == "" {
+	if g == nil || len(g.vary) == 0 {
 		return nil
 	}
-	return strings.Split(g.vary, ", ")
+	return strings.Split(g.vary[0], ", ")
 }
 
 // OwnTokens returns the tokens that backends of g own.

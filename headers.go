@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// addVary adds the guard's Vary line, unless a layer of it did already.
-func addVary(h http.Header, line *[1]string) {
+// addVary adds the guard's Vary line, unless a layer of it did already. The line is shared
+// by all answers, so it is never changed.
+func (g *Guard) addVary(h http.Header) {
 	have := h["Vary"]
 	switch {
-	case line[0] == "": // no backend reads a header
+	case len(g.vary) == 0: // no backend reads a header
 	case len(have) == 0:
-		h["Vary"] = line[:1:1]
-	case !slices.Contains(have, line[0]):
-		h["Vary"] = append(have, line[0])
+		h["Vary"] = g.vary
+	case !slices.Contains(have, g.vary[0]):
+		h["Vary"] = append(slices.Clip(have), g.vary[0])
 	}
 }
 
@@ -22,7 +23,9 @@ func setHeaders(w http.ResponseWriter, absent error, credential Credential) {
 	if w == nil {
 		return
 	}
-	setErrorHeaders(w.Header(), absent)
+	if absent != nil {
+		setErrorHeaders(w.Header(), absent)
+	}
 	if setter, ok := As[HeaderSetter](credential); ok {
 		setter.SetHeaders(w.Header())
 	}
@@ -35,6 +38,11 @@ func setErrorHeaders(h http.Header, err error) {
 		return
 	}
 	switch wrapper := err.(type) {
+	case *Error: // whose Unwrap allocates
+		if wrapper != nil {
+			setErrorHeaders(h, wrapper.Kind)
+			setErrorHeaders(h, wrapper.Cause)
+		}
 	case interface{ Unwrap() error }:
 		setErrorHeaders(h, wrapper.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -28,22 +28,17 @@ func ambientOf(backend Authenticator) Ambient {
 	return found
 }
 
-// isAmbient returns Yes if either says so, and No if one says no.
-func isAmbient(backend Ambient, credential Credential) ambience {
-	found := ambientUnknown
-	if backend != nil {
-		if backend.Ambient() {
-			return ambientYes
-		}
-		found = ambientNo
+// ambienceOf returns Yes if the backend said so or the credential does, and No if one of
+// them says no.
+func ambienceOf(said ambience, credential Credential) ambience {
+	own, ok := As[Ambient](credential)
+	switch {
+	case !ok:
+		return said
+	case own.Ambient():
+		return ambientYes
 	}
-	if own, ok := As[Ambient](credential); ok {
-		if own.Ambient() {
-			return ambientYes
-		}
-		found = ambientNo
-	}
-	return found
+	return max(said, ambientNo)
 }
 
 // CheckOrigin returns ErrCrossOrigin for an unsafe request that a page of

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -27,24 +26,39 @@ type Problem struct {
 // and status of RFC 9457 §3.1, and detail and code, which clients of Django
 // REST framework read. It writes no header but Content-Type.
 func WriteProblem(w http.ResponseWriter, p *Problem) {
-	body := make(map[string]any, len(p.Extensions)+5)
-	for name, value := range p.Extensions {
-		body[name] = value
+	writeProblemBody(w, p.Status, problemBody(p))
+}
+
+// problemType is shared by all answers, so it is never changed.
+var problemType = []string{"application/problem+json"}
+
+func writeProblemBody(w http.ResponseWriter, status int, body []byte) {
+	w.Header()["Content-Type"] = problemType
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// problemBody returns the body of an answer. The members are in the order of their names.
+// It leaves out all extensions if one of them is no JSON.
+func problemBody(p *Problem) []byte {
+	title := http.StatusText(p.Status)
+	if len(p.Extensions) > 0 {
+		body := make(map[string]any, len(p.Extensions)+5)
+		maps.Copy(body, p.Extensions)
+		body["type"], body["title"], body["status"], body["detail"], body["code"] =
+			"about:blank", title, p.Status, p.Detail, p.Code
+		if text, err := json.Marshal(body); err == nil {
+			return append(text, '\n')
+		}
 	}
-	body["type"] = "about:blank"
-	body["title"] = http.StatusText(p.Status)
-	body["status"] = p.Status
-	body["detail"] = p.Detail
-	body["code"] = p.Code
-	text, err := json.Marshal(body)
-	if err != nil { // an extension that is no JSON
-		p.Extensions = nil
-		WriteProblem(w, p)
-		return
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(text, '\n'))
+	text, _ := json.Marshal(struct { // texts and a number always are JSON
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+		Status int    `json:"status"`
+		Title  string `json:"title"`
+		Type   string `json:"type"`
+	}{p.Code, p.Detail, p.Status, title, "about:blank"})
+	return append(text, '\n')
 }
 
 // Refuse answers r with what err deserves: status, challenges, caching headers
@@ -71,18 +85,32 @@ func (g *Guard) fail(w http.ResponseWriter, r *http.Request, f failure) {
 // settle decides the answer to a failure, reports it, and answers.
 func (g *Guard) settle(w http.ResponseWriter, r *http.Request, f failure, extensions map[string]any) {
 	f.err = g.explain(r, f.err)
-	p := g.problem(r, f)
-	if len(p.Extensions) > 0 && len(extensions) > 0 {
-		p.Extensions = maps.Clone(p.Extensions)
-		maps.Copy(p.Extensions, extensions)
-	} else if len(extensions) > 0 {
-		p.Extensions = extensions
+	d := g.decide(r, f)
+	if len(extensions) > 0 {
+		d.extensions = joined(d.extensions, extensions)
 	}
+	if g.mapProblem == nil && d.isPlain() {
+		prepared := g.answers.get(g, d.answerKey)
+		g.report(r, f, d.status)
+		g.sendPrepared(w, r, prepared, f.err)
+		return
+	}
+	p := g.problem(&d, f.err)
 	if g.mapProblem != nil {
 		g.mapProblem(r, p)
 	}
-	g.report(r, f, p)
+	g.report(r, f, p.Status)
 	g.answer(w, r, p)
+}
+
+// joined returns the members of both. Those of more count where both have one.
+func joined(extensions, more map[string]any) map[string]any {
+	if len(extensions) == 0 {
+		return more
+	}
+	all := maps.Clone(extensions)
+	maps.Copy(all, more)
+	return all
 }
 
 // Answer sends p as the Guard sends its own: with its challenges and caching
@@ -95,14 +123,10 @@ func (g *Guard) Answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 }
 
 func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
-	h := w.Header()
-	addVary(h, &[1]string{g.vary})
-	h.Set("Cache-Control", "no-store")
-	setChallenges(h, p.Challenges)
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.FormatInt(seconds(p.RetryAfter), 10))
-	}
-	setHeaders(w, p.Err, nil)
+	g.setCaching(w.Header())
+	setChallenges(w.Header(), p.Challenges)
+	setRetryAfter(w.Header(), p.RetryAfter)
+	setErrorHeaders(w.Header(), p.Err)
 	if g.config.Render != nil {
 		g.config.Render(w, r, p)
 		return
@@ -110,110 +134,19 @@ func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	WriteProblem(w, p)
 }
 
-// retryOutage is the Retry-After of a 503 with an error that names no time.
-const retryOutage = 5 * time.Second
+// noStore is shared by all answers, so it is never changed.
+var noStore = []string{"no-store"}
 
-// problem decides the answer to an error.
-func (g *Guard) problem(r *http.Request, f failure) *Problem {
-	stated := statement(f.err)
-	p := &Problem{Err: f.err, Code: stated.Code, Detail: stated.Detail, Extensions: stated.Extensions}
-	say := func(status int, code, detail string) {
-		p.Status = status
-		if p.Code == "" {
-			p.Code = code
-		}
-		if p.Detail == "" {
-			p.Detail = detail
-		}
-	}
-	challenge := "" // the error attribute of the presented scheme's challenge
-	switch KindOf(f.err) {
-	case ErrNoCredentials:
-		say(http.StatusUnauthorized, CodeNotAuthenticated, "Authentication credentials were not provided.")
-		if p.Status = http.StatusUnauthorized; stated.Status != 0 && stated.Status != p.Status && stated.Code == "" {
-			p.Code = CodeInvalidRequest // the request is at fault, not its credentials
-		}
-	case ErrUnrecognized:
-		say(http.StatusUnauthorized, CodeInvalidToken, "Invalid token.")
-		challenge = CodeInvalidToken
-	case ErrInvalid:
-		say(http.StatusUnauthorized, CodeAuthenticationFailed, "Incorrect authentication credentials.")
-		challenge = CodeInvalidToken
-	case ErrMalformed:
-		say(http.StatusBadRequest, CodeInvalidRequest, "Malformed authentication credentials.")
-		challenge = CodeInvalidRequest
-	case ErrInsufficient:
-		say(http.StatusForbidden, CodeInsufficientScope, "You do not have permission to perform this action.")
-		if p.Code == CodeInsufficientScope || p.Code == CodeInsufficientUserAuthentication {
-			challenge = p.Code
-		}
-	case ErrCrossOrigin:
-		say(http.StatusForbidden, CodeCrossOrigin, "Cross-origin request refused.")
-	case ErrThrottled:
-		p.RetryAfter = max(stated.RetryAfter, time.Second)
-		say(http.StatusTooManyRequests, CodeThrottled, "Request was throttled. Expected available in "+
-			strconv.FormatInt(seconds(p.RetryAfter), 10)+" seconds.")
-	case ErrInternal:
-		p.Detail, p.Code, p.Extensions = "", "", nil
-		say(http.StatusInternalServerError, CodeInternal, detailInternal)
-	default:
-		p.RetryAfter = retryOutage
-		if stated.RetryAfter > 0 {
-			p.RetryAfter = stated.RetryAfter
-		}
-		p.Detail, p.Code, p.Extensions = "", "", nil
-		say(http.StatusServiceUnavailable, CodeUnavailable, "Authentication is temporarily unavailable.")
-	}
-	if stated.Status >= 400 && stated.Status <= 499 && p.Status < 500 && p.Status != http.StatusTooManyRequests {
-		p.Status = stated.Status
-	}
-	p.Challenges = g.challengesFor(r, f.backend, p, challenge, stated.Params)
-	return p
+// setCaching keeps a refusal out of caches.
+func (g *Guard) setCaching(h http.Header) {
+	g.addVary(h)
+	h["Cache-Control"] = noStore
 }
 
-// challengesFor returns all challenges for a 401, the presented scheme's first
-// and with the error in it (RFC 6750 §3), and for a 400 or 403 the presented
-// scheme's alone.
-func (g *Guard) challengesFor(r *http.Request, backend *guarded, p *Problem, code string, params []Param) []Challenge {
-	presented := -1
-	if scheme, _, err := Authorization(r); err == nil && code != "" {
-		scheme = withoutPunctuation(scheme)
-		for i, c := range g.challenges {
-			if strings.EqualFold(c.Scheme, scheme) && backend.speaks(scheme) {
-				presented = i
-			}
-		}
+func setRetryAfter(h http.Header, after time.Duration) {
+	if after > 0 {
+		h.Set("Retry-After", strconv.FormatInt(seconds(after), 10))
 	}
-	var challenges []Challenge
-	if presented >= 0 {
-		c := g.challenges[presented]
-		attributes := errorParams(c.Scheme, code, p.Detail, params)
-		if p.Status == http.StatusUnauthorized || len(attributes) > 0 {
-			challenges = append(challenges, c.override(attributes...))
-		}
-	}
-	if p.Status == http.StatusUnauthorized {
-		for i, c := range g.challenges {
-			if i != presented {
-				challenges = append(challenges, c)
-			}
-		}
-	}
-	return challenges
-}
-
-// speaks reports whether a failure of b is about what scheme carried. A
-// failure of no single backend is.
-func (b *guarded) speaks(scheme string) bool {
-	if b == nil {
-		return true
-	}
-	for _, s := range b.schemes {
-		if strings.EqualFold(s, scheme) {
-			return true
-		}
-	}
-	return false
 }
 
 const detailInternal = "Internal server error."
@@ -221,20 +154,32 @@ const detailInternal = "Internal server error."
 // seconds rounds up, as Retry-After must not promise too early.
 func seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
-// statement returns what err has to say to the client: the outermost Error in it. Of
+// statement returns what err, of this kind, has to say to the client: the outermost Error in it. Of
 // several errors that are ErrNoCredentials, it is the first that says more than its kind.
-func statement(err error) *Error {
-	if KindOf(err) == ErrNoCredentials {
+func statement(err, kind error) *Error {
+	if kind == ErrNoCredentials {
 		if found := absentStatement(err); found != nil {
 			return found
 		}
+	}
+	if err == kind { // a bare one
+		return saysNothing
+	}
+	for too, ok := err.(*unrecognizedToo); ok; too, ok = err.(*unrecognizedToo) {
+		err = too.first
+	}
+	if stated, ok := err.(*Error); ok && stated != nil { // the usual case, without errors.As
+		return stated
 	}
 	var stated *Error
 	if errors.As(err, &stated) && stated != nil {
 		return stated
 	}
-	return &Error{}
+	return saysNothing
 }
+
+// saysNothing is the statement of an error that has none. It is never changed.
+var saysNothing = &Error{}
 
 // absentStatement returns the first Error in err with a status or a sentence, or nil.
 func absentStatement(err error) *Error {

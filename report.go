@@ -53,14 +53,12 @@ func (g *Guard) explain(r *http.Request, err error) error {
 	}
 	scheme, value, absent := Authorization(r)
 	switch {
-	case absent == nil && g.speaks(scheme):
+	case absent == nil && containsFold(g.spoken, scheme):
 		return err
 	case absent == nil && value == "":
 		return joinAbsent(errNoScheme, err)
 	case absent == nil:
-		return joinAbsent(&Error{Kind: ErrNoCredentials,
-			Detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate.",
-			Cause:  otherScheme{knownScheme(scheme), g.schemes()}}, err)
+		return joinAbsent(g.refusedScheme(scheme), err)
 	case strings.Contains(r.URL.RawQuery, "access_token="):
 		return joinAbsent(errTokenInQuery, err)
 	}
@@ -75,48 +73,45 @@ func joinAbsent(reason, err error) error {
 	return errors.Join(reason, err)
 }
 
-// schemes returns the schemes of the Authorization header that backends speak, each once.
-func (g *Guard) schemes() []string {
+// spokenBy returns the schemes of the Authorization header that backends speak, each once.
+func spokenBy(backends []guarded) []string {
 	var all []string
 	add := func(scheme string) {
-		for _, have := range all {
-			if strings.EqualFold(have, scheme) {
-				return
-			}
+		if !containsFold(all, scheme) {
+			all = append(all, scheme)
 		}
-		all = append(all, scheme)
 	}
-	for i := range g.backends {
-		if owner, ok := As[TokenOwner](g.backends[i].Authenticator); ok {
+	for i := range backends {
+		if owner, ok := As[TokenOwner](backends[i].Authenticator); ok {
 			for _, class := range owner.OwnTokens() {
 				add(class.Scheme)
 			}
 		}
-		for _, scheme := range g.backends[i].schemes {
+		for _, scheme := range backends[i].schemes {
 			add(scheme)
 		}
 	}
 	return all
 }
 
-func (g *Guard) speaks(scheme string) bool {
-	for _, spoken := range g.schemes() {
-		if strings.EqualFold(spoken, scheme) {
+func containsFold(all []string, text string) bool {
+	for _, each := range all {
+		if strings.EqualFold(each, text) {
 			return true
 		}
 	}
 	return false
 }
 
-// knownScheme returns the usual spelling of a scheme, or "" if it is not known.
-func knownScheme(scheme string) string {
+// knownScheme returns the position of a scheme in knownSchemes, or what follows the last.
+func knownScheme(scheme string) int {
 	scheme = withoutPunctuation(scheme)
-	for _, known := range knownSchemes {
+	for i, known := range knownSchemes {
 		if strings.EqualFold(known, scheme) {
-			return known
+			return i
 		}
 	}
-	return ""
+	return len(knownSchemes)
 }
 
 // withoutPunctuation cuts what follows the scheme in "Bearer:" or "Bearer=x".
@@ -129,11 +124,15 @@ func withoutPunctuation(scheme string) string {
 
 // report tells the log and the observer of a refusal. A request without any credentials is
 // no failure, and is not reported.
-func (g *Guard) report(r *http.Request, f failure, p *Problem) {
-	if clientGone(r.Context(), f.err) || f.err == ErrNoCredentials {
+func (g *Guard) report(r *http.Request, f failure, status int) {
+	if f.err == ErrNoCredentials || clientGone(r.Context(), f.err) {
 		return
 	}
-	e := Event{Kind: EventFailure, Err: f.err, Status: p.Status, Method: r.Method, Route: cmp.Or(f.route, r.Pattern)}
+	e := Event{Kind: EventFailure, Err: f.err, Status: status, Method: r.Method, Route: cmp.Or(f.route, r.Pattern)}
+	logger := g.Logger()
+	if g.config.Observer == nil && !logger.Enabled(r.Context(), levelOf(e)) {
+		return // the rest would be for nothing
+	}
 	if f.backend != nil {
 		e.Backend = f.backend.name
 	}
@@ -141,10 +140,10 @@ func (g *Guard) report(r *http.Request, f failure, p *Problem) {
 		e.UserID = f.user.UserID()
 	}
 	e = g.observe(r, e)
-	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == g.Logger() {
+	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == logger {
 		return // which has written this line
 	}
-	slogObserver{g.Logger()}.Observe(r.Context(), e)
+	slogObserver{logger}.Observe(r.Context(), e)
 }
 
 // SlogObserver returns an Observer that writes events to logger (nil is

@@ -83,7 +83,7 @@ func (g *Guard) serveKnown(
 ) {
 	r = g.withoutStripped(r) // it may be another request by now, such as one of a batch
 	err := error(nil)
-	if known.ambient && r.Method != known.method {
+	if known.ambient && !known.method.is(r.Method) {
 		// A layer in between made another request of it, which may be unsafe.
 		err = g.CheckOrigin(r)
 	}
@@ -106,9 +106,28 @@ func (g *Guard) serveKnown(
 type proof struct {
 	user       User
 	credential Credential
-	ambient    bool   // a browser may have added it, or a guard inside did not say
-	method     string // of the request
+	ambient    bool // a browser may have added it, or a guard inside did not say
+	method     method
 }
+
+// method is the position of a request's method in knownMethods, or what follows the last.
+// It takes less room in each request than the name.
+type method uint8
+
+var knownMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+	http.MethodDelete, http.MethodOptions}
+
+func methodOf(name string) method {
+	for i, known := range knownMethods {
+		if name == known {
+			return method(i)
+		}
+	}
+	return method(len(knownMethods))
+}
+
+// is reports whether m stands for this method. All that are not known count as different.
+func (m method) is(name string) bool { return int(m) < len(knownMethods) && knownMethods[m] == name }
 
 // failure is an error and the backend it came from.
 type failure struct {
@@ -133,14 +152,14 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 		defer func() { r.Body = asked.Body }() // a backend that read it has put it back
 	}
 	var (
-		v    verdict
+		v    = verdict{nested: w == nil}
 		last *guarded // the one that has the verdict which stands
 	)
 	for i := range g.backends {
 		b := &g.backends[i]
 		user, credential, err := g.ask(b, asked, &v)
 		if err == nil {
-			proved, err := g.accept(r, b, user, credential, route)
+			proved, err := g.accept(r, b, user, credential, v.ambience, route)
 			if err != nil {
 				setHeaders(w, v.absent, nil)
 				return proof{}, failure{err: err, backend: b}
@@ -179,7 +198,7 @@ func (g *Guard) ask(b *guarded, r *http.Request, v *verdict) (User, Credential, 
 // could hide another one, and a credential that a page of another origin made a browser
 // send.
 func (g *Guard) accept(
-	r *http.Request, b *guarded, user User, credential Credential, route string,
+	r *http.Request, b *guarded, user User, credential Credential, how ambience, route string,
 ) (proof, error) {
 	if isNil(user) {
 		return proof{}, fmt.Errorf("%w: %s returned neither user nor error", ErrInternal, b.name)
@@ -193,7 +212,7 @@ func (g *Guard) accept(
 	if err := g.users.check(user); err != nil {
 		return proof{}, err
 	}
-	ambient := isAmbient(b.ambient, credential) != ambientNo
+	ambient := how != ambientNo
 	if ambient {
 		if err := g.CheckOrigin(r); err != nil {
 			return proof{}, err
@@ -207,27 +226,28 @@ func (g *Guard) accept(
 		}
 		g.observe(r, e)
 	}
-	return proof{user, credential, ambient || b.nests, r.Method}, nil
+	return proof{user, credential, ambient || b.nests, methodOf(r.Method)}, nil
 }
 
 // pass calls next with the identity in the request's context.
 func (g *Guard) pass(w http.ResponseWriter, r *http.Request, next http.Handler, proved proof) {
 	id := &identity{Context: r.Context(), guard: g, proof: proved}
 	h := w.Header()
-	id.vary[0] = g.vary
-	addVary(h, &id.vary)
+	g.addVary(h)
 	// Whatever the handler answers is for this user. It may say otherwise.
 	if _, set := h["Cache-Control"]; !set {
-		id.caches[0] = "private"
-		h["Cache-Control"] = id.caches[:1:1]
+		h["Cache-Control"] = private
 	}
 	next.ServeHTTP(w, r.WithContext(id))
 }
 
+// private is shared by all answers, so it is never changed.
+var private = []string{"private"}
+
 // passAnonymous calls next for a request without credentials. An identity that
 // came from further out is hidden: the innermost guard decides.
 func (g *Guard) passAnonymous(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	addVary(w.Header(), &[1]string{g.vary})
+	g.addVary(w.Header())
 	next.ServeHTTP(w, g.anonymous(r))
 }
 

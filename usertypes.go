@@ -3,12 +3,18 @@ package auth
 import (
 	"fmt"
 	"reflect"
-	"sync"
+	"slices"
+	"sync/atomic"
 )
 
 // userTypes remembers which types of users were looked at. There are as many as
-// the program has.
-type userTypes struct{ known sync.Map } // of reflect.Type: error, or nil
+// the program has, which is few: a walk is faster than a map. It is safe for concurrent use.
+type userTypes struct{ known atomic.Pointer[[]checkedType] }
+
+type checkedType struct {
+	reflect.Type
+	err error // what is wrong with it, or nil
+}
 
 var userType = reflect.TypeFor[User]()
 
@@ -16,16 +22,22 @@ var userType = reflect.TypeFor[User]()
 // hide that the inner one is a [Machine], or has a stamp ([Stamper]).
 func (u *userTypes) check(user User) error {
 	t := reflect.TypeOf(user)
-	if found, ok := u.known.Load(t); ok {
-		err, _ := found.(error)
-		return err
+	var known []checkedType
+	if all := u.known.Load(); all != nil {
+		known = *all
+	}
+	for i := range known {
+		if known[i].Type == t {
+			return known[i].err
+		}
 	}
 	var err error
 	if _, unwraps := user.(interface{ Unwrap() User }); !unwraps && embedsUser(t, 0) {
 		err = fmt.Errorf("%w: a user of type %T embeds a User and has no method Unwrap() auth.User, so it could hide that the "+
 			"inner one is a Machine or has a stamp. Return it from Unwrap", ErrInternal, user)
 	}
-	u.known.Store(t, err)
+	more := append(slices.Clip(known), checkedType{t, err})
+	u.known.Store(&more) // of two at once one is kept, and the other one is made again
 	return err
 }
 
