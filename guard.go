@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
 // Config is the configuration of a [Guard]. Backends is required.
@@ -62,7 +64,15 @@ type Config struct {
 	// Logger gets one line for each refusal, with its cause: at level Error for 500 and 503,
 	// at Info for the others. A request without any credentials is not logged. If nil,
 	// slog.Default is used. To turn the lines off, use a handler with a higher level.
+	//
+	// So that a stranger cannot fill a disk, at most 100 lines at once and then 10 in a
+	// second are written of one backend and status. The next line has left_out, which is how
+	// many were not. See AllowLogFlood.
 	Logger *slog.Logger
+
+	// AllowLogFlood writes a line for every refusal. Whoever sends bad requests then decides
+	// how much is logged.
+	AllowLogFlood bool
 }
 
 // Guard is the middleware. A program needs one: handlers of knox, jwt, session,
@@ -130,6 +140,9 @@ func New(config Config) (*Guard, error) {
 		return nil, err
 	}
 	kin := &family{backends: config.Backends}
+	if !config.AllowLogFlood {
+		kin.lines = new(loglimit.Limit)
+	}
 	g, err := newGuard(config, kin, "Config.Backends", config.Backends)
 	if err != nil || len(config.Login) == 0 {
 		return g, err

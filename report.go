@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
 // This file says why a request was refused: to the client in a sentence, to the log and
@@ -129,21 +132,31 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 		return
 	}
 	e := Event{Kind: EventFailure, Err: f.err, Status: status, Method: r.Method, Route: cmp.Or(f.route, r.Pattern)}
-	logger := g.Logger()
-	if g.config.Observer == nil && !logger.Enabled(r.Context(), levelOf(e)) {
-		return // the rest would be for nothing
-	}
 	if f.backend != nil {
 		e.Backend = f.backend.name
+	}
+	logger := g.Logger()
+	logs := logger.Enabled(r.Context(), levelOf(e))
+	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == logger {
+		logs = false // the observer writes this line
+	}
+	leftOut := int64(0)
+	if logs && g.family != nil {
+		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Status: status}, time.Now())
+	}
+	if !logs && g.config.Observer == nil {
+		return // the rest would be for nothing
 	}
 	if f.user != nil {
 		e.UserID = f.user.UserID()
 	}
 	e = g.observe(r, e)
-	if log, ok := g.config.Observer.(slogObserver); ok && log.to() == logger {
-		return // which has written this line
+	if leftOut > 0 {
+		logger = logger.With("left_out", leftOut)
 	}
-	slogObserver{logger}.Observe(r.Context(), e)
+	if logs {
+		slogObserver{logger}.Observe(r.Context(), e)
+	}
 }
 
 // SlogObserver returns an Observer that writes events to logger (nil is

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -240,4 +241,59 @@ func TestTheStatusInTheLogIsThatOfTheAnswer(t *testing.T) {
 	if w := get(mapped.Require()(whoami)); w.Code != 403 || !strings.Contains(log.String(), "status=403") {
 		t.Errorf("%d, log %s", w.Code, log)
 	}
+}
+
+func TestUnitAFloodOfRefusals(t *testing.T) {
+	refuse := func(guard *auth.Guard, n int) {
+		for range n {
+			get(guard.Require()(whoami), "Authorization", "Bearer x")
+		}
+	}
+	bad := refusing(&auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("unknown")})
+	t.Run("writes a bounded number of lines, and says how many were left out", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var text bytes.Buffer
+			events := new(recorder)
+			guard := newGuard(t, auth.Config{Backends: []auth.Authenticator{bad}, Observer: events,
+				Logger: slog.New(slog.NewTextHandler(&text, nil))})
+			refuse(guard, 1000)
+			if n := strings.Count(text.String(), "\n"); n != 100 {
+				t.Errorf("1,000 refusals at once made %d lines, want 100", n)
+			}
+			if n := len(events.take()); n != 1000 {
+				t.Errorf("the observer was told of %d, want all 1,000", n)
+			}
+			text.Reset()
+			<-time.After(time.Second)
+			refuse(guard, 1000)
+			if n := strings.Count(text.String(), "\n"); n != 10 || strings.Count(text.String(), "left_out=900") != 1 {
+				t.Errorf("a second later %d lines, want 10, of which one has left_out=900: %s", n, text.String())
+			}
+		})
+	})
+	t.Run("writes every line if AllowLogFlood is set", func(t *testing.T) {
+		var text bytes.Buffer
+		refuse(newGuard(t, auth.Config{Backends: []auth.Authenticator{bad}, AllowLogFlood: true,
+			Logger: slog.New(slog.NewTextHandler(&text, nil))}), 1000)
+		if n := strings.Count(text.String(), "\n"); n != 1000 {
+			t.Errorf("%d lines, want 1,000", n)
+		}
+	})
+	t.Run("does not hide an outage", func(t *testing.T) {
+		var text bytes.Buffer
+		either := refusing(nil)
+		either.answer = func(r *http.Request) (auth.User, auth.Credential, error) {
+			if r.Header.Get("Authorization") == "Bearer down" {
+				return nil, nil, errors.New("the store is down")
+			}
+			return nil, nil, auth.ErrInvalid
+		}
+		guard := newGuard(t, auth.Config{Backends: []auth.Authenticator{either},
+			Logger: slog.New(slog.NewTextHandler(&text, nil))})
+		refuse(guard, 1000)
+		get(guard.Require()(whoami), "Authorization", "Bearer down")
+		if !strings.Contains(text.String(), "the store is down") {
+			t.Error("the outage is not in the log")
+		}
+	})
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
 // withoutStripped returns r without the headers that no handler may see.
@@ -26,6 +28,7 @@ func (g *Guard) withoutStripped(r *http.Request) *http.Request {
 type family struct {
 	backends []Authenticator // of the guard that New made
 	warned   atomic.Bool     // of forwarded headers that do not count
+	lines    *loglimit.Limit // of refusals, or nil for no bound
 }
 
 // whole is a context that keeps the header from before a guard stripped it, for the

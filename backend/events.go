@@ -6,13 +6,22 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/loglimit"
 )
 
-// Events tells an observer what happens in a backend. Without an Observer it
-// tells no one.
+// Events tells an observer what happens in a backend. If Observer is nil, it tells of
+// nothing. [NewEvents] returns one that bounds the lines of [Events.Failed].
 type Events struct {
 	Observer auth.Observer // may be nil
 	Backend  string        // written into each event
+
+	lines *loglimit.Limit // nil for no bound
+}
+
+// NewEvents returns Events for a backend whose handlers call [Events.Failed]. It is safe
+// for concurrent use, and copies share its bound.
+func NewEvents(observer auth.Observer, backend string) Events {
+	return Events{Observer: observer, Backend: backend, lines: new(loglimit.Limit)}
 }
 
 // Send tells of an event that belongs to no request. It sets Time and Backend.

@@ -229,7 +229,7 @@ func New(config Config) (*Server, error) {
 	s.grants, c.Grants = c.grants(&settings), nil
 	s.origin, s.path = issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 	s.access, s.refresh, s.code = c.Prefix+"at_", c.Prefix+"rt_", c.Prefix+"ac_"
-	s.events = backend.Events{Observer: c.Observer, Backend: backendName}
+	s.events = backend.NewEvents(c.Observer, backendName)
 	c.checkResources(&settings)
 	if s.OpenID() {
 		c.addOpenIDScopes()
