@@ -50,7 +50,8 @@ type Handlers struct {
 }
 
 // Handlers returns the handlers, or an error if guard has no [auth.Config].Login, or
-// if t is not among its Config.Backends. Login makes tokens for what the backends of
+// if t is not among its Config.Backends, or if t is the only one of Config.Login without
+// Config.AllowIssueFromToken. Login makes tokens for what the backends of
 // Config.Login prove. A user manages tokens with a token or with any credential of
 // these backends. The Render, Proxies, CrossOrigin and Observer of guard serve all
 // handlers.
@@ -71,8 +72,10 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	switch others, err := guard.Login(t); {
 	case err == nil:
 		managing = append(managing, others)
-	case !errors.Is(err, auth.ErrNoLogin): // where t itself is the only login
+	case !errors.Is(err, auth.ErrNoLogin):
 		return nil, fmt.Errorf("knox: Handlers: %w", err)
+	case !t.config.AllowIssueFromToken: // t itself is the only login
+		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken", err)
 	}
 	manage, err := guard.With(managing...)
 	if err != nil {

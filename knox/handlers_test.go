@@ -205,6 +205,22 @@ func TestWhatATokenMakesNeverOutlivesIt(t *testing.T) {
 	})
 }
 
+func TestUnitHandlersOfAGuardWhoseOnlyLoginIsTheTokens(t *testing.T) {
+	for name, allowed := range map[string]bool{"a token makes no other one": false, "a token may": true} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, func(c *knox.Config) { c.AllowIssueFromToken = allowed })
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{s.tokens}, Login: []auth.Authenticator{s.tokens}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.tokens.Handlers(guard)
+			if allowed != (err == nil) || err != nil && (!errors.Is(err, auth.ErrNoLogin) || !strings.Contains(err.Error(), "Config.AllowIssueFromToken")) {
+				t.Errorf("allowed %v: %v", allowed, err)
+			}
+		})
+	}
+}
+
 func TestAVetoRefusesBeforeAnythingIsWritten(t *testing.T) {
 	s := start(t, func(c *knox.Config) {
 		c.BeforeIssue = func(r *http.Request, u auth.User, o *knox.Options) error {
