@@ -22,6 +22,15 @@ var (
 			"Send Content-Type: application/json")}
 )
 
+// The causes of a login without a body.
+var (
+	errNoBody error = &auth.Error{Kind: auth.ErrNoCredentials,
+		Cause: errors.New("password: the request has neither a body nor an Authorization header to log in with")}
+	errInQuery error = &auth.Error{Kind: auth.ErrNoCredentials,
+		Detail: "A password in the address is not accepted. Send it in the body.",
+		Cause:  errors.New("password: the login has its password in the query, which logs keep, and which is not read")}
+)
+
 const detailNeither = "The body has no username and password."
 
 // neither returns the error for a body without username and password.
@@ -36,6 +45,18 @@ func neither(r *http.Request) error {
 	return errNeither
 }
 
+// absent returns err, with a reason if r is a login that has nothing to read.
+func absent(r *http.Request, err error) error {
+	if err != auth.ErrNoCredentials || !auth.AtLogin(r.Context()) || r.Method != http.MethodPost ||
+		r.Header["Authorization"] != nil {
+		return err
+	}
+	if strings.Contains("&"+r.URL.RawQuery, "&password=") {
+		return errInQuery
+	}
+	return errNoBody
+}
+
 // maxLoginBody is what [backend.Fields] reads, in bytes.
 const maxLoginBody = 8 << 10
 
@@ -43,7 +64,7 @@ const maxLoginBody = 8 << 10
 func fromBody(r *http.Request) (username, password string, err error) {
 	found := backend.Fields{{Name: "username"}, {Name: "password"}}
 	if err := found.FromLogin(r); err != nil {
-		return "", "", err
+		return "", "", absent(r, err)
 	}
 	switch {
 	case !found[0].Set && !found[1].Set:

@@ -1,13 +1,13 @@
 package password_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"bytes"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/password"
@@ -33,6 +33,31 @@ func TestUnitALoginBodyWithoutUsernameAndPassword(t *testing.T) {
 	}
 }
 
+func TestUnitALoginWithoutABody(t *testing.T) {
+	_, logins, log := loginsOf(t)
+	const absent, address = "Authentication credentials were not provided.", "A password in the address is not accepted."
+	for name, row := range map[string]struct{ query, authorization, detail, cause string }{
+		"nothing at all":           {"", "", absent, "neither a body nor an Authorization header"},
+		"the password in a query":  {"?username=alice&password=tell-me-not", "", address, "has its password in the query"},
+		"a scheme that is unknown": {"", "Bearer x", "The scheme of the Authorization header", "the scheme Bearer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			r := httptest.NewRequest("POST", "/login"+row.query, nil)
+			if row.authorization != "" {
+				r.Header.Set("Authorization", row.authorization)
+			}
+			got := serve(logins["knox"], r)
+			if got.Code != 401 || !strings.Contains(got.Body.String(), row.detail) {
+				t.Errorf("%d %s, want 401 and %q", got.Code, got.Body, row.detail)
+			}
+			if !strings.Contains(log.String(), row.cause) || strings.Contains(log.String(), "tell-me-not") {
+				t.Errorf("log %q, want %q", log, row.cause)
+			}
+		})
+	}
+}
+
 func TestUnitAnAccountFinderThatReturnsTheErrorOfItsDatabase(t *testing.T) {
 	var log bytes.Buffer
 	for name, row := range map[string]struct {
@@ -41,7 +66,7 @@ func TestUnitAnAccountFinderThatReturnsTheErrorOfItsDatabase(t *testing.T) {
 		want string
 	}{
 		"no row":  {nil, errors.New("sql: no rows in result set"), "Return auth.ErrUserNotFound"},
-		"no user": {nil, nil, "Config.Account"},
+		"no user": {nil, nil, "Config.Account: bug or wrong setting: user loader returned neither user nor error. Return auth.ErrUserNotFound"},
 	} {
 		l := newLogin(t, func(c *password.Config) {
 			c.AllowUnthrottled = true
