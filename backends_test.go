@@ -28,6 +28,7 @@ func TestNewRefusesWhatCannotBeRight(t *testing.T) {
 		"two of a name":                      {auth.Config{Backends: backends{token(), auth.Chain(token())}}, `named "token"`},
 		"two that own a scheme and prefix":   {auth.Config{Backends: backends{owning(token(), "Token", "gw_"), owning(bearer(), "token", "gw_")}}, "both own"},
 		"two that own a scheme, by prefixes": {auth.Config{Backends: backends{owning(token(), "Token", "gw_"), owning(bearer(), "Token", "pat_")}}, ""},
+		"two that read Basic":                {auth.Config{Backends: backends{owning(token(), "Basic", ""), owning(bearer(), "Basic", "")}}, "Keep one. The one that is for logins belongs into Config.Login"},
 		"a prefix that continues another":    {auth.Config{Backends: backends{owning(token(), "Token", "gw"), owning(bearer(), "Token", "gw2")}}, "both own"},
 		"a prefix that ends":                 {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Token", "gw_")}}, ""},
 		"two that own schemes":               {auth.Config{Backends: backends{owning(token(), "Token", ""), owning(bearer(), "Bearer", "")}}, ""},

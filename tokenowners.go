@@ -46,8 +46,12 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 	for _, one := range a.classes {
 		for _, other := range b.classes {
 			if one.overlaps(other) {
-				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. Keep one, or set the "+
-					"Prefix of one to a text that ends in _", a.name, b.name, other.Scheme, other.Prefix)
+				advice := "Keep one, or set the Prefix of one to a text that ends in _"
+				if strings.EqualFold(other.Scheme, "Basic") { // whose passwords have no prefix
+					advice = "Keep one. The one that is for logins belongs into Config.Login"
+				}
+				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. %s",
+					a.name, b.name, other.Scheme, other.Prefix, advice)
 			}
 		}
 	}
