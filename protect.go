@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -284,6 +285,8 @@ func (ru *rule) fault(covered, elsewhere string) error {
 	case covered != "":
 		hint = fmt.Sprintf("Open opens no route below it, such as %q: name each route, and a page of that path alone "+
 			"with {$} at its end", covered)
+	case ru.pattern.host != "" && !strings.ContainsAny(ru.pattern.host, ".:"):
+		hint = fmt.Sprintf("It is for the host %q. If that is a part of the path, a slash is missing before it", ru.pattern.host)
 	case elsewhere != "":
 		hint = fmt.Sprintf("Such requests are served by %q: register a route of that pattern, name the one that serves it, "+
 			"or guard the routes behind it there", elsewhere)
