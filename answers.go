@@ -227,6 +227,7 @@ func (g *Guard) sendPrepared(w http.ResponseWriter, r *http.Request, prepared *p
 	setRetryAfter(h, prepared.problem.RetryAfter)
 	setErrorHeaders(h, err)
 	if g.config.Render == nil {
+		g.tellOfPages(r, prepared.problem.Status)
 		writeProblemBody(w, prepared.problem.Status, prepared.body)
 		return
 	}

@@ -1,6 +1,9 @@
 package auth
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // warnOfProxies says once that forwarded headers do not count, since their sender is
 // not in Config.Proxies. Without it, all clients would silently share one address, and
@@ -28,4 +31,23 @@ func (g *Guard) warnOfProxies(r *http.Request) {
 	g.Logger().WarnContext(r.Context(), "auth: forwarded headers are ignored, since their sender is not a trusted proxy. "+
 		"If it is a proxy of yours, name it in Config.Proxies. Otherwise a client wrote them, and all is well. "+
 		"This is said once", "header", name, "sender", sender)
+}
+
+// tellOfPages says once that a browser which opened a page of a service with sessions was
+// answered with JSON, because nothing else says which setting leads it to a login page.
+func (g *Guard) tellOfPages(r *http.Request, status int) {
+	mode := r.Header["Sec-Fetch-Mode"]
+	if g.family == nil || status != http.StatusUnauthorized || len(mode) != 1 || mode[0] != "navigate" ||
+		r.Header["Authorization"] != nil || g.family.noPages.Load() {
+		return
+	}
+	sessions := false
+	for _, c := range g.challenges {
+		sessions = sessions || strings.EqualFold(c.Scheme, "Cookie")
+	}
+	if sessions && g.family.noPages.CompareAndSwap(false, true) {
+		g.Logger().InfoContext(r.Context(), "auth: a browser that waits for a page was answered with JSON, since "+
+			"Config.Render is nil. To lead it to a login page, use RedirectToLogin of session.Sessions. This is said once",
+			"method", r.Method, "route", r.Pattern)
+	}
 }

@@ -131,6 +131,7 @@ func (g *Guard) answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 		g.config.Render(w, r, p)
 		return
 	}
+	g.tellOfPages(r, p.Status)
 	WriteProblem(w, p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -147,6 +148,7 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 	if !logs && g.config.Observer == nil {
 		return // the rest would be for nothing
 	}
+	e.Err = f.reason()
 	if f.user != nil {
 		e.UserID = f.user.UserID()
 	}
@@ -157,6 +159,19 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 	if logs {
 		slogObserver{logger}.Observe(r.Context(), e)
 	}
+}
+
+// reason returns the error for the log. One of a backend that has no kind says that the
+// backend cannot decide: it is an outage, or the backend means a refusal and says so wrongly.
+func (f failure) reason() error {
+	var stated *Error
+	if f.backend == nil || f.user != nil || KindOf(f.err) != nil || errors.As(f.err, &stated) {
+		return f.err
+	}
+	if _, named := As[Named](f.backend.Authenticator); named {
+		return fmt.Errorf("the backend cannot decide: %w", f.err)
+	}
+	return fmt.Errorf("the backend cannot decide, since its error has no kind such as auth.ErrInvalid: %w", f.err)
 }
 
 // SlogObserver returns an Observer that writes events to logger (nil is

@@ -29,6 +29,7 @@ type family struct {
 	backends []Authenticator // of the guard that New made
 	warned   atomic.Bool     // of forwarded headers that do not count
 	lines    *loglimit.Limit // of refusals, or nil for no bound
+	noPages  atomic.Bool     // it was said that a browser got JSON
 }
 
 // whole is a context that keeps the header from before a guard stripped it, for the

@@ -41,7 +41,8 @@ func (load UserLoader) Find(ctx context.Context, name string) (User, error) {
 		return nil, loaderError(err)
 	}
 	if isNil(user) {
-		return nil, fmt.Errorf("%w: user loader returned neither user nor error", ErrInternal)
+		return nil, fmt.Errorf("%w: user loader returned neither user nor error. Return auth.ErrUserNotFound for an "+
+			"unknown user", ErrInternal)
 	}
 	if got := user.UserID(); got == "" || isMachineID(got) {
 		return nil, fmt.Errorf("%w: user loader returned the reserved UserID %q", ErrInternal, got)
@@ -61,7 +62,7 @@ func loaderError(err error) error {
 		if strings.Contains(err.Error(), "no rows in result set") {
 			return fmt.Errorf("auth: user loader: %w. Return auth.ErrUserNotFound for an unknown user", err)
 		}
-		return err
+		return fmt.Errorf("auth: user loader: %w", err)
 	}
 	return fmt.Errorf("auth: user loader: %v", err)
 }

@@ -547,7 +547,7 @@ func TestUnitAnOutageIsAnErrorInTheLog(t *testing.T) {
 	unavailable := "temporarily_unavailable The server cannot answer now."
 	refuses(t, s, log, auth.EventFailure, "ERROR", map[string]refusal{
 		"at the token endpoint": {s.refreshing(tokens.text("refresh_token")),
-			`client "web": users are down`, unavailable},
+			`client "web": auth: user loader: users are down`, unavailable},
 		"at introspection": {s.posting("/o/introspect/", "web", "token", tokens.text("access_token")),
 			"users are down", unavailable},
 	})
