@@ -105,6 +105,7 @@ func (a *app) addClients(ctx context.Context, file string) error {
 		if err != nil {
 			return fmt.Errorf("-clients: %w", err)
 		}
+		a.tellOfMembers(ctx, text)
 		for _, r := range more {
 			if r.ClientSecret == "" && r.TokenEndpointAuthMethod == "" {
 				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made

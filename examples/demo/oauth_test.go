@@ -282,6 +282,11 @@ func TestClientsOfAFile(t *testing.T) {
 		{"client_id": "bound", "redirect_uris": ["http://127.0.0.1/callback"], "dpop_bound_access_tokens": true},
 		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}]`)
 	p := launch(t, "-db", "memory:", "-clients", file)
+	for _, want := range []string{"number=1 members=[software_id]", "number=5 members=[jwks]"} {
+		if !strings.Contains(p.log.text(), want) {
+			t.Errorf("log %s, want %q", p.log.text(), want)
+		}
+	}
 	mine := p.token(200, newApplication("mine", "s3cret"), "grant_type", "client_credentials")
 	p.want(200, "GET", "/api/reports", "Bearer "+mine.Access)
 	p.want(403, "POST", "/api/reports", "Bearer "+mine.Access)
