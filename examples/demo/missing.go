@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/page"
@@ -21,9 +22,7 @@ func (a *app) missing(mux *http.ServeMux) http.Handler {
 		handler.ServeHTTP(&answer, r)
 		switch answer.status {
 		case http.StatusNotFound:
-			a.notThere(w, r, answer.status, "There is nothing here",
-				"No page of this demo has this address. It may be mistyped, or the page may be one that is not there yet, "+
-					"or not without -provider.")
+			a.notThere(w, r, answer.status, "There is nothing here", nowhere(mux, r))
 		case http.StatusMethodNotAllowed:
 			w.Header()["Allow"] = answer.header["Allow"]
 			a.notThere(w, r, answer.status, "This page is not for that",
@@ -32,6 +31,20 @@ func (a *app) missing(mux *http.ServeMux) http.Handler {
 			handler.ServeHTTP(w, r)
 		}
 	})
+}
+
+// nowhere says why r has no route. That one ends its address with a slash where the other does not is a
+// mistake that everybody makes.
+func nowhere(mux *http.ServeMux, r *http.Request) string {
+	if path, slash := strings.CutSuffix(r.URL.Path, "/"); slash && path != "" {
+		other := r.Clone(r.Context())
+		other.URL.Path, other.URL.RawPath = path, ""
+		if _, pattern := mux.Handler(other); pattern != "" {
+			return "No page of this demo has this address, but one has it without the slash at its end."
+		}
+	}
+	return "No page of this demo has this address. It may be mistyped, or the page may be one that is not there yet, " +
+		"or not without -provider."
 }
 
 // headOnly keeps the head of an answer.

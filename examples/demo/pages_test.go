@@ -122,6 +122,13 @@ func TestMissingPages(t *testing.T) {
 			t.Errorf("%d %v", got.status, got.header)
 		}
 	})
+	t.Run("a slash too many is told", func(t *testing.T) {
+		for path, want := range map[string]bool{"/session/login/": true, "/no/such/page/": false} {
+			if status, text := p.do("POST", path, "", ""); status != 404 || strings.Contains(text, "without the slash at its end") != want {
+				t.Errorf("%s: %d %s", path, status, text)
+			}
+		}
+	})
 	t.Run("a stranger is told so", func(t *testing.T) {
 		if got := p.visit().get("/no/such/page"); !strings.Contains(got.body, "Not signed in") {
 			t.Errorf("%s", got.body)
