@@ -43,6 +43,10 @@ func (id *identity) Value(key any) any {
 // proved one and it is of type U, or wraps one: see [As].
 //
 //	user, ok := auth.UserFrom[*app.User](r.Context())
+//
+// If ok is false, the route is not behind a Guard, the request is anonymous, or the user is
+// of another type. The context of a router, such as gin.Context, is another one than
+// r.Context() and holds no user.
 func UserFrom[U User](ctx context.Context) (user U, ok bool) {
 	if id, found := ctx.Value(identityKey{}).(*identity); found {
 		user, ok = As[U](id.user)
