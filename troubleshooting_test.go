@@ -13,29 +13,60 @@ import (
 	"testing"
 )
 
-// TestTheLogLinesOfTheDocsAreThoseOfTheCode reads docs/troubleshooting.md and looks for
-// each text that it quotes from the log among the strings of the code.
+// docPage is a page with tables that quote the log and the answers.
+type docPage struct {
+	name    string
+	columns int // of its tables, with the two that are empty outside them
+	log     int // the column with texts of the log in code style
+	answers int // the column with sentences for the client in double quotes, or 0
+	quotes  int // at least so many are there
+}
+
+// TestTheLogLinesOfTheDocsAreThoseOfTheCode reads the pages about mistakes and looks for each text
+// that they quote from the log or an answer among the strings of the code.
 func TestTheLogLinesOfTheDocsAreThoseOfTheCode(t *testing.T) {
-	page, err := os.ReadFile("docs/troubleshooting.md")
+	texts := codeStrings(t)
+	for _, page := range []docPage{
+		{"docs/troubleshooting.md", 5, 2, 0, 80},
+		{"docs/mistakes.md", 7, 4, 3, 100},
+	} {
+		t.Run(page.name, func(t *testing.T) {
+			checkQuotes(t, page, texts)
+		})
+	}
+}
+
+var (
+	inCode  = regexp.MustCompile("`[^`]+`")
+	inQuote = regexp.MustCompile(`"[^"]+"`)
+)
+
+func checkQuotes(t *testing.T, page docPage, texts string) {
+	t.Helper()
+	text, err := os.ReadFile(page.name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := codeStrings(t)
-	quoted := regexp.MustCompile("`[^`]+`")
 	checked := 0
-	for line := range strings.Lines(string(page)) {
-		columns := strings.Split(line, "|")
-		if len(columns) != 5 {
-			continue
-		}
-		for _, quote := range quoted.FindAllString(columns[2], -1) {
+	look := func(quotes []string, edge string) {
+		for _, quote := range quotes {
 			checked++
-			if text := strings.Trim(quote, "`"); !strings.Contains(texts, text) {
+			if text := strings.Trim(quote, edge); !strings.Contains(texts, text) {
 				t.Errorf("no string of the code has %q", text)
 			}
 		}
 	}
-	if checked < 25 {
+	for line := range strings.Lines(string(text)) {
+		columns := strings.Split(line, "|")
+		if len(columns) != page.columns {
+			continue
+		}
+		look(inCode.FindAllString(columns[page.log], -1), "`")
+		if page.answers > 0 {
+			look(inQuote.FindAllString(columns[page.answers], -1), `"`)
+		}
+	}
+	if checked < page.quotes {
 		t.Errorf("found only %d texts in the page", checked)
 	}
 }
