@@ -69,9 +69,9 @@ type ForwardAuthConfig struct {
 // Whatever no option names requires authentication. Policies see the request that is
 // asked about, without its body. A path that the service behind could read in another way is
 // refused with 403, if there are options: one with empty or dot segments, a backslash, ";" or
-// "#", escaped or not, an escaped "?", or an escape in an escape.
-// Where the service ignores case, or a slash, dot or space at the end of a segment, only a policy of "/" is safe, with
-// no Open.
+// "#", escaped or not, an escaped "?", an escape in an escape, a control character, or bytes that
+// are not UTF-8. Where the service ignores case, or a slash, dot or space at the end of a segment, only
+// a policy of "/" is safe, with no Open.
 //
 // ForwardAuth returns an error if a setting is missing or contradictory, if
 // Config.Proxies is empty, if two patterns conflict, or if a backend reads a header that
@@ -298,8 +298,8 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 }
 
 var errAskedPath error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "The path can be read in two ways.",
-	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\", an escaped \"?\", an escape in an escape or " +
-		"a control character, and " +
+	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\", an escaped \"?\", an escape in an escape, " +
+		"a control character or bytes that are not UTF-8, and " +
 		"the service behind could read it as that of another route")}
 
 // pathFault refuses a path that the service behind the proxy could read in another way
@@ -313,11 +313,22 @@ func (f *forwardAuth) pathFault(target string, u *url.URL) error {
 	plain := unescape(u.EscapedPath())
 	switch {
 	case u.Host != "", u.EscapedPath() != cleanPath(u.EscapedPath()), plain != cleanPath(plain),
-		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;?`), !utf8.ValidString(plain), unescape(plain) != plain,
+		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;?`), !utf8.ValidString(plain), hasEscape(plain),
 		strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }):
 		return errAskedPath
 	}
 	return nil
+}
+
+// hasEscape reports a "%" with two hexadecimal digits. Another "%" beside it does not hide
+// it: a lenient service reads each escape by itself.
+func hasEscape(path string) bool {
+	for i := range len(path) {
+		if path[i] == '%' && i+3 <= len(path) && unescape(path[i:i+3]) != path[i:i+3] {
+			return true
+		}
+	}
+	return false
 }
 
 // strangeProxy is the cause for a request that no trusted proxy sent.
