@@ -43,9 +43,10 @@ type BasicConfig struct {
 	// most 60 seconds, which 0 means too. If negative, every password is
 	// checked. A password check is slow on purpose, and clients send Basic with
 	// every request. A password is remembered for the client's address and the host of its
-	// request, and not if the address is not known. At one address it is no secret which of
-	// its guesses is right while the user is remembered there. What is kept is a hash under a key of this process. Only
-	// users with an [auth.Stamper] stamp are remembered, and only while it stays
+	// request, and not if the address is not known. The host is both the Host of the request and
+	// the one that a trusted proxy names. At one address it is no secret which of its guesses is
+	// right while the user is remembered there. What is kept is a hash under a key of this process.
+	// Only users with an [auth.Stamper] stamp are remembered, and only while it stays
 	// the same, because without one a change of password goes unnoticed.
 	// [auth.Fresh] counts from the check.
 	Remember time.Duration
@@ -160,7 +161,7 @@ func newDigest() func(r *http.Request, username, password string) [sha256.Size]b
 		mac := hmac.New(sha256.New, key[:])
 		// A password that was right at one address is no answer to guesses from another one,
 		// which Check throttles, nor at one host for the tenant of another.
-		for _, part := range []string{auth.ClientIP(r).String(), auth.ProxiesFrom(r.Context()).Host(r)} {
+		for _, part := range []string{auth.ClientIP(r).String(), hostOf(r)} {
 			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 			mac.Write([]byte(part))
 		}
@@ -170,6 +171,13 @@ func newDigest() func(r *http.Request, username, password string) [sha256.Size]b
 		mac.Sum(digest[:0])
 		return digest
 	}
+}
+
+// hostOf returns what Check may tell tenants apart by: the Host of the request and the one
+// that a trusted proxy names. A proxy may set the one and pass on what a client wrote into the
+// other.
+func hostOf(r *http.Request) string {
+	return r.Host + " " + auth.ProxiesFrom(r.Context()).Host(r) // no request has a Host with a space
 }
 
 // recall returns the user of a remembered password and when it was checked, no

@@ -110,7 +110,7 @@ func (b *Basic) shared(
 		user, err := b.check(r, username, password)
 		return user, now, err
 	}
-	key := flightKey{digest, auth.ClientIP(r), auth.ProxiesFrom(r.Context()).Host(r)}
+	key := flightKey{digest, auth.ClientIP(r), hostOf(r)}
 	c, joined, err := b.flights.join(r, key, func(r *http.Request, c *flight) {
 		if c.user, c.err = b.check(r, username, password); c.err == nil {
 			b.remember(digest, c.user, c.at)

@@ -237,3 +237,38 @@ func TestARememberedPasswordIsOfTheHostThatAProxyNames(t *testing.T) {
 		}
 	}
 }
+
+// A proxy that is trusted may pass on the X-Forwarded-Host of a client, and Check may go by the Host.
+func TestARememberedPasswordIsOfTheHostOfTheRequestToo(t *testing.T) {
+	b, err := header.NewBasic(header.BasicConfig{
+		LoadUser: func(_ context.Context, id string) (auth.User, error) { return stamped(id), nil },
+		Check: func(r *http.Request, _, _ string) (auth.User, error) {
+			if r.Host != "a.example" {
+				return nil, errWrong
+			}
+			return stamped("alice"), nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{b},
+		Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := guard.Require()(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, row := range []struct {
+		host string
+		want int
+	}{{"a.example", 200}, {"b.example", 401}, {"a.example", 200}} {
+		r := httptest.NewRequest("GET", "http://"+row.host+"/", nil)
+		r.RemoteAddr = "10.0.0.1:1"
+		r.Header.Set("X-Forwarded-For", "192.0.2.1")
+		r.Header.Set("X-Forwarded-Host", "x.example")
+		r.SetBasicAuth("alice", "secret")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != row.want {
+			t.Errorf("%s: %d, want %d", row.host, w.Code, row.want)
+		}
+	}
+}
