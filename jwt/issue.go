@@ -136,9 +136,9 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	if err != nil {
 		return nil, err
 	}
-	started, err := t.config.Store.Start(ctx, family, m.refresh(k), adopted, t.config.Limit, t.config.EvictOldest)
+	started, err := t.startFamily(ctx, family, m.refresh(k), adopted)
 	if err != nil {
-		return nil, backend.Outage(err)
+		return nil, err
 	}
 	if started.OverLimit {
 		return nil, ErrLimit

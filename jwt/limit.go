@@ -1,7 +1,9 @@
 package jwt
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -14,3 +16,56 @@ const NoLimit = backend.NoLimit
 var ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "login_limit",
 	Detail: "Maximum amount of logins allowed per user exceeded.",
 	Cause:  errors.New("the user has as many logins as jwt Config.Limit allows")}
+
+// startFamily adds a family to the store. Logins from before the user's AuthStamp changed can
+// no longer be used, so they are ended before one more is refused for them. With EvictOldest
+// they are the oldest ones anyway.
+func (t *Tokens) startFamily(ctx context.Context, family *Family, first, adopted *Refresh) (Started, error) {
+	limit, evict := t.config.Limit, t.config.EvictOldest
+	started, err := t.config.Store.Start(ctx, family, first, adopted, limit, evict)
+	if err == nil && started.OverLimit {
+		ended, fault := t.endVoid(ctx, family.UserID, family.Created)
+		if fault != nil || !ended {
+			return started, fault
+		}
+		started, err = t.config.Store.Start(ctx, family, first, adopted, limit, evict)
+	}
+	if err != nil {
+		return Started{}, backend.Outage(err)
+	}
+	return started, nil
+}
+
+// endVoid ends the logins of a user that have another stamp than the user, and reports whether
+// there were any. The user is loaded after the logins were read, so that a login that began
+// after a change of the stamp is not taken for an older one.
+func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (ended bool, err error) {
+	var all []*Family
+	for after, more := "", true; more; {
+		page, err := t.config.Store.List(ctx, userID, after, voidPage, now)
+		if err != nil {
+			return false, backend.Outage(err)
+		}
+		all = append(all, page...)
+		if more = len(page) == voidPage; more {
+			after = page[len(page)-1].ID
+		}
+	}
+	user, err := t.config.LoadUser.Load(ctx, userID)
+	if err != nil {
+		return false, err
+	}
+	for _, family := range all {
+		if backend.SameStamp(family.Stamp, stampOf(family.ID, user)) {
+			continue
+		}
+		if _, err := t.Revoke(ctx, userID, family.ID); err != nil {
+			return ended, err
+		}
+		ended = true
+	}
+	return ended, nil
+}
+
+// voidPage is how many logins endVoid reads at once.
+const voidPage = 1_000

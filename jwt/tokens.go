@@ -64,7 +64,8 @@ type Config struct {
 
 	// Limit is the most logins of a user that are good. One more is refused with
 	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit is none.
+	// of which the oldest ends. NoLimit is none. A login from before the user's AuthStamp
+	// changed does not count: it ends if one more would be refused.
 	Limit       int
 	EvictOldest bool
 
