@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -46,6 +47,9 @@ type DB struct {
 	busyTimeout time.Duration
 	turns       *turns
 	file        *file // nil if it is not known
+
+	keptMu sync.Mutex
+	kept   int // connections that rows of a change keep, see giveBack
 }
 
 // dialect is what differs from one engine to another.
@@ -126,9 +130,11 @@ const endTimeout = 10 * time.Second
 // an error that is [ErrBusy].
 //
 // The transaction is committed if change returns nil, even if ctx has ended by then.
-// change must use conn alone, must not keep it or close it, and must not call Update or a store of
-// db. It must close all rows before it returns, also after an error: rows that stay open keep
-// every other change of the program waiting.
+// change must use conn alone, must not keep it, and must not call Update or a store of db. If it
+// closes conn, all of it is undone, and Update returns an error. It must close all rows before
+// it returns, also after an error. Update waits 250 ms for rows that stay open, and then
+// returns an error that says whether the change was committed. The rows keep the connection
+// until they are closed or their context ends. Another connection takes its place, up to 8.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	return db.transact(ctx, false, change)
 }
@@ -157,19 +163,28 @@ func (db *DB) touch(ctx context.Context, statement string, args ...any) error {
 
 // transact is Update, for a touch or for another change. The transaction is the
 // connection's, since database/sql cannot begin one in the mode that SQLite needs.
-func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) (err error) {
 	conn, err := db.begin(ctx, touch)
 	if err != nil {
 		return err
 	}
 	defer db.turns.leave(touch)
-	defer conn.Close()
-	committed := false
+	lent, committed := driverConn(conn), false
 	defer func() { // after a panic, too
+		unknown := false
 		if !committed {
-			if e := end(ctx, conn, "ROLLBACK"); e != nil {
-				discard(conn)
+			fault := end(ctx, conn, "ROLLBACK")
+			if unknown = fault != nil; errors.Is(fault, sql.ErrConnDone) {
+				db.reclaim(ctx, lent)
+				err = joined(err, errConnClosed)
 			}
+		}
+		switch {
+		case db.giveBack(conn, unknown):
+		case committed:
+			err = errRowsCommitted
+		default:
+			err = joined(err, errRowsRolledBack)
 		}
 	}()
 	if err := change(conn); err != nil {
@@ -183,6 +198,14 @@ func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Co
 	}
 	committed = true
 	return nil
+}
+
+// joined adds a fault to an error.
+func joined(err, fault error) error {
+	if err == nil {
+		return fault
+	}
+	return errors.Join(err, fault)
 }
 
 // end ends a transaction. Whether it does must not hang on a client that went away.

@@ -164,7 +164,7 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 	conn, err = db.write.Conn(waiting)
 	if err != nil && (waiting.Err() != nil || db.dialect.locked(err)) {
 		locked := db.turns.blocked() || db.dialect.locked(err)
-		return nil, &busyError{time.Since(since), locked, ctx.Err()}
+		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause())}
 	}
 	if err != nil {
 		return nil, err
