@@ -20,7 +20,10 @@ var (
 
 // element is what an element of X-Forwarded-Client-Cert says. Other keys, such as By,
 // Subject and URI, are in the certificate too.
-type element struct{ hash, cert, chain string }
+type element struct {
+	hash, cert, chain string
+	seen              map[*string]bool // which of these it has, with a value or an empty one
+}
 
 func parseOneXFCC(value string) ([]*x509.Certificate, error)  { return parseXFCC(value, false) }
 func parseLastXFCC(value string) ([]*x509.Certificate, error) { return parseXFCC(value, true) }
@@ -70,8 +73,8 @@ const maxElements = 16
 
 // splitXFCC takes the value apart. A key may come once in an element, except for those of
 // which a certificate has several, which are not read.
-func splitXFCC(value string) ([]element, error) {
-	elements := []element{{}}
+func splitXFCC(value string) ([]*element, error) {
+	elements := []*element{{seen: make(map[*string]bool)}}
 	for {
 		key, rest, ok := strings.Cut(value, "=")
 		if !ok {
@@ -82,7 +85,7 @@ func splitXFCC(value string) ([]element, error) {
 		if !ok {
 			return nil, errNoXFCC
 		}
-		last := &elements[len(elements)-1]
+		last := elements[len(elements)-1]
 		var into *string
 		switch strings.ToLower(key) {
 		case "hash":
@@ -92,11 +95,11 @@ func splitXFCC(value string) ([]element, error) {
 		case "chain":
 			into = &last.chain
 		}
-		if into != nil && (*into != "" || !quoted && into != &last.hash) { // Envoy quotes certificates
+		if into != nil && (last.seen[into] || !quoted && into != &last.hash) { // Envoy quotes certificates
 			return nil, errNoXFCC
 		}
 		if into != nil {
-			*into = text
+			*into, last.seen[into] = text, true
 		}
 		if rest == "" {
 			return elements, nil
@@ -105,7 +108,7 @@ func splitXFCC(value string) ([]element, error) {
 			if len(elements) == maxElements {
 				return nil, errTooMany
 			}
-			elements = append(elements, element{})
+			elements = append(elements, &element{seen: make(map[*string]bool)})
 		}
 		value = rest[1:]
 	}
