@@ -195,7 +195,7 @@ func parseBcrypt(text string, sha256 bool) stored {
 	default:
 		return nil
 	}
-	exponent := number(text[4:6], maxBcryptCost)
+	exponent := number(strings.TrimPrefix(text[4:6], "0"), maxBcryptCost) // of two digits
 	if exponent < uint64(bcrypt.MinCost) {
 		return nil
 	}
@@ -257,9 +257,10 @@ func parseScrypt(text string) stored {
 
 func (*scryptHash) algorithm() string { return "scrypt" }
 
-// cost counts the table of 128 N r bytes, and a buffer of 128 r p bytes.
+// cost counts the table of 128 N r bytes, a buffer of 128 r p bytes, and one of 256 r bytes in
+// which the package scrypt mixes blocks.
 func (s *scryptHash) cost() cost {
-	return cost{(s.n+s.p)*s.r/8 + 1, estimate(s.n*s.r*s.p/8, scryptRate)}
+	return cost{(s.n+s.p+2)*s.r/8 + 1, estimate(s.n*s.r*s.p/8, scryptRate)}
 }
 
 func (s *scryptHash) matches(password string) (bool, error) {
@@ -267,8 +268,11 @@ func (s *scryptHash) matches(password string) (bool, error) {
 	return err == nil && subtle.ConstantTimeCompare(key, s.key) == 1, err
 }
 
-// number reads decimal digits of 1 to limit; 0 is anything else.
+// number reads decimal digits of 1 to limit without a zero before them; 0 is anything else.
 func number(digits string, limit uint64) uint64 {
+	if strings.HasPrefix(digits, "0") {
+		return 0
+	}
 	n, err := strconv.ParseUint(digits, 10, 32)
 	if err != nil || n > limit {
 		return 0
@@ -276,8 +280,11 @@ func number(digits string, limit uint64) uint64 {
 	return n
 }
 
-// unbase64 returns least to most bytes, or nil.
+// unbase64 returns least to most bytes, or nil. Package base64 reads over line ends.
 func unbase64(encoding *base64.Encoding, text string, least, most int) []byte {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil
+	}
 	data, err := encoding.Strict().DecodeString(text)
 	if err != nil || len(data) < least || len(data) > most {
 		return nil

@@ -125,6 +125,11 @@ var neverMatch = map[string]string{
 	"scrypt, N no power of 2":      "scrypt$1000$seasalt$8$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
 	"scrypt, r p of 2^30":          "scrypt$2$seasalt$32768$32768$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
 	"scrypt, r of 0":               "scrypt$1024$seasalt$0$1$TzPEcYoMeLU5rWKo7n7L0QkJB6KLt/sHHn25Ev5Os8wSwhD/GGjGU5TEfA6gdpD6nCcPKAks9ma5xpkRN9QZLw==",
+	"a line end after the key":     "scrypt$1024$seasalt$8$1" + scryptKey + "\n",
+	"a line end in the key":        cheap[:len(cheap)-2] + "\r\n" + cheap[len(cheap)-2:],
+	"memory with a zero before it": strings.Replace(cheap, "m=256", "m=0256", 1),
+	"bcrypt of cost 00":            "$2b$00$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+	"PBKDF2 with a zero before it": "pbkdf2_sha256$01$DP9M0EQlYL3B2jNj1vTyik$beyo2eKbDpleeyy4Va3VYZNar654NNEm/uhzwXffsDc=",
 	"longer than any format":       cheap + strings.Repeat("A", 512),
 }
 

@@ -63,6 +63,7 @@ func TestAStoredStringThatIsTooCostly(t *testing.T) {
 		{"Django's argon2 of 1 GiB", "argon2" + argon2String(1<<20, 1), "MaxMemory"},
 		{"scrypt of 1 GiB", "scrypt$1048576$seasalt$8$4" + scryptKey, "MaxMemory"},
 		{"scrypt of a large buffer", "scrypt$2$seasalt$1024$10240" + scryptKey, "MaxMemory"},
+		{"scrypt of large blocks", "scrypt$2$seasalt$330000$1" + scryptKey, "MaxMemory"},
 		{"scrypt of much work", "scrypt$131072$seasalt$8$6" + scryptKey, "MaxTime"},
 		{"scrypt of all there is", "scrypt$2147483648$seasalt$1$1" + scryptKey, "MaxMemory"},
 		{"bcrypt of cost 15", "$2b$15" + bcryptRest, "MaxTime"},
