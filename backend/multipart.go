@@ -24,6 +24,12 @@ const AcceptedTypes = TypeJSON + ", " + TypeForm + ", " + TypeMultipart
 var (
 	errParts = malformed("The body is not a form.",
 		"the Content-Type is multipart/form-data, and the body breaks its syntax (RFC 7578)")
+	errPartName = malformed("The name of a field must be plain.",
+		"a part of the form has the parameter name*, which RFC 7578 §4.2 does not know")
+	errPartCharset = malformed("A field is in another charset than UTF-8.",
+		"a part of the form names another charset than UTF-8, and its bytes are not all ASCII")
+	errPartEncoding = malformed("A field is encoded.",
+		"a part of the form has a Content-Transfer-Encoding, which RFC 7578 §4.7 has done away with")
 	errFile = malformed("A field must not be a file.",
 		"the body of the request has a file where a text is expected")
 )
@@ -70,10 +76,11 @@ func (lines contentType) Error() string {
 type part struct {
 	name, value string
 	file        bool
+	ascii       bool // it names a charset that is read as far as it is ASCII
 }
 
 // parts reads a form of several parts. It takes no encoding of a part but its bytes: RFC
-// 7578 §4.7 has done away with others.
+// 7578 §4.7 has done away with others. A part in US-ASCII or ISO-8859-1 must be ASCII.
 func (b Body) parts() ([]part, error) {
 	if b.boundary == "" || len(b.boundary) > 70 { // RFC 2046 §5.1.1
 		return nil, errParts
@@ -88,46 +95,94 @@ func (b Body) parts() ([]part, error) {
 		if err != nil {
 			return nil, errParts
 		}
-		p, ok := partOf(next.Header)
-		if !ok {
-			return nil, errParts
+		p, err := partOf(next.Header)
+		if err != nil {
+			return nil, err
 		}
 		if !p.file {
 			text, err := io.ReadAll(next)
 			if err != nil {
 				return nil, errParts
 			}
-			p.value = string(text)
+			if p.value = string(text); p.ascii && strings.ContainsFunc(p.value, isNotASCII) {
+				return nil, errPartCharset
+			}
 		}
 		all = append(all, p)
 	}
 }
 
 // partOf reads the headers of a part (RFC 7578 §4.2). A file is a part with a file name.
-func partOf(h textproto.MIMEHeader) (p part, ok bool) {
+func partOf(h textproto.MIMEHeader) (p part, err error) {
 	disposition := h["Content-Disposition"]
 	if len(disposition) != 1 {
-		return p, false
+		return p, errParts
 	}
 	kind, params, err := mime.ParseMediaType(disposition[0])
 	if err != nil || kind != "form-data" {
-		return p, false
+		return p, errParts
 	}
-	_, p.file = params["filename"]
-	if p.name, ok = params["name"]; !ok || p.file {
-		return p, ok
+	if hasExtendedName(disposition[0]) {
+		return p, errPartName
+	}
+	name, named := params["name"]
+	if p.name = name; !named {
+		return p, errParts
+	}
+	if _, p.file = params["filename"]; p.file {
+		return p, nil
 	}
 	if encoding := h.Get("Content-Transfer-Encoding"); encoding != "" &&
 		!strings.EqualFold(encoding, "7bit") && !strings.EqualFold(encoding, "8bit") &&
 		!strings.EqualFold(encoding, "binary") {
-		return p, false
+		return p, errPartEncoding
 	}
-	if types := h["Content-Type"]; len(types) > 0 {
-		if kind, _ := mediaType(types); kind == "" { // another charset, or two lines
-			return p, false
+	p.ascii, err = partCharset(h["Content-Type"])
+	return p, err
+}
+
+// partCharset reads the Content-Type of a part, and reports whether it is read only as far as
+// it is ASCII. Clients in Java name such a charset by default.
+func partCharset(lines []string) (ascii bool, err error) {
+	if len(lines) == 0 {
+		return false, nil
+	}
+	_, params, err := mime.ParseMediaType(lines[0])
+	if err != nil || len(lines) > 1 {
+		return false, errParts
+	}
+	switch strings.ToLower(params["charset"]) {
+	case "", "utf-8", "utf8":
+		return false, nil
+	case "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
+		return true, nil
+	}
+	return false, errPartCharset
+}
+
+func isNotASCII(c rune) bool { return c >= utf8.RuneSelf }
+
+// hasExtendedName reports a parameter "name*" (RFC 8187), which package mime takes for "name".
+func hasExtendedName(disposition string) bool {
+	var plain strings.Builder // without what is in quotes
+	quoted := false
+	for i := 0; i < len(disposition); i++ {
+		switch c := disposition[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted:
+			plain.WriteByte(c)
 		}
 	}
-	return p, true
+	for param := range strings.SplitSeq(plain.String(), ";") {
+		name, _, _ := strings.Cut(param, "=")
+		if strings.HasPrefix(strings.ToLower(strings.TrimSpace(name)), "name*") {
+			return true
+		}
+	}
+	return false
 }
 
 // partValues returns the fields of a form of several parts that are not files.

@@ -62,7 +62,14 @@ func TestUnitFieldsOfAFormOfParts(t *testing.T) {
 		"a part of another disposition": {parted, parts("Content-Disposition: attachment; name=\"username\"\r\n\r\na"), auth.ErrMalformed, "", ""},
 		"a part without a name":         {parted, parts("Content-Disposition: form-data\r\n\r\na"), auth.ErrMalformed, "", ""},
 		"a part in quoted-printable":    {parted, parts(named("username", "=41", "Content-Transfer-Encoding: quoted-printable"), named("password", "b")), auth.ErrMalformed, "", ""},
-		"a part in another charset":     {parted, parts(named("username", "a", "Content-Type: text/plain; charset=latin1"), named("password", "b")), auth.ErrMalformed, "", ""},
+		"a part in another charset":     {parted, parts(named("username", "a", "Content-Type: text/plain; charset=utf-7"), named("password", "b")), auth.ErrMalformed, "", ""},
+		"parts of Java in ASCII":        {parted, parts(named("username", "a", "Content-Type: text/plain; charset=ISO-8859-1"), named("password", "b", "Content-Type: text/plain; charset=US-ASCII")), nil, "a", "b"},
+		"Latin-1 that is not ASCII":     {parted, parts(named("username", "a\xe4", "Content-Type: text/plain; charset=ISO-8859-1"), named("password", "b")), auth.ErrMalformed, "", ""},
+		"UTF-8 called US-ASCII":         {parted, parts(named("username", "ä", "Content-Type: text/plain; charset=US-ASCII"), named("password", "b")), auth.ErrMalformed, "", ""},
+		"two types of a part":           {parted, parts(named("username", "a", "Content-Type: text/plain", "Content-Type: text/plain"), named("password", "b")), auth.ErrMalformed, "", ""},
+		"an extended name":              {parted, parts("Content-Disposition: form-data; name*=utf-8''username\r\n\r\na", named("password", "b")), auth.ErrMalformed, "", ""},
+		"a name and an extended one":    {parted, parts("Content-Disposition: form-data; name=\"username\"; Name*0=password\r\n\r\na", named("x", "b")), auth.ErrMalformed, "", ""},
+		"a star in a name":              {parted, parts(named("username", "a"), named("password", "b"), named(`x;name*=`, "c")), nil, "a", "b"},
 		"a part that is not UTF-8":      {parted, parts(named("username", "\xff"), named("password", "b")), auth.ErrMalformed, "", ""},
 		"longer than 8 KiB":             {parted, parts(named("username", "a"), named("password", strings.Repeat("b", 9<<10))), auth.ErrMalformed, "", ""},
 		"nothing":                       {parted, "", auth.ErrNoCredentials, "", ""},
@@ -131,6 +138,23 @@ type failingBody struct{ t *testing.T }
 func (b failingBody) Read([]byte) (int, error) {
 	b.t.Error("a body that is no login was read")
 	return 0, io.EOF
+}
+
+func TestUnitAPartThatIsRefusedSaysWhy(t *testing.T) {
+	for name, row := range map[string]struct{ part, says string }{
+		"Latin-1":          {named("x", "\xe4", "Content-Type: text/plain; charset=ISO-8859-1"), "another charset than UTF-8"},
+		"another charset":  {named("x", "a", "Content-Type: text/plain; charset=utf-16"), "another charset than UTF-8"},
+		"an extended name": {"Content-Disposition: form-data; name*=utf-8''x\r\n\r\na", "name*"},
+		"base64":           {named("x", "YQ==", "Content-Transfer-Encoding: base64"), "Content-Transfer-Encoding"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := backend.Fields{{Name: "x"}}.From(posted("multipart/form-data; boundary=b", strings.NewReader(parts(row.part))))
+			var stated *auth.Error
+			if !errors.As(err, &stated) || stated.Kind != auth.ErrMalformed || !strings.Contains(stated.Cause.Error(), row.says) {
+				t.Errorf("%v, want a cause with %q", err, row.says)
+			}
+		})
+	}
 }
 
 func FuzzMultipart(f *testing.F) {
