@@ -1,8 +1,13 @@
 package knox
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -15,8 +20,10 @@ import (
 //
 // A wrong password is 400 with {"non_field_errors": ["Unable to log in with provided
 // credentials."]}. A username or password that is missing, null, blank or no string is 400
-// with a list of sentences under its name. These members stand beside those of
-// problem+json. A body of another type is 415, and what HTTP Basic gets wrong is 401.
+// with a list of sentences under its name. JSON that is no object is 400 with non_field_errors.
+// These members stand beside those of problem+json. A body of another type is 415, and what HTTP
+// Basic gets wrong is 401. White space around the username is left out, and around the password
+// it counts.
 //
 // Every login makes another token here. Django REST framework answers with the same one
 // each time, which needs the token itself in the database.
@@ -27,7 +34,10 @@ func (t *Tokens) ObtainAuthToken(guard *auth.Guard) (http.Handler, error) {
 	}
 	login = login.MapProblem(rewordObtain)
 	h := handler{t, login}
-	return backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.obtain}), nil
+	endpoint := backend.NewEndpoint(login, login.Require(), backend.Methods{"POST": h.obtain})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		endpoint.ServeHTTP(w, trimUsername(r))
+	}), nil
 }
 
 func (h handler) obtain(w http.ResponseWriter, r backend.Request) {
@@ -77,6 +87,9 @@ func fieldFaults(r *http.Request, required bool) map[string]any {
 	if err != nil {
 		return nil
 	}
+	if text := noObject(body); text != "" {
+		return map[string]any{"non_field_errors": []string{text}}
+	}
 	fields, ok := membersOf(body)
 	if !ok {
 		return nil
@@ -101,6 +114,62 @@ func fieldFaults(r *http.Request, required bool) map[string]any {
 		return nil
 	}
 	return says
+}
+
+// noObject says what a JSON body is in place of an object, or returns "".
+func noObject(body backend.Body) string {
+	text := bytes.TrimLeft(body.Text, " \t\r\n")
+	if body.Type != backend.TypeJSON || len(text) == 0 || !json.Valid(text) {
+		return ""
+	}
+	kind := "int"
+	switch text[0] {
+	case '{':
+		return ""
+	case 'n':
+		return "No data provided"
+	case '[':
+		kind = "list"
+	case '"':
+		kind = "str"
+	case 't', 'f':
+		kind = "bool"
+	default:
+		if bytes.ContainsAny(text, ".eE") {
+			kind = "float"
+		}
+	}
+	return "Invalid data. Expected a dictionary, but got " + kind + "."
+}
+
+// trimUsername returns r with the username in its body as a CharField of Django REST framework
+// reads it. A body that is not understood stays as it is, for the login to refuse.
+func trimUsername(r *http.Request) *http.Request {
+	body, err := backend.ReadBody(r, maxBody)
+	if err != nil {
+		return r
+	}
+	if body.Type != backend.TypeJSON {
+		if form, err := body.Form(); err != nil || len(form["username"]) != 1 || len(form["password"]) != 1 ||
+			!utf8.ValidString(form.Get("username")+form.Get("password")) {
+			return r
+		}
+	}
+	fields, ok := membersOf(body)
+	username, err := backend.Text(fields["username"])
+	trimmed := strings.TrimFunc(username, func(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f })
+	if !ok || err != nil || trimmed == username {
+		return r
+	}
+	fields["username"], _ = json.Marshal(trimmed) // a string of UTF-8
+	text, err := json.Marshal(fields)
+	if err != nil || len(text) > maxBody {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(text)), int64(len(text)), nil
+	r.Header["Content-Type"] = []string{backend.TypeJSON}
+	return r
 }
 
 // membersOf returns the fields of a body as members of a JSON object. No body has none.

@@ -70,7 +70,17 @@ func TestUnitObtainAuthTokenAnswersAsDjangoRESTFramework(t *testing.T) {
 		"a list":             {"application/json", `{"username":[],"password":"x"}`, 400, map[string]string{"username": "Not a valid string."}},
 		"a blank form field": {form, "username=&password=x", 400, map[string]string{"username": blank}},
 		"another type":       {"text/plain", good, 415, nil},
-		"half a JSON":        {"application/json", `{"username"`, 400, nil},
+		"a list in all":      {"application/json", `[]`, 400, map[string]string{"non_field_errors": "Invalid data. Expected a dictionary, but got list."}},
+		"a string in all":    {"application/json", ` "x"`, 400, map[string]string{"non_field_errors": "Invalid data. Expected a dictionary, but got str."}},
+		"a number in all":    {"application/json", `1e3`, 400, map[string]string{"non_field_errors": "Invalid data. Expected a dictionary, but got float."}},
+		"null in all":        {"application/json", `null`, 400, map[string]string{"non_field_errors": "No data provided"}},
+		"space around":       {"application/json", `{"username":" alice\t","password":"correct horse battery"}`, 200, nil},
+		"space in a form":    {form, "username=+alice%0A&password=correct+horse+battery", 200, nil},
+		"space of a password": {"application/json", `{"username":"alice","password":" correct horse battery"}`, 400,
+			map[string]string{"non_field_errors": "Unable to log in with provided credentials."}},
+		"space alone":             {form, "username=+&password=x", 400, map[string]string{"username": blank}},
+		"space and a field twice": {form, "username=+alice&username=bob&password=correct+horse+battery", 400, nil},
+		"half a JSON":             {"application/json", `{"username"`, 400, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/api-token-auth/", strings.NewReader(row.body))
