@@ -43,6 +43,9 @@ type Ending struct {
 	Reason EndReason
 	At     time.Time // the method's now, in UTC with microseconds
 	Keep   bool      // keep an EndedToken of each, in the same step
+	// Spare is for Store.Add: the identifier of a record that does not make room where another
+	// one can, which is with every limit but 1. It is the token that asks for the new one.
+	Spare string
 }
 
 // Of returns what is kept of a record. One that had expired before has ended

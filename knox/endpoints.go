@@ -158,6 +158,9 @@ func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
 		return nil, err
 	}
 	options.end, options.proved = terms.MaxExpiresAt, r.User
+	if own := h.own(r); own != nil {
+		options.own = own.ID()
+	}
 	return h.Issue(r.Context(), r.User.UserID(), options)
 }
 

@@ -50,6 +50,8 @@ type Options struct {
 	end time.Time
 	// proved is the user as the login proved them, or nil.
 	proved auth.User
+	// own is the identifier of the token that asks for this one, or "".
+	own string
 }
 
 // errChanged refuses a login whose user changed since they were proved: the
@@ -79,7 +81,9 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	}
 	var secret string
 	secret, record.Digest = t.format.New(record.UserID)
-	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, t.ending(EndEvicted))
+	ending := t.ending(EndEvicted)
+	ending.Spare = options.own
+	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, ending)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}

@@ -103,7 +103,8 @@ type Config struct {
 	// AllowIssueFromToken lets a credential that is not [auth.Primary], such
 	// as a token, be turned into a new token, of no more scopes and no later
 	// end. Who steals one token can then make others, which its owner's logout
-	// does not end.
+	// does not end. With EvictOldest, the token that asks is not the one that ends for the
+	// new one, unless Limit is 1.
 	AllowIssueFromToken bool
 
 	// BeforeIssue may change what a handler is about to issue, or refuse by

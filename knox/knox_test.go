@@ -348,6 +348,20 @@ func TestEvictOldestEndsTheOldestInstead(t *testing.T) {
 	})
 }
 
+func TestUnitATokenThatAsksForAnotherIsNotEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, func(c *knox.Config) { c.Limit, c.EvictOldest, c.AllowIssueFromToken = 2, true, true })
+		first := s.login("alice")
+		time.Sleep(time.Second)
+		second := s.login("alice")
+		time.Sleep(time.Second)
+		got := s.do("POST", "/auth/tokens/", "Token "+first, `{"name":"script","scopes":["read"]}`)
+		if got.status != 201 || s.me(first) != 200 || s.me(second) != 401 {
+			t.Errorf("%d %s: the first token is %d, the second %d", got.status, got.text, s.me(first), s.me(second))
+		}
+	})
+}
+
 func TestAnotherSchemeIsNoCredential(t *testing.T) {
 	store := knox.NewMemoryStore()
 	token := start(t, func(c *knox.Config) { c.Store = store }).login("alice")

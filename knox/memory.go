@@ -38,9 +38,13 @@ func (s *MemoryStore) Add(_ context.Context, record *Record, limit int, evict bo
 	if s.records.Get(record.Digest) != nil {
 		return Added{}, errors.New("knox: digest exists")
 	}
-	surplus, full := s.records.Surplus(record.UserID, ending.At, limit, evict, func(other *Record) bool {
-		return other.Stamp == record.Stamp
-	})
+	rival := func(other *Record) bool { return other.Stamp == record.Stamp }
+	surplus, full := s.records.Surplus(record.UserID, ending.At, limit, evict, rival)
+	if isSpared := func(other *Record) bool { return other.ID == ending.Spare }; limit > 1 && slices.ContainsFunc(surplus, isSpared) {
+		surplus, _ = s.records.Surplus(record.UserID, ending.At, limit-1, evict, func(other *Record) bool {
+			return rival(other) && !isSpared(other)
+		})
+	}
 	if full {
 		return Added{OverLimit: true}, nil
 	}

@@ -28,7 +28,7 @@ const (
 	// knoxRivals are the records that Store.Add counts against a limit.
 	knoxRivals = `user_id = ? AND stamp = ? AND ` + knoxLive
 	// knoxOldest are those of them that make room.
-	knoxOldest = `digest IN (SELECT digest FROM {prefix}knox_tokens WHERE ` + knoxRivals + `
+	knoxOldest = `digest IN (SELECT digest FROM {prefix}knox_tokens WHERE ` + knoxRivals + ` AND id <> ?
 		ORDER BY created, id, digest LIMIT ?)`
 )
 
@@ -71,7 +71,11 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 			}
 			if have >= limit {
 				var err error
-				added.Evicted, err = s.end(ctx, conn, ending, knoxOldest, append(rivals, have-limit+1)...)
+				spare := ending.Spare
+				if limit == 1 {
+					spare = ""
+				}
+				added.Evicted, err = s.end(ctx, conn, ending, knoxOldest, append(rivals, spare, have-limit+1)...)
 				if err != nil {
 					return err
 				}

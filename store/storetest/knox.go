@@ -151,6 +151,25 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			t.Errorf("left %v, want %v", got, want)
 		}
 	})
+	t.Run("eviction passes over the spared record, unless it is the only one", func(t *testing.T) {
+		for limit, want := range map[int][]string{3: {"1"}, 2: {"1", "2"}, 1: {"0", "1", "2"}} {
+			s := knoxStore{t, open(t)}
+			for i := range 3 {
+				s.add(record("alice", fmt.Sprint(i), time.Duration(i)*time.Minute))
+			}
+			spared := none
+			spared.Spare = "0"
+			added, err := s.Add(t.Context(), record("alice", "new", time.Hour), limit, true, spared)
+			slices.Sort(added.Evicted)
+			if err != nil || added.OverLimit || !slices.Equal(added.Evicted, want) {
+				t.Errorf("limit %d: %+v, %v, want %v", limit, added, err, want)
+			}
+			spared.Spare = "9" // another one's, or gone
+			if added, err := s.Add(t.Context(), record("alice", "next", 2*time.Hour), limit, true, spared); err != nil || len(added.Evicted) != 1 {
+				t.Errorf("limit %d, no such record: %+v, %v, want one evicted", limit, added, err)
+			}
+		}
+	})
 	t.Run("records of another stamp do not count against the limit and are not evicted", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
 		for i, stamp := range []string{"", "new ", "old"} {
