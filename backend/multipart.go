@@ -41,14 +41,17 @@ func UnsupportedType(r *http.Request) error {
 	return &unsupportedType{&auth.Error{Kind: auth.ErrNoCredentials, Status: http.StatusUnsupportedMediaType,
 		Code:   CodeUnsupportedType,
 		Detail: "The body must be " + TypeJSON + ", " + TypeForm + " or " + TypeMultipart + ", in UTF-8.",
-		Cause:  contentType(r.Header["Content-Type"])}}
+		Cause:  contentType(r.Header["Content-Type"])}, AcceptedTypes}
 }
 
 // CodeUnsupportedType is the code of the answer to a body of another type.
 const CodeUnsupportedType = "unsupported_media_type"
 
 // unsupportedType is an error that sets the Accept header of the answer.
-type unsupportedType struct{ stated *auth.Error }
+type unsupportedType struct {
+	stated *auth.Error
+	accept string
+}
 
 var _ auth.HeaderSetter = (*unsupportedType)(nil)
 
@@ -57,7 +60,16 @@ func (e *unsupportedType) Error() string { return e.stated.Error() }
 func (e *unsupportedType) Unwrap() error { return e.stated }
 
 // SetHeaders implements [auth.HeaderSetter].
-func (e *unsupportedType) SetHeaders(h http.Header) { h.Set("Accept", AcceptedTypes) }
+func (e *unsupportedType) SetHeaders(h http.Header) { h.Set("Accept", e.accept) }
+
+// UnsupportedTypeOf is UnsupportedType for a handler that reads bodies of the types that
+// accepted names, such as [TypeJSON], for a request that is proved. It is auth.ErrMalformed with
+// status 415.
+func UnsupportedTypeOf(r *http.Request, accepted string) error {
+	return &unsupportedType{&auth.Error{Kind: auth.ErrMalformed, Status: http.StatusUnsupportedMediaType,
+		Code: CodeUnsupportedType, Detail: "The body must be " + accepted + ", in UTF-8.",
+		Cause: contentType(r.Header["Content-Type"])}, accepted}
+}
 
 // contentType is the Content-Type lines of a request with a body that is not read.
 type contentType []string

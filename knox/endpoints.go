@@ -230,8 +230,8 @@ func (h handler) personal(r *http.Request) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	if body.Type != backend.TypeJSON {
-		return Options{}, malformed("The body must be application/json.")
+	if body.Type != backend.TypeJSON && len(body.Text) > 0 {
+		return Options{}, backend.UnsupportedTypeOf(r, backend.TypeJSON)
 	}
 	members, err := body.Members()
 	if err != nil {

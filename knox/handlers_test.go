@@ -169,8 +169,12 @@ func TestABadPersonalTokenBodyIs400AndWritesNothing(t *testing.T) {
 			t.Errorf("%s: %d %s", sentence, got.status, got.text)
 		}
 	}
-	if got := s.do("POST", "/auth/tokens/", basicOf("alice"), `name=a`, "Content-Type", "text/plain"); got.status != 400 {
-		t.Errorf("another content type: %d", got.status)
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"} {
+		got := s.do("POST", "/auth/tokens/", basicOf("alice"), `name=a`, "Content-Type", kind)
+		if got.status != 415 || got.json(t)["code"] != "unsupported_media_type" || got.header.Get("Accept") != "application/json" ||
+			got.header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%s: %d %s %v", kind, got.status, got.text, got.header)
+		}
 	}
 	if len(s.rows("alice")) != 0 {
 		t.Error("something was written")
