@@ -9,15 +9,44 @@ import (
 )
 
 // answer is the answer to a proxy. Any 2xx lets the request pass, so a refusal that a
-// Config.Render or MapProblem would answer with one is 403 instead.
+// Config.Render or MapProblem would answer with one is 403 instead, and an outage is 503.
 type answer struct {
 	http.ResponseWriter
 	granted, wrote bool
+	outage         bool // what is answered is no refusal
+}
+
+// noteOutages returns a Config.Render that notes outages.
+func (g *Guard) noteOutages() func(w http.ResponseWriter, r *http.Request, p *Problem) {
+	render := g.config.Render
+	if render == nil {
+		render = func(w http.ResponseWriter, _ *http.Request, p *Problem) { WriteProblem(w, p) }
+	}
+	return func(w http.ResponseWriter, r *http.Request, p *Problem) {
+		if a, ok := w.(*answer); ok {
+			a.outage = isOutage(p)
+		}
+		render(w, r, p)
+	}
+}
+
+// isOutage reports a problem that is no refusal, whatever status MapProblem gave it.
+func isOutage(p *Problem) bool {
+	kind := KindOf(p.Err)
+	return p.Status >= http.StatusInternalServerError || kind == nil || kind == ErrInternal
+}
+
+// refusal is the status of an answer that would otherwise have none, or one that lets pass.
+func (a *answer) refusal() int {
+	if a.outage {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusForbidden
 }
 
 func (a *answer) WriteHeader(status int) {
 	if !a.granted && status >= 200 && status <= 299 {
-		status = http.StatusForbidden
+		status = a.refusal()
 	}
 	a.wrote = a.wrote || status >= 200
 	a.ResponseWriter.WriteHeader(status)
@@ -35,6 +64,8 @@ func (g *Guard) mapForNginx(p *Problem) {
 	switch {
 	case p.Status == http.StatusUnauthorized, p.Status == http.StatusForbidden, p.Status >= 500:
 		return
+	case isOutage(p):
+		p.Status = http.StatusServiceUnavailable
 	case KindOf(p.Err) == ErrMalformed && !errors.Is(p.Err, errEscapedDots) && !errors.Is(p.Err, errTwoReadings),
 		KindOf(p.Err) == ErrNoCredentials:
 		p.Status = http.StatusUnauthorized

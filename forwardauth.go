@@ -29,7 +29,8 @@ const (
 	AskingTraefik
 	// AskingEnvoy is Envoy with ext_authz and an HTTP service. It asks with the
 	// method and path of the request itself. Where path_prefix is set, mount the handler with
-	// http.StripPrefix. The client sees each refusal as it is.
+	// http.StripPrefix. The client sees each refusal as it is. Envoy makes 403 of an outage,
+	// unless its status_on_error is ServiceUnavailable.
 	AskingEnvoy
 )
 
@@ -106,6 +107,7 @@ func (g *Guard) ForwardAuth(config ForwardAuthConfig, options ...RouteOption) (h
 			f.guard.mapForNginx(p)
 		}
 	}
+	f.guard.config.Render = f.guard.noteOutages()
 	return f, f.protect(options)
 }
 
@@ -218,7 +220,7 @@ func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.guard.fail(answer, f.guard.withoutStripped(asked), failure{err: errPreflight})
 	}
 	if !answer.wrote { // by a Config.Render that failed: net/http would answer 200
-		answer.WriteHeader(http.StatusForbidden)
+		answer.WriteHeader(answer.refusal())
 	}
 }
 

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -595,6 +596,60 @@ func TestForwardAuthTakesAnyPathIfThereAreNoRules(t *testing.T) {
 		r := request("GET", "/ask", "X-Forwarded-Method", "GET", "X-Forwarded-Uri", target, "Authorization", "Token good-alice")
 		if w := do(ask, r); w.Code != 200 {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
+	}
+}
+
+func TestUnitForwardAuthAnswersAnOutageAsOne(t *testing.T) {
+	down := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
+		return nil, nil, errors.New("the database is down")
+	})
+	for name, row := range map[string]struct {
+		render func(http.ResponseWriter, *http.Request, *auth.Problem)
+		mapped int // the status that MapProblem sets, 0 for none
+		want   int
+	}{
+		"without a Render":                {nil, 0, 503},
+		"Render writes nothing":           {func(http.ResponseWriter, *http.Request, *auth.Problem) {}, 0, 503},
+		"Render writes a page with 200":   {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { _, _ = io.WriteString(w, "sorry") }, 0, 503},
+		"Render writes another status":    {func(w http.ResponseWriter, _ *http.Request, _ *auth.Problem) { w.WriteHeader(502) }, 0, 502},
+		"MapProblem makes 200 of it":      {nil, 200, 503},
+		"both, and Render does not write": {func(http.ResponseWriter, *http.Request, *auth.Problem) {}, 204, 503},
+	} {
+		for _, proxy := range []auth.AskingProxy{auth.AskingNginx, auth.AskingCaddy, auth.AskingTraefik} {
+			if proxy == auth.AskingNginx && row.want == 502 { // Render is not called
+				continue
+			}
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{down}, Challenges: []auth.Challenge{{Scheme: "Token"}},
+				Proxies: auth.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, Render: row.render})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.mapped != 0 {
+				guard = guard.MapProblem(func(_ *http.Request, p *auth.Problem) { p.Status = row.mapped })
+			}
+			ask, err := guard.ForwardAuth(auth.ForwardAuthConfig{Proxy: proxy, MethodHeader: "X-M", URIHeader: "X-U"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(fmt.Sprint(name, " ", proxy), func(t *testing.T) {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					r.RemoteAddr = "192.0.2.1:1"
+					ask.ServeHTTP(w, r)
+				}))
+				defer server.Close()
+				r, _ := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+				r.Header.Set("X-M", "GET")
+				r.Header.Set("X-U", "/x")
+				response, err := server.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = response.Body.Close()
+				if response.StatusCode != row.want {
+					t.Errorf("%d, want %d", response.StatusCode, row.want)
+				}
+			})
 		}
 	}
 }
