@@ -36,19 +36,34 @@ func openFile(path string) (*file, error) {
 	return &file{path, info}, nil
 }
 
-// makeFile makes an empty file, unless another program was faster.
+// maxLinks is how many links lead to a file, as in Linux.
+const maxLinks = 40
+
+// makeFile makes an empty file, where the links lead if path is one, unless somebody else was
+// faster. It never opens a file that is there: see openFile.
 func makeFile(path string) error {
-	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		if _, err := os.Stat(path); err == nil {
-			return nil
+	for range maxLinks {
+		made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			return made.Close()
 		}
-		made, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // a link to where the file shall be
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return nil // no link: the file of somebody else
+		}
+		if !filepath.IsAbs(target) {
+			folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+			if err != nil {
+				return err
+			}
+			target = filepath.Join(folder, target)
+		}
+		path = target
 	}
-	if err != nil {
-		return err
-	}
-	return made.Close()
+	return fmt.Errorf("%q is behind more than %d links", path, maxLinks)
 }
 
 // check returns an error if the path does not lead to the file that was opened. The

@@ -54,17 +54,39 @@ func TestUnitAFileThatIsOpenKeepsItsLocks(t *testing.T) {
 }
 
 func TestUnitALinkToAFileThatIsNotThereYet(t *testing.T) {
-	dir := t.TempDir()
-	path, target := filepath.Join(dir, "app.db"), filepath.Join(dir, "volume.db")
-	if err := os.Symlink(target, path); err != nil {
-		t.Skip(err)
-	}
-	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("%v, %v, want a file of its owner", info, err)
+	for name, links := range map[string][][2]string{ // what each link of the folder leads to
+		"in the same folder": {{"app.db", "volume.db"}},
+		"by its whole path":  {{"app.db", "/volume.db"}},
+		"over a second link": {{"app.db", "next.db"}, {"next.db", "/volume.db"}},
+		"from a folder behind a link": {{"shown", "deep/er"}, {"deep/er/app.db", "../next.db"},
+			{"deep/next.db", "../volume.db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.MkdirAll(filepath.Join(dir, "deep", "er"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			path, target := filepath.Join(dir, "app.db"), filepath.Join(dir, "volume.db")
+			for _, link := range links {
+				to := link[1]
+				if to[0] == '/' {
+					to = filepath.Join(dir, to)
+				}
+				if err := os.Symlink(to, filepath.Join(dir, link[0])); err != nil {
+					t.Skip(err)
+				}
+				if link[0] == "shown" {
+					path = filepath.Join(dir, "shown", "app.db")
+				}
+			}
+			db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = db.Close() }()
+			if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%v, %v, want a file of its owner", info, err)
+			}
+		})
 	}
 }
