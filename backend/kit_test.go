@@ -104,7 +104,7 @@ func TestSettingsTellEveryMistakeAtOnce(t *testing.T) {
 	s.Refuse(true, "Config.TTL %v is negative", -time.Second)
 	s.Scopes("Config.Scopes", []string{"ok", "not ok"})
 	s.Schemes("Config.Schemes", []string{"Ticket", "basic", ""})
-	want := "tickets: Config.Store is missing\ntickets: Config.Name is missing\ntickets: Config.LoadUser is missing\n" +
+	want := "tickets: Config.Store is missing: it is a nil *backend_test.exactMux\ntickets: Config.Name is missing\ntickets: Config.LoadUser is missing\n" +
 		"tickets: Config.TTL -1s is negative\ntickets: Config.Scopes: \"not ok\" is not a scope (RFC 6749 §3.3)\n" +
 		"tickets: Config.Schemes: scheme \"basic\" cannot carry tokens\ntickets: Config.Schemes: scheme \"\" cannot carry tokens"
 	if err := s.Err(); err == nil || err.Error() != want {

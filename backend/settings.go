@@ -24,7 +24,10 @@ type Settings struct {
 // Need refuses a value that is missing: nil, a nil pointer, function, map, slice or
 // channel in an interface, or "".
 func (s *Settings) Need(name string, value any) {
-	if missing(value) {
+	switch {
+	case reflect.ValueOf(value).Kind() == reflect.Pointer && missing(value):
+		s.Refuse(true, "%s is missing: it is a nil %T", name, value)
+	case missing(value):
 		s.Refuse(true, "%s is missing", name)
 	}
 }
