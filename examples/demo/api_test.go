@@ -199,10 +199,13 @@ func TestTheLinesOnThePageWorkAsPasted(t *testing.T) {
 	if len(want) < 30 {
 		t.Fatalf("only %d lines have an answer", len(want))
 	}
-	// A second time in the same shell and on the same server, they work as well.
-	for _, times := range []string{"once", "twice"} {
-		t.Run(times, func(t *testing.T) {
-			out, err := exec.Command("bash", "-e", "-c", script.String()).Output()
+	// A second time on the same server they work as well, and in zsh, which does not split variables.
+	for _, row := range []struct{ times, shell string }{{"once", "bash"}, {"twice", "bash"}, {"in zsh", "zsh"}} {
+		t.Run(row.times, func(t *testing.T) {
+			if _, err := exec.LookPath(row.shell); err != nil {
+				t.Skip(row.shell + " is not installed")
+			}
+			out, err := exec.Command(row.shell, "-e", "-c", script.String()).Output()
 			if err != nil {
 				t.Fatal(err)
 			}

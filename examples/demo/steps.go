@@ -100,8 +100,7 @@ echo $CODE → a code`},
 	{Title: "Redeem the code",
 		Why: "Once. Used again, it ends what it gave.",
 		Script: `
-REDEEM="-u demo-web:demo-web-secret -d grant_type=authorization_code -d redirect_uri=http://127.0.0.1/callback -d code_verifier=$VERIFIER -d code=$CODE"
-GRANT=$(curl -s $REDEEM $URL/o/token/)
+GRANT=$(curl -s -u demo-web:demo-web-secret -d grant_type=authorization_code -d redirect_uri=http://127.0.0.1/callback -d code_verifier=$VERIFIER -d code=$CODE $URL/o/token/)
 echo "$GRANT" → an access, a refresh and an ID token
 ACCESS=$(echo "$GRANT" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 REFRESH=$(echo "$GRANT" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
