@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
@@ -170,13 +171,15 @@ func renewSecret(ctx context.Context, c *call, s *service, client *server.Client
 // allClients returns every client there is.
 func allClients(ctx context.Context, s *service) ([]*server.Client, error) {
 	var all []*server.Client
-	for after := ""; ; {
-		some, err := s.oauth.Clients(ctx, "", after, 100)
-		if err != nil || len(some) == 0 {
-			return all, err
+	for client, err := range backend.EveryRow(func(page backend.Page) ([]*server.Client, string, error) {
+		return s.oauth.Clients(ctx, "", page)
+	}) {
+		if err != nil {
+			return nil, err
 		}
-		all, after = append(all, some...), some[len(some)-1].ID
+		all = append(all, client)
 	}
+	return all, nil
 }
 
 func listClients(ctx context.Context, c *call, s *service, asJSON bool) error {
@@ -233,27 +236,16 @@ func auditClients(ctx context.Context, c *call, s *service) error {
 	return nil
 }
 
-// rowsOfGrants are what applications may do in the name of a user.
-func rowsOfGrants(ctx context.Context, s *service, userID string) ([]row, error) {
-	grants, err := s.oauth.Grants(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	var rows []row
-	for _, g := range grants {
-		rows = append(rows, row{known{"grant", g.ID, g.ClientID, "", "", append([]string{}, g.Scopes...), g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt)})
-	}
-	return rows, nil
+// rowOfGrant is what an application may do in the name of a user.
+func rowOfGrant(g *server.Grant) row {
+	return row{known{"grant", g.ID, g.ClientID, "", "", append([]string{}, g.Scopes...), g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt)}
 }
 
 // revokeGrant ends a grant of a user.
 func (s *service) revokeGrant(ctx context.Context, userID, id string) (bool, error) {
-	grants, err := s.oauth.Grants(ctx, userID)
-	if err != nil {
+	grant, err := s.oauthConfig.Store.Grant(ctx, id)
+	if err != nil || grant == nil || grant.UserID != userID {
 		return false, err
-	}
-	if !slices.ContainsFunc(grants, func(g *server.Grant) bool { return g.ID == id }) {
-		return false, nil
 	}
 	return s.oauth.Revoke(ctx, id)
 }

@@ -83,7 +83,7 @@ func list(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	grants, err := rowsOfGrants(ctx, s, c.args[0])
+	grants, err := rowsOf(ctx, c.args[0], s.oauth.Grants, rowOfGrant)
 	if err != nil {
 		return err
 	}

@@ -145,13 +145,22 @@ func (a *app) supported(r server.Registration) server.Registration {
 
 // endSessions ends what a user granted in whatever session.
 func (a *app) endSessions(ctx context.Context, userID string) error {
-	grants, err := a.oauth.Grants(ctx, userID)
-	for _, grant := range grants {
-		if grant.SessionID != "" && err == nil {
-			_, err = a.oauth.EndSession(ctx, grant.SessionID)
+	ended := map[string]bool{"": true} // one transaction a session, not a grant
+	for grant, err := range backend.EveryRow(func(page backend.Page) ([]*server.Grant, string, error) {
+		return a.oauth.Grants(ctx, userID, page)
+	}) {
+		if err != nil {
+			return err
+		}
+		if ended[grant.SessionID] {
+			continue
+		}
+		ended[grant.SessionID] = true
+		if _, err := a.oauth.EndSession(ctx, grant.SessionID); err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // sessionEnded is an observer of sessions that tells the authorization server who

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/hidden"
 )
@@ -17,6 +18,7 @@ type ApplicationsPage struct {
 	Applications []*Client
 	Path         string // of this page; an application's is Path + ID + "/"
 	Next         string // path of the next page, or ""
+	Later        bool   // it is not the first page
 }
 
 // ApplicationPage shows, registers or changes an application. The names of its
@@ -88,25 +90,35 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) b
 
 func (s *Server) applicationsPath() string { return s.config.Path + "/applications/" }
 
-// perPage is how many applications a page lists.
-const perPage = 50
-
 func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p person) {
-	after := r.URL.Query().Get("after")
-	if !clientID(after) {
-		after = ""
-	}
-	found, err := s.config.Store.Clients(r.Context(), p.user.UserID(), after, perPage+1)
+	page := pageOf(r)
+	found, next, err := s.Clients(r.Context(), p.user.UserID(), page)
 	if err != nil {
 		s.showError(w, r, err)
 		return
 	}
-	page := ApplicationsPage{Layout: s.layout(r, "Your applications"), Applications: found, Path: s.applicationsPath()}
-	if len(found) > perPage {
-		page.Applications = found[:perPage]
-		page.Next = page.Path + "?after=" + found[perPage-1].ID
+	s.show(w, r, http.StatusOK, s.pages.Applications, ApplicationsPage{
+		Layout: s.layout(r, "Your applications"), Applications: found,
+		Path: s.applicationsPath(), Next: nextOf(s.applicationsPath(), next), Later: page.After != "",
+	})
+}
+
+// pageOf returns the part of a list of clients that a page shows. It is the first one if
+// the address names none: people follow links, and a link may be broken.
+func pageOf(r *http.Request) backend.Page {
+	after := r.URL.Query().Get("after")
+	if !clientID(after) {
+		after = ""
 	}
-	s.show(w, r, http.StatusOK, s.pages.Applications, page)
+	return backend.Page{After: after}
+}
+
+// nextOf returns the path of the next page, or "" if there is none.
+func nextOf(path, next string) string {
+	if next == "" {
+		return ""
+	}
+	return path + "?after=" + next
 }
 
 func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p person) {

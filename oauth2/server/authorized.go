@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatewarden/auth/backend"
 )
 
 // AuthorizedPage shows a user the applications that have access. Each has a form
@@ -15,6 +17,8 @@ type AuthorizedPage struct {
 	Layout
 	Applications []Authorized
 	Path         string // of this page
+	Next         string // path of the next page, or ""
+	Later        bool   // it is not the first page
 }
 
 // Authorized is what a client may do in the name of a user: what they agreed to,
@@ -25,75 +29,100 @@ type Authorized struct {
 	Since    time.Time // the first consent or grant
 	LastUsed time.Time // when tokens were last issued; zero is never
 	Consent  *Consent  // nil if there is none
-	Grants   []*Grant  // live ones, the newest first
+	Grants   int       // how many are live; see [Server.Grants]
 	Withdraw string    // path
 }
 
-// Authorized returns the clients that may do something in the name of a user, in
-// order of name.
-func (s *Server) Authorized(ctx context.Context, userID string) ([]Authorized, error) {
-	consents, err := s.config.Store.Consents(ctx, userID)
+// access is what a client has of a user, one of which may be nil.
+type access struct {
+	clientID string
+	consent  *Consent
+	grants   *ClientGrants
+}
+
+// Authorized returns a page of the clients that may do something in the name of a user,
+// and the cursor of the next page, or "". Pages are in order of client ID, and a page is
+// in order of name. One that cannot be meant is auth.ErrMalformed.
+func (s *Server) Authorized(ctx context.Context, userID string, page backend.Page) (all []Authorized, next string, err error) {
+	if page, err = byClient(page); err != nil {
+		return nil, "", err
+	}
+	at := now()
+	found, next, err := backend.ReadPage(page, func(after string, limit int) ([]access, error) {
+		return s.accessOf(ctx, userID, after, limit, at)
+	}, func(a access) string { return a.clientID }, every)
 	if err != nil {
-		return nil, err
+		return nil, "", backend.Outage(err)
 	}
-	grants, err := s.config.Store.Grants(ctx, userID, now())
-	if err != nil {
-		return nil, err
-	}
-	byClient := make(map[string]*Authorized)
-	of := func(clientID string) *Authorized {
-		if byClient[clientID] == nil {
-			byClient[clientID] = &Authorized{Withdraw: s.config.Path + "/authorized_tokens/" + clientID + "/delete/"}
+	for _, a := range found {
+		client, err := s.config.Store.Client(ctx, a.clientID)
+		if err != nil {
+			return nil, "", backend.Outage(err)
 		}
-		return byClient[clientID]
-	}
-	for _, consent := range consents {
-		a := of(consent.ClientID)
-		a.Consent, a.Since = consent, consent.Created
-	}
-	for _, grant := range grants {
-		a := of(grant.ClientID)
-		a.Grants = append(a.Grants, grant)
-		if a.Since.IsZero() || grant.Created.Before(a.Since) {
-			a.Since = grant.Created
+		if client != nil { // not removed meanwhile, with all it had
+			all = append(all, s.authorized(client, a))
 		}
-		a.LastUsed = latest(a.LastUsed, grant.LastUsed)
-	}
-	var all []Authorized
-	for clientID, a := range byClient {
-		if a.Client, err = s.config.Store.Client(ctx, clientID); err != nil {
-			return nil, err
-		}
-		if a.Client == nil { // removed meanwhile, with all it had
-			continue
-		}
-		a.Scopes = s.scopesIn(a)
-		all = append(all, *a)
 	}
 	slices.SortFunc(all, func(a, b Authorized) int {
 		return cmp.Or(cmp.Compare(a.Client.Name, b.Client.Name), cmp.Compare(a.Client.ID, b.Client.ID))
 	})
+	return all, next, nil
+}
+
+// accessOf returns what at most limit clients have, in order of client ID. It merges two
+// lists: of what the user agreed to, and of what was issued.
+func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, at time.Time) ([]access, error) {
+	consents, err := s.config.Store.Consents(ctx, userID, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := s.config.Store.GrantsByClient(ctx, userID, after, limit, at)
+	if err != nil {
+		return nil, err
+	}
+	var all []access
+	for len(all) < limit && len(consents)+len(grants) > 0 {
+		var a access
+		order := -1 // of the consent, as there is no grant
+		if len(consents) == 0 {
+			order = 1
+		} else if len(grants) > 0 {
+			order = cmp.Compare(consents[0].ClientID, grants[0].ClientID)
+		}
+		if order <= 0 {
+			a.clientID, a.consent, consents = consents[0].ClientID, consents[0], consents[1:]
+		}
+		if order >= 0 {
+			a.clientID, a.grants, grants = grants[0].ClientID, grants[0], grants[1:]
+		}
+		all = append(all, a)
+	}
 	return all, nil
 }
 
-// scopesIn are the scopes of a consent and of grants, in the order of the
-// configuration.
-func (s *Server) scopesIn(a *Authorized) []Scope {
+// authorized returns what is shown of a client.
+func (s *Server) authorized(client *Client, a access) Authorized {
+	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + client.ID + "/delete/"}
 	var names []string
-	if a.Consent != nil {
-		names = a.Consent.Scopes
+	if a.consent != nil {
+		names, shown.Since = a.consent.Scopes, a.consent.Created
 	}
-	for _, grant := range a.Grants {
-		names = union(names, grant.Scopes)
-	}
-	var scopes []Scope
-	for _, scope := range s.config.Scopes {
-		if slices.Contains(names, scope.Name) {
-			scopes = append(scopes, scope)
+	if a.grants != nil {
+		names = union(names, a.grants.Scopes)
+		shown.Grants, shown.LastUsed = a.grants.Count, a.grants.LastUsed
+		if a.consent == nil || a.grants.Since.Before(shown.Since) {
+			shown.Since = a.grants.Since
 		}
 	}
-	return scopes
+	for _, scope := range s.config.Scopes { // in the order of the configuration
+		if slices.Contains(names, scope.Name) {
+			shown.Scopes = append(shown.Scopes, scope)
+		}
+	}
+	return shown
 }
+
+func (s *Server) authorizedPath() string { return s.config.Path + "/authorized_tokens/" }
 
 // serveAuthorized shows the page.
 func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
@@ -107,12 +136,16 @@ func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
 		if !h.unlimited(w, r, p) {
 			return
 		}
-		all, err := h.Authorized(r.Context(), p.user.UserID())
+		page := pageOf(r)
+		all, next, err := h.Authorized(r.Context(), p.user.UserID(), page)
 		if err != nil {
 			h.showError(w, r, err)
 			return
 		}
-		h.show(w, r, http.StatusOK, h.pages.Authorized, AuthorizedPage{h.layout(r, "Applications with access"), all, h.config.Path + "/authorized_tokens/"})
+		h.show(w, r, http.StatusOK, h.pages.Authorized, AuthorizedPage{
+			Layout: h.layout(r, "Applications with access"), Applications: all,
+			Path: h.authorizedPath(), Next: nextOf(h.authorizedPath(), next), Later: page.After != "",
+		})
 	})
 }
 
@@ -132,7 +165,7 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 			h.showError(w, r, err)
 			return
 		}
-		http.Redirect(w, r, h.config.Path+"/authorized_tokens/", http.StatusSeeOther)
+		http.Redirect(w, r, h.authorizedPath(), http.StatusSeeOther)
 	})
 }
 

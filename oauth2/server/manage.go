@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/gatewarden/auth"
@@ -9,14 +10,37 @@ import (
 	"github.com/gatewarden/auth/oauth2"
 )
 
-// Grants returns the grants of a user that are good, the newest first.
-func (s *Server) Grants(ctx context.Context, userID string) ([]*Grant, error) {
-	grants, err := s.config.Store.Grants(ctx, userID, now())
-	if err != nil {
-		return nil, backend.Outage(err)
+// Grants returns a page of the grants of a user that have neither ended nor expired, the
+// newest first, and the cursor of the next page, or "". A page that cannot be meant is
+// auth.ErrMalformed.
+func (s *Server) Grants(ctx context.Context, userID string, page backend.Page) (grants []*Grant, next string, err error) {
+	if page, err = page.Checked(); err != nil {
+		return nil, "", err
 	}
-	return grants, nil
+	at := now()
+	grants, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Grant, error) {
+		return s.config.Store.Grants(ctx, userID, after, limit, at)
+	}, func(g *Grant) string { return g.ID }, every)
+	if err != nil {
+		return nil, "", backend.Outage(err)
+	}
+	return grants, next, nil
 }
+
+// every is for lists without a row to leave out.
+func every[R any](R) bool { return true }
+
+// byClient returns a page of a list whose cursors are client IDs, with its Limit filled
+// in. It is auth.ErrMalformed if the page cannot be meant.
+func byClient(page backend.Page) (backend.Page, error) {
+	if page.After != "" && !clientID(page.After) {
+		return page, &auth.Error{Kind: auth.ErrMalformed, Detail: "The cursor is not one that this list returned.",
+			Cause: errClientCursor}
+	}
+	return page.CheckedLimit()
+}
+
+var errClientCursor = errors.New("Page.After is not a cursor that a list returned: here those are client IDs")
 
 // Revoke ends a grant with all its tokens, and reports whether it was good.
 func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -16,7 +15,7 @@ type MemoryStore struct {
 	mu           sync.RWMutex
 	clients      map[string]*Client
 	interactions map[string]*Interaction
-	consents     map[consentKey]*Consent
+	consents     map[string]map[string]*Consent // by user and client
 	grants       map[string]*issued
 	byUser       map[string]map[string]bool // identifiers of grants
 	byClient     map[string]map[string]bool
@@ -26,8 +25,6 @@ type MemoryStore struct {
 	access       map[string]*accessEntry
 	once         map[string]time.Time // expiry by key
 }
-
-type consentKey struct{ userID, clientID string }
 
 // issued is a grant and the digests of what is its own.
 type issued struct {
@@ -48,7 +45,7 @@ var _ Store = (*MemoryStore)(nil)
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{
-		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[consentKey]*Consent),
+		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
 		bySession: make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: make(map[string]*accessEntry), once: make(map[string]time.Time),
@@ -101,21 +98,6 @@ func (s *MemoryStore) Client(ctx context.Context, id string) (*Client, error) {
 	return s.clients[id], nil
 }
 
-// Clients implements [Store].
-func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
-	if err := s.look(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.RUnlock()
-	var found []*Client
-	for _, id := range slices.Sorted(maps.Keys(s.clients)) {
-		if c := s.clients[id]; id > after && len(found) < limit && (owner == "" || c.Owner == owner) {
-			found = append(found, c)
-		}
-	}
-	return found, nil
-}
-
 // ChangeClient implements [Store].
 func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, error) {
 	unlock, err := s.change(ctx)
@@ -144,7 +126,9 @@ func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time
 		return false, nil
 	}
 	delete(s.clients, id)
-	maps.DeleteFunc(s.consents, func(key consentKey, _ *Consent) bool { return key.clientID == id })
+	for userID := range s.consents {
+		s.forget(userID, id)
+	}
 	s.endAll(s.byClient[id], now, nil)
 	return true, nil
 }
@@ -196,23 +180,7 @@ func (s *MemoryStore) Consent(ctx context.Context, userID, clientID string) (*Co
 		return nil, err
 	}
 	defer s.mu.RUnlock()
-	return s.consents[consentKey{userID, clientID}], nil
-}
-
-// Consents implements [Store].
-func (s *MemoryStore) Consents(ctx context.Context, userID string) ([]*Consent, error) {
-	if err := s.look(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.RUnlock()
-	var found []*Consent
-	for key, c := range s.consents {
-		if key.userID == userID {
-			found = append(found, c)
-		}
-	}
-	slices.SortFunc(found, func(a, b *Consent) int { return cmp.Compare(a.ClientID, b.ClientID) })
-	return found, nil
+	return s.consents[userID][clientID], nil
 }
 
 // Withdraw implements [Store].
@@ -222,7 +190,7 @@ func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now
 		return nil, err
 	}
 	defer unlock()
-	delete(s.consents, consentKey{userID, clientID})
+	s.forget(userID, clientID)
 	return ids(s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ClientID == clientID })), nil
 }
 
@@ -239,8 +207,8 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (bool, error) {
 		return false, err
 	}
 	defer unlock()
-	key := consentKey{a.Grant.UserID, a.Grant.ClientID}
-	if !s.enabled(a.Grant.ClientID) || a.Recall && !s.consents[key].Covers(a.Grant.Scopes, a.Grant.Resources) {
+	before := s.consents[a.Grant.UserID][a.Grant.ClientID]
+	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Scopes, a.Grant.Resources) {
 		return false, nil
 	}
 	switch {
@@ -252,7 +220,7 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (bool, error) {
 	s.put(a.Grant).code = a.Code.Digest
 	s.codes[a.Code.Digest] = a.Code
 	if a.Remember != nil {
-		s.consents[key] = s.consents[key].Add(a.Remember)
+		s.remember(a.Grant, before.Add(a.Remember))
 	}
 	return true, nil
 }
@@ -553,24 +521,6 @@ func (s *MemoryStore) Grant(ctx context.Context, id string) (*Grant, error) {
 		return of.grant, nil
 	}
 	return nil, nil
-}
-
-// Grants implements [Store].
-func (s *MemoryStore) Grants(ctx context.Context, userID string, now time.Time) ([]*Grant, error) {
-	if err := s.look(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.RUnlock()
-	var live []*Grant
-	for id := range s.byUser[userID] {
-		if g := s.grants[id].grant; g.Live(now) {
-			live = append(live, g)
-		}
-	}
-	slices.SortFunc(live, func(a, b *Grant) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
-	})
-	return live, nil
 }
 
 // End implements [Store].

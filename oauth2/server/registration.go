@@ -162,10 +162,20 @@ func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 	return s.config.Store.Client(ctx, id)
 }
 
-// Clients returns at most limit clients from after an identifier on, in its order:
-// those of owner or, if that is "", all.
-func (s *Server) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
-	return s.config.Store.Clients(ctx, owner, after, limit)
+// Clients returns a page of the clients of owner or, if that is "", of all, in order of
+// ID, and the cursor of the next page, or "". A page that cannot be meant is
+// auth.ErrMalformed.
+func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (clients []*Client, next string, err error) {
+	if page, err = byClient(page); err != nil {
+		return nil, "", err
+	}
+	clients, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Client, error) {
+		return s.config.Store.Clients(ctx, owner, after, limit)
+	}, func(c *Client) string { return c.ID }, every)
+	if err != nil {
+		return nil, "", backend.Outage(err)
+	}
+	return clients, next, nil
 }
 
 // ErrClientChanged is returned when a client is gone, or was changed by somebody

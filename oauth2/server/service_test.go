@@ -532,11 +532,11 @@ func (f *failing) Consent(ctx context.Context, userID, clientID string) (*server
 	return f.Store.Consent(ctx, userID, clientID)
 }
 
-func (f *failing) Consents(ctx context.Context, userID string) ([]*server.Consent, error) {
+func (f *failing) Consents(ctx context.Context, userID, after string, limit int) ([]*server.Consent, error) {
 	if f.hit() {
 		return nil, errBroken
 	}
-	return f.Store.Consents(ctx, userID)
+	return f.Store.Consents(ctx, userID, after, limit)
 }
 
 func (f *failing) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
@@ -616,11 +616,18 @@ func (f *failing) Grant(ctx context.Context, id string) (*server.Grant, error) {
 	return f.Store.Grant(ctx, id)
 }
 
-func (f *failing) Grants(ctx context.Context, userID string, now time.Time) ([]*server.Grant, error) {
+func (f *failing) Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*server.Grant, error) {
 	if f.hit() {
 		return nil, errBroken
 	}
-	return f.Store.Grants(ctx, userID, now)
+	return f.Store.Grants(ctx, userID, after, limit, now)
+}
+
+func (f *failing) GrantsByClient(ctx context.Context, userID, after string, limit int, now time.Time) ([]*server.ClientGrants, error) {
+	if f.hit() {
+		return nil, errBroken
+	}
+	return f.Store.GrantsByClient(ctx, userID, after, limit, now)
 }
 
 func (f *failing) End(ctx context.Context, id string, now time.Time) (bool, error) {

@@ -48,8 +48,9 @@ type Store interface {
 
 	// Consent returns what a user agreed to for a client, or nil and nil.
 	Consent(ctx context.Context, userID, clientID string) (*Consent, error)
-	// Consents returns all consents of a user, in order of client ID.
-	Consents(ctx context.Context, userID string) ([]*Consent, error)
+	// Consents returns at most limit consents of a user in order of client ID, from the
+	// first one after the client ID after.
+	Consents(ctx context.Context, userID, after string, limit int) ([]*Consent, error)
 	// Withdraw removes the consent of a user to a client, ends all grants that
 	// are live at now that the user gave the client, with consent or without,
 	// and returns their identifiers, in order.
@@ -97,10 +98,14 @@ type Store interface {
 	// Grant returns the grant with this identifier, whatever became of it, or
 	// nil and nil.
 	Grant(ctx context.Context, id string) (*Grant, error)
-	// Grants returns a user's grants that are live at now, the newest first and
-	// of one instant in order of ID, from the greatest. Those whose code was not
-	// redeemed are among them.
-	Grants(ctx context.Context, userID string, now time.Time) ([]*Grant, error)
+	// Grants returns at most limit grants of a user that are live at now, in order of ID
+	// from the greatest, which is the newest: those with an ID less than after or, if
+	// that is "", all. Those whose code was not redeemed are among them.
+	Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Grant, error)
+	// GrantsByClient returns what at most limit clients have of a user in order of client
+	// ID, from the first one after the client ID after. It counts the grants that Grants
+	// lists.
+	GrantsByClient(ctx context.Context, userID, after string, limit int, now time.Time) ([]*ClientGrants, error)
 	// End ends a grant with all its tokens, and reports whether it was live at
 	// now.
 	End(ctx context.Context, id string, now time.Time) (bool, error)
@@ -149,6 +154,15 @@ type Consent struct {
 // consent is to nothing.
 func (c *Consent) Covers(scopes, resources []string) bool {
 	return c != nil && containsAll(c.Scopes, scopes) && containsAll(c.Resources, resources)
+}
+
+// ClientGrants is what a client has of a user: all grants that are live.
+type ClientGrants struct {
+	ClientID string
+	Count    int       // of the grants; never 0
+	Scopes   []string  // each scope of any of them once, sorted
+	Since    time.Time // when the first of them was created
+	LastUsed time.Time // when tokens of any of them were last issued
 }
 
 // Grant is one authorization: a code and all tokens that come of it, or those

@@ -42,29 +42,6 @@ func scanClient(row scanner) (*server.Client, error) {
 	return client, nil
 }
 
-// Clients implements [server.Store].
-func (s *OAuthStore) Clients(ctx context.Context, owner, after string, limit int) ([]*server.Client, error) {
-	query, args := `SELECT client FROM {prefix}oauth_clients WHERE id > ? ORDER BY id LIMIT ?`, []any{after, limit}
-	if owner != "" {
-		query = `SELECT client FROM {prefix}oauth_clients WHERE owner = ? AND id > ? ORDER BY id LIMIT ?`
-		args = []any{owner, after, limit}
-	}
-	rows, err := s.db.read.QueryContext(ctx, s.db.table(query), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []*server.Client
-	for rows.Next() {
-		client, err := scanClient(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, client)
-	}
-	return all, rows.Err()
-}
-
 // ChangeClient implements [server.Store] in one transaction.
 func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (ok bool, err error) {
 	text, err := json.Marshal(client)
@@ -194,25 +171,6 @@ func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *se
 	}
 	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
 	return err
-}
-
-// Consents implements [server.Store].
-func (s *OAuthStore) Consents(ctx context.Context, userID string) ([]*server.Consent, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table(`SELECT `+oauthConsentColumns+`
-		FROM {prefix}oauth_consents WHERE user_id = ? ORDER BY client_id`), userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []*server.Consent
-	for rows.Next() {
-		consent, err := scanConsent(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, consent)
-	}
-	return all, rows.Err()
 }
 
 // Withdraw implements [server.Store] in one transaction.

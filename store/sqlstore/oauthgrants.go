@@ -76,12 +76,6 @@ func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error
 		FROM {prefix}oauth_grants g WHERE id = ?`), id))
 }
 
-// Grants implements [server.Store].
-func (s *OAuthStore) Grants(ctx context.Context, userID string, now time.Time) ([]*server.Grant, error) {
-	return grants(s.db.read.QueryContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+` FROM {prefix}oauth_grants g
-		WHERE user_id = ? AND `+oauthLive+` ORDER BY created DESC, id DESC`), userID, micros(now)))
-}
-
 // grants reads all grants of a query.
 func grants(rows *sql.Rows, err error) ([]*server.Grant, error) {
 	if err != nil {

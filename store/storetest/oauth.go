@@ -17,7 +17,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		name string
 		run  func(t *testing.T, open func(t *testing.T) oauthStore)
 	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
-		{"access tokens", oauthAccess}, {"grants", oauthGrants}, {"purging", oauthPurge}, {"races", oauthRaces}} {
+		{"access tokens", oauthAccess}, {"grants", oauthGrants}, {"lists", oauthLists}, {"purging", oauthPurge}, {"races", oauthRaces}} {
 		t.Run(part.name, func(t *testing.T) {
 			part.run(t, func(t *testing.T) oauthStore {
 				s := oauthStore{t, open(t)}
@@ -48,7 +48,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			t.Helper()
 			clients, err := s.Clients(t.Context(), "", "", 9)
 			s.must(err)
-			consents, err := s.Consents(t.Context(), "x")
+			consents, err := s.Consents(t.Context(), "x", "", 9)
 			s.must(err)
 			pending, err := s.Pending(t.Context(), "x", noon)
 			s.must(err)
@@ -74,7 +74,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			"Pending":      func() error { _, err := s.Pending(ctx, "x", noon); return err },
 			"Take":         func() error { _, err := s.Take(ctx, "x", noon); return err },
 			"Consent":      func() error { _, err := s.Consent(ctx, "x", "x"); return err },
-			"Consents":     func() error { _, err := s.Consents(ctx, "x"); return err },
+			"Consents":     func() error { _, err := s.Consents(ctx, "x", "", 9); return err },
 			"Withdraw":     func() error { _, err := s.Withdraw(ctx, "x", "x", noon); return err },
 			"Approve": func() error {
 				g := oauthGrant("alice", "g")
@@ -101,14 +101,15 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 				_, err := s.AddAccess(ctx, oauthTokens(kept, "t").Access, noon)
 				return err
 			},
-			"RemoveAccess": func() error { _, err := s.RemoveAccess(ctx, "x"); return err },
-			"Grant":        func() error { _, err := s.Grant(ctx, "x"); return err },
-			"Grants":       func() error { _, err := s.Grants(ctx, "x", noon); return err },
-			"End":          func() error { _, err := s.End(ctx, "x", noon); return err },
-			"EndSession":   func() error { _, err := s.EndSession(ctx, "x", noon); return err },
-			"EndAll":       func() error { _, err := s.EndAll(ctx, "x", "", "", noon); return err },
-			"PutOnce":      func() error { _, err := s.PutOnce(ctx, "x", noon.Add(time.Hour), noon); return err },
-			"Purge":        func() error { _, err := s.Purge(ctx, noon.Add(9*time.Hour), 9); return err },
+			"RemoveAccess":   func() error { _, err := s.RemoveAccess(ctx, "x"); return err },
+			"Grant":          func() error { _, err := s.Grant(ctx, "x"); return err },
+			"Grants":         func() error { _, err := s.Grants(ctx, "x", "", 9, noon); return err },
+			"GrantsByClient": func() error { _, err := s.GrantsByClient(ctx, "x", "", 9, noon); return err },
+			"End":            func() error { _, err := s.End(ctx, "x", noon); return err },
+			"EndSession":     func() error { _, err := s.EndSession(ctx, "x", noon); return err },
+			"EndAll":         func() error { _, err := s.EndAll(ctx, "x", "", "", noon); return err },
+			"PutOnce":        func() error { _, err := s.PutOnce(ctx, "x", noon.Add(time.Hour), noon); return err },
+			"Purge":          func() error { _, err := s.Purge(ctx, noon.Add(9*time.Hour), 9); return err },
 		} {
 			if err := call(); err == nil {
 				t.Errorf("%s went on", name)

@@ -289,11 +289,11 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id), Remember: c})
 			s.must(err)
 		}
-		all, err := s.Consents(s.Context(), "alice")
+		all, err := s.Consents(s.Context(), "alice", "", 100)
 		if err != nil || len(all) != 3 || all[0].ClientID != "B" || all[1].ClientID != "a" || all[2].ClientID != "b" {
 			t.Errorf("%+v, %v", all, err)
 		}
-		if all, err := s.Consents(s.Context(), "bob"); len(all) != 0 || err != nil {
+		if all, err := s.Consents(s.Context(), "bob", "", 100); len(all) != 0 || err != nil {
 			t.Errorf("%+v, %v", all, err)
 		}
 		bobs := oauthGrant("bob", "bob's")
@@ -305,7 +305,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		if got, err := s.Consent(s.Context(), "bob", "a"); got != nil || err != nil {
 			t.Errorf("another user's, after the client is gone: %+v, %v", got, err)
 		}
-		if all, err := s.Consents(s.Context(), "alice"); len(all) != 2 || err != nil {
+		if all, err := s.Consents(s.Context(), "alice", "", 100); len(all) != 2 || err != nil {
 			t.Errorf("after the client is gone: %+v, %v", all, err)
 		}
 	})
@@ -398,7 +398,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		for _, user := range others {
 			s.wantLive(true, "of "+user)
-			if all, err := s.Consents(s.Context(), user); err != nil || len(all) != 1 || all[0].Scopes[0] != user+"." {
+			if all, err := s.Consents(s.Context(), user, "", 100); err != nil || len(all) != 1 || all[0].Scopes[0] != user+"." {
 				t.Errorf("%q: %+v, %v", user, all, err)
 			}
 		}

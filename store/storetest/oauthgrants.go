@@ -13,7 +13,7 @@ import (
 func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 	list := func(s oauthStore, user string, now time.Time) string {
 		s.Helper()
-		all, err := s.Grants(s.Context(), user, now)
+		all, err := s.Grants(s.Context(), user, "", 100, now)
 		s.must(err)
 		var ids []string
 		for _, g := range all {
@@ -21,7 +21,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		return strings.Join(ids, " ")
 	}
-	t.Run("a user's live grants are listed, the newest first", func(t *testing.T) {
+	t.Run("a user's live grants are listed, the greatest identifier first", func(t *testing.T) {
 		s := open(t)
 		later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
 		s.start("alice", "b", later)
@@ -32,7 +32,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.start("", "a client's own")
 		s.approve("alice", "pending", "code")
 		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
-		if got := list(s, "alice", noon); got != "c b z pending a" {
+		if got := list(s, "alice", noon); got != "z pending c b a" {
 			t.Error(got)
 		}
 		if got := list(s, "alice", noon.Add(time.Hour)); got != "" {
@@ -177,7 +177,7 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.must(err)
 		access, byAccess, err := s.FindAccess(s.Context(), "2 access")
 		s.must(err)
-		listed, err := s.Grants(s.Context(), "alice", noon)
+		listed, err := s.Grants(s.Context(), "alice", "", 100, noon)
 		s.must(err)
 		client, err := s.Client(s.Context(), "web")
 		s.must(err)

@@ -150,7 +150,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 					t.Error(err)
 				}
 			})
-			if live, err := s.Grants(s.Context(), "alice", noon); len(live) != 0 || err != nil {
+			if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
 				t.Errorf("%d live, %v", len(live), err)
 			}
 		}
@@ -193,7 +193,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 						t.Errorf("%s: %v", name, err)
 					}
 				})
-				if live, err := s.Grants(s.Context(), "alice", noon); len(live) != 0 || err != nil {
+				if live, err := s.Grants(s.Context(), "alice", "", 100, noon); len(live) != 0 || err != nil {
 					t.Errorf("%s: %d live, %v", name, len(live), err)
 				}
 			}
@@ -228,7 +228,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			})
 			consent, err := s.Consent(s.Context(), "alice", "web")
 			s.must(err)
-			live, err := s.Grants(s.Context(), "alice", noon)
+			live, err := s.Grants(s.Context(), "alice", "", 100, noon)
 			s.must(err)
 			for _, g := range live {
 				if !consent.Covers(g.Scopes, g.Resources) {

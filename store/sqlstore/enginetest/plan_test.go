@@ -96,7 +96,7 @@ func TestUnitPlans(t *testing.T) {
 	openAll(t, db)
 	checked := 0
 	verb := regexp.MustCompile(`^(SELECT|UPDATE|DELETE)\b`)
-	pages := regexp.MustCompile(`(?s)^SELECT .*ORDER BY id (DESC )?LIMIT \?$`)
+	pages := regexp.MustCompile(`(?s)^SELECT .*ORDER BY (id|client_id) (DESC )?LIMIT \?$`)
 	for _, statement := range slices.Sorted(maps.Keys(r.statements)) {
 		if !verb.MatchString(statement) || !strings.Contains(statement, "gatewarden_") {
 			continue

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Clients implements [Store].
+func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	ids := first(limit, cmp.Compare[string], func(yield func(string) bool) {
+		for id, c := range s.clients {
+			if id > after && (owner == "" || c.Owner == owner) && !yield(id) {
+				return
+			}
+		}
+	})
+	return rows(ids, func(id string) *Client { return s.clients[id] }), nil
+}
+
+// Consents implements [Store].
+func (s *MemoryStore) Consents(ctx context.Context, userID, after string, limit int) ([]*Consent, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	consents := s.consents[userID]
+	ids := first(limit, cmp.Compare[string], func(yield func(string) bool) {
+		for id := range consents {
+			if id > after && !yield(id) {
+				return
+			}
+		}
+	})
+	return rows(ids, func(id string) *Consent { return consents[id] }), nil
+}
+
+// remember keeps the consent that a grant was given with.
+func (s *MemoryStore) remember(grant *Grant, consent *Consent) {
+	if s.consents[grant.UserID] == nil {
+		s.consents[grant.UserID] = make(map[string]*Consent)
+	}
+	s.consents[grant.UserID][grant.ClientID] = consent
+}
+
+// forget removes a consent, if it is there.
+func (s *MemoryStore) forget(userID, clientID string) {
+	delete(s.consents[userID], clientID)
+	if len(s.consents[userID]) == 0 {
+		delete(s.consents, userID)
+	}
+}
+
+// Grants implements [Store].
+func (s *MemoryStore) Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Grant, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	newest := func(a, b string) int { return cmp.Compare(b, a) }
+	ids := first(limit, newest, func(yield func(string) bool) {
+		for g := range s.live(userID, now) {
+			if (after == "" || g.ID < after) && !yield(g.ID) {
+				return
+			}
+		}
+	})
+	return rows(ids, func(id string) *Grant { return s.grants[id].grant }), nil
+}
+
+// GrantsByClient implements [Store].
+func (s *MemoryStore) GrantsByClient(ctx context.Context, userID, after string, limit int,
+	now time.Time) ([]*ClientGrants, error) {
+	if err := s.look(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	all := make(map[string]*ClientGrants)
+	for g := range s.live(userID, now) {
+		if g.ClientID <= after {
+			continue
+		}
+		of := all[g.ClientID]
+		if of == nil {
+			of = &ClientGrants{ClientID: g.ClientID, Since: g.Created}
+			all[g.ClientID] = of
+		}
+		of.Count++
+		if !containsAll(of.Scopes, g.Scopes) {
+			of.Scopes = union(of.Scopes, g.Scopes)
+		}
+		if g.Created.Before(of.Since) {
+			of.Since = g.Created
+		}
+		of.LastUsed = latest(of.LastUsed, g.LastUsed)
+	}
+	found := rows(first(limit, cmp.Compare[string], maps.Keys(all)), func(id string) *ClientGrants { return all[id] })
+	for _, of := range found {
+		slices.Sort(of.Scopes)
+	}
+	return found, nil
+}
+
+// live returns the grants of a user that are live at now, in any order.
+func (s *MemoryStore) live(userID string, now time.Time) iter.Seq[*Grant] {
+	return func(yield func(*Grant) bool) {
+		for id := range s.byUser[userID] {
+			if g := s.grants[id].grant; g.Live(now) && !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+// first returns the first of the identifiers in an order, at most limit. It holds at most
+// twice as many at a time.
+func first(limit int, order func(a, b string) int, ids iter.Seq[string]) []string {
+	var kept []string
+	cut := func() {
+		slices.SortFunc(kept, order)
+		kept = kept[:min(max(limit, 0), len(kept))]
+	}
+	for id := range ids {
+		if kept = append(kept, id); len(kept) > 2*limit {
+			cut()
+		}
+	}
+	cut()
+	return kept
+}
+
+// rows returns the row of each identifier.
+func rows[R any](ids []string, row func(id string) R) []R {
+	var all []R
+	for _, id := range ids {
+		all = append(all, row(id))
+	}
+	return all
+}

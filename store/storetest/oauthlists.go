@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// oauthLists checks the lists that come in pages. Those of clients are in [oauthClients].
+func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
+	checkPages(t, func(t *testing.T) paged {
+		s := open(t)
+		return paged{
+			add: func(user, id string, created time.Time) {
+				s.start(user, id, func(g *server.Grant) { g.Created = created })
+			},
+			list: func(user, after string, limit int) (ids []string) {
+				grants, err := s.Grants(s.Context(), user, after, limit, noon)
+				s.must(err)
+				for _, g := range grants {
+					ids = append(ids, g.ID)
+				}
+				return ids
+			},
+			end: func(_, id string) {
+				if ended, err := s.End(s.Context(), id, noon); !ended || err != nil {
+					t.Error(ended, err)
+				}
+			},
+		}
+	})
+	t.Run("a grant is listed as it is found", func(t *testing.T) {
+		s := open(t)
+		want := s.start("alice", "1", func(g *server.Grant) {
+			g.Scopes, g.Resources, g.SessionID, g.Offline = []string{odd, "read"}, []string{"a", "b"}, "s", true
+			g.AuthInfo.AuthTime, g.AuthInfo.AMR, g.AuthInfo.ACR, g.Stamp = fraction, []string{"pwd", "a b"}, "2", "stamp"
+		})
+		if got, err := s.Grants(s.Context(), "alice", "", 1, noon); err != nil || len(got) != 1 || !sameRecord(got[0], want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	})
+	t.Run("consents come in pages in order of client, and those of others are not among them", func(t *testing.T) {
+		s := open(t)
+		agree := func(user, client string) {
+			g := oauthGrant(user, user+client)
+			g.ClientID = client
+			added, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
+				UserID: user, ClientID: client, Scopes: []string{"of " + user}, Created: noon, Updated: noon}})
+			s.must(err)
+			if !added {
+				t.Fatal("not approved")
+			}
+		}
+		for _, id := range []string{"c", "a", "B", "e", "d"} {
+			s.addClient(id, "")
+			agree("alice", id)
+		}
+		agree("bob", "web")
+		agree("bob", "a")
+		for limit, want := range map[int]string{1: "B|a|c|d|e", 2: "B a|c d|e", 5: "B a c d e", 9: "B a c d e"} {
+			var pages []string
+			for after := ""; ; {
+				page, err := s.Consents(s.Context(), "alice", after, limit)
+				s.must(err)
+				if len(page) == 0 {
+					break
+				}
+				var ids []string
+				for _, c := range page {
+					ids = append(ids, c.ClientID)
+					if c.Scopes[0] != "of alice" {
+						t.Errorf("got %+v in alice's list", c)
+					}
+				}
+				pages, after = append(pages, strings.Join(ids, " ")), ids[len(ids)-1]
+			}
+			if got := strings.Join(pages, "|"); got != want {
+				t.Errorf("got %s with a limit of %d, want %s", got, limit, want)
+			}
+		}
+		if _, err := s.Withdraw(s.Context(), "alice", "c", noon); err != nil {
+			t.Fatal(err)
+		}
+		if page, err := s.Consents(s.Context(), "alice", "c", 9); err != nil || len(page) != 2 || page[0].ClientID != "d" {
+			t.Errorf("got %+v, %v after a client that is gone, want d and e", page, err)
+		}
+	})
+	t.Run("what each client has of a user is told in pages", func(t *testing.T) {
+		s := open(t)
+		for _, id := range []string{"a", "b", "C"} {
+			s.addClient(id, "")
+		}
+		grant := func(user, id, client string, minutes int, scopes ...string) {
+			s.start(user, id, func(g *server.Grant) {
+				g.ClientID, g.Scopes = client, scopes
+				g.Created = noon.Add(time.Duration(minutes) * time.Minute)
+				g.LastUsed = g.Created.Add(time.Hour)
+			})
+		}
+		grant("alice", "1", "a", 5, "write", odd)
+		grant("alice", "2", "a", -5, "read", "write")
+		grant("alice", "3", "a", 0)
+		grant("alice", "4", "C", 1)
+		grant("bob", "5", "a", -9, "secret")
+		grant("bob", "6", "b", -9, "secret")
+		grant("", "7", "b", -9, "own")
+		grant("alice", "8", "a", -30, "ended")
+		_, err := s.End(s.Context(), "8", noon)
+		s.must(err)
+		s.start("alice", "9", func(g *server.Grant) { g.ClientID, g.ExpiresAt = "b", noon })
+		first := &server.ClientGrants{ClientID: "C", Count: 1, Since: noon.Add(time.Minute), LastUsed: noon.Add(61 * time.Minute)}
+		second := &server.ClientGrants{ClientID: "a", Count: 3, Scopes: []string{"read", "write", odd},
+			Since: noon.Add(-5 * time.Minute), LastUsed: noon.Add(65 * time.Minute)}
+		slices.Sort(second.Scopes)
+		for _, row := range []struct {
+			after string
+			limit int
+			want  []*server.ClientGrants
+		}{{"", 9, []*server.ClientGrants{first, second}}, {"", 1, []*server.ClientGrants{first}},
+			{"C", 1, []*server.ClientGrants{second}}, {"C", 9, []*server.ClientGrants{second}}, {"a", 9, nil}, {"D", 9, []*server.ClientGrants{second}}} {
+			got, err := s.GrantsByClient(s.Context(), "alice", row.after, row.limit, noon)
+			if err != nil || len(got) != len(row.want) || len(got) > 0 && !sameRecord(got, row.want) {
+				t.Errorf("got %s, %v after %q, want %s", recordText(got), err, row.after, recordText(row.want))
+			}
+		}
+		for _, user := range []string{"Alice", "alice ", "nobody"} {
+			if got, err := s.GrantsByClient(s.Context(), user, "", 9, noon); len(got) != 0 || err != nil {
+				t.Errorf("got %s, %v of %q, want nothing", recordText(got), err, user)
+			}
+		}
+	})
+	t.Run("a long list has each row once, whatever the limit of a page", func(t *testing.T) {
+		s := open(t)
+		for i := range 60 {
+			s.start("alice", fmt.Sprintf("%03d", i*37%60))
+		}
+		for _, limit := range []int{7, 20, 59, 60, 61} {
+			n := 0
+			for after, last := "", "999"; ; {
+				page, err := s.Grants(s.Context(), "alice", after, limit, noon)
+				s.must(err)
+				for _, g := range page {
+					if g.ID >= last {
+						t.Errorf("got %s after %s with a limit of %d", g.ID, last, limit)
+					}
+					last = g.ID
+					n++
+				}
+				if after = last; len(page) < limit {
+					break
+				}
+			}
+			if n != 60 {
+				t.Errorf("got %d rows with a limit of %d, want 60", n, limit)
+			}
+		}
+	})
+}
