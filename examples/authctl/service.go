@@ -131,6 +131,8 @@ func (s *service) openOAuth(ctx context.Context) error {
 		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load,
 		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
+		// As in the service.
+		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
 	}
 	for _, name := range append([]string{"openid", "profile", "email", "offline_access"}, scopes...) {
 		s.oauthConfig.Scopes = append(s.oauthConfig.Scopes, server.Scope{Name: name})

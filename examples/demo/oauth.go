@@ -46,7 +46,9 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Prefix: "demo_", Claims: claims, Username: func(u auth.User) string { return u.UserID() },
 		Developers:      auth.FullAccess,
 		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
-		Observer:        observer, Logger: a.logger,
+		// Visitors try as many logins and applications as they like.
+		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
+		Observer: observer, Logger: a.logger,
 	})
 	if err != nil {
 		return err

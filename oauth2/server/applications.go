@@ -321,9 +321,9 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, page Application
 		s.showError(w, r, &Error{Code: CodeInvalidRequest,
 			Description: "The application was changed or removed meanwhile.", Status: http.StatusConflict, Cause: err})
 	case errors.As(err, &e):
-		s.report(r, http.StatusBadRequest, err)
+		s.report(r, statusOf(err), err)
 		page.Fault, page.Edit = e.Description, true
-		s.show(w, r, http.StatusBadRequest, s.pages.Application, page)
+		s.show(w, r, statusOf(err), s.pages.Application, page)
 	default:
 		s.showError(w, r, err)
 	}

@@ -300,14 +300,20 @@ func (s *Server) approve(w http.ResponseWriter, r *http.Request, client *Client,
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
 	}
-	ok, err := s.config.Store.Approve(r.Context(), Approval{Grant: grant, Code: code, Remember: remember, Recall: recall})
+	limit := s.roomFor(grant)
+	added, err := s.config.Store.Approve(r.Context(), Approval{Grant: grant, Code: code, Remember: remember, Recall: recall,
+		Limit: limit.most, EvictOldest: limit.evict})
 	switch {
 	case err != nil:
 		s.redirectError(w, r, a, err)
-	case !ok:
+	case added.Refused:
 		s.redirectError(w, r, a, refuse(CodeAccessDenied,
 			"The consent was withdrawn, or the client disabled, meanwhile.", errNotRecalled))
+	case added.OverLimit:
+		s.redirectError(w, r, a, refuse(CodeAccessDenied,
+			"The user has given as much access as one may. Some must be withdrawn first.", limit.err))
 	default:
+		s.tellEvicted(r.Context(), added, grant)
 		s.respond(w, r, a, [][2]string{{"code", secret}})
 	}
 }

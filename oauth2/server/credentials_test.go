@@ -124,7 +124,7 @@ func TestAProgramThatIsDisabledWhileItAsksGetsNothing(t *testing.T) {
 // disabling is a store where a client is disabled just before it gets something.
 type disabling struct{ server.Store }
 
-func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens) (bool, error) {
+func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (server.Added, error) {
 	client, err := d.Client(ctx, grant.ClientID)
 	if err == nil {
 		off := *client
@@ -132,9 +132,9 @@ func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server
 		_, err = d.ChangeClient(ctx, &off, client.Updated)
 	}
 	if err != nil {
-		return false, err
+		return server.Added{}, err
 	}
-	return d.Store.Start(ctx, grant, tokens)
+	return d.Store.Start(ctx, grant, tokens, limit, evict)
 }
 
 func TestWhatIssueRefuses(t *testing.T) {

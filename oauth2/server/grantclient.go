@@ -57,7 +57,8 @@ type Issuance struct {
 }
 
 // Issue starts a grant and returns its tokens. The user is loaded first; one who
-// may not log in gets nothing, and the error is invalid_grant.
+// may not log in gets nothing, and the error is invalid_grant. So it is, with the cause
+// [ErrLimit] or [ErrClientLimit], if there are as many grants as allowed.
 func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, error) {
 	if issuance.Client == nil || issuance.Type == "" {
 		return nil, errors.New("oauth2/server: Issue without a client or a type")
@@ -105,13 +106,17 @@ func (s *Server) start(ctx context.Context, i Issuance, at time.Time) (*TokenRes
 		return nil, err
 	}
 	grant.ExpiresAt = m.tokens.ExpiresAt()
-	ok, err := s.config.Store.Start(ctx, grant, m.tokens)
-	if err != nil {
+	limit := s.roomFor(grant)
+	added, err := s.config.Store.Start(ctx, grant, m.tokens, limit.most, limit.evict)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !ok {
+	case added.Refused:
 		return nil, errClient(errClientGone)
+	case added.OverLimit:
+		return nil, refuse(CodeInvalidGrant, "There are as many grants as allowed. Some must end first.", limit.err)
 	}
+	s.tellEvicted(ctx, added, grant)
 	s.observe(ctx, auth.EventIssued, grant.UserID, grant.ID)
 	return m.response, nil
 }

@@ -19,6 +19,7 @@ type MemoryStore struct {
 	grants       map[string]*issued
 	byUser       map[string]map[string]bool // identifiers of grants
 	byClient     map[string]map[string]bool
+	ownByClient  map[string]map[string]bool // those without a user
 	bySession    map[string]map[string]bool
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
@@ -47,7 +48,8 @@ func NewMemoryStore() *MemoryStore {
 	return &MemoryStore{
 		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
-		bySession: make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
+		ownByClient: make(map[string]map[string]bool),
+		bySession:   make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: make(map[string]*accessEntry), once: make(map[string]time.Time),
 	}
 }
@@ -76,17 +78,20 @@ func (s *MemoryStore) look(ctx context.Context) error {
 }
 
 // AddClient implements [Store].
-func (s *MemoryStore) AddClient(ctx context.Context, client *Client) (bool, error) {
+func (s *MemoryStore) AddClient(ctx context.Context, client *Client, limit int) (Added, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
-		return false, err
+		return Added{}, err
 	}
 	defer unlock()
-	if s.clients[client.ID] != nil {
-		return false, nil
+	switch {
+	case s.clients[client.ID] != nil:
+		return Added{Refused: true}, nil
+	case limit > 0 && s.owned(client.Owner) >= limit:
+		return Added{OverLimit: true}, nil
 	}
 	s.clients[client.ID] = client
-	return true, nil
+	return Added{}, nil
 }
 
 // Client implements [Store].
@@ -201,28 +206,32 @@ func (s *MemoryStore) enabled(id string) bool {
 }
 
 // Approve implements [Store].
-func (s *MemoryStore) Approve(ctx context.Context, a Approval) (bool, error) {
+func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
-		return false, err
+		return Added{}, err
 	}
 	defer unlock()
 	before := s.consents[a.Grant.UserID][a.Grant.ClientID]
 	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Scopes, a.Grant.Resources) {
-		return false, nil
+		return Added{Refused: true}, nil
 	}
 	switch {
 	case a.Code.GrantID != a.Grant.ID:
-		return false, errForeign
+		return Added{}, errForeign
 	case s.grants[a.Grant.ID] != nil || s.codes[a.Code.Digest] != nil:
-		return false, errExists
+		return Added{}, errExists
+	}
+	surplus, full := s.surplus(a.Grant, a.Limit, a.EvictOldest)
+	if full {
+		return Added{OverLimit: true}, nil
 	}
 	s.put(a.Grant).code = a.Code.Digest
 	s.codes[a.Code.Digest] = a.Code
 	if a.Remember != nil {
 		s.remember(a.Grant, before.Add(a.Remember))
 	}
-	return true, nil
+	return s.evicted(surplus, a.Grant), nil
 }
 
 // Add returns the consent with what more has, as Store.Approve remembers it. A
@@ -269,7 +278,11 @@ type place struct {
 
 // indexes are where the grant's identifier is found.
 func (s *MemoryStore) indexes(g *Grant) []place {
-	return []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
+	places := []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
+	if g.UserID == "" {
+		places = append(places, place{s.ownByClient, g.ClientID})
+	}
+	return places
 }
 
 // add adds tokens to a grant.
@@ -372,24 +385,28 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 }
 
 // Start implements [Store].
-func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens) (bool, error) {
+func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens, limit int, evict bool) (Added, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
-		return false, err
+		return Added{}, err
 	}
 	defer unlock()
 	switch {
 	case !s.enabled(grant.ClientID):
-		return false, nil
+		return Added{Refused: true}, nil
 	case s.grants[grant.ID] != nil:
-		return false, errExists
+		return Added{}, errExists
+	}
+	surplus, full := s.surplus(grant, limit, evict)
+	if full {
+		return Added{OverLimit: true}, nil
 	}
 	of := s.put(grant)
 	if err := s.add(of, tokens); err != nil {
 		s.remove(of)
-		return false, err
+		return Added{}, err
 	}
-	return true, nil
+	return s.evicted(surplus, grant), nil
 }
 
 // FindRefresh implements [Store].

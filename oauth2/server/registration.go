@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -103,24 +104,36 @@ func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 }
 
 // AddClient is NewClient, and stores the client. It is [ErrClientExists] if there
-// is one with its identifier.
+// is one with its identifier. The cause is [ErrDeveloperLimit] if it has an owner with
+// as many clients as Config.DeveloperLimit.
 func (s *Server) AddClient(ctx context.Context, r Registration) (*Client, auth.Secret, error) {
+	limit := s.config.DeveloperLimit
+	if r.Owner == "" {
+		limit = 0
+	}
+	return s.addClient(ctx, r, limit)
+}
+
+func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Client, auth.Secret, error) {
 	c, secret, err := s.NewClient(r)
 	if err != nil {
 		return nil, "", err
 	}
-	added, err := s.config.Store.AddClient(ctx, c)
+	added, err := s.config.Store.AddClient(ctx, c, limit)
 	switch {
 	case err != nil:
 		return nil, "", err
-	case !added:
+	case added.Refused:
 		return nil, "", ErrClientExists
+	case added.OverLimit:
+		return nil, "", &Error{Code: CodeAccessDenied, Status: http.StatusForbidden, Cause: ErrDeveloperLimit,
+			Description: "You have as many applications as one may have. Delete one first."}
 	}
 	return c, secret, nil
 }
 
 // EnsureClient makes a client what a registration says, whether or not it is there:
-// for clients of a configuration file. A registration without a secret leaves one
+// for clients of a configuration file. Config.DeveloperLimit is not for them. A registration without a secret leaves one
 // that is there, and a client that was disabled stays so. It needs a ClientID.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
@@ -132,7 +145,7 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 			return nil, err
 		}
 		if before == nil {
-			c, _, err := s.AddClient(ctx, r)
+			c, _, err := s.addClient(ctx, r, 0)
 			if errors.Is(err, ErrClientExists) {
 				continue
 			}

@@ -114,12 +114,28 @@ type Config struct {
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string
 
+	// Limit is the most grants of a user that are live, each of which is an application's
+	// access that began with a code or was issued. One more is refused, with ErrLimit as
+	// its cause, or, with EvictOldest, ends the oldest with its tokens and sends an
+	// EventRevoked. 0 is 1,000, of which the oldest ends. NoLimit is none.
+	//
+	// The refusal is access_denied at the authorization endpoint and invalid_grant at the
+	// token endpoint.
+	Limit       int
+	EvictOldest bool
+	// ClientLimit is Limit for what a client has for itself, with the client credentials
+	// grant. The cause is ErrClientLimit. 0 is 10,000, of which the oldest ends.
+	ClientLimit int
+
 	// Developers says who may register applications of their own, on a page; nil
 	// is nobody, and without that page.
 	Developers auth.Policy
 	// DeveloperGrants are the grants that these may have; nil is
 	// authorization_code and refresh_token.
 	DeveloperGrants []string
+	// DeveloperLimit is the most clients that a Registration.Owner may have. One more is
+	// refused, with ErrDeveloperLimit as its cause. 0 is 100, and NoLimit is none.
+	DeveloperLimit int
 
 	// Pages replaces the look of single pages.
 	Pages Pages
@@ -188,6 +204,7 @@ type Server struct {
 	pages    *pages
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
 	events   backend.Events
+	rooms    rooms
 	access   string // prefixes
 	refresh  string
 	code     string
@@ -238,6 +255,7 @@ func New(config Config) (*Server, error) {
 	settings.Refuse(s.hasPages() && c.SignIn == nil, "pages for people need Config.SignIn: "+
 		"those of the authorization code grant, Config.Developers and Config.Logout")
 	s.checkDeveloperGrants(&settings)
+	s.rooms = c.checkLimits(&settings)
 	if set, ok := c.Keys.(*jwt.KeySet); ok {
 		settings.Refuse(!signs(set), "Config.Keys has no asymmetric key that signs")
 	}

@@ -469,11 +469,11 @@ func (b *brokenKeys) Current(ctx context.Context, now time.Time) (*jwt.KeySet, e
 	return b.KeySource.Current(ctx, now)
 }
 
-func (f *failing) AddClient(ctx context.Context, client *server.Client) (bool, error) {
+func (f *failing) AddClient(ctx context.Context, client *server.Client, limit int) (server.Added, error) {
 	if f.hit() {
-		return false, errBroken
+		return server.Added{}, errBroken
 	}
-	return f.Store.AddClient(ctx, client)
+	return f.Store.AddClient(ctx, client, limit)
 }
 
 func (f *failing) Client(ctx context.Context, id string) (*server.Client, error) {
@@ -546,9 +546,9 @@ func (f *failing) Withdraw(ctx context.Context, userID, clientID string, now tim
 	return f.Store.Withdraw(ctx, userID, clientID, now)
 }
 
-func (f *failing) Approve(ctx context.Context, approval server.Approval) (bool, error) {
+func (f *failing) Approve(ctx context.Context, approval server.Approval) (server.Added, error) {
 	if f.hit() {
-		return false, errBroken
+		return server.Added{}, errBroken
 	}
 	return f.Store.Approve(ctx, approval)
 }
@@ -567,11 +567,11 @@ func (f *failing) Redeem(ctx context.Context, digest string, now time.Time, toke
 	return f.Store.Redeem(ctx, digest, now, tokens)
 }
 
-func (f *failing) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens) (bool, error) {
+func (f *failing) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int, evict bool) (server.Added, error) {
 	if f.hit() {
-		return false, errBroken
+		return server.Added{}, errBroken
 	}
-	return f.Store.Start(ctx, grant, tokens)
+	return f.Store.Start(ctx, grant, tokens, limit, evict)
 }
 
 func (f *failing) FindRefresh(ctx context.Context, digest string) (*server.Refresh, *server.Grant, error) {

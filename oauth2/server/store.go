@@ -19,9 +19,10 @@ import (
 //
 // Digests are opaque strings of 46 characters of the alphabet of base64url.
 type Store interface {
-	// AddClient adds a client, and reports false, having changed nothing, if
-	// there is one with its ID.
-	AddClient(ctx context.Context, client *Client) (bool, error)
+	// AddClient adds a client. It is Refused if there is one with its ID. It is OverLimit
+	// if there are limit clients with its Owner; a limit of 0 is none. However many are
+	// added at once, there are never more. Nothing was changed unless it is [Added.OK].
+	AddClient(ctx context.Context, client *Client, limit int) (Added, error)
 	// Client returns the client with this identifier, or nil and nil.
 	Client(ctx context.Context, id string) (*Client, error)
 	// Clients returns at most limit clients in order of ID, from the first one
@@ -56,11 +57,11 @@ type Store interface {
 	// and returns their identifiers, in order.
 	Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error)
 
-	// Approve adds a grant and the code that stands for it. It reports false,
-	// having changed nothing, if the client is gone or Disabled by now, or the
-	// consent that it rests on does not cover it any more; see [Approval]. A
-	// grant ID or a digest that is there is an error.
-	Approve(ctx context.Context, approval Approval) (bool, error)
+	// Approve adds a grant and the code that stands for it. It is Refused if the client is
+	// gone or Disabled by now, or the consent that it rests on does not cover it any more;
+	// see [Approval]. After that it is as Start about the limit. A grant ID or a digest
+	// that is there is an error. Nothing was changed unless it is [Added.OK].
+	Approve(ctx context.Context, approval Approval) (Added, error)
 	// FindCode returns the code with this digest and its grant, whatever became
 	// of them, or nil and nil.
 	FindCode(ctx context.Context, digest string) (*Code, *Grant, error)
@@ -71,9 +72,16 @@ type Store interface {
 	// [Verdict], of which it never returns Retried.
 	Redeem(ctx context.Context, digest string, now time.Time, tokens Tokens) (Verdict, error)
 
-	// Start adds a grant that needs no code, with its tokens. It reports false,
-	// having changed nothing, if the client is gone or Disabled by now.
-	Start(ctx context.Context, grant *Grant, tokens Tokens) (bool, error)
+	// Start adds a grant that needs no code, with its tokens. It is Refused if the client
+	// is gone or Disabled by now. Nothing was changed unless it is [Added.OK].
+	//
+	// The limit is of the grants of its user that are live when it is created and have its
+	// Stamp, because tokens of another one are refused. For a grant without a user, it is
+	// of those that the client has without a user. If there are limit or more, it is
+	// OverLimit or, with evict, those with the least IDs end until one more makes limit.
+	// They end at Created of the grant. However many are added at once, there are never
+	// more. A limit of 0 is none.
+	Start(ctx context.Context, grant *Grant, tokens Tokens, limit int, evict bool) (Added, error)
 
 	// FindRefresh returns the refresh token with this digest and its grant,
 	// whatever became of them, or nil and nil.
@@ -140,7 +148,20 @@ type Approval struct {
 	// Recall says that the grant rests on a consent of before: one must be there
 	// that [Consent.Covers] it.
 	Recall bool
+	// Limit and EvictOldest are limit and evict of Store.Start.
+	Limit       int
+	EvictOldest bool
 }
+
+// Added is the answer of a store to a new client or grant.
+type Added struct {
+	Refused   bool     // nothing was added; the method says why
+	OverLimit bool     // nothing was added, because there are as many as the limit
+	Evicted   []string // identifiers of the grants that ended to make room, the oldest first
+}
+
+// OK reports whether the client or grant was added.
+func (a Added) OK() bool { return !a.Refused && !a.OverLimit }
 
 // Consent is what a user agreed to for a client, to be remembered. It is not
 // what was issued: that is a [Grant].

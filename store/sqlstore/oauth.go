@@ -64,13 +64,15 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 }
 
 // Approve implements [server.Store] in one transaction.
-func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (ok bool, err error) {
+func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Added, error) {
 	if a.Code.GrantID != a.Grant.ID {
-		return false, errGrant
+		return server.Added{}, errGrant
 	}
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+	var added server.Added
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		enabled, err := s.enabled(ctx, conn, a.Grant.ClientID)
 		if err != nil || !enabled {
+			added.Refused = err == nil
 			return err
 		}
 		var before *server.Consent
@@ -80,7 +82,11 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (ok bool, e
 			}
 		}
 		if a.Recall && !before.Covers(a.Grant.Scopes, a.Grant.Resources) {
+			added.Refused = true
 			return nil
+		}
+		if err := s.makeRoom(ctx, conn, &added, a.Grant, a.Limit, a.EvictOldest); err != nil || added.OverLimit {
+			return err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(a.Grant)...); err != nil {
 			return err
@@ -89,13 +95,15 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (ok bool, e
 			micros(a.Code.ExpiresAt), micros(a.Code.Redeemed)); err != nil {
 			return err
 		}
-		ok = true
 		if a.Remember == nil {
 			return nil
 		}
 		return s.remember(ctx, conn, before, before.Add(a.Remember))
 	})
-	return ok && err == nil, err
+	if err != nil {
+		return server.Added{}, err
+	}
+	return added, nil
 }
 
 // enabled reports whether there is such a client, and it may have something, in a
@@ -147,19 +155,27 @@ func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time, t
 }
 
 // Start implements [server.Store] in one transaction.
-func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens) (ok bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int,
+	evict bool) (server.Added, error) {
+	var added server.Added
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		enabled, err := s.enabled(ctx, conn, grant.ClientID)
 		if err != nil || !enabled {
+			added.Refused = err == nil
+			return err
+		}
+		if err := s.makeRoom(ctx, conn, &added, grant, limit, evict); err != nil || added.OverLimit {
 			return err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(grant)...); err != nil {
 			return err
 		}
-		ok = true
 		return s.addTokens(ctx, conn, grant.ID, tokens)
 	})
-	return ok && err == nil, err
+	if err != nil {
+		return server.Added{}, err
+	}
+	return added, nil
 }
 
 // FindRefresh implements [server.Store].

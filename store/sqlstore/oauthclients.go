@@ -10,17 +10,6 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// AddClient implements [server.Store].
-func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client) (bool, error) {
-	text, err := json.Marshal(client)
-	if err != nil {
-		return false, err
-	}
-	return changed(s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
-		(id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
-		client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
-}
-
 // Client implements [server.Store].
 func (s *OAuthStore) Client(ctx context.Context, id string) (*server.Client, error) {
 	return scanClient(s.client.QueryRowContext(ctx, id))

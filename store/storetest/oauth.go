@@ -17,7 +17,8 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		name string
 		run  func(t *testing.T, open func(t *testing.T) oauthStore)
 	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
-		{"access tokens", oauthAccess}, {"grants", oauthGrants}, {"lists", oauthLists}, {"purging", oauthPurge}, {"races", oauthRaces}} {
+		{"access tokens", oauthAccess}, {"grants", oauthGrants}, {"lists", oauthLists},
+		{"limits", oauthLimits}, {"purging", oauthPurge}, {"races", oauthRaces}} {
 		t.Run(part.name, func(t *testing.T) {
 			part.run(t, func(t *testing.T) oauthStore {
 				s := oauthStore{t, open(t)}
@@ -32,7 +33,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		s.addClient("x", "")
 		kept := oauthGrant("x", "x")
 		kept.ClientID, kept.SessionID = "x", "x"
-		_, err := s.Approve(t.Context(), server.Approval{Grant: kept, Code: oauthCode(kept, "x"),
+		_, err := s.approved(server.Approval{Grant: kept, Code: oauthCode(kept, "x"),
 			Remember: &server.Consent{UserID: "x", ClientID: "x", Scopes: kept.Scopes, Resources: kept.Resources, Created: noon, Updated: noon}})
 		s.must(err)
 		tokens := oauthTokens(kept, "x")
@@ -41,7 +42,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		other := oauthGrant("x", "other")
 		tokens = oauthTokens(other, "other")
 		tokens.Access.Digest, tokens.Refresh.Digest = "x", "x"
-		_, err = s.Start(t.Context(), other, tokens)
+		_, err = s.started(other, tokens)
 		s.must(err)
 		s.must(s.Pend(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		state := func() string {
@@ -62,7 +63,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for name, call := range map[string]func() error{
-			"AddClient": func() error { _, err := s.AddClient(ctx, &server.Client{ID: "new", Updated: noon}); return err },
+			"AddClient": func() error { _, err := s.AddClient(ctx, &server.Client{ID: "new", Updated: noon}, 0); return err },
 			"Client":    func() error { _, err := s.Client(ctx, "x"); return err },
 			"Clients":   func() error { _, err := s.Clients(ctx, "", "", 1); return err },
 			"ChangeClient": func() error {
@@ -88,7 +89,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 			},
 			"Start": func() error {
 				g := oauthGrant("alice", "g")
-				_, err := s.Start(ctx, g, oauthTokens(g, "t"))
+				_, err := s.Start(ctx, g, oauthTokens(g, "t"), 0, false)
 				return err
 			},
 			"FindRefresh": func() error { _, _, err := s.FindRefresh(ctx, "x"); return err },
@@ -141,10 +142,34 @@ func (s oauthStore) must(err error) {
 	}
 }
 
+// added adds a client, approved and started a grant, without a limit. They report
+// whether it was added.
+func (s oauthStore) added(client *server.Client) (bool, error) {
+	added, err := s.AddClient(s.Context(), client, 0)
+	return s.unlimited(added, err)
+}
+
+func (s oauthStore) approved(a server.Approval) (bool, error) {
+	added, err := s.Approve(s.Context(), a)
+	return s.unlimited(added, err)
+}
+
+func (s oauthStore) started(g *server.Grant, tokens server.Tokens) (bool, error) {
+	added, err := s.Start(s.Context(), g, tokens, 0, false)
+	return s.unlimited(added, err)
+}
+
+func (s oauthStore) unlimited(added server.Added, err error) (bool, error) {
+	if added.OverLimit || added.Evicted != nil || err != nil && added.Refused {
+		s.Errorf("got %+v, %v without a limit", added, err)
+	}
+	return err == nil && added.OK(), err
+}
+
 func (s oauthStore) addClient(id, owner string) *server.Client {
 	s.Helper()
 	c := &server.Client{ID: id, Name: id, Owner: owner, Created: noon, Updated: noon}
-	ok, err := s.AddClient(s.Context(), c)
+	ok, err := s.added(c)
 	s.must(err)
 	if !ok {
 		s.Fatalf("client %s is there", id)
@@ -176,7 +201,7 @@ func oauthTokens(g *server.Grant, name string) server.Tokens {
 func (s oauthStore) approve(user, id, code string) *server.Grant {
 	s.Helper()
 	g := oauthGrant(user, id)
-	ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, code)})
+	ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, code)})
 	s.must(err)
 	if !ok {
 		s.Fatal("not approved")
@@ -191,7 +216,7 @@ func (s oauthStore) start(user, id string, changes ...func(*server.Grant)) *serv
 	for _, change := range changes {
 		change(g)
 	}
-	ok, err := s.Start(s.Context(), g, oauthTokens(g, id))
+	ok, err := s.started(g, oauthTokens(g, id))
 	s.must(err)
 	if !ok {
 		s.Fatal("not started")

@@ -20,7 +20,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			if i > 0 {
 				again.Name = "other"
 			}
-			if ok, err := s.AddClient(s.Context(), &again); ok != added || err != nil {
+			if ok, err := s.added(&again); ok != added || err != nil {
 				t.Errorf("AddClient: %v, %v", ok, err)
 			}
 		}
@@ -98,10 +98,10 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			}
 			s.redeem("code", noon, oauthTokens(oauthGrant("bob", "2"), "new"), server.Revoked)
 			g := oauthGrant("alice", "4")
-			if ok, err := s.Start(s.Context(), g, oauthTokens(g, "4")); ok || err != nil {
+			if ok, err := s.started(g, oauthTokens(g, "4")); ok || err != nil {
 				t.Errorf("%s: started %v, %v", name, ok, err)
 			}
-			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "4")}); ok || err != nil {
+			if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "4")}); ok || err != nil {
 				t.Errorf("%s: approved %v, %v", name, ok, err)
 			}
 			if g, err := s.Grant(s.Context(), "4"); g != nil || err != nil {
@@ -116,7 +116,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a client is disabled from the start, or enabled again, and what had ended stays so", func(t *testing.T) {
 		s := open(t)
 		want := &server.Client{ID: "shop", Disabled: true, Created: noon, Updated: noon}
-		_, err := s.AddClient(s.Context(), want)
+		_, err := s.added(want)
 		s.must(err)
 		if got, err := s.Client(s.Context(), "shop"); err != nil || !sameRecord(got, want) {
 			t.Errorf("%+v, %v", got, err)
@@ -125,7 +125,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Helper()
 			g := oauthGrant("alice", id)
 			g.ClientID = "shop"
-			ok, err := s.Start(s.Context(), g, oauthTokens(g, id))
+			ok, err := s.started(g, oauthTokens(g, id))
 			s.must(err)
 			return ok
 		}
@@ -159,7 +159,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		if ok, err := s.ChangeClient(s.Context(), disabled, noon.Add(time.Microsecond)); ok || err != nil {
 			t.Error(ok, err)
 		}
-		if ok, err := s.AddClient(s.Context(), disabled); ok || err != nil {
+		if ok, err := s.added(disabled); ok || err != nil {
 			t.Error(ok, err)
 		}
 		s.wantLive(true, "1")
@@ -226,7 +226,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.Helper()
 		g := oauthGrant("alice", id)
 		g.Scopes = scopes
-		ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: recall})
+		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: recall})
 		s.must(err)
 		return ok
 	}
@@ -264,12 +264,12 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		g := oauthGrant("alice", "6")
 		g.Resources = []string{"https://other.example/"}
-		if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
+		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
 			t.Error("for a resource that was not agreed to", err)
 		}
 		for _, user := range []string{"Alice", "alice ", "bob"} {
 			g := oauthGrant(user, "of "+user)
-			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
+			if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, user), Recall: true}); ok || err != nil {
 				t.Errorf("%q: %v, %v", user, ok, err)
 			}
 		}
@@ -286,7 +286,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			g.ClientID = id
 			c := consent(noon, "read")
 			c.ClientID = id
-			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id), Remember: c})
+			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: c})
 			s.must(err)
 		}
 		all, err := s.Consents(s.Context(), "alice", "", 100)
@@ -298,7 +298,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		bobs := oauthGrant("bob", "bob's")
 		bobs.ClientID = "a"
-		_, err = s.Approve(s.Context(), server.Approval{Grant: bobs, Code: oauthCode(bobs, "bob's"), Remember: &server.Consent{UserID: "bob", ClientID: "a", Created: noon, Updated: noon}})
+		_, err = s.approved(server.Approval{Grant: bobs, Code: oauthCode(bobs, "bob's"), Remember: &server.Consent{UserID: "bob", ClientID: "a", Created: noon, Updated: noon}})
 		s.must(err)
 		_, err = s.RemoveClient(s.Context(), "a", noon)
 		s.must(err)
@@ -341,7 +341,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		g.ClientID = "closed"
 		remember := consent(noon, "read")
 		remember.ClientID = "closed"
-		if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "1"), Remember: remember}); ok || err != nil {
+		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "1"), Remember: remember}); ok || err != nil {
 			t.Error(ok, err)
 		}
 		if got, err := s.Consent(s.Context(), "alice", "closed"); got != nil || err != nil {
@@ -352,7 +352,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Error("what is agreed to now is no consent of before")
 		}
 		again := oauthGrant("alice", "2")
-		if ok, err := s.Approve(s.Context(), server.Approval{Grant: again, Code: oauthCode(again, "4"), Remember: consent(fraction, "write")}); ok || err == nil {
+		if ok, err := s.approved(server.Approval{Grant: again, Code: oauthCode(again, "4"), Remember: consent(fraction, "write")}); ok || err == nil {
 			t.Error(ok, err)
 		}
 		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, consent(noon, "read")) {
@@ -383,7 +383,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		others := []string{"Alice", "alice ", "älice", "alic", "alice2", "' OR ''='", "%", ""}
 		for _, user := range append(others, "alice") {
 			g := oauthGrant(user, "of "+user)
-			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "of "+user),
+			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "of "+user),
 				Remember: &server.Consent{UserID: user, ClientID: "web", Scopes: []string{user + "."}, Created: noon, Updated: noon}})
 			s.must(err)
 		}

@@ -48,7 +48,7 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 		agree := func(user, client string) {
 			g := oauthGrant(user, user+client)
 			g.ClientID = client
-			added, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
+			added, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
 				UserID: user, ClientID: client, Scopes: []string{"of " + user}, Created: noon, Updated: noon}})
 			s.must(err)
 			if !added {

@@ -136,7 +136,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 		for range 10 {
 			s := open(t)
 			g := oauthGrant("alice", "first")
-			_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "first"), Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}})
+			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "first"), Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}})
 			s.must(err)
 			together(8, func(i int) {
 				var err error
@@ -144,7 +144,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 					_, err = s.Withdraw(s.Context(), "alice", "web", noon)
 				} else {
 					g := oauthGrant("alice", fmt.Sprint("g", i))
-					_, err = s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, g.ID), Recall: true})
+					_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Recall: true})
 				}
 				if err != nil {
 					t.Error(err)
@@ -185,9 +185,9 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 					case i == 8:
 						_, err = end(s)
 					case i%2 == 0:
-						_, err = s.Start(s.Context(), g, oauthTokens(g, g.ID))
+						_, err = s.started(g, oauthTokens(g, g.ID))
 					default:
-						_, err = s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, g.ID)})
+						_, err = s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID)})
 					}
 					if err != nil {
 						t.Errorf("%s: %v", name, err)
@@ -203,7 +203,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 		remember := func(s oauthStore, id string) {
 			g := oauthGrant("alice", id)
 			g.Scopes = []string{id}
-			if ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, id),
+			if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id),
 				Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}}); !ok || err != nil {
 				t.Error(ok, err)
 			}
@@ -244,7 +244,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		var added atomic.Int32
 		together(16, func(i int) {
-			ok, err := s.AddClient(s.Context(), &server.Client{ID: "new", Name: fmt.Sprint(i), Created: noon, Updated: noon})
+			ok, err := s.added(&server.Client{ID: "new", Name: fmt.Sprint(i), Created: noon, Updated: noon})
 			if err != nil {
 				t.Error(err)
 			}

@@ -16,7 +16,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/?x='"}, SessionID: odd, Offline: true,
 			AuthInfo: auth.AuthInfo{AuthTime: fraction, AMR: []string{"pwd", "one time"}, ACR: "urn:high"}, Stamp: "stamp", Created: fraction, LastUsed: fraction, ExpiresAt: fraction.Add(time.Hour), MaxExpiresAt: fraction.Add(time.Hour * 2)}
 		c := &server.Code{Digest: "c", GrantID: "g", RedirectURI: "https://web.example/cb?x=%00", Challenge: "challenge", Nonce: odd, ExpiresAt: fraction.Add(time.Minute)}
-		ok, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: c})
+		ok, err := s.approved(server.Approval{Grant: g, Code: c})
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -42,7 +42,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 			"a code of another grant's": {Grant: oauthGrant("bob", "3"), Code: &server.Code{Digest: "c3", GrantID: "1", ExpiresAt: noon}},
 		} {
 			s.keeps(sentence, func() {
-				if ok, err := s.Approve(s.Context(), a); ok || err == nil {
+				if ok, err := s.approved(a); ok || err == nil {
 					t.Errorf("%s: %v, %v", sentence, ok, err)
 				}
 			}, "1", "c1", "new", "c3")
@@ -101,7 +101,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s.redeem("c", noon.Add(time.Minute-time.Microsecond), oauthTokens(g, "t"), server.Redeemed)
 		short := oauthGrant("alice", "2")
 		short.ExpiresAt = noon.Add(time.Second)
-		_, err := s.Approve(s.Context(), server.Approval{Grant: short, Code: oauthCode(short, "d")})
+		_, err := s.approved(server.Approval{Grant: short, Code: oauthCode(short, "d")})
 		s.must(err)
 		s.redeem("d", noon.Add(time.Second), oauthTokens(short, "u"), server.Expired)
 	})
@@ -129,7 +129,7 @@ func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		g := oauthGrant("alice", "1")
 		g.ExpiresAt = noon.Add(9 * time.Hour)
-		_, err := s.Approve(s.Context(), server.Approval{Grant: g, Code: oauthCode(g, "c")})
+		_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "c")})
 		s.must(err)
 		tokens := oauthTokens(g, "t")
 		tokens.Access.ExpiresAt, tokens.Refresh.ExpiresAt = tokens.Refresh.ExpiresAt, tokens.Access.ExpiresAt
@@ -299,7 +299,7 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		g := oauthGrant("alice", "1")
 		want := &server.Access{Digest: "d", ID: "jti", GrantID: "1", Scopes: []string{"read", "a:b"}, Audience: []string{"https://api.example/", "https://x.example/'"}, Issued: fraction, ExpiresAt: fraction.Add(time.Hour)}
-		if ok, err := s.Start(s.Context(), g, server.Tokens{Access: want}); !ok || err != nil {
+		if ok, err := s.started(g, server.Tokens{Access: want}); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		got, grant, err := s.FindAccess(s.Context(), "d")
@@ -327,7 +327,7 @@ func oauthAccess(t *testing.T, open func(t *testing.T) oauthStore) {
 			"one of another grant's": {oauthGrant("bob", "3"), server.Tokens{Access: &server.Access{Digest: "new access", GrantID: "1", ExpiresAt: noon}}},
 		} {
 			s.keeps(sentence, func() {
-				if ok, err := s.Start(s.Context(), row.grant, row.tokens); ok || err == nil {
+				if ok, err := s.started(row.grant, row.tokens); ok || err == nil {
 					t.Errorf("%s: %v, %v", sentence, ok, err)
 				}
 			}, "1", "1", "new")

@@ -40,13 +40,13 @@ func TestRedemptionsInTwoProcessesAtOnceLeaveNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "oauth.db")
 	handles := []*sqlstore.OAuthStore{openOAuth(t, path), openOAuth(t, path)}
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := handles[0].AddClient(t.Context(), &server.Client{ID: "alice", Updated: now}); err != nil {
+	if _, err := handles[0].AddClient(t.Context(), &server.Client{ID: "alice", Updated: now}, 0); err != nil {
 		t.Fatal(err)
 	}
 	for round := range 5 {
 		g, tokens := oauthGrant("alice", fmt.Sprint(round), now)
-		if ok, err := handles[0].Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID, ExpiresAt: g.ExpiresAt}}); !ok || err != nil {
-			t.Fatal(ok, err)
+		if added, err := handles[0].Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: g.ID, GrantID: g.ID, ExpiresAt: g.ExpiresAt}}); !added.OK() || err != nil {
+			t.Fatal(added, err)
 		}
 		verdicts := make(chan server.Verdict, 32)
 		for i := range 32 {
@@ -70,6 +70,9 @@ func TestRedemptionsInTwoProcessesAtOnceLeaveNothing(t *testing.T) {
 		}
 	}
 }
+
+// wasAdded reports whether a client or grant was added.
+func wasAdded(added server.Added, err error) (bool, error) { return err == nil && added.OK(), err }
 
 func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	db, f := openFaulty(t)
@@ -135,13 +138,13 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				break
 			}
 		}
-		must(store.AddClient(ctx, &server.Client{ID: user, Name: "old", Updated: now}))
+		must(wasAdded(store.AddClient(ctx, &server.Client{ID: user, Name: "old", Updated: now}, 0)))
 		g, _ := oauthGrant(user, "code", now)
-		must(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-			Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"read"}, Resources: g.Resources, Created: now, Updated: now}}))
+		must(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
+			Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"read"}, Resources: g.Resources, Created: now, Updated: now}})))
 		for _, id := range []string{"tokens", "used"} {
 			g, tokens := oauthGrant(user, id, now)
-			must(store.Start(ctx, g, tokens("first")))
+			must(wasAdded(store.Start(ctx, g, tokens("first"), 0, false)))
 			if id == "used" {
 				_, err := store.Rotate(ctx, user+"usedfirstr", now, 0, tokens("next"))
 				must(true, err)
@@ -178,9 +181,20 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	f.failEach(t, prepare, state, []faultRow{
 		{"approving", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
-			return check(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-				Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"write"}, Resources: g.Resources, Created: now, Updated: now}}))
+			return check(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
+				Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"write"}, Resources: g.Resources, Created: now, Updated: now}})))
 		}, all(client, "consent [read write]", code, tokens, used, "new live true", "code redeemed false", pending), 7},
+		{"approving over the limit", func(user string) error {
+			g, _ := oauthGrant(user, "new", now)
+			added, err := store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
+				Limit: 2, EvictOldest: true})
+			return check(len(added.Evicted) == 2, err)
+		}, all(client, consent, ended(code), ended(tokens), used, "new live true", "code redeemed false", pending), 8},
+		{"starting over the limit", func(user string) error {
+			g, made := oauthGrant(user, "new", now)
+			added, err := store.Start(ctx, g, made("first"), 3, true)
+			return check(len(added.Evicted) == 1, err)
+		}, all(client, consent, ended(code), tokens, used, "new live true", "access first", "refresh first used false", pending), 9},
 		{"redeeming", func(user string) error {
 			_, made := oauthGrant(user, "code", now)
 			verdict, err := store.Redeem(ctx, user+"code", now, made("first"))
@@ -188,7 +202,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}, all(client, consent, "code live true", "code redeemed true", "access first", "refresh first used false", tokens, used, pending), 7},
 		{"starting", func(user string) error {
 			g, made := oauthGrant(user, "new", now)
-			return check(store.Start(ctx, g, made("first")))
+			return check(wasAdded(store.Start(ctx, g, made("first"), 0, false)))
 		}, all(client, consent, code, tokens, used, "new live true", "access first", "refresh first used false", pending), 6},
 		{"rotating", func(user string) error {
 			_, made := oauthGrant(user, "tokens", now)
@@ -235,12 +249,12 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 func BenchmarkOAuthSQLite(b *testing.B) {
 	store := openOAuth(b, filepath.Join(b.TempDir(), "oauth.db"))
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	if _, err := store.AddClient(b.Context(), &server.Client{ID: "alice", Updated: now}); err != nil {
+	if _, err := store.AddClient(b.Context(), &server.Client{ID: "alice", Updated: now}, 0); err != nil {
 		b.Fatal(err)
 	}
 	g, tokens := oauthGrant("alice", "1", now)
-	if ok, err := store.Start(b.Context(), g, tokens("first")); !ok || err != nil {
-		b.Fatal(ok, err)
+	if added, err := store.Start(b.Context(), g, tokens("first"), 0, false); !added.OK() || err != nil {
+		b.Fatal(added, err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

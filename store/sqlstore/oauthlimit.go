@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// AddClient implements [server.Store] in one transaction.
+func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit int) (server.Added, error) {
+	text, err := json.Marshal(client)
+	if err != nil {
+		return server.Added{}, err
+	}
+	var added server.Added
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		inserted, err := changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
+			(id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
+			client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
+		if err != nil || !inserted {
+			added.Refused = err == nil
+			return err
+		}
+		if limit <= 0 {
+			return nil
+		}
+		var have int
+		count := s.db.table(`SELECT COUNT(*) FROM {prefix}oauth_clients WHERE owner = ?`)
+		if err := conn.QueryRowContext(ctx, count, client.Owner).Scan(&have); err != nil || have <= limit {
+			return err
+		}
+		added.OverLimit = true
+		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), client.ID)
+		return err
+	})
+	if err != nil {
+		return server.Added{}, err
+	}
+	return added, nil
+}
+
+// makeRoom ends the oldest grants until a new one makes at most limit, and writes into
+// added what became of it, in a transaction.
+func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server.Added, grant *server.Grant, limit int,
+	evict bool) error {
+	if limit <= 0 {
+		return nil
+	}
+	now := micros(grant.Created)
+	rivals, args := `user_id = ? AND stamp = ? AND `+oauthLive, []any{grant.UserID, grant.Stamp, now}
+	if grant.UserID == "" {
+		rivals, args = `user_id = '' AND client_id = ? AND `+oauthLive, []any{grant.ClientID, now}
+	}
+	var have int
+	count := s.db.table(`SELECT COUNT(*) FROM {prefix}oauth_grants WHERE ` + rivals)
+	if err := conn.QueryRowContext(ctx, count, args...).Scan(&have); err != nil || have < limit {
+		return err
+	}
+	if !evict {
+		added.OverLimit = true
+		return nil
+	}
+	var err error
+	if added.Evicted, err = texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
+		WHERE `+rivals+` ORDER BY id LIMIT ?`), append(args, have-limit+1)...); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+		WHERE `+rivals+` AND id <= ?`), append(append([]any{now}, args...), added.Evicted[len(added.Evicted)-1])...)
+	return err
+}
