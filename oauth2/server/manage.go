@@ -79,14 +79,14 @@ func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, erro
 // the grants that the user gave in it, but those with the scope "offline_access"
 // (OpenID Connect Core §11), and returns how many there were.
 func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) {
-	grants, err := s.config.Store.EndSession(ctx, sessionID, now())
+	ended, err := s.config.Store.EndSession(ctx, sessionID, now())
 	if err != nil {
 		return 0, backend.Outage(err)
 	}
-	for _, grant := range grants {
+	for _, grant := range ended {
 		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
 	}
-	return len(grants), nil
+	return len(ended), nil
 }
 
 // RevokeAll ends all grants of a user and returns how many there were. Consents

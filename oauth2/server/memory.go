@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -196,7 +195,7 @@ func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now
 	}
 	defer unlock()
 	s.forget(userID, clientID)
-	return ids(s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ClientID == clientID })), nil
+	return s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ClientID == clientID }), nil
 }
 
 // enabled reports whether there is such a client, and it may have something.
@@ -320,24 +319,17 @@ func (of *issued) end(now time.Time) {
 }
 
 // endAll ends those of the grants that are live and chosen (nil is all), and
-// returns them in order of ID.
-func (s *MemoryStore) endAll(those map[string]bool, now time.Time, chosen func(*Grant) bool) []*Grant {
-	var ended []*Grant
-	for _, id := range slices.Sorted(maps.Keys(those)) {
+// returns their identifiers in order.
+func (s *MemoryStore) endAll(those map[string]bool, now time.Time, chosen func(*Grant) bool) []string {
+	var ended []string
+	for id := range those {
 		if of := s.grants[id]; of.grant.Live(now) && (chosen == nil || chosen(of.grant)) {
 			of.end(now)
-			ended = append(ended, of.grant)
+			ended = append(ended, id)
 		}
 	}
+	slices.Sort(ended)
 	return ended
-}
-
-func ids(grants []*Grant) []string {
-	var ids []string
-	for _, g := range grants {
-		ids = append(ids, g.ID)
-	}
-	return ids
 }
 
 // FindCode implements [Store].
@@ -556,7 +548,7 @@ func (s *MemoryStore) End(ctx context.Context, id string, now time.Time) (bool, 
 }
 
 // EndSession implements [Store].
-func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]*Grant, error) {
+func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]Ended, error) {
 	unlock, err := s.change(ctx)
 	if err != nil || sessionID == "" {
 		if err == nil {
@@ -565,7 +557,8 @@ func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time
 		return nil, err
 	}
 	defer unlock()
-	return s.endAll(s.bySession[sessionID], now, func(g *Grant) bool { return !g.Offline }), nil
+	ids := s.endAll(s.bySession[sessionID], now, func(g *Grant) bool { return !g.Offline })
+	return rows(ids, func(id string) Ended { return Ended{id, s.grants[id].grant.UserID} }), nil
 }
 
 // EndAll implements [Store].
@@ -580,7 +573,7 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 		stamped.Stamp = stamp
 		of.grant = &stamped
 	}
-	return ids(s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ID != kept })), nil
+	return s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ID != kept }), nil
 }
 
 // PutOnce implements [Store].

@@ -637,7 +637,7 @@ func (f *failing) End(ctx context.Context, id string, now time.Time) (bool, erro
 	return f.Store.End(ctx, id, now)
 }
 
-func (f *failing) EndSession(ctx context.Context, sessionID string, now time.Time) ([]*server.Grant, error) {
+func (f *failing) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
 	if f.hit() {
 		return nil, errBroken
 	}

@@ -118,8 +118,8 @@ type Store interface {
 	// now.
 	End(ctx context.Context, id string, now time.Time) (bool, error)
 	// EndSession ends the grants of a session that are live at now and not
-	// Offline, and returns them, in order of ID.
-	EndSession(ctx context.Context, sessionID string, now time.Time) ([]*Grant, error)
+	// Offline, and returns which they were, in order of ID.
+	EndSession(ctx context.Context, sessionID string, now time.Time) ([]Ended, error)
 	// EndAll ends all grants of a user that are live at now but the one with the
 	// identifier kept, which may be "", and returns their identifiers, in order.
 	// It gives stamp to the one that is kept, if it is live and the user's.
@@ -208,6 +208,10 @@ type Grant struct {
 	MaxExpiresAt time.Time // no refresh token lives longer
 	RevokedAt    time.Time // zero unless ended before its time
 }
+
+// Ended says which grant has ended. A store returns this instead of the grants, because
+// there may be very many.
+type Ended struct{ ID, UserID string }
 
 // Live reports whether the grant is neither ended nor expired at now.
 func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }

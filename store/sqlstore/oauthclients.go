@@ -44,25 +44,7 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		if err != nil || !ok || !client.Disabled {
 			return err
 		}
-		_, err := s.endWhere(ctx, conn, client.Updated, "client_id = ?", client.ID)
-		return err
-	})
-	return ok && err == nil, err
-}
-
-// RemoveClient implements [server.Store] in one transaction.
-func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (ok bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ok, err = changed(conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
-		if err != nil || !ok {
-			return err
-		}
-		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents WHERE client_id = ?`),
-			id); err != nil {
-			return err
-		}
-		_, err = s.endWhere(ctx, conn, now, "client_id = ?", id)
-		return err
+		return s.endWhere(ctx, conn, client.Updated, "client_id = ?", client.ID)
 	})
 	return ok && err == nil, err
 }
@@ -160,21 +142,4 @@ func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *se
 	}
 	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
 	return err
-}
-
-// Withdraw implements [server.Store] in one transaction.
-func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
-	var ended []*server.Grant
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents
-			WHERE user_id = ? AND client_id = ?`), userID, clientID); err != nil {
-			return err
-		}
-		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND client_id = ?", userID, clientID)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ids(ended), nil
 }

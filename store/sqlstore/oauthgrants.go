@@ -76,23 +76,6 @@ func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error
 		FROM {prefix}oauth_grants g WHERE id = ?`), id))
 }
 
-// grants reads all grants of a query.
-func grants(rows *sql.Rows, err error) ([]*server.Grant, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []*server.Grant
-	for rows.Next() {
-		grant, err := scanGrant(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, grant)
-	}
-	return all, rows.Err()
-}
-
 // end ends a grant that has not ended, in a transaction.
 func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
 	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
@@ -104,64 +87,6 @@ func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now tim
 func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
 	return changed(s.db.exec(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now)))
-}
-
-// endWhere ends the grants that are live and fit a condition, and returns them in
-// order of ID, in a transaction.
-func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time, condition string, args ...any) ([]*server.Grant, error) {
-	where := ` WHERE ` + condition + ` AND ` + oauthLive
-	args = append(args, micros(now))
-	ended, err := grants(conn.QueryContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+`
-		FROM {prefix}oauth_grants g`+where+` ORDER BY id`), args...))
-	if err != nil || len(ended) == 0 {
-		return nil, err
-	}
-	for _, grant := range ended {
-		grant.RevokedAt = now
-	}
-	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?`+where),
-		append([]any{micros(now)}, args...)...)
-	return ended, err
-}
-
-func ids(grants []*server.Grant) []string {
-	var ids []string
-	for _, grant := range grants {
-		ids = append(ids, grant.ID)
-	}
-	return ids
-}
-
-// EndSession implements [server.Store] in one transaction.
-func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) (ended []*server.Grant, err error) {
-	if sessionID == "" {
-		return nil, ctx.Err()
-	}
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ended, err = s.endWhere(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
-}
-
-// EndAll implements [server.Store] in one transaction.
-func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	var ended []*server.Grant
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET stamp = ?
-			WHERE id = ? AND user_id = ? AND `+oauthLive), stamp, kept, userID, micros(now)); err != nil {
-			return err
-		}
-		ended, err = s.endWhere(ctx, conn, now, "user_id = ? AND id <> ?", userID, kept)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ids(ended), nil
 }
 
 // PutOnce implements [server.Store] in one transaction.

@@ -80,8 +80,11 @@ func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
 			}
 		}
 		ended, err := s.EndSession(s.Context(), "s", fraction)
-		if err != nil || len(ended) != 2 || ended[0].ID != "a" || ended[1].ID != "b" || !ended[0].RevokedAt.Equal(fraction) || ended[0].UserID != "alice" {
+		if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
 			t.Errorf("%+v, %v", ended, err)
+		}
+		if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
+			t.Errorf("%+v, %v", g, err)
 		}
 		s.wantLive(true, "offline", "other", "none")
 		s.wantLive(false, "a", "b")

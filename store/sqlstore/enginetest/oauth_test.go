@@ -232,9 +232,9 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}, all(client, consent, ended(code), ended(tokens), ended(used), pending), 4},
 		{"disabling a client", func(user string) error {
 			return check(store.ChangeClient(ctx, &server.Client{ID: user, Name: "new", Disabled: true, Updated: now.Add(time.Second)}, now))
-		}, all("client new", consent, ended(code), ended(tokens), ended(used), pending), 5},
+		}, all("client new", consent, ended(code), ended(tokens), ended(used), pending), 4},
 		{"removing a client", func(user string) error { return check(store.RemoveClient(ctx, user, now)) },
-			all(ended(code), ended(tokens), ended(used), pending), 6},
+			all(ended(code), ended(tokens), ended(used), pending), 5},
 		{"taking", func(user string) error {
 			taken, err := store.Take(ctx, user, now)
 			return check(taken != nil, err)
