@@ -123,13 +123,9 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch c, ok := auth.CredentialFrom[*session.Session](r.Context()); {
 	case kind == "session" && ok && c.ID() == id: // this one: the cookie goes too
-		if found, err = a.sessions.Logout(w, r); found {
-			_, err = a.oauth.EndSession(r.Context(), id)
-		}
+		found, err = a.sessions.Logout(w, r)
 	case kind == "session":
-		if found, err = a.sessions.Revoke(r.Context(), u.UserID(), id); found {
-			_, err = a.oauth.EndSession(r.Context(), id) // what applications were granted in it
-		}
+		found, err = a.sessions.Revoke(r.Context(), u.UserID(), id)
 	case kind == "token":
 		found, err = a.tokens.Revoke(r.Context(), u.UserID(), id)
 	case kind == "login":
@@ -148,30 +144,11 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// endOthers ends all but what proved the request.
+// endOthers ends all but what proved the request. What applications were granted in a
+// session ends with it: see sessionEnded.
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
-	var before []*session.Session
-	for s, err := range backend.EveryRow(func(page backend.Page) ([]*session.Session, string, error) {
-		return a.sessions.List(r.Context(), u.UserID(), page)
-	}) {
-		if err != nil {
-			a.guard.Refuse(w, r, err)
-			return
-		}
-		before = append(before, s)
-	}
 	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
 		if err := issuer.RevokeOthers(w, r, u); err != nil {
-			a.guard.Refuse(w, r, err)
-			return
-		}
-	}
-	current, _ := auth.CredentialFrom[*session.Session](r.Context())
-	for _, other := range before {
-		if current != nil && other.ID() == current.ID() {
-			continue
-		}
-		if _, err := a.oauth.EndSession(r.Context(), other.ID()); err != nil {
 			a.guard.Refuse(w, r, err)
 			return
 		}

@@ -165,18 +165,17 @@ func (a *app) endSessions(ctx context.Context, userID string) error {
 	return nil
 }
 
-// sessionEnded is an observer of sessions that tells the authorization server who
-// has signed out.
+// sessionEnded is an observer of sessions that tells the authorization server which one has
+// ended: signed out of, ended from another device or by a new password, or replaced by the
+// next login of the browser.
 func (a *app) sessionEnded(next auth.Observer) auth.Observer {
 	return auth.ObserverFunc(func(ctx context.Context, e auth.Event) {
 		next.Observe(ctx, e)
 		var err error
 		switch {
-		case e.Kind != auth.EventLogout:
-			return
-		case e.CredentialID != "":
+		case e.Kind == auth.EventRevoked: // before each EventLogout of one session, too
 			_, err = a.oauth.EndSession(ctx, e.CredentialID)
-		default: // everywhere
+		case e.Kind == auth.EventLogout && e.CredentialID == "": // everywhere
 			err = a.endSessions(ctx, e.UserID)
 		}
 		if err != nil {

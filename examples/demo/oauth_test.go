@@ -260,6 +260,50 @@ func TestASessionThatIsEndedFromAnotherDeviceTakesWhatWasGrantedInIt(t *testing.
 	p.want(401, "GET", "/api/me", "Bearer "+kept.Access)
 }
 
+func TestUnitSessionsTakeTheirGrants(t *testing.T) {
+	p := launch(t, "-db", "memory:")
+	app := newApplication("demo-web", "demo-web-secret")
+	t.Run("a session that a program ends by its identifier", func(t *testing.T) {
+		lost, here := p.signIn(bob), p.signIn(bob)
+		gone, kept := p.redeem(200, app, lost.authorize(app, "reports:read")), p.redeem(200, app, here.authorize(app, "reports:read"))
+		ended := 0
+		for _, row := range here.devices() {
+			if !row.current && row.form.Get("kind") == "session" {
+				ended++
+				if got := here.send("DELETE", "/session/sessions/"+row.form.Get("id"), "", ""); got.status != 204 {
+					t.Fatalf("got %d %s", got.status, got.body)
+				}
+			}
+		}
+		if ended != 1 {
+			t.Fatalf("got %d other sessions, want 1", ended)
+		}
+		p.want(401, "GET", "/api/me", "Bearer "+gone.Access)
+		p.renew(400, app, gone.Refresh)
+		p.want(200, "GET", "/api/me", "Bearer "+kept.Access)
+	})
+	t.Run("a session that the next login in the browser replaces", func(t *testing.T) {
+		v := p.signIn(alice)
+		gone := p.redeem(200, app, v.authorize(app, "reports:read"))
+		if got := v.logIn(bob); got.status != 303 {
+			t.Fatalf("got %d", got.status)
+		}
+		p.want(401, "GET", "/api/me", "Bearer "+gone.Access)
+		p.want(200, "GET", "/api/me", "Bearer "+p.redeem(200, app, v.authorize(app, "reports:read")).Access)
+	})
+	t.Run("all others of one user, and no other user's", func(t *testing.T) {
+		here, other, bobs := p.signIn(alice), p.signIn(alice), p.signIn(bob)
+		kept, gone := p.redeem(200, app, here.authorize(app, "reports:read")), p.redeem(200, app, other.authorize(app, "reports:read"))
+		others := p.redeem(200, app, bobs.authorize(app, "reports:read"))
+		if got := here.post("/devices", url.Values{"kind": {"others"}}); got.status != 303 {
+			t.Fatalf("got %d", got.status)
+		}
+		p.want(401, "GET", "/api/me", "Bearer "+gone.Access)
+		p.want(200, "GET", "/api/me", "Bearer "+kept.Access)
+		p.want(200, "GET", "/api/me", "Bearer "+others.Access)
+	})
+}
+
 func TestAnIssuerOfAnotherMachineByHTTPIsWarnedOf(t *testing.T) {
 	p := launch(t, "-db", "memory:", "-issuer", "http://demo.internal:8000")
 	if _, text := p.do("GET", "/.well-known/oauth-authorization-server", "", ""); !strings.Contains(text, `"token_endpoint":"http://demo.internal:8000/o/token/"`) || !strings.Contains(p.log.text(), "everybody on the way") {
