@@ -16,9 +16,12 @@ import (
 // cause, and that the link to the next page leads there.
 func FuzzPageOf(f *testing.F) {
 	const cursor = "0197f9a0-5f3e-7c00-8000-0123456789ab"
-	for _, query := range []string{"", "limit=1", "limit=100", "limit=101", "limit=0", "limit=-1", "limit=%31", "limit=", "limit=1&limit=1",
-		"limit=+5", "limit=99999999999999999999", "cursor=" + cursor, "cursor=" + cursor + "&limit=7&x=a;b", "cursor=", "cursor",
-		"cursor=" + strings.ToUpper(cursor), "cursor={" + cursor + "}", "cursor=urn:uuid:" + cursor, "cursor=" + cursor + "&cursor=" + cursor,
+	for _, query := range []string{"", "limit=1", "limit=100", "limit=101", "limit=0", "limit=-1", "limit=%31",
+		"limit=", "limit=1&limit=1",
+		"limit=+5", "limit=99999999999999999999", "cursor=" + cursor, "cursor=" + cursor + "&limit=7&x=a;b", "cursor=",
+		"cursor",
+		"cursor=" + strings.ToUpper(cursor), "cursor={" + cursor + "}", "cursor=urn:uuid:" + cursor,
+		"cursor=" + cursor + "&cursor=" + cursor,
 		"cursor=0197f9a0-5f3e-4c00-8000-0123456789ab", "%zz", "x=%3E%3B%20rel%3Dnext&%0d%0a=1"} {
 		f.Add(query)
 	}
@@ -27,7 +30,8 @@ func FuzzPageOf(f *testing.F) {
 		r.URL.RawQuery = query
 		page, err := backend.PageOf(r)
 		if err != nil {
-			if e := (*auth.Error)(nil); auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &e) || e.Cause == nil || page != (backend.Page{}) {
+			if e := (*auth.Error)(nil); auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &e) ||
+				e.Cause == nil || page != (backend.Page{}) {
 				t.Errorf("got %+v, %v, want ErrMalformed with a cause", page, err)
 			}
 			return

@@ -30,15 +30,21 @@ func prepareLists(t *testing.T, path string) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	for i := range 105 {
 		id := fmt.Sprintf("app-%03d", i)
-		added, err := store.AddClient(t.Context(), &server.Client{ID: id, Name: fmt.Sprintf("Photo printer number %d", i), Owner: "bob",
-			GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{"http://127.0.0.1/callback"}, Created: now, Updated: now}, 0)
+		added, err := store.AddClient(t.Context(), &server.Client{ID: id, Name: fmt.Sprintf("Photo printer number %d",
+			i), Owner: "bob",
+			GrantTypes: []string{"authorization_code"}, RedirectURIs: []string{"http://127.0.0.1/callback"},
+			Created: now, Updated: now}, 0)
 		if err != nil || !added.OK() {
 			t.Fatal(added, err)
 		}
-		g := &server.Grant{ID: id, ClientID: id, UserID: "bob", Type: "authorization_code", Scopes: []string{"reports:read", "reports:write"},
-			Resources: []string{"https://api.example/"}, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
-		added, err = store.Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: id, GrantID: id, ExpiresAt: now.Add(time.Minute)},
-			Remember: &server.Consent{UserID: "bob", ClientID: id, Scopes: g.Scopes, Resources: g.Resources, Created: now, Updated: now}})
+		g := &server.Grant{ID: id, ClientID: id, UserID: "bob", Type: "authorization_code",
+			Scopes:    []string{"reports:read", "reports:write"},
+			Resources: []string{"https://api.example/"}, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
+			MaxExpiresAt: now.Add(time.Hour)}
+		added, err = store.Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: id, GrantID: id,
+			ExpiresAt: now.Add(time.Minute)},
+			Remember: &server.Consent{UserID: "bob", ClientID: id, Scopes: g.Scopes, Resources: g.Resources,
+				Created: now, Updated: now}})
 		if err != nil || !added.OK() {
 			t.Fatal(added, err)
 		}
@@ -52,7 +58,8 @@ func TestUnitLongListsInABrowser(t *testing.T) {
 	b := p.browse()
 	b.signIn(bob)
 	for _, list := range []struct{ name, path, rows string }{
-		{"authorized", "/o/authorized_tokens/", "section.application"}, {"applications", "/o/applications/", "ul.list li"},
+		{"authorized", "/o/authorized_tokens/", "section.application"}, {"applications", "/o/applications/",
+			"ul.list li"},
 	} {
 		t.Run(list.path+" shows 100, then the rest, and leads back", func(t *testing.T) {
 			count := func(want int) {
@@ -75,7 +82,8 @@ func TestUnitLongListsInABrowser(t *testing.T) {
 				scheme string
 			}{{1280, "light"}, {1280, "dark"}, {390, "light"}, {390, "dark"}} {
 				b.do(b.size(window.width, 800),
-					emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: window.scheme}}))
+					emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme",
+						Value: window.scheme}}))
 				var wide bool
 				if b.eval("document.documentElement.scrollWidth > innerWidth", &wide); wide {
 					t.Errorf("%s is wider than a window of %d", list.path, window.width)

@@ -43,7 +43,8 @@ type access struct {
 // Authorized returns a page of the clients that may do something in the name of a user,
 // and the cursor of the next page, or "". Pages are in order of client ID, and a page is
 // in order of name. One that cannot be meant is auth.ErrMalformed.
-func (s *Server) Authorized(ctx context.Context, userID string, page backend.Page) (all []Authorized, next string, err error) {
+func (s *Server) Authorized(ctx context.Context, userID string, page backend.Page) (all []Authorized, next string,
+	err error) {
 	if page, err = byClient(page); err != nil {
 		return nil, "", err
 	}

@@ -20,7 +20,8 @@ func limitedService(t *testing.T, change func(*server.Config)) (*service, *bytes
 	t.Helper()
 	var log bytes.Buffer
 	s := newOwn(t, func(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
-		return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "x", UserID: "alice", Scopes: []string{"read"}, Refresh: true})
+		return s.Issue(ctx, server.Issuance{Client: r.Client, Type: "x", UserID: "alice", Scopes: []string{"read"},
+			Refresh: true})
 	}, func(c *server.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		change(c)
@@ -61,7 +62,8 @@ func TestUnitGrantLimits(t *testing.T) {
 		if a := s.post("/o/token/", "job", "grant_type", "client_credentials"); a.StatusCode != 200 {
 			t.Fatalf("got %d %s for a client that has nothing", a.StatusCode, a.body)
 		}
-		refused(t, "a second of a client", s.post("/o/token/", "job", "grant_type", "client_credentials"), 400, "invalid_grant")
+		refused(t, "a second of a client", s.post("/o/token/", "job", "grant_type", "client_credentials"), 400,
+			"invalid_grant")
 		if !strings.Contains(log.String(), "Config.ClientLimit") {
 			t.Errorf("got %s, want it to name Config.ClientLimit", log)
 		}
@@ -70,7 +72,8 @@ func TestUnitGrantLimits(t *testing.T) {
 		}
 		client, err := s.server.Client(t.Context(), "own")
 		s.must(err)
-		if err := s.grantTo("alice", client); !errors.Is(err, server.ErrLimit) || errors.Is(err, server.ErrClientLimit) {
+		if err := s.grantTo("alice", client); !errors.Is(err, server.ErrLimit) ||
+			errors.Is(err, server.ErrClientLimit) {
 			t.Errorf("got %v from Issue, want ErrLimit as its cause", err)
 		}
 	})
@@ -85,7 +88,8 @@ func TestUnitGrantLimits(t *testing.T) {
 		if s.good(first.text("access_token")) {
 			t.Error("the oldest is good")
 		}
-		refused(t, "its refresh token", s.post("/o/token/", "own", "grant_type", "refresh_token", "refresh_token", first.text("refresh_token")), 400, "invalid_grant")
+		refused(t, "its refresh token", s.post("/o/token/", "own", "grant_type", "refresh_token", "refresh_token",
+			first.text("refresh_token")), 400, "invalid_grant")
 		if !s.good(second.text("access_token")) || !s.good(third.text("access_token")) {
 			t.Error("a younger one has ended")
 		}
@@ -112,7 +116,8 @@ func TestUnitGrantLimits(t *testing.T) {
 			}
 		}
 		all, next, err := s.server.Grants(t.Context(), "alice", backend.Page{Limit: 1000})
-		if err != nil || len(all) != 1000 || next != "" || slices.ContainsFunc(all, func(g *server.Grant) bool { return g.ID == oldest }) {
+		if err != nil || len(all) != 1000 || next != "" || slices.ContainsFunc(all,
+			func(g *server.Grant) bool { return g.ID == oldest }) {
 			t.Errorf("got %d grants, %q, %v, want 1,000 without the oldest", len(all), next, err)
 		}
 		if n := s.events.count(auth.EventRevoked); n != 1 {
@@ -170,7 +175,8 @@ func TestUnitDeveloperLimit(t *testing.T) {
 		_, id, _ := s.as("alice").register()
 		s.as("alice").register()
 		a, refusedID, _ := s.as("alice").register("name", "The third")
-		if a.StatusCode != 403 || refusedID != "" || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, "Delete one first.") ||
+		if a.StatusCode != 403 || refusedID != "" || !strings.Contains(a.body, `role="alert"`) ||
+			!strings.Contains(a.body, "Delete one first.") ||
 			!strings.Contains(a.body, `value="The third"`) {
 			t.Errorf("got %d %s, want the form with the reason", a.StatusCode, a.body)
 		}
@@ -190,12 +196,14 @@ func TestUnitDeveloperLimit(t *testing.T) {
 	t.Run("the default is 100, and not for clients without an owner or of a file", func(t *testing.T) {
 		s := newService(t, nil)
 		registration := func(i int, owner string) server.Registration {
-			return server.Registration{ClientID: fmt.Sprint(owner, i), Owner: owner, GrantTypes: []string{"client_credentials"}}
+			return server.Registration{ClientID: fmt.Sprint(owner, i), Owner: owner,
+				GrantTypes: []string{"client_credentials"}}
 		}
 		for i := range 100 {
 			s.add(registration(i, "alice"))
 		}
-		if _, _, err := s.server.AddClient(t.Context(), registration(100, "alice")); !errors.Is(err, server.ErrDeveloperLimit) {
+		if _, _, err := s.server.AddClient(t.Context(), registration(100, "alice")); !errors.Is(err,
+			server.ErrDeveloperLimit) {
 			t.Errorf("got %v for the 101st, want ErrDeveloperLimit as its cause", err)
 		}
 		if _, err := s.server.EnsureClient(t.Context(), registration(100, "alice")); err != nil {

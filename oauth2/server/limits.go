@@ -61,7 +61,8 @@ func (c *Config) checkLimits(settings *backend.Settings) (r rooms) {
 	settings.Refuse(c.EvictOldest && c.Limit == NoLimit && c.ClientLimit == NoLimit,
 		"Config.EvictOldest: there is nothing to evict for without a limit")
 	r.user.most, r.user.evict = settings.Limit("Config.Limit", c.Limit, c.EvictOldest && c.Limit != NoLimit)
-	r.client.most, r.client.evict = settings.Limit("Config.ClientLimit", c.ClientLimit, c.EvictOldest && c.ClientLimit != NoLimit)
+	evict := c.EvictOldest && c.ClientLimit != NoLimit
+	r.client.most, r.client.evict = settings.Limit("Config.ClientLimit", c.ClientLimit, evict)
 	if c.ClientLimit == 0 {
 		r.client.most = defaultClientLimit
 	}

@@ -28,35 +28,43 @@ func TestUnitLists(t *testing.T) {
 				ClientName: fmt.Sprintf("Named %03d", 200-i), GrantTypes: []string{"client_credentials"}}), "read"))
 		}
 		first := s.as("alice").do("GET", "/o/authorized_tokens/", "")
-		if n := strings.Count(first.body, "<section"); n != 100 || !strings.Contains(first.body, `href="/o/authorized_tokens/?after=a099" rel="next"`) {
+		if n := strings.Count(first.body, "<section"); n != 100 ||
+			!strings.Contains(first.body, `href="/o/authorized_tokens/?after=a099" rel="next"`) {
 			t.Errorf("got %d applications in %s, want 100 and a link", n, first.body)
 		}
-		if strings.Contains(first.body, "The first ones") || strings.Index(first.body, "Named 101") > strings.Index(first.body, "Named 200") {
+		if strings.Contains(first.body, "The first ones") || strings.Index(first.body,
+			"Named 101") > strings.Index(first.body, "Named 200") {
 			t.Errorf("got a link back, or another order than that of names, in %s", first.body)
 		}
 		second := s.as("alice").do("GET", "/o/authorized_tokens/?after=a099", "")
 		if n := strings.Count(second.body, "<section"); n != 1 || !strings.Contains(second.body, "Named 100<") ||
-			strings.Contains(second.body, `rel="next"`) || !strings.Contains(second.body, `href="/o/authorized_tokens/">The first ones`) {
+			strings.Contains(second.body, `rel="next"`) || !strings.Contains(second.body,
+			`href="/o/authorized_tokens/">The first ones`) {
 			t.Errorf("got %s, want the last application and no link to more", second.body)
 		}
-		if beyond := s.as("alice").do("GET", "/o/authorized_tokens/?after=z", ""); !strings.Contains(beyond.body, "There are no more.") {
+		if beyond := s.as("alice").do("GET", "/o/authorized_tokens/?after=z", ""); !strings.Contains(beyond.body,
+			"There are no more.") {
 			t.Errorf("got %s after the last application", beyond.body)
 		}
-		if broken := s.as("alice").do("GET", "/o/authorized_tokens/?after=%22%3E%3Cscript%3E", ""); broken.StatusCode != 200 ||
+		if broken := s.as("alice").do("GET", "/o/authorized_tokens/?after=%22%3E%3Cscript%3E",
+			""); broken.StatusCode != 200 ||
 			!strings.Contains(broken.body, "Named 200") || strings.Contains(broken.body, "<script>") {
 			t.Errorf("got %d %s for an address that was never a page's", broken.StatusCode, broken.body)
 		}
-		if bobs := s.as("bob").do("GET", "/o/authorized_tokens/", ""); !strings.Contains(bobs.body, "No application has access.") {
+		if bobs := s.as("bob").do("GET", "/o/authorized_tokens/", ""); !strings.Contains(bobs.body,
+			"No application has access.") {
 			t.Errorf("got %s for bob", bobs.body)
 		}
 	})
 	t.Run("a developer's applications are shown 100 a page, with a link to more", func(t *testing.T) {
 		s := newService(t, func(c *server.Config) { c.DeveloperLimit = server.NoLimit })
 		for i := range 101 {
-			s.add(server.Registration{ClientID: fmt.Sprintf("a%03d", i), Owner: "alice", GrantTypes: []string{"client_credentials"}})
+			s.add(server.Registration{ClientID: fmt.Sprintf("a%03d", i), Owner: "alice",
+				GrantTypes: []string{"client_credentials"}})
 		}
 		first := s.as("alice").do("GET", "/o/applications/", "")
-		if n := strings.Count(first.body, "<li><a href=\"/o/applications/a"); n != 100 || !strings.Contains(first.body, `href="/o/applications/?after=a099" rel="next"`) {
+		if n := strings.Count(first.body, "<li><a href=\"/o/applications/a"); n != 100 ||
+			!strings.Contains(first.body, `href="/o/applications/?after=a099" rel="next"`) {
 			t.Errorf("got %d applications in %s, want 100 and a link", n, first.body)
 		}
 		second := s.as("alice").do("GET", "/o/applications/?after=a099", "")
@@ -64,7 +72,8 @@ func TestUnitLists(t *testing.T) {
 			!strings.Contains(second.body, `href="/o/applications/">The first ones`) {
 			t.Errorf("got %s, want the last application and no link to more", second.body)
 		}
-		if beyond := s.as("alice").do("GET", "/o/applications/?after=z", ""); !strings.Contains(beyond.body, "There are no more.") {
+		if beyond := s.as("alice").do("GET", "/o/applications/?after=z", ""); !strings.Contains(beyond.body,
+			"There are no more.") {
 			t.Errorf("got %s after the last application", beyond.body)
 		}
 	})
@@ -88,10 +97,12 @@ func TestUnitLists(t *testing.T) {
 			if len(all) != 4 || i < 0 {
 				t.Fatalf("got %+v with a limit of %d, want 4 applications", all, limit)
 			}
-			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Scopes) != 2 || web.Since.IsZero() || web.LastUsed.IsZero() {
+			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Scopes) != 2 || web.Since.IsZero() ||
+				web.LastUsed.IsZero() {
 				t.Errorf("got %+v", web)
 			}
-			if other := all[(i+1)%4]; other.Consent != nil || other.Grants != 1 || len(other.Scopes) != 1 || other.Scopes[0].Name != "write" || other.Since.IsZero() {
+			if other := all[(i+1)%4]; other.Consent != nil || other.Grants != 1 || len(other.Scopes) != 1 ||
+				other.Scopes[0].Name != "write" || other.Since.IsZero() {
 				t.Errorf("got %+v", other)
 			}
 		}
@@ -123,7 +134,8 @@ func TestUnitLists(t *testing.T) {
 		if err != nil || len(some) != 2 || next != some[1].ID {
 			t.Errorf("got %+v, %q, %v, want two and a cursor", some, next, err)
 		}
-		if owned, next, err := s.server.Clients(t.Context(), "bob", backend.Page{}); err != nil || len(owned) != 1 || next != "" {
+		if owned, next, err := s.server.Clients(t.Context(), "bob", backend.Page{}); err != nil || len(owned) != 1 ||
+			next != "" {
 			t.Errorf("got %+v, %q, %v, want bob's", owned, next, err)
 		}
 	})
@@ -134,7 +146,8 @@ func TestUnitLists(t *testing.T) {
 			_, _, clients := s.server.Clients(t.Context(), "alice", page)
 			_, _, authorized := s.server.Authorized(t.Context(), "alice", page)
 			for _, err := range []error{grants, clients, authorized} {
-				if e := (*auth.Error)(nil); auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &e) || e.Cause == nil {
+				if e := (*auth.Error)(nil); auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &e) ||
+					e.Cause == nil {
 					t.Errorf("got %v for %+v, want ErrMalformed with a cause", err, page)
 				}
 			}

@@ -10,10 +10,10 @@ import (
 	"github.com/gatewarden/auth/oauth2"
 )
 
-// Grants returns a page of the grants of a user that have neither ended nor expired, the
-// newest first, and the cursor of the next page, or "". A page that cannot be meant is
-// auth.ErrMalformed.
-func (s *Server) Grants(ctx context.Context, userID string, page backend.Page) (grants []*Grant, next string, err error) {
+// Grants returns a page of the grants of a user that are live, the newest first, and the
+// cursor of the next page, or "". A page that cannot be meant is auth.ErrMalformed.
+func (s *Server) Grants(ctx context.Context, userID string, page backend.Page) (grants []*Grant, next string,
+	err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}

@@ -114,10 +114,10 @@ type Config struct {
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string
 
-	// Limit is the most grants of a user that are live, each of which is an application's
-	// access that began with a code or was issued. One more is refused, with ErrLimit as
-	// its cause, or, with EvictOldest, ends the oldest with its tokens and sends an
-	// EventRevoked. 0 is 1,000, of which the oldest ends. NoLimit is none.
+	// Limit is the most live grants of a user. A grant is what one code, or one Issue, gave
+	// to an application. One more is refused, with ErrLimit as its cause, or, with
+	// EvictOldest, ends the oldest with its tokens and sends an EventRevoked. 0 is 1,000,
+	// of which the oldest ends. NoLimit is none.
 	//
 	// The refusal is access_denied at the authorization endpoint and invalid_grant at the
 	// token endpoint.

@@ -27,7 +27,8 @@ func (s *OAuthStore) Consents(ctx context.Context, userID, after string, limit i
 }
 
 // Grants implements [server.Store].
-func (s *OAuthStore) Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*server.Grant, error) {
+func (s *OAuthStore) Grants(ctx context.Context, userID, after string, limit int,
+	now time.Time) ([]*server.Grant, error) {
 	where, args := `user_id = ?`, []any{userID}
 	if after != "" {
 		where, args = `user_id = ? AND id < ?`, []any{userID, after}

@@ -37,9 +37,11 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		want := s.start("alice", "1", func(g *server.Grant) {
 			g.Scopes, g.Resources, g.SessionID, g.Offline = []string{odd, "read"}, []string{"a", "b"}, "s", true
-			g.AuthInfo.AuthTime, g.AuthInfo.AMR, g.AuthInfo.ACR, g.Stamp = fraction, []string{"pwd", "a b"}, "2", "stamp"
+			g.AuthInfo.AuthTime, g.AuthInfo.AMR, g.AuthInfo.ACR, g.Stamp = fraction, []string{"pwd", "a b"}, "2",
+				"stamp"
 		})
-		if got, err := s.Grants(s.Context(), "alice", "", 1, noon); err != nil || len(got) != 1 || !sameRecord(got[0], want) {
+		if got, err := s.Grants(s.Context(), "alice", "", 1, noon); err != nil || len(got) != 1 ||
+			!sameRecord(got[0], want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
 	})
@@ -85,7 +87,8 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 		if _, err := s.Withdraw(s.Context(), "alice", "c", noon); err != nil {
 			t.Fatal(err)
 		}
-		if page, err := s.Consents(s.Context(), "alice", "c", 9); err != nil || len(page) != 2 || page[0].ClientID != "d" {
+		if page, err := s.Consents(s.Context(), "alice", "c", 9); err != nil || len(page) != 2 ||
+			page[0].ClientID != "d" {
 			t.Errorf("got %+v, %v after a client that is gone, want d and e", page, err)
 		}
 	})
@@ -112,7 +115,8 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 		_, err := s.End(s.Context(), "8", noon)
 		s.must(err)
 		s.start("alice", "9", func(g *server.Grant) { g.ClientID, g.ExpiresAt = "b", noon })
-		first := &server.ClientGrants{ClientID: "C", Count: 1, Since: noon.Add(time.Minute), LastUsed: noon.Add(61 * time.Minute)}
+		first := &server.ClientGrants{ClientID: "C", Count: 1, Since: noon.Add(time.Minute),
+			LastUsed: noon.Add(61 * time.Minute)}
 		second := &server.ClientGrants{ClientID: "a", Count: 3, Scopes: []string{"read", "write", odd},
 			Since: noon.Add(-5 * time.Minute), LastUsed: noon.Add(65 * time.Minute)}
 		slices.Sort(second.Scopes)
@@ -121,7 +125,8 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 			limit int
 			want  []*server.ClientGrants
 		}{{"", 9, []*server.ClientGrants{first, second}}, {"", 1, []*server.ClientGrants{first}},
-			{"C", 1, []*server.ClientGrants{second}}, {"C", 9, []*server.ClientGrants{second}}, {"a", 9, nil}, {"D", 9, []*server.ClientGrants{second}}} {
+			{"C", 1, []*server.ClientGrants{second}}, {"C", 9, []*server.ClientGrants{second}}, {"a", 9, nil}, {"D", 9,
+				[]*server.ClientGrants{second}}} {
 			got, err := s.GrantsByClient(s.Context(), "alice", row.after, row.limit, noon)
 			if err != nil || len(got) != len(row.want) || len(got) > 0 && !sameRecord(got, row.want) {
 				t.Errorf("got %s, %v after %q, want %s", recordText(got), err, row.after, recordText(row.want))

@@ -27,7 +27,8 @@ func TestUnitDefaultLimits(t *testing.T) {
 	type list = func(backend.Page) (ids []string, next string, err error)
 	for name, start := range map[string]func(*testing.T, *sqlstore.DB, auth.Observer) (add, list){
 		"tokens": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
-			tokens, err := knox.New(knox.Config{Store: opened(t, sqlstore.Knox, db), LoadUser: load, Observer: observer})
+			tokens, err := knox.New(knox.Config{Store: opened(t, sqlstore.Knox, db), LoadUser: load,
+				Observer: observer})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +44,8 @@ func TestUnitDefaultLimits(t *testing.T) {
 				}
 		},
 		"sessions": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
-			sessions, err := session.New(session.Config{Store: opened(t, sqlstore.Sessions, db), LoadUser: load, Observer: observer})
+			sessions, err := session.New(session.Config{Store: opened(t, sqlstore.Sessions, db), LoadUser: load,
+				Observer: observer})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +62,8 @@ func TestUnitDefaultLimits(t *testing.T) {
 				}
 		},
 		"grants": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
-			srv, err := server.New(server.Config{Issuer: "https://a.example", Store: opened(t, sqlstore.OAuth, db), LoadUser: load,
+			srv, err := server.New(server.Config{Issuer: "https://a.example", Store: opened(t, sqlstore.OAuth, db),
+				LoadUser: load,
 				Observer: observer, Grants: []server.GrantType{server.ClientCredentials{}}})
 			if err != nil {
 				t.Fatal(err)
@@ -75,7 +78,8 @@ func TestUnitDefaultLimits(t *testing.T) {
 				return idsOf(all, func(g *server.Grant) string { return g.ID }), next, err
 			}
 			return func() (string, error) {
-				if _, err := srv.Issue(t.Context(), server.Issuance{Client: client, Type: "test", UserID: "alice"}); err != nil {
+				if _, err := srv.Issue(t.Context(), server.Issuance{Client: client, Type: "test",
+					UserID: "alice"}); err != nil {
 					return "", err
 				}
 				newest, _, err := list(backend.Page{Limit: 1})
