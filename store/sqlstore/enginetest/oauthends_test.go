@@ -1,11 +1,13 @@
 package enginetest
 
 import (
+	"fmt"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
@@ -54,6 +56,45 @@ func TestUnitEndsOfManyGrants(t *testing.T) {
 			}
 			if left, err := store.Grants(t.Context(), name, "", 1, now); err != nil || len(left) != 0 {
 				t.Errorf("got %d grants left, %v", len(left), err)
+			}
+		})
+	}
+}
+
+// TestUnitGrantLimitsOfTwoProcesses issues by two connections to one file at once.
+func TestUnitGrantLimitsOfTwoProcesses(t *testing.T) {
+	for _, evict := range []bool{false, true} {
+		t.Run(fmt.Sprintf("30 at once leave exactly the limit of 10, evicting %v", evict), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "limit.db")
+			handles := []*sqlstore.OAuthStore{openOAuth(t, path), openOAuth(t, path)}
+			now := time.Now().UTC().Truncate(time.Microsecond)
+			if added, err := handles[0].AddClient(t.Context(), &server.Client{ID: "alice", Updated: now}, 0); !added.OK() || err != nil {
+				t.Fatal(added, err)
+			}
+			results := make(chan server.Added, 30)
+			for i := range 30 {
+				go func() {
+					g, tokens := oauthGrant("alice", fmt.Sprint(i), now)
+					added, err := handles[i%2].Start(t.Context(), g, tokens("first"), 10, evict)
+					if err != nil {
+						t.Error(err)
+					}
+					results <- added
+				}()
+			}
+			over, evicted := 0, map[string]bool{}
+			for range 30 {
+				added := <-results
+				if added.OverLimit {
+					over++
+				}
+				for _, id := range added.Evicted {
+					evicted[id] = true
+				}
+			}
+			left, err := handles[0].Grants(t.Context(), "alice", "", 100, now)
+			if err != nil || len(left) != 10 || over+len(evicted) != 20 || evict != (over == 0) {
+				t.Errorf("got %d left, %d over the limit, %d evicted, %v, want 10 left", len(left), over, len(evicted), err)
 			}
 		})
 	}
