@@ -1,13 +1,12 @@
 package knox
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/gatewarden/auth/internal/expiry"
 	"github.com/gatewarden/auth/internal/index"
 )
 
@@ -15,8 +14,8 @@ import (
 // all tokens when they end.
 type MemoryStore struct {
 	mu      sync.RWMutex
-	records *index.Index[Record]     // by digest and by user
-	ended   map[string][]*EndedToken // of each user, as they came
+	records *index.Index[Record] // by digest and by user
+	ended   endedTokens
 }
 
 var _ Store = (*MemoryStore)(nil)
@@ -27,7 +26,7 @@ func NewMemoryStore() *MemoryStore {
 		records: index.New(func(r *Record) index.Entry {
 			return index.Entry{Digest: r.Digest, UserID: r.UserID, ID: r.ID, Created: r.Created, ExpiresAt: r.ExpiresAt}
 		}),
-		ended: make(map[string][]*EndedToken),
+		ended: newEndedTokens(),
 	}
 }
 
@@ -119,56 +118,23 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 	return ids, nil
 }
 
-// Purge implements [Store].
-func (s *MemoryStore) Purge(_ context.Context, limit int, ending Ending) ([]*Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	purged := s.records.Expired(ending.At, limit)
-	for _, record := range purged {
-		s.end(record, ending)
-	}
-	return purged, nil
-}
-
-// Ended implements [Store].
-func (s *MemoryStore) Ended(_ context.Context, userID string, since time.Time, limit int) ([]*EndedToken, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var ended []*EndedToken
-	for _, token := range s.ended[userID] {
-		if token.EndedAt.After(since) {
-			ended = append(ended, token)
-		}
-	}
-	slices.SortFunc(ended, func(a, b *EndedToken) int {
-		return cmp.Or(b.EndedAt.Compare(a.EndedAt), cmp.Compare(b.ID, a.ID))
-	})
-	return ended[:min(limit, len(ended))], nil
-}
-
-// PurgeEnded implements [Store].
-func (s *MemoryStore) PurgeEnded(_ context.Context, before time.Time, limit int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	purged := 0
-	for userID, ended := range s.ended {
-		ended = slices.DeleteFunc(ended, func(token *EndedToken) bool {
-			if purged == limit || token.EndedAt.After(before) {
-				return false
-			}
-			purged++
-			return true
+// Purge implements [Store]. Others have their turn meanwhile.
+func (s *MemoryStore) Purge(ctx context.Context, limit int, ending Ending) ([]*Record, error) {
+	var purged []*Record
+	_, err := expiry.Run(ctx, limit, func(limit int) (int, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.records.Purge(ending.At, limit, func(record *Record) {
+			s.end(record, ending)
+			purged = append(purged, record)
 		})
-		if s.ended[userID] = ended; len(ended) == 0 {
-			delete(s.ended, userID)
-		}
-	}
-	return purged, nil
+	})
+	return purged, err
 }
 
 func (s *MemoryStore) end(record *Record, ending Ending) {
 	if ending.Keep {
-		s.ended[record.UserID] = append(s.ended[record.UserID], ending.Of(record))
+		s.ended.add(ending.Of(record))
 	}
 	s.records.Remove(record)
 }

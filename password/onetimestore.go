@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatewarden/auth/internal/expiry"
 	"github.com/gatewarden/auth/internal/index"
 )
 
@@ -148,13 +149,11 @@ func (s *MemoryOneTimeStore) RemoveUnused(_ context.Context, userID string) (n i
 	return n, nil
 }
 
-// Purge implements [OneTimeStore].
-func (s *MemoryOneTimeStore) Purge(_ context.Context, now time.Time, limit int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	expired := s.records.Expired(now, limit)
-	for _, record := range expired {
-		s.records.Remove(record)
-	}
-	return len(expired), nil
+// Purge implements [OneTimeStore]. Others have their turn meanwhile.
+func (s *MemoryOneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	return expiry.Run(ctx, limit, func(limit int) (int, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.records.Purge(now, limit, s.records.Remove)
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatewarden/auth/internal/expiry"
 	"github.com/gatewarden/auth/internal/index"
 )
 
@@ -129,15 +130,18 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 	return ids, nil
 }
 
-// Purge implements [Store].
-func (s *MemoryStore) Purge(_ context.Context, now time.Time, limit int) ([]*Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	purged := s.records.Expired(now, limit)
-	for _, record := range purged {
-		s.records.Remove(record)
-	}
-	return purged, nil
+// Purge implements [Store]. Others have their turn meanwhile.
+func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) ([]*Record, error) {
+	var purged []*Record
+	_, err := expiry.Run(ctx, limit, func(limit int) (int, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.records.Purge(now, limit, func(record *Record) {
+			s.records.Remove(record)
+			purged = append(purged, record)
+		})
+	})
+	return purged, err
 }
 
 // move leaves a mark in place of a record: s.mu is held.

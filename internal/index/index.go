@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/gatewarden/auth/internal/expiry"
 )
 
 // Entry is what an Index has to know of a record.
@@ -22,11 +24,14 @@ type Index[R any] struct {
 	entry    func(*R) Entry
 	byDigest map[string]*R
 	byUser   map[string]map[string]*R
+	expiry   *expiry.Queue[string] // digests
 }
 
 // New returns an empty index of records that have these entries.
 func New[R any](entry func(record *R) Entry) *Index[R] {
-	return &Index[R]{entry: entry, byDigest: make(map[string]*R), byUser: make(map[string]map[string]*R)}
+	x := &Index[R]{entry: entry, byDigest: make(map[string]*R), byUser: make(map[string]map[string]*R)}
+	x.expiry = expiry.New(x.expiresAt, func() int { return len(x.byDigest) })
+	return x
 }
 
 // Get returns the record with this digest, or nil.
@@ -48,7 +53,11 @@ func (x *Index[R]) Find(userID, id string) *R {
 // Put adds a record, in place of one with the same digest and user.
 func (x *Index[R]) Put(record *R) {
 	entry := x.entry(record)
+	before, _ := x.expiresAt(entry.Digest)
 	x.byDigest[entry.Digest] = record
+	if !entry.ExpiresAt.Equal(before) {
+		x.expiry.Add(entry.Digest)
+	}
 	if x.byUser[entry.UserID] == nil {
 		x.byUser[entry.UserID] = make(map[string]*R)
 	}
@@ -100,20 +109,6 @@ func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool, 
 		return cmp.Or(one.Created.Compare(other.Created), cmp.Compare(one.ID, other.ID))
 	})
 	return rivals[:len(rivals)-limit+1], false
-}
-
-// Expired returns at most limit records that have expired at now.
-func (x *Index[R]) Expired(now time.Time, limit int) []*R {
-	var all []*R
-	for _, record := range x.byDigest {
-		if len(all) >= limit {
-			break
-		}
-		if expired(x.entry(record), now) {
-			all = append(all, record)
-		}
-	}
-	return all
 }
 
 func expired(entry Entry, now time.Time) bool {

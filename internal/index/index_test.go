@@ -109,17 +109,38 @@ func TestUnitIndex(t *testing.T) {
 			t.Error("got full where the oldest may go")
 		}
 	})
-	t.Run("at most limit expired records are returned, of all users", func(t *testing.T) {
+	t.Run("at most limit expired records are purged, of all users", func(t *testing.T) {
 		x := all()
-		got := ids(x.Expired(noon, 9))
-		if slices.Sort(got); !slices.Equal(got, []string{"4", "5"}) {
-			t.Errorf("got %v, want 4 and 5", got)
-		}
+		want(t, purged(x, noon.Add(-time.Microsecond), 9))
 		for limit, n := range map[int]int{0: 0, 1: 1, 2: 2} {
-			if got := x.Expired(noon, limit); len(got) != n {
+			if got := purged(all(), noon, limit); len(got) != n {
 				t.Errorf("limit %d: got %v, want %d", limit, ids(got), n)
 			}
 		}
-		want(t, x.Expired(noon.Add(-time.Microsecond), 9))
+		got := ids(purged(x, noon, 9))
+		if slices.Sort(got); !slices.Equal(got, []string{"4", "5"}) {
+			t.Errorf("got %v, want 4 and 5", got)
+		}
+		want(t, purged(x, noon, 9))
+		want(t, purged(x, at(9), 9), "1", "3") // and not what never expires
 	})
+	t.Run("a record that was put again is purged by its new expiry", func(t *testing.T) {
+		x := newIndex(phone, tablet)
+		later, never := *phone, *tablet
+		later.expiresAt, never.expiresAt = at(3), time.Time{}
+		x.Put(&later)
+		x.Put(&never)
+		want(t, purged(x, at(2), 9))
+		want(t, purged(x, at(99), 9), "1")
+		x.Put(phone)
+		want(t, purged(x, at(1), 9), "1")
+	})
+}
+
+func purged(x *index.Index[record], now time.Time, limit int) (records []*record) {
+	x.Purge(now, limit, func(r *record) {
+		records = append(records, r)
+		x.Remove(r)
+	})
+	return records
 }
