@@ -3,6 +3,7 @@ package knox
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 

@@ -2,8 +2,11 @@ package password
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/expiry"
 )
 
 // maxCounters bounds a MemoryThrottle: some 20 MB.
@@ -19,15 +22,17 @@ const maxCounters = 100_000
 type MemoryThrottle struct {
 	mu       sync.Mutex
 	counters map[string]Counter
+	queue    *expiry.Queue[string] // what of counters expires first
 	max      int
-	sweep    time.Time // not before then, all expired counters are looked for
 }
 
 var _ ThrottleStore = (*MemoryThrottle)(nil)
 
 // NewMemoryThrottle returns an empty store.
 func NewMemoryThrottle() *MemoryThrottle {
-	return &MemoryThrottle{counters: make(map[string]Counter), max: maxCounters}
+	m := &MemoryThrottle{counters: make(map[string]Counter), max: maxCounters}
+	m.queue = expiry.Of(m.counters, func(c Counter) time.Time { return c.ExpiresAt })
+	return m
 }
 
 // Update implements [ThrottleStore].
@@ -46,42 +51,32 @@ func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time,
 			delete(m.counters, key)
 			continue
 		}
-		if _, ok := m.counters[key]; !ok && len(m.counters) >= m.max {
+		before, ok := m.counters[key]
+		if !ok && len(m.counters) >= m.max {
 			m.makeRoom(now)
 		}
-		m.counters[key] = counters[i]
+		if m.counters[key] = counters[i]; !ok || !counters[i].ExpiresAt.Equal(before.ExpiresAt) {
+			m.queue.Add(key)
+		}
 	}
 	return nil
 }
 
-// Purge implements [ThrottleStore].
-func (m *MemoryThrottle) Purge(_ context.Context, now time.Time, limit int) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.purge(now, limit), nil
+// Purge implements [ThrottleStore]. Others have their turn meanwhile.
+func (m *MemoryThrottle) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	if limit <= 0 {
+		limit = math.MaxInt
+	}
+	return expiry.Run(ctx, limit, expiry.Step(&m.mu, m.queue, now, m.remove))
 }
 
-func (m *MemoryThrottle) purge(now time.Time, limit int) (n int) {
-	for key, c := range m.counters {
-		if limit > 0 && n == limit {
-			break
-		}
-		if !now.Before(c.ExpiresAt) {
-			delete(m.counters, key)
-			n++
-		}
-	}
-	return n
-}
+func (m *MemoryThrottle) remove(key string) { delete(m.counters, key) }
 
 // makeRoom removes a counter. Looking at all of them at every insertion of a
-// flood would be a way to stop us, so it mostly looks at a few.
+// flood would be a way to stop us, so it looks at a few.
 func (m *MemoryThrottle) makeRoom(now time.Time) {
-	if !now.Before(m.sweep) {
-		m.sweep = now.Add(time.Minute)
-		if m.purge(now, 0) > 0 {
-			return
-		}
+	if removed, _ := m.queue.Purge(now, math.MaxInt, m.remove); removed > 0 {
+		return
 	}
 	worth := func(c Counter) int {
 		switch {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Step is how many entries of a queue are looked at under the lock, at most.
-const Step = 256
+// MaxLooks is how many entries of a queue are looked at under the lock, at most.
+const MaxLooks = 256
 
 // A queue may hold slack entries more than two for each record before it looks for those
 // that mean nothing any more.
@@ -36,8 +36,21 @@ func New[K comparable](expiry func(key K) (at time.Time, ok bool), live func() i
 	return &Queue[K]{expiry: expiry, live: live}
 }
 
+// Of returns an empty queue of the records in a map, for which expiry tells when they
+// expire.
+func Of[K comparable, V any](records map[K]V, expiry func(record V) time.Time) *Queue[K] {
+	return New(func(key K) (time.Time, bool) {
+		record, ok := records[key]
+		if !ok {
+			return time.Time{}, false
+		}
+		return expiry(record), true
+	}, func() int { return len(records) })
+}
+
 // Add adds an entry for the record with this key. Call it after the record was added and
-// after each change of its expiry. A zero expiry is never and needs no entry.
+// after each change of its expiry, and not for other changes: each call adds an entry.
+// A zero expiry is never and needs no entry.
 func (q *Queue[K]) Add(key K) {
 	if at, ok := q.expiry(key); ok && !at.IsZero() {
 		q.heap.push(item[K]{nanos(at), key})
@@ -49,16 +62,16 @@ func (q *Queue[K]) Add(key K) {
 
 // Purge calls remove with the key of each record that has expired at now, the first one
 // to expire first, at most limit times, and returns how often. The function removes
-// the record. Purge looks at no more than [Step] entries, and reports whether it may
+// the record. Purge looks at no more than [MaxLooks] entries, and reports whether it may
 // find more at once.
 func (q *Queue[K]) Purge(now time.Time, limit int, remove func(key K)) (removed int, more bool) {
 	until := nanos(now)
 	for looks := 0; removed < limit; looks++ {
 		switch {
 		case q.heap.n == 0 || q.heap.at(0).at > until:
-			q.sweep(Step - looks)
+			q.sweep(MaxLooks - looks)
 			return removed, q.excess()
-		case looks == Step:
+		case looks == MaxLooks:
 			return removed, true
 		}
 		first := *q.heap.at(0)

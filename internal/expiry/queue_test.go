@@ -25,10 +25,7 @@ type shelf struct {
 
 func newShelf() *shelf {
 	s := &shelf{records: make(map[string]time.Time)}
-	s.queue = expiry.New(func(key string) (time.Time, bool) {
-		at, ok := s.records[key]
-		return at, ok
-	}, func() int { return len(s.records) })
+	s.queue = expiry.Of(s.records, func(at time.Time) time.Time { return at })
 	return s
 }
 
@@ -48,8 +45,8 @@ func (s *shelf) purge(t *testing.T, now time.Time, limit int) (keys []string) {
 			delete(s.records, key)
 			keys = append(keys, key)
 		})
-		if looks := s.queue.Looked() - looked; looks > expiry.Step {
-			t.Errorf("a step looked at %d entries, want at most %d", looks, expiry.Step)
+		if looks := s.queue.Looked() - looked; looks > expiry.MaxLooks {
+			t.Errorf("a step looked at %d entries, want at most %d", looks, expiry.MaxLooks)
 		}
 		return n, more
 	})
@@ -132,22 +129,34 @@ func TestUnitQueueOfMany(t *testing.T) {
 		if testing.Short() {
 			records = 200_000
 		}
-		s := newShelf()
-		for i := range records {
-			s.put(fmt.Sprint(i), noon.Add(time.Duration(rand.IntN(1e9))))
+		all := make([]time.Time, 0, records+1) // by key
+		queue := expiry.New(func(key int) (time.Time, bool) { return all[key], true }, func() int { return len(all) })
+		add := func(at time.Time) { all = append(all, at); queue.Add(len(all) - 1) }
+		for range records {
+			add(noon.Add(time.Duration(rand.IntN(1e9))))
 		}
-		if before := s.queue.Looked(); before != 0 {
-			t.Errorf("got %d looks while they were added, want none", before)
+		if queue.Looked() != 0 {
+			t.Errorf("got %d looks while they were added, want none", queue.Looked())
 		}
-		s.put("over", noon.Add(-1))
-		if got := s.purge(t, noon.Add(-1), 500); !slices.Equal(got, []string{"over"}) || s.queue.Looked() != 1 {
-			t.Errorf("got %q after looks at %d, want the one that is over and one look", got, s.queue.Looked())
+		add(noon.Add(-1))
+		if n, more := queue.Purge(noon.Add(-1), 500, func(int) {}); n != 1 || more || queue.Looked() != 1 {
+			t.Errorf("got %d, %v after looks at %d, want the one that is over and one look", n, more, queue.Looked())
 		}
-		for total := 0; total < records; { // and each once if all are over
-			total += len(s.purge(t, noon.Add(time.Hour), 500))
+		last := noon
+		for total, more := 0, true; more; { // and each once if all are over
+			var n int
+			n, more = queue.Purge(noon.Add(time.Hour), 500, func(key int) {
+				if all[key].Before(last) {
+					t.Fatal("got one that expires before another")
+				}
+				last = all[key]
+			})
+			if total += n; !more && total != records {
+				t.Errorf("got %d, want %d", total, records)
+			}
 		}
-		if s.queue.Looked() != records+1 || s.queue.Len() != 0 {
-			t.Errorf("got %d looks and %d entries, want %d and none", s.queue.Looked(), s.queue.Len(), records+1)
+		if queue.Looked() != records+1 || queue.Len() != 0 {
+			t.Errorf("got %d looks and %d entries, want %d and none", queue.Looked(), queue.Len(), records+1)
 		}
 	})
 	t.Run("records that come and go leave no more entries than records", func(t *testing.T) {

@@ -3,6 +3,8 @@ package expiry
 import (
 	"context"
 	"runtime"
+	"sync"
+	"time"
 )
 
 // Run removes at most limit records by steps, each of which takes the lock of its store
@@ -24,4 +26,13 @@ func Run(ctx context.Context, limit int, steps ...func(limit int) (removed int, 
 		}
 	}
 	return total, nil
+}
+
+// Step returns a step of [Run]: it purges a queue while it holds the lock.
+func Step[K comparable](mu sync.Locker, queue *Queue[K], now time.Time, remove func(key K)) func(limit int) (int, bool) {
+	return func(limit int) (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		return queue.Purge(now, limit, remove)
+	}
 }

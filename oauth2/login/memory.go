@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/expiry"
 )
 
 // MemoryStore is a [Store] in memory, for tests and for one process that may forget.
@@ -16,13 +18,18 @@ type MemoryStore struct {
 	identities map[[2]string]*Identity // by key
 	keys       map[string]time.Time
 	codes      map[string]*Code
+
+	keyQueue, codeQueue *expiry.Queue[string] // what of keys and codes expires first
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time), codes: make(map[string]*Code)}
+	m := &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time), codes: make(map[string]*Code)}
+	m.keyQueue = expiry.Of(m.keys, func(expires time.Time) time.Time { return expires })
+	m.codeQueue = expiry.Of(m.codes, func(c *Code) time.Time { return c.ExpiresAt })
+	return m
 }
 
 func copied[T any](record *T) *T {
@@ -152,6 +159,7 @@ func (m *MemoryStore) PutOnce(ctx context.Context, key string, expires, now time
 		return false, nil
 	}
 	m.keys[key] = expires
+	m.keyQueue.Add(key)
 	return true, nil
 }
 
@@ -168,6 +176,7 @@ func (m *MemoryStore) AddCode(ctx context.Context, code *Code) error {
 	own := copied(code)
 	own.Data = bytes.Clone(code.Data)
 	m.codes[code.Digest] = own
+	m.codeQueue.Add(code.Digest)
 	return nil
 }
 
@@ -186,25 +195,9 @@ func (m *MemoryStore) TakeCode(ctx context.Context, digest string, now time.Time
 	return code, nil
 }
 
-// Purge implements [Store].
+// Purge implements [Store]. Others have their turn meanwhile.
 func (m *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := 0
-	for key, expires := range m.keys {
-		if n < limit && !now.Before(expires) {
-			delete(m.keys, key)
-			n++
-		}
-	}
-	for digest, code := range m.codes {
-		if n < limit && !now.Before(code.ExpiresAt) {
-			delete(m.codes, digest)
-			n++
-		}
-	}
-	return n, nil
+	return expiry.Run(ctx, limit,
+		expiry.Step(&m.mu, m.keyQueue, now, func(key string) { delete(m.keys, key) }),
+		expiry.Step(&m.mu, m.codeQueue, now, func(digest string) { delete(m.codes, digest) }))
 }

@@ -24,6 +24,7 @@ type MemoryStore struct {
 	refresh      map[string]*Refresh
 	access       map[string]*accessEntry
 	once         map[string]time.Time // expiry by key
+	expiring     expiring
 }
 
 // issued is a grant and the digests of what is its own.
@@ -44,13 +45,15 @@ var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{
+	s := &MemoryStore{
 		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
 		ownByClient: make(map[string]map[string]bool),
 		bySession:   make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: make(map[string]*accessEntry), once: make(map[string]time.Time),
 	}
+	s.expiring = s.newExpiring()
+	return s
 }
 
 var (
@@ -148,6 +151,7 @@ func (s *MemoryStore) Pend(ctx context.Context, interaction *Interaction) error 
 		return errExists
 	}
 	s.interactions[interaction.Digest] = interaction
+	s.expiring.interactions.Add(interaction.Digest)
 	return nil
 }
 
@@ -261,6 +265,7 @@ func union(all, more []string) []string {
 func (s *MemoryStore) put(g *Grant) *issued {
 	of := &issued{grant: g, access: make(map[string]bool), refresh: make(map[string]bool)}
 	s.grants[g.ID] = of
+	s.expiring.grants.Add(g.ID)
 	for _, each := range s.indexes(g) {
 		if each.by[each.id] == nil {
 			each.by[each.id] = make(map[string]bool)
@@ -294,19 +299,23 @@ func (s *MemoryStore) add(of *issued, tokens Tokens) error {
 		return errExists
 	}
 	s.access[a.Digest] = &accessEntry{a, of}
+	s.expiring.access.Add(a.Digest)
 	of.access[a.Digest] = true
 	if r != nil {
 		s.refresh[r.Digest] = r
+		s.expiring.refresh.Add(r.Digest)
 		of.refresh[r.Digest] = true
 	}
 	return nil
 }
 
 // move says when a grant was used last and when it expires.
-func (of *issued) move(now, expires time.Time) {
-	moved := *of.grant
+func (s *MemoryStore) move(of *issued, now, expires time.Time) {
+	before, moved := of.grant.ExpiresAt, *of.grant
 	moved.LastUsed, moved.ExpiresAt = now, expires
-	of.grant = &moved
+	if of.grant = &moved; !expires.Equal(before) {
+		s.expiring.grants.Add(moved.ID)
+	}
 }
 
 // end ends a grant that has not ended.
@@ -372,7 +381,7 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	used := *c
 	used.Redeemed = now
 	s.codes[digest] = &used
-	of.move(now, tokens.ExpiresAt())
+	s.move(of, now, tokens.ExpiresAt())
 	return Redeemed, nil
 }
 
@@ -440,7 +449,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 		if err := s.add(of, Tokens{Access: tokens.Access}); err != nil {
 			return Rotation{}, err
 		}
-		of.move(now, latest(of.grant.ExpiresAt, tokens.Access.ExpiresAt))
+		s.move(of, now, latest(of.grant.ExpiresAt, tokens.Access.ExpiresAt))
 		return Rotation{Verdict: Retried, Sealed: sealed}, nil
 	}
 	if err := s.add(of, tokens); err != nil {
@@ -449,7 +458,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, tokens.Refresh.Digest, nil
 	s.refresh[old] = &used
-	of.move(now, tokens.ExpiresAt())
+	s.move(of, now, tokens.ExpiresAt())
 	return Rotation{Verdict: Redeemed}, nil
 }
 
@@ -500,7 +509,7 @@ func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Ti
 	if err := s.add(of, Tokens{Access: access}); err != nil {
 		return false, err
 	}
-	of.move(now, latest(of.grant.ExpiresAt, access.ExpiresAt))
+	s.move(of, now, latest(of.grant.ExpiresAt, access.ExpiresAt))
 	return true, nil
 }
 
@@ -587,52 +596,8 @@ func (s *MemoryStore) PutOnce(ctx context.Context, key string, expires, now time
 		return false, nil
 	}
 	s.once[key] = expires
+	s.expiring.once.Add(key)
 	return true, nil
-}
-
-// Purge implements [Store].
-func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	unlock, err := s.change(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer unlock()
-	n := purge(s.grants, limit, func(of *issued) bool { return !now.Before(of.grant.ExpiresAt) }, s.remove)
-	n += purge(s.access, limit-n, func(e *accessEntry) bool { return !now.Before(e.access.ExpiresAt) }, func(e *accessEntry) {
-		delete(s.access, e.access.Digest)
-		delete(e.of.access, e.access.Digest)
-	})
-	n += purge(s.refresh, limit-n, func(r *Refresh) bool { return !now.Before(r.ExpiresAt) }, func(r *Refresh) {
-		delete(s.refresh, r.Digest)
-		delete(s.grants[r.GrantID].refresh, r.Digest)
-	})
-	n += purge(s.interactions, limit-n, func(i *Interaction) bool { return !now.Before(i.ExpiresAt) }, func(i *Interaction) {
-		delete(s.interactions, i.Digest)
-	})
-	return n + s.purgeOnce(now, limit-n), nil
-}
-
-// purge removes at most limit of those that are due.
-func purge[T any](all map[string]T, limit int, due func(T) bool, remove func(T)) int {
-	n := 0
-	for _, each := range all {
-		if n < limit && due(each) {
-			remove(each)
-			n++
-		}
-	}
-	return n
-}
-
-func (s *MemoryStore) purgeOnce(now time.Time, limit int) int {
-	n := 0
-	for key, until := range s.once {
-		if n < limit && !now.Before(until) {
-			delete(s.once, key)
-			n++
-		}
-	}
-	return n
 }
 
 // remove forgets a grant and all that is its own.
