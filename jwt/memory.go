@@ -7,32 +7,27 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/expiry"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may forget all
 // logins when they end.
 type MemoryStore struct {
-	mu       sync.RWMutex
-	families map[string]*Family
-	byUser   map[string]map[string]bool // identifiers of families
-	tokens   map[string]*Refresh        // by digest
-	byFamily map[string][]string        // digests
-	owners   map[string]owner
-}
-
-// owner is what is known of a user: the generation, and until when everything
-// of theirs is void.
-type owner struct {
-	generation int64
-	voided     time.Time
+	mu     sync.RWMutex
+	logins map[string]*login // by the identifier of the family
+	tokens map[string]*token // by digest
+	owners map[string]*owner // by the identifier of the user
+	queue  *expiry.Queue[string]
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{families: make(map[string]*Family), byUser: make(map[string]map[string]bool),
-		tokens: make(map[string]*Refresh), byFamily: make(map[string][]string), owners: make(map[string]owner)}
+	s := &MemoryStore{logins: make(map[string]*login), tokens: make(map[string]*token), owners: make(map[string]*owner)}
+	s.queue = expiry.Of(s.logins, func(l *login) time.Time { return l.until })
+	return s
 }
 
 var (
@@ -50,69 +45,35 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	defer s.mu.Unlock()
 	if adopted != nil {
 		if seen := s.tokens[adopted.Digest]; seen != nil {
-			s.end(s.families[seen.FamilyID], family.Created)
-			return Started{Seen: true, Generation: s.owners[family.UserID].generation}, nil
+			seen.of.end(family.Created)
+			return Started{Seen: true, Generation: s.generation(family.UserID)}, nil
 		}
 	}
-	if s.families[family.ID] != nil || s.tokens[first.Digest] != nil {
+	if s.logins[family.ID] != nil || s.tokens[first.Digest] != nil {
 		return Started{}, errExists
 	}
 	if first.FamilyID != family.ID {
 		return Started{}, errForeign
 	}
-	started := Started{Generation: s.owners[family.UserID].generation}
-	surplus := s.surplus(family.UserID, family.Created, limit)
+	started := Started{Generation: s.generation(family.UserID)}
+	surplus := s.owners[family.UserID].surplus(family.Created, limit)
 	if len(surplus) > 0 && !evict {
 		started.OverLimit = true
 		return started, nil
 	}
 	for _, oldest := range surplus {
-		s.end(oldest, family.Created)
-		started.Evicted = append(started.Evicted, oldest.ID)
+		oldest.end(family.Created)
+		started.Evicted = append(started.Evicted, oldest.family.ID)
 	}
-	s.families[family.ID] = family
-	if s.byUser[family.UserID] == nil {
-		s.byUser[family.UserID] = make(map[string]bool)
-	}
-	s.byUser[family.UserID][family.ID] = true
-	s.put(first)
+	l := s.add(family)
+	s.put(l, first)
 	if adopted != nil {
 		used := *adopted
 		used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
-		s.put(&used)
+		s.put(l, &used)
 	}
+	s.queue.Add(family.ID)
 	return started, nil
-}
-
-// surplus returns the families of a user that must end so that one more makes at most
-// limit, the oldest first.
-func (s *MemoryStore) surplus(userID string, now time.Time, limit int) []*Family {
-	if limit <= 0 || len(s.byUser[userID]) < limit {
-		return nil
-	}
-	live := s.live(userID, now, func(*Family) bool { return true })
-	if len(live) < limit {
-		return nil
-	}
-	slices.SortFunc(live, func(a, b *Family) int {
-		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
-	})
-	return live[:len(live)-limit+1]
-}
-
-// put adds a token.
-func (s *MemoryStore) put(r *Refresh) {
-	s.tokens[r.Digest] = r
-	s.byFamily[r.FamilyID] = append(s.byFamily[r.FamilyID], r.Digest)
-}
-
-// end ends a family, if it has not ended yet.
-func (s *MemoryStore) end(family *Family, now time.Time) {
-	if family.RevokedAt.IsZero() {
-		ended := *family
-		ended.RevokedAt = now
-		s.families[family.ID] = &ended
-	}
 }
 
 // Find implements [Store].
@@ -122,11 +83,11 @@ func (s *MemoryStore) Find(ctx context.Context, digest string) (*Refresh, *Famil
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r := s.tokens[digest]
-	if r == nil {
+	t := s.tokens[digest]
+	if t == nil {
 		return nil, nil, nil
 	}
-	return r, s.families[r.FamilyID], nil
+	return t.refresh, t.of.family, nil
 }
 
 // Rotate implements [Store].
@@ -136,12 +97,12 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.tokens[old]
-	if r == nil {
+	t := s.tokens[old]
+	if t == nil {
 		return Rotation{Verdict: Unknown}, nil
 	}
-	family := s.families[r.FamilyID]
-	generation := s.owners[family.UserID].generation
+	r, l := t.refresh, t.of
+	family, generation := l.family, s.generation(l.family.UserID)
 	switch {
 	case !family.RevokedAt.IsZero():
 		return Rotation{Verdict: Revoked, Family: family}, nil
@@ -151,50 +112,36 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 		if sealed := s.retry(r, now, grace); sealed != nil {
 			return Rotation{Verdict: Retried, Family: family, Generation: generation, Sealed: sealed}, nil
 		}
-		s.end(family, now)
-		return Rotation{Verdict: Reused, Family: s.families[family.ID]}, nil
+		l.end(now)
+		return Rotation{Verdict: Reused, Family: l.family}, nil
 	case next.FamilyID != family.ID:
 		return Rotation{}, errForeign
 	case s.tokens[next.Digest] != nil:
 		return Rotation{}, errExists
 	}
-	s.forget(family.ID, now)
+	s.forget(l, now)
 	used := *r
 	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
-	s.tokens[old] = &used
-	s.put(next)
+	t.refresh = &used
 	moved := *family
 	moved.LastUsed, moved.ExpiresAt = now, next.ExpiresAt
-	s.families[family.ID] = &moved
-	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
-}
-
-// forget removes tokens of a family that nobody can present any more: the oldest
-// ones, which are the first to expire. Looking at all of them would cost more
-// with every refresh.
-func (s *MemoryStore) forget(familyID string, now time.Time) {
-	digests := s.byFamily[familyID]
-	for len(digests) > 0 && s.forgotten(digests[0], now) {
-		delete(s.tokens, digests[0])
-		digests = digests[1:]
+	before := l.until
+	l.replace(&moved)
+	if s.put(l, next); !l.until.Equal(before) {
+		s.queue.Add(family.ID)
 	}
-	s.byFamily[familyID] = digests
-}
-
-// forgotten reports a token that nobody can present any more.
-func (s *MemoryStore) forgotten(digest string, now time.Time) bool {
-	return !now.Before(s.tokens[digest].ExpiresAt.Add(KeepExpired))
+	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
 }
 
 // retry returns the sealed successor of a token that was used less than grace
 // ago, or nil.
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
-	successor := s.tokens[r.Successor]
-	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.ExpiresAt) {
+	t := s.tokens[r.Successor]
+	if since <= -grace || since >= grace || t == nil || !t.refresh.Rotated.IsZero() || !now.Before(t.refresh.ExpiresAt) {
 		return nil
 	}
-	return successor.Sealed
+	return t.refresh.Sealed
 }
 
 // Revoked implements [Store].
@@ -205,19 +152,22 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if c.SessionID != "" {
-		family := s.families[c.SessionID]
-		if family == nil || family.UserID != c.UserID || !family.Live(now) {
+		l := s.logins[c.SessionID]
+		if l == nil || l.family.UserID != c.UserID || !l.family.Live(now) {
 			return true, nil
 		}
 	}
 	if c.Digest != "" {
-		r := s.tokens[c.Digest]
-		used := r != nil && !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace
-		if used || c.SessionID != "" && (r == nil || r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt)) {
+		t := s.tokens[c.Digest]
+		used := t != nil && !t.refresh.Rotated.IsZero() && now.Sub(t.refresh.Rotated) >= c.Grace
+		if used || c.SessionID != "" && (t == nil || t.refresh.FamilyID != c.SessionID || !now.Before(t.refresh.ExpiresAt)) {
 			return true, nil
 		}
 	}
 	o := s.owners[c.UserID]
+	if o == nil { // generation 0, and nothing is void
+		return false, nil
+	}
 	if c.Generation < 0 {
 		return !o.voided.IsZero() && !c.IssuedAt.After(o.voided), nil
 	}
@@ -231,20 +181,14 @@ func (s *MemoryStore) List(ctx context.Context, userID, after string, limit int,
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	page := s.live(userID, now, func(f *Family) bool { return after == "" || f.ID < after })
-	slices.SortFunc(page, func(a, b *Family) int { return cmp.Compare(b.ID, a.ID) })
-	return slices.Clone(page[:min(limit, len(page))]), nil
-}
-
-// live returns the live families of a user for which counts is true.
-func (s *MemoryStore) live(userID string, now time.Time, counts func(*Family) bool) []*Family {
-	var live []*Family
-	for id := range s.byUser[userID] {
-		if family := s.families[id]; family.Live(now) && counts(family) {
-			live = append(live, family)
+	var page []*Family
+	for l := range s.owners[userID].live(now) {
+		if after == "" || l.family.ID < after {
+			page = append(page, l.family)
 		}
 	}
-	return live
+	slices.SortFunc(page, func(a, b *Family) int { return cmp.Compare(b.ID, a.ID) })
+	return slices.Clone(page[:min(limit, len(page))]), nil
 }
 
 // End implements [Store].
@@ -254,11 +198,11 @@ func (s *MemoryStore) End(ctx context.Context, userID, id string, now time.Time)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	family := s.families[id]
-	if family == nil || family.UserID != userID || !family.Live(now) {
+	l := s.logins[id]
+	if l == nil || l.family.UserID != userID || !l.family.Live(now) {
 		return false, nil
 	}
-	s.end(family, now)
+	l.end(now)
 	return true, nil
 }
 
@@ -269,50 +213,25 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o := s.owner(userID)
 	var ids []string
-	for _, family := range s.live(userID, now, func(*Family) bool { return true }) {
-		if family.ID == kept {
-			stamped := *family
+	for l := range o.live(now) {
+		if l.family.ID == kept {
+			stamped := *l.family
 			stamped.Stamp = stamp
-			s.families[kept] = &stamped
+			l.family = &stamped
 			continue
 		}
-		s.end(family, now)
-		ids = append(ids, family.ID)
+		l.end(now)
+		ids = append(ids, l.family.ID)
 	}
-	o := s.owners[userID]
 	if o.voided = now; kept == "" {
 		o.generation++
 	}
-	s.owners[userID] = o
 	return ids, nil
 }
 
-// Purge implements [Store].
+// Purge implements [Store]. Others have their turn meanwhile.
 func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	purged := 0
-	for id, family := range s.families {
-		if purged == limit {
-			break
-		}
-		if now.Before(family.ExpiresAt) || slices.ContainsFunc(s.byFamily[id], func(digest string) bool { return !s.forgotten(digest, now) }) {
-			continue
-		}
-		for _, digest := range s.byFamily[id] {
-			delete(s.tokens, digest)
-		}
-		delete(s.byFamily, id)
-		delete(s.families, id)
-		delete(s.byUser[family.UserID], id)
-		if len(s.byUser[family.UserID]) == 0 {
-			delete(s.byUser, family.UserID)
-		}
-		purged++
-	}
-	return purged, nil
+	return expiry.Run(ctx, limit, expiry.Step(&s.mu, s.queue, now, func(id string) { s.remove(s.logins[id]) }))
 }
