@@ -178,17 +178,33 @@ func (d *discovery) endpoints(ctx context.Context, now time.Time) (*endpoints, e
 	}
 	select {
 	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	// Others may wait for the answer, too, so it comes even if ctx ends.
+	var e *endpoints
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer func() { close(done); <-d.turn }()
+		e, err = d.renewed(context.WithoutCancel(ctx), now)
+	}()
+	select {
+	case <-done:
+		return e, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// renewed asks for the endpoints, unless another request has just done so.
+func (d *discovery) renewed(ctx context.Context, now time.Time) (*endpoints, error) {
 	if e, err, ok := d.known(now); ok {
 		return e, err
 	}
-	// Who waits for it must not suffer from who has gone away.
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	e, err := d.ask(asking)
+	e, err := d.ask(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.err = err
