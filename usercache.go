@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/expiry"
 )
 
 // UserCache bounds a cache of users.
@@ -28,6 +30,7 @@ type CachedUsers struct {
 
 	mu      sync.RWMutex
 	entries map[string]cachedUser
+	expiry  *expiry.Queue[string] // of entries
 	flights map[string]*userFlight
 }
 
@@ -57,8 +60,10 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 	if limits.Timeout <= 0 {
 		limits.Timeout = 10 * time.Second
 	}
-	return &CachedUsers{load: load, limits: limits,
+	c := &CachedUsers{load: load, limits: limits,
 		entries: make(map[string]cachedUser), flights: make(map[string]*userFlight)}
+	c.expiry = expiry.Of(c.entries, func(entry cachedUser) time.Time { return entry.until })
+	return c
 }
 
 // Load is a [UserLoader]. It checks what the loader returns as [UserLoader.Find] does,
@@ -122,23 +127,20 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 	flight.user, flight.err = c.load.Find(ctx, id)
 }
 
-// keep stores a user, making room first: c.mu is held.
+// keep stores a user, and makes room first: c.mu is held. It looks at few users, for
+// others wait.
 func (c *CachedUsers) keep(id string, user User, until time.Time) {
-	now := time.Now()
 	if _, ok := c.entries[id]; !ok && len(c.entries) >= c.limits.Max {
-		for other, entry := range c.entries {
-			if !now.Before(entry.until) {
-				delete(c.entries, other)
-			}
-		}
-		for other := range c.entries {
-			if len(c.entries) < c.limits.Max {
+		drop := func(other string) { delete(c.entries, other) }
+		if removed, _ := c.expiry.Purge(time.Now(), c.limits.Max, drop); removed == 0 {
+			for other := range c.entries { // in random order
+				drop(other)
 				break
 			}
-			delete(c.entries, other)
 		}
 	}
 	c.entries[id] = cachedUser{user, until}
+	c.expiry.Add(id)
 }
 
 // Forget drops a user from the cache. The next Load sees what the application

@@ -242,6 +242,26 @@ func TestTheCacheIsBounded(t *testing.T) {
 	})
 }
 
+func TestUnitUserCacheThatIsFull(t *testing.T) {
+	t.Run("it makes room without a look at every user, for others wait meanwhile", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			const users = 2_000
+			load, _ := versioned()
+			c := auth.CacheUsers(load, auth.UserCache{TTL: time.Minute, Max: users})
+			for i := range 2 * users {
+				loaded(t, c, fmt.Sprint("u", i))
+			}
+			time.Sleep(time.Minute)
+			for i := range users {
+				loaded(t, c, fmt.Sprint("v", i))
+			}
+			if looked := c.Looked(); looked > 8*users {
+				t.Errorf("got looks at %d users while %d came, want a few each", looked, 3*users)
+			}
+		})
+	})
+}
+
 func TestCachedUsersAreSafeForConcurrentUse(t *testing.T) {
 	load, _ := versioned()
 	c := auth.CacheUsers(load, auth.UserCache{TTL: time.Millisecond, Max: 4})
