@@ -2,10 +2,10 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . store/sqlstore store/sqlstore/enginetest examples interop
+MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 
-.PHONY: test tools chromium clients proxies fuzz bench release
+.PHONY: test tools chromium clients proxies fuzz bench bench-packages release
 
 test: tools chromium clients proxies
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
@@ -61,8 +61,13 @@ fuzz:
 	@for d in $$(go list -f '{{.Dir}}' ./...); do for f in $$(cat $$d/*_test.go 2>/dev/null | sed -nE 's/^func (Fuzz[A-Za-z0-9]+).*/\1/p'); do \
 		echo "== $$d $$f"; go test $$d -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done
 
-# The numbers of docs/benchmarks.md. Pipe into benchstat to compare.
+# The tables of docs/benchmarks.md, old and new side by side. See benchmarks/main.go for flags, such as
+# `make bench BENCH='-run knox'`.
 bench:
+	go run ./benchmarks $(BENCH)
+
+# What single packages measure of themselves. Pipe into benchstat to compare.
+bench-packages:
 	go test ./knox ./session ./jwt ./oauth2/... -run '^$$' -bench . -count 6
 	cd store/sqlstore/enginetest && go test . -run '^$$' -bench . -count 6
 

@@ -1,0 +1,4 @@
+package paired
+
+// MeasureBy is Measure by another clock.
+var MeasureBy = measure

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/benchmarks/internal/paired"
+	"github.com/gatewarden/auth/internal/floor"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/sqlstore"
+)
+
+// This file builds the lines of knox and session over SQLite. Users are rows of the same file.
+
+// base is a database with users, as an application has.
+type base struct {
+	db       *sqlstore.DB
+	findUser *sql.Stmt
+	findHash *sql.Stmt
+	stamped  bool
+}
+
+// openBase makes a file that goes with the world.
+func openBase(w *world) (*base, error) {
+	folder, err := os.MkdirTemp("", "gatewarden-benchmark")
+	if err != nil {
+		return nil, err
+	}
+	w.atEnd(func() { _ = os.RemoveAll(folder) })
+	db, err := sqlstore.OpenSQLite(context.Background(), "sqlite", filepath.Join(folder, "bench.db"), sqlstore.Config{})
+	if err != nil {
+		return nil, err
+	}
+	w.atEnd(func() { _ = db.Close() })
+	b := &base{db: db, stamped: w.stamped}
+	if err := b.addUsers(w); err != nil {
+		return nil, err
+	}
+	b.findUser, err = db.Reader().Prepare("SELECT id, active, stamp FROM users WHERE id = ?")
+	if err != nil {
+		return nil, err
+	}
+	b.findHash, err = db.Reader().Prepare("SELECT user_id FROM floor WHERE hash = ?")
+	return b, err
+}
+
+func (b *base) addUsers(w *world) error {
+	tx, err := b.db.Writer().Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.Exec(`CREATE TABLE users (id TEXT PRIMARY KEY, active INTEGER, stamp TEXT) WITHOUT ROWID;
+		CREATE TABLE floor (hash BLOB PRIMARY KEY, user_id TEXT) WITHOUT ROWID`)
+	if err != nil {
+		return err
+	}
+	for _, id := range w.ids {
+		stamp := ""
+		if user, ok := w.users[id].(*stampedAccount); ok {
+			stamp = user.stamp
+		}
+		if _, err := tx.Exec("INSERT INTO users VALUES (?, 1, ?)", id, stamp); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// load is the UserLoader of an application whose users are in the same file.
+func (b *base) load(ctx context.Context, id string) (auth.User, error) {
+	var found, stamp string
+	var active bool
+	err := b.findUser.QueryRowContext(ctx, id).Scan(&found, &active, &stamp)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, auth.ErrUserNotFound
+	case err != nil:
+		return nil, err
+	case !active:
+		return nil, auth.ErrUserInactive
+	case b.stamped:
+		return &stampedAccount{found, stamp}, nil
+	}
+	return &account{found}, nil
+}
+
+// finder is the floor's: one SELECT by the hash of the token, and one of the user.
+func (b *base) finder(w *world, tokens []string) (floor.Finder[auth.User], error) {
+	tx, err := b.db.Writer().Begin()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for i, token := range tokens {
+		hash := floor.Hash(token)
+		if _, err := tx.Exec("INSERT INTO floor VALUES (?, ?)", hash[:], w.ids[i]); err != nil {
+			return nil, err
+		}
+	}
+	return func(token string) (auth.User, bool) {
+		hash := floor.Hash(token)
+		var id string
+		if err := b.findHash.QueryRow(hash[:]).Scan(&id); err != nil {
+			return nil, false
+		}
+		user, err := b.load(context.Background(), id)
+		return user, err == nil
+	}, tx.Commit()
+}
+
+// closeAtEnd closes what keeps uses for later, before the database closes.
+func closeAtEnd(w *world, backend any) {
+	switch b := backend.(type) {
+	case interface{ Close() error }:
+		w.atEnd(func() { _ = b.Close() })
+	case interface{ Close(context.Context) error }:
+		w.atEnd(func() { _ = b.Close(context.Background()) })
+	}
+}
+
+func (b *base) knox(w *world) (*knox.Tokens, error) {
+	store, err := sqlstore.Knox(context.Background(), b.db)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := knox.New(knox.Config{Store: store, LoadUser: b.load})
+	if err == nil {
+		closeAtEnd(w, tokens)
+	}
+	return tokens, err
+}
+
+func (b *base) sessions(w *world, touch time.Duration) (*session.Sessions, error) {
+	store, err := sqlstore.Sessions(context.Background(), b.db)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := session.New(session.Config{Store: store, LoadUser: b.load, TouchInterval: touch})
+	if err == nil {
+		closeAtEnd(w, sessions)
+	}
+	return sessions, err
+}
+
+// perRound is how many tokens are used for the first time in a round.
+const perRound = 1000
+
+// firstUses returns what is measured of tokens that are used for the first time. issue makes a token of each
+// of the first perRound users. lastUsed returns when the newest token of a user was used.
+func (c *client) firstUses(issue func() ([]string, error), lastUsed func(userID string) (time.Time, error)) paired.Side {
+	n := min(perRound, len(c.world.ids))
+	var begun time.Time
+	return paired.Side{Op: c.do, MaxOps: n,
+		Prepare: func() (err error) {
+			c.values, err = issue()
+			c.next, begun = 0, time.Now().Truncate(time.Microsecond)
+			return err
+		},
+		Settle: func() error { // wait until the last use is written, which may be a second later
+			last := c.world.ids[(c.next+len(c.values)-1)%len(c.values)]
+			for range 100 {
+				used, err := lastUsed(last)
+				if err != nil || !used.Before(begun) {
+					return err
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			return fmt.Errorf("10 s after the use of a token the store has not heard of it")
+		}}
+}
+
+// some returns a world of the first perRound users.
+func (w *world) some() *world {
+	return &world{ids: w.ids[:min(perRound, len(w.ids))], users: w.users, stamped: w.stamped}
+}
+
+func knoxSQLite(first bool) func(w *world) (comparison, error) {
+	return func(w *world) (comparison, error) {
+		b, err := openBase(w)
+		if err != nil {
+			return comparison{}, err
+		}
+		tokens, err := b.knox(w)
+		if err != nil {
+			return comparison{}, err
+		}
+		ours, secrets, err := knoxClient(w, tokens)
+		if err != nil {
+			return comparison{}, err
+		}
+		find, err := b.finder(w, secrets)
+		if err != nil {
+			return comparison{}, err
+		}
+		least := w.authorized(floor.Header("Token", find, w.innerFloor()), "Token", secrets)
+		if !first {
+			return pair(ours, least)
+		}
+		entry := ours.firstUses(func() ([]string, error) {
+			fresh, err := issueKnox(w.some(), tokens)
+			return prefixed("Token ", fresh), err
+		}, func(userID string) (time.Time, error) {
+			list, _, err := tokens.List(context.Background(), userID, backend.Page{Limit: 1})
+			if err != nil || len(list) == 0 {
+				return time.Time{}, err
+			}
+			return list[0].LastUsed(), nil
+		})
+		floorSide, err := least.side()
+		return comparison{entry, floorSide}, err
+	}
+}
+
+func sessionSQLite(first bool) func(w *world) (comparison, error) {
+	return func(w *world) (comparison, error) {
+		b, err := openBase(w)
+		if err != nil {
+			return comparison{}, err
+		}
+		touch := time.Duration(0)
+		if first {
+			touch = time.Millisecond // a session counts as used at its login, and no line lasts a minute
+		}
+		sessions, err := b.sessions(w, touch)
+		if err != nil {
+			return comparison{}, err
+		}
+		values, err := signIn(w, sessions)
+		if err != nil {
+			return comparison{}, err
+		}
+		handler, err := w.guard(sessions)
+		if err != nil {
+			return comparison{}, err
+		}
+		find, err := b.finder(w, values)
+		if err != nil {
+			return comparison{}, err
+		}
+		ours := w.client(handler, "Cookie", cookies(values), http.StatusOK)
+		least := w.client(floor.Cookie(cookieName, find, w.innerFloor()), "Cookie", cookies(values), http.StatusOK)
+		if !first {
+			return pair(ours, least)
+		}
+		some := ours.values[:min(perRound, len(ours.values))]
+		entry := ours.firstUses(func() ([]string, error) { return some, nil }, func(userID string) (time.Time, error) {
+			list, _, err := sessions.List(context.Background(), userID, backend.Page{Limit: 1})
+			if err != nil || len(list) == 0 {
+				return time.Time{}, err
+			}
+			return list[0].LastUsed(), nil
+		})
+		floorSide, err := least.side()
+		return comparison{entry, floorSide}, err
+	}
+}
