@@ -73,7 +73,7 @@ func lines() []line {
 func refusals() []line {
 	const bad, malformed = http.StatusUnauthorized, http.StatusBadRequest
 	hugeAim := aim{ratio: 1, nanos: 500, allocs: none}
-	many := func(scheme, value string, n int) []string { return prefixed(scheme+" ", repeated(value, n)) }
+	many := func(scheme, value string, n int) []string { return repeated(scheme+" "+value, n) }
 	all := refused("garbage token refused, knox", refusedKnox(many("Token", garbage, 64), bad))
 	all = append(all, refused("garbage token refused, JWT", refusedJWT(many("Bearer", garbage, 64), bad))...)
 	all = append(all, refused("garbage token refused, OAuth", refusedOAuth(many("Bearer", garbage, 64), bad))...)

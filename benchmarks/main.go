@@ -10,11 +10,16 @@
 // time; see package paired. A floor reads the header, hashes the token without a copy, and does one look-up
 // in a map with locks; see package floor.
 //
+// With -serve it measures requests over real connections, and with -scale and -purge large stores: see
+// serve.go, scale.go and purge.go.
+// -all measures everything.
+//
 // Lines about refusals have no Observer, and a log whose level is Warn. The Guard writes refusals at level
 // Info. Their ratio is to a request that the same Guard accepts.
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -27,6 +32,10 @@ import (
 )
 
 func main() {
+	if os.Getenv(clientVariable) != "" {
+		mainOfClient()
+		return
+	}
 	var o options
 	flag.StringVar(&o.run, "run", "", "measure the lines whose names match this regular expression")
 	flag.IntVar(&o.paired.Rounds, "rounds", 10, "rounds of each line")
@@ -36,6 +45,11 @@ func main() {
 	flag.StringVar(&o.before, "before", "", "file with the figures to compare with (default: those of the commit before the hot path changed)")
 	flag.StringVar(&o.json, "json", "", "also write the figures into this file")
 	flag.StringVar(&o.of, "of", "", "with -json: the commit that was measured")
+	flag.BoolVar(&o.connections, "serve", false, "measure requests over real connections instead")
+	flag.DurationVar(&o.time, "time", 2*time.Second, "with -serve, -scale and -purge: how long a round or the checks take. Traffic before a purge takes five times as long")
+	flag.StringVar(&o.scale, "scale", "", "measure large stores instead: sizes such as 10k,100k,1M")
+	flag.IntVar(&o.purge, "purge", 0, "measure a purge of so many rows of SQLite instead, while users log in")
+	flag.BoolVar(&o.all, "all", false, "measure everything, with -scale 10k,100k,1M and -purge 500000")
 	flag.Parse()
 	if err := o.main(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
@@ -50,18 +64,57 @@ type options struct {
 	before, json string
 	of           string
 	paired       paired.Config
+
+	connections bool
+	time        time.Duration
+	scale       string
+	purge       int
+	all         bool
+
+	wanted *regexp.Regexp // made of run
 }
 
-func (o *options) main(out io.Writer) error {
+func (o *options) main(out io.Writer) (err error) {
+	if o.wanted, err = regexp.Compile(o.run); err != nil {
+		return err
+	}
+	if o.all {
+		return o.everything(out)
+	}
+	switch {
+	case o.connections:
+		return o.serve(out)
+	case o.scale != "":
+		return o.runScale(out)
+	case o.purge > 0:
+		return o.runPurge(out)
+	}
 	return o.compare(out)
+}
+
+// everything prints all tables, each with a heading.
+func (o *options) everything(out io.Writer) error {
+	o.scale, o.purge = cmp.Or(o.scale, "10k,100k,1M"), cmp.Or(o.purge, 500_000)
+	for _, part := range []struct {
+		heading string
+		run     func(io.Writer) error
+	}{
+		{"One request", o.compare},
+		{"Requests over connections", o.serve},
+		{"Many records", o.runScale},
+		{"A purge while users log in", o.runPurge},
+	} {
+		fmt.Fprintf(out, "## %s\n\n", part.heading)
+		if err := part.run(out); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
 }
 
 // compare measures every line that was asked for.
 func (o *options) compare(out io.Writer) error {
-	wanted, err := regexp.Compile(o.run)
-	if err != nil {
-		return err
-	}
 	before, err := readRecord(o.before)
 	if err != nil {
 		return err
@@ -70,7 +123,7 @@ func (o *options) compare(out io.Writer) error {
 	t := table{out, before}
 	t.head()
 	for _, l := range lines() {
-		if !wanted.MatchString(l.name) {
+		if !o.wanted.MatchString(l.name) {
 			continue
 		}
 		result, err := l.measure(o.tokens, o.paired)

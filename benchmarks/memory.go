@@ -90,21 +90,38 @@ func cookies(values []string) []string {
 	return all
 }
 
+// sessionClient returns a client with a session of each user.
+func sessionClient(w *world, sessions *session.Sessions) (c *client, values []string, err error) {
+	if values, err = signIn(w, sessions); err != nil {
+		return nil, nil, err
+	}
+	handler, err := w.guard(sessions)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.client(handler, "Cookie", cookies(values), http.StatusOK), values, nil
+}
+
 func sessionMemory(w *world) (comparison, error) {
 	sessions, err := newSessions(w)
 	if err != nil {
 		return comparison{}, err
 	}
-	values, err := signIn(w, sessions)
-	if err != nil {
-		return comparison{}, err
-	}
-	handler, err := w.guard(sessions)
+	ours, values, err := sessionClient(w, sessions)
 	if err != nil {
 		return comparison{}, err
 	}
 	least := floor.Cookie(cookieName, floor.In(w.table(values), w.users), w.innerFloor())
-	return pair(w.client(handler, "Cookie", cookies(values), http.StatusOK), w.client(least, "Cookie", cookies(values), http.StatusOK))
+	return pair(ours, w.client(least, "Cookie", cookies(values), http.StatusOK))
+}
+
+func oneSession(w *world) (*client, error) {
+	sessions, err := newSessions(w)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := sessionClient(w, sessions)
+	return c, err
 }
 
 // oneKnox is what chains are compared with.

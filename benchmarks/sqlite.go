@@ -237,11 +237,7 @@ func sessionSQLite(first bool) func(w *world) (comparison, error) {
 		if err != nil {
 			return comparison{}, err
 		}
-		values, err := signIn(w, sessions)
-		if err != nil {
-			return comparison{}, err
-		}
-		handler, err := w.guard(sessions)
+		ours, values, err := sessionClient(w, sessions)
 		if err != nil {
 			return comparison{}, err
 		}
@@ -249,7 +245,6 @@ func sessionSQLite(first bool) func(w *world) (comparison, error) {
 		if err != nil {
 			return comparison{}, err
 		}
-		ours := w.client(handler, "Cookie", cookies(values), http.StatusOK)
 		least := w.client(floor.Cookie(cookieName, find, w.innerFloor()), "Cookie", cookies(values), http.StatusOK)
 		if !first {
 			return pair(ours, least)
@@ -265,4 +260,30 @@ func sessionSQLite(first bool) func(w *world) (comparison, error) {
 		floorSide, err := least.side()
 		return comparison{entry, floorSide}, err
 	}
+}
+
+func knoxOverSQLite(w *world) (*client, error) {
+	b, err := openBase(w)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := b.knox(w)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := knoxClient(w, tokens)
+	return c, err
+}
+
+func sessionOverSQLite(w *world) (*client, error) {
+	b, err := openBase(w)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := b.sessions(w, 0)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := sessionClient(w, sessions)
+	return c, err
 }

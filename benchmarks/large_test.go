@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/benchmarks/internal/paired"
+)
+
+// TestMain is also the client that serve.go starts.
+func TestMain(m *testing.M) {
+	if os.Getenv(clientVariable) != "" {
+		mainOfClient()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// brief is too short to tell anything about speed.
+const brief = 20 * time.Millisecond
+
+func TestUnitLarge(t *testing.T) {
+	run := func(t *testing.T, o options) string {
+		t.Helper()
+		var out strings.Builder
+		if err := o.main(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	rows := func(out, like string) int { return len(regexp.MustCompile(`(?m)^\| `+like).FindAllString(out, -1)) }
+
+	t.Run("sizes are numbers, thousands and millions", func(t *testing.T) {
+		got, err := sizes("5,10k,1M")
+		if err != nil || len(got) != 3 || got[0] != 5 || got[1] != 10_000 || got[2] != 1_000_000 {
+			t.Errorf("got %v and %v, want 5, 10000 and 1000000", got, err)
+		}
+		for _, bad := range []string{"", "k", "10x", "-1", "0", "1M,"} {
+			if got, err := sizes(bad); err == nil {
+				t.Errorf("%q: got %v, want an error", bad, got)
+			}
+		}
+	})
+
+	t.Run("each service answers a client in another process", func(t *testing.T) {
+		out := run(t, options{connections: true, time: brief, tokens: 20, paired: paired.Config{Rounds: 1}})
+		if got := rows(out, `.* µs \(`); got != len(services()) {
+			t.Errorf("got %d rows, want %d:\n%s", got, len(services()), out)
+		}
+	})
+
+	t.Run("the client tells of a wrong answer", func(t *testing.T) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "mallory") }))
+		defer server.Close()
+		in, err := json.Marshal(order{server.Listener.Addr().String(), "Authorization", []string{"Token x"}, []string{"alice"}, 200, brief})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := runClient(strings.NewReader(string(in)), &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "mallory") || !strings.Contains(out.String(), "want status 200 and user alice") {
+			t.Errorf("got %s, want both users", &out)
+		}
+	})
+
+	t.Run("each store is filled, checked and purged of half", func(t *testing.T) {
+		out := run(t, options{scale: "200", time: brief})
+		if got := rows(out, `.* for 100, `); got != len(populations()) {
+			t.Errorf("got %d rows of stores in memory, want %d:\n%s", got, len(populations()), out)
+		}
+		if got := rows(out, `\| 200 \|`); got != 1 {
+			t.Errorf("got %d rows of SQLite, want 1:\n%s", got, out)
+		}
+	})
+
+	t.Run("a purge takes what has expired, while users log in", func(t *testing.T) {
+		out := run(t, options{purge: 200, time: brief})
+		if !strings.Contains(out, "of 400 rows of knox in SQLite") || rows(out, "login: ") != 1 {
+			t.Errorf("got\n%s", out)
+		}
+	})
+}
