@@ -68,7 +68,7 @@ func memoized[K comparable, V any](make func(K) V) func(K) V {
 	}
 }
 
-// must is for keys, whose making does not fail.
+// must is for making keys, which does not fail.
 func must[V any](v V, err error) V {
 	if err != nil {
 		panic(err)
@@ -132,7 +132,7 @@ func jwtCached(algorithm jwt.Algorithm) func(w *world) (comparison, error) {
 	}
 }
 
-// jwtOwn is of tokens that we issued, whose login may have ended and whose user may have another stamp.
+// jwtOwn is of tokens that we issued: each check asks about the login's end and the user's stamp.
 func jwtOwn(w *world) (comparison, error) {
 	keys, err := jwt.NewKeySet(testKey(jwt.ES256).key)
 	if err != nil {
@@ -155,7 +155,8 @@ func jwtOwn(w *world) (comparison, error) {
 	if err != nil {
 		return comparison{}, err
 	}
-	return pair(w.authorized(handler, "Bearer", tokens), w.authorized(w.floorHeader("Bearer", tokens), "Bearer", tokens))
+	return pair(w.authorized(handler, "Bearer", tokens),
+		w.authorized(w.floorHeader("Bearer", tokens), "Bearer", tokens))
 }
 
 // jwtCold compares verification without a cache with golang-jwt, behind the least middleware.

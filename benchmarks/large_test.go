@@ -57,9 +57,12 @@ func TestUnitLarge(t *testing.T) {
 	})
 
 	t.Run("the client tells of a wrong answer", func(t *testing.T) {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "mallory") }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "mallory")
+		}))
 		defer server.Close()
-		in, err := json.Marshal(order{server.Listener.Addr().String(), "Authorization", []string{"Token x"}, []string{"alice"}, 200, brief})
+		in, err := json.Marshal(order{server.Listener.Addr().String(), "Authorization", []string{"Token x"},
+			[]string{"alice"}, 200, brief})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +70,8 @@ func TestUnitLarge(t *testing.T) {
 		if err := runClient(strings.NewReader(string(in)), &out); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(out.String(), "mallory") || !strings.Contains(out.String(), "want status 200 and user alice") {
+		if !strings.Contains(out.String(), "mallory") ||
+			!strings.Contains(out.String(), "want status 200 and user alice") {
 			t.Errorf("got %s, want both users", &out)
 		}
 	})

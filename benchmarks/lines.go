@@ -72,7 +72,9 @@ func lines() []line {
 
 func refusals() []line {
 	const bad, malformed = http.StatusUnauthorized, http.StatusBadRequest
-	hugeAim := aim{ratio: 1, nanos: 500, allocs: none}
+	huge := func(name string, build func(w *world) (comparison, error)) line {
+		return line{name, accepted, build, false, aim{ratio: 1, nanos: 500, allocs: none}}
+	}
 	many := func(scheme, value string, n int) []string { return repeated(scheme+" "+value, n) }
 	all := refused("garbage token refused, knox", refusedKnox(many("Token", garbage, 64), bad))
 	all = append(all, refused("garbage token refused, JWT", refusedJWT(many("Bearer", garbage, 64), bad))...)
@@ -80,8 +82,8 @@ func refusals() []line {
 	all = append(all, refused("unknown token of the right shape refused, knox", unknownKnox)...)
 	return append(all,
 		line{"forged JWT refused, ES256", "good one, cold", jwtForged, false, aim{ratio: 1}},
-		line{"header of 1 MiB refused, knox", accepted, refusedKnox([]string{"Token " + huge}, malformed), false, hugeAim},
-		line{"header of 1 MiB of dots refused, JWT", accepted, refusedJWT([]string{"Bearer " + dots}, malformed), false, hugeAim},
-		line{"header of 1 MiB refused, OAuth", accepted, refusedOAuth([]string{"Bearer " + huge}, malformed), false, hugeAim},
+		huge("header of 1 MiB refused, knox", refusedKnox([]string{"Token " + mebibyte}, malformed)),
+		huge("header of 1 MiB of dots refused, JWT", refusedJWT([]string{"Bearer " + dots}, malformed)),
+		huge("header of 1 MiB refused, OAuth", refusedOAuth([]string{"Bearer " + mebibyte}, malformed)),
 	)
 }

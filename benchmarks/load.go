@@ -77,7 +77,8 @@ func (o *order) connection(number int, end time.Time) (l load, times []time.Dura
 			return l, times
 		}
 		at := i % len(o.Values)
-		request = fmt.Appendf(request[:0], "GET /reports HTTP/1.1\r\nHost: api.example\r\n%s: %s\r\n\r\n", o.Header, o.Values[at])
+		request = fmt.Appendf(request[:0], "GET /reports HTTP/1.1\r\nHost: api.example\r\n%s: %s\r\n\r\n",
+			o.Header, o.Values[at])
 		if _, err := conn.Write(request); err != nil {
 			return wrong("%v", err)
 		}
@@ -87,7 +88,8 @@ func (o *order) connection(number int, end time.Time) (l load, times []time.Dura
 		}
 		body, err := io.ReadAll(response.Body)
 		if err != nil || response.StatusCode != o.Status || o.Status == http.StatusOK && string(body) != o.Users[at] {
-			return wrong("status %d, body %q, error %v, want status %d and user %s", response.StatusCode, body, err, o.Status, o.Users[at])
+			return wrong("status %d, body %q, error %v, want status %d and user %s",
+				response.StatusCode, body, err, o.Status, o.Users[at])
 		}
 		l.Requests++
 		times = append(times, time.Since(begin))

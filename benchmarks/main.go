@@ -14,7 +14,7 @@
 // serve.go, scale.go and purge.go.
 // -all measures everything.
 //
-// Lines about refusals have no Observer, and a log whose level is Warn. The Guard writes refusals at level
+// Lines about refusals have no Observer, and a log at level Warn. The Guard writes refusals at level
 // Info. Their ratio is to a request that the same Guard accepts.
 package main
 
@@ -40,13 +40,14 @@ func main() {
 	flag.StringVar(&o.run, "run", "", "measure the lines whose names match this regular expression")
 	flag.IntVar(&o.paired.Rounds, "rounds", 10, "rounds of each line")
 	flag.DurationVar(&o.paired.Round, "round", 200*time.Millisecond, "CPU time of a line in one round")
-	flag.DurationVar(&o.paired.Slice, "slice", 10*time.Millisecond, "CPU time of a line before what it is compared with has its turn")
+	flag.DurationVar(&o.paired.Slice, "slice", 10*time.Millisecond, "CPU time of a line before the other side's turn")
 	flag.IntVar(&o.tokens, "tokens", 10_000, "tokens, each of a user of its own")
-	flag.StringVar(&o.before, "before", "", "file with the figures to compare with (default: those of the commit before the hot path changed)")
+	flag.StringVar(&o.before, "before", "", "file with the figures to compare with (default: before.json here)")
 	flag.StringVar(&o.json, "json", "", "also write the figures into this file")
 	flag.StringVar(&o.of, "of", "", "with -json: the commit that was measured")
 	flag.BoolVar(&o.connections, "serve", false, "measure requests over real connections instead")
-	flag.DurationVar(&o.time, "time", 2*time.Second, "with -serve, -scale and -purge: how long a round or the checks take. Traffic before a purge takes five times as long")
+	flag.DurationVar(&o.time, "time", 2*time.Second,
+		"with -serve, -scale and -purge: how long a round or the checks take")
 	flag.StringVar(&o.scale, "scale", "", "measure large stores instead: sizes such as 10k,100k,1M")
 	flag.IntVar(&o.purge, "purge", 0, "measure a purge of so many rows of SQLite instead, while users log in")
 	flag.BoolVar(&o.all, "all", false, "measure everything, with -scale 10k,100k,1M and -purge 500000")

@@ -210,7 +210,7 @@ func unknownKnox(w *world) (comparison, error) {
 }
 
 var (
-	garbage = strings.Repeat("x", 40)
-	huge    = strings.Repeat("x", 1<<20)
-	dots    = strings.Repeat(".", 1<<20)
+	garbage  = strings.Repeat("x", 40)
+	mebibyte = strings.Repeat("x", 1<<20)
+	dots     = strings.Repeat(".", 1<<20)
 )

@@ -15,7 +15,7 @@ import (
 
 // This file builds the lines of OAuth 2.0 access tokens.
 
-const resource = "https://api.example/"
+const resource, callback = "https://api.example/", "https://web.example/callback"
 
 // oauthClient returns a client with an opaque token of each user, of a server in the same program.
 func oauthClient(w *world) (*client, []string, error) {
@@ -23,7 +23,8 @@ func oauthClient(w *world) (*client, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: server.NewMemoryStore(), Keys: keys, LoadUser: w.load,
+	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: server.NewMemoryStore(), Keys: keys,
+		LoadUser:  w.load,
 		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes:    []server.Scope{{Name: "read"}},
 		Resources: []server.Resource{{ID: resource}},
@@ -32,14 +33,14 @@ func oauthClient(w *world) (*client, []string, error) {
 		return nil, nil, err
 	}
 	web, _, err := issuer.AddClient(context.Background(), server.Registration{ClientID: "web",
-		RedirectURIs: []string{"https://web.example/callback"}, FirstParty: true, GrantTypes: []string{"authorization_code"}})
+		RedirectURIs: []string{callback}, FirstParty: true, GrantTypes: []string{"authorization_code"}})
 	if err != nil {
 		return nil, nil, err
 	}
 	tokens := make([]string, len(w.ids))
 	for i, id := range w.ids {
-		response, err := issuer.Issue(context.Background(), server.Issuance{Client: web, Type: "authorization_code", UserID: id,
-			Scopes: []string{"read"}})
+		response, err := issuer.Issue(context.Background(), server.Issuance{Client: web,
+			Type: "authorization_code", UserID: id, Scopes: []string{"read"}})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -69,7 +70,7 @@ func oauthOpaque(w *world) (comparison, error) {
 	return pair(ours, w.authorized(w.floorHeader("Bearer", tokens), "Bearer", tokens))
 }
 
-// introspectionClient returns a client whose tokens another server has said to be good.
+// introspectionClient returns a client with tokens that another server has said to be good.
 func introspectionClient(w *world) (*client, []string, error) {
 	tokens, subjects := make([]string, len(w.ids)), make(map[string]string, len(w.ids))
 	for i, id := range w.ids {
@@ -79,7 +80,8 @@ func introspectionClient(w *world) (*client, []string, error) {
 	login := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		subject, ok := subjects[r.PostFormValue("token")]
 		rw.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(rw).Encode(map[string]any{"active": ok, "sub": subject, "client_id": "web", "scope": "read", "aud": resource})
+		_ = json.NewEncoder(rw).Encode(map[string]any{"active": ok, "sub": subject, "client_id": "web",
+			"scope": "read", "aud": resource})
 	}))
 	w.atEnd(login.Close)
 	introspection, err := oauth2.NewIntrospection(oauth2.IntrospectionConfig{Endpoint: login.URL, ClientID: "api",

@@ -19,7 +19,8 @@ import (
 const soon, late = time.Hour, 10 * time.Hour
 
 func populations() []kind {
-	return []kind{{"knox", manyKnox}, {"session", manySessions}, {"JWT logins", manyLogins}, {"OAuth grants", manyGrants}}
+	return []kind{{"knox", manyKnox}, {"session", manySessions}, {"JWT logins", manyLogins},
+		{"OAuth grants", manyGrants}}
 }
 
 // guarded finishes a population with a Guard of its backend.
@@ -28,6 +29,9 @@ func guarded(p *population, backend auth.Authenticator) (*population, error) {
 	p.handler = handler
 	return p, err
 }
+
+// stored returns an instant as stores want it.
+func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func lifetime(short bool) time.Duration {
 	if short {
@@ -51,7 +55,7 @@ func manyKnox() (*population, error) {
 			return issued.Secret.Reveal(), nil
 		},
 		purge: func(ctx context.Context, now time.Time, limit int) (int, error) {
-			gone, err := store.Purge(ctx, limit, knox.Ending{Reason: knox.EndExpired, At: now.UTC().Truncate(time.Microsecond)})
+			gone, err := store.Purge(ctx, limit, knox.Ending{Reason: knox.EndExpired, At: stored(now)})
 			return len(gone), err
 		}}, tokens)
 }
@@ -61,7 +65,8 @@ func manySessions() (*population, error) {
 	var kinds [2]*session.Sessions
 	for i, life := range []time.Duration{soon, late} {
 		var err error
-		kinds[i], err = session.New(session.Config{Store: store, LoadUser: anyUser, Lifetime: session.Lifetime{Idle: life, Absolute: life}})
+		kinds[i], err = session.New(session.Config{Store: store, LoadUser: anyUser,
+			Lifetime: session.Lifetime{Idle: life, Absolute: life}})
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +90,7 @@ func manySessions() (*population, error) {
 			return "", http.ErrNoCookie
 		},
 		purge: func(ctx context.Context, now time.Time, limit int) (int, error) {
-			gone, err := store.Purge(ctx, now.UTC().Truncate(time.Microsecond), limit)
+			gone, err := store.Purge(ctx, stored(now), limit)
 			return len(gone), err
 		}}, kinds[1])
 }
@@ -98,8 +103,8 @@ func manyLogins() (*population, error) {
 	}
 	var kinds [2]*jwt.Tokens
 	for i, life := range []time.Duration{soon, late} {
-		kinds[i], err = jwt.New(jwt.Config{Issuer: issuerURL, Keys: keys, Store: store, LoadUser: anyUser, CacheSize: -1,
-			AccessTTL: soon, RefreshTTL: life, SessionTTL: life})
+		kinds[i], err = jwt.New(jwt.Config{Issuer: issuerURL, Keys: keys, Store: store, LoadUser: anyUser,
+			CacheSize: -1, AccessTTL: soon, RefreshTTL: life, SessionTTL: life})
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +122,7 @@ func manyLogins() (*population, error) {
 			return pair.Access.Reveal(), nil
 		},
 		purge: func(ctx context.Context, now time.Time, limit int) (int, error) {
-			return store.Purge(ctx, now.UTC().Truncate(time.Microsecond), limit)
+			return store.Purge(ctx, stored(now), limit)
 		}}, kinds[1])
 }
 
@@ -137,7 +142,7 @@ func manyGrants() (*population, error) {
 		return nil, err
 	}
 	web, _, err := issuer.AddClient(context.Background(), server.Registration{ClientID: "web", FirstParty: true,
-		RedirectURIs: []string{"https://web.example/callback"}, GrantTypes: []string{"authorization_code", "refresh_token"}})
+		RedirectURIs: []string{callback}, GrantTypes: []string{"authorization_code", "refresh_token"}})
 	if err != nil {
 		return nil, err
 	}
@@ -151,14 +156,14 @@ func manyGrants() (*population, error) {
 			if short {
 				scopes = scopes[:1]
 			}
-			response, err := issuer.Issue(context.Background(), server.Issuance{Client: web, Type: "authorization_code", UserID: userID,
-				Scopes: scopes, Refresh: true})
+			response, err := issuer.Issue(context.Background(), server.Issuance{Client: web,
+				Type: "authorization_code", UserID: userID, Scopes: scopes, Refresh: true})
 			if err != nil {
 				return "", err
 			}
 			return response.AccessToken().Reveal(), nil
 		},
 		purge: func(ctx context.Context, now time.Time, limit int) (int, error) {
-			return store.Purge(ctx, now.UTC().Truncate(time.Microsecond), limit)
+			return store.Purge(ctx, stored(now), limit)
 		}}, api)
 }

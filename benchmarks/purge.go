@@ -44,8 +44,8 @@ func (o *options) runPurge(out io.Writer) error {
 	if err := errors.Join(err, calm.err(), busy.err()); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "A purge of %d of %d rows of knox in SQLite took %s: %.0f rows/s. Meanwhile:\n\n", removed, 2*o.purge, short(took),
-		float64(removed)/took.Seconds())
+	fmt.Fprintf(out, "A purge of %d of %d rows of knox in SQLite took %s: %.0f rows/s. Meanwhile:\n\n",
+		removed, 2*o.purge, short(took), float64(removed)/took.Seconds())
 	fmt.Fprintln(out, "| | without a purge: p50 / p99 / max | during the purge: p50 / p99 / max | requests |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- |")
 	for _, row := range []struct {
@@ -56,7 +56,8 @@ func (o *options) runPurge(out io.Writer) error {
 		{"first use of a token, through the Guard", calm.first, busy.first},
 		{"use of a token whose last use is written", calm.checks, busy.checks},
 	} {
-		fmt.Fprintf(out, "| %s | %s / %s | %s / %s | %d |\n", row.name, row.calm, short(row.calm.at(1)), row.busy, short(row.busy.at(1)), len(row.busy.sorted))
+		fmt.Fprintf(out, "| %s | %s / %s | %s / %s | %d |\n", row.name,
+			row.calm, short(row.calm.at(1)), row.busy, short(row.busy.at(1)), len(row.busy.sorted))
 	}
 	fmt.Fprintf(out, "\n%s. A login starts every %v, and so does a first use. The other uses follow one another. %s\n",
 		machine(), pace, control(o.time))
@@ -86,7 +87,7 @@ func (b *bigFile) traffic(while func()) *traffic {
 	return t
 }
 
-// use is a token that nobody has used yet.
+// use is a token that was not used yet.
 type use struct {
 	value string
 	user  int

@@ -68,8 +68,9 @@ func (o *options) runScale(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "| in memory | records | live bytes of each | forced GC: wall, CPU | issued | check: CPU, p50 / p99 / p99.9 | "+
-		"purge of nothing: time, longest check | purge of half: time, checks p50 / p99 / longest |")
+	fmt.Fprintln(out, "| in memory | records | live bytes of each | forced GC: wall, CPU | issued | "+
+		"check: CPU, p50 / p99 / p99.9 | purge of nothing: time, longest check | "+
+		"purge of half: time, checks p50 / p99 / longest |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, kind := range populations() {
 		for _, n := range all {
@@ -81,8 +82,9 @@ func (o *options) runScale(out io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n%s. Each user has %d records. Checks go through the Guard, %d at once, and present up to %d tokens in turn. Times are "+
-		"wall time where no CPU is named. %s\n\n", machine(), perUser, checkers, keptTokens, control(o.time))
+	fmt.Fprintf(out, "\n%s. Each user has %d records. Checks go through the Guard, %d at once, and present up to "+
+		"%d tokens in turn. Times are wall time where no CPU is named. %s\n\n",
+		machine(), perUser, checkers, keptTokens, control(o.time))
 	return o.scaleSQLite(out, all)
 }
 
@@ -121,7 +123,8 @@ func scaleRow(out io.Writer, k kind, n int, duration time.Duration) error {
 	if err := errors.Join(errNothing, errHalf, quiet.err, during.err, meanwhile.err); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "| %s | %d | %.0f | %s, %s | %.0f/s, %.1f µs CPU | %.2f µs, %s / %s | %s, %s | %s for %d, %s / %s |\n",
+	fmt.Fprintf(out, "| %s | %d | %.0f | %s, %s | %.0f/s, %.1f µs CPU | %.2f µs, %s / %s | %s, %s | "+
+		"%s for %d, %s / %s |\n",
 		p.name, n, live, short(gcWall), short(gcCPU), float64(n)/filled.Seconds(), micros(filledCPU)/float64(n),
 		quiet.cpuEach(), quiet, short(quiet.at(0.999)), short(nothing), short(during.at(1)),
 		short(took), removed, meanwhile, short(meanwhile.at(1)))

@@ -80,8 +80,8 @@ func (b *bigFile) multiply(rows int, expired float64) error {
 		case "user_id":
 			values[i] = fmt.Sprintf("'many-' || abs(random() %% %d)", rows/perUser+1)
 		case "expires_at":
-			values[i] = fmt.Sprintf("CASE WHEN abs(random() %% 1000) < %d THEN created - 1 - abs(random() %% 1000000000) ELSE expires_at END",
-				int(expired*1000))
+			values[i] = fmt.Sprintf("CASE WHEN abs(random() %% 1000) < %d "+
+				"THEN created - 1 - abs(random() %% 1000000000) ELSE expires_at END", int(expired*1000))
 		}
 	}
 	statement := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT * FROM %[1]s LIMIT %[4]d) LIMIT ?", tokenTable,
@@ -132,8 +132,8 @@ func (o *options) scaleSQLite(out io.Writer, all []int) error {
 	if !o.wanted.MatchString("knox in SQLite") {
 		return nil
 	}
-	fmt.Fprintln(out, "| knox in SQLite | rows | file, bytes of each | check of a token used before: p50 / p99 | CPU of it | "+
-		"issue: p50 / p99 | RevokeAll of about 10: p50 / p99 |")
+	fmt.Fprintln(out, "| knox in SQLite | rows | file, bytes of each | check of a token used before: p50 / p99 | "+
+		"CPU of it | issue: p50 / p99 | RevokeAll of about 10: p50 / p99 |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- | --- |")
 	for _, n := range all {
 		if err := sqliteRow(out, n, o.time); err != nil {
@@ -176,7 +176,8 @@ func sqliteRow(out io.Writer, n int, duration time.Duration) error {
 	}
 	slices.Sort(issues.sorted)
 	slices.Sort(revokes.sorted)
-	fmt.Fprintf(out, "| | %d | %.0f | %s | %.1f µs | %s | %s |\n", n, float64(file.Size())/float64(n), checks, checks.cpuEach(), issues, revokes)
+	fmt.Fprintf(out, "| | %d | %.0f | %s | %.1f µs | %s | %s |\n", n, float64(file.Size())/float64(n),
+		checks, checks.cpuEach(), issues, revokes)
 	return checks.err
 }
 

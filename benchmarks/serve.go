@@ -54,7 +54,8 @@ func services() []*service {
 		if err != nil {
 			return nil, err
 		}
-		return w.client(good.handler, "Authorization", repeated("Token "+garbage, len(w.ids)), http.StatusUnauthorized), nil
+		values := repeated("Token "+garbage, len(w.ids))
+		return w.client(good.handler, "Authorization", values, http.StatusUnauthorized), nil
 	}
 	return []*service{
 		{name: "no authentication", build: unauthenticated},
@@ -107,8 +108,9 @@ func (o *options) serve(out io.Writer) error {
 		}
 	}
 	printServices(out, all)
-	fmt.Fprintf(out, "\n%s. Server and client are two processes on this machine, with %d connections and %d rounds of %v each, in turn. "+
-		"CPU is the server's, the median of the rounds, with the least and the most. Requests per second depend on what else the machine does.\n",
+	fmt.Fprintf(out, "\n%s. Server and client are two processes on this machine, with %d connections and %d rounds of %v "+
+		"each, in turn. CPU is the server's, the median of the rounds, with the least and the most. "+
+		"Requests per second depend on what else the machine does.\n",
 		machine(), connections, o.paired.Rounds, o.time)
 	return nil
 }

@@ -78,7 +78,7 @@ func (b *base) addUsers(w *world) error {
 	return tx.Commit()
 }
 
-// load is the UserLoader of an application whose users are in the same file.
+// load is the UserLoader of an application with its users in the same file.
 func (b *base) load(ctx context.Context, id string) (auth.User, error) {
 	var found, stamp string
 	var active bool
@@ -159,7 +159,8 @@ const perRound = 1000
 
 // firstUses returns what is measured of tokens that are used for the first time. issue makes a token of each
 // of the first perRound users. lastUsed returns when the newest token of a user was used.
-func (c *client) firstUses(issue func() ([]string, error), lastUsed func(userID string) (time.Time, error)) paired.Side {
+func (c *client) firstUses(issue func() ([]string, error),
+	lastUsed func(userID string) (time.Time, error)) paired.Side {
 	n := min(perRound, len(c.world.ids))
 	var begun time.Time
 	return paired.Side{Op: c.do, MaxOps: n,

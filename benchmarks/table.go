@@ -51,7 +51,8 @@ type table struct {
 }
 
 func (t table) head() {
-	fmt.Fprintln(t, "| work | compared with | before: ns, ratio | B, allocs | now: ns, ratio (rounds) | B, allocs | aim |")
+	fmt.Fprintln(t, "| work | compared with | before: ns, ratio | B, allocs | "+
+		"now: ns, ratio (rounds) | B, allocs | aim |")
 	fmt.Fprintln(t, "| --- | --- | --- | --- | --- | --- | --- |")
 }
 
@@ -61,9 +62,10 @@ func (t table) row(l line, now paired.Result) {
 		old = fmt.Sprintf("%s, %s", nanos(before.Entry), l.aim.bold(before.Ratio, l.aim.ratio, ratio(before.Ratio)))
 		allocsBefore = l.aim.memory(before.Entry)
 	}
-	fmt.Fprintf(t, "| %s | %s, %s | %s | %s | %s, %s (%s–%s) | %s | %s |\n", l.name, l.against, nanos(now.Floor), old, allocsBefore,
-		l.aim.bold(now.Entry.Median, l.aim.nanos, nanos(now.Entry)), l.aim.bold(now.Ratio, l.aim.ratio, ratio(now.Ratio)),
-		number(now.Least), number(now.Most), l.aim.memory(now.Entry), l.aim)
+	fmt.Fprintf(t, "| %s | %s, %s | %s | %s | %s, %s (%s–%s) | %s | %s |\n", l.name, l.against, nanos(now.Floor),
+		old, allocsBefore, l.aim.bold(now.Entry.Median, l.aim.nanos, nanos(now.Entry)),
+		l.aim.bold(now.Ratio, l.aim.ratio, ratio(now.Ratio)), number(now.Least), number(now.Most),
+		l.aim.memory(now.Entry), l.aim)
 }
 
 // bold returns text, in bold if a figure is more than its aim as it is printed.
@@ -109,8 +111,8 @@ func number(r float64) string { return fmt.Sprintf("%.2f", r) }
 
 // foot says how the figures were made.
 func (t table) foot(o *options, now *record) {
-	fmt.Fprintf(t, "\nTimes are CPU time of one operation, the least and the median of %d rounds. A ratio is the median of the rounds' ratios, "+
-		"with the least and the most of them.\n", o.paired.Rounds)
+	fmt.Fprintf(t, "\nTimes are CPU time of one operation, the least and the median of %d rounds. A ratio is the median "+
+		"of the rounds' ratios, with the least and the most of them.\n", o.paired.Rounds)
 	fmt.Fprintf(t, "%s. %d tokens of as many users.", now.Machine, o.tokens)
 	if t.before.Of != "" {
 		fmt.Fprintf(t, " Before: %s, %s.", t.before.Of, t.before.Machine)

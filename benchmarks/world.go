@@ -47,9 +47,12 @@ func newWorld(n int, stamped bool) *world {
 	return w
 }
 
+// stampStart is as long as the start of a password hash is.
+const stampStart = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$QmFzZTY0IG9mIDMyIGJ5dGVzIG9mIGEgaGFz"
+
 func newUser(id string, stamped bool) auth.User {
 	if stamped {
-		return &stampedAccount{id, "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$QmFzZTY0IG9mIDMyIGJ5dGVzIG9mIGEgaGFz" + id}
+		return &stampedAccount{id, stampStart + id}
 	}
 	return &account{id}
 }
@@ -96,7 +99,7 @@ func readUser[U auth.User](from func(context.Context) (U, bool)) http.Handler {
 	})
 }
 
-// quiet is a log whose lines at level Info are off. The Guard writes each refusal at this level, so
+// quiet is a log without lines at level Info. The Guard writes each refusal at this level, so
 // what the lines about refusals measure is the answer and not the log.
 var quiet = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 
@@ -157,7 +160,7 @@ type client struct {
 	next    int
 }
 
-// client returns a client whose requests are answered with status.
+// client returns a client that expects this status of each answer.
 func (w *world) client(handler http.Handler, header string, values []string, status int) *client {
 	c := &client{world: w, handler: handler, values: values, status: status, line: []string{""},
 		request: httptest.NewRequest("GET", "/reports", nil), answer: &answer{header: make(http.Header)}}
@@ -165,7 +168,7 @@ func (w *world) client(handler http.Handler, header string, values []string, sta
 	return c
 }
 
-// authorized returns a client whose requests have these tokens and pass.
+// authorized returns a client that sends these tokens and expects to pass.
 func (w *world) authorized(handler http.Handler, scheme string, tokens []string) *client {
 	return w.client(handler, "Authorization", prefixed(scheme+" ", tokens), http.StatusOK)
 }

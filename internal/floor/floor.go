@@ -57,7 +57,7 @@ func Hash(token string) [sha256.Size]byte {
 // Finder finds the user of a token.
 type Finder[U any] func(token string) (user U, ok bool)
 
-// In returns a Finder of tokens in t, whose users are in a map by identifier.
+// In returns a Finder of tokens in t. The users are in a map by identifier.
 func In[U any](t *Table, users map[string]U) Finder[U] {
 	return func(token string) (user U, ok bool) {
 		id, ok := t.Find(token)

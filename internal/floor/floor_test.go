@@ -15,21 +15,25 @@ func TestUnit(t *testing.T) {
 	table.Add("secret", "alice")
 	find := floor.In(&table, map[string]*user{"alice": {"alice"}})
 	var seen *user
-	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, _ = floor.UserFrom[*user](r.Context()) })
+	next := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		seen, _ = floor.UserFrom[*user](r.Context())
+	})
+	inHeader, inCookie := floor.Header("Token", find, next), floor.Cookie("session", find, next)
+	noUser := floor.Header("Token", floor.In(&table, map[string]*user{}), next)
 
 	for name, row := range map[string]struct {
 		handler       http.Handler
 		header, value string
 		status        int
 	}{
-		"a known token in the header passes":     {floor.Header("Token", find, next), "Authorization", "Token secret", 200},
-		"an unknown token in the header is 401":  {floor.Header("Token", find, next), "Authorization", "Token other", 401},
-		"another scheme is 401":                  {floor.Header("Token", find, next), "Authorization", "Bearer secret", 401},
-		"a known token in the cookie passes":     {floor.Cookie("session", find, next), "Cookie", "a=b; session=secret", 200},
-		"an unknown token in the cookie is 401":  {floor.Cookie("session", find, next), "Cookie", "session=other", 401},
-		"a request without the cookie is 401":    {floor.Cookie("session", find, next), "Cookie", "other=secret", 401},
-		"a request without the header is 401":    {floor.Header("Token", find, next), "X-Other", "Token secret", 401},
-		"a token whose user is not there is 401": {floor.Header("Token", floor.In(&table, map[string]*user{}), next), "Authorization", "Token secret", 401},
+		"a known token in the header passes":     {inHeader, "Authorization", "Token secret", 200},
+		"an unknown token in the header is 401":  {inHeader, "Authorization", "Token other", 401},
+		"another scheme is 401":                  {inHeader, "Authorization", "Bearer secret", 401},
+		"a known token in the cookie passes":     {inCookie, "Cookie", "a=b; session=secret", 200},
+		"an unknown token in the cookie is 401":  {inCookie, "Cookie", "session=other", 401},
+		"a request without the cookie is 401":    {inCookie, "Cookie", "other=secret", 401},
+		"a request without the header is 401":    {inHeader, "X-Other", "Token secret", 401},
+		"a token whose user is not there is 401": {noUser, "Authorization", "Token secret", 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen = nil

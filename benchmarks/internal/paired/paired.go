@@ -51,7 +51,7 @@ type Result struct {
 	Most  float64 `json:"most"`  // the largest
 }
 
-// allocated is the number of operations whose allocations are counted.
+// allocated is how many operations run while allocations are counted.
 const allocated = 1000
 
 // Measure compares entry with floor. It sets GOMAXPROCS to 1 while it runs, so other goroutines of the

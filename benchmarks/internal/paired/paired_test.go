@@ -22,7 +22,8 @@ func TestUnit(t *testing.T) {
 	costs := func(d time.Duration) func() error { return func() error { now += d; return nil } }
 
 	t.Run("the ratio is that of the CPU times, and the same in each round", func(t *testing.T) {
-		r, err := paired.MeasureBy(paired.Side{Op: costs(3 * time.Microsecond)}, paired.Side{Op: costs(time.Microsecond)}, short, clock)
+		r, err := paired.MeasureBy(paired.Side{Op: costs(3 * time.Microsecond)},
+			paired.Side{Op: costs(time.Microsecond)}, short, clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +59,9 @@ func TestUnit(t *testing.T) {
 				return nil
 			}}
 		}
-		if _, err := paired.MeasureBy(side('e'), side('f'), paired.Config{Rounds: 1, Round: 20 * time.Millisecond, Slice: 2 * time.Millisecond}, clock); err != nil {
+		one := short
+		one.Rounds = 1
+		if _, err := paired.MeasureBy(side('e'), side('f'), one, clock); err != nil {
 			t.Fatal(err)
 		}
 		// Both once for allocations, and then ten slices of each.
@@ -101,7 +104,8 @@ func TestUnit(t *testing.T) {
 
 	t.Run("an error ends the measurement and GOMAXPROCS is as before", func(t *testing.T) {
 		before, bad := runtime.GOMAXPROCS(0), errors.New("refused")
-		_, err := paired.Measure(paired.Side{Op: func() error { return bad }}, paired.Side{Op: func() error { return nil }}, short)
+		_, err := paired.Measure(paired.Side{Op: func() error { return bad }},
+			paired.Side{Op: func() error { return nil }}, short)
 		if !errors.Is(err, bad) || runtime.GOMAXPROCS(0) != before {
 			t.Errorf("got %v and GOMAXPROCS %d, want %v and %d", err, runtime.GOMAXPROCS(0), bad, before)
 		}
