@@ -57,7 +57,6 @@ func newBig(w *world) (*bigFile, error) {
 	if b.tokens, err = knox.New(knox.Config{Store: store, LoadUser: w.load}); err != nil {
 		return nil, err
 	}
-	closeAtEnd(w, b.tokens)
 	b.client, _, err = knoxClient(w, b.tokens)
 	return b, err
 }

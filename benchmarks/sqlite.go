@@ -13,7 +13,6 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/benchmarks/internal/paired"
 	"github.com/gatewarden/auth/internal/floor"
 	"github.com/gatewarden/auth/knox"
@@ -120,66 +119,53 @@ func (b *base) finder(w *world, tokens []string) (floor.Finder[auth.User], error
 	}, tx.Commit()
 }
 
-// closeAtEnd closes what keeps uses for later, before the database closes.
-func closeAtEnd(w *world, backend any) {
-	switch b := backend.(type) {
-	case interface{ Close() error }:
-		w.atEnd(func() { _ = b.Close() })
-	case interface{ Close(context.Context) error }:
-		w.atEnd(func() { _ = b.Close(context.Background()) })
-	}
-}
-
-func (b *base) knox(w *world) (*knox.Tokens, error) {
+func (b *base) knox() (*knox.Tokens, error) {
 	store, err := sqlstore.Knox(context.Background(), b.db)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := knox.New(knox.Config{Store: store, LoadUser: b.load})
-	if err == nil {
-		closeAtEnd(w, tokens)
-	}
-	return tokens, err
+	return knox.New(knox.Config{Store: store, LoadUser: b.load})
 }
 
-func (b *base) sessions(w *world, touch time.Duration) (*session.Sessions, error) {
+func (b *base) sessions(touch time.Duration) (*session.Sessions, error) {
 	store, err := sqlstore.Sessions(context.Background(), b.db)
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := session.New(session.Config{Store: store, LoadUser: b.load, TouchInterval: touch})
-	if err == nil {
-		closeAtEnd(w, sessions)
-	}
-	return sessions, err
+	return session.New(session.Config{Store: store, LoadUser: b.load, TouchInterval: touch})
 }
 
 // perRound is how many tokens are used for the first time in a round.
 const perRound = 1000
 
 // firstUses returns what is measured of tokens that are used for the first time. issue makes a token of each
-// of the first perRound users. lastUsed returns when the newest token of a user was used.
-func (c *client) firstUses(issue func() ([]string, error),
-	lastUsed func(userID string) (time.Time, error)) paired.Side {
-	n := min(perRound, len(c.world.ids))
+// of the first perRound users. table is where the store keeps them.
+func (b *base) firstUses(c *client, table string, issue func() ([]string, error)) paired.Side {
 	var begun time.Time
-	return paired.Side{Op: c.do, MaxOps: n,
+	return paired.Side{Op: c.do, MaxOps: min(perRound, len(c.world.ids)),
 		Prepare: func() (err error) {
 			c.values, err = issue()
 			c.next, begun = 0, time.Now().Truncate(time.Microsecond)
 			return err
 		},
-		Settle: func() error { // wait until the last use is written, which may be a second later
-			last := c.world.ids[(c.next+len(c.values)-1)%len(c.values)]
-			for range 100 {
-				used, err := lastUsed(last)
-				if err != nil || !used.Before(begun) {
-					return err
-				}
-				time.Sleep(100 * time.Millisecond)
-			}
-			return fmt.Errorf("10 s after the use of a token the store has not heard of it")
+		Settle: func() error {
+			last := (c.next + len(c.values) - 1) % len(c.values)
+			return b.awaitUse(table, c.world.ids[last], begun)
 		}}
+}
+
+// awaitUse waits until the last use of a user's token is in the file, which may be a second later. Methods of the
+// store may tell of it before.
+func (b *base) awaitUse(table, userID string, begun time.Time) error {
+	for range 100 {
+		var used sql.NullInt64
+		err := b.db.Reader().QueryRow("SELECT max(last_used) FROM "+table+" WHERE user_id = ?", userID).Scan(&used)
+		if err != nil || used.Int64 >= begun.UnixMicro() {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("10 s after the use of a token it is not in %s", table)
 }
 
 // some returns a world of the first perRound users.
@@ -193,7 +179,7 @@ func knoxSQLite(first bool) func(w *world) (comparison, error) {
 		if err != nil {
 			return comparison{}, err
 		}
-		tokens, err := b.knox(w)
+		tokens, err := b.knox()
 		if err != nil {
 			return comparison{}, err
 		}
@@ -209,15 +195,9 @@ func knoxSQLite(first bool) func(w *world) (comparison, error) {
 		if !first {
 			return pair(ours, least)
 		}
-		entry := ours.firstUses(func() ([]string, error) {
+		entry := b.firstUses(ours, tokenTable, func() ([]string, error) {
 			fresh, err := issueKnox(w.some(), tokens)
 			return prefixed("Token ", fresh), err
-		}, func(userID string) (time.Time, error) {
-			list, _, err := tokens.List(context.Background(), userID, backend.Page{Limit: 1})
-			if err != nil || len(list) == 0 {
-				return time.Time{}, err
-			}
-			return list[0].LastUsed(), nil
 		})
 		floorSide, err := least.side()
 		return comparison{entry, floorSide}, err
@@ -234,7 +214,7 @@ func sessionSQLite(first bool) func(w *world) (comparison, error) {
 		if first {
 			touch = time.Millisecond // a session counts as used at its login, and no line lasts a minute
 		}
-		sessions, err := b.sessions(w, touch)
+		sessions, err := b.sessions(touch)
 		if err != nil {
 			return comparison{}, err
 		}
@@ -251,13 +231,7 @@ func sessionSQLite(first bool) func(w *world) (comparison, error) {
 			return pair(ours, least)
 		}
 		some := ours.values[:min(perRound, len(ours.values))]
-		entry := ours.firstUses(func() ([]string, error) { return some, nil }, func(userID string) (time.Time, error) {
-			list, _, err := sessions.List(context.Background(), userID, backend.Page{Limit: 1})
-			if err != nil || len(list) == 0 {
-				return time.Time{}, err
-			}
-			return list[0].LastUsed(), nil
-		})
+		entry := b.firstUses(ours, "gatewarden_sessions", func() ([]string, error) { return some, nil })
 		floorSide, err := least.side()
 		return comparison{entry, floorSide}, err
 	}
@@ -268,7 +242,7 @@ func knoxOverSQLite(w *world) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := b.knox(w)
+	tokens, err := b.knox()
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +255,7 @@ func sessionOverSQLite(w *world) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := b.sessions(w, 0)
+	sessions, err := b.sessions(0)
 	if err != nil {
 		return nil, err
 	}
