@@ -37,6 +37,13 @@ func readRecord(path string) (*record, error) {
 }
 
 func (r *record) write(path string) error {
+	for name, l := range r.Lines {
+		for _, figure := range []*float64{&l.Entry.Min, &l.Entry.Median, &l.Entry.Bytes, &l.Entry.Allocs, &l.Floor.Min,
+			&l.Floor.Median, &l.Floor.Bytes, &l.Floor.Allocs, &l.Ratio, &l.Least, &l.Most} {
+			*figure = math.Round(*figure*1000) / 1000
+		}
+		r.Lines[name] = l
+	}
 	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
