@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,9 +88,13 @@ func TestUnitLarge(t *testing.T) {
 	})
 
 	t.Run("a purge takes what has expired, while users log in", func(t *testing.T) {
-		out := run(t, options{purge: 200, time: brief})
-		if !strings.Contains(out, "of 400 rows of knox in SQLite") || rows(out, "login: ") != 1 {
-			t.Errorf("got\n%s", out)
+		out := run(t, options{purge: 2000, time: brief})
+		var removed, of int
+		if _, err := fmt.Sscanf(out, "A purge of %d of %d rows", &removed, &of); err != nil || of != 4000 {
+			t.Fatalf("got\n%s, want a purge of 4000 rows", out)
+		}
+		if removed < 1500 || removed > 2500 || rows(out, "login: ") != 1 {
+			t.Errorf("got\n%s, want about 2000 rows removed, and a row of logins", out)
 		}
 	})
 }

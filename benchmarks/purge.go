@@ -25,7 +25,7 @@ type traffic struct {
 }
 
 func (o *options) runPurge(out io.Writer) error {
-	b, end, err := openBig(2*o.purge, 0.5)
+	b, end, err := openBig(2*o.purge, o.purge)
 	defer end()
 	if err != nil {
 		return err

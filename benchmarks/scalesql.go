@@ -29,9 +29,8 @@ type bigFile struct {
 	client *client
 }
 
-// openBig makes a file with rows tokens of a tenth as many users. The share expired of them has expired, but not of
-// the usable ones.
-func openBig(rows int, expired float64) (b *bigFile, end func(), err error) {
+// openBig makes a file with rows tokens of a tenth as many users. About so many of them have expired, but no usable one.
+func openBig(rows, expired int) (b *bigFile, end func(), err error) {
 	w := newWorld(min(usable, rows/2), false)
 	if b, err = newBig(w); err != nil {
 		return nil, w.close, err
@@ -64,7 +63,7 @@ func newBig(w *world) (*bigFile, error) {
 const tokenTable = "gatewarden_knox_tokens"
 
 // multiply adds rows that are copies of those that are there, with another digest, identifier and user.
-func (b *bigFile) multiply(rows int, expired float64) error {
+func (b *bigFile) multiply(rows, expired int) error {
 	columns, err := columnsOf(b.db.Reader(), tokenTable)
 	if err != nil {
 		return err
@@ -79,11 +78,12 @@ func (b *bigFile) multiply(rows int, expired float64) error {
 		case "user_id":
 			values[i] = fmt.Sprintf("'many-' || abs(random() %% %d)", rows/perUser+1)
 		case "expires_at":
-			values[i] = fmt.Sprintf("CASE WHEN abs(random() %% 1000) < %d "+
-				"THEN created - 1 - abs(random() %% 1000000000) ELSE expires_at END", int(expired*1000))
+			values[i] = fmt.Sprintf("CASE WHEN abs(random() %% %d) < %d "+
+				"THEN created - 1 - abs(random() %% 1000000000) ELSE expires_at END", max(1, rows), expired)
 		}
 	}
-	statement := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM (SELECT * FROM %[1]s LIMIT %[4]d) LIMIT ?", tokenTable,
+	statement := fmt.Sprintf("INSERT INTO %s (%s) SELECT %s "+
+		"FROM (SELECT * FROM %[1]s WHERE user_id NOT LIKE 'many-%%' LIMIT %[4]d) LIMIT ?", tokenTable,
 		strings.Join(columns, ", "), strings.Join(values, ", "), usable)
 	for rows > 0 {
 		done, err := b.db.Writer().Exec(statement, rows)
