@@ -18,12 +18,13 @@ func TestUnitMemoryPurge(t *testing.T) {
 	opened := func(t *testing.T) *server.MemoryStore {
 		t.Helper()
 		s := server.NewMemoryStore()
-		if _, err := s.AddClient(t.Context(), &server.Client{ID: "app"}); err != nil {
+		if _, err := s.AddClient(t.Context(), &server.Client{ID: "app"}, 0); err != nil {
 			t.Fatal(err)
 		}
 		grant := &server.Grant{ID: "grant", UserID: "alice", ClientID: "app", Created: noon, ExpiresAt: hour(1)}
-		if ok, err := s.Start(t.Context(), grant, server.Tokens{Access: access("first", hour(1))}); !ok || err != nil {
-			t.Fatal(ok, err)
+		added, err := s.Start(t.Context(), grant, server.Tokens{Access: access("first", hour(1))}, 0, false)
+		if !added.OK() || err != nil {
+			t.Fatal(added, err)
 		}
 		return s
 	}
