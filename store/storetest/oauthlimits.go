@@ -33,17 +33,19 @@ func oauthLimits(t *testing.T, open func(t *testing.T) oauthStore) {
 				continue // codes are of users
 			}
 			t.Run(name+" "+kind, func(t *testing.T) {
-				checkLimitRace(t, func(t *testing.T) limited {
-					s := open(t)
-					return limited{
-						fill: func(i int) { s.start(user, fmt.Sprintf("a%03d", i)) },
-						add: func(i, limit int, evict bool) (bool, []string, error) {
-							added, err := add(s, oauthGrant(user, fmt.Sprintf("b%03d", i)), limit, evict)
-							return added.OK(), added.Evicted, err
-						},
-						count: func() int { return count(s, user) },
-					}
-				})
+				if user != "" { // a client's own are counted by the same code
+					checkLimitRace(t, func(t *testing.T) limited {
+						s := open(t)
+						return limited{
+							fill: func(i int) { s.start(user, fmt.Sprintf("a%03d", i)) },
+							add: func(i, limit int, evict bool) (bool, []string, error) {
+								added, err := add(s, oauthGrant(user, fmt.Sprintf("b%03d", i)), limit, evict)
+								return added.OK(), added.Evicted, err
+							},
+							count: func() int { return count(s, user) },
+						}
+					})
+				}
 				t.Run("over the limit nothing changes", func(t *testing.T) {
 					s := open(t)
 					s.start(user, "1")

@@ -2,8 +2,10 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatewarden/auth"
@@ -25,8 +27,9 @@ func TestUnitDefaultLimits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "limits.db")
 	type add = func() (id string, err error)
 	type list = func(backend.Page) (ids []string, next string, err error)
-	for name, start := range map[string]func(*testing.T, *sqlstore.DB, auth.Observer) (add, list){
-		"tokens": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
+	type start = func(*testing.T, *sqlstore.DB, auth.Observer) (add, list)
+	for table, start := range map[string]start{
+		"gatewarden_knox_tokens": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
 			tokens, err := knox.New(knox.Config{Store: opened(t, sqlstore.Knox, db), LoadUser: load,
 				Observer: observer})
 			if err != nil {
@@ -43,7 +46,7 @@ func TestUnitDefaultLimits(t *testing.T) {
 					return idsOf(all, (*knox.Token).ID), next, err
 				}
 		},
-		"sessions": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
+		"gatewarden_sessions": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
 			sessions, err := session.New(session.Config{Store: opened(t, sqlstore.Sessions, db), LoadUser: load,
 				Observer: observer})
 			if err != nil {
@@ -61,7 +64,7 @@ func TestUnitDefaultLimits(t *testing.T) {
 					return idsOf(all, (*session.Session).ID), next, err
 				}
 		},
-		"grants": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
+		"gatewarden_oauth_grants": func(t *testing.T, db *sqlstore.DB, observer auth.Observer) (add, list) {
 			srv, err := server.New(server.Config{Issuer: "https://a.example", Store: opened(t, sqlstore.OAuth, db),
 				LoadUser: load,
 				Observer: observer, Grants: []server.GrantType{server.ClientCredentials{}}})
@@ -90,33 +93,73 @@ func TestUnitDefaultLimits(t *testing.T) {
 			}, list
 		},
 	} {
-		t.Run("1,000 "+name+" stay, and the next one ends the oldest", func(t *testing.T) {
+		t.Run("1,000 rows of "+table+" stay, and the next one ends the oldest", func(t *testing.T) {
 			var revoked []string
-			add, list := start(t, openSQLite(t, path), auth.ObserverFunc(func(_ context.Context, e auth.Event) {
+			db := openSQLite(t, path)
+			add, list := start(t, db, auth.ObserverFunc(func(_ context.Context, e auth.Event) {
 				if e.Kind == auth.EventRevoked {
 					revoked = append(revoked, e.CredentialID)
 				}
 			}))
 			var ids []string
-			for i := range 1001 {
+			more := func() {
+				t.Helper()
 				id, err := add()
 				if err != nil {
 					t.Fatal(err)
 				}
-				if ids = append(ids, id); i == 999 && len(revoked) != 0 {
-					t.Errorf("got %q revoked to make room for the first 1,000", revoked)
-				}
+				ids = append(ids, id)
 			}
-			if len(revoked) != 1 || revoked[0] != ids[0] {
-				t.Errorf("got %q revoked, want the oldest, %s", revoked, ids[0])
+			more()
+			copyBack(t, db, table, 998)
+			if more(); len(revoked) != 0 {
+				t.Errorf("got %q revoked to make room for the 1,000th", revoked)
+			}
+			if more(); len(revoked) != 1 || revoked[0] != copyID(998) {
+				t.Errorf("got %q revoked by the next one, want the oldest", revoked)
 			}
 			left, next, err := list(backend.Page{Limit: 1000})
-			if err != nil || len(left) != 1000 || next != "" || left[0] != ids[1000] || left[999] != ids[1] {
+			if err != nil || len(left) != 1000 || next != "" || left[0] != ids[2] || left[999] != copyID(997) {
 				t.Errorf("got %d left, %q, %v, want the 1,000 newest", len(left), next, err)
 			}
 		})
 	}
 }
+
+// copyBack adds many copies of the one row of a table, each older than the one before. To
+// issue as many would take minutes on a slow disk.
+func copyBack(t *testing.T, db *sqlstore.DB, table string, many int) {
+	t.Helper()
+	rows, err := db.Reader().QueryContext(t.Context(), "SELECT * FROM "+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, err := rows.Columns()
+	_ = rows.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]string, len(columns))
+	for i, column := range columns {
+		switch column {
+		case "id":
+			values[i] = "printf('00000000-0000-7000-8000-%012d', 100000 - i)"
+		case "digest":
+			values[i] = "digest || i"
+		case "created":
+			values[i] = "created - 1000 * i"
+		default:
+			values[i] = column
+		}
+	}
+	if _, err := db.Writer().ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "+
+		"INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") SELECT "+strings.Join(values, ", ")+" FROM n, "+table, many); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyID is the identifier of a copy, of which the first is the newest.
+func copyID(i int) string { return fmt.Sprintf("00000000-0000-7000-8000-%012d", 100000-i) }
 
 // idsOf returns the identifier of each row.
 func idsOf[R any](rows []R, id func(R) string) (ids []string) {
