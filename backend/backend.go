@@ -7,7 +7,7 @@
 //   - What a new credential may be: [TermsOf] and [Terms.Narrow]. A credential
 //     that is not primary makes no other one, scopes never grow, and what a
 //     token makes ends when the token does.
-//   - When it ends early: [Stamp] and [SameStamp], so that a changed password
+//   - When it ends early: [Stamp] and [MatchesStamp], so that a changed password
 //     ends what was issued before.
 //   - What it looks like: [TokenFormat] makes opaque tokens that secret scanners
 //     recognize, and reads them without asking a store about garbage.

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
@@ -28,7 +27,7 @@ func Stamp(issuer string, user auth.User) string {
 	if !ok {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(issuer + "\x00" + stamper.AuthStamp()))
+	sum := stampHash(issuer, stamper.AuthStamp())
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

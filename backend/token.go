@@ -84,12 +84,28 @@ func (f *TokenFormat) Read(token string) (digest string, err error) {
 			return TokenDigest(token, prefix), nil
 		}
 	}
+	return "", f.refusal(token)
+}
+
+// Check returns nil for a token of this format, and the error of Read for another one. It
+// does not allocate.
+func (f *TokenFormat) Check(token string) error {
 	for _, prefix := range f.prefixes {
-		if rest, ok := strings.CutPrefix(token, prefix); ok && prefix != "" && strings.Trim(rest, alphabet) == "" {
-			return "", errBrokenToken
+		if OwnsToken(token, prefix) {
+			return nil
 		}
 	}
-	return "", errForeignToken
+	return f.refusal(token)
+}
+
+// refusal returns the error for a token that no prefix owns.
+func (f *TokenFormat) refusal(token string) error {
+	for _, prefix := range f.prefixes {
+		if rest, ok := strings.CutPrefix(token, prefix); ok && prefix != "" && strings.Trim(rest, alphabet) == "" {
+			return errBrokenToken
+		}
+	}
+	return errForeignToken
 }
 
 // Classes returns the tokens of the format under these schemes, for

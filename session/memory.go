@@ -121,8 +121,8 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept string) ([]strin
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
-	for digest, record := range s.records.Of(userID) {
-		if digest != kept {
+	for _, record := range s.records.Of(userID) {
+		if record.Digest != kept {
 			s.records.Remove(record)
 			ids = append(ids, record.ID)
 		}

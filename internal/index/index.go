@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatewarden/auth/internal/digest"
 	"github.com/gatewarden/auth/internal/expiry"
 )
 
@@ -21,70 +22,138 @@ type Entry struct {
 
 // Index is records by digest and by user. Records are replaced, never changed.
 type Index[R any] struct {
-	entry    func(*R) Entry
-	byDigest map[string]*R
-	byUser   map[string]map[string]*R
-	expiry   *expiry.Queue[string] // digests
+	entry  func(*R) Entry
+	byHash map[[32]byte]*R       // by the hash inside their digest
+	others map[string]*R         // those with a digest of another form, or a hash that another digest has
+	byUser map[string][]*R       // in order of ID
+	expiry *expiry.Queue[string] // digests
 }
 
 // New returns an empty index of records that have these entries.
 func New[R any](entry func(record *R) Entry) *Index[R] {
-	x := &Index[R]{entry: entry, byDigest: make(map[string]*R), byUser: make(map[string]map[string]*R)}
-	x.expiry = expiry.New(x.expiresAt, func() int { return len(x.byDigest) })
+	x := &Index[R]{entry: entry, byHash: make(map[[32]byte]*R), others: make(map[string]*R), byUser: make(map[string][]*R)}
+	x.expiry = expiry.New(x.expiresAt, func() int { return len(x.byHash) + len(x.others) })
 	return x
 }
 
 // Get returns the record with this digest, or nil.
-func (x *Index[R]) Get(digest string) *R { return x.byDigest[digest] }
+func (x *Index[R]) Get(text string) *R {
+	if hash, ok := digest.Hash(text); ok {
+		if record := x.byHash[hash]; record != nil && x.entry(record).Digest == text {
+			return record
+		}
+	}
+	return x.others[text]
+}
 
-// Of returns a user's records by digest. Only Remove may change it.
-func (x *Index[R]) Of(userID string) map[string]*R { return x.byUser[userID] }
+// GetHash returns a record whose digest has this hash inside, or nil. See package digest.
+// If two digests differ in the shard alone, it returns one of the two records.
+func (x *Index[R]) GetHash(hash [32]byte) *R { return x.byHash[hash] }
+
+// Of returns a user's records, in order of ID from the greatest. The caller may change
+// the slice.
+func (x *Index[R]) Of(userID string) []*R {
+	records := slices.Clone(x.byUser[userID])
+	slices.Reverse(records)
+	return records
+}
 
 // Find returns a user's record with this ID, or nil.
 func (x *Index[R]) Find(userID, id string) *R {
-	for _, record := range x.byUser[userID] {
-		if x.entry(record).ID == id {
-			return record
-		}
+	records := x.byUser[userID]
+	if i := x.position(records, id); i < len(records) && x.entry(records[i]).ID == id {
+		return records[i]
 	}
 	return nil
 }
 
-// Put adds a record, in place of one with the same digest and user.
+// Put adds a record, in place of one with the same digest.
 func (x *Index[R]) Put(record *R) {
 	entry := x.entry(record)
 	before, _ := x.expiresAt(entry.Digest)
-	x.byDigest[entry.Digest] = record
+	x.put(entry, record)
 	if !entry.ExpiresAt.Equal(before) {
 		x.expiry.Add(entry.Digest)
 	}
-	if x.byUser[entry.UserID] == nil {
-		x.byUser[entry.UserID] = make(map[string]*R)
-	}
-	x.byUser[entry.UserID][entry.Digest] = record
 }
 
-// Remove removes a record.
-func (x *Index[R]) Remove(record *R) {
-	entry := x.entry(record)
-	delete(x.byDigest, entry.Digest)
-	delete(x.byUser[entry.UserID], entry.Digest)
-	if len(x.byUser[entry.UserID]) == 0 {
-		delete(x.byUser, entry.UserID)
+func (x *Index[R]) put(entry Entry, record *R) {
+	if old := x.Get(entry.Digest); old != nil {
+		if was := x.entry(old); was.UserID == entry.UserID && was.ID == entry.ID {
+			x.store(entry.Digest, record)
+			records := x.byUser[entry.UserID]
+			records[x.indexOf(records, old, entry.ID)] = record
+			return
+		}
+		x.Remove(old)
 	}
+	x.store(entry.Digest, record)
+	records := x.byUser[entry.UserID]
+	x.byUser[entry.UserID] = slices.Insert(records, x.position(records, entry.ID), record)
+}
+
+func (x *Index[R]) store(text string, record *R) {
+	hash, ok := digest.Hash(text)
+	if twin := x.byHash[hash]; !ok || twin != nil && x.entry(twin).Digest != text {
+		x.others[text] = record
+		return
+	}
+	x.byHash[hash] = record
+	delete(x.others, text) // where it was if its twin has gone since
+}
+
+// Remove removes the record with the digest of record.
+func (x *Index[R]) Remove(record *R) {
+	text := x.entry(record).Digest
+	if record = x.Get(text); record == nil {
+		return
+	}
+	if hash, ok := digest.Hash(text); ok && x.byHash[hash] == record {
+		delete(x.byHash, hash)
+	}
+	delete(x.others, text)
+	entry := x.entry(record)
+	records := x.byUser[entry.UserID]
+	i := x.indexOf(records, record, entry.ID)
+	if len(records) == 1 {
+		delete(x.byUser, entry.UserID)
+		return
+	}
+	x.byUser[entry.UserID] = slices.Delete(records, i, i+1)
+}
+
+// position returns where the first of a user's records with this ID or a greater one is.
+func (x *Index[R]) position(records []*R, id string) int {
+	i, _ := slices.BinarySearchFunc(records, id, func(r *R, id string) int { return cmp.Compare(x.entry(r).ID, id) })
+	return i
+}
+
+// indexOf returns where a record of a user is, which has this ID.
+func (x *Index[R]) indexOf(records []*R, record *R, id string) int {
+	i := x.position(records, id)
+	for records[i] != record { // IDs of imported records may be equal
+		i++
+	}
+	return i
 }
 
 // Page returns at most limit records of a user that have not expired at now, in order of
 // ID from the greatest: those with an ID less than after or, if that is "", all.
 func (x *Index[R]) Page(userID, after string, limit int, now time.Time) []*R {
+	records := x.byUser[userID]
+	if after != "" {
+		records = records[:x.position(records, after)]
+	}
 	var page []*R
-	for _, record := range x.byUser[userID] {
-		if entry := x.entry(record); !expired(entry, now) && (after == "" || entry.ID < after) {
+	for _, record := range slices.Backward(records) {
+		if len(page) >= limit {
+			break
+		}
+		if !expired(x.entry(record), now) {
 			page = append(page, record)
 		}
 	}
-	slices.SortFunc(page, func(a, b *R) int { return cmp.Compare(x.entry(b).ID, x.entry(a).ID) })
-	return slices.Clone(page[:min(limit, len(page))])
+	return page
 }
 
 // Surplus returns the records of a user that must go so that one more makes at most

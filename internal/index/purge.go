@@ -7,7 +7,7 @@ import "time"
 // bounded amount of work, and reports whether it may find more at once: see package
 // expiry.
 func (x *Index[R]) Purge(now time.Time, limit int, remove func(record *R)) (removed int, more bool) {
-	return x.expiry.Purge(now, limit, func(digest string) { remove(x.byDigest[digest]) })
+	return x.expiry.Purge(now, limit, func(digest string) { remove(x.Get(digest)) })
 }
 
 // Looked returns how many records purges looked at, for tests.
@@ -15,7 +15,7 @@ func (x *Index[R]) Looked() int { return x.expiry.Looked() }
 
 // expiresAt returns when the record with this digest expires, if there is one.
 func (x *Index[R]) expiresAt(digest string) (time.Time, bool) {
-	record := x.byDigest[digest]
+	record := x.Get(digest)
 	if record == nil {
 		return time.Time{}, false
 	}
