@@ -80,14 +80,21 @@ func (c Cookie) Value(r *http.Request) (value string, count int) {
 func CookieValue(r *http.Request, fullName string) (value string, count int) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			key, v, _ := strings.Cut(pair, "=")
-			if strings.Trim(key, " \t") != fullName {
+			pair := line
+			if end := strings.IndexByte(line, ';'); end >= 0 {
+				pair, line = line[:end], line[end+1:]
+			} else {
+				line = ""
+			}
+			key, v := pair, ""
+			if end := strings.IndexByte(pair, '='); end >= 0 {
+				key, v = pair[:end], pair[end+1:]
+			}
+			if trimBlanks(key) != fullName {
 				continue
 			}
 			if count == 0 {
-				value = strings.Trim(v, " \t")
+				value = trimBlanks(v)
 				if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 					value = value[1 : n-1]
 				}
@@ -96,4 +103,15 @@ func CookieValue(r *http.Request, fullName string) (value string, count int) {
 		}
 	}
 	return value, count
+}
+
+// trimBlanks is strings.Trim(text, " \t"), which makes a set of the two first.
+func trimBlanks(text string) string {
+	for text != "" && (text[0] == ' ' || text[0] == '\t') {
+		text = text[1:]
+	}
+	for text != "" && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
+		text = text[:len(text)-1]
+	}
+	return text
 }
