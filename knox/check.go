@@ -3,6 +3,7 @@ package knox
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -14,29 +15,42 @@ import (
 // user's stamp has changed are ErrInvalid, "Invalid token."; an inactive user
 // is ErrInvalid, "User inactive or deleted.".
 func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	_, token, err := auth.TokenFrom(r, t.config.Schemes...)
+	scheme, token, err := auth.Authorization(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	return t.VerifyToken(r.Context(), token)
+	if !t.speaks(scheme) {
+		_, _, err := auth.TokenFrom(r, t.config.Schemes...) // which knows misspelled ones
+		return nil, nil, err
+	}
+	return t.check(r.Context(), token, r)
+}
+
+// speaks reports whether scheme is one of Config.Schemes.
+func (t *Tokens) speaks(scheme string) bool {
+	for _, s := range t.config.Schemes {
+		if len(s) == len(scheme) && strings.EqualFold(s, scheme) {
+			return true
+		}
+	}
+	return false
 }
 
 // VerifyToken proves a bare token. It is ErrUnrecognized if it does not have the
 // shape of those that Tokens issues, and ErrInvalid if it starts with Config.Prefix
-// and the rest is broken. No store is asked about either.
+// and the rest is broken. No store is asked about either, except for one that is a
+// [HashFinder].
 func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
-	digest, err := t.digest(token)
+	return t.check(ctx, token, nil)
+}
+
+// check proves a token, which came with r if that is not nil.
+func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth.User, auth.Credential, error) {
+	record, err := t.find(ctx, token, r)
 	if err != nil {
 		return nil, nil, err
 	}
-	record, err := t.config.Store.Find(ctx, digest)
-	if err != nil {
-		return nil, nil, backend.Outage(err)
-	}
 	now := time.Now()
-	if record == nil {
-		return nil, nil, errUnknown
-	}
 	if !record.Live(now) {
 		return nil, nil, record.refuse(errExpired)
 	}
@@ -44,29 +58,69 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	if err != nil {
 		return nil, nil, record.refuseUser(err)
 	}
-	if !backend.SameStamp(record.Stamp, backend.Stamp("knox", user)) {
+	var memo *backend.StampMemo
+	if p := t.proofOf(record); p != nil {
+		memo = &p.stamp
+	}
+	if !backend.MatchesStamp(record.Stamp, "knox", user, memo) {
 		return nil, nil, record.refuse(errStamp)
 	}
 	// Nothing is written before the user is known to be active.
-	record = t.touch(ctx, record, now)
-	return user, &Token{record, t.config.Name}, nil
+	return user, t.credential(t.touch(ctx, record, now)), nil
 }
 
-// digest returns the store's key of a token, or an error if it has none.
-func (t *Tokens) digest(token string) (string, error) {
-	digest, err := t.format.Read(token)
-	if err == nil {
-		return digest, nil
-	}
-	for _, format := range t.config.Formats {
-		if digest, ok := format(token); ok {
-			return digest, nil
+// find returns the record of a token, or the refusal of a token that has none.
+func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Record, error) {
+	if t.findHash != nil {
+		if hash, ok := backend.TokenHash(token); ok {
+			record, err := t.findHash(ctx, hash)
+			if record != nil && t.proofOf(record) != nil {
+				return record, nil // the proof says that its token has our form
+			}
+			if record == nil && err == nil {
+				return t.findOther(ctx, token, r, t.format.Check(token))
+			}
 		}
 	}
-	if auth.KindOf(err) == auth.ErrInvalid {
-		return "", errBroken
+	digest, err := t.format.Read(token)
+	if err != nil {
+		return t.findOther(ctx, token, r, err)
 	}
-	return "", t.unrecognized
+	return t.findDigest(ctx, digest)
+}
+
+// findOther returns the record of a token that the store does not have by its hash, or
+// that is not of our form: format is the error that says so, or nil. Only such a token can
+// have characters that no token has, as all of our form are within b64token.
+func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, format error) (*Record, error) {
+	if format == nil {
+		return nil, errUnknown
+	}
+	if r != nil {
+		if _, _, err := auth.TokenFrom(r, t.config.Schemes...); err != nil {
+			return nil, err
+		}
+	}
+	for _, read := range t.config.Formats {
+		if digest, ok := read(token); ok {
+			return t.findDigest(ctx, digest)
+		}
+	}
+	if auth.KindOf(format) == auth.ErrInvalid {
+		return nil, errBroken
+	}
+	return nil, t.unrecognized
+}
+
+func (t *Tokens) findDigest(ctx context.Context, digest string) (*Record, error) {
+	record, err := t.config.Store.Find(ctx, digest)
+	if err != nil {
+		return nil, backend.Outage(err)
+	}
+	if record == nil {
+		return nil, errUnknown
+	}
+	return record, nil
 }
 
 // touchTimeout is how long a request waits for its last use to be written.

@@ -136,9 +136,10 @@ type Format func(token string) (digest string, ok bool)
 
 // Tokens issues and checks tokens. It is immutable and safe for concurrent use.
 type Tokens struct {
-	config Config
-	format *backend.TokenFormat
-	events backend.Events
+	config   Config
+	format   *backend.TokenFormat
+	findHash FindHash // of Config.Store, or nil
+	events   backend.Events
 
 	unrecognized error // what a token of another form is answered with
 	drift        backend.StampDrift
@@ -178,7 +179,7 @@ func New(config Config) (*Tokens, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	return &Tokens{config: c, format: format, unrecognized: unrecognized(c),
+	return &Tokens{config: c, format: format, findHash: hashFinder(c.Store), unrecognized: unrecognized(c),
 		events: backend.Events{Observer: c.Observer, Backend: c.Name}}, nil
 }
 

@@ -30,7 +30,7 @@ func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (to
 		return nil, "", backend.Outage(err)
 	}
 	for _, record := range records {
-		tokens = append(tokens, &Token{record, t.config.Name})
+		tokens = append(tokens, t.credential(record))
 	}
 	return tokens, next, nil
 }

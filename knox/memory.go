@@ -80,7 +80,7 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if !record.ExpiresAt.IsZero() && expires.After(record.ExpiresAt) {
 		touched.ExpiresAt = expires
 	}
-	s.records.Put(&touched)
+	s.records.Put(touched.reproved(record))
 	return nil
 }
 
@@ -111,7 +111,7 @@ func (s *MemoryStore) RevokeAll(_ context.Context, userID, kept, stamp string, e
 		if record.Digest == kept {
 			restamped := *record
 			restamped.Stamp = stamp
-			s.records.Put(&restamped)
+			s.records.Put(restamped.reproved(record))
 			continue
 		}
 		s.end(record, ending)

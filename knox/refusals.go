@@ -51,8 +51,23 @@ func (e *recordError) Error() string {
 
 func (e *recordError) Unwrap() error { return e.reason }
 
+// refusal is an [auth.Error] and its cause in one.
+type refusal struct {
+	auth.Error
+	cause recordError
+}
+
+// because makes an error of stated with the token as its cause.
+func (rec *Record) because(reason error, stated auth.Error) error {
+	refused := &refusal{stated, recordError{rec, reason}}
+	refused.Cause = &refused.cause
+	return &refused.Error
+}
+
 // refuse returns the refusal of a record's token.
-func (rec *Record) refuse(reason error) error { return invalid(&recordError{rec, reason}) }
+func (rec *Record) refuse(reason error) error {
+	return rec.because(reason, auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."})
+}
 
 // refuseUser adds the token to what Config.LoadUser says of its user. The client gets
 // the loader's answer, and an outage stays one.
@@ -62,6 +77,6 @@ func (rec *Record) refuseUser(err error) error {
 		return err
 	}
 	told := *stated
-	told.Kind, told.Cause = auth.ErrInvalid, &recordError{rec, err}
-	return &told
+	told.Kind = auth.ErrInvalid
+	return rec.because(err, told)
 }

@@ -28,6 +28,8 @@ type Record struct {
 
 	Stamp    string // hash of the user's AuthStamp; empty if there was none
 	AuthInfo auth.AuthInfo
+
+	proof *proof // nil in a record that a store built
 }
 
 // Live reports whether the record has not expired at now.
@@ -38,8 +40,8 @@ func (rec *Record) Live(now time.Time) bool {
 // Token is a token that was issued or proved, as a credential: it tells all
 // about it but the secret. It is immutable.
 type Token struct {
-	record  *Record
-	backend string
+	record *Record
+	tokens *Tokens
 }
 
 var (
@@ -50,7 +52,7 @@ var (
 )
 
 // Backend returns the Config.Name of the Tokens it belongs to.
-func (t *Token) Backend() string { return t.backend }
+func (t *Token) Backend() string { return t.tokens.config.Name }
 
 // ID returns the identifier by which [Tokens.Revoke] ends the token.
 func (t *Token) ID() string { return t.record.ID }
