@@ -24,34 +24,59 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	if count > 1 {
 		return nil, nil, s.cleared.twice
 	}
-	if !backend.OwnsToken(value, "") {
-		return nil, nil, s.cleared.malformed
-	}
-	record, err := s.config.Store.Find(r.Context(), backend.TokenDigest(value, ""))
+	ctx := r.Context()
+	record, err := s.lookUp(ctx, value)
 	if err != nil {
-		return nil, nil, backend.Outage(err)
+		return nil, nil, err
 	}
 	now := time.Now()
-	if record == nil {
-		return nil, nil, s.cleared.unknown
-	}
 	if !record.Live(now) {
 		return nil, nil, s.staleRecord(record, errExpired)
 	}
 	if record.IsMark() { // the browser has another cookie by now
 		return nil, nil, auth.ErrNoCredentials
 	}
-	user, err := s.config.LoadUser.Load(r.Context(), record.UserID)
+	user, err := s.config.LoadUser.Load(ctx, record.UserID)
 	if err != nil {
 		if auth.KindOf(err) == auth.ErrInvalid { // gone or inactive
 			return nil, nil, s.staleRecord(record, err)
 		}
 		return nil, nil, err
 	}
-	if !backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
+	var memo *backend.StampMemo
+	if p := s.proofOf(record); p != nil {
+		memo = &p.stamp
+	}
+	if !backend.MatchesStamp(record.Stamp, stampLabel, user, memo) {
 		return nil, nil, s.staleRecord(record, errStamp)
 	}
-	return user, &Session{s.touch(r.Context(), record, now), s.config.Name}, nil
+	return user, s.credential(s.touch(ctx, record, now)), nil
+}
+
+// lookUp returns the record of a cookie's value, or the answer to a cookie that has none.
+func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
+	if s.findHash != nil {
+		if hash, ok := backend.TokenHash(value); ok {
+			record, err := s.findHash(ctx, hash)
+			if record != nil && s.proofOf(record) != nil {
+				return record, nil // the proof says that its cookie has our form
+			}
+			if record == nil && err == nil {
+				return nil, s.cleared.without(value)
+			}
+		}
+	}
+	if !backend.OwnsToken(value, "") {
+		return nil, s.cleared.malformed
+	}
+	record, err := s.config.Store.Find(ctx, backend.TokenDigest(value, ""))
+	if err != nil {
+		return nil, backend.Outage(err)
+	}
+	if record == nil {
+		return nil, s.cleared.unknown
+	}
+	return record, nil
 }
 
 // stampLabel makes the hash of a stamp this package's own.

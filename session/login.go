@@ -79,6 +79,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	record.UserAgent = backend.CleanText(record.UserAgent, 200)
 	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
 	secret := newSecret(record)
+	session := s.prove(record)
 	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -95,7 +96,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	s.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
 	s.warnOfHTTP(r)
 	s.setSessionCookie(w, record, secret, now)
-	return &Session{record, s.config.Name}, nil
+	return session, nil
 }
 
 // Logout ends the session whose cookie came with r, if there is one, whatever
@@ -150,6 +151,7 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 	successor := *session.record
 	successor.Stamp = backend.Stamp(stampLabel, user)
 	secret := newSecret(&successor)
+	s.prove(&successor)
 	replaced, err := s.config.Store.Replace(r.Context(), session.record.Digest, &successor, now)
 	if err != nil {
 		return "", backend.Outage(err)
@@ -191,7 +193,7 @@ func (s *Sessions) successor(w http.ResponseWriter, r *http.Request, session *Se
 	if backend.SameStamp(record.Stamp, backend.Stamp(stampLabel, user)) {
 		return record.Digest, nil
 	}
-	digest, err := s.renew(w, r, &Session{record, s.config.Name}, user)
+	digest, err := s.renew(w, r, s.credential(record), user)
 	if isStale(err) {
 		return "", nil
 	}
@@ -232,7 +234,7 @@ func (s *Sessions) List(ctx context.Context, userID string, page backend.Page) (
 		return nil, "", backend.Outage(err)
 	}
 	for _, record := range records {
-		sessions = append(sessions, &Session{record, s.config.Name})
+		sessions = append(sessions, s.credential(record))
 	}
 	return sessions, next, nil
 }

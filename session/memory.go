@@ -78,7 +78,7 @@ func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time
 	if expires.After(record.ExpiresAt) {
 		touched.ExpiresAt = expires
 	}
-	s.records.Put(&touched)
+	s.records.Put(touched.reproved(record))
 	return nil
 }
 

@@ -29,6 +29,8 @@ type Record struct {
 
 	Stamp    string // hash of the user's AuthStamp; empty if there was none
 	AuthInfo auth.AuthInfo
+
+	proof *proof // nil in a record that a store built
 }
 
 // Live reports whether the record has not expired at now.
@@ -51,8 +53,8 @@ func (rec *Record) IsMark() bool { return rec.UserID == "" }
 // Session is a session that was started or proved, as a credential. It is
 // immutable.
 type Session struct {
-	record  *Record
-	backend string
+	record   *Record
+	sessions *Sessions
 }
 
 var (
@@ -65,7 +67,7 @@ var (
 )
 
 // Backend returns the Config.Name of the Sessions it belongs to.
-func (s *Session) Backend() string { return s.backend }
+func (s *Session) Backend() string { return s.sessions.config.Name }
 
 // ID returns the identifier by which [Sessions.Revoke] ends the session. It
 // stays when the cookie changes.

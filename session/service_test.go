@@ -77,6 +77,17 @@ func (s *switchStore) Find(ctx context.Context, digest string) (*session.Record,
 	return s.Store.Find(ctx, digest)
 }
 
+// HashFinder lets the tests go by the look-up that a store in memory has.
+func (s *switchStore) HashFinder(session.Store) session.FindHash {
+	find := s.Store.(*session.MemoryStore).HashFinder(s.Store)
+	return func(ctx context.Context, hash [32]byte) (*session.Record, error) {
+		if err := s.fail(); err != nil {
+			return nil, err
+		}
+		return find(ctx, hash)
+	}
+}
+
 func (s *switchStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (bool, error) {
 	if err := s.fail(); err != nil {
 		return false, err

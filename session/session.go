@@ -109,12 +109,13 @@ const NoLimit = backend.NoLimit
 // Sessions starts and checks sessions. It is immutable and safe for concurrent
 // use.
 type Sessions struct {
-	config Config
-	jar    backend.Cookie // of the session
-	notes  backend.Cookie // of flashes
-	cookie string         // the whole name of jar
-	seals  []seal.Key
-	events backend.Events
+	config   Config
+	findHash FindHash       // of Config.Store, or nil
+	jar      backend.Cookie // of the session
+	notes    backend.Cookie // of flashes
+	cookie   string         // the whole name of jar
+	seals    []seal.Key
+	events   backend.Events
 
 	cleared staleCookies // what cookies without a record are answered with
 	said    said
@@ -145,7 +146,7 @@ func New(config Config) (*Sessions, error) {
 	if err := c.check(s.jar); err != nil {
 		return nil, err
 	}
-	s.config = c
+	s.config, s.findHash = c, hashFinder(c.Store)
 	var err error
 	if s.seals, err = seals(c.Keys); err != nil {
 		return nil, err

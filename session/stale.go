@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
 // staleCookie is the error for a cookie that is no good: there are no credentials, the
@@ -49,6 +50,14 @@ func (s *Sessions) staleCookies() staleCookies {
 	}
 }
 
+// without returns the answer to a cookie whose value the store does not have.
+func (c *staleCookies) without(value string) error {
+	if backend.OwnsToken(value, "") {
+		return c.unknown
+	}
+	return c.malformed
+}
+
 // Reasons for which the cookie of a session that the store has is stale.
 var (
 	errExpired = errors.New("has expired")
@@ -66,7 +75,17 @@ func (e *recordError) Error() string {
 	return "session " + e.record.ID + " of user " + e.record.UserID + ": " + e.reason.Error()
 }
 
+// refusal is a staleCookie, what it states, and the cause, in one.
+type refusal struct {
+	staleCookie
+	stated auth.Error
+	cause  recordError
+}
+
 // staleRecord returns what the cookie of a session that is no good is answered with.
 func (s *Sessions) staleRecord(record *Record, reason error) error {
-	return s.stale(&recordError{record, reason})
+	refused := &refusal{cause: recordError{record, reason}}
+	refused.stated = auth.Error{Kind: auth.ErrNoCredentials, Cause: &refused.cause}
+	refused.staleCookie = staleCookie{s, &refused.stated}
+	return &refused.staleCookie
 }

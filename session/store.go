@@ -6,7 +6,7 @@ import (
 )
 
 // Store keeps sessions. [NewMemoryStore] returns one, package sqlstore has one
-// over database/sql, and storetest.Sessions checks yours.
+// over database/sql, and storetest.Sessions checks yours. [HashFinder] is optional.
 //
 // Each method is atomic and safe for concurrent use, and reads no clock. What
 // is not there is no error; an error says that the store cannot tell, and that

@@ -21,6 +21,7 @@ var none = knox.Ending{Reason: knox.EndRevoked, At: noon}
 
 // Knox checks a [knox.Store].
 func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
+	t.Run("a look-up by hash, if there is one, finds what Find does", func(t *testing.T) { knoxByHash(t, open) })
 	t.Run("a record is found as it was added", func(t *testing.T) {
 		s := knoxStore{t, open(t)}
 		full := record("alice", "full", 0)

@@ -15,6 +15,7 @@ import (
 
 // Sessions checks a [session.Store].
 func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
+	t.Run("a look-up by hash, if there is one, finds what Find does", func(t *testing.T) { sessionsByHash(t, open) })
 	t.Run("a record is found as it was added", func(t *testing.T) {
 		s := sessionStore{t, open(t)}
 		full := sessionRecord("alice", "full", 0)

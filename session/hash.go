@@ -1,0 +1,48 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+)
+
+// FindHash returns the record whose cookie has this SHA-256, expired or not, or nil: the
+// record that Store.Find returns for the digest with this hash inside (see
+// DigestHash of package backend). Two digests can differ in the shard alone. It returns either of
+// their records then.
+type FindHash func(ctx context.Context, hash [sha256.Size]byte) (*Record, error)
+
+// HashFinder is an optional interface of a [Store] that finds records by hash, as
+// [MemoryStore] does. [Sessions] then looks a cookie up first, and looks at its form only
+// if the store does not have it. A look-up must therefore be cheap: a store behind a
+// network or on a disk is better asked for cookies of the right form only, and leaves this
+// out.
+type HashFinder interface {
+	// HashFinder returns the look-up, or nil if store is another value than the receiver.
+	// A type that embeds a store and has a Find of its own has this method too. The look-up
+	// would pass that Find by, so Sessions goes without.
+	HashFinder(store Store) FindHash
+}
+
+var _ HashFinder = (*MemoryStore)(nil)
+
+// HashFinder implements [HashFinder].
+func (s *MemoryStore) HashFinder(store Store) FindHash {
+	if store != Store(s) {
+		return nil
+	}
+	return s.findHash
+}
+
+func (s *MemoryStore) findHash(_ context.Context, hash [sha256.Size]byte) (*Record, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.records.GetHash(hash), nil
+}
+
+// hashFinder returns the look-up by hash of a store, or nil.
+func hashFinder(store Store) FindHash {
+	if by, ok := store.(HashFinder); ok {
+		return by.HashFinder(store)
+	}
+	return nil
+}

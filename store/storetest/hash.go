@@ -1,0 +1,124 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/session"
+)
+
+// ownDigest returns a new digest in the form of backend.TokenDigest, and the hash inside it.
+func ownDigest(t *testing.T, user string) (digest string, hash [32]byte) {
+	t.Helper()
+	digest = backend.TokenDigest(backend.NewToken("", user, backend.DefaultTokenLength), "")
+	hash, ok := backend.DigestHash(digest)
+	if !ok {
+		t.Fatalf("%q has no hash", digest)
+	}
+	return digest, hash
+}
+
+// byHash is a look-up by hash with the test that uses it.
+func byHash[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), hash [32]byte) *R {
+	t.Helper()
+	record, err := find(t.Context(), hash)
+	if err != nil {
+		t.Fatalf("by hash: %v", err)
+	}
+	return record
+}
+
+// knoxByHash checks the look-up by hash of a store that is a [knox.HashFinder].
+func knoxByHash(t *testing.T, open func(t *testing.T) knox.Store) {
+	s := knoxStore{t, open(t)}
+	finder, ok := s.Store.(knox.HashFinder)
+	if !ok {
+		return
+	}
+	if finder.HashFinder(struct{ knox.Store }{s.Store}) != nil {
+		t.Error("got a look-up for another store, want nil")
+	}
+	find := finder.HashFinder(s.Store)
+	if find == nil {
+		t.Fatal("got no look-up for the store itself")
+	}
+	digest, hash := ownDigest(t, "alice")
+	if got := byHash(t, find, hash); got != nil {
+		t.Errorf("found %+v before it was added", got)
+	}
+	r := record("alice", "1", 0)
+	r.Digest = digest
+	s.add(r)
+	s.add(record("alice", "2", 0)) // its digest is of another form
+	same := func(when string) {
+		t.Helper()
+		got, want := byHash(t, find, hash), s.find(digest)
+		if got == nil || want == nil || got.ID != "1" || got.Digest != digest || !got.LastUsed.Equal(want.LastUsed) || got.Stamp != want.Stamp {
+			t.Errorf("%s: by hash %+v, by digest %+v", when, got, want)
+		}
+	}
+	same("added")
+	s.touch(digest, noon.Add(time.Minute), time.Time{})
+	same("used")
+	if _, err := s.RevokeAll(t.Context(), "alice", digest, "stamp", none); err != nil {
+		t.Fatal(err)
+	}
+	if same("given another stamp"); byHash(t, find, hash).Stamp != "stamp" {
+		t.Error("got the stamp of before")
+	}
+	if _, err := s.Purge(t.Context(), 10, knox.Ending{At: noon.Add(9 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	same("live after a purge")
+	if _, err := s.Purge(t.Context(), 10, knox.Ending{At: noon.Add(10 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := byHash(t, find, hash); got != nil {
+		t.Errorf("found %+v after it was purged", got)
+	}
+}
+
+// sessionsByHash checks the look-up by hash of a store that is a [session.HashFinder].
+func sessionsByHash(t *testing.T, open func(t *testing.T) session.Store) {
+	s := sessionStore{t, open(t)}
+	finder, ok := s.Store.(session.HashFinder)
+	if !ok {
+		return
+	}
+	if finder.HashFinder(struct{ session.Store }{s.Store}) != nil {
+		t.Error("got a look-up for another store, want nil")
+	}
+	find := finder.HashFinder(s.Store)
+	if find == nil {
+		t.Fatal("got no look-up for the store itself")
+	}
+	digest, hash := ownDigest(t, "alice")
+	next, nextHash := ownDigest(t, "alice")
+	if got := byHash(t, find, hash); got != nil {
+		t.Errorf("found %+v before it was added", got)
+	}
+	r := sessionRecord("alice", "1", 0)
+	r.Digest = digest
+	s.add(r)
+	s.touch(digest, noon.Add(time.Minute), time.Time{})
+	if got := byHash(t, find, hash); got == nil || got.ID != "1" || !got.LastUsed.Equal(noon.Add(time.Minute)) {
+		t.Errorf("used: found %+v", got)
+	}
+	successor := *r
+	successor.Digest = next
+	if replaced, err := s.Replace(t.Context(), digest, &successor, noon); err != nil || !replaced {
+		t.Fatal(replaced, err)
+	}
+	if mark, got := byHash(t, find, hash), byHash(t, find, nextHash); mark == nil || !mark.IsMark() || got == nil || got.IsMark() {
+		t.Errorf("replaced: found %+v and %+v, want a mark and its successor", mark, got)
+	}
+	if found, err := s.Revoke(t.Context(), "alice", "1"); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	if got := byHash(t, find, nextHash); got != nil {
+		t.Errorf("found %+v after it was revoked", got)
+	}
+}
