@@ -23,9 +23,11 @@ const maxRemembered = 1 << 10
 // [SameStamp] does. memo may be nil. MatchesStamp does not allocate, except for an issuer
 // and AuthStamp of more than 255 bytes together, and where it puts a text into memo.
 func MatchesStamp(stamp, issuer string, user auth.User, memo *StampMemo) bool {
-	stamper, ok := auth.As[auth.Stamper](user)
+	stamper, ok := user.(auth.Stamper) // the usual case, found faster than by As
 	if !ok {
-		return stamp == ""
+		if stamper, ok = auth.As[auth.Stamper](user); !ok {
+			return stamp == ""
+		}
 	}
 	text := stamper.AuthStamp()
 	if memo.has(text) {
@@ -54,6 +56,10 @@ func (m *StampMemo) has(text string) bool {
 	matched := m.matched.Load()
 	return matched != nil && *matched == text
 }
+
+// Adopt makes m remember what other does. Both must belong to the same stamp, such as those
+// of a record and of its copy.
+func (m *StampMemo) Adopt(other *StampMemo) { m.matched.Store(other.matched.Load()) }
 
 func (m *StampMemo) remember(text string) {
 	if m != nil && len(text) <= maxRemembered {

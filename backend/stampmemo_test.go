@@ -61,6 +61,13 @@ func TestUnitMatchesStamp(t *testing.T) {
 				t.Errorf("%s: got %v allocations", name, n)
 			}
 		}
+		if n := testing.AllocsPerRun(100, func() {
+			var copied backend.StampMemo
+			copied.Adopt(memo)
+			backend.MatchesStamp(stamp, "knox", user, &copied)
+		}); n > 1 {
+			t.Errorf("a memo that adopts another: got %v allocations, want that of the memo", n)
+		}
 		if n := testing.AllocsPerRun(100, func() { backend.MatchesStamp(stamp, "other", user, nil) }); n != 0 {
 			t.Errorf("a stamp that does not match: got %v allocations", n)
 		}

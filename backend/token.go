@@ -98,6 +98,19 @@ func (f *TokenFormat) Check(token string) error {
 	return f.refusal(token)
 }
 
+// Fits reports whether token starts with a prefix of this format and has a length that its
+// tokens can have. Check refuses one that does not fit. Fits does not look at the rest, and
+// is for asking before a look-up in memory.
+func (f *TokenFormat) Fits(token string) bool {
+	for _, prefix := range f.prefixes {
+		length := len(token) - len(prefix)
+		if length >= MinTokenLength && length <= MaxTokenLength && strings.HasPrefix(token, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // refusal returns the error for a token that no prefix owns.
 func (f *TokenFormat) refusal(token string) error {
 	for _, prefix := range f.prefixes {

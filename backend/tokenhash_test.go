@@ -89,6 +89,21 @@ func TestUnitCheck(t *testing.T) {
 	}
 }
 
+func TestUnitFits(t *testing.T) {
+	format := checkFormat(t)
+	for token, want := range map[string]bool{
+		"": false, "acme_": false, strings.Repeat("x", 35): false, strings.Repeat("?", 36): true, strings.Repeat("x", 128): true,
+		strings.Repeat("x", 129): false, "acme_" + strings.Repeat("x", 128): true, "acme_" + strings.Repeat("x", 129): false,
+		"acme-" + strings.Repeat("x", 128): false,
+	} {
+		t.Run(token, func(t *testing.T) {
+			if got := format.Fits(token); got != want {
+				t.Errorf("got %v, want %v", got, want)
+			}
+		})
+	}
+}
+
 func FuzzUnitCheck(f *testing.F) {
 	format := checkFormat(f)
 	token, _ := format.New("alice")
@@ -96,8 +111,12 @@ func FuzzUnitCheck(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, want := format.Read(token); format.Check(token) != want {
+		_, want := format.Read(token)
+		if format.Check(token) != want {
 			t.Errorf("%q: got %v, want %v", token, format.Check(token), want)
+		}
+		if _, ok := backend.TokenHash(token); want == nil && (!ok || !format.Fits(token)) {
+			t.Errorf("%q is of the format, has a hash %v, and fits %v", token, ok, format.Fits(token))
 		}
 	})
 }

@@ -71,7 +71,7 @@ func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth
 
 // find returns the record of a token, or the refusal of a token that has none.
 func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Record, error) {
-	if t.findHash != nil {
+	if t.findHash != nil && t.format.Fits(token) {
 		if hash, ok := backend.TokenHash(token); ok {
 			record, err := t.findHash(ctx, hash)
 			if record != nil && t.proofOf(record) != nil {

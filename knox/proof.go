@@ -37,12 +37,14 @@ func (t *Tokens) credential(record *Record) *Token {
 	return &Token{record, t}
 }
 
-// reproved gives a copy of a record a proof of its own, if the record has one. The copy
-// may have another stamp, so what was compared is forgotten.
+// reproved gives a copy of a record a proof of its own, if the record has one.
 func (rec *Record) reproved(of *Record) *Record {
 	rec.proof = nil
 	if p := of.proof; p != nil && p.record == of {
 		p.tokens.prove(rec)
+		if rec.Stamp == of.Stamp {
+			rec.proof.stamp.Adopt(&p.stamp)
+		}
 	}
 	return rec
 }

@@ -56,7 +56,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 // lookUp returns the record of a cookie's value, or the answer to a cookie that has none.
 func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 	if s.findHash != nil {
-		if hash, ok := backend.TokenHash(value); ok {
+		if hash, ok := backend.TokenHash(value); ok && len(value) >= backend.MinTokenLength {
 			record, err := s.findHash(ctx, hash)
 			if record != nil && s.proofOf(record) != nil {
 				return record, nil // the proof says that its cookie has our form

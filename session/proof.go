@@ -37,12 +37,14 @@ func (s *Sessions) credential(record *Record) *Session {
 	return &Session{record, s}
 }
 
-// reproved gives a copy of a record a proof of its own, if the record has one. The copy
-// may have another stamp, so what was compared is forgotten.
+// reproved gives a copy of a record a proof of its own, if the record has one.
 func (rec *Record) reproved(of *Record) *Record {
 	rec.proof = nil
 	if p := of.proof; p != nil && p.record == of {
 		p.sessions.prove(rec)
+		if rec.Stamp == of.Stamp {
+			rec.proof.stamp.Adopt(&p.stamp)
+		}
 	}
 	return rec
 }
