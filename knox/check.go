@@ -123,7 +123,7 @@ func (t *Tokens) findDigest(ctx context.Context, digest string) (*Record, error)
 	return record, nil
 }
 
-// touchTimeout is how long a request waits for its last use to be written.
+// touchTimeout is how long a request waits for a store that writes its last use at once.
 const touchTimeout = time.Second
 
 // touch writes the last use and a slide, if either is due, and returns the
@@ -138,7 +138,8 @@ func (t *Tokens) touch(ctx context.Context, record *Record, now time.Time) *Reco
 	now = backend.StoreTime(now)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
-	if err := t.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
+	touch := Touch{Digest: record.Digest, Used: now, ExpiresAt: expires, LiveUntil: record.ExpiresAt}
+	if err := t.config.Store.Touch(ctx, touch); err != nil {
 		return record
 	}
 	touched := *record

@@ -66,19 +66,19 @@ func (s *MemoryStore) Find(_ context.Context, digest string) (*Record, error) {
 }
 
 // Touch implements [Store].
-func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time.Time) error {
+func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.records.Get(digest)
-	if record == nil || !record.Live(used) {
+	record := s.records.Get(touch.Digest)
+	if record == nil || !record.Live(touch.Used) {
 		return nil
 	}
 	touched := *record
-	if used.After(record.LastUsed) {
-		touched.LastUsed = used
+	if touch.Used.After(record.LastUsed) {
+		touched.LastUsed = touch.Used
 	}
-	if !record.ExpiresAt.IsZero() && expires.After(record.ExpiresAt) {
-		touched.ExpiresAt = expires
+	if !record.ExpiresAt.IsZero() && touch.ExpiresAt.After(record.ExpiresAt) {
+		touched.ExpiresAt = touch.ExpiresAt
 	}
 	s.records.Put(touched.reproved(record))
 	return nil

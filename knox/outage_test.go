@@ -43,12 +43,12 @@ func (f *faulty) Find(ctx context.Context, digest string) (*knox.Record, error) 
 	return f.Store.Find(ctx, digest)
 }
 
-func (f *faulty) Touch(ctx context.Context, digest string, used, expires time.Time) error {
+func (f *faulty) Touch(ctx context.Context, touch knox.Touch) error {
 	f.touches.Add(1)
 	if f.fails() {
 		return errDown
 	}
-	return f.Store.Touch(ctx, digest, used, expires)
+	return f.Store.Touch(ctx, touch)
 }
 
 func (f *faulty) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*knox.Record, error) {

@@ -32,10 +32,17 @@ type Store interface {
 	Find(ctx context.Context, digest string) (*Record, error)
 
 	// Touch writes into the record with this digest, if there is one that is
-	// live at used, that it was used then and, if expires is later than what
-	// is there, expires. It neither adds a record nor moves LastUsed back, nor
-	// gives an end to one that has none.
-	Touch(ctx context.Context, digest string, used, expires time.Time) error
+	// live at touch.Used, that it was used then and, if touch.ExpiresAt is later
+	// than what is there, touch.ExpiresAt. It does not add a record or move LastUsed
+	// back, and it gives no expiry to a record without one.
+	//
+	// If a write is dear, a store may return at once and write about a second later,
+	// many touches in one step. Until then its other methods work as if all were
+	// written. A touch that slides must be written before LiveUntil, so one that comes
+	// shortly before is written at once. If the program is killed before, the record keeps its
+	// older last use and expiry. An error says that the touch was not kept. It fails no
+	// request.
+	Touch(ctx context.Context, touch Touch) error
 
 	// List returns at most limit of the user's records that are live at now, in order
 	// of ID from the greatest, which is the newest: those with an ID less than after

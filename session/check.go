@@ -82,7 +82,7 @@ func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 // stampLabel makes the hash of a stamp this package's own.
 const stampLabel = "session"
 
-// touchTimeout is how long a request waits for its use to be written.
+// touchTimeout is how long a request waits for a store that writes its last use at once.
 const touchTimeout = time.Second
 
 // touch writes the last use and what it prolongs, if it is due, and returns the
@@ -96,7 +96,8 @@ func (s *Sessions) touch(ctx context.Context, record *Record, now time.Time) *Re
 	expires := backend.Earlier(now.Add(record.Idle), record.MaxExpiresAt)
 	ctx, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
-	if err := s.config.Store.Touch(ctx, record.Digest, now, expires); err != nil {
+	touch := Touch{Digest: record.Digest, Used: now, ExpiresAt: expires, LiveUntil: record.ExpiresAt}
+	if err := s.config.Store.Touch(ctx, touch); err != nil {
 		return record
 	}
 	touched := *record

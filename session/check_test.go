@@ -181,9 +181,9 @@ type touches struct {
 	n int
 }
 
-func (c *touches) Touch(ctx context.Context, digest string, used, expires time.Time) error {
+func (c *touches) Touch(ctx context.Context, touch session.Touch) error {
 	c.n++
-	return c.Store.Touch(ctx, digest, used, expires)
+	return c.Store.Touch(ctx, touch)
 }
 
 func TestATouchThatFailsFailsNoRequest(t *testing.T) {
@@ -199,7 +199,7 @@ func TestATouchThatFailsFailsNoRequest(t *testing.T) {
 
 type noTouch struct{ session.Store }
 
-func (noTouch) Touch(context.Context, string, time.Time, time.Time) error { return errDown }
+func (noTouch) Touch(context.Context, session.Touch) error { return errDown }
 
 func TestAPageOfAnotherOriginCannotUseTheCookie(t *testing.T) {
 	s := newService(t, session.Config{})

@@ -64,19 +64,19 @@ func (s *MemoryStore) Find(_ context.Context, digest string) (*Record, error) {
 }
 
 // Touch implements [Store].
-func (s *MemoryStore) Touch(_ context.Context, digest string, used, expires time.Time) error {
+func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	record := s.records.Get(digest)
-	if record == nil || !record.Live(used) || record.IsMark() {
+	record := s.records.Get(touch.Digest)
+	if record == nil || !record.Live(touch.Used) || record.IsMark() {
 		return nil
 	}
 	touched := *record
-	if used.After(record.LastUsed) {
-		touched.LastUsed = used
+	if touch.Used.After(record.LastUsed) {
+		touched.LastUsed = touch.Used
 	}
-	if expires.After(record.ExpiresAt) {
-		touched.ExpiresAt = expires
+	if touch.ExpiresAt.After(record.ExpiresAt) {
+		touched.ExpiresAt = touch.ExpiresAt
 	}
 	s.records.Put(touched.reproved(record))
 	return nil

@@ -27,10 +27,17 @@ type Store interface {
 	Find(ctx context.Context, digest string) (*Record, error)
 
 	// Touch writes into the record with this digest, if there is one that is
-	// live at used and no mark, that it was used then and, if expires is later
-	// than what is there, expires. It never adds a record nor moves LastUsed
-	// back.
-	Touch(ctx context.Context, digest string, used, expires time.Time) error
+	// live at touch.Used and no mark, that it was used then and, if touch.ExpiresAt
+	// is later than what is there, touch.ExpiresAt. It does not add a record or move
+	// LastUsed back.
+	//
+	// If a write is dear, a store may return at once and write about a second later,
+	// many touches in one step. Until then its other methods work as if all were
+	// written. A touch that slides must be written before LiveUntil, so one that comes
+	// shortly before is written at once. If the program is killed before, the record keeps its
+	// older last use and expiry. An error says that the touch was not kept. It fails no
+	// request.
+	Touch(ctx context.Context, touch Touch) error
 
 	// Replace adds successor, which has the ID and the user of the record with
 	// this digest, and puts what Moved(now) returns in place of that record, if

@@ -37,6 +37,11 @@ func TestTheRunningDemoAndTheCLIShareAFile(t *testing.T) {
 		d.want(200, "GET", "/api/reports", "Authorization: Bearer "+token)
 		d.want(403, "POST", "/api/reports", "Authorization: Bearer "+token)
 		all := f.entries("list", "alice")
+		// The demo writes last uses about once a second.
+		for deadline := time.Now().Add(30 * time.Second); len(all) == 1 && all[0].LastUsed == nil && time.Now().Before(deadline); {
+			<-time.After(20 * time.Millisecond)
+			all = f.entries("list", "alice")
+		}
 		if len(all) != 1 || all[0].Name != "nightly" || all[0].LastUsed == nil {
 			t.Fatalf("list: %+v", all)
 		}

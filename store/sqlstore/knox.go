@@ -14,7 +14,7 @@ import (
 type KnoxStore struct {
 	db                    *DB
 	find, list, listAfter *sql.Stmt
-	touch                 string
+	uses                  *lastUses
 }
 
 var _ knox.Store = (*KnoxStore)(nil)
@@ -37,10 +37,7 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	if err := db.migrate(ctx, "knox"); err != nil {
 		return nil, err
 	}
-	s := &KnoxStore{db: db, touch: db.table(`UPDATE {prefix}knox_tokens SET
-		last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-		expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
-		WHERE digest = ? AND ` + knoxLive)}
+	s := &KnoxStore{db: db, uses: db.lastUses("knox_tokens", "TRUE")}
 	var errs [3]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, db.table(`SELECT `+knoxColumns+`
 		FROM {prefix}knox_tokens WHERE digest = ?`))
@@ -59,6 +56,9 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 	var added knox.Added
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		if limit > 0 {
+			if err := s.uses.settleUser(ctx, conn, r.UserID, ending.At); err != nil {
+				return err
+			}
 			rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
 			var have int
 			count := s.db.table(`SELECT COUNT(*) FROM {prefix}knox_tokens WHERE ` + knoxRivals)
@@ -93,29 +93,44 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 
 // Find implements [knox.Store].
 func (s *KnoxStore) Find(ctx context.Context, digest string) (*knox.Record, error) {
+	pending := s.uses.buffer.View()
 	r, err := scanKnox(s.find.QueryRowContext(ctx, digest))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	show(pending, digest, &r.LastUsed, &r.ExpiresAt)
+	return r, nil
 }
 
-// Touch implements [knox.Store]. It gives up soon, with [ErrBusy], if others write.
-func (s *KnoxStore) Touch(ctx context.Context, digest string, used, expires time.Time) error {
-	return s.db.touch(ctx, s.touch, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
+// Touch implements [knox.Store]. It writes about once a second, as the package says. If the
+// touch must not wait, Touch writes at once and gives up soon, with [ErrBusy], if others
+// write.
+func (s *KnoxStore) Touch(ctx context.Context, touch knox.Touch) error {
+	return s.uses.touch(ctx, touch.Digest, touch.Used, touch.ExpiresAt, touch.LiveUntil)
 }
 
 // List implements [knox.Store].
 func (s *KnoxStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*knox.Record, error) {
-	statement, args := s.list, []any{userID, now.UnixMicro(), limit}
-	if after != "" {
-		statement, args = s.listAfter, []any{userID, after, now.UnixMicro(), limit}
+	pending := s.uses.buffer.View()
+	live := liveAt(pending, now)
+	part := func(after string) ([]*knox.Record, error) {
+		statement, args := s.list, []any{userID, live, limit}
+		if after != "" {
+			statement, args = s.listAfter, []any{userID, after, live, limit}
+		}
+		rows, err := statement.QueryContext(ctx, args...)
+		if err != nil {
+			return nil, err
+		}
+		return scanKnoxAll(rows, scanKnox)
 	}
-	rows, err := statement.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanKnoxAll(rows, scanKnox)
+	return livePage(after, limit, part, func(r *knox.Record) bool {
+		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
+		return r.Live(now)
+	}, func(r *knox.Record) string { return r.ID })
 }
 
 // Revoke implements [knox.Store] in one transaction.
@@ -151,6 +166,9 @@ func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 		ORDER BY expires_at, digest LIMIT ?)`
 	var purged []*knox.Record
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.uses.settleExpired(ctx, conn, expired, ending.At, limit); err != nil {
+			return err
+		}
 		rows, err := conn.QueryContext(ctx, s.db.table(`SELECT `+knoxColumns+`
 			FROM {prefix}knox_tokens WHERE `+expired), ending.At.UnixMicro(), limit)
 		if err != nil {
@@ -192,6 +210,11 @@ func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int)
 // identifiers.
 func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string,
 	args ...any) ([]string, error) {
+	if ending.Keep { // the last use, too
+		if err := s.uses.settle(ctx, conn, condition, args...); err != nil {
+			return nil, err
+		}
+	}
 	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}knox_tokens WHERE `+condition), args...)
 	if err != nil || len(ids) == 0 {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 type SessionStore struct {
 	db                    *DB
 	insert, remove        string
-	touch, revoke         string
+	revoke                string
+	uses                  *lastUses
 	find, list, listAfter *sql.Stmt
 }
 
@@ -33,11 +34,8 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 		insert: db.table(`INSERT INTO {prefix}sessions (` + sessionColumns + `)
 			VALUES (?` + strings.Repeat(", ?", 16) + `)`),
 		remove: db.table(`DELETE FROM {prefix}sessions WHERE digest = ?`),
-		touch: db.table(`UPDATE {prefix}sessions SET
-			last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END,
-			expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END
-			WHERE digest = ? AND expires_at > ? AND user_id <> ''`),
 		revoke: db.table(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
+		uses:   db.lastUses("sessions", "user_id <> ''"), // no mark
 	}
 	var errs [3]error
 	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting("digest = ?"))
@@ -59,6 +57,9 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 	var added session.Added
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		if replaced != "" {
+			if err := s.uses.settle(ctx, conn, "digest = ?", replaced); err != nil {
+				return err
+			}
 			old, err := s.rows(ctx, conn, "digest = ?", replaced)
 			if err != nil {
 				return err
@@ -68,6 +69,9 @@ func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced stri
 			}
 		}
 		if limit > 0 {
+			if err := s.uses.settleUser(ctx, conn, r.UserID, now); err != nil {
+				return err
+			}
 			full, err := s.makeRoom(ctx, conn, &added, limit, evict, r.UserID, r.Stamp, micros(now), replaced)
 			if err != nil {
 				return err
@@ -119,22 +123,34 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 
 // Find implements [session.Store].
 func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record, error) {
+	pending := s.uses.buffer.View()
 	r, err := scanSession(s.find.QueryRowContext(ctx, digest))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	if !r.IsMark() {
+		show(pending, digest, &r.LastUsed, &r.ExpiresAt)
+	}
+	return r, nil
 }
 
-// Touch implements [session.Store]. It gives up soon, with [ErrBusy], if others write.
-func (s *SessionStore) Touch(ctx context.Context, digest string, used, expires time.Time) error {
-	return s.db.touch(ctx, s.touch, micros(used), micros(used), micros(expires), micros(expires), digest, micros(used))
+// Touch implements [session.Store]. It writes about once a second, as the package says. If the
+// touch must not wait, Touch writes at once and gives up soon, with [ErrBusy], if others
+// write.
+func (s *SessionStore) Touch(ctx context.Context, touch session.Touch) error {
+	return s.uses.touch(ctx, touch.Digest, touch.Used, touch.ExpiresAt, touch.LiveUntil)
 }
 
 // Replace implements [session.Store] in one transaction.
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record, now time.Time) (bool, error) {
 	replaced := false
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.uses.settle(ctx, conn, "digest = ?", digest); err != nil {
+			return err
+		}
 		result, err := conn.ExecContext(ctx, s.remove+` AND expires_at > ? AND user_id <> ''`, digest, micros(now))
 		if err != nil {
 			return err
@@ -155,15 +171,23 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 
 // List implements [session.Store].
 func (s *SessionStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*session.Record, error) {
-	statement, args := s.list, []any{userID, now.UnixMicro(), limit}
-	if after != "" {
-		statement, args = s.listAfter, []any{userID, after, now.UnixMicro(), limit}
+	pending := s.uses.buffer.View()
+	live := liveAt(pending, now)
+	part := func(after string) ([]*session.Record, error) {
+		statement, args := s.list, []any{userID, live, limit}
+		if after != "" {
+			statement, args = s.listAfter, []any{userID, after, live, limit}
+		}
+		rows, err := statement.QueryContext(ctx, args...)
+		if err != nil {
+			return nil, err
+		}
+		return scanSessions(rows)
 	}
-	rows, err := statement.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return scanSessions(rows)
+	return livePage(after, limit, part, func(r *session.Record) bool {
+		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)
+		return r.Live(now)
+	}, func(r *session.Record) string { return r.ID })
 }
 
 // Revoke implements [session.Store].
@@ -195,6 +219,9 @@ func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 		ORDER BY expires_at, digest LIMIT ?)`
 	var purged []*session.Record
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if err := s.uses.settleExpired(ctx, conn, expired, now, limit); err != nil {
+			return err
+		}
 		if purged, err = s.rows(ctx, conn, expired, micros(now), limit); err != nil || len(purged) == 0 {
 			return err
 		}

@@ -8,6 +8,20 @@
 // modernc.org/sqlite. Each store creates and migrates its own tables when it is
 // opened, which any number of programs may do at once. The schema is in
 // migrations/.
+//
+// # Last uses
+//
+// The last use of a token or session is not written in the request. A DB collects last
+// uses, at most 65,536, and writes them about once a second, many in one transaction. Its
+// stores show them at once. Other programs, and queries of your own, see them when they
+// are written. A use that moves the expiry is written in the request if the token or
+// session would expire within 10 s otherwise.
+//
+// [DB.Close] writes what is pending. A program that is killed (kill -9, a power failure)
+// loses about the last second of uses: the devices page shows an older last use, and a
+// token or session that slides expires as if it had not been used in that second. If the
+// database cannot be written, uses wait until it can, and are lost if the program is
+// killed before. A revoked token does not come back by a use that was pending.
 package sqlstore
 
 import (
@@ -17,6 +31,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -30,10 +45,14 @@ type Config struct {
 
 	// BusyTimeout is how long a change waits for its turn to write, in total: for
 	// the changes of this program before it and for the locks of other programs.
-	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused. A note
-	// of the last use of a token or session waits at most 50 ms for other programs, and at
-	// most 1 s for changes of this one.
+	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused. The last use
+	// of a token or session that a request writes itself waits at most 50 ms for other
+	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
+
+	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
+	// Info, when they are written again. If nil, it is slog.Default().
+	Logger *slog.Logger
 }
 
 const defaultBusyTimeout = 5 * time.Second
@@ -50,6 +69,11 @@ type DB struct {
 
 	keptMu sync.Mutex
 	kept   int // connections that rows of a change keep, see giveBack
+
+	logger *slog.Logger
+
+	usesMu sync.Mutex
+	uses   map[string]*lastUses // by table
 }
 
 // dialect is what differs from one engine to another.
@@ -74,6 +98,7 @@ func (db *DB) configure(config Config) error {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
 	}
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
+	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
 	return nil
 }
 
@@ -102,12 +127,15 @@ func (db *DB) Ping(ctx context.Context) error {
 	return db.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT COUNT(*) FROM "+db.prefix+"schema) AS s").Scan(&one)
 }
 
-// Close closes the database. Stores that were opened on it fail from then on.
+// Close writes the last uses that are pending, for at most 5 s, and closes the database.
+// Stores that were opened on it fail from then on. If last uses are lost, the error says
+// how many, and the database is closed all the same.
 func (db *DB) Close() error {
+	errs := db.closeUses()
 	if db.read == db.write {
-		return db.write.Close()
+		return errors.Join(append(errs, db.write.Close())...)
 	}
-	errs := []error{db.read.Close(), db.write.Close()}
+	errs = append(errs, db.read.Close(), db.write.Close())
 	if db.own != nil {
 		errs = append(errs, db.own.Close())
 	}
@@ -151,14 +179,6 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 		return err
 	})
 	return result, err
-}
-
-// touch runs one statement as exec does, and gives up soon if others write.
-func (db *DB) touch(ctx context.Context, statement string, args ...any) error {
-	return db.transact(ctx, true, func(conn *sql.Conn) error {
-		_, err := conn.ExecContext(ctx, statement, args...)
-		return err
-	})
 }
 
 // transact is Update, for a touch or for another change. The transaction is the

@@ -245,11 +245,27 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 			{2 * time.Minute, 11 * time.Hour, 2 * time.Minute, 11 * time.Hour},
 			{time.Minute, 10 * time.Hour, 2 * time.Minute, 11 * time.Hour},
 		} {
-			s.touch(r.Digest, noon.Add(step.used), noon.Add(step.expires))
+			s.touch(r, noon.Add(step.used), noon.Add(step.expires))
 			got := s.find(r.Digest)
 			if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
 				t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
 			}
+		}
+	})
+	checkTouches(t, func(t *testing.T) touched { return knoxTouched(knoxStore{t, open(t)}) })
+	t.Run("what is kept of a token has the last use and the expiry of its last touch", func(t *testing.T) {
+		s := knoxStore{t, open(t)}
+		r := record("alice", "1", 0)
+		s.add(r)
+		s.touch(r, noon.Add(time.Minute), noon.Add(20*time.Hour))
+		end := knox.Ending{Reason: knox.EndLoggedOut, At: noon.Add(15 * time.Hour), Keep: true}
+		if found, err := s.Revoke(t.Context(), "alice", "1", end); !found || err != nil {
+			t.Fatal(found, err)
+		}
+		got := s.ended("alice")
+		if len(got) != 1 || !got[0].LastUsed.Equal(noon.Add(time.Minute)) || got[0].Reason != end.Reason ||
+			!got[0].EndedAt.Equal(end.At) {
+			t.Errorf("got %+v, want a logout after 15h of a token used after 1m", got)
 		}
 	})
 	t.Run("a touch gives no end to a record that has none", func(t *testing.T) {
@@ -257,7 +273,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		r := record("alice", "1", 0)
 		r.ExpiresAt = time.Time{}
 		s.add(r)
-		s.touch(r.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
+		s.touch(r, noon.Add(time.Minute), noon.Add(time.Hour))
 		if got := s.find(r.Digest); !got.ExpiresAt.IsZero() || got.LastUsed.IsZero() {
 			t.Errorf("%+v", got)
 		}
@@ -270,8 +286,8 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		if found, err := s.Revoke(t.Context(), "alice", "1", none); !found || err != nil {
 			t.Fatal(found, err)
 		}
-		s.touch(revoked.Digest, noon.Add(time.Minute), noon.Add(time.Hour))
-		s.touch(expired.Digest, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
+		s.touch(revoked, noon.Add(time.Minute), noon.Add(time.Hour))
+		s.touch(expired, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
 		if s.find(revoked.Digest) != nil {
 			t.Error("the revoked record is back")
 		}
@@ -291,7 +307,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 					}
 					return
 				}
-				s.touch(r.Digest, noon.Add(time.Duration(i)*time.Second), noon.Add(20*time.Hour))
+				s.touch(r, noon.Add(time.Duration(i)*time.Second), noon.Add(20*time.Hour))
 			})
 			if s.find(r.Digest) != nil {
 				t.Fatal("it is back")
@@ -413,9 +429,9 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 						told[other.ID]++
 					}
 				case 2:
-					s.touch(other.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+					s.touch(other, noon.Add(time.Minute), noon.Add(20*time.Hour))
 				case 3:
-					s.touch(kept.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+					s.touch(kept, noon.Add(time.Minute), noon.Add(20*time.Hour))
 				}
 			})
 			if got := s.list("alice", time.Time{}); !slices.Equal(got, []string{"0"}) {
@@ -447,7 +463,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 						t.Error(ids, err)
 					}
 				default:
-					s.touch(kept.Digest, noon.Add(time.Minute), noon.Add(20*time.Hour))
+					s.touch(kept, noon.Add(time.Minute), noon.Add(20*time.Hour))
 				}
 			})
 			if s.find(kept.Digest) != nil {
@@ -762,9 +778,10 @@ func (s knoxStore) find(digest string) *knox.Record {
 	return r
 }
 
-func (s knoxStore) touch(digest string, used, expires time.Time) {
+func (s knoxStore) touch(r *knox.Record, used, expires time.Time) {
 	s.t.Helper()
-	if err := s.Touch(s.t.Context(), digest, used, expires); err != nil {
+	touch := knox.Touch{Digest: r.Digest, Used: used, ExpiresAt: expires, LiveUntil: r.ExpiresAt}
+	if err := s.Touch(s.t.Context(), touch); err != nil {
 		s.t.Errorf("Touch: %v", err)
 	}
 }

@@ -268,11 +268,38 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			{2 * time.Minute, 90 * time.Minute, 2 * time.Minute, 90 * time.Minute},
 			{time.Minute, time.Hour, 2 * time.Minute, 90 * time.Minute},
 		} {
-			s.touch(r.Digest, noon.Add(step.used), noon.Add(step.expires))
+			s.touch(r, noon.Add(step.used), noon.Add(step.expires))
 			got := s.find(r.Digest)
 			if used, expires := got.LastUsed.Sub(noon), got.ExpiresAt.Sub(noon); used != step.wantUsed || expires != step.wantExpires {
 				t.Errorf("touched %v, %v: used %v, expires %v", step.used, step.expires, used, expires)
 			}
+		}
+	})
+	checkTouches(t, func(t *testing.T) touched { return sessionTouched(sessionStore{t, open(t)}) })
+	t.Run("a session that lives by a touch is replaced, and its mark is not touched", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		old := sessionRecord("alice", "1", 0)
+		s.add(old)
+		s.touch(old, noon.Add(time.Minute), noon.Add(3*time.Hour))
+		successor := sessionRecord("alice", "1", 0)
+		successor.Digest = "digest of the successor"
+		at := noon.Add(2 * time.Hour)
+		if replaced, err := s.Replace(t.Context(), old.Digest, successor, at); !replaced || err != nil {
+			t.Fatalf("got %v, %v, want it to be replaced", replaced, err)
+		}
+		s.touch(old, noon.Add(2*time.Minute), noon.Add(4*time.Hour))
+		if got, want := s.find(old.Digest), old.Moved(at); !reflect.DeepEqual(normalSession(got), normalSession(want)) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+	t.Run("a login in place of a session that lives by a touch returns it so", func(t *testing.T) {
+		s := sessionStore{t, open(t)}
+		old := sessionRecord("alice", "1", 0)
+		s.add(old)
+		s.touch(old, noon.Add(time.Minute), noon.Add(3*time.Hour))
+		added, err := s.Add(t.Context(), sessionRecord("alice", "2", 0), old.Digest, 0, false, noon.Add(2*time.Hour))
+		if err != nil || added.Replaced == nil || !added.Replaced.ExpiresAt.Equal(noon.Add(3*time.Hour)) {
+			t.Errorf("got %+v, %v, want the session with the expiry of its touch", added.Replaced, err)
 		}
 	})
 	t.Run("a touch brings back neither the ended nor the expired", func(t *testing.T) {
@@ -283,8 +310,8 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		if found, err := s.Revoke(t.Context(), "alice", "1"); !found || err != nil {
 			t.Fatal(found, err)
 		}
-		s.touch(ended.Digest, noon.Add(time.Minute), noon.Add(2*time.Hour))
-		s.touch(expired.Digest, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
+		s.touch(ended, noon.Add(time.Minute), noon.Add(2*time.Hour))
+		s.touch(expired, expired.ExpiresAt, expired.ExpiresAt.Add(time.Hour))
 		if s.find(ended.Digest) != nil {
 			t.Error("the ended record is back")
 		}
@@ -310,7 +337,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 						t.Error(err)
 					}
 				default:
-					s.touch(r.Digest, noon.Add(time.Duration(i)*time.Second), noon.Add(2*time.Hour))
+					s.touch(r, noon.Add(time.Duration(i)*time.Second), noon.Add(2*time.Hour))
 				}
 			})
 			if left := s.list("alice", noon); len(left) != 0 {
@@ -349,7 +376,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 						t.Error(err)
 					}
 				default:
-					s.touch(records[i%3].Digest, noon.Add(time.Duration(i)*time.Second), noon.Add(2*time.Hour))
+					s.touch(records[i%3], noon.Add(time.Duration(i)*time.Second), noon.Add(2*time.Hour))
 				}
 			})
 			if left := s.list("alice", noon); len(left) != 0 || len(ended) != 3 {
@@ -421,7 +448,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 			t.Fatal(replaced, err)
 		}
 		mark := old.Moved(noon)
-		s.touch(old.Digest, noon.Add(time.Second), noon.Add(time.Hour))
+		s.touch(old, noon.Add(time.Second), noon.Add(time.Hour))
 		another := *old
 		another.Digest = "another"
 		if replaced, err := s.Replace(t.Context(), old.Digest, &another, noon); replaced || err != nil {
@@ -629,9 +656,10 @@ func (s sessionStore) find(digest string) *session.Record {
 	return r
 }
 
-func (s sessionStore) touch(digest string, used, expires time.Time) {
+func (s sessionStore) touch(r *session.Record, used, expires time.Time) {
 	s.t.Helper()
-	if err := s.Touch(s.t.Context(), digest, used, expires); err != nil {
+	touch := session.Touch{Digest: r.Digest, Used: used, ExpiresAt: expires, LiveUntil: r.ExpiresAt}
+	if err := s.Touch(s.t.Context(), touch); err != nil {
 		s.t.Errorf("Touch: %v", err)
 	}
 }

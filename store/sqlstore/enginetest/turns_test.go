@@ -74,8 +74,10 @@ func lockFile(t *testing.T, path string) (unlock func()) {
 
 func nothing(*sql.Conn) error { return nil }
 
+// touch is one that must be written at once.
 func touch(ctx context.Context, store *sqlstore.KnoxStore) error {
-	return store.Touch(ctx, "digest", time.UnixMicro(2), time.UnixMicro(3))
+	return store.Touch(ctx, knox.Touch{Digest: "digest", Used: time.UnixMicro(2),
+		LiveUntil: time.UnixMicro(3), ExpiresAt: time.UnixMicro(4)})
 }
 
 // atOnce runs n calls at once and returns the error and the time of each.

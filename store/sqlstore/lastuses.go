@@ -1,0 +1,204 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth/store/sqlstore/internal/touches"
+)
+
+// lastUses is what a table keeps of the last use of its records, and the touches that are
+// pending for it.
+type lastUses struct {
+	db     *DB
+	table  string // without the prefix
+	buffer *touches.Buffer
+	// use writes the last use, and slide the expiry as well, which is in an index and
+	// costs more. They match no record that has expired or that is no longer there.
+	use, slide string
+}
+
+// closeTimeout is how long DB.Close waits for the last uses to be written.
+const closeTimeout = 5 * time.Second
+
+// lastUses returns those of a table, which all stores on it share. A touch is written into
+// the records that are live and fit a condition.
+func (db *DB) lastUses(table, condition string) *lastUses {
+	db.usesMu.Lock()
+	defer db.usesMu.Unlock()
+	if u := db.uses[table]; u != nil {
+		return u
+	}
+	const used = `last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END`
+	update := `UPDATE {prefix}` + table + ` SET ` + used
+	where := ` WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?) AND ` + condition
+	u := &lastUses{db: db, table: table, use: db.table(update + where),
+		slide: db.table(update + `, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END` + where)}
+	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger,
+		Write: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, false, pending) },
+		// It gives up soon if others write.
+		WriteNow: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, true, pending) },
+	})
+	db.uses[table] = u
+	return u
+}
+
+// closeUses writes all that is pending.
+func (db *DB) closeUses() (errs []error) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	db.usesMu.Lock()
+	defer db.usesMu.Unlock()
+	for _, u := range db.uses {
+		errs = append(errs, u.buffer.Close(ctx))
+	}
+	return errs
+}
+
+// touch is Touch of the stores.
+func (u *lastUses) touch(ctx context.Context, digest string, used, expires, liveUntil time.Time) error {
+	return u.buffer.Touch(ctx, touches.Touch{Digest: digest, Used: unixMicro(used), ExpiresAt: unixMicro(expires),
+		LiveUntil: unixMicro(liveUntil)})
+}
+
+// transact writes touches in a transaction of their own.
+func (u *lastUses) transact(ctx context.Context, now bool, pending []touches.Touch) error {
+	err := u.db.transact(ctx, now, func(conn *sql.Conn) error { return u.write(ctx, conn, pending) })
+	if err != nil && strings.Contains(err.Error(), "sql: database is closed") { // which has no value
+		return fmt.Errorf("%w: %w", touches.ErrGone, err)
+	}
+	return err
+}
+
+// write writes touches in a transaction. A prepared statement for each row is as fast as
+// one statement for many.
+func (u *lastUses) write(ctx context.Context, conn *sql.Conn, pending []touches.Touch) (err error) {
+	prepared := map[string]*sql.Stmt{}
+	defer func() {
+		for _, statement := range prepared {
+			if e := statement.Close(); err == nil {
+				err = e
+			}
+		}
+	}()
+	for _, t := range pending {
+		text, args := u.use, []any{t.Used, t.Used, t.Digest, t.Since}
+		if t.Slides() {
+			text, args = u.slide, []any{t.Used, t.Used, t.ExpiresAt, t.ExpiresAt, t.Digest, t.Since}
+		}
+		statement := prepared[text]
+		if statement == nil {
+			if statement, err = conn.PrepareContext(ctx, text); err != nil {
+				return err
+			}
+			prepared[text] = statement
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle writes what is pending for the records that fit a condition, in a transaction
+// that goes on to end, count or replace them.
+func (u *lastUses) settle(ctx context.Context, conn *sql.Conn, condition string, args ...any) error {
+	view := u.buffer.View()
+	if view.Len() == 0 {
+		return nil
+	}
+	digests, err := texts(ctx, conn, u.db.table(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
+	if err != nil {
+		return err
+	}
+	return u.write(ctx, conn, view.Of(digests...))
+}
+
+// settleExpired is settle for the first records that have expired, of which a purge
+// removes at most limit. Those that live longer by a touch leave the place to others.
+func (u *lastUses) settleExpired(ctx context.Context, conn *sql.Conn, condition string, now time.Time,
+	limit int) error {
+	return u.settle(ctx, conn, condition, micros(now), limit+u.overdue(now))
+}
+
+// settleUser is settle for the records of a user that count against a limit only if a
+// touch is written.
+func (u *lastUses) settleUser(ctx context.Context, conn *sql.Conn, userID string, now time.Time) error {
+	if u.overdue(now) == 0 {
+		return nil
+	}
+	return u.settle(ctx, conn, `user_id = ? AND expires_at <= ?`, userID, micros(now))
+}
+
+// overdue returns how many records may have expired at now only because a touch is
+// pending. That takes an engine that was busy for long, since touches are written in time.
+func (u *lastUses) overdue(now time.Time) int {
+	view := u.buffer.View()
+	if earliest := view.Earliest(); earliest == 0 || earliest > now.UnixMicro() {
+		return 0
+	}
+	return view.Len()
+}
+
+// show puts what is pending for a record into its fields.
+func show(view touches.View, digest string, lastUsed, expiresAt *time.Time) {
+	pending := view.Of(digest)
+	if len(pending) == 0 {
+		return
+	}
+	used, expires := unixMicro(*lastUsed), unixMicro(*expiresAt)
+	for _, t := range pending {
+		used, expires = t.Apply(used, expires)
+	}
+	*lastUsed, *expiresAt = fromMicro(used), fromMicro(expires)
+}
+
+// liveAt is the instant after which a record must expire according to its row, if it is
+// to be live at now with what is pending.
+func liveAt(view touches.View, now time.Time) int64 {
+	if earliest := view.Earliest(); earliest != 0 {
+		return min(now.UnixMicro(), earliest-1)
+	}
+	return now.UnixMicro()
+}
+
+// livePage reads the records of a user until limit of them are live. A part has at most
+// limit records, and its first one comes after the ID that it is given.
+func livePage[R any](after string, limit int, part func(after string) ([]R, error), live func(R) bool,
+	id func(R) string) ([]R, error) {
+	var page []R
+	for {
+		records, err := part(after)
+		if err != nil {
+			return nil, err
+		}
+		for _, record := range records {
+			if len(page) < limit && live(record) {
+				page = append(page, record)
+			}
+		}
+		if len(records) < limit || len(page) >= limit {
+			return page, nil
+		}
+		after = id(records[len(records)-1])
+	}
+}
+
+// unixMicro is a time in microseconds since 1970, and 0 for the zero time.
+func unixMicro(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMicro()
+}
+
+// fromMicro reads what unixMicro made.
+func fromMicro(at int64) time.Time {
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(at).UTC()
+}
