@@ -12,7 +12,8 @@ import (
 func fill(t *testing.T, s *knox.MemoryStore, noon time.Time, n int) {
 	t.Helper()
 	for i := range n {
-		record := &knox.Record{Digest: fmt.Sprint(i), ID: fmt.Sprint(i), UserID: fmt.Sprint(i / 10), ExpiresAt: noon.Add(time.Hour)}
+		id := fmt.Sprint(i)
+		record := &knox.Record{Digest: id, ID: id, UserID: fmt.Sprint(i / 10), ExpiresAt: noon.Add(time.Hour)}
 		if _, err := s.Add(t.Context(), record, 0, false, knox.Ending{At: noon}); err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,9 @@ func Run(ctx context.Context, limit int, steps ...func(limit int) (removed int, 
 }
 
 // Step returns a step of [Run]: it purges a queue while it holds the lock.
-func Step[K comparable](mu sync.Locker, queue *Queue[K], now time.Time, remove func(key K)) func(limit int) (int, bool) {
+func Step[K comparable](
+	mu sync.Locker, queue *Queue[K], now time.Time, remove func(key K),
+) func(limit int) (removed int, more bool) {
 	return func(limit int) (int, bool) {
 		mu.Lock()
 		defer mu.Unlock()
