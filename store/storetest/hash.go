@@ -61,7 +61,7 @@ func knoxByHash(t *testing.T, open func(t *testing.T) knox.Store) {
 		}
 	}
 	same("added")
-	s.touch(digest, noon.Add(time.Minute), time.Time{})
+	s.touch(r, noon.Add(time.Minute), time.Time{})
 	same("used")
 	if _, err := s.RevokeAll(t.Context(), "alice", digest, "stamp", none); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func sessionsByHash(t *testing.T, open func(t *testing.T) session.Store) {
 	r := sessionRecord("alice", "1", 0)
 	r.Digest = digest
 	s.add(r)
-	s.touch(digest, noon.Add(time.Minute), time.Time{})
+	s.touch(r, noon.Add(time.Minute), time.Time{})
 	if got := byHash(t, find, hash); got == nil || got.ID != "1" || !got.LastUsed.Equal(noon.Add(time.Minute)) {
 		t.Errorf("used: found %+v", got)
 	}

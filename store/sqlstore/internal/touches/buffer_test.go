@@ -411,9 +411,9 @@ func TestUnitClose(t *testing.T) {
 				t.Errorf("got %v after %v, want 2 lost after 5s", err, took)
 			}
 			synctest.Wait() // the flush has ended by now, or the bubble would not end
-		if table.log.Len() != 0 {
-			t.Errorf("got the log %q, want the error of Close alone", table.log.String())
-		}
+			if table.log.Len() != 0 {
+				t.Errorf("got the log %q, want the error of Close alone", table.log.String())
+			}
 		})
 	bubble("a table that fails loses them with its error", func(t *testing.T, table *table, b *touches.Buffer) {
 		table.fail(errors.New("the disk is full"))
