@@ -31,7 +31,9 @@ func slowCookieValue(r *http.Request, fullName string) (value string, count int)
 }
 
 func FuzzUnitCookieValue(f *testing.F) {
-	for _, line := range []string{"session=x", "a=b; session=x", ";;session = \"x\" ;session=y", "session", "=", "session=a=b;", "\tsession\t=\t"} {
+	for _, line := range []string{
+		"session=x", "a=b; session=x", ";;session = \"x\" ;session=y", "session", "=", "session=a=b;", "\tsession\t=\t",
+	} {
 		f.Add(line, "session=z", "session")
 	}
 	f.Add("=x", "", "")

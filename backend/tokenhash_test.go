@@ -92,7 +92,8 @@ func TestUnitCheck(t *testing.T) {
 func TestUnitFits(t *testing.T) {
 	format := checkFormat(t)
 	for token, want := range map[string]bool{
-		"": false, "acme_": false, strings.Repeat("x", 35): false, strings.Repeat("?", 36): true, strings.Repeat("x", 128): true,
+		"": false, "acme_": false, strings.Repeat("x", 35): false, strings.Repeat("?", 36): true,
+		strings.Repeat("x", 128): true,
 		strings.Repeat("x", 129): false, "acme_" + strings.Repeat("x", 128): true, "acme_" + strings.Repeat("x", 129): false,
 		"acme-" + strings.Repeat("x", 128): false,
 	} {

@@ -41,8 +41,8 @@ func share(t testing.TB) sharing {
 	t.Helper()
 	store, crowd := knox.NewMemoryStore(), &people{stamps: map[string]string{}}
 	make := func(store knox.Store, prefix string, accept ...string) *knox.Tokens {
-		tokens, err := knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: prefix, Prefix: prefix, AcceptPrefixes: accept,
-			Schemes: []string{"Token", "Bearer"}, Formats: []knox.Format{hexFormat}})
+		tokens, err := knox.New(knox.Config{Store: store, LoadUser: crowd.load, Name: prefix, Prefix: prefix,
+			AcceptPrefixes: accept, Schemes: []string{"Token", "Bearer"}, Formats: []knox.Format{hexFormat}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,12 +129,16 @@ func TestUnitALookUpByHashGivesTheVerdictsOfALookUpByDigest(t *testing.T) {
 func FuzzUnitAuthenticateByHash(f *testing.F) {
 	s := share(f)
 	for _, token := range s.tokens {
-		for _, line := range []string{"Token " + token, "bearer\t" + token + "  ", "Token: " + token, "Bearer=" + token, "Token " + token + "=",
-			"Token " + token + " x", "Token " + token[1:], "Token " + token + "\x00", "Token acme_" + token, "Basic " + token} {
+		for _, line := range []string{
+			"Token " + token, "bearer\t" + token + "  ", "Token: " + token, "Bearer=" + token, "Token " + token + "=",
+			"Token " + token + " x", "Token " + token[1:], "Token " + token + "\x00", "Token acme_" + token, "Basic " + token,
+		} {
 			f.Add(line)
 		}
 	}
-	for _, line := range []string{"", "Token", "Bearer ", "Token acme_", "Token acme_x!", "Token " + strings.Repeat("x", 9000), "Token é"} {
+	for _, line := range []string{
+		"", "Token", "Bearer ", "Token acme_", "Token acme_x!", "Token " + strings.Repeat("x", 9000), "Token é",
+	} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
@@ -149,7 +153,7 @@ func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 	store := &ownFind{MemoryStore: knox.NewMemoryStore()}
 	s := start(t, func(c *knox.Config) { c.Store = store })
 	token := s.login("alice")
-	if s.me(token) != 200 || s.me(token) != 200 || store.asked != 2 {
+	if first, second := s.me(token), s.me(token); first != 200 || second != 200 || store.asked != 2 {
 		t.Errorf("its Find was asked %d times, want 2", store.asked)
 	}
 	t.Run("a store in memory answers for itself only", func(t *testing.T) {

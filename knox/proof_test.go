@@ -24,25 +24,30 @@ func allocs(tokens *knox.Tokens, r *http.Request) float64 {
 }
 
 func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
-	for sentence, user := range map[string]auth.User{"a user": bare("alice"), "a user with a stamp": &person{"alice", "password hash"}} {
+	for sentence, user := range map[string]auth.User{
+		"a user": bare("alice"), "a user with a stamp": &person{"alice", "password hash"},
+	} {
 		t.Run(sentence, func(t *testing.T) {
-			tokens := must(knox.New(knox.Config{Store: knox.NewMemoryStore(), Prefix: "acme_", Schemes: []string{"Token", "Bearer"},
-				LoadUser: func(context.Context, string) (auth.User, error) { return user, nil }}))
-			issued := must(tokens.Issue(t.Context(), "alice", knox.Options{}))
-			token := issued.Secret.Reveal()
-			unknown := must(knox.New(knox.Config{Store: knox.NewMemoryStore(), Prefix: "acme_", LoadUser: func(context.Context, string) (auth.User, error) {
-				return user, nil
-			}}))
-			strange := must(unknown.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
+			config := knox.Config{Store: knox.NewMemoryStore(), Prefix: "acme_", Schemes: []string{"Token", "Bearer"},
+				LoadUser: func(context.Context, string) (auth.User, error) { return user, nil }}
+			tokens := must(knox.New(config))
+			token := must(tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
+			config.Store = knox.NewMemoryStore()
+			strange := must(must(knox.New(config)).Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
 			for what, row := range map[string]struct {
 				line string
 				kind error
 			}{
-				"a good token": {"Token " + token, nil}, "an unknown one": {"Bearer " + strange, auth.ErrInvalid},
-				"a broken one": {"Token " + token[:40], auth.ErrInvalid}, "garbage": {"Token garbage", auth.ErrUnrecognized},
-				"a long one": {"Token " + strings.Repeat("x", 5000), auth.ErrUnrecognized}, "a space": {"Token a b", auth.ErrMalformed},
-				"nothing": {"Token", auth.ErrMalformed}, "a colon": {"Bearer: x", auth.ErrMalformed}, "another scheme": {"Basic x", auth.ErrNoCredentials},
-				"too much": {"Token " + strings.Repeat("x", 1<<20), auth.ErrMalformed},
+				"a good token":   {"Token " + token, nil},
+				"an unknown one": {"Bearer " + strange, auth.ErrInvalid},
+				"a broken one":   {"Token " + token[:40], auth.ErrInvalid},
+				"garbage":        {"Token garbage", auth.ErrUnrecognized},
+				"a long one":     {"Token " + strings.Repeat("x", 5000), auth.ErrUnrecognized},
+				"a space":        {"Token a b", auth.ErrMalformed},
+				"nothing":        {"Token", auth.ErrMalformed},
+				"a colon":        {"Bearer: x", auth.ErrMalformed},
+				"another scheme": {"Basic x", auth.ErrNoCredentials},
+				"too much":       {"Token " + strings.Repeat("x", 1<<20), auth.ErrMalformed},
 			} {
 				r := withAuthorization(t, row.line)
 				if _, _, err := tokens.Authenticate(r); auth.KindOf(err) != row.kind {
@@ -67,7 +72,9 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 		crowd := &people{stamps: map[string]string{}, inactive: map[string]bool{}}
 		s := start(t, func(c *knox.Config) { c.LoadUser = crowd.load })
 		token := must(s.tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
-		for change, set := range map[string]func(){"another stamp": func() { crowd.stamps["alice"] = "new" }, "inactive": func() { crowd.inactive["alice"] = true }} {
+		for change, set := range map[string]func(){
+			"another stamp": func() { crowd.stamps["alice"] = "new" }, "inactive": func() { crowd.inactive["alice"] = true },
+		} {
 			crowd.set(set)
 			n := testing.AllocsPerRun(200, func() { _, _, _ = s.tokens.VerifyToken(t.Context(), token) })
 			if n > 3 { // the loader makes a user, and KindOf and errors.As look at what it says
@@ -98,19 +105,20 @@ func TestUnitARecordsCredentialIsOfTheTokensThatCheckIt(t *testing.T) {
 		}
 	})
 	t.Run("the credential is made once", func(t *testing.T) {
-		if prove(one) != prove(one) {
+		if first, second := prove(one), prove(one); first != second {
 			t.Error("got two credentials of one record")
 		}
 	})
 	t.Run("it shows what was written since", func(t *testing.T) {
 		used := backend.StoreTime(time.Now().Add(time.Hour))
-		if err := store.Touch(t.Context(), must(store.List(t.Context(), "alice", "", 1, time.Time{}))[0].Digest, used, time.Time{}); err != nil {
+		digest := must(store.List(t.Context(), "alice", "", 1, time.Time{}))[0].Digest
+		if err := store.Touch(t.Context(), digest, used, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := prove(one).LastUsed(); !got.Equal(used) {
 			t.Errorf("got %v, want %v", got, used)
 		}
-		if prove(one) != prove(one) {
+		if first, second := prove(one), prove(one); first != second {
 			t.Error("got two credentials of one record")
 		}
 	})

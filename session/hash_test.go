@@ -65,7 +65,8 @@ func verdict(user auth.User, credential auth.Credential, err error) string {
 		}
 		return fmt.Sprintf("%v, %q: %v", auth.KindOf(err), header, err)
 	}
-	return fmt.Sprintf("user %s, backend %s, session %s", user.UserID(), credential.Backend(), credential.(*session.Session).ID())
+	id := credential.(*session.Session).ID()
+	return fmt.Sprintf("user %s, backend %s, session %s", user.UserID(), credential.Backend(), id)
 }
 
 // pair is two Sessions of one store: one asks it by hash, the other by digest.
@@ -100,8 +101,8 @@ func share(t testing.TB) pair {
 func TestUnitALookUpByHashGivesTheVerdictsOfALookUpByDigest(t *testing.T) {
 	p := share(t)
 	for i, cookie := range p.cookies {
-		got, want := verdict(p.byHash.Authenticate(withCookies(t, cookie))), verdict(p.byDigest.Authenticate(withCookies(t, cookie)))
-		if got != want {
+		r := withCookies(t, cookie)
+		if got, want := verdict(p.byHash.Authenticate(r)), verdict(p.byDigest.Authenticate(r)); got != want {
 			t.Errorf("cookie %d: got  %s\nwant %s", i, got, want)
 		}
 	}

@@ -18,20 +18,28 @@ type bare string
 
 func (u bare) UserID() string { return string(u) }
 
+// always loads the same user.
+func always(user auth.User) auth.UserLoader {
+	return func(context.Context, string) (auth.User, error) { return user, nil }
+}
+
 func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 	allocs := func(sessions *session.Sessions, lines ...string) float64 {
 		r := withCookies(t, lines...)
 		return testing.AllocsPerRun(200, func() { _, _, _ = sessions.Authenticate(r) })
 	}
-	for sentence, user := range map[string]auth.User{"a user": bare("alice"), "a user with a stamp": &person{"alice", "password hash"}} {
+	for sentence, user := range map[string]auth.User{
+		"a user": bare("alice"), "a user with a stamp": &person{"alice", "password hash"},
+	} {
 		t.Run(sentence, func(t *testing.T) {
-			config := session.Config{Store: session.NewMemoryStore(), LoadUser: func(context.Context, string) (auth.User, error) { return user, nil }}
+			config := session.Config{Store: session.NewMemoryStore(), LoadUser: always(user)}
 			sessions := must(session.New(config))
 			config.Store = session.NewMemoryStore()
 			good, unknown := started(t, sessions, user), started(t, must(session.New(config)), user)
 			for what, lines := range map[string][]string{
-				"a good cookie": {"theme=dark; " + good + "; lang=en"}, "an unknown one": {unknown}, "a broken one": {good[:40]},
-				"one twice": {good, good}, "no cookie": {"theme=dark"}, "none at all": nil, "a long one": {good + strings.Repeat("x", 5000)},
+				"a good cookie": {"theme=dark; " + good + "; lang=en"}, "an unknown one": {unknown},
+				"a broken one": {good[:40]}, "a long one": {good + strings.Repeat("x", 5000)}, "one twice": {good, good},
+				"another cookie": {"theme=dark"}, "no cookie": nil,
 			} {
 				if n := allocs(sessions, lines...); n != 0 {
 					t.Errorf("%s: got %v allocations, want none", what, n)
@@ -52,15 +60,15 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 	t.Run("an expired session allocates the cause alone", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			alice := bare("alice")
-			sessions := must(session.New(session.Config{Store: session.NewMemoryStore(),
-				LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }}))
+			sessions := must(session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: always(alice)}))
 			cookie := started(t, sessions, alice)
 			time.Sleep(2 * time.Hour)
 			r := withCookies(t, cookie)
 			if n := testing.AllocsPerRun(200, func() { _, _, _ = sessions.Authenticate(r) }); n != 1 {
 				t.Errorf("got %v allocations, want 1", n)
 			}
-			if _, _, err := sessions.Authenticate(r); auth.KindOf(err) != auth.ErrNoCredentials || !strings.Contains(err.Error(), "has expired") {
+			_, _, err := sessions.Authenticate(r)
+			if auth.KindOf(err) != auth.ErrNoCredentials || !strings.Contains(err.Error(), "has expired") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -70,7 +78,7 @@ func TestUnitACheckInMemoryAllocatesNothing(t *testing.T) {
 func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 	store, alice := session.NewMemoryStore(), &person{"alice", "a1"}
 	make := func(name string) *session.Sessions {
-		return must(session.New(session.Config{Store: store, Name: name, LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }}))
+		return must(session.New(session.Config{Store: store, Name: name, LoadUser: always(alice)}))
 	}
 	one, two := make("one"), make("two")
 	cookie := started(t, one, alice)
@@ -91,15 +99,16 @@ func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 	})
 	record := func() *session.Record { return must(store.List(t.Context(), "alice", "", 1, time.Time{}))[0] }
 	t.Run("it is made once, and again when something is written", func(t *testing.T) {
-		if prove(one) != prove(one) {
+		if first, second := prove(one), prove(one); first != second {
 			t.Error("got two credentials of one record")
 		}
 		used := backend.StoreTime(time.Now().Add(time.Second))
 		if err := store.Touch(t.Context(), record().Digest, used, record().ExpiresAt); err != nil {
 			t.Fatal(err)
 		}
-		if got := prove(one).LastUsed(); !got.Equal(used) || prove(one) != prove(one) {
-			t.Errorf("got %v, want %v", got, used)
+		first, second := prove(one), prove(one)
+		if got := first.LastUsed(); !got.Equal(used) || first != second {
+			t.Errorf("got %v, want %v, and one credential", got, used)
 		}
 	})
 	t.Run("a copy of a record with another stamp is compared anew", func(t *testing.T) {
@@ -113,7 +122,7 @@ func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 		if _, err := other.Add(t.Context(), &copied, "", 0, false, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		three := must(session.New(session.Config{Store: other, LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil }}))
+		three := must(session.New(session.Config{Store: other, LoadUser: always(alice)}))
 		if _, _, err := three.Authenticate(withCookies(t, cookie)); auth.KindOf(err) != auth.ErrNoCredentials {
 			t.Errorf("got %v, want ErrNoCredentials", err)
 		}
@@ -125,7 +134,7 @@ func TestRaceARecordIsSharedByAllChecks(t *testing.T) {
 	store := session.NewMemoryStore()
 	make := func(name, stamp string) *session.Sessions {
 		return must(session.New(session.Config{Store: store, Name: name, TouchInterval: time.Nanosecond,
-			LoadUser: func(context.Context, string) (auth.User, error) { return &person{"alice", stamp}, nil }}))
+			LoadUser: always(&person{"alice", stamp})}))
 	}
 	one, two, changed := make("one", "a1"), make("two", "a1"), make("changed", "a2")
 	cookie := started(t, one, &person{"alice", "a1"})

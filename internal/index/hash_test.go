@@ -135,7 +135,8 @@ func agree(x *index.Index[record], model []*record) bool {
 			slices.Sort(list)
 			slices.Reverse(list)
 		}
-		if !slices.Equal(ids(x.Of(strconv.Itoa(user))), all) || !slices.Equal(ids(x.Page(strconv.Itoa(user), "7", 99, noon)), live) {
+		name := strconv.Itoa(user)
+		if !slices.Equal(ids(x.Of(name)), all) || !slices.Equal(ids(x.Page(name, "7", 99, noon)), live) {
 			return false
 		}
 	}
