@@ -14,7 +14,7 @@ import (
 // kept. It is bounded: a full shard gives up what expires first of a few it looks
 // at. It is safe for concurrent use.
 type Tokens[V any] struct {
-	secret [32]byte
+	secret [16]byte
 	shards [16]shard[V]
 	max    int // entries of a shard
 }
@@ -42,12 +42,23 @@ func New[V any](max int) *Tokens[V] {
 	return t
 }
 
-// Key returns the key of a token. The buffer is on the stack where the token has a
-// usual length.
-func (t *Tokens[V]) Key(token string) Key {
-	var room [1024]byte
-	text := append(append(room[:0], t.secret[:]...), token...)
-	return sha256.Sum256(text)
+// Key returns the key of a token. It does not allocate, whatever the length of the token.
+func (t *Tokens[V]) Key(token string) Key { return hashOf(&t.secret, token) }
+
+// hashOf returns the SHA-256 of a secret and a token. It takes the token in pieces, of
+// which most tokens have one, so that there is no copy of it on the heap.
+func hashOf(secret *[16]byte, token string) (key Key) {
+	var chunk [512]byte
+	hash := sha256.New()
+	n := copy(chunk[:], secret[:])
+	for {
+		copied := copy(chunk[n:], token)
+		hash.Write(chunk[:n+copied])
+		if token, n = token[copied:], 0; token == "" {
+			hash.Sum(key[:0])
+			return key
+		}
+	}
 }
 
 // Get returns what is remembered of a token, if it is not over at now.
