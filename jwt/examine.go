@@ -15,7 +15,7 @@ import (
 func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (*Token, *refusal) {
 	t := &Token{payload: u.payload, kind: otherKind}
 	if wrong, problem := t.read(all, i.Format); wrong != "" {
-		return nil, saysInvalid.because(i.cause(wrong, problem, ""))
+		return nil, saysInvalid.failed(i.cause(wrong, problem, ""))
 	}
 	if fault := i.checkTimes(all, t, now); fault != nil {
 		return nil, fault
@@ -31,7 +31,7 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 	}
 	for _, name := range i.Require {
 		if value := lookup(all, name); value == "" || value == "null" {
-			return nil, saysInvalid.because(i.cause(name, "is missing", "Require"))
+			return nil, saysInvalid.failed(i.cause(name, "is missing", "Require"))
 		}
 	}
 	if i.own != nil {
@@ -46,18 +46,18 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	if expires := t.expires; !expires.IsZero() {
 		if !now.Before(expires.Add(i.Leeway)) {
-			return saysExpired.because(i.off("exp", "is past", now.Sub(expires)))
+			return saysExpired.failed(i.off("exp", "is past", now.Sub(expires)))
 		}
 	} else if !i.AllowNoExpiry {
 		setting := "AllowNoExpiry"
 		if i.own != nil {
 			setting = "" // which has none
 		}
-		return saysInvalid.because(i.cause("exp", "is missing", setting))
+		return saysInvalid.failed(i.cause("exp", "is missing", setting))
 	}
 	latest := now.Add(i.early)
 	if t.issued.After(latest) {
-		return saysInvalid.because(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
+		return saysInvalid.failed(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
 	}
 	value := lookup(all, "nbf")
 	if value == "" {
@@ -65,10 +65,10 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	}
 	seconds, ok := secondsOf(value)
 	if !ok {
-		return saysInvalid.because(i.cause("nbf", "is not a number of seconds since 1970", ""))
+		return saysInvalid.failed(i.cause("nbf", "is not a number of seconds since 1970", ""))
 	}
 	if from := time.Unix(seconds, 0); from.After(latest) {
-		return saysInvalid.because(i.off("nbf", "is ahead of our clock", from.Sub(now)))
+		return saysInvalid.failed(i.off("nbf", "is ahead of our clock", from.Sub(now)))
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 	if i.types != nil && !slices.Contains(i.types, h.kind) {
 		c := i.cause("typ", "", "Types")
 		c.Came, c.Want = []string{h.typ}, i.types
-		return saysType.because(c)
+		return saysType.failed(c)
 	}
 	if slices.Contains(want, t.kind) {
 		return nil
@@ -106,7 +106,7 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 	if t.kind == otherKind { // of another format, not a token of ours in the wrong place
 		c.Setting = "Format"
 	}
-	return saysType.because(c)
+	return saysType.failed(c)
 }
 
 func (i *issuer) checkAudience(all []member, t *Token) *refusal {
@@ -120,7 +120,7 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		}
 		c := i.cause("aud", "is missing", "AllowNoAudience")
 		c.Want = ours
-		return saysInvalid.because(c)
+		return saysInvalid.failed(c)
 	}
 	if !slices.ContainsFunc(t.audience, func(name string) bool { return slices.Contains(ours, name) }) {
 		c := i.cause("aud", "", "Audience")
@@ -128,7 +128,7 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		if c.Came == nil {
 			c.Came = []string{}
 		}
-		return saysInvalid.because(c)
+		return saysInvalid.failed(c)
 	}
 	return nil
 }
@@ -144,26 +144,26 @@ func (i *issuer) limitedToken(all []member) *refusal {
 	if i.own != nil {
 		setting = "Scopes"
 	}
-	return saysInvalid.because(i.cause(name, "is there, so the token does not have full access", setting))
+	return saysInvalid.failed(i.cause(name, "is there, so the token does not have full access", setting))
 }
 
 // checkOwn checks what tokens of ours have besides.
 func (i *issuer) checkOwn(t *Token) *refusal {
 	switch {
 	case t.id == "":
-		return saysNoID.because(i.cause(i.Format.IDClaim, "is missing", ""))
+		return saysNoID.failed(i.cause(i.Format.IDClaim, "is missing", ""))
 	case t.sessionID == "" && t.generation < 0:
 		if !i.own.AllowNoSession {
-			return saysInvalid.because(i.cause("sid", "is missing: something else made the token", "AllowNoSession"))
+			return saysInvalid.failed(i.cause("sid", "is missing: something else made the token", "AllowNoSession"))
 		}
 	case t.sessionID == "" || t.generation < 0:
-		return saysInvalid.because(i.cause("sid", "or gen is missing, and the other is there", ""))
+		return saysInvalid.failed(i.cause("sid", "or gen is missing, and the other is there", ""))
 	}
 	for _, scope := range t.scopes {
 		if !slices.Contains(i.own.Scopes, scope) {
 			c := i.cause("scope", "is not one of ours", "Scopes")
 			c.Came = []string{scope}
-			return saysInvalid.because(c)
+			return saysInvalid.failed(c)
 		}
 	}
 	return nil
@@ -174,11 +174,11 @@ func (i *issuer) checkOwn(t *Token) *refusal {
 func (i *issuer) checkSubject(t *Token) *refusal {
 	switch {
 	case t.subject == "":
-		return saysNoUser.because(i.cause(i.Format.UserClaim, "is missing or not an identifier", "Format"))
+		return saysNoUser.failed(i.cause(i.Format.UserClaim, "is missing or not an identifier", "Format"))
 	case looksLikeMachine(t.subject):
 		c := i.cause(i.Format.UserClaim, "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{t.subject}
-		return saysNoUser.because(c)
+		return saysNoUser.failed(c)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (i *issuer) checkSubject(t *Token) *refusal {
 func (i *issuer) refusedClaims(err error) *refusal {
 	c := i.cause("the payload", "is refused", "Claims")
 	c.Err = told{err}
-	return saysInvalid.because(c)
+	return saysInvalid.failed(c)
 }
 
 // told is an error for the log alone: errors.Is does not find it, because an outage that
@@ -206,9 +206,9 @@ func (i *issuer) refusedUser(t *Token, setting string, err error) error {
 	c.Came, c.Err = []string{t.subject}, err
 	switch {
 	case errors.Is(err, auth.ErrUserNotFound):
-		return saysNotFound.because(c)
+		return saysNotFound.failed(c)
 	case errors.Is(err, auth.ErrUserInactive):
-		return saysInactive.because(c)
+		return saysInactive.failed(c)
 	}
 	return restate(err, c)
 }
@@ -225,8 +225,8 @@ func restate(err error, c *cause.Check) error {
 	return &stated
 }
 
-// otherAlgorithm refuses an "alg" that no key of the issuer may be used with. It is not
-// printed, as nothing is proved yet.
+// otherAlgorithm returns the refusal of an "alg" that no key of the issuer may be used with.
+// It does not print the "alg", as nothing is proved yet.
 func (i *issuer) otherAlgorithm() *refusal {
 	c := i.cause("alg", "of the header is not accepted", "Algorithms")
 	for algorithm, accepted := range i.algorithms {
@@ -238,5 +238,5 @@ func (i *issuer) otherAlgorithm() *refusal {
 	if i.own != nil {
 		c.Setting = "Keys"
 	}
-	return saysInvalid.because(c)
+	return saysInvalid.static(c)
 }

@@ -27,6 +27,7 @@ var (
 	StringsOf    = stringsOf
 	Unquote      = unquote
 	SubjectOf    = subjectOf
+	DecodePart   = decode
 )
 
 const MaxDepth = maxDepth

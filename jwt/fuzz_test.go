@@ -213,3 +213,21 @@ func TestNamesOfAnotherCaseAreOtherNames(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// FuzzUnitDecode compares the decoder of parts of tokens with package base64.
+func FuzzUnitDecode(f *testing.F) {
+	for _, n := range []int{0, 1, 3, 4, 1365, 1366, 1367, 2000} {
+		f.Add(strings.Repeat("A", n))
+	}
+	f.Add("AB")
+	f.Add("A=")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ContainsAny(text, "\r\n") {
+			return // which takeApart refuses
+		}
+		want, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if got, ok := jwt.DecodePart(text); ok != (err == nil) || ok && got != string(want) {
+			t.Errorf("%q: want %q and %v, got %q and %v", text, want, err, got, ok)
+		}
+	})
+}

@@ -105,6 +105,7 @@ type issuer struct {
 	early      time.Duration // what "nbf" and "iat" may be ahead
 	own        *Config       // of Tokens that issue as this issuer, or nil
 	slash      *refusal      // of a token of another issuer that differs by a slash only
+	otherAlg   *refusal      // of a token by an algorithm that is not accepted
 }
 
 const (
@@ -115,6 +116,7 @@ const (
 func newIssuer(config Issuer) (*issuer, error) {
 	s := backend.Settings{Package: "jwt"}
 	i := checkIssuer(&s, config)
+	i.otherAlg = i.otherAlgorithm()
 	return i, s.Err()
 }
 
@@ -172,7 +174,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 	case u.twice:
 		return nil, nil, errTwiceInClaims
 	case i.algorithms != nil && !i.algorithms[h.algorithm]:
-		return nil, nil, i.otherAlgorithm()
+		return nil, nil, i.otherAlg
 	}
 	signature, ok := signatureOf(u.signature)
 	if !ok {
@@ -189,7 +191,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 			return nil, nil, unprovedRefusal(keys, i.Keys, fault)
 		}
 		if methods[h.algorithm].SigningMethod == nil {
-			return nil, nil, i.otherAlgorithm()
+			return nil, nil, i.otherAlg
 		}
 		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
 			return nil, nil, backend.Outage(err)
@@ -268,7 +270,8 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 	if !backend.SameStamp(v.token.stamp, stampOf(v.token.sessionID, user)) {
 		return nil, errStamp
 	}
-	v.stamp.Store(&stamp)
+	matched := stamp // or every call would allocate
+	v.stamp.Store(&matched)
 	return user, nil
 }
 

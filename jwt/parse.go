@@ -54,8 +54,19 @@ func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
 	return u, nil
 }
 
-// decode decodes base64url text to a string.
+// decode decodes base64url text without line breaks to a string. The string is all that it
+// allocates.
 func decode(text string) (string, bool) {
+	var room [1024]byte
+	if base64url.DecodedLen(len(text)) > len(room) {
+		return decodeLong(text)
+	}
+	n, err := base64url.Decode(room[:], []byte(text)) // which does not copy text
+	return string(room[:n]), err == nil
+}
+
+// decodeLong decodes text that the room of decode is too small for.
+func decodeLong(text string) (string, bool) {
 	decoded, err := base64url.DecodeString(text)
 	return string(decoded), err == nil
 }

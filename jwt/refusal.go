@@ -14,7 +14,14 @@ import (
 type refusal struct {
 	says         *wording
 	cause        error
-	header, body error // made once by refuse, or nil
+	header, body error      // of one that is made once, or nil
+	stated       auth.Error // what inHeader returns of the refusal of one token
+}
+
+// checkRefusal is a refusal with its cause, in one piece of memory.
+type checkRefusal struct {
+	refusal
+	check cause.Check
 }
 
 // Error returns the cause.
@@ -30,26 +37,38 @@ type words struct {
 }
 
 func (w *words) because(cause error) error {
-	return &auth.Error{Kind: w.kind, Code: w.code, Detail: w.detail, Extensions: w.extensions, Cause: cause}
+	stated := w.state(cause)
+	return &stated
+}
+
+func (w *words) state(cause error) auth.Error {
+	return auth.Error{Kind: w.kind, Code: w.code, Detail: w.detail, Extensions: w.extensions, Cause: cause}
 }
 
 // refuse returns a refusal that is made once.
 func (w *wording) refuse(why string) *refusal { return w.static(errors.New(why)) }
 
 func (w *wording) static(err error) *refusal {
-	r := w.because(err)
-	r.header, r.body = r.inHeader(), r.inBody()
-	return r
+	return &refusal{says: w, cause: err, header: w.header.because(err), body: w.body.because(err)}
 }
 
 // because returns a refusal of one token.
-func (w *wording) because(err error) *refusal { return &refusal{says: w, cause: err} }
+func (w *wording) because(err error) *refusal {
+	return &refusal{says: w, cause: err, stated: w.header.state(err)}
+}
+
+// failed is because for a check that failed. It copies c, so that it allocates only once.
+func (w *wording) failed(c *cause.Check) *refusal {
+	r := &checkRefusal{check: *c}
+	r.says, r.cause, r.stated = w, &r.check, w.header.state(&r.check)
+	return &r.refusal
+}
 
 func (r *refusal) inHeader() error {
 	if r.header != nil {
 		return r.header
 	}
-	return r.says.header.because(r.cause)
+	return &r.stated
 }
 
 func (r *refusal) inBody() error {

@@ -3,7 +3,6 @@ package jwt
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/once"
 	"github.com/gatewarden/auth/internal/remember"
 )
 
@@ -53,6 +53,8 @@ type Verifier struct {
 	unknown  *refusal // of a token of another issuer
 	without  *refusal // of a token without "iss"
 	tooLong  *refusal
+	// malformed are the errors of package auth for a malformed header, in our words.
+	malformed once.Memo[*auth.Error, error]
 }
 
 var (
@@ -149,17 +151,17 @@ func (v *Verifier) Vary() []string { return []string{"Authorization"} }
 func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	scheme, token, err := auth.Authorization(r)
 	if err != nil {
-		return nil, nil, headerError(err)
+		return nil, nil, v.headerError(err)
 	}
-	if !slices.ContainsFunc(v.config.Schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
+	if !v.speaks(scheme) {
 		_, _, err := auth.TokenFrom(r, v.config.Schemes...) // which knows misspelled ones
-		return nil, nil, headerError(err)
+		return nil, nil, v.headerError(err)
 	}
 	ctx, now := r.Context(), time.Now()
 	known, key := v.recall(ctx, token, now)
 	if known == nil { // and so it may have any characters
 		if _, token, err = auth.TokenFrom(r, v.config.Schemes...); err != nil {
-			return nil, nil, headerError(err)
+			return nil, nil, v.headerError(err)
 		}
 		if known, err = v.learn(ctx, token, key, now); err != nil {
 			return nil, nil, inHeader(err)
@@ -168,15 +170,28 @@ func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	return v.admit(ctx, known, now)
 }
 
+// speaks reports whether scheme is one of Config.Schemes.
+func (v *Verifier) speaks(scheme string) bool {
+	for _, s := range v.config.Schemes {
+		if len(s) == len(scheme) && strings.EqualFold(s, scheme) {
+			return true
+		}
+	}
+	return false
+}
+
 // headerError gives a malformed header the code and words of simplejwt. The
 // status stays: 400 for Bearer.
-func headerError(err error) error {
-	var stated *auth.Error
-	if auth.KindOf(err) != auth.ErrMalformed || !errors.As(err, &stated) {
-		return err
+func (v *Verifier) headerError(err error) error {
+	if stated, ok := err.(*auth.Error); ok && auth.KindOf(err) == auth.ErrMalformed {
+		return v.malformed.Get(stated, restateHeader)
 	}
+	return err
+}
+
+func restateHeader(stated *auth.Error) error {
 	return &auth.Error{Kind: auth.ErrMalformed, Code: codeBadHeader, Detail: detailHeader,
-		Status: stated.Status, Cause: err}
+		Status: stated.Status, Cause: stated}
 }
 
 // VerifyToken proves a bare token, such as one from a WebSocket or from gRPC
@@ -318,14 +333,15 @@ func (v *Verifier) issuerOf(value string) (*issuer, *refusal) {
 	return nil, v.unknown
 }
 
-// nameIssuers makes the refusals of tokens that are of no issuer. What such a token
-// says is not proved and is not printed.
+// nameIssuers makes the refusals of tokens by what of them is not proved, which therefore
+// is not printed: the issuer and the algorithm.
 func (v *Verifier) nameIssuers(issuers []*issuer) {
 	if len(issuers) == 0 {
 		return // which is an error
 	}
 	var names []string
 	for _, i := range issuers {
+		i.otherAlg = i.otherAlgorithm()
 		if name := i.Issuer.Issuer; name != "" {
 			names = append(names, name)
 			near := i.cause("iss", "differs from ours only by a slash at its end", "Issuer")

@@ -1,4 +1,5 @@
-// Package once remembers what a log has said, so that it says it once.
+// Package once does once what would otherwise be done again and again: a [Set] is for lines of a
+// log, a [Memo] for values.
 package once
 
 import (

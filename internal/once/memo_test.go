@@ -1,0 +1,49 @@
+package once_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/gatewarden/auth/internal/once"
+)
+
+func TestUnitMemo(t *testing.T) {
+	t.Run("a value is made once, and the same one is returned from then on", func(t *testing.T) {
+		var memo once.Memo[int, *int]
+		first := memo.Get(1, func(n int) *int { return &n })
+		if again := memo.Get(1, func(int) *int { t.Error("made again"); return nil }); again != first || *first != 1 {
+			t.Errorf("want %p, got %p", first, again)
+		}
+		if other := memo.Get(2, func(n int) *int { return &n }); *other != 2 {
+			t.Errorf("want 2, got %d", *other)
+		}
+	})
+	t.Run("it keeps 64 values, and others are made each time", func(t *testing.T) {
+		var memo once.Memo[int, int]
+		made := 0
+		for range 2 {
+			for n := range 100 {
+				if got := memo.Get(n, func(n int) int { made++; return -n }); got != -n {
+					t.Fatalf("want %d, got %d", -n, got)
+				}
+			}
+		}
+		if made != 100+36 {
+			t.Errorf("want 136 calls, got %d", made)
+		}
+	})
+	t.Run("calls at once get the same value", func(t *testing.T) {
+		var memo once.Memo[int, *int]
+		var all [8]*int
+		var group sync.WaitGroup
+		for i := range all {
+			group.Go(func() { all[i] = memo.Get(1, func(n int) *int { return &n }) })
+		}
+		group.Wait()
+		for _, each := range all {
+			if each != all[0] {
+				t.Errorf("want %p, got %p", all[0], each)
+			}
+		}
+	})
+}
