@@ -77,7 +77,7 @@ type Introspection struct {
 	secret   hidden.String
 	assert   func(claims any) (string, error) // signs with Key, nil with a secret
 	client   *http.Client
-	good     *remember.Tokens[*Token]
+	good     *remember.Tokens[answered]
 	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
 	endpoint struct {
 		sync.Mutex
@@ -88,6 +88,12 @@ type Introspection struct {
 	flights map[remember.Key]*flight
 }
 
+// answered is a token that the server said is active.
+type answered struct {
+	*Token
+	plain bool // all characters are those of a token, so that a header may have had it
+}
+
 // flight is a question that several wait for.
 type flight struct {
 	done  chan struct{}
@@ -95,7 +101,10 @@ type flight struct {
 	err   error
 }
 
-var _ Source = (*Introspection)(nil)
+var (
+	_ Source   = (*Introspection)(nil)
+	_ Recaller = (*Introspection)(nil)
+)
 
 // NewIntrospection returns an Introspection, or an error that tells of each setting
 // that is missing, out of range or contradicts another. It sends no request.
@@ -118,7 +127,7 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[*Token](c.CacheSize),
+	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
 		bad:     remember.New[error](c.CacheSize),
 		flights: make(map[remember.Key]*flight)}
 	if key := c.Key; key != nil {
@@ -131,21 +140,41 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	return i, nil
 }
 
-// Inspect implements [Source].
-func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
+// Recaller implements [Recaller].
+func (i *Introspection) Recaller(source Source) Recall {
+	if source != Source(i) {
+		return nil
+	}
+	return func(_ context.Context, token string, now time.Time) (*Token, error) {
+		_, found, err := i.recall(token, now)
+		if !found.plain {
+			return nil, err
+		}
+		return found.Token, err
+	}
+}
+
+// recall returns the key of a token, and what is remembered of it.
+func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
 	switch {
 	case token == "" || len(token) > auth.MaxAuthorization:
-		return nil, errNoToken
+		return key, found, errNoToken
 	case i.config.Owns != nil && !i.config.Owns(token):
-		return nil, errNotOwned
+		return key, found, errNotOwned
 	}
-	now := time.Now()
-	key := i.good.Key(token)
+	key = i.good.Key(token)
 	if found, ok := i.good.Get(key, now); ok {
-		return found, nil
+		return key, found, nil
 	}
-	if why, ok := i.bad.Get(key, now); ok {
-		return nil, why
+	why, _ := i.bad.Get(key, now)
+	return key, found, why
+}
+
+// Inspect implements [Source].
+func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
+	key, found, err := i.recall(token, time.Now())
+	if found.Token != nil || err != nil {
+		return found.Token, err
 	}
 	f := i.ask(ctx, key, token)
 	select {
@@ -196,7 +225,7 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		i.logger().ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
 		return nil, backend.Outage(err)
 	}
-	i.good.Put(key, found, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
+	i.good.Put(key, answered{found, checkToken(token) == nil}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
 }
 
@@ -318,8 +347,8 @@ func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, er
 		return nil, &cause.Check{Name: "iss of the answer", Came: []string{a.Issuer}, Want: []string{issuer},
 			Owner: "IntrospectionConfig", Setting: "Issuer"}
 	}
-	t := &Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
-		ID: a.ID, Type: a.TokenType, Auth: auth.AuthInfo{ACR: a.ACR, AMR: a.AMR}}
+	t := SharedToken(Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID, Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
+		ID: a.ID, Type: a.TokenType, Auth: auth.AuthInfo{ACR: a.ACR, AMR: a.AMR}})
 	instant := func(seconds *float64) time.Time {
 		if seconds == nil {
 			return time.Time{}

@@ -12,6 +12,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/once"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -53,9 +54,14 @@ type JWT struct {
 	leeway   time.Duration   // which Resource gives a token that a source found, too
 	// arguments are what RequireBearerToken calls its settings, by their names here.
 	arguments map[string]string
+	// foreign are the refusals of tokens of other issuers, by those of package jwt.
+	foreign once.Memo[*auth.Error, error]
 }
 
-var _ Source = (*JWT)(nil)
+var (
+	_ Source   = (*JWT)(nil)
+	_ Recaller = (*JWT)(nil)
+)
 
 // NewJWT returns a JWT, or an error that says which setting is missing or wrong. It
 // fetches nothing.
@@ -125,6 +131,15 @@ func (j *JWT) Check(ctx context.Context) error {
 	return j.remote.Check(ctx)
 }
 
+// Recaller implements [Recaller].
+func (j *JWT) Recaller(source Source) Recall {
+	if source != Source(j) {
+		return nil
+	}
+	// Package jwt refuses characters outside base64url before it asks for a key.
+	return func(ctx context.Context, token string, _ time.Time) (*Token, error) { return j.Inspect(ctx, token) }
+}
+
 // Inspect implements [Source].
 func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	_, credential, err := j.verifier.VerifyToken(ctx, token)
@@ -132,7 +147,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	case auth.ErrInvalid, auth.ErrMalformed:
 		return nil, invalid(j.cause(err))
 	case auth.ErrUnrecognized:
-		return nil, unrecognized(j.cause(err))
+		return nil, j.unrecognized(err)
 	}
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -143,6 +158,15 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 	}
 	claims, _ := jwt.ClaimsOf[*claims](verified)
 	return claims.token(verified, j.leeway), nil
+}
+
+// unrecognized puts a refusal of package jwt into the words of this package. It is made once,
+// because package jwt returns one of a few for what anybody can send.
+func (j *JWT) unrecognized(err error) error {
+	if stated, ok := err.(*auth.Error); ok {
+		return j.foreign.Get(stated, func(stated *auth.Error) error { return unrecognized(j.cause(stated)) })
+	}
+	return unrecognized(j.cause(err))
 }
 
 // claims are what is read of a token besides what package jwt does. They are
@@ -169,8 +193,8 @@ func (c *claims) token(verified *jwt.Token, leeway time.Duration) *Token {
 	if made := c.made.Load(); made != nil {
 		return made
 	}
-	t := &Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
-		IssuedAt: verified.IssuedAt(), Expiry: verified.ExpiresAt(), Auth: verified.AuthInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway}
+	t := SharedToken(Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
+		IssuedAt: verified.IssuedAt(), Expiry: verified.ExpiresAt(), Auth: verified.AuthInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway})
 	t.Scope, _ = verified.Scopes()
 	c.made.Store(t)
 	return t

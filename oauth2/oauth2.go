@@ -40,6 +40,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/once"
 )
 
 // Config is the configuration of a [Resource]. Resource and Sources are required,
@@ -95,6 +96,9 @@ type Resource struct {
 	metadata string       // URL
 	path     string       // of metadata
 	document []byte
+	recalls  []Recall // of Config.Sources, nil where there is none
+	// unrecognized are the refusals of tokens that several sources do not recognize.
+	unrecognized *once.Memo[unrecognizedKey, error]
 }
 
 var (
@@ -121,7 +125,11 @@ func New(config Config) (*Resource, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
-	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...)}
+	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...),
+		unrecognized: new(once.Memo[unrecognizedKey, error])}
+	for _, source := range c.Sources {
+		a.recalls = append(a.recalls, recallOf(source))
+	}
 	a.locate(resource)
 	a.params = []auth.Param{{Name: "realm", Value: c.Realm}, {Name: "resource_metadata", Value: a.metadata}}
 	if len(c.ChallengeScopes) > 0 {
@@ -197,28 +205,11 @@ func (a *Resource) Vary() []string { return []string{"Authorization"} }
 // is ignored (RFC 9700 §4.3.2); one besides that of the header is ErrMalformed (RFC
 // 6750 §2).
 func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	_, token, err := auth.TokenFrom(r, "Bearer")
-	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
-		return nil, nil, err
-	}
-	if token != "" && strings.Contains(r.URL.RawQuery, "access_token") && r.URL.Query().Has("access_token") {
-		return nil, nil, errTwoTokens
-	}
-	if a.config.AllowFormToken && isForm(r) {
-		inForm, formErr := formToken(r)
-		switch {
-		case formErr != nil:
-			return nil, nil, formErr
-		case inForm != "" && token != "":
-			return nil, nil, errTwoTokens
-		case inForm != "":
-			token, err = inForm, nil
-		}
-	}
+	p, err := a.tokenOf(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	return a.VerifyToken(r.Context(), token)
+	return a.verify(r.Context(), p)
 }
 
 // VerifyToken proves a bare token, such as one from a WebSocket or from gRPC
@@ -232,18 +223,37 @@ func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 //
 // The credential is a [*Token].
 func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, auth.Credential, error) {
-	var unknown causes
-	for _, source := range a.config.Sources {
-		found, err := source.Inspect(ctx, token)
+	return a.verify(ctx, presented{token: token})
+}
+
+// verify asks the sources.
+func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Credential, error) {
+	now := time.Now()
+	var unknown unrecognizedBy
+	for i, source := range a.config.Sources {
+		var found *Token
+		var err error
+		if recall := a.recalls[i]; recall != nil {
+			found, err = recall(ctx, p.token, now)
+		}
+		if found == nil || err != nil {
+			if fault := p.check(); fault != nil {
+				return nil, nil, fault // whatever else is wrong with the token
+			}
+		}
+		if found == nil && err == nil {
+			found, err = source.Inspect(ctx, p.token)
+			now = time.Now() // that may have taken a while
+		}
 		switch kind := auth.KindOf(err); {
 		case err == nil && found != nil:
-			return a.accept(ctx, found, time.Now())
+			return a.accept(ctx, found, now)
 		case err == nil:
 			return nil, nil, backend.Outage(errors.New("oauth2: a source returned neither token nor error"))
 		case kind == auth.ErrUnrecognized:
-			unknown = append(unknown, causeOf(err))
+			unknown.add(err)
 		case kind == auth.ErrInvalid:
-			return nil, nil, invalid(causeOf(err))
+			return nil, nil, restated(err, auth.ErrInvalid)
 		case kind == auth.ErrMalformed, kind == auth.ErrThrottled:
 			return nil, nil, err
 		default:
@@ -251,19 +261,17 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 			return nil, nil, backend.Outage(err)
 		}
 	}
-	return nil, nil, unrecognized(unknown)
+	return nil, nil, unknown.refusal(a.unrecognized)
 }
 
 // accept decides about a token that a source knows.
 func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (auth.User, auth.Credential, error) {
-	if why := a.refused(found, now); why != nil {
-		return nil, nil, why
+	if found.expired(now) {
+		return nil, nil, expired(found, now)
 	}
-	token := found
-	if token.Backend() != a.config.Name {
-		named := *found
-		named.backend = a.config.Name
-		token = &named
+	token, err := a.accepted(found)
+	if err != nil {
+		return nil, nil, err
 	}
 	if token.Machine() {
 		return auth.Machine{ID: token.ClientID}, token, nil
@@ -272,36 +280,74 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 	if err != nil {
 		return nil, nil, err
 	}
-	if token.GrantID != "" && !backend.SameStamp(token.Stamp, backend.Stamp("oauth2", user)) {
-		return nil, nil, errStamp
+	if token.GrantID != "" {
+		var memo *backend.StampMemo
+		if s := found.own(); s != nil {
+			memo = &s.stamp
+		}
+		if !backend.MatchesStamp(found.Stamp, "oauth2", user, memo) {
+			return nil, nil, errStamp
+		}
 	}
 	return user, token, nil
 }
 
-// refused says why a token that a source knows is no good here, or nil.
-func (a *Resource) refused(found *Token, now time.Time) error {
+// accepted returns a token under the name of a, or why it is refused. It remembers a token
+// that is not refused, for the Resource that accepted it first: most programs have one.
+func (a *Resource) accepted(found *Token) (*Token, error) {
+	s := found.own()
+	if s != nil {
+		if was := s.accepted.Load(); was != nil && was.by == a {
+			return was.token, nil
+		}
+	}
+	if why := a.refused(found); why != nil {
+		return nil, why
+	}
+	token := found
+	if token.Backend() != a.config.Name {
+		named := *found
+		named.backend = a.config.Name
+		token = &named
+	}
+	if s != nil && s.accepted.Load() == nil {
+		s.accepted.CompareAndSwap(nil, &acceptance{a, token})
+	}
+	return token, nil
+}
+
+// expired reports whether a token is past its expiry.
+func (t *Token) expired(now time.Time) bool {
+	return !t.Expiry.IsZero() && !now.Before(t.Expiry.Add(t.leeway))
+}
+
+// expired is the refusal of a token that has expired.
+func expired(found *Token, now time.Time) error {
+	c := setting("exp", "is past", "")
+	c.By = max(now.Sub(found.Expiry).Truncate(time.Second), time.Second)
+	return failed(c)
+}
+
+// refused says why a token that a source knows is no good here, whatever the time, or nil.
+func (a *Resource) refused(found *Token) error {
 	switch {
-	case !found.Expiry.IsZero() && !now.Before(found.Expiry.Add(found.leeway)):
-		c := setting("exp", "is past", "")
-		c.By = max(now.Sub(found.Expiry).Truncate(time.Second), time.Second)
-		return invalid(c)
 	case !slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }):
 		c := setting("aud", "", "Resource and Config.Audience")
 		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
-		return invalid(c)
+		return failed(c)
 	case len(found.Confirmation) > 0:
 		// Only who has its key may use it, and no proof is asked for here.
 		c := setting("cnf", "binds the token to a key or a certificate, and no proof of it can be checked here", "")
 		c.Came = slices.Sorted(maps.Keys(found.Confirmation))
-		return invalid(c)
+		return failed(c)
 	case found.Type != "" && !strings.EqualFold(found.Type, "Bearer"):
 		c := setting("token_type", "", "")
 		c.Came, c.Want = []string{found.Type}, []string{"Bearer"}
-		return invalid(c)
+		return failed(c)
 	case looksLikeMachine(found.Subject):
 		c := setting("sub", "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{found.Subject}
-		return invalid(c)
+		return failed(c)
 	case found.Machine() && found.ClientID == "":
 		return errNoHolder
 	}
@@ -329,7 +375,7 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 			c.Setting = "User"
 		}
 		c.Came, c.Err = []string{token.Subject}, err
-		return nil, invalid(c)
+		return nil, failed(c)
 	case auth.KindOf(err) == auth.ErrInternal: // a bug of the loader
 		return nil, err
 	}
@@ -337,9 +383,9 @@ func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 }
 
 // looksLikeMachine reports a subject that could be taken for a client.
-func looksLikeMachine(subject string) bool {
-	return strings.HasPrefix(subject, auth.Machine{}.UserID())
-}
+func looksLikeMachine(subject string) bool { return strings.HasPrefix(subject, machinePrefix) }
+
+var machinePrefix = auth.Machine{}.UserID()
 
 // Subject is the user of a token that nothing is known of but its subject: what
 // [SubjectUser] returns.

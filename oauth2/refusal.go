@@ -2,9 +2,11 @@ package oauth2
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
+	"github.com/gatewarden/auth/internal/once"
 )
 
 // detailInvalid is the one sentence for whatever is wrong with a token. What it is, the
@@ -13,6 +15,16 @@ const detailInvalid = "Invalid token."
 
 func invalid(why error) error {
 	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: why}
+}
+
+// failed is invalid for a check that failed. It copies c, so that it allocates only once.
+func failed(c *cause.Check) error {
+	r := &struct {
+		auth.Error
+		check cause.Check
+	}{check: *c}
+	r.Error = auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: detailInvalid, Cause: &r.check}
+	return &r.Error
 }
 
 func unrecognized(why error) error {
@@ -42,8 +54,70 @@ func causeOf(err error) error {
 	return err
 }
 
+// restated returns err with what clients read of a token of this kind, ErrInvalid or
+// ErrUnrecognized. An err that says that already is returned as it is.
+func restated(err, kind error) error {
+	stated, ok := err.(*auth.Error)
+	if ok && stated.Kind == kind && stated.Code == auth.CodeInvalidToken && stated.Detail == detailInvalid &&
+		stated.Status == 0 && stated.RetryAfter == 0 && stated.Params == nil && stated.Extensions == nil && stated.Cause != nil {
+		return err
+	}
+	if kind == auth.ErrInvalid {
+		return invalid(causeOf(err))
+	}
+	return unrecognized(causeOf(err))
+}
+
+// unrecognizedBy are the refusals of a token that sources do not recognize, in their order.
+type unrecognizedBy struct {
+	first unrecognizedKey
+	n     int     // how many there are in first
+	rest  []error // after those
+}
+
+// unrecognizedKey are the refusals of up to three sources.
+type unrecognizedKey [3]*auth.Error
+
+// add adds the refusal of the next source.
+func (u *unrecognizedBy) add(err error) {
+	if stated, ok := err.(*auth.Error); ok && stated != nil && u.n < len(u.first) && u.rest == nil {
+		u.first[u.n] = stated
+		u.n++
+		return
+	}
+	u.rest = append(u.rest, err)
+}
+
+// refusal returns the refusal of the Resource. It is the same one, kept in made, each time
+// that the sources return the same ones, as they do for garbage.
+func (u *unrecognizedBy) refusal(made *once.Memo[unrecognizedKey, error]) error {
+	switch {
+	case u.rest != nil:
+		return unrecognized(causesOf(u.first[:u.n], u.rest))
+	case u.n == 1:
+		return restated(u.first[0], auth.ErrUnrecognized)
+	}
+	return made.Get(u.first, func(key unrecognizedKey) error {
+		n := slices.Index(key[:], nil)
+		if n < 0 {
+			n = len(key)
+		}
+		return unrecognized(causesOf(key[:n], nil))
+	})
+}
+
 // causes are why each source of a Resource does not know a token.
 type causes []error
+
+func causesOf(first []*auth.Error, rest []error) (all causes) {
+	for _, err := range first {
+		all = append(all, causeOf(err))
+	}
+	for _, err := range rest {
+		all = append(all, causeOf(err))
+	}
+	return all
+}
 
 // Error returns the causes, one after the other.
 func (c causes) Error() string {

@@ -54,6 +54,7 @@ type Token struct {
 
 	backend string        // "" is defaultName, so that most tokens need no copy with a name
 	leeway  time.Duration // how long after Expires it is good yet, where clocks differ
+	shared  *sharedToken  // see SharedToken
 }
 
 var (

@@ -16,9 +16,13 @@ const maxMade = 64
 func (m *Memo[K, V]) Get(from K, remake func(K) V) V {
 	m.mu.RLock()
 	made, ok := m.made[from]
+	full := len(m.made) == maxMade
 	m.mu.RUnlock()
-	if ok {
+	switch {
+	case ok:
 		return made
+	case full:
+		return remake(from)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

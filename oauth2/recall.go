@@ -1,0 +1,30 @@
+package oauth2
+
+import (
+	"context"
+	"time"
+)
+
+// Recall returns what [Source.Inspect] returns, with two differences. It reads no clock but
+// takes now. And token may have any characters, up to [auth.MaxAuthorization] bytes: Recall
+// must neither accept a token with characters outside b64token (RFC 6750 §2.1) nor ask another
+// program about it. If that takes a look at the characters, Recall returns nil and nil. The
+// [Resource] then looks at them and calls Inspect.
+type Recall func(ctx context.Context, token string, now time.Time) (*Token, error)
+
+// Recaller is an optional interface of a [Source] that finds tokens faster than it can check
+// their characters, such as one that has them in memory. A [Resource] calls its Recall first.
+type Recaller interface {
+	// Recaller returns the Recall, or nil if source is another value than the receiver. A
+	// type that embeds a source and has an Inspect of its own has this method too. The Recall
+	// would pass that Inspect by, so the Resource goes without.
+	Recaller(source Source) Recall
+}
+
+// recallOf returns the Recall of a source, or nil.
+func recallOf(source Source) Recall {
+	if by, ok := source.(Recaller); ok {
+		return by.Recaller(source)
+	}
+	return nil
+}
