@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -27,6 +29,15 @@ func unrecognized(cause error) error {
 	return &auth.Error{Kind: auth.ErrUnrecognized, Code: auth.CodeInvalidToken, Detail: "Invalid token.", Cause: cause}
 }
 
+// unrecognized puts a refusal of package jwt into the words of this package. It is made once,
+// because package jwt returns one of a few for what anybody can send.
+func (s *Server) unrecognized(err error) error {
+	if stated, ok := err.(*auth.Error); ok {
+		return s.foreign.Get(stated, func(stated *auth.Error) error { return unrecognized(stated) })
+	}
+	return unrecognized(err)
+}
+
 func badToken(cause error) error {
 	return &auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token.", Cause: cause}
 }
@@ -36,28 +47,33 @@ func badToken(cause error) error {
 // refused at once. Refresh tokens, codes and ID tokens are ErrInvalid. The user is
 // not loaded: the [oauth2.Resource] does that.
 func (s *Server) Inspect(ctx context.Context, token string) (*oauth2.Token, error) {
-	access, grant, err := s.find(ctx, token)
+	return s.recall(ctx, token, time.Now())
+}
+
+// Recaller implements [oauth2.Recaller].
+func (s *Server) Recaller(source oauth2.Source) oauth2.Recall {
+	if source != oauth2.Source(s) {
+		return nil
+	}
+	return s.recall
+}
+
+// recall is an [oauth2.Recall]. All tokens that the server knows are b64tokens, and it refuses
+// others before it asks the store or a key, except for a store that is a [HashFinder].
+func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth2.Token, error) {
+	access, grant, err := s.find(ctx, token, at)
 	if err != nil {
 		return nil, err
 	}
-	return &oauth2.Token{
-		Issuer: s.config.Issuer, Subject: grant.UserID, ClientID: grant.ClientID, Audience: access.Audience, Scope: access.Scopes, ID: access.ID,
-		GrantID: grant.ID, Type: "Bearer", IssuedAt: access.Issued, Expiry: access.ExpiresAt, Auth: grant.AuthInfo, Stamp: grant.Stamp,
-	}, nil
+	return s.tokenOf(access, grant), nil
 }
 
 // find returns an access token that is good, and its grant.
-func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error) {
-	digest, err := s.accessDigest(ctx, token)
-	if err != nil {
-		return nil, nil, err
-	}
-	access, grant, err := s.config.Store.FindAccess(ctx, digest)
-	if err != nil {
-		return nil, nil, &auth.Error{Cause: err}
-	}
-	at := now()
+func (s *Server) find(ctx context.Context, token string, at time.Time) (*Access, *Grant, error) {
+	access, grant, err := s.lookUp(ctx, token)
 	switch {
+	case err != nil:
+		return nil, nil, err
 	case access == nil:
 		return nil, nil, errAccessUnknown
 	case !grant.RevokedAt.IsZero():
@@ -66,6 +82,32 @@ func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error
 		return nil, nil, errAccessExpired
 	case !grant.Live(at):
 		return nil, nil, errTokenEnded
+	}
+	return access, grant, nil
+}
+
+// lookUp returns an access token and its grant, whatever became of them, or nil and nil.
+func (s *Server) lookUp(ctx context.Context, token string) (*Access, *Grant, error) {
+	if s.findHash != nil && strings.HasPrefix(token, s.access) {
+		if hash, ok := backend.TokenHash(token); ok {
+			access, grant, err := s.findHash(ctx, hash)
+			switch {
+			case err != nil:
+				return nil, nil, &auth.Error{Cause: err}
+			case access != nil && s.knownOf(access) != nil: // which says that its token has our form
+				return access, grant, nil
+			case access == nil && backend.OwnsToken(token, s.access):
+				return nil, nil, nil
+			}
+		}
+	}
+	digest, err := s.accessDigest(ctx, token)
+	if err != nil {
+		return nil, nil, err
+	}
+	access, grant, err := s.config.Store.FindAccess(ctx, digest)
+	if err != nil {
+		return nil, nil, &auth.Error{Cause: err}
 	}
 	return access, grant, nil
 }
@@ -92,7 +134,7 @@ func (s *Server) accessDigest(ctx context.Context, token string) (string, error)
 	_, credential, err := s.verifier.VerifyToken(ctx, token)
 	switch auth.KindOf(err) {
 	case auth.ErrUnrecognized:
-		return "", unrecognized(err)
+		return "", s.unrecognized(err)
 	case auth.ErrInvalid, auth.ErrMalformed:
 		return "", badToken(err)
 	}

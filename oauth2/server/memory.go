@@ -22,7 +22,7 @@ type MemoryStore struct {
 	bySession    map[string]map[string]bool
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
-	access       map[string]*accessEntry
+	access       accessIndex
 	once         map[string]time.Time // expiry by key
 	expiring     expiring
 }
@@ -35,12 +35,6 @@ type issued struct {
 	refresh map[string]bool
 }
 
-// accessEntry leads from an access token to its grant without another look-up.
-type accessEntry struct {
-	access *Access
-	of     *issued
-}
-
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty store.
@@ -50,7 +44,7 @@ func NewMemoryStore() *MemoryStore {
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
 		ownByClient: make(map[string]map[string]bool),
 		bySession:   make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
-		access: make(map[string]*accessEntry), once: make(map[string]time.Time),
+		access: newAccessIndex(), once: make(map[string]time.Time),
 	}
 	s.expiring = s.newExpiring()
 	return s
@@ -295,10 +289,10 @@ func (s *MemoryStore) add(of *issued, tokens Tokens) error {
 	switch {
 	case a.GrantID != of.grant.ID || r != nil && r.GrantID != of.grant.ID:
 		return errForeign
-	case s.access[a.Digest] != nil || r != nil && s.refresh[r.Digest] != nil:
+	case s.access.get(a.Digest) != nil || r != nil && s.refresh[r.Digest] != nil:
 		return errExists
 	}
-	s.access[a.Digest] = &accessEntry{a, of}
+	s.access.put(&accessEntry{a, of})
 	s.expiring.access.Add(a.Digest)
 	of.access[a.Digest] = true
 	if r != nil {
@@ -480,21 +474,6 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// FindAccess implements [Store].
-func (s *MemoryStore) FindAccess(ctx context.Context, digest string) (*Access, *Grant, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	s.mu.RLock()
-	var found *Access
-	var grant *Grant
-	if e := s.access[digest]; e != nil {
-		found, grant = e.access, e.of.grant
-	}
-	s.mu.RUnlock()
-	return found, grant, nil
-}
-
 // AddAccess implements [Store].
 func (s *MemoryStore) AddAccess(ctx context.Context, access *Access, now time.Time) (bool, error) {
 	unlock, err := s.change(ctx)
@@ -520,11 +499,11 @@ func (s *MemoryStore) RemoveAccess(ctx context.Context, digest string) (bool, er
 		return false, err
 	}
 	defer unlock()
-	e := s.access[digest]
+	e := s.access.get(digest)
 	if e == nil {
 		return false, nil
 	}
-	delete(s.access, digest)
+	s.access.remove(digest)
 	delete(e.of.access, digest)
 	return true, nil
 }
@@ -603,7 +582,7 @@ func (s *MemoryStore) PutOnce(ctx context.Context, key string, expires, now time
 // remove forgets a grant and all that is its own.
 func (s *MemoryStore) remove(of *issued) {
 	for digest := range of.access {
-		delete(s.access, digest)
+		s.access.remove(digest)
 	}
 	for digest := range of.refresh {
 		delete(s.refresh, digest)

@@ -46,6 +46,7 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		ID: backend.NewID(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources,
 		Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access),
 	}
+	s.keep(access)
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
 	var key *jwt.Key

@@ -47,6 +47,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/once"
 	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
@@ -203,20 +204,24 @@ type Server struct {
 	grants   map[string]exchange // functions, since package fmt shows what a grant of the application holds
 	pages    *pages
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
-	events   backend.Events
-	rooms    rooms
-	access   string // prefixes
-	refresh  string
-	code     string
+	findHash FindAccessHash
+	// foreign are the refusals of JWTs of other issuers, by those of package jwt.
+	foreign *once.Memo[*auth.Error, error]
+	events  backend.Events
+	rooms   rooms
+	access  string // prefixes
+	refresh string
+	code    string
 }
 
 // exchange is [GrantType].Exchange of one grant.
 type exchange func(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
 
 var (
-	_ oauth2.Source = (*Server)(nil)
-	_ auth.Revoker  = (*Server)(nil)
-	_ auth.Purger   = (*Server)(nil)
+	_ oauth2.Source   = (*Server)(nil)
+	_ oauth2.Recaller = (*Server)(nil)
+	_ auth.Revoker    = (*Server)(nil)
+	_ auth.Purger     = (*Server)(nil)
 )
 
 // backendName is what events name the server.
@@ -227,7 +232,7 @@ const maxGrace = time.Minute
 // New returns a Server, or an error that says which settings are missing, out of
 // range or contradict others.
 func New(config Config) (*Server, error) {
-	s := &Server{config: config}
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error])}
 	c := &s.config
 	settings := backend.Settings{Package: "oauth2/server"}
 	issuer, err := checkIssuer(c.Issuer, c.InsecureHTTP)
@@ -262,6 +267,7 @@ func New(config Config) (*Server, error) {
 	if err := settings.Err(); err != nil {
 		return nil, err
 	}
+	s.findHash = hashFinder(c.Store)
 	if s.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}

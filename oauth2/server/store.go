@@ -9,7 +9,7 @@ import (
 
 // Store keeps clients, what users agreed to, and what was issued.
 // [NewMemoryStore] returns one, package sqlstore has one over database/sql, and
-// storetest.OAuth checks yours.
+// storetest.OAuth checks yours. [HashFinder] is optional.
 //
 // Each method is atomic and safe for concurrent use, and reads no clock. What
 // is not there is no error; an error says that the store cannot tell, and that
@@ -237,6 +237,8 @@ type Access struct {
 	Audience  []string // resources; never empty
 	Issued    time.Time
 	ExpiresAt time.Time
+
+	known *known // of a record that this program made
 }
 
 // Refresh is a refresh token as a store keeps it. Its scopes and resources are

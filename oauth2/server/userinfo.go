@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -35,7 +36,7 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, grant, err := s.find(r.Context(), token)
+	access, grant, err := s.find(r.Context(), token, time.Now())
 	if err != nil {
 		return nil, err
 	}

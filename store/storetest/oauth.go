@@ -17,8 +17,8 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		name string
 		run  func(t *testing.T, open func(t *testing.T) oauthStore)
 	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
-		{"access tokens", oauthAccess}, {"grants", oauthGrants}, {"lists", oauthLists},
-		{"limits", oauthLimits}, {"purging", oauthPurge}, {"races", oauthRaces}} {
+		{"access tokens", oauthAccess}, {"access tokens by hash", oauthByHash}, {"grants", oauthGrants},
+		{"lists", oauthLists}, {"limits", oauthLimits}, {"purging", oauthPurge}, {"races", oauthRaces}} {
 		t.Run(part.name, func(t *testing.T) {
 			part.run(t, func(t *testing.T) oauthStore {
 				s := oauthStore{t, open(t)}

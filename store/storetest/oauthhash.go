@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// oauthByHash checks the look-up by hash of a store that is a [server.HashFinder].
+func oauthByHash(t *testing.T, open func(t *testing.T) oauthStore) {
+	s := open(t)
+	finder, ok := s.Store.(server.HashFinder)
+	if !ok {
+		return
+	}
+	if finder.HashFinder(struct{ server.Store }{s.Store}) != nil {
+		t.Error("got a look-up for another store, want nil")
+	}
+	find := finder.HashFinder(s.Store)
+	if find == nil {
+		t.Fatal("got no look-up for the store itself")
+	}
+	own := backend.TokenDigest(backend.NewToken("", "alice", backend.DefaultTokenLength), "")
+	hash, _ := backend.DigestHash(own)
+	same := func(when string, want bool) {
+		t.Helper()
+		access, grant, err := find(t.Context(), hash)
+		s.must(err)
+		byDigest, itsGrant, err := s.FindAccess(t.Context(), own)
+		s.must(err)
+		if (access != nil) != want || !sameRecord(access, byDigest) || !sameRecord(grant, itsGrant) {
+			t.Errorf("%s: by hash %+v of %+v, by digest %+v of %+v", when, access, grant, byDigest, itsGrant)
+		}
+	}
+	same("before it is added", false)
+	g := oauthGrant("alice", "1")
+	tokens := oauthTokens(g, "1")
+	tokens.Access.Digest = own
+	ok, err := s.started(g, tokens)
+	s.must(err)
+	same("added", ok)
+	if ok, err := s.AddAccess(t.Context(), oauthTokens(g, "other").Access, noon); !ok || err != nil {
+		t.Fatal(ok, err) // its digest is of another form
+	}
+	same("with another token of its grant", true)
+	if ok, err := s.AddAccess(t.Context(), &server.Access{Digest: own, GrantID: "1", ExpiresAt: noon.Add(time.Hour)}, noon); err == nil {
+		t.Errorf("added twice: %v, want an error", ok)
+	}
+	_, err = s.End(t.Context(), "1", noon)
+	s.must(err)
+	same("ended", true)
+	oauthTwins(s, find, own)
+	if ok, err := s.RemoveAccess(t.Context(), own); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	same("removed", false)
+	oauthPurgedByHash(s, find)
+}
+
+// oauthTwins checks that a digest with the same hash and another shard is another one.
+func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
+	s.Helper()
+	shard := "AAA"
+	if own[:3] == shard {
+		shard = "BBB"
+	}
+	twin := shard + own[3:]
+	if access, _, err := s.FindAccess(s.Context(), twin); access != nil || err != nil {
+		s.Errorf("another shard: found %+v and %v, want nil and nil", access, err)
+	}
+	g := oauthGrant("bob", "twin")
+	tokens := oauthTokens(g, "twin")
+	tokens.Access.Digest = twin
+	ok, err := s.started(g, tokens)
+	s.must(err)
+	if access, _, err := s.FindAccess(s.Context(), twin); !ok || access == nil || access.GrantID != "twin" || err != nil {
+		s.Errorf("another shard: found %+v and %v, want that of the grant twin", access, err)
+	}
+	if access, _, err := s.FindAccess(s.Context(), own); access == nil || access.GrantID != "1" || err != nil {
+		s.Errorf("its twin: found %+v and %v, want that of the grant 1", access, err)
+	}
+	hash, _ := backend.DigestHash(own)
+	if access, _, err := find(s.Context(), hash); access == nil || err != nil {
+		s.Errorf("their hash: found %+v and %v, want either", access, err)
+	}
+	if ok, err := s.RemoveAccess(s.Context(), twin); !ok || err != nil {
+		s.Errorf("the twin was removed: %v and %v", ok, err)
+	}
+	if access, _, err := s.FindAccess(s.Context(), own); access == nil || access.GrantID != "1" || err != nil {
+		s.Errorf("without its twin: found %+v and %v, want that of the grant 1", access, err)
+	}
+}
+
+// oauthPurgedByHash checks that a purge removes what the hash leads to, with its grant and
+// alone.
+func oauthPurgedByHash(s oauthStore, find server.FindAccessHash) {
+	s.Helper()
+	for id, expires := range map[string]time.Time{"with its grant": noon.Add(time.Hour), "alone": noon.Add(9 * time.Hour)} {
+		digest := backend.TokenDigest(backend.NewToken("", id, backend.DefaultTokenLength), "")
+		hash, _ := backend.DigestHash(digest)
+		g := oauthGrant("alice", id)
+		g.ExpiresAt = expires
+		tokens := oauthTokens(g, id)
+		tokens.Access.Digest, tokens.Access.ExpiresAt = digest, noon.Add(time.Hour)
+		_, err := s.started(g, tokens)
+		s.must(err)
+		_, err = s.Purge(s.Context(), noon.Add(time.Hour-time.Microsecond), 1000)
+		s.must(err)
+		if access, _, err := find(s.Context(), hash); access == nil || err != nil {
+			s.Errorf("%s: found %+v and %v, want the token that has not expired", id, access, err)
+		}
+		_, err = s.Purge(s.Context(), noon.Add(time.Hour), 1000)
+		s.must(err)
+		if access, _, err := find(s.Context(), hash); access != nil || err != nil {
+			s.Errorf("%s: found %+v and %v after the purge, want nil and nil", id, access, err)
+		}
+	}
+}
