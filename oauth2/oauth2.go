@@ -292,13 +292,12 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 	return user, token, nil
 }
 
-// accepted returns a token under the name of a, or why it is refused. It remembers a token
-// that is not refused, for the Resource that accepted it first: most programs have one.
+// accepted returns a token under the name of a, or why it is refused.
 func (a *Resource) accepted(found *Token) (*Token, error) {
 	s := found.own()
 	if s != nil {
-		if was := s.accepted.Load(); was != nil && was.by == a {
-			return was.token, nil
+		if token := s.acceptedBy(a); token != nil {
+			return token, nil
 		}
 	}
 	if why := a.refused(found); why != nil {
@@ -310,8 +309,8 @@ func (a *Resource) accepted(found *Token) (*Token, error) {
 		named.backend = a.config.Name
 		token = &named
 	}
-	if s != nil && s.accepted.Load() == nil {
-		s.accepted.CompareAndSwap(nil, &acceptance{a, token})
+	if s != nil {
+		s.accept(a, token)
 	}
 	return token, nil
 }

@@ -18,16 +18,41 @@ func SharedToken(token Token) *Token {
 }
 
 // sharedToken is a Token with what Resources found out about it.
+//
+// It keeps the Resource that found nothing wrong with the token but, perhaps, its expiry: the
+// first of the default name, and the first of another name with the copy under that name. Most
+// programs have one Resource.
 type sharedToken struct {
 	Token
-	accepted atomic.Pointer[acceptance]
+	accepted atomic.Pointer[Resource]
+	named    atomic.Pointer[namedToken]
 	stamp    backend.StampMemo // for Token.Stamp
 }
 
-// acceptance says that a Resource found nothing wrong with a token but, perhaps, its expiry.
-type acceptance struct {
+// namedToken is a copy of a token under the name of a Resource.
+type namedToken struct {
 	by    *Resource
-	token *Token // under the name of the Resource
+	token *Token
+}
+
+// acceptedBy returns the token under the name of a, if a has accepted it, or nil.
+func (s *sharedToken) acceptedBy(a *Resource) *Token {
+	if s.accepted.Load() == a {
+		return &s.Token
+	}
+	if n := s.named.Load(); n != nil && n.by == a {
+		return n.token
+	}
+	return nil
+}
+
+// accept notes that a has accepted the token, which is token under the name of a.
+func (s *sharedToken) accept(a *Resource, token *Token) {
+	if token == &s.Token {
+		s.accepted.CompareAndSwap(nil, a)
+	} else if s.named.Load() == nil {
+		s.named.CompareAndSwap(nil, &namedToken{a, token})
+	}
 }
 
 // own returns what is kept with t, or nil. Whoever copies a token copies the pointer too, and
