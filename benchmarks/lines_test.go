@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -81,6 +83,21 @@ func TestUnit(t *testing.T) {
 		}
 		if rows := regexp.MustCompile(`(?m)^\| knox \|`).FindAllString(out.String(), -1); len(rows) != 1 {
 			t.Errorf("got\n%s, want one row of knox", &out)
+		}
+	})
+
+	t.Run("an older build measures each line, too", func(t *testing.T) {
+		program := filepath.Join(t.TempDir(), "old")
+		if text, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		var out strings.Builder
+		o := options{run: "^knox$", tokens: 20, paired: quick, old: program}
+		if err := o.main(&out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "Before: an older build in the same minutes") {
+			t.Errorf("got\n%s, want a word about the older build", &out)
 		}
 	})
 }

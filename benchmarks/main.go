@@ -3,6 +3,7 @@
 //	go run ./benchmarks                    # every line, old and new side by side: `make bench`
 //	go run ./benchmarks -run 'knox|JWT'    # some lines
 //	go run ./benchmarks -json after.json   # also keeps the figures, to compare with later: -before after.json
+//	go run ./benchmarks -old PROGRAM       # measures each line with an older build too, in the same minute
 //
 // Each line is wired as a user would wire it: a Guard, a backend, a UserLoader over a map that does not
 // change, 10,000 tokens of 10,000 users, and a handler that reads the user. Each answer is checked. It
@@ -43,6 +44,7 @@ func main() {
 	flag.DurationVar(&o.paired.Slice, "slice", 10*time.Millisecond, "CPU time of a line before the other side's turn")
 	flag.IntVar(&o.tokens, "tokens", 10_000, "tokens, each of a user of its own")
 	flag.StringVar(&o.before, "before", "", "file with the figures to compare with (default: before.json here)")
+	flag.StringVar(&o.old, "old", "", "this program, built at another commit: each line is measured with it too, just before")
 	flag.StringVar(&o.json, "json", "", "also write the figures into this file")
 	flag.StringVar(&o.of, "of", "", "with -json: the commit that was measured")
 	flag.BoolVar(&o.connections, "serve", false, "measure requests over real connections instead")
@@ -63,6 +65,7 @@ type options struct {
 	run          string
 	tokens       int
 	before, json string
+	old          string
 	of           string
 	paired       paired.Config
 
@@ -126,6 +129,11 @@ func (o *options) compare(out io.Writer) error {
 	for _, l := range lines() {
 		if !o.wanted.MatchString(l.name) {
 			continue
+		}
+		if o.old != "" {
+			if err := o.measureOld(l, before); err != nil {
+				return fmt.Errorf("%s: the old program: %w", l.name, err)
+			}
 		}
 		result, err := l.measure(o.tokens, o.paired)
 		if err != nil {
