@@ -68,7 +68,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 	t.Run("a token that slid is purged at its new expiry", func(t *testing.T) {
 		s := knox.NewMemoryStore()
 		fill(t, s, noon, 2)
-		if err := s.Touch(t.Context(), "1", noon, noon.Add(2*time.Hour)); err != nil {
+		if err := s.Touch(t.Context(), knox.Touch{Digest: "1", Used: noon, ExpiresAt: noon.Add(2 * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 		purge(t, s, noon.Add(time.Hour), 1)

@@ -112,7 +112,7 @@ func TestUnitARecordsCredentialIsOfTheTokensThatCheckIt(t *testing.T) {
 	t.Run("it shows what was written since", func(t *testing.T) {
 		used := backend.StoreTime(time.Now().Add(time.Hour))
 		digest := must(store.List(t.Context(), "alice", "", 1, time.Time{}))[0].Digest
-		if err := store.Touch(t.Context(), digest, used, time.Time{}); err != nil {
+		if err := store.Touch(t.Context(), knox.Touch{Digest: digest, Used: used}); err != nil {
 			t.Fatal(err)
 		}
 		if got := prove(one).LastUsed(); !got.Equal(used) {

@@ -103,7 +103,7 @@ func TestUnitARecordsCredentialIsOfTheSessionsThatCheckIt(t *testing.T) {
 			t.Error("got two credentials of one record")
 		}
 		used := backend.StoreTime(time.Now().Add(time.Second))
-		if err := store.Touch(t.Context(), record().Digest, used, record().ExpiresAt); err != nil {
+		if err := store.Touch(t.Context(), session.Touch{Digest: record().Digest, Used: used, ExpiresAt: record().ExpiresAt}); err != nil {
 			t.Fatal(err)
 		}
 		first, second := prove(one), prove(one)
