@@ -57,16 +57,12 @@ type refusal struct {
 	cause recordError
 }
 
-// because makes an error of stated with the token as its cause.
-func (rec *Record) because(reason error, stated auth.Error) error {
-	refused := &refusal{stated, recordError{rec, reason}}
-	refused.Cause = &refused.cause
-	return &refused.Error
-}
-
-// refuse returns the refusal of a record's token.
+// refuse returns the refusal of a record's token, with one allocation.
 func (rec *Record) refuse(reason error) error {
-	return rec.because(reason, auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token."})
+	refused := &refusal{cause: recordError{rec, reason}}
+	refused.Error = auth.Error{Kind: auth.ErrInvalid, Code: auth.CodeInvalidToken, Detail: "Invalid token.",
+		Cause: &refused.cause}
+	return &refused.Error
 }
 
 // refuseUser adds the token to what Config.LoadUser says of its user. The client gets
@@ -76,7 +72,7 @@ func (rec *Record) refuseUser(err error) error {
 	if auth.KindOf(err) != auth.ErrInvalid || !errors.As(err, &stated) {
 		return err
 	}
-	told := *stated
-	told.Kind = auth.ErrInvalid
-	return rec.because(err, told)
+	refused := &refusal{*stated, recordError{rec, err}}
+	refused.Kind, refused.Cause = auth.ErrInvalid, &refused.cause
+	return &refused.Error
 }

@@ -253,7 +253,7 @@ func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Cre
 		case kind == auth.ErrUnrecognized:
 			unknown.add(err)
 		case kind == auth.ErrInvalid:
-			return nil, nil, restated(err, auth.ErrInvalid)
+			return nil, nil, restated(err, kind)
 		case kind == auth.ErrMalformed, kind == auth.ErrThrottled:
 			return nil, nil, err
 		default:

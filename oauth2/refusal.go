@@ -95,7 +95,7 @@ func (u *unrecognizedBy) refusal(made *once.Memo[unrecognizedKey, error]) error 
 	case u.rest != nil:
 		return unrecognized(causesOf(u.first[:u.n], u.rest))
 	case u.n == 1:
-		return restated(u.first[0], auth.ErrUnrecognized)
+		return restated(u.first[0], auth.KindOf(u.first[0]))
 	}
 	return made.Get(u.first, func(key unrecognizedKey) error {
 		n := slices.Index(key[:], nil)
