@@ -81,7 +81,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 	}
 	var secret string
 	secret, record.Digest = t.format.New(record.UserID)
-	token := t.prove(record)
+	record = t.prove(*record)
 	ending := t.ending(EndEvicted)
 	ending.Spare = options.own
 	added, err := t.config.Store.Add(ctx, record, t.config.Limit, t.config.EvictOldest, ending)
@@ -95,7 +95,7 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: record.UserID, CredentialID: id})
 	}
 	t.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
-	return &Issued{token, auth.Secret(secret)}, nil
+	return &Issued{&record.proof.Token, auth.Secret(secret)}, nil
 }
 
 // record makes the record that options ask for, without owner and digest.

@@ -79,7 +79,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	record.UserAgent = backend.CleanText(record.UserAgent, 200)
 	record.AuthInfo.AuthTime = backend.StoreTime(record.AuthInfo.AuthTime)
 	secret := newSecret(record)
-	session := s.prove(record)
+	record = s.prove(*record)
 	added, err := s.config.Store.Add(ctx, record, s.presented(r), s.config.Limit, s.config.EvictOldest, now)
 	if err != nil {
 		return nil, backend.Outage(err)
@@ -96,7 +96,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	s.events.Send(ctx, auth.Event{Kind: auth.EventIssued, UserID: record.UserID, CredentialID: record.ID})
 	s.warnOfHTTP(r)
 	s.setSessionCookie(w, record, secret, now)
-	return session, nil
+	return &record.proof.Session, nil
 }
 
 // Logout ends the session whose cookie came with r, if there is one, whatever
@@ -148,11 +148,11 @@ func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 // user, and returns its digest.
 func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (digest string, err error) {
 	now := backend.StoreTime(time.Now())
-	successor := *session.record
-	successor.Stamp = backend.Stamp(stampLabel, user)
-	secret := newSecret(&successor)
-	s.prove(&successor)
-	replaced, err := s.config.Store.Replace(r.Context(), session.record.Digest, &successor, now)
+	renewed := *session.record
+	renewed.Stamp = backend.Stamp(stampLabel, user)
+	secret := newSecret(&renewed)
+	successor := s.prove(renewed)
+	replaced, err := s.config.Store.Replace(r.Context(), session.record.Digest, successor, now)
 	if err != nil {
 		return "", backend.Outage(err)
 	}
@@ -160,7 +160,7 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 		return "", s.cleared.ended
 	}
 	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID, CredentialID: successor.ID})
-	s.setSessionCookie(w, &successor, secret, now)
+	s.setSessionCookie(w, successor, secret, now)
 	return successor.Digest, nil
 }
 

@@ -78,7 +78,7 @@ func (s *MemoryStore) Touch(_ context.Context, touch Touch) error {
 	if touch.ExpiresAt.After(record.ExpiresAt) {
 		touched.ExpiresAt = touch.ExpiresAt
 	}
-	s.records.Put(touched.reproved(record))
+	s.records.Put(record.reproved(touched))
 	return nil
 }
 

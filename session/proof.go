@@ -14,10 +14,18 @@ type proof struct {
 	stamp backend.StampMemo
 }
 
-// prove gives a new record its proof, before a store or another goroutine has it.
-func (s *Sessions) prove(record *Record) *Session {
-	record.proof = &proof{Session: Session{record, s}}
-	return &record.proof.Session
+// proved is a record with its proof behind it, in one piece of memory.
+type proved struct {
+	Record
+	own proof
+}
+
+// prove returns a copy of a new record, with its proof.
+func (s *Sessions) prove(record Record) *Record {
+	made := &proved{Record: record}
+	made.own.Session = Session{&made.Record, s}
+	made.Record.proof = &made.own
+	return &made.Record
 }
 
 // proofOf returns the proof of a record for s, or nil: a store has built the record, or
@@ -37,14 +45,17 @@ func (s *Sessions) credential(record *Record) *Session {
 	return &Session{record, s}
 }
 
-// reproved gives a copy of a record a proof of its own, if the record has one.
-func (rec *Record) reproved(of *Record) *Record {
-	rec.proof = nil
-	if p := of.proof; p != nil && p.record == of {
-		p.sessions.prove(rec)
-		if rec.Stamp == of.Stamp {
-			rec.proof.stamp.Adopt(&p.stamp)
-		}
+// reproved returns what takes the place of rec: a changed copy of it, with a proof of its
+// own if rec has one.
+func (rec *Record) reproved(changed Record) *Record {
+	changed.proof = nil
+	p := rec.proof
+	if p == nil || p.record != rec {
+		return &changed
 	}
-	return rec
+	made := p.sessions.prove(changed)
+	if made.Stamp == rec.Stamp {
+		made.proof.stamp.Adopt(&p.stamp)
+	}
+	return made
 }
