@@ -86,6 +86,12 @@ func CookieValue(r *http.Request, fullName string) (value string, count int) {
 			} else {
 				line = ""
 			}
+			for pair != "" && (pair[0] == ' ' || pair[0] == '\t') {
+				pair = pair[1:]
+			}
+			if !strings.HasPrefix(pair, fullName) {
+				continue
+			}
 			key, v := pair, ""
 			if end := strings.IndexByte(pair, '='); end >= 0 {
 				key, v = pair[:end], pair[end+1:]
