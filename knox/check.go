@@ -96,7 +96,7 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 	if format == nil {
 		return nil, errUnknown
 	}
-	if r != nil {
+	if r != nil && !isPlain(token) {
 		if _, _, err := auth.TokenFrom(r, t.config.Schemes...); err != nil {
 			return nil, err
 		}
@@ -110,6 +110,18 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 		return nil, errBroken
 	}
 	return nil, t.unrecognized
+}
+
+// isPlain reports whether a token has letters and digits only, and at least one: it is a
+// b64token then, and the header need not be read again.
+func isPlain(token string) bool {
+	for i := range len(token) {
+		c := token[i]
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return token != ""
 }
 
 func (t *Tokens) findDigest(ctx context.Context, digest string) (*Record, error) {
