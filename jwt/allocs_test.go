@@ -100,6 +100,7 @@ func TestUnitARefusedTokenAllocatesLittle(t *testing.T) {
 		{"a token of another issuer: its payload", signed(t, key, "https://other.example", soon), 1, auth.ErrUnrecognized},
 		{"the algorithm none: its three parts and why", "eyJhbGciOiJub25lIn0." + payload + ".AA", 6, auth.ErrInvalid},
 		{"a character that no token has", good + "!", 0, auth.ErrMalformed},
+		{"a header of 1 MiB", strings.Repeat("x", 1<<20), 0, auth.ErrMalformed},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if n, err := allocated(v, row.token); n > row.most || auth.KindOf(err) != row.kind {

@@ -144,6 +144,7 @@ func TestUnitARememberedTokenAllocatesNothing(t *testing.T) {
 		{"introspection, under another name", "api", introspection, "other", nil},
 		{"a JWT", "", jwts, signed, nil},
 		{"garbage", "", jwts, strings.Repeat("x", 40), auth.ErrUnrecognized},
+		{"a header of 1 MiB", "", jwts, strings.Repeat("x", 1<<20), auth.ErrMalformed},
 		{"garbage of 8,000 bytes", "", jwts, strings.Repeat("x", 8000), auth.ErrUnrecognized},
 		{"characters that no token has", "", jwts, strings.Repeat("x", 40) + "!", auth.ErrMalformed},
 	} {
