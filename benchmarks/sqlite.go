@@ -193,7 +193,9 @@ func knoxSQLite(first bool) func(w *world) (comparison, error) {
 		}
 		least := w.authorized(floor.Header("Token", find, w.innerFloor()), "Token", secrets)
 		if !first {
-			return pair(ours, least)
+			begun := time.Now().Truncate(time.Microsecond)
+			c, err := pair(ours, least)
+			return c, errors.Join(err, b.awaitUse(tokenTable, w.ids[len(w.ids)-1], begun))
 		}
 		entry := b.firstUses(ours, tokenTable, func() ([]string, error) {
 			fresh, err := issueKnox(w.some(), tokens)
