@@ -232,14 +232,23 @@ func (g *Guard) sendPrepared(w http.ResponseWriter, r *http.Request, prepared *p
 		return
 	}
 	p := prepared.problem
-	p.Challenges, p.Err = slices.Clone(p.Challenges), err
+	p.Challenges, p.Err = cloneChallenges(p.Challenges), err
 	g.config.Render(w, r, &p)
+}
+
+// cloneChallenges returns a copy that shares nothing with all.
+func cloneChallenges(all []Challenge) []Challenge {
+	copies := make([]Challenge, len(all))
+	for i, c := range all {
+		copies[i] = Challenge{Scheme: c.Scheme, Params: slices.Clone(c.Params)}
+	}
+	return copies
 }
 
 // refusedScheme returns the refusal of a scheme that no backend of g speaks.
 func (g *Guard) refusedScheme(scheme string) error {
 	if g.answers == nil { // New did not make g
-		return errNoScheme
+		return otherScheme{scheme: "", spoken: g.spoken}.refusal()
 	}
 	all := g.answers.schemes.Load()
 	if all == nil {
@@ -249,8 +258,7 @@ func (g *Guard) refusedScheme(scheme string) error {
 			if i < len(knownSchemes) {
 				cause.scheme = knownSchemes[i]
 			}
-			made[i] = &Error{Kind: ErrNoCredentials, Cause: cause,
-				Detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate."}
+			made[i] = cause.refusal()
 		}
 		all = &made
 		g.answers.schemes.Store(all)

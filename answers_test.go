@@ -128,6 +128,14 @@ func TestPreparedAnswer(t *testing.T) {
 					!errors.Is(p.Err, auth.ErrInvalid) {
 					t.Errorf("Render got %+v", p)
 				}
+				params := p.Challenges[0].Params
+				for i := range params {
+					if strings.HasSuffix(params[i].Value, "changed") {
+						t.Errorf("Render got what it changed before: %+v", p)
+					}
+					params[i].Value += "changed"
+				}
+				p.Challenges[0].Params = append(params, auth.Param{Name: "more", Value: "changed"})
 				p.Challenges[0].Scheme, p.Detail, p.Status = "Changed", "changed", 418
 				auth.WriteProblem(w, p)
 			}})
@@ -234,3 +242,53 @@ type explicit struct{}
 
 func (explicit) Backend() string { return "own" }
 func (explicit) Ambient() bool   { return false }
+
+func TestAnswerOfSeveralBackends(t *testing.T) {
+	t.Run("is what the first one says that says something", func(t *testing.T) {
+		quiet, saying := refusing(auth.ErrUnrecognized), refusing(&auth.Error{Kind: auth.ErrUnrecognized,
+			Code: "token_not_valid", Detail: "Given token not valid for any token type",
+			Params: []auth.Param{{Name: "scope", Value: "read"}}, Cause: errors.New("another issuer")})
+		quiet.name, saying.name = "quiet", "saying"
+		w := do(guardOf(t, quiet, saying).Require()(whoami), bearer("x"))
+		wantStatus(t, w, 401)
+		if member(t, w, "code") != "token_not_valid" || !strings.Contains(w.Header().Get("WWW-Authenticate"), `scope="read"`) {
+			t.Errorf("answered %s %v", w.Body, w.Header())
+		}
+	})
+	t.Run("is 500 for a typed nil credential of an ambient backend", func(t *testing.T) {
+		ambient := speaking("Cookie", nil)
+		ambient.ambient = true
+		ambient.answer = func(*http.Request) (auth.User, auth.Credential, error) {
+			return user("alice"), (*pointed)(nil), nil
+		}
+		wantStatus(t, get(guardOf(t, ambient).Require()(whoami)), 500)
+	})
+}
+
+// pointed is a credential whose methods need more than a nil pointer.
+type pointed struct{ ambient bool }
+
+func (p *pointed) Backend() string { return "pointed" }
+func (p *pointed) Ambient() bool   { return p.ambient }
+
+func TestInnerLayerAsksForTheOriginAgain(t *testing.T) {
+	protection := http.NewCrossOriginProtection()
+	protection.AddInsecureBypassPattern("/dav/")
+	ambient := speaking("Cookie", nil)
+	ambient.ambient = true
+	guard := newGuard(t, auth.Config{Backends: []auth.Authenticator{ambient}, CrossOrigin: protection})
+	for _, method := range []string{"POST", "PROPFIND", "DELETE"} {
+		t.Run("not for "+method+", which the outer layer was asked about", func(t *testing.T) {
+			handler := guard.Require()(http.StripPrefix("/dav", guard.Require()(whoami)))
+			wantStatus(t, do(handler, request(method, "/dav/x", "Sec-Fetch-Site", "cross-site")), 200)
+		})
+	}
+	t.Run("for another method", func(t *testing.T) {
+		handler := guard.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r = r.Clone(r.Context())
+			r.Method = "DELETE"
+			guard.Require()(whoami).ServeHTTP(w, r)
+		}))
+		wantStatus(t, do(handler, request("GET", "/x", "Sec-Fetch-Site", "cross-site")), 403)
+	})
+}

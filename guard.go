@@ -49,7 +49,9 @@ type Config struct {
 	//	Preflight: cors.Default().Handler(http.NotFoundHandler())
 	Preflight http.Handler
 
-	// Render writes the answer to a refused request. If nil, WriteProblem does.
+	// Render writes the answer to a refused request. If nil, WriteProblem does. It may
+	// change p, which is its own, and replace values of w's header. It must not change the
+	// strings inside a value that is there, because answers share them.
 	// Status, challenges and caching headers are set on w's header before.
 	// Render adds Content-Type and calls WriteHeader(p.Status).
 	//
@@ -78,6 +80,10 @@ type Config struct {
 // Guard is the middleware. A program needs one: handlers of knox, jwt, session,
 // password, oauth2/server and oauth2/login take the same Guard. It is immutable
 // and safe for concurrent use. A nil Guard answers 500 to every request.
+//
+// Answers share the values of the headers Vary, Cache-Control, Content-Type and
+// WWW-Authenticate that a Guard sets. A handler or middleware may set or add to them. It must not
+// write into the slice that is there, as slices.DeleteFunc does.
 //
 // A request behind two layers of the same Guard is proved once, and the policies
 // of each layer run. Another Guard proves it again.

@@ -28,8 +28,8 @@ func ambientOf(backend Authenticator) Ambient {
 	return found
 }
 
-// ambienceOf returns Yes if the backend said so or the credential does, and No if one of
-// them says no.
+// ambienceOf returns what a credential says, or else what its backend said, which is not
+// that browsers add it.
 func ambienceOf(said ambience, credential Credential) ambience {
 	own, ok := As[Ambient](credential)
 	switch {
@@ -38,7 +38,7 @@ func ambienceOf(said ambience, credential Credential) ambience {
 	case own.Ambient():
 		return ambientYes
 	}
-	return max(said, ambientNo)
+	return ambientNo
 }
 
 // CheckOrigin returns ErrCrossOrigin for an unsafe request that a page of

@@ -166,9 +166,6 @@ func statement(err, kind error) *Error {
 	if err == kind { // a bare one
 		return saysNothing
 	}
-	for too, ok := err.(*unrecognizedToo); ok; too, ok = err.(*unrecognizedToo) {
-		err = too.first
-	}
 	if stated, ok := err.(*Error); ok && stated != nil { // the usual case, without errors.As
 		return stated
 	}

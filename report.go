@@ -49,6 +49,11 @@ func (e otherScheme) Error() string {
 		strings.Join(e.spoken, ", ")
 }
 
+func (e otherScheme) refusal() error {
+	return &Error{Kind: ErrNoCredentials, Cause: e,
+		Detail: "The scheme of the Authorization header is not accepted here. See WWW-Authenticate."}
+}
+
 // explain returns err with a reason, if it is that there are no credentials and r has
 // something that looks like credentials, but for no backend.
 func (g *Guard) explain(r *http.Request, err error) error {
@@ -143,7 +148,7 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 	}
 	leftOut := int64(0)
 	if logs && g.family != nil {
-		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Status: status}, time.Now())
+		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Kind: KindOf(f.err), Status: status}, time.Now())
 	}
 	if !logs && g.config.Observer == nil {
 		return // the rest would be for nothing

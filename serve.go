@@ -114,8 +114,11 @@ type proof struct {
 // It takes less room in each request than the name.
 type method uint8
 
+// The methods of RFC 9110 §9.3, RFC 5789 and RFC 4918 §9, and QUERY. Layers of one guard
+// take another one for a change, and check the origin again.
 var knownMethods = [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-	http.MethodDelete, http.MethodOptions}
+	http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect, "QUERY", "PROPFIND", "PROPPATCH",
+	"MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH"}
 
 func methodOf(name string) method {
 	for i, known := range knownMethods {

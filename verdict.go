@@ -61,7 +61,9 @@ func (v *verdict) ask(backend Authenticator, ambient Ambient, nests bool, r *htt
 	if err != nil {
 		return nil, nil, err
 	}
-	v.ambience = ambienceOf(said, credential)
+	if v.ambience = said; said != ambientYes {
+		v.ambience = ambienceOf(said, credential)
+	}
 	if v.ambience != ambientNo && !checksItself(backend) && v.badToken(r) {
 		return nil, nil, fmt.Errorf("%w, and %s, which proved the request, does not say that no browser adds its "+
 			"credential (auth.Ambient)", ErrUnrecognized, nameOf(backend))

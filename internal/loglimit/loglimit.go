@@ -15,12 +15,18 @@ const (
 	Interval = 100 * time.Millisecond
 )
 
+// setBack is how far behind the bound a clock must be to count as set back. Two callers
+// at once read it in another order than they come here, so their instants differ a little.
+const setBack = time.Minute
+
 // maxKeys is how many keys a Limit knows. More than that share one bound.
 const maxKeys = 1_000
 
-// Key says which lines are alike: those of a backend that were answered alike.
+// Key says which lines are alike: those of a backend about one kind of failure that were
+// answered alike.
 type Key struct {
 	Backend string
+	Kind    error // one of the kinds of package auth, or nil
 	Status  int
 }
 
@@ -48,7 +54,7 @@ func (l *Limit) Take(key Key, now time.Time) (ok bool, leftOut int64) {
 		full := b.full.Load()
 		from := max(full, at)
 		if from-at > int64((Burst-1)*Interval) {
-			if full-at > int64(Burst*Interval) { // the clock was set back
+			if full-at > int64(Burst*Interval+setBack) {
 				b.full.CompareAndSwap(full, at)
 				continue
 			}

@@ -55,6 +55,15 @@ func TestUnitLimit(t *testing.T) {
 			t.Errorf("an outage was left out because of bad tokens, or told of %d", left)
 		}
 	})
+	t.Run("takes an instant that comes a little late for no clock that was set back", func(t *testing.T) {
+		var l loglimit.Limit
+		for i := range 1000 {
+			count(&l, knox, start.Add(-time.Duration(i)*time.Millisecond), 100)
+		}
+		if n, _ := count(&l, knox, start.Add(-time.Second), 100); n != 0 {
+			t.Errorf("allowed %d lines more than a burst", n)
+		}
+	})
 	t.Run("goes on after the clock was set back", func(t *testing.T) {
 		var l loglimit.Limit
 		count(&l, knox, start, 1000)
