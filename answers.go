@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,19 +22,22 @@ type decision struct {
 	extensions map[string]any // more members of the body
 }
 
-// answerKey determines an answer without params and extensions. All of it comes from
-// constants and numbers: see Error.Detail.
+// answerKey determines an answer without params. All of it comes from constants and numbers:
+// see Error.Detail and Error.Extensions.
 type answerKey struct {
 	status       int
 	code, detail string
 	retryAfter   time.Duration
 	presented    int    // the position of the presented scheme in Guard.challenges, or -1
 	attribute    string // the error attribute of its challenge, or ""
+	// extensions is where the map of an Error's Extensions is, or 0. An answer that is kept
+	// keeps its map, so no other one gets there.
+	extensions uintptr
 }
 
 // isPlain reports an answer that is likely to be given again.
 func (d *decision) isPlain() bool {
-	return len(d.params) == 0 && len(d.extensions) == 0 && (d.retryAfter == 0 || d.retryAfter == retryOutage)
+	return len(d.params) == 0 && (d.retryAfter == 0 || d.retryAfter == retryOutage)
 }
 
 // retryOutage is the Retry-After of a 503 with an error that names no time.
@@ -110,6 +114,9 @@ func (d *decision) state(kind error, stated *Error) {
 		d.attribute = d.code
 	}
 	d.params, d.extensions = stated.Params, stated.Extensions
+	if len(d.extensions) > 0 {
+		d.answerKey.extensions = reflect.ValueOf(d.extensions).Pointer()
+	}
 }
 
 // presented returns the position of the challenge of the scheme that was presented, if
@@ -179,19 +186,26 @@ type answers struct {
 // application puts numbers into Error.Detail, it may have more, and all are dropped then.
 const maxAnswers = 64
 
-// get returns the answer of g for a key.
-func (a *answers) get(g *Guard, key answerKey) *preparedAnswer {
+// maxExtended is how many answers a Guard has when it keeps no more with Extensions. An
+// application may make them anew for each Error.
+const maxExtended = maxAnswers / 2
+
+// get returns the answer of g that was decided.
+func (a *answers) get(g *Guard, d *decision) *preparedAnswer {
 	if a == nil { // of a Guard that New did not make
-		return g.prepare(key)
+		return g.prepare(d)
 	}
 	kept := a.kept.Load()
 	if kept != nil {
-		if found, ok := (*kept)[key]; ok {
+		if found, ok := (*kept)[d.answerKey]; ok {
 			return found
 		}
 	}
-	prepared := g.prepare(key)
-	more := map[answerKey]*preparedAnswer{key: prepared}
+	prepared := g.prepare(d)
+	if kept != nil && len(*kept) >= maxExtended && len(d.extensions) > 0 {
+		return prepared
+	}
+	more := map[answerKey]*preparedAnswer{d.answerKey: prepared}
 	if kept != nil && len(*kept) < maxAnswers {
 		for key, each := range *kept {
 			more[key] = each
@@ -201,8 +215,8 @@ func (a *answers) get(g *Guard, key answerKey) *preparedAnswer {
 	return prepared
 }
 
-func (g *Guard) prepare(key answerKey) *preparedAnswer {
-	p := g.problem(&decision{answerKey: key}, nil)
+func (g *Guard) prepare(d *decision) *preparedAnswer {
+	p := g.problem(d, nil)
 	prepared := &preparedAnswer{problem: *p}
 	for _, c := range p.Challenges {
 		prepared.challenges = append(prepared.challenges, c.String())

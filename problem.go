@@ -89,8 +89,8 @@ func (g *Guard) settle(w http.ResponseWriter, r *http.Request, f failure, extens
 	if len(extensions) > 0 {
 		d.extensions = joined(d.extensions, extensions)
 	}
-	if g.mapProblem == nil && d.isPlain() {
-		prepared := g.answers.get(g, d.answerKey)
+	if g.mapProblem == nil && len(extensions) == 0 && d.isPlain() {
+		prepared := g.answers.get(g, &d)
 		g.report(r, f, d.status)
 		g.sendPrepared(w, r, prepared, f.err)
 		return
