@@ -44,8 +44,8 @@ func TestUnitACopyOfKnoxInAnotherModuleServes(t *testing.T) {
 	}
 }
 
-// copyKnox copies the files of knox that are not tests, but for its memory store,
-// which has a package of its own inside this module. No other file may use one.
+// copyKnox copies the files of knox that are not tests, but for those of its memory store
+// (memory….go), which use internal packages. No other file may use one.
 func copyKnox(t *testing.T, root, dir string) {
 	files, err := filepath.Glob(filepath.Join(root, "knox", "*.go"))
 	if err != nil {
@@ -54,7 +54,7 @@ func copyKnox(t *testing.T, root, dir string) {
 	copied := 0
 	for _, file := range files {
 		name := filepath.Base(file)
-		if name == "memory.go" || strings.HasSuffix(name, "_test.go") {
+		if strings.HasPrefix(name, "memory") || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		text := read(t, file)
