@@ -22,22 +22,6 @@ type HashFinder interface {
 	HashFinder(store Store) FindHash
 }
 
-var _ HashFinder = (*MemoryStore)(nil)
-
-// HashFinder implements [HashFinder].
-func (s *MemoryStore) HashFinder(store Store) FindHash {
-	if store != Store(s) {
-		return nil
-	}
-	return s.findHash
-}
-
-func (s *MemoryStore) findHash(_ context.Context, hash [sha256.Size]byte) (*Record, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.records.GetHash(hash), nil
-}
-
 // hashFinder returns the look-up by hash of a store, or nil.
 func hashFinder(store Store) FindHash {
 	if by, ok := store.(HashFinder); ok {
