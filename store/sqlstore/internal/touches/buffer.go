@@ -87,9 +87,8 @@ func (b *Buffer) View() View {
 }
 
 // Touch keeps a touch for the next flush, or writes it at once if it must not wait: if it
-// moves the expiry of a record that expires within [Margin], if it does so while [Most]
-// are pending, and after Close. Any other touch that finds Most pending is dropped with
-// [ErrFull]. Since is set by Touch.
+// moves the expiry of a record that expires within [Margin], and after Close. Any other
+// touch that finds [Most] pending is dropped with [ErrFull]. Since is set by Touch.
 func (b *Buffer) Touch(ctx context.Context, t Touch) error {
 	t.Since = t.Used
 	kept, err := b.keep(t)
@@ -112,9 +111,6 @@ func (b *Buffer) keep(t Touch) (kept bool, err error) {
 	}
 	if _, ok := b.newer.touches[t.Digest]; !ok {
 		if b.pending.Load() >= Most {
-			if t.Slides() {
-				return false, nil
-			}
 			b.dropped++
 			return false, ErrFull
 		}

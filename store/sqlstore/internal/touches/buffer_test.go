@@ -306,7 +306,7 @@ func TestUnitBuffer(t *testing.T) {
 			t.Errorf("got %d writes, want %d", table.written(), touches.Early/touches.Rows)
 		}
 	})
-	run(t, "at most so many are pending: others are dropped, or written at once if they slide",
+	run(t, "at most so many are pending: others are dropped, or written at once near the expiry",
 		func(t *testing.T, table *table, b *touches.Buffer) {
 			table.fail(errDown)
 			for i := range touches.Most {
@@ -316,7 +316,17 @@ func TestUnitBuffer(t *testing.T) {
 			if err := b.Touch(t.Context(), use("a", second)); !errors.Is(err, touches.ErrFull) {
 				t.Errorf("got %v, want ErrFull", err)
 			}
-			late := slide("b", second, 2*hour, hour)
+			table.fail(nil)
+			for range 3 {
+				if err := b.Touch(t.Context(), slide("b", second, 2*hour, hour)); !errors.Is(err, touches.ErrFull) {
+					t.Errorf("got %v for a slide long before the expiry, want ErrFull", err)
+				}
+			}
+			if table.now != 0 {
+				t.Errorf("got %d writes at once, want 0", table.now)
+			}
+			table.fail(errDown)
+			late := slide("b", hour-second, 2*hour, hour)
 			if err := b.Touch(t.Context(), late); !errors.Is(err, errDown) {
 				t.Errorf("got %v, want the error of the table", err)
 			}
