@@ -138,8 +138,8 @@ func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record
 }
 
 // Touch implements [session.Store]. It writes about once a second, as the package says. If the
-// touch must not wait, Touch writes at once and gives up soon, with [ErrBusy], if others
-// write.
+// touch must not wait, Touch writes at once and, if others write, gives up soon and leaves
+// it to the next second.
 func (s *SessionStore) Touch(ctx context.Context, touch session.Touch) error {
 	return s.uses.touch(ctx, touch.Digest, touch.Used, touch.ExpiresAt, touch.LiveUntil)
 }

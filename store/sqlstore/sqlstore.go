@@ -15,7 +15,8 @@
 // uses, at most 65,536, and writes them about once a second, many in one transaction. Its
 // stores show them at once. Other programs, and queries of your own, see them when they
 // are written. A use that moves the expiry is written in the request if the token or
-// session would expire within 10 s otherwise.
+// session would expire within 10 s otherwise. If the database is busy then, the use waits
+// as others do, and is shown.
 //
 // [DB.Close] writes what is pending. A program that is killed (kill -9, a power failure)
 // loses about the last second of uses: the devices page shows an older last use, and a

@@ -16,8 +16,8 @@ import (
 var ErrBusy = errors.New("sqlstore: no turn to write")
 
 const (
-	// touchWait is how long a touch waits for another program. The next use of the token or
-	// session tries again.
+	// touchWait is how long a touch in a request waits for another program. If it fails, it is
+	// written with the touches that wait.
 	touchWait = 50 * time.Millisecond
 	// touchTurn is how long a touch waits for the changes of this program before it, which
 	// take some milliseconds each, unless one of them waits for another program.

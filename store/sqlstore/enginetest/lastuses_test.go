@@ -177,6 +177,18 @@ func TestUnitLastUses(t *testing.T) {
 			t.Errorf("got the log %q, want the outage and its end", log)
 		}
 	})
+	run("a slide near the expiry that finds the file locked is written after the lock", func(t *testing.T, s service) {
+		unlock := lockFile(t, s.path)
+		s.use(time.Hour-9*time.Second, 3*time.Hour)
+		r, err := s.store.Find(t.Context(), "digest")
+		if err != nil || !r.ExpiresAt.Equal(s.now.Add(3*time.Hour)) {
+			t.Errorf("found %+v, %v during the lock, want the slide", r, err)
+		}
+		unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		want(t, s, time.Hour-9*time.Second)
+	})
 	run("a file that was removed loses them at Close, which says so", func(t *testing.T, s service) {
 		s.use(time.Minute, 0)
 		if err := os.Rename(s.path, s.path+".away"); err != nil {

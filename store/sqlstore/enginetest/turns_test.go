@@ -74,9 +74,9 @@ func lockFile(t *testing.T, path string) (unlock func()) {
 
 func nothing(*sql.Conn) error { return nil }
 
-// touch is one that must be written at once.
+// touch is one that must be written at once, and comes too late to be kept for another try.
 func touch(ctx context.Context, store *sqlstore.KnoxStore) error {
-	return store.Touch(ctx, knox.Touch{Digest: "digest", Used: time.UnixMicro(2),
+	return store.Touch(ctx, knox.Touch{Digest: "digest", Used: time.UnixMicro(3),
 		LiveUntil: time.UnixMicro(3), ExpiresAt: time.UnixMicro(4)})
 }
 
@@ -206,7 +206,7 @@ func TestUnitTurns(t *testing.T) {
 	run("changes have their turn in the order in which they came, and a touch is next",
 		func(t *testing.T, _ string, db *sqlstore.DB, store *sqlstore.KnoxStore) {
 			record := &knox.Record{Digest: "digest", ID: "id", UserID: "alice", Created: time.UnixMicro(1),
-				ExpiresAt: time.UnixMicro(3)}
+				ExpiresAt: time.UnixMicro(5)}
 			if _, err := store.Add(t.Context(), record, 0, false, knox.Ending{At: time.UnixMicro(1)}); err != nil {
 				t.Fatal(err)
 			}

@@ -87,23 +87,30 @@ func (b *Buffer) View() View {
 }
 
 // Touch keeps a touch for the next flush, or writes it at once if it must not wait: if it
-// moves the expiry of a record that expires within [Margin], and after Close. Any other
-// touch that finds [Most] pending is dropped with [ErrFull]. Since is set by Touch.
+// moves the expiry of a record that expires within [Margin], and after Close. If the
+// write fails and the record is live, Touch keeps the touch after all, so that the next
+// flush tries again. A touch that finds [Most] pending is dropped with [ErrFull]. Since is
+// set by Touch.
 func (b *Buffer) Touch(ctx context.Context, t Touch) error {
 	t.Since = t.Used
-	kept, err := b.keep(t)
-	if kept || err != nil {
-		return err
+	if !t.hurries() {
+		if kept, err := b.keep(t); kept || err != nil {
+			return err
+		}
 	}
 	// What is pending for the record may be what keeps it alive until now.
-	return b.config.WriteNow(ctx, append(b.View().Of(t.Digest), t))
+	err := b.config.WriteNow(ctx, append(b.View().Of(t.Digest), t))
+	if err == nil || t.late() || errors.Is(err, ErrGone) {
+		return err
+	}
+	if kept, full := b.keep(t); !kept {
+		return errors.Join(err, full)
+	}
+	return nil
 }
 
-// keep collects a touch unless it must be written at once.
+// keep collects a touch, unless the buffer is closed.
 func (b *Buffer) keep(t Touch) (kept bool, err error) {
-	if t.LiveUntil != 0 && (t.Used >= t.LiveUntil || t.Slides() && t.LiveUntil-t.Used < Margin.Microseconds()) {
-		return false, nil
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

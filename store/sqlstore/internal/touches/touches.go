@@ -25,6 +25,14 @@ type Touch struct {
 // Slides reports whether the touch moves the expiry of its record.
 func (t Touch) Slides() bool { return t.LiveUntil != 0 && t.ExpiresAt > t.LiveUntil }
 
+// late reports whether the record had expired when it was used, as the caller read it.
+func (t Touch) late() bool { return t.LiveUntil != 0 && t.Used >= t.LiveUntil }
+
+// hurries reports whether the touch must be written at once.
+func (t Touch) hurries() bool {
+	return t.late() || t.Slides() && t.LiveUntil-t.Used < Margin.Microseconds()
+}
+
 // Apply returns the last use and the expiry of a record after the touch, where 0 is never
 // for both. It does what the statement of a store does.
 func (t Touch) Apply(lastUsed, expiresAt int64) (int64, int64) {
