@@ -37,7 +37,7 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	where := ` WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?) AND ` + condition
 	u := &lastUses{db: db, table: table, use: db.table(update + where),
 		slide: db.table(update + `, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END` + where)}
-	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger,
+	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger, Busy: ErrBusy,
 		Write: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, false, pending) },
 		// It gives up soon if others write.
 		WriteNow: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, true, pending) },

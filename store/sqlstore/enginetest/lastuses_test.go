@@ -189,6 +189,18 @@ func TestUnitLastUses(t *testing.T) {
 		synctest.Wait()
 		want(t, s, time.Hour-9*time.Second)
 	})
+	run("Close tries for longer than a change waits for another program", func(t *testing.T, s service) {
+		s.use(time.Minute, 2*time.Hour)
+		time.AfterFunc(10*busyTimeout, lockFile(t, s.path))
+		if err := s.db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openSQLite(t, s.path)
+		r, err := opened(t, sqlstore.Knox, again).Find(t.Context(), "digest")
+		if err != nil || !r.LastUsed.Equal(s.now.Add(time.Minute)) {
+			t.Errorf("found %+v, %v", r, err)
+		}
+	})
 	run("a file that was removed loses them at Close, which says so", func(t *testing.T, s service) {
 		s.use(time.Minute, 0)
 		if err := os.Rename(s.path, s.path+".away"); err != nil {

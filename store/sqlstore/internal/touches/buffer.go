@@ -43,8 +43,10 @@ type Config struct {
 	Write func(ctx context.Context, touches []Touch) error
 	// WriteNow is Write for a request that waits.
 	WriteNow func(ctx context.Context, touches []Touch) error
-	Table    string       // named in the log
-	Logger   *slog.Logger // if nil, slog.Default()
+	// Busy is wrapped by an error of Write that had no turn to write. Close tries again.
+	Busy   error
+	Table  string       // named in the log
+	Logger *slog.Logger // if nil, slog.Default()
 }
 
 // Buffer collects touches. It is safe for concurrent use. A timer runs only while a touch
@@ -194,6 +196,7 @@ func (b *Buffer) flush(ctx context.Context) error {
 	}
 	collected := b.newer
 	b.older, b.newer = collected, newGeneration()
+	collected.left = len(collected.touches)
 	b.mu.Unlock()
 	collected.close()
 	return b.write(ctx, collected)
@@ -211,6 +214,9 @@ func (b *Buffer) write(ctx context.Context, g *generation) error {
 			return err
 		}
 		g.todo = g.todo[len(part):]
+		b.mu.Lock()
+		g.left = len(g.todo)
+		b.mu.Unlock()
 		if len(g.todo) > 0 {
 			b.pause(time.Since(began))
 		}
@@ -244,10 +250,10 @@ func (b *Buffer) report(err error) {
 	switch {
 	case errors.Is(err, ErrGone):
 		logger.Warn("sqlstore: last uses are lost, because the database was closed by other means than DB.Close",
-			"lost", b.pending.Load())
+			"lost", b.left())
 	case err != nil && !b.trouble:
 		logger.Warn("sqlstore: cannot write last uses now, and will try again every second",
-			"pending", b.pending.Load(), "error", err)
+			"pending", b.left(), "error", err)
 	case dropped > 0 && !b.trouble:
 		logger.Warn("sqlstore: tokens and sessions are used faster than last uses can be written, so some are dropped",
 			"dropped", dropped)
@@ -279,13 +285,40 @@ func (b *Buffer) Close(ctx context.Context) error {
 		return b.lost(ctx.Err())
 	}
 	defer func() { <-b.turn }()
-	return b.lost(b.flush(ctx))
+	return b.lost(b.lastFlush(ctx))
 }
 
-// lost is an error of Close, or nil.
+// lastFlush is flush, again and again while others write.
+func (b *Buffer) lastFlush(ctx context.Context) error {
+	for {
+		err := b.flush(ctx)
+		if err == nil || !errors.Is(err, b.config.Busy) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(maxPause):
+		}
+	}
+}
+
+// lost is an error of Close, or nil if nothing is lost.
 func (b *Buffer) lost(err error) error {
-	if err == nil {
+	left := b.left()
+	if err == nil || left == 0 {
 		return nil
 	}
-	return fmt.Errorf("sqlstore: the last uses of %d %s are lost: %w", b.pending.Load(), b.config.Table, err)
+	return fmt.Errorf("sqlstore: the last uses of %d %s are lost: %w", left, b.config.Table, err)
+}
+
+// left returns the number of touches that are still to be written.
+func (b *Buffer) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := len(b.newer.touches)
+	if b.older != nil {
+		left += b.older.left
+	}
+	return left
 }

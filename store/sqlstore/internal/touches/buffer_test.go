@@ -21,6 +21,8 @@ const (
 	hour   = 3600 * second
 )
 
+var errBusy = errors.New("others write")
+
 // table has records with their last use and expiry, and writes touches as a database does.
 type table struct {
 	mu     sync.Mutex
@@ -99,7 +101,7 @@ func newBuffer(digests ...string) (*table, *touches.Buffer) {
 		t.rows[digest] = [2]int64{0, hour}
 	}
 	logger := slog.New(slog.NewTextHandler(&t.log, nil))
-	return t, touches.New(touches.Config{Write: t.write, Table: "records", Logger: logger,
+	return t, touches.New(touches.Config{Write: t.write, Table: "records", Logger: logger, Busy: errBusy,
 		WriteNow: func(ctx context.Context, batch []touches.Touch) error {
 			err := t.write(ctx, batch)
 			t.mu.Lock()

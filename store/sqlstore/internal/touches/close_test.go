@@ -82,6 +82,53 @@ func TestUnitClose(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+	bubble("an empty buffer has nothing to lose, even if the time is over",
+		func(t *testing.T, table *table, b *touches.Buffer) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			for range 50 { // one of two is chosen at random
+				_, b := newBuffer()
+				must(t, b.Close(ctx))
+			}
+		})
+	bubble("a table that is busy is tried again until the context ends",
+		func(t *testing.T, table *table, b *touches.Buffer) {
+			for _, row := range []struct {
+				busy time.Duration
+				lost bool
+			}{{4 * time.Second, false}, {6 * time.Second, true}} {
+				table, b := newBuffer("a")
+				table.fail(fmt.Errorf("after 1s: %w", errBusy))
+				must(t, b.Touch(t.Context(), use("a", second)))
+				time.AfterFunc(row.busy, func() { table.fail(nil) })
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				began := time.Now()
+				err := b.Close(ctx)
+				took, want := time.Since(began), min(row.busy, 5*time.Second)
+				if took < want || took > want+100*time.Millisecond || errors.Is(err, errBusy) != row.lost {
+					t.Errorf("busy for %v: got %v after %v, lost: %v", row.busy, err, took, row.lost)
+				}
+			}
+			time.Sleep(10 * time.Second)
+		})
+	bubble("only what is left to write is lost", func(t *testing.T, table *table, b *touches.Buffer) {
+		for i := range 2*touches.Rows + 7 {
+			must(t, b.Touch(t.Context(), use(fmt.Sprintf("%05d", i), second)))
+		}
+		block := table.hang()
+		time.Sleep(touches.Interval)
+		block <- struct{}{}
+		block <- struct{}{}
+		synctest.Wait()
+		time.Sleep(touches.Interval) // two parts are written, and the last one hangs
+		must(t, b.Touch(t.Context(), use("a", second)))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := b.Close(ctx); err == nil || !strings.Contains(err.Error(), "last uses of 8 records are lost") {
+			t.Errorf("got %v, want 7 and 1 lost", err)
+		}
+	})
 	bubble("a database that somebody else closed stops the timer", func(t *testing.T, table *table, b *touches.Buffer) {
 		table.fail(fmt.Errorf("%w: sql: database is closed", touches.ErrGone))
 		must(t, b.Touch(t.Context(), use("a", second)))

@@ -13,7 +13,6 @@ import (
 
 // TestUnitLateSlide has slides near the expiry, which are written at once.
 func TestUnitLateSlide(t *testing.T) {
-	errBusy := errors.New("others write")
 	late := slide("a", hour-second, 2*hour, hour)
 	run(t, "one that cannot be written at once is written by the next flush",
 		func(t *testing.T, table *table, b *touches.Buffer) {

@@ -56,11 +56,12 @@ func (t Touch) merge(other Touch) Touch {
 }
 
 // generation is the touches that are written together. The one that is collected changes.
-// After that only todo does, which belongs to the flush.
+// After that only todo does, which belongs to the flush, and left.
 type generation struct {
 	touches  map[string]Touch // by digest
 	earliest int64            // the first LiveUntil of a touch that slides; 0 if there is no such touch
 	todo     []Touch          // still to be written, in order of digest
+	left     int              // the length of todo, for others than the flush
 }
 
 func newGeneration() *generation { return &generation{touches: make(map[string]Touch)} }
