@@ -83,6 +83,9 @@ func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bo
 		}
 		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}knox_tokens (`+knoxColumns+`)
 			VALUES (?`+strings.Repeat(", ?", 15)+`)`), knoxValues(r)...)
+		if err == nil {
+			s.uses.buffer.Drop(r.Digest)
+		}
 		return err
 	})
 	if err != nil {

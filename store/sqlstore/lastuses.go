@@ -38,9 +38,11 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	u := &lastUses{db: db, table: table, use: db.table(update + where),
 		slide: db.table(update + `, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END` + where)}
 	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger, Busy: ErrBusy,
-		Write: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, false, pending) },
+		Write: func(ctx context.Context, pending func() []touches.Touch) error {
+			return u.transact(ctx, false, pending)
+		},
 		// It gives up soon if others write.
-		WriteNow: func(ctx context.Context, pending []touches.Touch) error { return u.transact(ctx, true, pending) },
+		WriteNow: func(ctx context.Context, pending func() []touches.Touch) error { return u.transact(ctx, true, pending) },
 	})
 	db.uses[table] = u
 	return u
@@ -65,8 +67,8 @@ func (u *lastUses) touch(ctx context.Context, digest string, used, expires, live
 }
 
 // transact writes touches in a transaction of their own.
-func (u *lastUses) transact(ctx context.Context, now bool, pending []touches.Touch) error {
-	err := u.db.transact(ctx, now, func(conn *sql.Conn) error { return u.write(ctx, conn, pending) })
+func (u *lastUses) transact(ctx context.Context, now bool, pending func() []touches.Touch) error {
+	err := u.db.transact(ctx, now, func(conn *sql.Conn) error { return u.write(ctx, conn, pending()) })
 	if err != nil && strings.Contains(err.Error(), "sql: database is closed") { // which has no value
 		return fmt.Errorf("%w: %w", touches.ErrGone, err)
 	}

@@ -247,6 +247,9 @@ func (s *SessionStore) end(ctx context.Context, conn *sql.Conn, condition string
 
 func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {
 	_, err := conn.ExecContext(ctx, s.insert, sessionValues(r)...)
+	if err == nil && !r.IsMark() { // touches change no mark
+		s.uses.buffer.Drop(r.Digest)
+	}
 	return err
 }
 

@@ -22,7 +22,8 @@
 // loses about the last second of uses: the devices page shows an older last use, and a
 // token or session that slides expires as if it had not been used in that second. If the
 // database cannot be written, uses wait until it can, and are lost if the program is
-// killed before. A revoked token does not come back by a use that was pending.
+// killed before. A revoked token does not come back by a use that was pending, and a new one
+// with the same digest is not touched by it.
 package sqlstore
 
 import (

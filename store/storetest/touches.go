@@ -146,6 +146,18 @@ func checkTouches(t *testing.T, open func(t *testing.T) touched) {
 			t.Errorf("got %s, want the others", got)
 		}
 	})
+	t.Run("a touch of a record that was ended changes no new record with its digest", func(t *testing.T) {
+		s := six(t)
+		s.end("alice", id(1))
+		s.add("alice", id(1), minute+time.Second, 0, 0)
+		unused, _, _ := s.find("alice", id(0)) // was never touched
+		s.wantUse(t, id(1), unused, minute+time.Second)
+		s.touch("alice", id(1), time.Second, minute+2*time.Second, minute+time.Second)
+		s.wantUse(t, id(1), time.Second, minute+2*time.Second)
+		if got := s.purge(10, minute+2*time.Second); len(got) != 1 {
+			t.Errorf("purged %v, want the new record", got)
+		}
+	})
 	t.Run("uses, ends and purges at once leave no record that was ended", func(t *testing.T) {
 		s := open(t)
 		for round := range 4 {

@@ -189,6 +189,29 @@ func TestUnitLastUses(t *testing.T) {
 		synctest.Wait()
 		want(t, s, time.Hour-9*time.Second)
 	})
+	run("a use that is pending does not change a new token with the digest", func(t *testing.T, s service) {
+		unlock := lockFile(t, s.path)
+		s.use(time.Minute, 2*time.Hour)
+		time.Sleep(time.Second + busyTimeout/3)
+		synctest.Wait() // the write of the use waits for the lock, and the changes wait for it
+		unlock()
+		if found, err := s.store.Revoke(t.Context(), "alice", "id", knox.Ending{At: s.now}); !found || err != nil {
+			t.Fatal(found, err)
+		}
+		s.use(2*time.Minute, 3*time.Hour)
+		record := &knox.Record{Digest: "digest", ID: "id2", UserID: "bob", Created: s.now, ExpiresAt: s.now.Add(time.Hour)}
+		if _, err := s.store.Add(t.Context(), record, 0, false, knox.Ending{At: s.now}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			r, err := s.store.Find(t.Context(), "digest")
+			if err != nil || !r.LastUsed.IsZero() || !r.ExpiresAt.Equal(s.now.Add(time.Hour)) {
+				t.Errorf("found %+v, %v", r, err)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+	})
 	run("Close tries for longer than a change waits for another program", func(t *testing.T, s service) {
 		s.use(time.Minute, 2*time.Hour)
 		time.AfterFunc(10*busyTimeout, lockFile(t, s.path))

@@ -38,11 +38,12 @@ var (
 
 // Config is the configuration of a [Buffer].
 type Config struct {
-	// Write writes touches in one transaction, in their order. A touch may be written
-	// twice. It must not change a record that has expired at Touch.Since.
-	Write func(ctx context.Context, touches []Touch) error
+	// Write writes touches in one transaction, in their order, which it asks for in the
+	// transaction. A touch may be written twice. Write must not change a record that has
+	// expired at Touch.Since.
+	Write func(ctx context.Context, touches func() []Touch) error
 	// WriteNow is Write for a request that waits.
-	WriteNow func(ctx context.Context, touches []Touch) error
+	WriteNow func(ctx context.Context, touches func() []Touch) error
 	// Busy is wrapped by an error of Write that had no turn to write. Close tries again.
 	Busy   error
 	Table  string       // named in the log
@@ -101,7 +102,7 @@ func (b *Buffer) Touch(ctx context.Context, t Touch) error {
 		}
 	}
 	// What is pending for the record may be what keeps it alive until now.
-	err := b.config.WriteNow(ctx, append(b.View().Of(t.Digest), t))
+	err := b.config.WriteNow(ctx, func() []Touch { return append(b.View().Of(t.Digest), t) })
 	if err == nil || t.late() || errors.Is(err, ErrGone) {
 		return err
 	}
@@ -128,6 +129,25 @@ func (b *Buffer) keep(t Touch) (kept bool, err error) {
 	b.newer.add(t)
 	b.schedule()
 	return true, nil
+}
+
+// Drop forgets what is pending for a record that was removed. A store calls it in the
+// transaction that adds a new record with the same digest.
+func (b *Buffer) Drop(digest string) {
+	if b.pending.Load() == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, g := range []*generation{b.older, b.newer} {
+		if g == nil {
+			continue
+		}
+		if _, ok := g.touches[digest]; ok {
+			delete(g.touches, digest)
+			b.pending.Add(-1)
+		}
+	}
 }
 
 // schedule sees to it that a flush comes: b.mu is held.
@@ -196,9 +216,9 @@ func (b *Buffer) flush(ctx context.Context) error {
 	}
 	collected := b.newer
 	b.older, b.newer = collected, newGeneration()
-	collected.left = len(collected.touches)
-	b.mu.Unlock()
 	collected.close()
+	b.mu.Unlock()
+	collected.sort()
 	return b.write(ctx, collected)
 }
 
@@ -208,7 +228,7 @@ func (b *Buffer) write(ctx context.Context, g *generation) error {
 		began := time.Now()
 		part := g.todo[:min(Rows, len(g.todo))]
 		limited, cancel := context.WithTimeout(ctx, writeTimeout)
-		err := b.config.Write(limited, part)
+		err := b.config.Write(limited, func() []Touch { return b.pendingOf(g, part) })
 		cancel()
 		if err != nil {
 			return err
@@ -226,6 +246,19 @@ func (b *Buffer) write(ctx context.Context, g *generation) error {
 	b.older = nil
 	b.pending.Add(-int64(len(g.touches)))
 	return nil
+}
+
+// pendingOf returns the touches that were not dropped.
+func (b *Buffer) pendingOf(g *generation, part []Touch) []Touch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pending := make([]Touch, 0, len(part))
+	for _, t := range part {
+		if _, ok := g.touches[t.Digest]; ok {
+			pending = append(pending, t)
+		}
+	}
+	return pending
 }
 
 // pause lets other programs write for as long as a transaction took. It ends early if the

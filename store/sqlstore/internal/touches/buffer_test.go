@@ -34,7 +34,7 @@ type table struct {
 	log    bytes.Buffer
 }
 
-func (t *table) write(ctx context.Context, batch []touches.Touch) error {
+func (t *table) write(ctx context.Context, pending func() []touches.Touch) error {
 	t.mu.Lock()
 	block := t.block
 	t.mu.Unlock()
@@ -51,7 +51,7 @@ func (t *table) write(ctx context.Context, batch []touches.Touch) error {
 		return t.err
 	}
 	var digests []string
-	for _, touch := range batch {
+	for _, touch := range pending() {
 		digests = append(digests, touch.Digest)
 		if row, ok := t.rows[touch.Digest]; ok {
 			used, expires := touch.Apply(row[0], row[1])
@@ -102,8 +102,8 @@ func newBuffer(digests ...string) (*table, *touches.Buffer) {
 	}
 	logger := slog.New(slog.NewTextHandler(&t.log, nil))
 	return t, touches.New(touches.Config{Write: t.write, Table: "records", Logger: logger, Busy: errBusy,
-		WriteNow: func(ctx context.Context, batch []touches.Touch) error {
-			err := t.write(ctx, batch)
+		WriteNow: func(ctx context.Context, pending func() []touches.Touch) error {
+			err := t.write(ctx, pending)
 			t.mu.Lock()
 			defer t.mu.Unlock()
 			t.now++
@@ -244,6 +244,33 @@ func TestUnitBuffer(t *testing.T) {
 			}
 			if got := view.Of("b"); len(got) != 2 || view.Earliest() != hour {
 				t.Errorf("got %v, want the view to have what was pending when it was made", got)
+			}
+		})
+	run(t, "touches that were dropped are not shown or written, even if a write was under way",
+		func(t *testing.T, table *table, b *touches.Buffer) {
+			for _, digest := range []string{"a", "b"} {
+				must(t, b.Touch(t.Context(), use(digest, second)))
+			}
+			block := table.hang()
+			time.Sleep(touches.Interval)
+			synctest.Wait()
+			must(t, b.Touch(t.Context(), use("a", 2*second)))
+			must(t, b.Touch(t.Context(), use("c", 2*second)))
+			b.Drop("a")
+			b.Drop("c")
+			b.Drop("unknown")
+			if a, b := table.read(b, "a"), table.read(b, "b"); a[0] != 0 || b[0] != second {
+				t.Errorf("got uses at %d and %d, want the second one", a[0], b[0])
+			}
+			must(t, b.Touch(t.Context(), use("c", 3*second)))
+			close(block)
+			time.Sleep(2 * touches.Interval)
+			synctest.Wait()
+			if table.rows["a"][0] != 0 || table.rows["b"][0] != second || table.rows["c"][0] != 3*second {
+				t.Errorf("got %v in the table", table.rows)
+			}
+			if b.View().Len() != 0 {
+				t.Errorf("got %d pending, want 0", b.View().Len())
 			}
 		})
 	run(t, "a write that fails is tried again, and logged once", func(t *testing.T, table *table, b *touches.Buffer) {

@@ -56,7 +56,7 @@ func (t Touch) merge(other Touch) Touch {
 }
 
 // generation is the touches that are written together. The one that is collected changes.
-// After that only todo does, which belongs to the flush, and left.
+// Buffer.mu guards it but for todo, which belongs to the flush.
 type generation struct {
 	touches  map[string]Touch // by digest
 	earliest int64            // the first LiveUntil of a touch that slides; 0 if there is no such touch
@@ -76,13 +76,18 @@ func (g *generation) add(t Touch) {
 	}
 }
 
-// close ends the collecting. Neighbors in order of digest are often on one page of the
-// table, which is then written once.
+// close ends the collecting.
 func (g *generation) close() {
+	g.left = len(g.touches)
 	g.todo = make([]Touch, 0, len(g.touches))
 	for _, t := range g.touches {
 		g.todo = append(g.todo, t)
 	}
+}
+
+// sort sorts todo by digest. Neighbors are often on one page of the table, which is then
+// written once.
+func (g *generation) sort() {
 	slices.SortFunc(g.todo, func(a, b Touch) int { return strings.Compare(a.Digest, b.Digest) })
 }
 
