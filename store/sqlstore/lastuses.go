@@ -17,7 +17,8 @@ type lastUses struct {
 	table  string // without the prefix
 	buffer *touches.Buffer
 	// use writes the last use, and slide the expiry as well, which is in an index and
-	// costs more. They match no record that has expired or that is no longer there.
+	// costs more. They match no record that has expired or that is no longer there. An
+	// expiry that was brought forward since the use is not moved.
 	use, slide string
 }
 
@@ -36,7 +37,8 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	update := `UPDATE {prefix}` + table + ` SET ` + used
 	where := ` WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?) AND ` + condition
 	u := &lastUses{db: db, table: table, use: db.table(update + where),
-		slide: db.table(update + `, expires_at = CASE WHEN expires_at < ? THEN ? ELSE expires_at END` + where)}
+		slide: db.table(update + `, expires_at = CASE WHEN expires_at >= ? AND expires_at < ? THEN ?
+			ELSE expires_at END` + where)}
 	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger, Busy: ErrBusy,
 		Write: func(ctx context.Context, pending func() []touches.Touch) error {
 			return u.transact(ctx, false, pending)
@@ -89,7 +91,7 @@ func (u *lastUses) write(ctx context.Context, conn *sql.Conn, pending []touches.
 	for _, t := range pending {
 		text, args := u.use, []any{t.Used, t.Used, t.Digest, t.Since}
 		if t.Slides() {
-			text, args = u.slide, []any{t.Used, t.Used, t.ExpiresAt, t.ExpiresAt, t.Digest, t.Since}
+			text, args = u.slide, []any{t.Used, t.Used, t.LiveUntil, t.ExpiresAt, t.ExpiresAt, t.Digest, t.Since}
 		}
 		statement := prepared[text]
 		if statement == nil {

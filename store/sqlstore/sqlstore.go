@@ -23,7 +23,8 @@
 // token or session that slides expires as if it had not been used in that second. If the
 // database cannot be written, uses wait until it can, and are lost if the program is
 // killed before. A revoked token does not come back by a use that was pending, and a new one
-// with the same digest is not touched by it.
+// with the same digest is not touched by it. An expiry that a query of your own brings
+// forward stays.
 package sqlstore
 
 import (

@@ -212,6 +212,29 @@ func TestUnitLastUses(t *testing.T) {
 			synctest.Wait()
 		}
 	})
+	run("an expiry that SQL brings forward stays, though a slide is pending", func(t *testing.T, s service) {
+		sooner := s.now.Add(10 * time.Minute)
+		s.use(time.Minute, 2*time.Hour)
+		execute(t, s.db, fmt.Sprintf("UPDATE gatewarden_knox_tokens SET expires_at = %d", sooner.UnixMicro()))
+		for range 2 {
+			r, err := s.store.Find(t.Context(), "digest")
+			if err != nil || !r.ExpiresAt.Equal(sooner) || !r.LastUsed.Equal(s.now.Add(time.Minute)) {
+				t.Errorf("found %+v, %v, want the use and no slide", r, err)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if err := s.store.Touch(t.Context(), knox.Touch{Digest: "digest", Used: s.now.Add(2 * time.Minute),
+			ExpiresAt: s.now.Add(3 * time.Hour), LiveUntil: sooner}); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r, err := s.store.Find(t.Context(), "digest")
+		if err != nil || !r.ExpiresAt.Equal(s.now.Add(3*time.Hour)) {
+			t.Errorf("found %+v, %v, want the slide of a use that came later", r, err)
+		}
+	})
 	run("Close tries for longer than a change waits for another program", func(t *testing.T, s service) {
 		s.use(time.Minute, 2*time.Hour)
 		time.AfterFunc(10*busyTimeout, lockFile(t, s.path))

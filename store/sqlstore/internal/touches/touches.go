@@ -18,7 +18,7 @@ type Touch struct {
 	Digest    string // of the record
 	Since     int64  // the first use: a record that has expired by then is not touched
 	Used      int64  // the last use
-	ExpiresAt int64  // when the record expires from now on, unless it does so later already
+	ExpiresAt int64  // when the record expires from now on, unless it does so later, or before LiveUntil
 	LiveUntil int64  // when the record expires without this touch; 0 is never
 }
 
@@ -42,7 +42,10 @@ func (t Touch) Apply(lastUsed, expiresAt int64) (int64, int64) {
 	if expiresAt <= t.Since {
 		return lastUsed, expiresAt
 	}
-	return max(lastUsed, t.Used), max(expiresAt, t.ExpiresAt)
+	if t.Slides() && expiresAt >= t.LiveUntil {
+		expiresAt = max(expiresAt, t.ExpiresAt)
+	}
+	return max(lastUsed, t.Used), expiresAt
 }
 
 // merge adds a use of the same record to the touch.
