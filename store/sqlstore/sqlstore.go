@@ -12,19 +12,26 @@
 // # Last uses
 //
 // The last use of a token or session is not written in the request. A DB collects last
-// uses, at most 65,536, and writes them about once a second, many in one transaction. Its
-// stores show them at once. Other programs, and queries of your own, see them when they
-// are written. A use that moves the expiry is written in the request if the token or
-// session would expire within 10 s otherwise. If the database is busy then, the use waits
-// as others do, and is shown.
+// uses and writes them about once a second, many in one transaction. Its stores show them at
+// once. At most 65,536 uses of tokens wait, and as many of sessions. Further ones are
+// dropped while so many wait, and the next use of the token or session tries again.
+//
+// A use that moves the expiry is written in the request if the token or session would
+// expire within 10 s otherwise. If the database is busy then, the use waits as others do.
+//
+// Other programs on the file, and queries of your own, go by the row. They see a use when
+// it is written. A token that has expired according to its row is expired for them, and
+// their purge removes it.
 //
 // [DB.Close] writes what is pending. A program that is killed (kill -9, a power failure)
 // loses about the last second of uses: the devices page shows an older last use, and a
 // token or session that slides expires as if it had not been used in that second. If the
 // database cannot be written, uses wait until it can, and are lost if the program is
-// killed before. A revoked token does not come back by a use that was pending, and a new one
-// with the same digest is not touched by it. An expiry that a query of your own brings
-// forward stays.
+// killed before.
+//
+// A revoked token does not come back by a use that was pending, and a new one with the
+// same digest is not touched by it. An expiry that a query of your own brings forward
+// stays.
 package sqlstore
 
 import (

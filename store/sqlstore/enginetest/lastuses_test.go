@@ -150,6 +150,31 @@ func TestUnitLastUses(t *testing.T) {
 			t.Errorf("found %+v, %v", r, err)
 		}
 	})
+	run("another program goes by the row of a token whose slide is pending", func(t *testing.T, s service) {
+		other, store := openBusy(t, s.path)
+		time.Sleep(time.Hour - 11*time.Second)
+		unlock := lockFile(t, s.path)
+		s.use(time.Hour-11*time.Second, 3*time.Hour)
+		time.Sleep(11 * time.Second) // the row has expired
+		synctest.Wait()
+		if r, err := s.store.Find(t.Context(), "digest"); err != nil || !r.Live(time.Now()) {
+			t.Errorf("found %+v, %v", r, err)
+		}
+		if r, err := store.Find(t.Context(), "digest"); err != nil || r.Live(time.Now()) {
+			t.Errorf("the other program found %+v, %v, want an expired token", r, err)
+		}
+		unlock()
+		purged, err := store.Purge(t.Context(), 10, knox.Ending{Reason: knox.EndExpired, At: time.Now()})
+		if err != nil || len(purged) != 1 {
+			t.Errorf("the other program purged %v, %v, want the token", purged, err)
+		}
+		closeBusy(t, other)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if r, err := s.store.Find(t.Context(), "digest"); r != nil || err != nil {
+			t.Errorf("found %+v, %v after the purge", r, err)
+		}
+	})
 	run("uses that wait for another program are shown, and no purge removes the token", func(t *testing.T, s service) {
 		time.Sleep(59 * time.Minute)
 		unlock := lockFile(t, s.path)
