@@ -50,7 +50,11 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 	if g == nil {
 		return fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
 	}
-	host, webSocket, asked := g.config.Proxies.Host(r), opensWebSocket(r), r
+	webSocket := opensWebSocket(r)
+	if !webSocket && isSafe(r.Method) {
+		return nil // as http.CrossOriginProtection does, before the host is looked for
+	}
+	host, asked := g.config.Proxies.Host(r), r
 	if host != r.Host || webSocket {
 		clone := *r
 		clone.Host = host
@@ -65,6 +69,12 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 			forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
 	}
 	return nil
+}
+
+// isSafe reports a method by which no page can change anything (RFC 9110 §9.2.1). TRACE, which
+// no page can send, is not among those of http.CrossOriginProtection.
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // originCause says what differed, and which setting decides. Its text is built when
