@@ -11,8 +11,8 @@ import (
 
 // queue lets tries in, of each counter no more at once than its budget. It is what
 // keeps right passwords that come in parallel from being refused, and a flood of guesses from
-// being hashed. It counts the tries of this process alone, and what it knows of a counter may be
-// old: whether a try counts is decided when its outcome is written.
+// being hashed. It counts the tries of this process alone, and other processes may have counted
+// failures since: whether a try counts is decided when its outcome is written.
 type queue struct {
 	mu    sync.Mutex
 	lines map[string]*line
@@ -24,6 +24,8 @@ type line struct {
 	budget  int
 	running int
 	waiting []*turn // some may be gone
+	readers int     // how many read or write its counter
+	failed  int     // failures that were written and whose tries have left, while the line was there
 }
 
 // turn is a try in the queue.
@@ -44,14 +46,19 @@ const (
 
 // enter lets a try in as soon as each of its counters has room, in the order in which tries
 // came. It returns false if the counters must be read again. budgets are those of places,
-// none of them 0. An error is ErrBusy after the time in wait, or that of ctx.
-func (q *queue) enter(ctx context.Context, places []place, budgets []int, wait time.Duration) (*turn, bool, error) {
+// none of them 0, and were read since seen. An error is ErrBusy after the time in wait, or that of ctx.
+func (q *queue) enter(
+	ctx context.Context, seen watch, places []place, budgets []int, wait time.Duration,
+) (*turn, bool, error) {
 	t := &turn{places: places}
 	q.mu.Lock()
 	for i, p := range places {
-		l := q.line(p)
-		l.budget = budgets[i]
-		q.admit(l) // who came first, if there is more room by now
+		q.learn(seen, p, budgets[i])
+		q.admit(q.line(p)) // who came first, if there is more room by now
+	}
+	if slices.ContainsFunc(places, func(p place) bool { return q.line(p).budget == 0 }) {
+		q.mu.Unlock()
+		return nil, false, nil // blocked since it was read
 	}
 	full := slices.IndexFunc(places, q.isFull)
 	if full < 0 {
@@ -113,12 +120,23 @@ func (q *queue) run(t *turn) {
 	}
 }
 
-// leave ends a try. budgets are those of its places by now; nil leaves them as they were.
-func (q *queue) leave(t *turn, budgets []int) {
+// leave ends a try of which nothing was written.
+func (q *queue) leave(t *turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i := range budgets {
-		q.line(t.places[i]).budget = budgets[i]
+	q.end(t)
+}
+
+// settled ends a try whose outcome was written. budgets are those of its places by then, and
+// failed says whether a failure was counted.
+func (q *queue) settled(t *turn, seen watch, budgets []int, failed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, p := range t.places {
+		q.learn(seen, p, budgets[i])
+		if failed {
+			q.line(p).failed++
+		}
 	}
 	q.end(t)
 }
@@ -186,8 +204,13 @@ func (q *queue) tidy(t *turn) {
 	for _, p := range t.places {
 		l := q.line(p)
 		l.waiting = slices.DeleteFunc(l.waiting, func(t *turn) bool { return t.state != waiting })
-		if l.running == 0 && len(l.waiting) == 0 {
-			delete(q.lines, p.key)
-		}
+		q.drop(p)
+	}
+}
+
+// drop forgets a line that is of no use.
+func (q *queue) drop(p place) {
+	if l := q.line(p); l.running == 0 && len(l.waiting) == 0 && l.readers == 0 {
+		delete(q.lines, p.key)
 	}
 }

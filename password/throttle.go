@@ -71,45 +71,53 @@ func (t *throttle) begin(ctx context.Context, s source) (*try, error) {
 	}
 	deadline := time.Now().Add(t.limits.MaxWait)
 	for {
-		now := instant()
-		places, budgets, blocks, err := t.look(ctx, s, now)
-		switch {
-		case err != nil:
-			return nil, outage("throttle store", err)
-		case blocks != nil:
-			return nil, blocks.refusal(now)
-		}
-		turn, ok, err := t.queue.enter(ctx, places, budgets, time.Until(deadline))
-		switch {
-		case err != nil:
-			return nil, err
-		case ok:
-			return &try{s, places, turn}, nil
+		if tr, err := t.ask(ctx, s, deadline); tr != nil || err != nil {
+			return tr, err
 		}
 	}
 }
 
-// look reads the counters of a try. It returns the places of those that count for it with
-// the budget of each, or what blocks it.
-func (t *throttle) look(ctx context.Context, s source, now time.Time) ([]place, []int, *block, error) {
+// ask reads the counters of a try once, and waits until they have room. It returns nil and no error if
+// the counters must be read again.
+func (t *throttle) ask(ctx context.Context, s source, deadline time.Time) (*try, error) {
+	now := instant()
+	all, count := t.asked(s)
+	seen := t.queue.watch(all)
+	defer t.queue.unwatch(seen)
+	places, budgets, blocks, err := t.read(ctx, all, now, count)
+	switch {
+	case err != nil:
+		return nil, outage("throttle store", err)
+	case blocks != nil:
+		return nil, blocks.refusal(now)
+	}
+	turn, ok, err := t.queue.enter(ctx, seen, places, budgets, time.Until(deadline))
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &try{s, places, turn}, nil
+}
+
+// asked returns the places of the counters of a try. count, if any, says which kinds count.
+func (t *throttle) asked(s source) (all []place, count func([]Counter) func(counted) bool) {
 	if s.device != "" {
-		return t.read(ctx, []place{t.at(byDevice, s.device)}, now, nil)
+		return []place{t.at(byDevice, s.device)}, nil
 	}
 	named := t.at(byName, s.folded())
 	known, ok := t.known(s)
 	if !ok {
-		return t.read(ctx, append([]place{named}, t.elsewhere(s)...), now, nil)
+		return append([]place{named}, t.elsewhere(s)...), nil
 	}
-	all := append([]place{named, known}, t.elsewhere(s)...)
-	return t.read(ctx, all, now, func(counters []Counter) func(counted) bool {
+	return append([]place{named, known}, t.elsewhere(s)...), func(counters []Counter) func(counted) bool {
 		if counters[1] == (Counter{}) {
 			return func(k counted) bool { return k != byKnown }
 		}
 		return func(k counted) bool { return k != byName && k != byNetwork }
-	})
+	}
 }
 
-// read is look at these places. count, if any, says which kinds count.
+// read reads the counters at these places. It returns the places of those that count with the
+// budget of each, or what blocks the try.
 func (t *throttle) read(ctx context.Context, all []place, now time.Time, count func([]Counter) func(counted) bool) (
 	places []place, budgets []int, blocks *block, err error,
 ) {
@@ -157,6 +165,8 @@ func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) e
 		}
 	}
 	budgets := make([]int, len(tr.places))
+	seen := t.queue.watch(tr.places)
+	defer t.queue.unwatch(seen)
 	var blocks, hidden *block
 	err := t.store.Update(ctx, keysOf(all), now, func(counters []Counter) {
 		blocks, hidden = nil, nil
@@ -186,10 +196,10 @@ func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) e
 		t.queue.lose(tr.turn, t.limits.MaxDelay)
 		return outage("throttle store", err)
 	case err != nil:
-		t.queue.leave(tr.turn, nil)
+		t.queue.leave(tr.turn)
 		return outage("throttle store", err)
 	}
-	t.queue.leave(tr.turn, budgets)
+	t.queue.settled(tr.turn, seen, budgets, blocks == nil && (!right || hidden != nil))
 	switch {
 	case blocks != nil:
 		return blocks.refusal(now)
@@ -215,7 +225,7 @@ func (t *throttle) forgive(all []place, counters []Counter, known int, now time.
 }
 
 // undecided ends a try of which nothing was learned, as if it had not been.
-func (t *throttle) undecided(tr *try) { t.queue.leave(tr.turn, nil) }
+func (t *throttle) undecided(tr *try) { t.queue.leave(tr.turn) }
 
 // user returns the place of the counter of a user. Names of no user have one, too, so that the
 // store is asked the same of all.
