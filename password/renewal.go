@@ -144,6 +144,7 @@ type renewer struct {
 	Renewal
 	guard    *auth.Guard
 	redirect string
+	events   backend.Events
 }
 
 func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, error) {
@@ -159,7 +160,7 @@ func newRenewer(guard *auth.Guard, renewal Renewal, redirect string) (*renewer, 
 		}
 	}
 	// The answer may be a page, where the browser's own dialog would be in the way.
-	return &renewer{renewal, guard.WithoutDialog(), redirect}, nil
+	return &renewer{renewal, guard.WithoutDialog(), redirect, backend.NewEvents(renewal.Observer, "password")}, nil
 }
 
 // read reads fields from the body of r, all of which there must be.
@@ -214,7 +215,7 @@ func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 // finish answers after apply.
 func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool, err error) {
 	if stored {
-		n.send(n.Observer, r, user, auth.Event{Kind: kind})
+		n.events.SendOf(r, by(user, auth.Event{Kind: kind}))
 	}
 	switch {
 	case err != nil && stored:
@@ -228,18 +229,16 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 	}
 }
 
-// report tells the observer and the log of a refusal, which the guard answers unseen.
+// report tells the observer and the log of a refusal, which the guard answers unseen. Strangers can
+// have as many as they like, so the lines are bounded.
 func (n *renewer) report(r *http.Request, user auth.User, p *auth.Problem) {
-	e := auth.Event{Kind: auth.EventFailure, Err: p.Err, Status: p.Status, Method: r.Method, Route: r.Pattern}
-	n.send(n.Observer, r, user, e)
-	if log := auth.SlogObserver(n.guard.Logger()); log != n.Observer {
-		n.send(log, r, user, e)
-	}
+	n.events.Failed(r, n.guard.Logger(), by(user, auth.Event{Err: p.Err, Status: p.Status}))
 }
 
-func (n *renewer) send(to auth.Observer, r *http.Request, user auth.User, e auth.Event) {
+// by returns e with the user, if any.
+func by(user auth.User, e auth.Event) auth.Event {
 	if user != nil {
 		e.UserID = user.UserID()
 	}
-	backend.Events{Observer: to, Backend: "password"}.SendOf(r, e)
+	return e
 }
