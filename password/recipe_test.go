@@ -81,6 +81,7 @@ func TestDjangosOwnStringNeedsNoRehashIfItsParametersAreTheSame(t *testing.T) {
 			pbkdf2String(t, "hunter2", 1_000_000), true},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
+			t.Parallel()
 			got, err := newHasher(t, row.config).Verify(t.Context(), "hunter2", row.stored)
 			if err != nil || got != (password.Result{OK: true, NeedsRehash: row.rehash}) {
 				t.Errorf("%+v, %v", got, err)
