@@ -20,6 +20,7 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/loglimit"
 	"github.com/gatewarden/auth/internal/remember"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -86,6 +87,7 @@ type Introspection struct {
 	}
 	mu      sync.Mutex
 	flights map[remember.Key]*flight
+	lines   loglimit.Limit // of outages: each made-up token would write one
 }
 
 // answered is a token that the server said is active.
@@ -222,11 +224,24 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 	}
 	if err != nil {
 		err = fmt.Errorf("oauth2: introspection: %w", err)
-		i.logger().ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
+		i.logOutage(ctx, err, asked)
 		return nil, backend.Outage(err)
 	}
 	i.good.Put(key, answered{found, checkToken(token) == nil}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
+}
+
+// logOutage writes that the server could not be asked, within the bound of such lines.
+func (i *Introspection) logOutage(ctx context.Context, err error, now time.Time) {
+	ok, leftOut := i.lines.Take(loglimit.Key{Backend: "introspection", Status: http.StatusServiceUnavailable}, now)
+	if !ok {
+		return
+	}
+	log := i.logger()
+	if leftOut > 0 {
+		log = log.With("left_out", leftOut)
+	}
+	log.ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
 }
 
 func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }
