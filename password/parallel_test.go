@@ -81,9 +81,9 @@ func TestUnitLoginsOverHTTP(t *testing.T) {
 	run("12 of one user at once are all 200", 12, 12, one, allRight(12))
 	run("30 users behind one address at once are all 200", 30, 30,
 		func(i int) string { return fmt.Sprint("user", i) }, allRight(30))
-	run("600 of one user, 16 at a time, are all 200", 600, 16, one, allRight(600))
-	run("600 of 150 users behind one address, 16 at a time, are all 200", 600, 16,
-		func(i int) string { return fmt.Sprint("user", i%150) }, allRight(600))
+	run("2,000 of one user, 16 at a time, are all 200", 2000, 16, one, allRight(2000))
+	run("2,000 of 500 users behind one address, 16 at a time, are all 200", 2000, 16,
+		func(i int) string { return fmt.Sprint("user", i%500) }, allRight(2000))
 	run("2,000 at once are 200, or 503 after MaxWait", 2000, 2000, one,
 		func(status map[int]int) bool { return status[200]+status[503] == 2000 && status[200] >= 12 })
 }
