@@ -1,4 +1,5 @@
-// Package digest reads the digests of opaque tokens, which backend.TokenDigest makes.
+// Package digest reads the digests of opaque tokens, which backend.TokenDigest makes, and keeps records
+// by them.
 package digest
 
 import (

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth/internal/digest"
 	"github.com/gatewarden/auth/internal/index"
 )
 
@@ -53,6 +54,9 @@ func TestUnitIndexByHash(t *testing.T) {
 		}
 		x.Remove(token)
 		both("one is removed", nil, twin)
+		if got := x.GetHash(hash); got != twin {
+			t.Errorf("the first of both is removed: the hash finds %v, want the other one", got)
+		}
 		touched := *twin
 		x.Put(&touched)
 		both("the other is replaced", nil, &touched)
@@ -98,7 +102,7 @@ func TestUnitIndexAgainstAModel(t *testing.T) {
 	for step := range 3000 {
 		digest := "foreign " + strconv.Itoa(random.IntN(20))
 		if random.IntN(2) == 0 {
-			digest, _ = digestOf([]string{"abc", "xyz"}[random.IntN(2)], strconv.Itoa(random.IntN(10)))
+			digest, _ = digestOf([]string{"abc", "lmn", "xyz"}[random.IntN(3)], strconv.Itoa(random.IntN(10)))
 		}
 		r := &record{digest: digest, user: strconv.Itoa(random.IntN(3)), id: strconv.Itoa(random.IntN(9)),
 			expiresAt: noon.Add(time.Duration(random.IntN(3)-1) * time.Hour)}
@@ -118,6 +122,9 @@ func TestUnitIndexAgainstAModel(t *testing.T) {
 func agree(x *index.Index[record], model []*record) bool {
 	for _, r := range model {
 		if x.Get(r.digest) != r || x.Find(r.user, r.id) == nil {
+			return false
+		}
+		if hash, ok := digest.Hash(r.digest); ok && !slices.Contains(model, x.GetHash(hash)) {
 			return false
 		}
 	}

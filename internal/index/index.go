@@ -23,32 +23,25 @@ type Entry struct {
 // Index is records by digest and by user. Records are replaced, never changed.
 type Index[R any] struct {
 	entry  func(*R) Entry
-	byHash map[[32]byte]*R       // by the hash inside their digest
-	others map[string]*R         // those with a digest of another form, or a hash that another digest has
+	table  *digest.Table[R]
 	byUser map[string][]*R       // in order of ID
 	expiry *expiry.Queue[string] // digests
 }
 
 // New returns an empty index of records that have these entries.
 func New[R any](entry func(record *R) Entry) *Index[R] {
-	x := &Index[R]{entry: entry, byHash: make(map[[32]byte]*R), others: make(map[string]*R), byUser: make(map[string][]*R)}
-	x.expiry = expiry.New(x.expiresAt, func() int { return len(x.byHash) + len(x.others) })
+	x := &Index[R]{entry: entry, byUser: make(map[string][]*R)}
+	x.table = digest.NewTable(func(record *R) string { return entry(record).Digest })
+	x.expiry = expiry.New(x.expiresAt, x.table.Len)
 	return x
 }
 
 // Get returns the record with this digest, or nil.
-func (x *Index[R]) Get(text string) *R {
-	if hash, ok := digest.Hash(text); ok {
-		if record := x.byHash[hash]; record != nil && x.entry(record).Digest == text {
-			return record
-		}
-	}
-	return x.others[text]
-}
+func (x *Index[R]) Get(text string) *R { return x.table.Get(text) }
 
 // GetHash returns a record whose digest has this hash inside, or nil. See package digest.
 // If two digests differ in the shard alone, it returns one of the two records.
-func (x *Index[R]) GetHash(hash [32]byte) *R { return x.byHash[hash] }
+func (x *Index[R]) GetHash(hash [32]byte) *R { return x.table.GetHash(hash) }
 
 // Of returns a user's records, in order of ID from the greatest. The caller may change
 // the slice.
@@ -80,26 +73,16 @@ func (x *Index[R]) Put(record *R) {
 func (x *Index[R]) put(entry Entry, record *R) {
 	if old := x.Get(entry.Digest); old != nil {
 		if was := x.entry(old); was.UserID == entry.UserID && was.ID == entry.ID {
-			x.store(entry.Digest, record)
+			x.table.Put(record)
 			records := x.byUser[entry.UserID]
 			records[x.indexOf(records, old, entry.ID)] = record
 			return
 		}
 		x.Remove(old)
 	}
-	x.store(entry.Digest, record)
+	x.table.Put(record)
 	records := x.byUser[entry.UserID]
 	x.byUser[entry.UserID] = slices.Insert(records, x.position(records, entry.ID), record)
-}
-
-func (x *Index[R]) store(text string, record *R) {
-	hash, ok := digest.Hash(text)
-	if twin := x.byHash[hash]; !ok || twin != nil && x.entry(twin).Digest != text {
-		x.others[text] = record
-		return
-	}
-	x.byHash[hash] = record
-	delete(x.others, text) // where it was if its twin has gone since
 }
 
 // Remove removes the record with the digest of record.
@@ -108,10 +91,7 @@ func (x *Index[R]) Remove(record *R) {
 	if record = x.Get(text); record == nil {
 		return
 	}
-	if hash, ok := digest.Hash(text); ok && x.byHash[hash] == record {
-		delete(x.byHash, hash)
-	}
-	delete(x.others, text)
+	x.table.Remove(text)
 	entry := x.entry(record)
 	records := x.byUser[entry.UserID]
 	i := x.indexOf(records, record, entry.ID)

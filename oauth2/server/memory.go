@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatewarden/auth/internal/digest"
 )
 
 // MemoryStore is a [Store] in memory, for tests and programs that may forget
@@ -22,7 +24,7 @@ type MemoryStore struct {
 	bySession    map[string]map[string]bool
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
-	access       accessIndex
+	access       *digest.Table[accessEntry]
 	once         map[string]time.Time // expiry by key
 	expiring     expiring
 }
@@ -44,7 +46,7 @@ func NewMemoryStore() *MemoryStore {
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
 		ownByClient: make(map[string]map[string]bool),
 		bySession:   make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
-		access: newAccessIndex(), once: make(map[string]time.Time),
+		access: newAccessTable(), once: make(map[string]time.Time),
 	}
 	s.expiring = s.newExpiring()
 	return s
@@ -289,10 +291,10 @@ func (s *MemoryStore) add(of *issued, tokens Tokens) error {
 	switch {
 	case a.GrantID != of.grant.ID || r != nil && r.GrantID != of.grant.ID:
 		return errForeign
-	case s.access.get(a.Digest) != nil || r != nil && s.refresh[r.Digest] != nil:
+	case s.access.Get(a.Digest) != nil || r != nil && s.refresh[r.Digest] != nil:
 		return errExists
 	}
-	s.access.put(&accessEntry{a, of})
+	s.access.Put(&accessEntry{a, of})
 	s.expiring.access.Add(a.Digest)
 	of.access[a.Digest] = true
 	if r != nil {
@@ -499,11 +501,11 @@ func (s *MemoryStore) RemoveAccess(ctx context.Context, digest string) (bool, er
 		return false, err
 	}
 	defer unlock()
-	e := s.access.get(digest)
+	e := s.access.Get(digest)
 	if e == nil {
 		return false, nil
 	}
-	s.access.remove(digest)
+	s.access.Remove(digest)
 	delete(e.of.access, digest)
 	return true, nil
 }
@@ -582,7 +584,7 @@ func (s *MemoryStore) PutOnce(ctx context.Context, key string, expires, now time
 // remove forgets a grant and all that is its own.
 func (s *MemoryStore) remove(of *issued) {
 	for digest := range of.access {
-		s.access.remove(digest)
+		s.access.Remove(digest)
 	}
 	for digest := range of.refresh {
 		delete(s.refresh, digest)

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/digest"
 )
 
 // accessEntry leads from an access token to its grant without another look-up.
@@ -14,53 +14,14 @@ type accessEntry struct {
 	of     *issued
 }
 
-// accessIndex is access tokens by digest. The zero value cannot be added to.
-type accessIndex struct {
-	byHash map[[sha256.Size]byte]*accessEntry // by the hash inside their digest
-	others map[string]*accessEntry            // digests of another form, or with a hash that another digest has
+// newAccessTable returns an empty table of access tokens.
+func newAccessTable() *digest.Table[accessEntry] {
+	return digest.NewTable(func(e *accessEntry) string { return e.access.Digest })
 }
 
-func newAccessIndex() accessIndex {
-	return accessIndex{make(map[[sha256.Size]byte]*accessEntry), make(map[string]*accessEntry)}
-}
-
-// get returns the entry with this digest, or nil.
-func (x accessIndex) get(digest string) *accessEntry {
-	if hash, ok := backend.DigestHash(digest); ok {
-		if e := x.byHash[hash]; e != nil && e.access.Digest == digest {
-			return e
-		}
-	}
-	return x.others[digest]
-}
-
-// put adds an entry whose digest is not there.
-func (x accessIndex) put(e *accessEntry) {
-	hash, ok := backend.DigestHash(e.access.Digest)
-	if !ok || x.byHash[hash] != nil {
-		x.others[e.access.Digest] = e
-		return
-	}
-	x.byHash[hash] = e
-}
-
-// remove removes the entry with this digest.
-func (x accessIndex) remove(digest string) {
-	if hash, ok := backend.DigestHash(digest); ok {
-		if e := x.byHash[hash]; e != nil && e.access.Digest == digest {
-			delete(x.byHash, hash)
-			return
-		}
-	}
-	delete(x.others, digest)
-}
-
-// len returns how many entries there are.
-func (x accessIndex) len() int { return len(x.byHash) + len(x.others) }
-
-// expiresAt returns when the access token with this digest expires, if there is one.
-func (x accessIndex) expiresAt(digest string) (time.Time, bool) {
-	e := x.get(digest)
+// accessExpiry returns when the access token with this digest expires, if there is one.
+func (s *MemoryStore) accessExpiry(digest string) (time.Time, bool) {
+	e := s.access.Get(digest)
 	if e == nil {
 		return time.Time{}, false
 	}
@@ -74,7 +35,7 @@ func (s *MemoryStore) FindAccess(ctx context.Context, digest string) (*Access, *
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	access, grant := s.access.get(digest).found()
+	access, grant := s.access.Get(digest).found()
 	return access, grant, nil
 }
 
@@ -94,7 +55,7 @@ func (s *MemoryStore) findAccessHash(ctx context.Context, hash [sha256.Size]byte
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	access, grant := s.access.byHash[hash].found()
+	access, grant := s.access.GetHash(hash).found()
 	return access, grant, nil
 }
 

@@ -15,7 +15,7 @@ type expiring struct {
 func (s *MemoryStore) newExpiring() expiring {
 	return expiring{
 		grants:       expiry.Of(s.grants, func(of *issued) time.Time { return of.grant.ExpiresAt }),
-		access:       expiry.New(s.access.expiresAt, s.access.len),
+		access:       expiry.New(s.accessExpiry, s.access.Len),
 		refresh:      expiry.Of(s.refresh, func(r *Refresh) time.Time { return r.ExpiresAt }),
 		interactions: expiry.Of(s.interactions, func(i *Interaction) time.Time { return i.ExpiresAt }),
 		once:         expiry.Of(s.once, func(until time.Time) time.Time { return until }),
@@ -30,8 +30,8 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 	return expiry.Run(ctx, limit,
 		step(s.expiring.grants, func(id string) { s.remove(s.grants[id]) }),
 		step(s.expiring.access, func(digest string) {
-			e := s.access.get(digest)
-			s.access.remove(digest)
+			e := s.access.Get(digest)
+			s.access.Remove(digest)
 			delete(e.of.access, digest)
 		}),
 		step(s.expiring.refresh, func(digest string) {

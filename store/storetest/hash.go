@@ -22,6 +22,15 @@ func ownDigest(t *testing.T, user string) (digest string, hash [32]byte) {
 	return digest, hash
 }
 
+// twinOf returns a digest with the same hash and another shard.
+func twinOf(digest string) string {
+	shard := "AAA"
+	if digest[:3] == shard {
+		shard = "BBB"
+	}
+	return shard + digest[3:]
+}
+
 // byHash is a look-up by hash with the test that uses it.
 func byHash[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), hash [32]byte) *R {
 	t.Helper()
@@ -80,6 +89,45 @@ func knoxByHash(t *testing.T, open func(t *testing.T) knox.Store) {
 	if got := byHash(t, find, hash); got != nil {
 		t.Errorf("found %+v after it was purged", got)
 	}
+	twins(t, find, func(id, digest string) {
+		r := record("alice", id, 0)
+		r.Digest = digest
+		s.add(r)
+	}, func(id string) (bool, error) {
+		return s.Revoke(t.Context(), "alice", id, none)
+	}, func(r *knox.Record) string { return r.Digest })
+}
+
+// twins checks that of two records whose digests differ in the shard alone, the hash leads to
+// the one that is left when the other is removed, whichever was added first.
+func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), add func(id, digest string),
+	remove func(id string) (bool, error), digestOf func(*R) string) {
+	t.Helper()
+	for _, first := range []bool{true, false} {
+		digest, hash := ownDigest(t, "alice")
+		twin := twinOf(digest)
+		add("one", digest)
+		add("twin", twin)
+		if byHash(t, find, hash) == nil {
+			t.Error("twins: found nothing, want either")
+		}
+		goes, stays, left := "one", "twin", twin
+		if !first {
+			goes, stays, left = "twin", "one", digest
+		}
+		if ok, err := remove(goes); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if got := byHash(t, find, hash); got == nil || digestOf(got) != left {
+			t.Errorf("without %s: found %+v, want %s", goes, got, stays)
+		}
+		if ok, err := remove(stays); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		if got := byHash(t, find, hash); got != nil {
+			t.Errorf("without both: found %+v", got)
+		}
+	}
 }
 
 // sessionsByHash checks the look-up by hash of a store that is a [session.HashFinder].
@@ -123,4 +171,11 @@ func sessionsByHash(t *testing.T, open func(t *testing.T) session.Store) {
 	if got := byHash(t, find, nextHash); got != nil {
 		t.Errorf("found %+v after it was revoked", got)
 	}
+	twins(t, find, func(id, digest string) {
+		r := sessionRecord("alice", id, 0)
+		r.Digest = digest
+		s.add(r)
+	}, func(id string) (bool, error) {
+		return s.Revoke(t.Context(), "alice", id)
+	}, func(r *session.Record) string { return r.Digest })
 }

@@ -52,21 +52,15 @@ func oauthByHash(t *testing.T, open func(t *testing.T) oauthStore) {
 	s.must(err)
 	same("ended", true)
 	oauthTwins(s, find, own)
-	if ok, err := s.RemoveAccess(t.Context(), own); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
 	same("removed", false)
 	oauthPurgedByHash(s, find)
 }
 
-// oauthTwins checks that a digest with the same hash and another shard is another one.
+// oauthTwins checks that a digest with the same hash and another shard is another one. It
+// removes both.
 func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	s.Helper()
-	shard := "AAA"
-	if own[:3] == shard {
-		shard = "BBB"
-	}
-	twin := shard + own[3:]
+	twin := twinOf(own)
 	if access, _, err := s.FindAccess(s.Context(), twin); access != nil || err != nil {
 		s.Errorf("another shard: found %+v and %v, want nil and nil", access, err)
 	}
@@ -85,11 +79,29 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	if access, _, err := find(s.Context(), hash); access == nil || err != nil {
 		s.Errorf("their hash: found %+v and %v, want either", access, err)
 	}
-	if ok, err := s.RemoveAccess(s.Context(), twin); !ok || err != nil {
-		s.Errorf("the twin was removed: %v and %v", ok, err)
+	remove := func(digest, other, grant string) {
+		s.Helper()
+		if ok, err := s.RemoveAccess(s.Context(), digest); !ok || err != nil {
+			s.Errorf("removed: %v and %v", ok, err)
+		}
+		if access, _, err := s.FindAccess(s.Context(), other); access == nil || access.GrantID != grant || err != nil {
+			s.Errorf("without its twin: found %+v and %v, want that of the grant %s", access, err, grant)
+		}
+		if access, _, err := find(s.Context(), hash); access == nil || access.GrantID != grant || err != nil {
+			s.Errorf("by hash without its twin: found %+v and %v, want that of the grant %s", access, err, grant)
+		}
 	}
-	if access, _, err := s.FindAccess(s.Context(), own); access == nil || access.GrantID != "1" || err != nil {
-		s.Errorf("without its twin: found %+v and %v, want that of the grant 1", access, err)
+	remove(twin, own, "1")
+	again := *tokens.Access
+	if ok, err := s.AddAccess(s.Context(), &again, noon); !ok || err != nil {
+		s.Fatal(ok, err)
+	}
+	remove(own, twin, "twin")
+	if ok, err := s.RemoveAccess(s.Context(), twin); !ok || err != nil {
+		s.Errorf("the last one was removed: %v and %v", ok, err)
+	}
+	if access, _, err := find(s.Context(), hash); access != nil || err != nil {
+		s.Errorf("both were removed: found %+v and %v, want nil and nil", access, err)
 	}
 }
 
