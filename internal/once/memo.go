@@ -9,20 +9,17 @@ type Memo[K comparable, V any] struct {
 	made map[K]V
 }
 
-// maxMade is how many values a Memo keeps. What is made of others is made each time.
+// maxMade is how many values a Memo keeps. After that it forgets all of them and starts again, as a
+// [Set] does.
 const maxMade = 64
 
 // Get returns what was made of from or, the first time, what remake makes of it.
 func (m *Memo[K, V]) Get(from K, remake func(K) V) V {
 	m.mu.RLock()
 	made, ok := m.made[from]
-	full := len(m.made) == maxMade
 	m.mu.RUnlock()
-	switch {
-	case ok:
+	if ok {
 		return made
-	case full:
-		return remake(from)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,8 +30,9 @@ func (m *Memo[K, V]) Get(from K, remake func(K) V) V {
 	if m.made == nil {
 		m.made = make(map[K]V)
 	}
-	if len(m.made) < maxMade {
-		m.made[from] = made
+	if len(m.made) >= maxMade {
+		clear(m.made)
 	}
+	m.made[from] = made
 	return made
 }

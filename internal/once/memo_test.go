@@ -18,19 +18,26 @@ func TestUnitMemo(t *testing.T) {
 			t.Errorf("want 2, got %d", *other)
 		}
 	})
-	t.Run("it keeps 64 values, and others are made each time", func(t *testing.T) {
+	t.Run("it keeps 64 values, and starts again when it is full", func(t *testing.T) {
 		var memo once.Memo[int, int]
 		made := 0
-		for range 2 {
-			for n := range 100 {
+		get := func(from, to, want int) {
+			t.Helper()
+			before := made
+			for n := from; n < to; n++ {
 				if got := memo.Get(n, func(n int) int { made++; return -n }); got != -n {
 					t.Fatalf("want %d, got %d", -n, got)
 				}
 			}
+			if calls := made - before; calls != want {
+				t.Errorf("want %d calls, got %d", want, calls)
+			}
 		}
-		if made != 100+36 {
-			t.Errorf("want 136 calls, got %d", made)
-		}
+		get(0, 64, 64)
+		get(0, 64, 0)
+		get(64, 65, 1)
+		get(64, 65, 0) // what comes after 64 others is kept
+		get(0, 1, 1)
 	})
 	t.Run("calls at once get the same value", func(t *testing.T) {
 		var memo once.Memo[int, *int]
