@@ -71,6 +71,7 @@ func (t *Tokens) check(ctx context.Context, token string, r *http.Request) (auth
 
 // find returns the record of a token, or the refusal of a token that has none.
 func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Record, error) {
+	var found *Record
 	if t.findHash != nil && t.format.Fits(token) {
 		if hash, ok := backend.TokenHash(token); ok {
 			record, err := t.findHash(ctx, hash)
@@ -80,11 +81,15 @@ func (t *Tokens) find(ctx context.Context, token string, r *http.Request) (*Reco
 			if record == nil && err == nil {
 				return t.findOther(ctx, token, r, t.format.Check(token))
 			}
+			found = record
 		}
 	}
 	digest, err := t.format.Read(token)
 	if err != nil {
 		return t.findOther(ctx, token, r, err)
+	}
+	if found != nil && found.Digest == digest {
+		return found, nil
 	}
 	return t.findDigest(ctx, digest)
 }

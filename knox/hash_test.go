@@ -187,3 +187,39 @@ func TestUnitALookUpByHashThatFailsDecidesNothing(t *testing.T) {
 		}
 	})
 }
+
+// asked is a store that returns copies of its records, and counts what it is asked.
+type asked struct {
+	*knox.MemoryStore
+	byHash, byDigest int
+}
+
+func (s *asked) Find(ctx context.Context, digest string) (*knox.Record, error) {
+	s.byDigest++
+	return s.MemoryStore.Find(ctx, digest)
+}
+
+func (s *asked) HashFinder(knox.Store) knox.FindHash {
+	find := s.MemoryStore.HashFinder(s.MemoryStore)
+	return func(ctx context.Context, hash [32]byte) (*knox.Record, error) {
+		s.byHash++
+		record, err := find(ctx, hash)
+		if record == nil {
+			return nil, err
+		}
+		copied := *record
+		return &copied, err
+	}
+}
+
+func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
+	store, crowd := &asked{MemoryStore: knox.NewMemoryStore()}, &people{stamps: map[string]string{}}
+	tokens := must(knox.New(knox.Config{Store: store, LoadUser: crowd.load, Prefix: "acme_"}))
+	token := must(tokens.Issue(t.Context(), "alice", knox.Options{})).Secret.Reveal()
+	if _, _, err := tokens.VerifyToken(t.Context(), token); err != nil || store.byHash != 1 || store.byDigest != 0 {
+		t.Errorf("want one question by hash, got %d, %d by digest and %v", store.byHash, store.byDigest, err)
+	}
+	if _, _, err := tokens.VerifyToken(t.Context(), token+"x"); auth.KindOf(err) != auth.ErrInvalid {
+		t.Errorf("a token of another form: want ErrInvalid, got %v", err)
+	}
+}

@@ -55,6 +55,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 
 // lookUp returns the record of a cookie's value, or the answer to a cookie that has none.
 func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
+	var found *Record
 	if s.findHash != nil {
 		if hash, ok := backend.TokenHash(value); ok && len(value) >= backend.MinTokenLength {
 			record, err := s.findHash(ctx, hash)
@@ -64,12 +65,17 @@ func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 			if record == nil && err == nil {
 				return nil, s.cleared.without(value)
 			}
+			found = record
 		}
 	}
 	if !backend.OwnsToken(value, "") {
 		return nil, s.cleared.malformed
 	}
-	record, err := s.config.Store.Find(ctx, backend.TokenDigest(value, ""))
+	digest := backend.TokenDigest(value, "")
+	if found != nil && found.Digest == digest {
+		return found, nil
+	}
+	record, err := s.config.Store.Find(ctx, digest)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}

@@ -146,3 +146,38 @@ func TestUnitAStoreThatEmbedsOneInMemoryIsAskedByItsOwnFind(t *testing.T) {
 		}
 	})
 }
+
+// asked is a store that returns copies of its records, and counts what it is asked.
+type asked struct {
+	*session.MemoryStore
+	byHash, byDigest int
+}
+
+func (s *asked) Find(ctx context.Context, digest string) (*session.Record, error) {
+	s.byDigest++
+	return s.MemoryStore.Find(ctx, digest)
+}
+
+func (s *asked) HashFinder(session.Store) session.FindHash {
+	find := s.MemoryStore.HashFinder(s.MemoryStore)
+	return func(ctx context.Context, hash [32]byte) (*session.Record, error) {
+		s.byHash++
+		record, err := find(ctx, hash)
+		if record == nil {
+			return nil, err
+		}
+		copied := *record
+		return &copied, err
+	}
+}
+
+func TestUnitAStoreIsAskedOnceForARecordWithoutAProof(t *testing.T) {
+	store := &asked{MemoryStore: session.NewMemoryStore()}
+	load := func(_ context.Context, id string) (auth.User, error) { return &person{id, "a1"}, nil }
+	sessions := must(session.New(session.Config{Store: store, LoadUser: load}))
+	cookie := started(t, sessions, &person{"alice", "a1"})
+	store.byHash, store.byDigest = 0, 0
+	if _, _, err := sessions.Authenticate(withCookies(t, cookie)); err != nil || store.byHash != 1 || store.byDigest != 0 {
+		t.Errorf("want one question by hash, got %d, %d by digest and %v", store.byHash, store.byDigest, err)
+	}
+}
