@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -28,7 +29,7 @@ func (p *presented) check() error {
 // tokenOf returns the token of a request. It leaves the characters unchecked where the header
 // alone can have one.
 func (a *Resource) tokenOf(r *http.Request) (presented, error) {
-	if a.config.AllowFormToken || strings.Contains(r.URL.RawQuery, "access_token") {
+	if a.config.AllowFormToken {
 		token, err := a.oneToken(r)
 		return presented{token: token}, err
 	}
@@ -40,7 +41,17 @@ func (a *Resource) tokenOf(r *http.Request) (presented, error) {
 		_, token, err := auth.TokenFrom(r, "Bearer") // which knows misspelled ones
 		return presented{token: token}, err
 	}
+	if mayHaveToken(r.URL) {
+		token, err := a.oneToken(r)
+		return presented{token: token}, err
+	}
 	return presented{token, r}, nil
+}
+
+// mayHaveToken reports a URL whose query has to be parsed for a token. The name of a parameter may
+// be percent-encoded. A request that no server has read may have no URL.
+func mayHaveToken(u *url.URL) bool {
+	return u != nil && (strings.Contains(u.RawQuery, "access_token") || strings.Contains(u.RawQuery, "%"))
 }
 
 // oneToken returns the token of a request that may have one in the header, one in the query
@@ -50,7 +61,7 @@ func (a *Resource) oneToken(r *http.Request) (string, error) {
 	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {
 		return "", err
 	}
-	if token != "" && r.URL.Query().Has("access_token") {
+	if token != "" && mayHaveToken(r.URL) && r.URL.Query().Has("access_token") {
 		return "", errTwoTokens
 	}
 	if !a.config.AllowFormToken || !isForm(r) {
