@@ -2,3 +2,6 @@ package oauth2
 
 // ParseIntrospection is for the fuzz target.
 var ParseIntrospection = parseIntrospection
+
+// IsToken is isToken.
+var IsToken = isToken

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -51,4 +52,19 @@ func checkToken(token string) error {
 		return errFormToken
 	}
 	return err
+}
+
+// isToken reports whether token is a b64token (RFC 6750 §2.1). It does not allocate.
+func isToken(token string) bool {
+	end := len(token)
+	for end > 1 && token[end-1] == '=' {
+		end--
+	}
+	for n := range end {
+		c := token[n]
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && strings.IndexByte("-._~+/", c) < 0 {
+			return false
+		}
+	}
+	return token != ""
 }

@@ -147,13 +147,26 @@ func (i *Introspection) Recaller(source Source) Recall {
 	if source != Source(i) {
 		return nil
 	}
-	return func(_ context.Context, token string, now time.Time) (*Token, error) {
-		_, found, err := i.recall(token, now)
-		if !found.plain {
-			return nil, err
-		}
-		return found.Token, err
+	return i.recallOrAsk
+}
+
+// recallOrAsk is a [Recall]. It asks the server about a token that is not remembered, so that
+// the token is hashed once. Only a token with the characters of one reaches Owns and the server.
+func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.Time) (*Token, error) {
+	checked := i.config.Owns != nil
+	if checked && !isToken(token) {
+		return nil, nil
 	}
+	key, found, err := i.recall(token, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.Token != nil && found.plain:
+		return found.Token, nil
+	case found.Token != nil || !checked && !isToken(token):
+		return nil, nil
+	}
+	return i.wait(ctx, key, token)
 }
 
 // recall returns the key of a token, and what is remembered of it.
@@ -178,6 +191,11 @@ func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, erro
 	if found.Token != nil || err != nil {
 		return found.Token, err
 	}
+	return i.wait(ctx, key, token)
+}
+
+// wait asks about a token, and waits for the answer.
+func (i *Introspection) wait(ctx context.Context, key remember.Key, token string) (*Token, error) {
 	f := i.ask(ctx, key, token)
 	select {
 	case <-f.done:
@@ -227,7 +245,7 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		i.logOutage(ctx, err, asked)
 		return nil, backend.Outage(err)
 	}
-	i.good.Put(key, answered{found, checkToken(token) == nil}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
+	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
 }
 

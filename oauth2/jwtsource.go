@@ -136,8 +136,19 @@ func (j *JWT) Recaller(source Source) Recall {
 	if source != Source(j) {
 		return nil
 	}
-	// Package jwt refuses characters outside base64url before it asks for a key.
-	return func(ctx context.Context, token string, _ time.Time) (*Token, error) { return j.Inspect(ctx, token) }
+	return j.recall
+}
+
+// recall is a [Recall]. Package jwt refuses characters outside base64url before it asks for a key.
+func (j *JWT) recall(ctx context.Context, token string, _ time.Time) (*Token, error) {
+	found, err := j.Inspect(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if now := time.Now(); found.expired(now) { // keys and revocations may have taken a while
+		return nil, expired(found, now)
+	}
+	return found, nil
 }
 
 // Inspect implements [Source].

@@ -228,9 +228,9 @@ func (a *Resource) VerifyToken(ctx context.Context, token string) (auth.User, au
 
 // verify asks the sources.
 func (a *Resource) verify(ctx context.Context, p presented) (auth.User, auth.Credential, error) {
-	now := time.Now()
 	var unknown unrecognizedBy
 	for i, source := range a.config.Sources {
+		now := time.Now() // the source before may have taken a while
 		var found *Token
 		var err error
 		if recall := a.recalls[i]; recall != nil {

@@ -3,6 +3,7 @@ package oauth2_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 )
 
@@ -243,5 +245,141 @@ func TestUnitSharedToken(t *testing.T) {
 			})
 		}
 		group.Wait()
+	})
+}
+
+func TestUnitOwnsIsAskedOnceAndAboutTokensOnly(t *testing.T) {
+	l := newLogin(t)
+	l.says(200, "application/json", l.active())
+	var asked []string
+	source := l.source(func(c *oauth2.IntrospectionConfig) {
+		c.Owns = func(token string) bool { asked = append(asked, token); return token != "foreign" }
+	})
+	a := newResource(t, source)
+	for _, row := range []struct {
+		header string
+		kind   error
+		asked  int
+	}{
+		{"Bearer mine", nil, 1},
+		{"Bearer mine", nil, 1}, // remembered
+		{"Bearer foreign", auth.ErrUnrecognized, 1},
+		{"Bearer m!ne", auth.ErrMalformed, 0},
+		{"Bearer mine twice", auth.ErrMalformed, 0},
+		{"Bearer", auth.ErrMalformed, 0},
+	} {
+		asked = nil
+		err := present(a, row.header)
+		if !errors.Is(err, row.kind) || (err == nil) != (row.kind == nil) || len(asked) != row.asked {
+			t.Errorf("%s: want %v and %d questions, got %v and %q", row.header, row.kind, row.asked, err, asked)
+		}
+	}
+	if n := l.asked.Load(); n != 1 {
+		t.Errorf("want one question to the server, got %d", n)
+	}
+}
+
+// slowly is a source with a look-up that takes three seconds.
+type slowly struct{ *recalling }
+
+func (s slowly) Recaller(oauth2.Source) oauth2.Recall {
+	return func(context.Context, string, time.Time) (*oauth2.Token, error) {
+		time.Sleep(3 * time.Second)
+		return s.recall()
+	}
+}
+
+func TestUnitALookUpThatTakesAWhileDoesNotStopTheClock(t *testing.T) {
+	t.Run("a JWT that expires while its revocation is looked up", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			key, err := jwt.GenerateKey(jwt.ES256)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := jwt.NewKeySet(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jwts, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: "https://login.example", Audience: []string{resource},
+				Keys: keys, Revocations: slowRevocations{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.Now()
+			signed, err := jwt.Sign(key, "at+jwt", map[string]any{"iss": "https://login.example", "aud": resource,
+				"sub": "alice", "client_id": "web", "jti": "1", "iat": now.Unix(), "exp": now.Unix() + 8})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := newResource(t, jwts)
+			for _, kind := range []error{nil, nil, auth.ErrInvalid} { // after 3, 6 and 9 seconds
+				if err := present(a, "Bearer "+signed); auth.KindOf(err) != kind {
+					t.Errorf("after %v: want %v, got %v", time.Since(now), kind, err)
+				}
+			}
+		})
+	})
+	t.Run("a source is asked with the time after the source before", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			first := slowly{&recalling{recall: bad(&auth.Error{Kind: auth.ErrUnrecognized, Cause: errors.New("foreign")})}}
+			start := time.Now()
+			second := &timed{}
+			_, _, _ = newResource(t, first, second).VerifyToken(t.Context(), "abc")
+			if got := second.at.Sub(start); got != 3*time.Second {
+				t.Errorf("want 3s, got %v", got)
+			}
+		})
+	})
+}
+
+// slowRevocations takes three seconds to find nothing.
+type slowRevocations struct{}
+
+func (slowRevocations) Revoked(context.Context, jwt.Claimed, time.Time) (bool, error) {
+	time.Sleep(3 * time.Second)
+	return false, nil
+}
+
+// timed is a source that keeps the time of its look-up.
+type timed struct {
+	source
+	at time.Time
+}
+
+func (s *timed) Recaller(oauth2.Source) oauth2.Recall {
+	return func(_ context.Context, _ string, now time.Time) (*oauth2.Token, error) {
+		s.at = now
+		return good()()
+	}
+}
+
+func TestUnitARequestThatNoServerHasRead(t *testing.T) {
+	a := newResource(t, source{"abc": good()})
+	for _, row := range []struct {
+		sentence, header string
+		kind             error
+	}{
+		{"without a token", "", auth.ErrNoCredentials},
+		{"with another scheme", "Token abc", auth.ErrNoCredentials},
+		{"with a token", "Bearer abc", nil},
+	} {
+		t.Run(row.sentence+" needs no URL", func(t *testing.T) {
+			r := &http.Request{Header: http.Header{}}
+			if row.header != "" {
+				r.Header.Set("Authorization", row.header)
+			}
+			if _, _, err := a.Authenticate(r); auth.KindOf(err) != row.kind {
+				t.Errorf("want %v, got %v", row.kind, err)
+			}
+		})
+	}
+	t.Run("a second token in the query is seen, however its name is written", func(t *testing.T) {
+		for _, query := range []string{"access_token=x", "access%5Ftoken=x", "a=b&%61ccess_token"} {
+			r := httptest.NewRequest("GET", "/?"+query, nil)
+			r.Header.Set("Authorization", "Bearer abc")
+			if _, _, err := a.Authenticate(r); auth.KindOf(err) != auth.ErrMalformed {
+				t.Errorf("%s: want ErrMalformed, got %v", query, err)
+			}
+		}
 	})
 }
