@@ -58,7 +58,7 @@ func (s *Server) Recaller(source oauth2.Source) oauth2.Recall {
 	return s.recall
 }
 
-// recall is an [oauth2.Recall]. All tokens that the server knows are b64tokens, and it refuses
+// recall is an [oauth2.Recall]. It reads no clock for a token that the store has by hash. All tokens that the server knows are b64tokens, and it refuses
 // others before it asks the store or a key, except for a store that is a [HashFinder].
 func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth2.Token, error) {
 	access, grant, err := s.find(ctx, token, at)
@@ -68,9 +68,14 @@ func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth
 	return s.tokenOf(access, grant), nil
 }
 
-// find returns an access token that is good, and its grant.
+// find returns an access token that is good, and its grant. at is an instant before the look-up. It
+// counts for a look-up by hash alone, which is in memory. Any other may have taken a while.
 func (s *Server) find(ctx context.Context, token string, at time.Time) (*Access, *Grant, error) {
-	access, grant, err := s.lookUp(ctx, token)
+	access, grant, done, err := s.lookUpHash(ctx, token)
+	if !done {
+		access, grant, err = s.lookUp(ctx, token)
+		at = time.Now()
+	}
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -86,21 +91,32 @@ func (s *Server) find(ctx context.Context, token string, at time.Time) (*Access,
 	return access, grant, nil
 }
 
+// lookUpHash is lookUp for an opaque token and a store that is a [HashFinder]. done is false if that
+// does not decide about the token.
+func (s *Server) lookUpHash(ctx context.Context, token string) (access *Access, grant *Grant, done bool, err error) {
+	if s.findHash == nil || !strings.HasPrefix(token, s.access) {
+		return nil, nil, false, nil
+	}
+	hash, ok := backend.TokenHash(token)
+	if !ok {
+		return nil, nil, false, nil
+	}
+	access, grant, err = s.findHash(ctx, hash)
+	switch {
+	case err != nil:
+		return nil, nil, true, &auth.Error{Cause: err}
+	case access != nil && s.isOpaque(access): // so the token with this hash is the one that we made
+		return access, grant, true, nil
+	case !backend.OwnsToken(token, s.access):
+		return nil, nil, false, nil
+	case access == nil:
+		return nil, nil, true, nil
+	}
+	return access, grant, access.Digest == backend.TokenDigest(token, s.access), nil
+}
+
 // lookUp returns an access token and its grant, whatever became of them, or nil and nil.
 func (s *Server) lookUp(ctx context.Context, token string) (*Access, *Grant, error) {
-	if s.findHash != nil && strings.HasPrefix(token, s.access) {
-		if hash, ok := backend.TokenHash(token); ok {
-			access, grant, err := s.findHash(ctx, hash)
-			switch {
-			case err != nil:
-				return nil, nil, &auth.Error{Cause: err}
-			case access != nil && s.knownOf(access) != nil: // which says that its token has our form
-				return access, grant, nil
-			case access == nil && backend.OwnsToken(token, s.access):
-				return nil, nil, nil
-			}
-		}
-	}
 	digest, err := s.accessDigest(ctx, token)
 	if err != nil {
 		return nil, nil, err

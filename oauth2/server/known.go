@@ -7,13 +7,17 @@ import (
 )
 
 // known is what the Server that made an access token keeps with its record, so that a check
-// makes nothing. That there is one also says that the token has the form of the Server's.
+// makes nothing.
 //
 // It names the record and the Server. It counts for these alone: a store that copies a record
 // copies the pointer too, and other Servers may share the store.
 type known struct {
 	server *Server
 	access *Access
+	// opaque says that the hash in the record's digest is that of an opaque token. The hash of a
+	// JWT's record is that of its owner's shard and its "jti", and both are public: a text of
+	// these proves nothing.
+	opaque bool
 	told   atomic.Pointer[told]
 }
 
@@ -25,7 +29,15 @@ type told struct {
 }
 
 // keep gives a new record what is known of it, before a store or another goroutine has it.
-func (s *Server) keep(access *Access) { access.known = &known{server: s, access: access} }
+func (s *Server) keep(access *Access, opaque bool) {
+	access.known = &known{server: s, access: access, opaque: opaque}
+}
+
+// isOpaque reports whether s made this record, with an opaque token.
+func (s *Server) isOpaque(access *Access) bool {
+	k := s.knownOf(access)
+	return k != nil && k.opaque
+}
 
 // knownOf returns what s knows of a record, or nil: a store has built the record, or another
 // Server made it.

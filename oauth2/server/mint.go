@@ -46,7 +46,6 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 		ID: backend.NewID(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources,
 		Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access),
 	}
-	s.keep(access)
 	made := &minted{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
 	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
 	var key *jwt.Key
@@ -62,10 +61,12 @@ func (s *Server) mint(ctx context.Context, m minting) (*minted, error) {
 			}
 		}
 	}
-	if token == "" {
+	opaque := token == ""
+	if opaque {
 		token = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
 		access.Digest = backend.TokenDigest(token, s.access)
 	}
+	s.keep(access, opaque)
 	made.response.access = hidden.Of(token)
 	if m.refresh {
 		refresh := backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
