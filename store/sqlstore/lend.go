@@ -1,73 +1,111 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"log/slog"
 	"time"
 )
 
-// This file takes a connection back from a change that does not give it back as it should.
+// This file lends a connection to a change of the application, and takes it back also from a
+// change that does not give it back as it should.
 
-const (
-	// returnWait is how long a connection is waited for that rows or another goroutine keep.
-	returnWait = 250 * time.Millisecond
-	// maxKept is how many such connections others replace. Each one keeps a file open.
-	maxKept = 8
-)
+// maxKept is how many connections that rows keep are replaced by others. Each one keeps a file open.
+const maxKept = 8
 
 var (
-	errRowsCommitted = errors.New("sqlstore: the change was committed, and left rows open, which keep its connection. " +
-		"It must close them before it returns")
-	errRowsRolledBack = errors.New("sqlstore: the change was undone, and left rows open, which keep its connection. " +
-		"It must close them before it returns, also after an error")
-	errKept       = errors.New("sqlstore: changes before this one left rows open, which keep their connections")
+	errKept = errors.New("sqlstore: changes by Update before this one left rows open, which keep their connections. " +
+		"They must close them before they return, also after an error")
 	errConnClosed = errors.New("sqlstore: the change was undone because it closed its connection, which is not its own")
 )
 
-// giveBack returns a connection to its pool, or out of it if its state is not known. Rows that
-// are open keep it: then another connection takes its place, so that other changes go on.
-func (db *DB) giveBack(conn *sql.Conn, unknown bool) (back bool) {
-	done := make(chan struct{})
+// Update runs change in a transaction, for tables of the application's own in the same
+// database: all of it happens, or nothing. The transaction may read and write, and it
+// begins with the lock of the writer. The changes of a program have their turn one
+// after another. Update waits for its turn at most Config.BusyTimeout and then returns
+// an error that is [ErrBusy].
+//
+// The transaction is committed if change returns nil, even if ctx has ended by then.
+// change must use conn alone, must not keep it, and must not call Update or a store of db. If it
+// closes conn, all of it is undone, and Update returns an error.
+//
+// change must close all rows before it returns, also after an error. Rows that stay open keep the
+// connection until they are closed or their context ends. Update waits for it at most
+// Config.BusyTimeout, and other changes wait meanwhile. Then another connection takes its place, up
+// to 8, and Config.Logger is told at Warn, once until all of them are back. Update returns what it
+// returns otherwise: nil if the change was committed.
+func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
+	var lent any
+	return db.run(ctx, false, func(conn *sql.Conn) error {
+		lent = driverConn(conn)
+		return change(conn)
+	}, func(conn *sql.Conn, fault error) error {
+		if errors.Is(fault, sql.ErrConnDone) {
+			db.reclaim(ctx, lent)
+			return errConnClosed
+		}
+		db.await(conn, fault != nil)
+		return nil
+	})
+}
+
+// await returns a connection to its pool, or out of it if its state is not known. Rows that are
+// open keep it: then another connection takes its place, so that other changes go on.
+func (db *DB) await(conn *sql.Conn, unknown bool) {
+	db.setAwaited(time.Now())
+	defer db.setAwaited(time.Time{})
+	back := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(back)
 		if unknown {
 			discard(conn)
 		}
 		_ = conn.Close() // waits until all rows are closed
 	}()
-	timer := time.NewTimer(returnWait)
+	timer := time.NewTimer(db.busyTimeout)
 	defer timer.Stop()
 	select {
-	case <-done:
-		return true
+	case <-back:
+		return
 	case <-timer.C:
 	}
-	db.keep(1)
+	if db.keep(1) == 1 {
+		cmp.Or(db.logger, slog.Default()).Warn("sqlstore: a change by Update left rows open, which keep its connection. "+
+			"It must close them before it returns, also after an error", "waited", db.busyTimeout)
+	}
 	go func() {
-		<-done
+		<-back
 		db.keep(-1)
 	}()
-	return false
 }
 
-// keep counts connections that rows keep, and makes room for as many others. The pool of
-// [NewSQLite] is the application's.
-func (db *DB) keep(more int) {
+func (db *DB) setAwaited(since time.Time) {
+	db.keptMu.Lock()
+	defer db.keptMu.Unlock()
+	db.awaited = since
+}
+
+// keep counts connections that rows keep, makes room for as many others, and returns their number.
+// The pool of [NewSQLite] is the application's.
+func (db *DB) keep(more int) int {
 	db.keptMu.Lock()
 	defer db.keptMu.Unlock()
 	db.kept += more
 	if db.read != db.write {
 		db.write.SetMaxOpenConns(1 + min(db.kept, maxKept))
 	}
+	return db.kept
 }
 
-// keptCause returns why there is no connection, or nil.
+// keptCause returns an error if rows that stay open may be why a change had no turn or no
+// connection, and nil otherwise.
 func (db *DB) keptCause() error {
 	db.keptMu.Lock()
 	defer db.keptMu.Unlock()
-	if db.kept > 0 {
+	if db.kept > 0 || !db.awaited.IsZero() && time.Since(db.awaited) > db.busyTimeout/2 {
 		return errKept
 	}
 	return nil
@@ -82,7 +120,7 @@ func driverConn(conn *sql.Conn) (found any) {
 // reclaim rolls back the transaction of a connection that a change closed, so that it is back
 // in the pool. The pool gives out first what it got last.
 func (db *DB) reclaim(ctx context.Context, lent any) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), returnWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), db.busyTimeout)
 	defer cancel()
 	conn, err := db.write.Conn(ctx)
 	if err != nil {

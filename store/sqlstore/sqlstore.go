@@ -61,7 +61,8 @@ type Config struct {
 	BusyTimeout time.Duration
 
 	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
-	// Info, when they are written again. If nil, it is slog.Default().
+	// Info, when they are written again. It is also told, at Warn, when a function that
+	// [DB.Update] runs leaves rows open. If nil, it is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -77,8 +78,9 @@ type DB struct {
 	turns       *turns
 	file        *file // nil if it is not known
 
-	keptMu sync.Mutex
-	kept   int // connections that rows of a change keep, see giveBack
+	keptMu  sync.Mutex
+	kept    int       // connections that rows of a change keep, see await
+	awaited time.Time // since when a change waits for its connection, or zero
 
 	logger *slog.Logger
 
@@ -161,23 +163,7 @@ func (db *DB) table(statement string) string {
 // that began it is gone.
 const endTimeout = 10 * time.Second
 
-// Update runs change in a transaction, for tables of the application's own in the same
-// database: all of it happens, or nothing. The transaction may read and write, and it
-// begins with the lock of the writer. The changes of a program have their turn one
-// after another. Update waits for its turn at most Config.BusyTimeout and then returns
-// an error that is [ErrBusy].
-//
-// The transaction is committed if change returns nil, even if ctx has ended by then.
-// change must use conn alone, must not keep it, and must not call Update or a store of db. If it
-// closes conn, all of it is undone, and Update returns an error. It must close all rows before
-// it returns, also after an error. Update waits 250 ms for rows that stay open, and then
-// returns an error that says whether the change was committed. The rows keep the connection
-// until they are closed or their context ends. Another connection takes its place, up to 8.
-func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
-	return db.transact(ctx, false, change)
-}
-
-// update is Update.
+// update runs a change of a store in a transaction. The change closes its rows.
 func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	return db.transact(ctx, false, change)
 }
@@ -191,30 +177,36 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 	return result, err
 }
 
-// transact is Update, for a touch or for another change. The transaction is the
-// connection's, since database/sql cannot begin one in the mode that SQLite needs.
-func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) (err error) {
+// transact is update, for a touch or for another change.
+func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
+		if fault != nil {
+			discard(conn)
+		}
+		_ = conn.Close()
+		return nil
+	})
+}
+
+// run runs change in a transaction that is the connection's, since database/sql cannot begin one in
+// the mode that SQLite needs. Then giveBack returns the connection to its pool. fault says why the
+// transaction could not be rolled back, and is nil if it was, or was committed. An error of giveBack
+// is added to the one of run.
+func (db *DB) run(ctx context.Context, touch bool, change func(conn *sql.Conn) error,
+	giveBack func(conn *sql.Conn, fault error) error) (err error) {
 	conn, err := db.begin(ctx, touch)
 	if err != nil {
 		return err
 	}
 	defer db.turns.leave(touch)
-	lent, committed := driverConn(conn), false
+	committed := false
 	defer func() { // after a panic, too
-		unknown := false
+		var fault error
 		if !committed {
-			fault := end(ctx, conn, "ROLLBACK")
-			if unknown = fault != nil; errors.Is(fault, sql.ErrConnDone) {
-				db.reclaim(ctx, lent)
-				err = joined(err, errConnClosed)
-			}
+			fault = end(ctx, conn, "ROLLBACK")
 		}
-		switch {
-		case db.giveBack(conn, unknown):
-		case committed:
-			err = errRowsCommitted
-		default:
-			err = joined(err, errRowsRolledBack)
+		if more := giveBack(conn, fault); more != nil {
+			err = joined(err, more)
 		}
 	}()
 	if err := change(conn); err != nil {

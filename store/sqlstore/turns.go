@@ -151,7 +151,7 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if !take(waiting) {
-		return nil, &busyError{time.Since(since), db.turns.blocked(), ctx.Err()}
+		return nil, &busyError{time.Since(since), db.turns.blocked(), errors.Join(ctx.Err(), db.keptCause())}
 	}
 	defer func() {
 		if err != nil {
