@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net/url"
 	"runtime"
 	"strings"
@@ -42,13 +43,13 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 	base := named.Driver()
 	_ = named.Close()
 
+	wait := cmp.Or(config.BusyTimeout, defaultBusyTimeout)
 	pool := func(connections int, pragmas ...string) *sql.DB {
-		pool := sql.OpenDB(connector{base, address.String(), file, pragmas})
+		pool := sql.OpenDB(connector{base, address.String(), file, wait, pragmas})
 		pool.SetMaxOpenConns(connections)
 		pool.SetMaxIdleConns(connections)
 		return pool
 	}
-	wait := cmp.Or(config.BusyTimeout, defaultBusyTimeout)
 	patience := fmt.Sprintf("PRAGMA busy_timeout=%d", min(max(1, wait.Milliseconds()), math.MaxInt32))
 	db := &DB{
 		read: pool(max(4, runtime.GOMAXPROCS(0)), "PRAGMA query_only=ON", patience),
@@ -102,6 +103,7 @@ type connector struct {
 	driver  driver.Driver
 	dsn     string
 	file    *file
+	wait    time.Duration // for others
 	pragmas []string
 }
 
@@ -112,12 +114,19 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.file.check())
 	}
-	// A driver that waits does not look at ctx, so patience comes last.
-	pragmas := append([]string{"PRAGMA busy_timeout=0", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON"}, c.pragmas...)
-	for _, pragma := range pragmas {
-		if err := patiently(ctx, func() error { return execute(ctx, conn, pragma) }); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", pragma, err), c.file.check(), conn.Close())
+	setUp := func() error {
+		// A driver that waits does not look at ctx, so patience comes last.
+		first := []string{"PRAGMA busy_timeout=0", "PRAGMA journal_mode=WAL", "PRAGMA foreign_keys=ON"}
+		pragmas := append(first, c.pragmas...)
+		for _, pragma := range pragmas {
+			if err := execute(ctx, conn, pragma); err != nil {
+				return fmt.Errorf("%s: %w", pragma, err)
+			}
 		}
+		return nil
+	}
+	if err := patiently(ctx, c.wait, setUp); err != nil {
+		return nil, errors.Join(err, c.file.check(), conn.Close())
 	}
 	// Two connections of one pool must not read two files.
 	if err := c.file.check(); err != nil {
@@ -126,22 +135,65 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// patiently tries again for a while: the busy timeout does not hold while two
-// processes switch a new file to WAL.
-func patiently(ctx context.Context, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// The most tries to set a connection up. A disk with a fault has its error in all of them, so there
+// are fewer after an I/O error.
+const (
+	setUpTries   = 100
+	setUpTriesIO = 20
+)
+
+// patiently tries again while another process does the same, for at most wait: the busy timeout
+// does not hold while two processes switch a new file to WAL.
+func patiently(ctx context.Context, wait time.Duration, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	for {
+	pause := firstPause
+	for tries := 1; ; tries++ {
 		err := try()
-		if err == nil || !strings.Contains(err.Error(), "locked") {
+		if err == nil || tries >= triesAfter(err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(pause/2 + rand.N(pause)):
 		}
+		pause = min(2*pause, 5*lastPause)
 	}
+}
+
+// Results of SQLite, https://www.sqlite.org/rescode.html.
+const (
+	resultBusy     = 5
+	resultLocked   = 6
+	resultIO       = 10
+	resultProtocol = 15   // a race for the locks of the write-ahead log
+	resultMask     = 0xff // of the primary result in an extended one
+)
+
+// triesAfter returns how many tries an error allows, and 0 if it does not pass by itself. If another
+// process opens or closes the same file, SQLite may find the journal or the index of the write-ahead
+// log gone or half made. This is an I/O error, such as SQLITE_IOERR_RDLOCK (2314) or
+// SQLITE_IOERR_DELETE_NOENT (5898). Drivers without a method Code are known by SQLite's texts.
+func triesAfter(err error) int {
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		switch coded.Code() & resultMask {
+		case resultBusy, resultLocked, resultProtocol:
+			return setUpTries
+		case resultIO:
+			return setUpTriesIO
+		}
+		return 0
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "locked") || strings.Contains(text, "locking protocol"):
+		return setUpTries
+	case strings.Contains(text, "disk I/O error"):
+		return setUpTriesIO
+	}
+	return 0
 }
 
 func execute(ctx context.Context, conn driver.Conn, statement string) error {

@@ -2,7 +2,9 @@ package enginetest
 
 import (
 	"bufio"
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +95,81 @@ func TestUnitManyOpenANewFileAtOnce(t *testing.T) {
 			}
 			group.Wait()
 			count(t, path, 6)
+		})
+	}
+}
+
+// codedError is an error with a result of SQLite.
+type codedError int
+
+func (e codedError) Error() string { return fmt.Sprintf("disk I/O error (%d)", int(e)) }
+func (e codedError) Code() int     { return int(e) }
+
+// failingSwitch is the driver of SQLite whose first switches to WAL fail.
+type failingSwitch struct {
+	driver.Driver
+	err   error
+	fails *atomic.Int64 // how many more
+	tries *atomic.Int64
+}
+
+func (d failingSwitch) Open(name string) (driver.Conn, error) {
+	conn, err := d.Driver.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return failingConn{faultyConn{conn, &faults{}}, d}, nil
+}
+
+type failingConn struct {
+	faultyConn
+	of failingSwitch
+}
+
+func (c failingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if query == "PRAGMA journal_mode=WAL" {
+		c.of.tries.Add(1)
+		if c.of.fails.Add(-1) >= 0 {
+			return nil, c.of.err
+		}
+	}
+	return c.faultyConn.ExecContext(ctx, query, args)
+}
+
+func TestUnitASwitchToWALThatFails(t *testing.T) {
+	plain, err := sql.Open("sqlite", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	for sentence, row := range map[string]struct {
+		err   error
+		fails int64
+		most  int64 // tries, and 0 if the file opens
+	}{
+		"is tried again after a lock":                         {codedError(5), 10, 0},
+		"is tried again after SQLITE_IOERR_RDLOCK":            {codedError(2314), 5, 0},
+		"is tried again after SQLITE_IOERR_DELETE_NOENT":      {codedError(5898), 5, 0},
+		"is tried again after the text of an I/O error":       {errors.New("disk I/O error"), 5, 0},
+		"is not tried for long on a disk with a fault":        {codedError(10), 1 << 40, 20},
+		"is not tried again after another error":              {codedError(26), 1 << 40, 1},
+		"is not tried again after another error without code": {errors.New("file is not a database"), 1 << 40, 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			d := failingSwitch{plain.Driver(), row.err, new(atomic.Int64), new(atomic.Int64)}
+			d.fails.Store(row.fails)
+			sql.Register(t.Name(), d)
+			db, err := sqlstore.OpenSQLite(t.Context(), t.Name(), filepath.Join(t.TempDir(), "wal.db"), sqlstore.Config{})
+			if err == nil {
+				defer db.Close()
+			}
+			if (err == nil) != (row.most == 0) || err != nil && !errors.Is(err, row.err) {
+				t.Errorf("got %v after %d tries", err, d.tries.Load())
+			}
+			if n := d.tries.Load(); row.most > 0 && n > row.most {
+				t.Errorf("got %d tries, want %d at most", n, row.most)
+			}
 		})
 	}
 }
