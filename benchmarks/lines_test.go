@@ -1,8 +1,8 @@
 package main
 
 import (
-	"os/exec"
-	"path/filepath"
+	"errors"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +14,29 @@ import (
 // quick is too short to tell anything about speed. Each line checks its answers all the same.
 var quick = paired.Config{Rounds: 1, Round: 2 * time.Millisecond, Slice: time.Millisecond}
 
-func TestUnit(t *testing.T) {
+// sendEach sends each value once, as a round does, and again if a round is prepared. Each answer is
+// checked.
+func sendEach(side paired.Side, values int) error {
+	if side.Prepare == nil {
+		return send(side, values)
+	}
+	return errors.Join(side.Prepare(), send(side, values), side.Prepare(), send(side, values))
+}
+
+func send(side paired.Side, values int) error {
+	for range values {
+		if err := side.Op(); err != nil {
+			return err
+		}
+	}
+	if side.Settle != nil {
+		return side.Settle()
+	}
+	return nil
+}
+
+func TestUnitLines(t *testing.T) {
+	const users = 5
 	names := make(map[string]bool)
 	for _, l := range lines() {
 		if names[l.name] {
@@ -22,16 +44,33 @@ func TestUnit(t *testing.T) {
 		}
 		names[l.name] = true
 		t.Run("each answer is right: "+l.name, func(t *testing.T) {
-			result, err := l.measure(20, quick)
+			t.Parallel() // lines over SQLite wait for a second until last uses are written
+			w := newWorld(users, l.stamped)
+			defer w.close()
+			c, err := l.build(w)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if result.Ratio <= 0 {
-				t.Errorf("got a ratio of %v, want more than 0", result.Ratio)
+			if err := errors.Join(sendEach(c.entry, users), sendEach(c.floor, users)); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 
+	t.Run("the figures of before are of lines that there are", func(t *testing.T) {
+		before, err := readRecord("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range before.Lines {
+			if !names[name] {
+				t.Errorf("before.json has %q, which is no line", name)
+			}
+		}
+	})
+}
+
+func TestUnit(t *testing.T) {
 	t.Run("the table has old and new side by side, and what misses its aim is bold", func(t *testing.T) {
 		figures := func(nanos, allocs float64) paired.Figures {
 			return paired.Figures{Min: nanos, Median: nanos, Bytes: 384, Allocs: allocs}
@@ -63,18 +102,6 @@ func TestUnit(t *testing.T) {
 		}
 	})
 
-	t.Run("the figures of before are of lines that there are", func(t *testing.T) {
-		before, err := readRecord("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name := range before.Lines {
-			if !names[name] {
-				t.Errorf("before.json has %q, which is no line", name)
-			}
-		}
-	})
-
 	t.Run("a regular expression chooses lines", func(t *testing.T) {
 		var out strings.Builder
 		o := options{run: "^knox$", tokens: 20, paired: quick}
@@ -87,10 +114,11 @@ func TestUnit(t *testing.T) {
 	})
 
 	t.Run("an older build measures each line, too", func(t *testing.T) {
-		program := filepath.Join(t.TempDir(), "old")
-		if text, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, text)
+		program, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
 		}
+		t.Setenv(programVariable, "1")
 		var out strings.Builder
 		o := options{run: "^knox$", tokens: 20, paired: quick, old: program}
 		if err := o.main(&out); err != nil {

@@ -159,14 +159,14 @@ func sqliteRow(out io.Writer, n int, duration time.Duration) error {
 	p := &population{handler: b.client.handler, header: "Authorization"}
 	checks := p.check(&tokens{values: b.client.values, users: b.world.ids}, func() { time.Sleep(duration) })
 	var issues, revokes samples
-	for i := range 1000 {
+	for i := range min(1000, n) {
 		_, took, err := b.issue(i)
 		if err != nil {
 			return err
 		}
 		issues.sorted = append(issues.sorted, took)
 	}
-	for i := range 200 {
+	for i := range min(200, n) {
 		began := time.Now()
 		if _, err := b.tokens.RevokeAll(context.Background(), fmt.Sprintf("many-%d", i)); err != nil {
 			return err

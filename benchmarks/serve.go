@@ -134,6 +134,15 @@ func (s *service) start(tokens int) (end func(), err error) {
 	return func() { _ = server.Close(); w.close() }, nil
 }
 
+// order returns what the client is told.
+func (s *service) order(duration time.Duration) order {
+	header := "Authorization"
+	if s.client.request.Header["Cookie"] != nil {
+		header = "Cookie"
+	}
+	return order{s.url, header, s.client.values, s.client.world.ids, s.client.status, duration}
+}
+
 // round runs the client in another process.
 func (s *service) round(duration time.Duration) error {
 	program, err := os.Executable()
@@ -154,12 +163,7 @@ func (s *service) round(duration time.Duration) error {
 	if err := command.Start(); err != nil {
 		return err
 	}
-	header := "Authorization"
-	if s.client.request.Header["Cookie"] != nil {
-		header = "Cookie"
-	}
-	order := order{s.url, header, s.client.values, s.client.world.ids, s.client.status, duration}
-	if err := errors.Join(json.NewEncoder(stdin).Encode(order), stdin.Close()); err != nil {
+	if err := errors.Join(json.NewEncoder(stdin).Encode(s.order(duration)), stdin.Close()); err != nil {
 		return err
 	}
 	from := json.NewDecoder(stdout)
