@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// A program with the race detector sleeps for a second at its end. This is for the clients.
-	if err := os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0"); err != nil {
+	err := os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
+	// Most tests in parallel wait until last uses are written. The command line comes after this.
+	if err = errors.Join(err, flag.Set("test.parallel", "16")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

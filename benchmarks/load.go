@@ -58,7 +58,7 @@ func runClient(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(total)
 }
 
-// connection sends requests until the end, one after the other.
+// connection sends requests until the end, one after the other, and at least one.
 func (o *order) connection(number int, end time.Time) (l load, times []time.Duration) {
 	wrong := func(format string, args ...any) (load, []time.Duration) {
 		l.Wrong = fmt.Sprintf(format, args...)
@@ -73,7 +73,7 @@ func (o *order) connection(number int, end time.Time) (l load, times []time.Dura
 	var request []byte
 	for i := number; ; i += connections {
 		begin := time.Now()
-		if begin.After(end) {
+		if l.Requests > 0 && begin.After(end) {
 			return l, times
 		}
 		at := i % len(o.Values)
