@@ -38,7 +38,9 @@ func (t *Tokens) startFamily(ctx context.Context, family *Family, first, adopted
 
 // endVoid ends the logins of a user that have another stamp than the user, and reports whether
 // there were any. The user is loaded after the logins were read, so that a login that began
-// after a change of the stamp is not taken for an older one.
+// after a change of the stamp is not taken for an older one. LoadUser may still return the user
+// of before the change, for example from a replica that lags. A login that is newer than one
+// with the stamp that was loaded is therefore never ended.
 func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (ended bool, err error) {
 	var all []*Family
 	for after, more := "", true; more; {
@@ -55,8 +57,15 @@ func (t *Tokens) endVoid(ctx context.Context, userID string, now time.Time) (end
 	if err != nil {
 		return false, err
 	}
+	good := func(f *Family) bool { return backend.SameStamp(f.Stamp, stampOf(f.ID, user)) }
+	var newest time.Time
 	for _, family := range all {
-		if backend.SameStamp(family.Stamp, stampOf(family.ID, user)) {
+		if family.Created.After(newest) && good(family) {
+			newest = family.Created
+		}
+	}
+	for _, family := range all {
+		if good(family) || !newest.IsZero() && !family.Created.Before(newest) {
 			continue
 		}
 		if _, err := t.Revoke(ctx, userID, family.ID); err != nil {

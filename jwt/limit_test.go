@@ -57,3 +57,27 @@ func TestUnitALimitIsAnOutageWhereLoginsCannotBeListed(t *testing.T) {
 		t.Errorf("%v, want an outage", err)
 	}
 }
+
+func TestUnitALoginIsNotEndedForAUserOfBeforeTheChange(t *testing.T) {
+	tokens, people, events := newTokens(t, func(c *jwt.Config) { c.Limit = 2 })
+	stamp := func(stamp string) { people.change(func() { people.stamps["alice"] = stamp }) }
+	var last *jwt.Pair
+	for _, each := range []string{"a1", "a2"} {
+		stamp(each)
+		var err error
+		if last, err = tokens.Issue(t.Context(), "alice", jwt.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stamp("a1") // as a replica that lags returns it
+	if _, err := tokens.Issue(t.Context(), "alice", jwt.Options{}); !errors.Is(err, jwt.ErrLimit) {
+		t.Errorf("got %v, want ErrLimit", err)
+	}
+	stamp("a2")
+	if _, err := tokens.Refresh(t.Context(), last.Refresh.Reveal()); err != nil {
+		t.Errorf("got %v for the newest login, want it refreshed", err)
+	}
+	if n := events.count(auth.EventRevoked); n != 0 {
+		t.Errorf("got %d logins ended, want none", n)
+	}
+}
