@@ -45,7 +45,7 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	defer s.mu.Unlock()
 	if adopted != nil {
 		if seen := s.tokens[adopted.Digest]; seen != nil {
-			seen.of.end(family.Created)
+			s.end(seen.of, family.Created)
 			return Started{Seen: true, Generation: s.generation(family.UserID)}, nil
 		}
 	}
@@ -62,7 +62,7 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 		return started, nil
 	}
 	for _, oldest := range surplus {
-		oldest.end(family.Created)
+		s.end(oldest, family.Created)
 		started.Evicted = append(started.Evicted, oldest.family.ID)
 	}
 	l := s.add(family)
@@ -71,6 +71,7 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 		used := *adopted
 		used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
 		s.put(l, &used)
+		l.adopted = adopted.ExpiresAt.Add(KeepExpired)
 	}
 	s.queue.Add(family.ID)
 	return started, nil
@@ -112,7 +113,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 		if sealed := s.retry(r, now, grace); sealed != nil {
 			return Rotation{Verdict: Retried, Family: family, Generation: generation, Sealed: sealed}, nil
 		}
-		l.end(now)
+		s.end(l, now)
 		return Rotation{Verdict: Reused, Family: l.family}, nil
 	case next.FamilyID != family.ID:
 		return Rotation{}, errForeign
@@ -202,7 +203,7 @@ func (s *MemoryStore) End(ctx context.Context, userID, id string, now time.Time)
 	if l == nil || l.family.UserID != userID || !l.family.Live(now) {
 		return false, nil
 	}
-	l.end(now)
+	s.end(l, now)
 	return true, nil
 }
 
@@ -222,7 +223,7 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 			l.family = &stamped
 			continue
 		}
-		l.end(now)
+		s.end(l, now)
 		ids = append(ids, l.family.ID)
 	}
 	if o.voided = now; kept == "" {

@@ -18,6 +18,7 @@ type login struct {
 	oldest     *token    // the first one that was put
 	newest     *token    // the last one
 	until      time.Time // from then on, the login and its tokens can be of no use: see Store.Purge
+	adopted    time.Time // until then, an adopted token must be known again; zero without one
 }
 
 // token is a refresh token of a login.
@@ -65,12 +66,21 @@ func (o *owner) surplus(now time.Time, limit int) []*login {
 	return live[:len(live)-limit+1]
 }
 
-// end ends a login, if it has not ended yet.
-func (l *login) end(now time.Time) {
-	if l.family.RevokedAt.IsZero() {
-		ended := *l.family
-		ended.RevokedAt = now
-		l.family = &ended
+// end ends a login, if it has not ended yet. It is then kept for a shorter time.
+func (s *MemoryStore) end(l *login, now time.Time) {
+	if !l.family.RevokedAt.IsZero() {
+		return
+	}
+	ended := *l.family
+	ended.RevokedAt = now
+	l.family = &ended
+	until := now.Add(KeepEnded)
+	if l.adopted.After(until) {
+		until = l.adopted
+	}
+	if until.Before(l.until) {
+		l.until = until
+		s.queue.Add(ended.ID)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestUnitMemoryPurge(t *testing.T) {
 		if looked := s.Looked(); looked != 0 {
 			t.Errorf("got looks at %d, want none", looked)
 		}
-		if _, err := s.EndAll(t.Context(), "7", "", "", noon); err != nil {
+		if _, err := s.EndAll(t.Context(), "7", "", "", gone.Add(-time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		for range logins / 100 {

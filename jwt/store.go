@@ -65,16 +65,23 @@ type Store interface {
 	// user's generation.
 	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
 
-	// Purge removes at most limit families that have expired at now, and of which
-	// each refresh token expired KeepExpired ago or earlier, with these, and
-	// returns how many. Until then a used token of theirs is known again: an
-	// adopted one may outlive the family.
+	// Purge removes at most limit families with their refresh tokens, and returns how
+	// many. It removes those that have expired at now, and of which each refresh token
+	// expired KeepExpired ago or earlier. Until then a used token of theirs is known
+	// again: an adopted one may outlive the family. It also removes those that ended
+	// KeepEnded ago or earlier, because their tokens are refused whether they are known
+	// or not. An adopted token is the exception. Another family could be started with
+	// it, so its family stays until that token expired KeepExpired ago.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // KeepExpired is for how long a store keeps a token after its expiry: no Leeway
 // is longer, so nobody can present it any more.
 const KeepExpired = maxLeeway
+
+// KeepEnded is for how long a store keeps a family that has ended. Nothing needs it any
+// more, but until then the log can tell a login that was revoked from one that never was.
+const KeepEnded = time.Hour
 
 // Family is one login: a refresh token, and all that come of it. It is the unit
 // of revocation; the claim "sid" of every token in it is its ID.

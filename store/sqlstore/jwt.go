@@ -313,9 +313,7 @@ func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	purged := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f
-			WHERE expires_at <= ? AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?)
-			ORDER BY expires_at LIMIT ?`), micros(now), micros(now.Add(-jwt.KeepExpired)), limit)
+		ids, err := s.spent(ctx, conn, now, limit)
 		if err != nil {
 			return err
 		}
@@ -336,6 +334,26 @@ func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 		return 0, err
 	}
 	return purged, nil
+}
+
+// spent returns at most limit families that Purge removes: first those that expired, then
+// those that ended. In the latter, an adopted token was rotated when the family began.
+func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
+	kept := micros(now.Add(-jwt.KeepExpired))
+	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f
+		WHERE expires_at <= ?
+		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?)
+		ORDER BY expires_at LIMIT ?`), micros(now), kept, limit)
+	if err != nil || len(ids) == limit {
+		return ids, err
+	}
+	ended, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}jwt_families f
+		WHERE revoked_at <= ? AND NOT (expires_at <= ?
+			AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?))
+		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r
+			WHERE r.family_id = f.id AND r.rotated = f.created AND r.expires_at > ?)
+		ORDER BY revoked_at LIMIT ?`), micros(now.Add(-jwt.KeepEnded)), micros(now), kept, kept, limit-len(ids))
+	return append(ids, ended...), err
 }
 
 // texts returns the one column of a query.
