@@ -23,7 +23,7 @@ func TestAClientOfAFileIsChangedAtALaterInstant(t *testing.T) {
 	s.must(err)
 	ahead := *client
 	ahead.Updated = client.Updated.Add(time.Hour) // by a machine whose clock is
-	ok, err := s.config.Store.ChangeClient(t.Context(), &ahead, client.Updated)
+	ok, _, err := s.config.Store.ChangeClient(t.Context(), &ahead, client.Updated)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}

@@ -129,7 +129,7 @@ func (d disabling) Start(ctx context.Context, grant *server.Grant, tokens server
 	if err == nil {
 		off := *client
 		off.Disabled = true
-		_, err = d.ChangeClient(ctx, &off, client.Updated)
+		_, _, err = d.ChangeClient(ctx, &off, client.Updated)
 	}
 	if err != nil {
 		return server.Added{}, err

@@ -169,13 +169,19 @@ func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p person, 
 	s.logOut(w, r, p, asked)
 }
 
-// logOut ends the session and what was granted in it.
+// logOut ends the session and what was granted in it. Before that, an error can be tried
+// again, because the user is signed in. After that, there may be a grant that another
+// request got until the session ended.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked logout) {
 	if _, err := s.EndSession(r.Context(), p.session); err != nil {
 		s.showError(w, r, err)
 		return
 	}
 	if err := s.config.Logout(w, r); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	if _, err := s.EndSession(r.Context(), p.session); err != nil {
 		s.showError(w, r, err)
 		return
 	}

@@ -83,10 +83,15 @@ func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) 
 	if err != nil {
 		return 0, backend.Outage(err)
 	}
+	s.tellEnded(ctx, ended)
+	return len(ended), nil
+}
+
+// tellEnded sends an event for each grant that ended.
+func (s *Server) tellEnded(ctx context.Context, ended []Ended) {
 	for _, grant := range ended {
 		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
 	}
-	return len(ended), nil
 }
 
 // RevokeAll ends all grants of a user and returns how many there were. Consents

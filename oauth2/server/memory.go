@@ -18,10 +18,12 @@ type MemoryStore struct {
 	interactions map[string]*Interaction
 	consents     map[string]map[string]*Consent // by user and client
 	grants       map[string]*issued
+	consentsOf   map[string]map[string]bool // users that agreed to something, by client
+	owned        map[string]map[string]bool // identifiers of clients, by owner
 	byUser       map[string]map[string]bool // identifiers of grants
 	byClient     map[string]map[string]bool
-	ownByClient  map[string]map[string]bool // those without a user
 	bySession    map[string]map[string]bool
+	rivals       map[rivalry]*rivals
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
 	access       *digest.Table[accessEntry]
@@ -33,6 +35,8 @@ type MemoryStore struct {
 type issued struct {
 	grant   *Grant
 	code    string
+	waiting bool // for the code to be redeemed
+	soon    int  // where it is in rivals.soon, or notRival
 	access  map[string]bool
 	refresh map[string]bool
 }
@@ -43,9 +47,10 @@ var _ Store = (*MemoryStore)(nil)
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{
 		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
+		consentsOf: make(map[string]map[string]bool), owned: make(map[string]map[string]bool),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
-		ownByClient: make(map[string]map[string]bool),
-		bySession:   make(map[string]map[string]bool), codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
+		bySession: make(map[string]map[string]bool), rivals: make(map[rivalry]*rivals),
+		codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: newAccessTable(), once: make(map[string]time.Time),
 	}
 	s.expiring = s.newExpiring()
@@ -85,10 +90,11 @@ func (s *MemoryStore) AddClient(ctx context.Context, client *Client, limit int) 
 	switch {
 	case s.clients[client.ID] != nil:
 		return Added{Refused: true}, nil
-	case limit > 0 && s.owned(client.Owner) >= limit:
+	case limit > 0 && len(s.owned[client.Owner]) >= limit:
 		return Added{OverLimit: true}, nil
 	}
 	s.clients[client.ID] = client
+	place{s.owned, client.Owner}.add(client.ID)
 	return Added{}, nil
 }
 
@@ -102,38 +108,42 @@ func (s *MemoryStore) Client(ctx context.Context, id string) (*Client, error) {
 }
 
 // ChangeClient implements [Store].
-func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, error) {
+func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	defer unlock()
-	if before := s.clients[client.ID]; before == nil || !before.Updated.Equal(was) {
-		return false, nil
+	before := s.clients[client.ID]
+	if before == nil || !before.Updated.Equal(was) {
+		return false, nil, nil
 	}
+	place{s.owned, before.Owner}.remove(client.ID)
+	place{s.owned, client.Owner}.add(client.ID)
 	s.clients[client.ID] = client
-	if client.Disabled {
-		s.endAll(s.byClient[client.ID], client.Updated, nil)
+	if !client.Disabled {
+		return true, nil, nil
 	}
-	return true, nil
+	return true, s.ended(s.endAll(s.byClient[client.ID], client.Updated, nil)), nil
 }
 
 // RemoveClient implements [Store].
-func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, error) {
+func (s *MemoryStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []Ended, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	defer unlock()
-	if s.clients[id] == nil {
-		return false, nil
+	client := s.clients[id]
+	if client == nil {
+		return false, nil, nil
 	}
 	delete(s.clients, id)
-	for userID := range s.consents {
+	place{s.owned, client.Owner}.remove(id)
+	for userID := range s.consentsOf[id] {
 		s.forget(userID, id)
 	}
-	s.endAll(s.byClient[id], now, nil)
-	return true, nil
+	return true, s.ended(s.endAll(s.byClient[id], now, nil)), nil
 }
 
 // Pend implements [Store].
@@ -221,11 +231,12 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 	case s.grants[a.Grant.ID] != nil || s.codes[a.Code.Digest] != nil:
 		return Added{}, errExists
 	}
-	surplus, full := s.surplus(a.Grant, a.Limit, a.EvictOldest)
+	surplus, full := s.surplus(a.Grant, a.Limit, a.EvictOldest, true)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
-	s.put(a.Grant).code = a.Code.Digest
+	of := s.put(a.Grant)
+	of.code, of.waiting = a.Code.Digest, a.Code.Redeemed.IsZero()
 	s.codes[a.Code.Digest] = a.Code
 	if a.Remember != nil {
 		s.remember(a.Grant, before.Add(a.Remember))
@@ -259,30 +270,39 @@ func union(all, more []string) []string {
 
 // put adds a grant.
 func (s *MemoryStore) put(g *Grant) *issued {
-	of := &issued{grant: g, access: make(map[string]bool), refresh: make(map[string]bool)}
+	of := &issued{grant: g, soon: notRival, access: make(map[string]bool), refresh: make(map[string]bool)}
 	s.grants[g.ID] = of
 	s.expiring.grants.Add(g.ID)
 	for _, each := range s.indexes(g) {
-		if each.by[each.id] == nil {
-			each.by[each.id] = make(map[string]bool)
-		}
-		each.by[each.id][g.ID] = true
+		each.add(g.ID)
 	}
+	s.compete(of)
 	return of
 }
 
+// place is where identifiers are kept that have something in common.
 type place struct {
 	by map[string]map[string]bool
-	id string
+	of string
+}
+
+func (p place) add(id string) {
+	if p.by[p.of] == nil {
+		p.by[p.of] = make(map[string]bool)
+	}
+	p.by[p.of][id] = true
+}
+
+func (p place) remove(id string) {
+	delete(p.by[p.of], id)
+	if len(p.by[p.of]) == 0 {
+		delete(p.by, p.of)
+	}
 }
 
 // indexes are where the grant's identifier is found.
 func (s *MemoryStore) indexes(g *Grant) []place {
-	places := []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
-	if g.UserID == "" {
-		places = append(places, place{s.ownByClient, g.ClientID})
-	}
-	return places
+	return []place{{s.byUser, g.UserID}, {s.byClient, g.ClientID}, {s.bySession, g.SessionID}}
 }
 
 // add adds tokens to a grant.
@@ -311,16 +331,36 @@ func (s *MemoryStore) move(of *issued, now, expires time.Time) {
 	moved.LastUsed, moved.ExpiresAt = now, expires
 	if of.grant = &moved; !expires.Equal(before) {
 		s.expiring.grants.Add(moved.ID)
+		s.compete(of)
 	}
 }
 
-// end ends a grant that has not ended.
-func (of *issued) end(now time.Time) {
-	if of.grant.RevokedAt.IsZero() {
-		ended := *of.grant
-		ended.RevokedAt = now
-		of.grant = &ended
+// end ends a grant that has not ended. It is then kept for a shorter time.
+func (s *MemoryStore) end(of *issued, now time.Time) {
+	if !of.grant.RevokedAt.IsZero() {
+		return
 	}
+	s.retire(of)
+	before := of.until()
+	ended := *of.grant
+	ended.RevokedAt = now
+	if of.grant = &ended; of.until().Before(before) {
+		s.expiring.grants.Add(ended.ID)
+	}
+}
+
+// until is when a purge removes the grant.
+func (of *issued) until() time.Time {
+	g := of.grant
+	if kept := g.RevokedAt.Add(KeepEnded); !g.RevokedAt.IsZero() && kept.Before(g.ExpiresAt) {
+		return kept
+	}
+	return g.ExpiresAt
+}
+
+// ended returns the rows of grants that ended.
+func (s *MemoryStore) ended(ids []string) []Ended {
+	return rows(ids, func(id string) Ended { return Ended{id, s.grants[id].grant.UserID} })
 }
 
 // endAll ends those of the grants that are live and chosen (nil is all), and
@@ -329,7 +369,7 @@ func (s *MemoryStore) endAll(those map[string]bool, now time.Time, chosen func(*
 	var ended []string
 	for id := range those {
 		if of := s.grants[id]; of.grant.Live(now) && (chosen == nil || chosen(of.grant)) {
-			of.end(now)
+			s.end(of, now)
 			ended = append(ended, id)
 		}
 	}
@@ -366,7 +406,7 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	case !of.grant.RevokedAt.IsZero():
 		return Revoked, nil
 	case !c.Redeemed.IsZero():
-		of.end(now)
+		s.end(of, now)
 		return Reused, nil
 	case !of.grant.Live(now) || !now.Before(c.ExpiresAt):
 		return Expired, nil
@@ -376,7 +416,7 @@ func (s *MemoryStore) Redeem(ctx context.Context, digest string, now time.Time, 
 	}
 	used := *c
 	used.Redeemed = now
-	s.codes[digest] = &used
+	s.codes[digest], of.waiting = &used, false
 	s.move(of, now, tokens.ExpiresAt())
 	return Redeemed, nil
 }
@@ -394,7 +434,7 @@ func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens, li
 	case s.grants[grant.ID] != nil:
 		return Added{}, errExists
 	}
-	surplus, full := s.surplus(grant, limit, evict)
+	surplus, full := s.surplus(grant, limit, evict, false)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
@@ -439,7 +479,7 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 	case !r.Rotated.IsZero():
 		sealed := s.retry(r, now, grace)
 		if sealed == nil {
-			of.end(now)
+			s.end(of, now)
 			return Rotation{Verdict: Reused}, nil
 		}
 		if err := s.add(of, Tokens{Access: tokens.Access}); err != nil {
@@ -533,7 +573,7 @@ func (s *MemoryStore) End(ctx context.Context, id string, now time.Time) (bool, 
 	if of == nil || !of.grant.Live(now) {
 		return false, nil
 	}
-	of.end(now)
+	s.end(of, now)
 	return true, nil
 }
 
@@ -547,8 +587,7 @@ func (s *MemoryStore) EndSession(ctx context.Context, sessionID string, now time
 		return nil, err
 	}
 	defer unlock()
-	ids := s.endAll(s.bySession[sessionID], now, func(g *Grant) bool { return !g.Offline })
-	return rows(ids, func(id string) Ended { return Ended{id, s.grants[id].grant.UserID} }), nil
+	return s.ended(s.endAll(s.bySession[sessionID], now, func(g *Grant) bool { return !g.Offline })), nil
 }
 
 // EndAll implements [Store].
@@ -559,9 +598,11 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 	}
 	defer unlock()
 	if of := s.grants[kept]; of != nil && of.grant.UserID == userID && of.grant.Live(now) {
+		s.retire(of)
 		stamped := *of.grant
 		stamped.Stamp = stamp
 		of.grant = &stamped
+		s.compete(of)
 	}
 	return s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ID != kept }), nil
 }
@@ -591,10 +632,8 @@ func (s *MemoryStore) remove(of *issued) {
 	}
 	delete(s.codes, of.code)
 	delete(s.grants, of.grant.ID)
+	s.retire(of)
 	for _, each := range s.indexes(of.grant) {
-		delete(each.by[each.id], of.grant.ID)
-		if len(each.by[each.id]) == 0 {
-			delete(each.by, each.id)
-		}
+		each.remove(of.grant.ID)
 	}
 }

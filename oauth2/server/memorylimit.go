@@ -1,51 +1,171 @@
 package server
 
-import "cmp"
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+)
 
-// owned returns how many clients an owner has.
-func (s *MemoryStore) owned(owner string) int {
-	n := 0
-	for _, c := range s.clients {
-		if c.Owner == owner {
-			n++
-		}
+// rivalry says which grants count against one limit: those of a user with one stamp, or
+// those that a client has for itself.
+type rivalry struct{ userID, stamp, clientID string }
+
+func rivalryOf(g *Grant) rivalry {
+	if g.UserID == "" {
+		return rivalry{clientID: g.ClientID}
 	}
-	return n
+	return rivalry{userID: g.UserID, stamp: g.Stamp}
 }
 
-// surplus returns the identifiers of the grants that must end so that a new one makes at
-// most limit, the oldest first. If evict is false, none may end: full reports then that
-// there is no room.
-func (s *MemoryStore) surplus(grant *Grant, limit int, evict bool) (ids []string, full bool) {
-	rivals := s.byUser[grant.UserID]
-	if grant.UserID == "" {
-		rivals = s.ownByClient[grant.ClientID]
+// rivals are the grants of one rivalry that have not ended. Those that expired are left
+// out as soon as they are in the way, so that counting and finding the oldest are cheap.
+type rivals struct {
+	byID []*issued // in order of ID
+	soon soonest
+}
+
+// soonest is a heap of grants, of which the first one expires first.
+type soonest []*issued
+
+// notRival is the place in soonest of a grant that is not there.
+const notRival = -1
+
+func (q soonest) Len() int           { return len(q) }
+func (q soonest) Less(i, j int) bool { return q[i].grant.ExpiresAt.Before(q[j].grant.ExpiresAt) }
+func (q soonest) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].soon, q[j].soon = i, j
+}
+
+func (q *soonest) Push(of any) {
+	added := of.(*issued)
+	added.soon = len(*q)
+	*q = append(*q, added)
+}
+
+func (q *soonest) Pop() any {
+	last := len(*q) - 1
+	of := (*q)[last]
+	(*q)[last] = nil
+	*q, of.soon = (*q)[:last], notRival
+	return of
+}
+
+// at returns where a grant with this ID is in byID, or belongs.
+func (r *rivals) at(id string) int {
+	i, _ := slices.BinarySearchFunc(r.byID, id, func(of *issued, id string) int { return cmp.Compare(of.grant.ID, id) })
+	return i
+}
+
+func (r *rivals) remove(of *issued) {
+	heap.Remove(&r.soon, of.soon)
+	i := r.at(of.grant.ID)
+	if i > 0 {
+		r.byID = slices.Delete(r.byID, i, i+1)
+		return
 	}
-	if limit <= 0 || len(rivals) < limit {
+	r.byID[0] = nil // the oldest goes first, mostly, and the others need not move
+	r.byID = r.byID[1:]
+}
+
+// compete puts a grant among its rivals or, if it is there, where its expiry belongs.
+func (s *MemoryStore) compete(of *issued) {
+	if !of.grant.RevokedAt.IsZero() {
+		return
+	}
+	key := rivalryOf(of.grant)
+	r := s.rivals[key]
+	if r == nil {
+		r = &rivals{}
+		s.rivals[key] = r
+	}
+	if of.soon != notRival {
+		heap.Fix(&r.soon, of.soon)
+		return
+	}
+	heap.Push(&r.soon, of)
+	r.byID = slices.Insert(r.byID, r.at(of.grant.ID), of)
+}
+
+// retire takes a grant away from its rivals, if it is there.
+func (s *MemoryStore) retire(of *issued) {
+	if of.soon == notRival {
+		return
+	}
+	key := rivalryOf(of.grant)
+	r := s.rivals[key]
+	if r.remove(of); len(r.byID) == 0 {
+		delete(s.rivals, key)
+	}
+}
+
+// live returns the rivals of a grant that are live when it is created.
+func (s *MemoryStore) liveRivals(grant *Grant) []*issued {
+	r := s.rivals[rivalryOf(grant)]
+	if r == nil {
+		return nil
+	}
+	for len(r.soon) > 0 && !grant.Created.Before(r.soon[0].grant.ExpiresAt) {
+		s.retire(r.soon[0])
+	}
+	return r.byID
+}
+
+// surplus returns the grants that must end so that a new one makes at most limit, in
+// order. If waiting is true, the new one waits for its code to be redeemed, and those
+// that wait are the first to end. If evict is false, none may end: full reports then that
+// there is no room.
+func (s *MemoryStore) surplus(grant *Grant, limit int, evict, waiting bool) (all []*issued, full bool) {
+	if limit <= 0 {
 		return nil, false
 	}
-	var live []string
-	for id := range rivals {
-		if g := s.grants[id].grant; g.Live(grant.Created) && (grant.UserID == "" || g.Stamp == grant.Stamp) {
-			live = append(live, id)
-		}
-	}
+	live := s.liveRivals(grant)
 	if len(live) < limit || !evict {
 		return nil, len(live) >= limit
 	}
-	return first(len(live)-limit+1, cmp.Compare[string], func(yield func(string) bool) {
-		for _, id := range live {
-			if !yield(id) {
-				return
-			}
+	most := len(live) - limit + 1
+	if waiting {
+		all = waitingFirst(live, grant.ClientID, most)
+	}
+	for _, of := range live {
+		if len(all) == most {
+			break
 		}
-	}), false
+		if !waiting || !of.waiting {
+			all = append(all, of)
+		}
+	}
+	return all, false
+}
+
+// waitingFirst returns at most so many grants whose code was not redeemed, those of the
+// client first, in order of ID.
+func waitingFirst(live []*issued, clientID string, most int) []*issued {
+	var own, others []*issued
+	for _, of := range live {
+		switch {
+		case !of.waiting:
+		case of.grant.ClientID == clientID:
+			own = append(own, of)
+		default:
+			others = append(others, of)
+		}
+	}
+	all := append(own, others...)
+	return all[:min(most, len(all))]
 }
 
 // evicted ends the grants that made room for a new one.
-func (s *MemoryStore) evicted(ids []string, grant *Grant) Added {
-	for _, id := range ids {
-		s.grants[id].end(grant.Created)
+func (s *MemoryStore) evicted(all []*issued, grant *Grant) Added {
+	var added Added
+	for _, of := range all {
+		s.end(of, grant.Created)
+		added.Evicted = append(added.Evicted, of.grant.ID)
 	}
-	return Added{Evicted: ids}
+	return added
 }
+
+// KeepEnded is for how long a store keeps a grant that has ended. Nothing needs it any
+// more, but until then the log can tell a grant that was revoked from one that never was.
+const KeepEnded = time.Hour

@@ -15,9 +15,13 @@ func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit in
 		return nil, err
 	}
 	defer s.mu.RUnlock()
+	all := maps.Keys(s.clients)
+	if owner != "" {
+		all = maps.Keys(s.owned[owner])
+	}
 	ids := first(limit, cmp.Compare[string], func(yield func(string) bool) {
-		for id, c := range s.clients {
-			if id > after && (owner == "" || c.Owner == owner) && !yield(id) {
+		for id := range all {
+			if id > after && !yield(id) {
 				return
 			}
 		}
@@ -48,10 +52,12 @@ func (s *MemoryStore) remember(grant *Grant, consent *Consent) {
 		s.consents[grant.UserID] = make(map[string]*Consent)
 	}
 	s.consents[grant.UserID][grant.ClientID] = consent
+	place{s.consentsOf, grant.ClientID}.add(grant.UserID)
 }
 
 // forget removes a consent, if it is there.
 func (s *MemoryStore) forget(userID, clientID string) {
+	place{s.consentsOf, clientID}.remove(userID)
 	delete(s.consents[userID], clientID)
 	if len(s.consents[userID]) == 0 {
 		delete(s.consents, userID)

@@ -160,8 +160,13 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 		}
 		c.Created, c.Disabled = before.Created, before.Disabled
 		c.Updated = after(before)
-		if changed, err := s.config.Store.ChangeClient(ctx, c, before.Updated); err != nil || changed {
-			return c, err
+		changed, ended, err := s.config.Store.ChangeClient(ctx, c, before.Updated)
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			s.tellEnded(ctx, ended)
+			return c, nil
 		}
 	}
 	return nil, errors.New("oauth2/server: the client is changed by others all the time")
@@ -234,13 +239,14 @@ func (s *Server) DisableClient(ctx context.Context, client *Client, disabled boo
 
 func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client, error) {
 	changed.Updated = after(was)
-	ok, err := s.config.Store.ChangeClient(ctx, &changed, was.Updated)
+	ok, ended, err := s.config.Store.ChangeClient(ctx, &changed, was.Updated)
 	switch {
 	case err != nil:
 		return nil, err
 	case !ok:
 		return nil, ErrClientChanged
 	}
+	s.tellEnded(ctx, ended)
 	return &changed, nil
 }
 
@@ -250,7 +256,12 @@ func after(was *Client) time.Time { return latest(now(), was.Updated.Add(time.Mi
 
 // RemoveClient removes a client with all it had, and reports whether there was one.
 func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
-	return s.config.Store.RemoveClient(ctx, id, now())
+	removed, ended, err := s.config.Store.RemoveClient(ctx, id, now())
+	if err != nil {
+		return false, err
+	}
+	s.tellEnded(ctx, ended)
+	return removed, nil
 }
 
 func metadataError(description string, cause error) *Error {

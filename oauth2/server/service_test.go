@@ -490,16 +490,16 @@ func (f *failing) Clients(ctx context.Context, owner, after string, limit int) (
 	return f.Store.Clients(ctx, owner, after, limit)
 }
 
-func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, error) {
+func (f *failing) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, []server.Ended, error) {
 	if f.hit() {
-		return false, errBroken
+		return false, nil, errBroken
 	}
 	return f.Store.ChangeClient(ctx, client, was)
 }
 
-func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (bool, error) {
+func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
 	if f.hit() {
-		return false, errBroken
+		return false, nil, errBroken
 	}
 	return f.Store.RemoveClient(ctx, id, now)
 }

@@ -31,11 +31,13 @@ type Store interface {
 	// ChangeClient puts client in place of the one with its ID if that was
 	// last changed at was, and reports whether it did: who changes what somebody
 	// else has changed meanwhile would undo it. If client is Disabled, its
-	// grants end at client.Updated in the same step.
-	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, error)
+	// grants end at client.Updated in the same step, and it returns those that were live,
+	// in order of ID.
+	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error)
 	// RemoveClient removes a client and all consents to it, ends its grants at
-	// now, and reports whether there was one.
-	RemoveClient(ctx context.Context, id string, now time.Time) (bool, error)
+	// now, and reports whether there was one. It returns the grants that were live, in
+	// order of ID.
+	RemoveClient(ctx context.Context, id string, now time.Time) (bool, []Ended, error)
 
 	// Pend adds an interaction. A digest that is there is an error.
 	Pend(ctx context.Context, interaction *Interaction) error
@@ -59,8 +61,11 @@ type Store interface {
 
 	// Approve adds a grant and the code that stands for it. It is Refused if the client is
 	// gone or Disabled by now, or the consent that it rests on does not cover it any more;
-	// see [Approval]. After that it is as Start about the limit. A grant ID or a digest
-	// that is there is an error. Nothing was changed unless it is [Added.OK].
+	// see [Approval]. After that it is as Start about the limit, but with evict, grants
+	// end first that wait for their code to be redeemed: those of the client, then those
+	// of others, each in order of ID. So requests that nobody completes end at most one
+	// grant that is used. A grant ID or a digest that is there is an error. Nothing was
+	// changed unless it is [Added.OK].
 	Approve(ctx context.Context, approval Approval) (Added, error)
 	// FindCode returns the code with this digest and its grant, whatever became
 	// of them, or nil and nil.
@@ -129,9 +134,11 @@ type Store interface {
 	// or had expired at now. Of many calls at once with one key, one is told so.
 	PutOnce(ctx context.Context, key string, expires, now time.Time) (bool, error)
 
-	// Purge removes what can be of no use any more at now: grants that expired,
-	// with all that is theirs, and of others the access and refresh tokens that
-	// did, interactions and keys of PutOnce. It removes at most limit and returns
+	// Purge removes what can be of no use any more at now: grants that expired, or that
+	// ended KeepEnded ago or earlier, with all that is theirs, and of others the access
+	// and refresh tokens that expired, interactions and keys of PutOnce. The tokens of a
+	// grant that ended are refused whether they are known or not, and their reuse has
+	// nothing left to end. It removes at most limit and returns
 	// how many. If there are fewer than limit, nothing is left to remove. What goes
 	// with a grant is not counted.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
@@ -157,7 +164,7 @@ type Approval struct {
 type Added struct {
 	Refused   bool     // nothing was added; the method says why
 	OverLimit bool     // nothing was added, because there are as many as the limit
-	Evicted   []string // identifiers of the grants that ended to make room, the oldest first
+	Evicted   []string // identifiers of the grants that ended to make room, in the order of the method
 }
 
 // OK reports whether the client or grant was added.

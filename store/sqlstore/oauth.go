@@ -85,7 +85,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 			added.Refused = true
 			return nil
 		}
-		if err := s.makeRoom(ctx, conn, &added, a.Grant, a.Limit, a.EvictOldest); err != nil || added.OverLimit {
+		if err := s.makeRoom(ctx, conn, &added, a.Grant, a.Limit, a.EvictOldest, true); err != nil || added.OverLimit {
 			return err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(a.Grant)...); err != nil {
@@ -164,7 +164,7 @@ func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens serv
 			added.Refused = err == nil
 			return err
 		}
-		if err := s.makeRoom(ctx, conn, &added, grant, limit, evict); err != nil || added.OverLimit {
+		if err := s.makeRoom(ctx, conn, &added, grant, limit, evict, false); err != nil || added.OverLimit {
 			return err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(grant)...); err != nil {

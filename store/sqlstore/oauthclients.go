@@ -32,11 +32,13 @@ func scanClient(row scanner) (*server.Client, error) {
 }
 
 // ChangeClient implements [server.Store] in one transaction.
-func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (ok bool, err error) {
+func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, []server.Ended, error) {
 	text, err := json.Marshal(client)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
+	var ok bool
+	var ended []server.Ended
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
 		ok, err = changed(conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_clients
 			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?`),
@@ -44,9 +46,13 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		if err != nil || !ok || !client.Disabled {
 			return err
 		}
-		return s.endWhere(ctx, conn, client.Updated, "client_id = ?", client.ID)
+		ended, err = s.endRows(ctx, conn, client.Updated, "client_id = ?", client.ID)
+		return err
 	})
-	return ok && err == nil, err
+	if err != nil {
+		return false, nil, err
+	}
+	return ok, ended, nil
 }
 
 // Pend implements [server.Store].

@@ -9,8 +9,10 @@ import (
 )
 
 // RemoveClient implements [server.Store] in one transaction.
-func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (ok bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
+	var ok bool
+	var ended []server.Ended
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
 		ok, err = changed(conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
 		if err != nil || !ok {
 			return err
@@ -19,9 +21,13 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 			id); err != nil {
 			return err
 		}
-		return s.endWhere(ctx, conn, now, "client_id = ?", id)
+		ended, err = s.endRows(ctx, conn, now, "client_id = ?", id)
+		return err
 	})
-	return ok && err == nil, err
+	if err != nil {
+		return false, nil, err
+	}
+	return ok, ended, nil
 }
 
 // Withdraw implements [server.Store] in one transaction.
@@ -38,31 +44,39 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	const ofSession = "session_id = ? AND offline = FALSE"
 	var ended []server.Ended
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		rows, err := conn.QueryContext(ctx, s.db.table(`SELECT id, user_id FROM {prefix}oauth_grants
-			WHERE `+ofSession+` AND `+oauthLive+` ORDER BY id`), sessionID, micros(now))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var one server.Ended
-			if err := rows.Scan(&one.ID, &one.UserID); err != nil {
-				return err
-			}
-			ended = append(ended, one)
-		}
-		if err := rows.Err(); err != nil || len(ended) == 0 {
-			return err
-		}
-		return s.endWhere(ctx, conn, now, ofSession, sessionID)
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		ended, err = s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return ended, nil
+}
+
+// endRows ends the grants that are live and fit a condition, and returns which they were,
+// in order of ID, in a transaction.
+func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time, condition string,
+	args ...any) ([]server.Ended, error) {
+	rows, err := conn.QueryContext(ctx, s.db.table(`SELECT id, user_id FROM {prefix}oauth_grants
+		WHERE `+condition+` AND `+oauthLive+` ORDER BY id`), append(args, micros(now))...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ended []server.Ended
+	for rows.Next() {
+		var one server.Ended
+		if err := rows.Scan(&one.ID, &one.UserID); err != nil {
+			return nil, err
+		}
+		ended = append(ended, one)
+	}
+	if err := rows.Err(); err != nil || len(ended) == 0 {
+		return nil, err
+	}
+	return ended, s.endWhere(ctx, conn, now, condition, args...)
 }
 
 // EndAll implements [server.Store] in one transaction.

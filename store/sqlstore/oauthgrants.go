@@ -107,12 +107,11 @@ func (s *OAuthStore) PutOnce(ctx context.Context, key string, expires, now time.
 func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	total := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		expired, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
-			WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`), micros(now), limit)
+		spent, err := s.spent(ctx, conn, now, limit)
 		if err != nil {
 			return err
 		}
-		for _, id := range expired {
+		for _, id := range spent {
 			for _, statement := range []string{
 				`DELETE FROM {prefix}oauth_codes WHERE grant_id = ?`,
 				`DELETE FROM {prefix}oauth_access WHERE grant_id = ?`,
@@ -124,7 +123,7 @@ func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 				}
 			}
 		}
-		total = len(expired)
+		total = len(spent)
 		for _, each := range []struct{ table, key string }{
 			{"access", "digest"}, {"refresh", "digest"}, {"interactions", "digest"}, {"once", "key"},
 		} {
@@ -146,4 +145,18 @@ func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 		return 0, err
 	}
 	return total, nil
+}
+
+// spent returns at most limit grants that Purge removes: first those that expired, then
+// those that ended, in a transaction.
+func (s *OAuthStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
+	expired, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
+		WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`), micros(now), limit)
+	if err != nil || len(expired) == limit {
+		return expired, err
+	}
+	ended, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
+		WHERE revoked_at <= ? AND expires_at > ? ORDER BY revoked_at LIMIT ?`),
+		micros(now.Add(-server.KeepEnded)), micros(now), limit-len(expired))
+	return append(expired, ended...), err
 }

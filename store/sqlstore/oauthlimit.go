@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"slices"
 
 	"github.com/gatewarden/auth/oauth2/server"
 )
@@ -41,10 +42,11 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 	return added, nil
 }
 
-// makeRoom ends the oldest grants until a new one makes at most limit, and writes into
-// added what became of it, in a transaction.
+// makeRoom ends grants until a new one makes at most limit, and writes into added what
+// became of it, in a transaction. The oldest ones end first or, if the new one waits for
+// its code to be redeemed, those that wait too.
 func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server.Added, grant *server.Grant, limit int,
-	evict bool) error {
+	evict, waiting bool) error {
 	if limit <= 0 {
 		return nil
 	}
@@ -62,12 +64,31 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 		added.OverLimit = true
 		return nil
 	}
-	var err error
-	if added.Evicted, err = texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
-		WHERE `+rivals+` ORDER BY id LIMIT ?`), append(args, have-limit+1)...); err != nil {
+	most := have - limit + 1
+	if waiting {
+		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants g
+			WHERE `+rivals+` AND EXISTS (SELECT 1 FROM {prefix}oauth_codes c
+			WHERE c.grant_id = g.id AND c.redeemed IS NULL)
+			ORDER BY client_id <> ?, id LIMIT ?`), append(slices.Clone(args), grant.ClientID, most)...)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.end(ctx, conn, id, grant.Created); err != nil {
+				return err
+			}
+		}
+		if added.Evicted = ids; len(ids) == most {
+			return nil
+		}
+	}
+	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
+		WHERE `+rivals+` ORDER BY id LIMIT ?`), append(slices.Clone(args), most-len(added.Evicted))...)
+	if err != nil {
 		return err
 	}
+	added.Evicted = append(added.Evicted, ids...)
 	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
-		WHERE `+rivals+` AND id <= ?`), append(append([]any{now}, args...), added.Evicted[len(added.Evicted)-1])...)
+		WHERE `+rivals+` AND id <= ?`), append(append([]any{now}, args...), ids[len(ids)-1])...)
 	return err
 }

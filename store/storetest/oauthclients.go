@@ -60,7 +60,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		change := func(name, owner string, updated, was time.Time, want bool) {
 			t.Helper()
 			c := &server.Client{ID: "shop", Name: name, Owner: owner, Created: noon, Updated: updated}
-			if ok, err := s.ChangeClient(s.Context(), c, was); ok != want || err != nil {
+			if ok, _, err := s.ChangeClient(s.Context(), c, was); ok != want || err != nil {
 				t.Errorf("%s: %v, %v", name, ok, err)
 			}
 		}
@@ -72,16 +72,16 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		if owned, err := s.Clients(s.Context(), "bob", "", 9); len(owned) != 1 || err != nil {
 			t.Error("the owner has not changed")
 		}
-		if ok, err := s.ChangeClient(s.Context(), &server.Client{ID: "none", Updated: noon}, noon); ok || err != nil {
+		if ok, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "none", Updated: noon}, noon); ok || err != nil {
 			t.Error(ok, err)
 		}
 	})
 	t.Run("disabling or removing a client ends what it has, and lets it have no more", func(t *testing.T) {
 		for name, end := range map[string]func(s oauthStore) (bool, error){
 			"disable": func(s oauthStore) (bool, error) {
-				return s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
+				return done(s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon))
 			},
-			"remove": func(s oauthStore) (bool, error) { return s.RemoveClient(s.Context(), "web", fraction) },
+			"remove": func(s oauthStore) (bool, error) { return done(s.RemoveClient(s.Context(), "web", fraction)) },
 		} {
 			s := open(t)
 			s.addClient("other", "")
@@ -109,7 +109,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 			}
 		}
 		s := open(t)
-		if ok, err := s.RemoveClient(s.Context(), "none", noon); ok || err != nil {
+		if ok, _, err := s.RemoveClient(s.Context(), "none", noon); ok || err != nil {
 			t.Error(ok, err)
 		}
 	})
@@ -131,7 +131,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		change := func(disabled bool, updated, was time.Time) {
 			t.Helper()
-			if ok, err := s.ChangeClient(s.Context(), &server.Client{ID: "shop", Disabled: disabled, Created: noon, Updated: updated}, was); !ok || err != nil {
+			if ok, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "shop", Disabled: disabled, Created: noon, Updated: updated}, was); !ok || err != nil {
 				t.Fatal(ok, err)
 			}
 		}
@@ -156,7 +156,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		s.start("alice", "1")
 		disabled := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
-		if ok, err := s.ChangeClient(s.Context(), disabled, noon.Add(time.Microsecond)); ok || err != nil {
+		if ok, _, err := s.ChangeClient(s.Context(), disabled, noon.Add(time.Microsecond)); ok || err != nil {
 			t.Error(ok, err)
 		}
 		if ok, err := s.added(disabled); ok || err != nil {
@@ -300,7 +300,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		bobs.ClientID = "a"
 		_, err = s.approved(server.Approval{Grant: bobs, Code: oauthCode(bobs, "bob's"), Remember: &server.Consent{UserID: "bob", ClientID: "a", Created: noon, Updated: noon}})
 		s.must(err)
-		_, err = s.RemoveClient(s.Context(), "a", noon)
+		_, _, err = s.RemoveClient(s.Context(), "a", noon)
 		s.must(err)
 		if got, err := s.Consent(s.Context(), "bob", "a"); got != nil || err != nil {
 			t.Errorf("another user's, after the client is gone: %+v, %v", got, err)
@@ -335,7 +335,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("what is refused or an error is not remembered", func(t *testing.T) {
 		s := open(t)
 		s.addClient("closed", "")
-		_, err := s.ChangeClient(s.Context(), &server.Client{ID: "closed", Disabled: true, Created: noon, Updated: fraction}, noon)
+		_, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "closed", Disabled: true, Created: noon, Updated: fraction}, noon)
 		s.must(err)
 		g := oauthGrant("alice", "1")
 		g.ClientID = "closed"

@@ -187,7 +187,7 @@ func oauthLimits(t *testing.T, open func(t *testing.T) oauthStore) {
 		if owned, err := s.Clients(s.Context(), "alice", "", 9); err != nil || len(owned) != 4 {
 			t.Errorf("got %d clients, %v, want 4", len(owned), err)
 		}
-		_, err := s.RemoveClient(s.Context(), "a", noon)
+		_, _, err := s.RemoveClient(s.Context(), "a", noon)
 		s.must(err)
 		if added, err := s.AddClient(s.Context(), &server.Client{ID: "a", Owner: "alice", Created: noon,
 			Updated: noon.Add(time.Second)}, 4); err != nil || !added.OK() {

@@ -106,7 +106,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			"End":          func(s oauthStore) error { _, err := s.End(s.Context(), "1", noon); return err },
 			"Withdraw":     func(s oauthStore) error { _, err := s.Withdraw(s.Context(), "alice", "web", noon); return err },
 			"EndAll":       func(s oauthStore) error { _, err := s.EndAll(s.Context(), "alice", "", "", noon); return err },
-			"RemoveClient": func(s oauthStore) error { _, err := s.RemoveClient(s.Context(), "web", noon); return err },
+			"RemoveClient": func(s oauthStore) error { _, _, err := s.RemoveClient(s.Context(), "web", noon); return err },
 			"ChangeClient": func(s oauthStore) error { _, err := oauthDisable(s); return err },
 		} {
 			s := open(t)
@@ -159,7 +159,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		var changed atomic.Int32
 		together(16, func(i int) {
-			ok, err := s.ChangeClient(s.Context(), &server.Client{ID: "web", Name: fmt.Sprint(i), Created: noon, Updated: noon.Add(time.Duration(i+1) * time.Second)}, noon)
+			ok, _, err := s.ChangeClient(s.Context(), &server.Client{ID: "web", Name: fmt.Sprint(i), Created: noon, Updated: noon.Add(time.Duration(i+1) * time.Second)}, noon)
 			if err != nil {
 				t.Error(err)
 			}
@@ -174,7 +174,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a client that is disabled or removed while it is given something has nothing", func(t *testing.T) {
 		for name, end := range map[string]func(s oauthStore) (bool, error){
 			"disable": oauthDisable,
-			"remove":  func(s oauthStore) (bool, error) { return s.RemoveClient(s.Context(), "web", noon) },
+			"remove":  func(s oauthStore) (bool, error) { return done(s.RemoveClient(s.Context(), "web", noon)) },
 		} {
 			for range 5 {
 				s := open(t)
@@ -277,5 +277,5 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 
 // oauthDisable disables the client web.
 func oauthDisable(s oauthStore) (bool, error) {
-	return s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
+	return done(s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon))
 }

@@ -231,10 +231,14 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			return check(len(grants) == 3, err)
 		}, all(client, consent, ended(code), ended(tokens), ended(used), pending), 4},
 		{"disabling a client", func(user string) error {
-			return check(store.ChangeClient(ctx, &server.Client{ID: user, Name: "new", Disabled: true, Updated: now.Add(time.Second)}, now))
+			c := &server.Client{ID: user, Name: "new", Disabled: true, Updated: now.Add(time.Second)}
+			ok, _, err := store.ChangeClient(ctx, c, now)
+			return check(ok, err)
 		}, all("client new", consent, ended(code), ended(tokens), ended(used), pending), 4},
-		{"removing a client", func(user string) error { return check(store.RemoveClient(ctx, user, now)) },
-			all(ended(code), ended(tokens), ended(used), pending), 5},
+		{"removing a client", func(user string) error {
+			ok, _, err := store.RemoveClient(ctx, user, now)
+			return check(ok, err)
+		}, all(ended(code), ended(tokens), ended(used), pending), 5},
 		{"taking", func(user string) error {
 			taken, err := store.Take(ctx, user, now)
 			return check(taken != nil, err)
