@@ -119,6 +119,7 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 		a.endOthers(w, r, u)
 		return
 	}
+	r, failed := noteEndFailure(r)
 	var found bool
 	var err error
 	switch c, ok := auth.CredentialFrom[*session.Session](r.Context()); {
@@ -131,7 +132,7 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	case kind == "login":
 		found, err = a.pairs.Revoke(r.Context(), u.UserID(), id)
 	}
-	if err != nil {
+	if err = cmp.Or(err, failed.err); err != nil {
 		a.guard.Refuse(w, r, err)
 		return
 	}
@@ -147,8 +148,9 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 // endOthers ends all but what proved the request. What applications were granted in a
 // session ends with it: see sessionEnded.
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
+	r, failed := noteEndFailure(r)
 	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
-		if err := issuer.RevokeOthers(w, r, u); err != nil {
+		if err := cmp.Or(issuer.RevokeOthers(w, r, u), failed.err); err != nil {
 			a.guard.Refuse(w, r, err)
 			return
 		}
