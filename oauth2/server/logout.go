@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gatewarden/auth/page"
 )
@@ -169,9 +170,12 @@ func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p person, 
 	s.logOut(w, r, p, asked)
 }
 
+// endTimeout is for what must end though the browser is gone.
+const endTimeout = 10 * time.Second
+
 // logOut ends the session and what was granted in it. Before that, an error can be tried
 // again, because the user is signed in. After that, there may be a grant that another
-// request got until the session ended.
+// request got until the session ended, which ends also if the browser hangs up.
 func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked logout) {
 	if _, err := s.EndSession(r.Context(), p.session); err != nil {
 		s.showError(w, r, err)
@@ -181,7 +185,9 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked 
 		s.showError(w, r, err)
 		return
 	}
-	if _, err := s.EndSession(r.Context(), p.session); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
+	defer cancel()
+	if _, err := s.EndSession(ctx, p.session); err != nil {
 		s.showError(w, r, err)
 		return
 	}
