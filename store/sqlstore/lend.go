@@ -29,8 +29,13 @@ var (
 // an error that is [ErrBusy].
 //
 // The transaction is committed if change returns nil, even if ctx has ended by then.
-// change must use conn alone, must not keep it, and must not call Update or a store of db. If it
-// closes conn, all of it is undone, and Update returns an error.
+// change must use conn alone, must not keep it, and must not call Update or a store of db. It must
+// return an error that a statement returned: SQLite may have undone all before it, and what
+// follows would then be committed by itself.
+//
+// change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns
+// an error. With [NewSQLite], others share the pool: their writes may be undone with it. If
+// rows are open when conn is closed, the change waits for them and keeps its turn.
 //
 // change must close all rows before it returns, also after an error. Rows that stay open keep the
 // connection until they are closed or their context ends. Update waits for it at most

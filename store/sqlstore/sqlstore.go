@@ -159,7 +159,7 @@ func (db *DB) table(statement string) string {
 	return strings.ReplaceAll(statement, "{prefix}", db.prefix)
 }
 
-// endTimeout is how long the end of a transaction may take after the request
+// endTimeout is how long the rollback of a transaction may take after the request
 // that began it is gone.
 const endTimeout = 10 * time.Second
 
@@ -230,10 +230,15 @@ func joined(err, fault error) error {
 	return errors.Join(err, fault)
 }
 
-// end ends a transaction. Whether it does must not hang on a client that went away.
+// end ends a transaction. Whether it does must not hang on a client that went away. A COMMIT
+// has no deadline either: a driver that gives up on one cannot say whether it was done.
 func end(ctx context.Context, conn *sql.Conn, how string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
+	if how != "COMMIT" {
+		limited, cancel := context.WithTimeout(ctx, endTimeout)
+		defer cancel()
+		ctx = limited
+	}
 	_, err := conn.ExecContext(ctx, how)
 	return err
 }

@@ -164,7 +164,10 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 	conn, err = db.write.Conn(waiting)
 	if err != nil && (waiting.Err() != nil || db.dialect.locked(err)) {
 		locked := db.turns.blocked() || db.dialect.locked(err)
-		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause())}
+		if errors.Is(err, waiting.Err()) {
+			err = nil // which only says that the time was over
+		}
+		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause(), err)}
 	}
 	if err != nil {
 		return nil, err
