@@ -78,7 +78,7 @@ type Config struct {
 }
 
 // Guard is the middleware. A program needs one: handlers of knox, jwt, session,
-// password, oauth2/server and oauth2/login take the same Guard. It is immutable
+// password, oauth2/server and oauth2/external take the same Guard. It is immutable
 // and safe for concurrent use. A nil Guard answers 500 to every request.
 //
 // Answers share the values of the headers Vary, Cache-Control, Content-Type and

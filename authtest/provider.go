@@ -29,9 +29,9 @@ import (
 // browser is signed in as the person of the last [Provider.SignIn].
 //
 //	idp := authtest.NewProvider(t)
-//	logins, err := login.New(login.Config{Providers: []login.Provider{
-//		login.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret},
-//		login.GitHub{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret},
+//	logins, err := external.New(external.Config{Providers: []external.Provider{
+//		external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret},
+//		external.GitHub{BaseURL: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret},
 //	}, …})
 //	idp.SignIn(authtest.Person{Subject: "1", Email: "alice@acme.example", EmailVerified: true})
 //

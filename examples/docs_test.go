@@ -35,7 +35,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/password"
@@ -45,7 +45,7 @@ import (
 type application struct{}
 
 func (application) Load(context.Context, string) (auth.User, error)                     { return nil, nil }
-func (application) FromProfile(context.Context, *login.Profile) (auth.User, error)      { return nil, nil }
+func (application) FromProfile(context.Context, *external.Profile) (auth.User, error)      { return nil, nil }
 func (application) FindByName(context.Context, string) (auth.User, string, error)       { return nil, "", nil }
 
 var (
@@ -65,7 +65,7 @@ var (
 	secret           auth.Secret
 	credential       auth.Credential
 	redirectToLogin  func(http.ResponseWriter, *http.Request, server.SignInRequest)
-	startSession     func(http.ResponseWriter, *http.Request, auth.User, *login.Credential) error
+	startSession     func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error
 	limiter          interface{ Allow() bool }
 	ctx              = context.Background()
 	logger           *slog.Logger
@@ -105,11 +105,11 @@ var (
 	applicationKeys []auth.Secret
 	secretKey       string
 )`,
-	"docs/login.md": `
+	"docs/external-login.md": `
 var (
-	store  = login.NewMemoryStore()
-	logins *login.Logins
-	config login.Config
+	store  = external.NewMemoryStore()
+	logins *external.Logins
+	config external.Config
 	t      *testing.T
 	w      http.ResponseWriter
 	r      *http.Request

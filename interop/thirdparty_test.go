@@ -16,18 +16,18 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 )
 
 // service is one that people sign in to by a provider.
 type service struct {
 	*testing.T
-	logins *login.Logins
+	logins *external.Logins
 	url    string
 
 	mu      sync.Mutex
-	profile *login.Profile // of the last login
-	tokens  *login.Tokens
+	profile *external.Profile // of the last login
+	tokens  *external.Tokens
 }
 
 const clientSecret = "a-secret-of-the-interop-tests-only"
@@ -42,22 +42,22 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 	return s, func(issuer string) {
 		t.Helper()
 		var err error
-		s.logins, err = login.New(login.Config{
-			URL: s.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: login.NewMemoryStore(),
-			Providers: []login.Provider{login.OIDC{Name: "node", Issuer: issuer, ClientID: "service", ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
+		s.logins, err = external.New(external.Config{
+			URL: s.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: external.NewMemoryStore(),
+			Providers: []external.Provider{external.OIDC{Name: "node", Issuer: issuer, ClientID: "service", ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
 				Params: map[string]string{"prompt": "consent"}}},
 			LoadUser: func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil },
-			NewUser: func(_ context.Context, p *login.Profile) (auth.User, error) {
+			NewUser: func(_ context.Context, p *external.Profile) (auth.User, error) {
 				return authtest.User("node-" + p.Subject), nil
 			},
-			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *login.Credential) error {
+			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *external.Credential) error {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.profile = proof.Profile
 				w.Header().Set("X-User", u.UserID())
 				return nil
 			},
-			KeepTokens: func(_ context.Context, _ auth.User, _ *login.Profile, tokens *login.Tokens) error {
+			KeepTokens: func(_ context.Context, _ auth.User, _ *external.Profile, tokens *external.Tokens) error {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.tokens = tokens
@@ -128,7 +128,7 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 		t.Fatal(status)
 	}
 	// It tells profile and e-mail at the userinfo endpoint only.
-	want := login.Email{Address: "ada@example.com", Verified: true, Source: "node"}
+	want := external.Email{Address: "ada@example.com", Verified: true, Source: "node"}
 	if p := s.profile; p.Issuer != issuer || p.Subject != "ada" || p.Email != want || p.Name != "ada of Node" || p.Username != "ada" {
 		t.Errorf("%+v", p)
 	}

@@ -1,5 +1,5 @@
 // Package page gives the pages that the library shows to people the look of one application. Packages
-// oauth2/server and oauth2/login have such pages: consent, applications with access, and the errors of a login.
+// oauth2/server and oauth2/external have such pages: consent, applications with access, and the errors of a login.
 // Give both the same [Site]:
 //
 //	site := page.Site{
@@ -15,7 +15,7 @@
 //		StyleSheet: page.DefaultStyle() + ":root { --accent: #0b6b50 }",
 //	}
 //	srv, err := server.New(server.Config{Pages: server.Pages{Site: site}})
-//	logins, err := login.New(login.Config{Pages: login.Pages{Site: site}})
+//	logins, err := external.New(external.Config{Pages: external.Pages{Site: site}})
 //
 // An application can show pages of its own in the same look: see [New]. No page needs script, and the
 // Content-Security-Policy of [Site.Secure] allows none.

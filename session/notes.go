@@ -58,7 +58,7 @@ func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string
 }
 
 // ReturnPath returns where [Sessions.RedirectToLogin] found the browser, or "": for a page
-// of login whose buttons lead to other ways to log in, such as those of oauth2/login,
+// of login whose buttons lead to other ways to log in, such as those of oauth2/external,
 // which are told where to lead back to. [Handlers].Login finds it by itself.
 func (s *Sessions) ReturnPath(w http.ResponseWriter, r *http.Request) string {
 	return s.readNotes(w, r).Return

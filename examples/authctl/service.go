@@ -18,7 +18,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -44,7 +44,7 @@ type service struct {
 	tokens   *knox.Tokens
 	sessions *session.Sessions
 	throttle password.ThrottleStore
-	attempts login.Store
+	attempts external.Store
 	oneTime  *password.OneTimeTokens
 	logins   logins
 
@@ -90,7 +90,7 @@ func (s *service) open(ctx context.Context) error {
 	if s.throttle, err = sqlstore.Throttle(ctx, s.db); err != nil {
 		return err
 	}
-	if s.attempts, err = sqlstore.Login(ctx, s.db); err != nil {
+	if s.attempts, err = sqlstore.External(ctx, s.db); err != nil {
 		return err
 	}
 	oneTime, err := sqlstore.OneTime(ctx, s.db)

@@ -11,7 +11,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -37,7 +37,7 @@ type app struct {
 	proxied   *header.Header // nil without -trust-proxy
 	oauth     *server.Server
 	api       *oauth2.Resource
-	logins    *login.Logins // nil without -provider
+	logins    *external.Logins // nil without -provider
 	pages     *pages
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -20,16 +20,16 @@ func (a *app) openLogins(context.Context) (err error) {
 	if len(s.providers) == 0 {
 		return nil
 	}
-	a.logins, err = login.New(login.Config{
+	a.logins, err = external.New(external.Config{
 		Providers: s.providers, URL: s.issuer, Name: name, Keys: keys, Store: a.loginStore,
-		LoadUser: a.users.load, Pages: login.Pages{Site: site},
-		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) {
+		LoadUser: a.users.load, Pages: external.Pages{Site: site},
+		NewUser: func(ctx context.Context, p *external.Profile) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
-				return nil, cmp.Or(err, login.ErrAccountExists)
+				return nil, cmp.Or(err, external.ErrAccountExists)
 			}
 			return a.users.add(ctx, p.Provider+"-"+p.Subject)
 		},
-		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *login.Credential) error {
+		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {
 			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
@@ -62,7 +62,7 @@ func (a *app) account(w http.ResponseWriter, r *http.Request) {
 
 // choices are the buttons of the page where people sign in. Who is signed in already is
 // there to prove it anew.
-func (ps *pages) choices(r *http.Request, next string) []login.Choice {
+func (ps *pages) choices(r *http.Request, next string) []external.Choice {
 	if ps.logins == nil {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (ps *pages) choices(r *http.Request, next string) []login.Choice {
 
 // parseProvider reads a -provider: name,issuer,client_id,client_secret. Without an
 // issuer it is a preset.
-func parseProvider(text string) (login.Provider, error) {
+func parseProvider(text string) (external.Provider, error) {
 	fields := strings.Split(text, ",")
 	if len(fields) != 4 {
 		return nil, errors.New("want name,issuer,client_id,client_secret")
@@ -85,17 +85,17 @@ func parseProvider(text string) (login.Provider, error) {
 	name, issuer, id, secret := fields[0], strings.TrimSuffix(fields[1], "/"), fields[2], auth.Secret(fields[3])
 	switch {
 	case name == "github":
-		return login.GitHub{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+		return external.GitHub{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
 	case name == "gitlab":
-		return login.GitLab{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+		return external.GitLab{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
 	case issuer != "" && name != "google":
-		return login.OIDC{Name: name, Issuer: fields[1], ClientID: id, ClientSecret: secret}, nil
+		return external.OIDC{Name: name, Issuer: fields[1], ClientID: id, ClientSecret: secret}, nil
 	case name == "google":
-		return login.Google{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
+		return external.Google{ClientID: id, ClientSecret: secret, BaseURL: issuer}, nil
 	case name == "facebook":
-		return login.Facebook{ClientID: id, ClientSecret: secret}, nil
+		return external.Facebook{ClientID: id, ClientSecret: secret}, nil
 	case name == "microsoft":
-		return login.Microsoft{ClientID: id, ClientSecret: secret, Tenant: "common", AllowAnyTenant: true}, nil
+		return external.Microsoft{ClientID: id, ClientSecret: secret, Tenant: "common", AllowAnyTenant: true}, nil
 	}
 	return nil, fmt.Errorf("no issuer, and %q is none of google, github, gitlab, facebook and microsoft", name)
 }

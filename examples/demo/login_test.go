@@ -271,7 +271,7 @@ func TestWhatMustNotSignAnybodyIn(t *testing.T) {
 
 func TestAProviderThatCannotBeIsAnError(t *testing.T) {
 	for _, provider := range []string{"acme", "acme,,id,secret", "acme,http://elsewhere.example,id,secret", "a/b,https://login.example,id,secret", "acme,https://login.example,,secret"} {
-		if out := refuses(t, "-db", "memory:", "-provider", provider); !strings.Contains(out, "provider") && !strings.Contains(out, "oauth2/login") {
+		if out := refuses(t, "-db", "memory:", "-provider", provider); !strings.Contains(out, "provider") && !strings.Contains(out, "oauth2/external") {
 			t.Errorf("%s: %s", provider, out)
 		}
 	}

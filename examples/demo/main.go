@@ -23,7 +23,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 )
 
 func main() {
@@ -42,7 +42,7 @@ type settings struct {
 	tokenTTL, accessTTL     time.Duration
 	issuer                  string // what tokens name as theirs; the URL by default
 	clients                 string // file of OAuth 2 clients
-	providers               []login.Provider
+	providers               []external.Provider
 	origins                 []string // of providers by http
 	trusted                 []netip.Prefix
 	url                     string // where it is served

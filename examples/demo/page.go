@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/session"
 )
@@ -59,8 +59,8 @@ type Page struct {
 	Cursor         string // of the next page, or ""
 	Later          bool   // this is not the first page
 	Backend        string
-	Choices        []login.Choice
-	Identities     []*login.Identity // account
+	Choices        []external.Choice
+	Identities     []*external.Identity // account
 	HasPassword    bool
 	Code, State    string // callback
 	LoginCode      string
@@ -70,7 +70,7 @@ type Page struct {
 // pages writes pages. They work without script.
 type pages struct {
 	sessions *session.Sessions
-	logins   *login.Logins // nil without -provider
+	logins   *external.Logins // nil without -provider
 	// providers is where forms of the account page may lead to.
 	providers string
 	parsed    map[string]*template.Template

@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -24,7 +24,7 @@ type stores struct {
 	jwt        jwt.Store
 	jwtKeys    jwt.KeyStore
 	oauthStore server.Store
-	loginStore login.Store
+	loginStore external.Store
 	session    session.Store
 	throttle   password.ThrottleStore
 	users      *users
@@ -44,7 +44,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 		s = stores{
 			knox: knox.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(),
 			jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(),
-			oauthStore: server.NewMemoryStore(), loginStore: login.NewMemoryStore(),
+			oauthStore: server.NewMemoryStore(), loginStore: external.NewMemoryStore(),
 			ping: db.PingContext, close: db.Close,
 		}
 		s.users, err = openUsers(ctx, &users{db, updateOf(db)}, hasher)
@@ -62,7 +62,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (s s
 		s.jwt, errs[3] = sqlstore.JWT(ctx, db)
 		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
 		s.oauthStore, errs[6] = sqlstore.OAuth(ctx, db)
-		s.loginStore, errs[7] = sqlstore.Login(ctx, db)
+		s.loginStore, errs[7] = sqlstore.External(ctx, db)
 		s.users, errs[5] = openUsers(ctx, &users{db.Reader(), db.Update}, hasher)
 		return s, errors.Join(errs[:]...)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/password"
 )
 
@@ -176,7 +176,7 @@ func (us *users) add(ctx context.Context, wanted string) (auth.User, error) {
 
 // claims reports an address that nobody proved to have, and that a user has here: who
 // they are they must show by signing in.
-func (us *users) claims(ctx context.Context, email login.Email) (bool, error) {
+func (us *users) claims(ctx context.Context, email external.Email) (bool, error) {
 	name, ok := strings.CutSuffix(strings.ToLower(email.Address), "@example.com")
 	if !ok || email.Verified {
 		return false, nil

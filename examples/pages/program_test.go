@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/header"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -182,10 +182,10 @@ func (p *program) mountServer(mux *http.ServeMux) error {
 }
 
 func (p *program) mountLogins(mux *http.ServeMux) error {
-	logins, err := login.New(login.Config{
-		URL: p.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: login.NewMemoryStore(),
-		LoadUser: p.load, Providers: []login.Provider{login.GitHub{ClientID: "id", ClientSecret: "secret"}},
-		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *login.Credential) error {
+	logins, err := external.New(external.Config{
+		URL: p.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: external.NewMemoryStore(),
+		LoadUser: p.load, Providers: []external.Provider{external.GitHub{ClientID: "id", ClientSecret: "secret"}},
+		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 			_, err := p.sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},

@@ -16,7 +16,7 @@ import (
 
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
-	"github.com/gatewarden/auth/oauth2/login"
+	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
@@ -90,7 +90,7 @@ func TestUnitPlans(t *testing.T) {
 	storetest.Sessions(t, func(t *testing.T) session.Store { return opened(t, sqlstore.Sessions, open(t)) })
 	storetest.JWT(t, func(t *testing.T) jwt.Store { return opened(t, sqlstore.JWT, open(t)) })
 	storetest.OAuth(t, func(t *testing.T) server.Store { return opened(t, sqlstore.OAuth, open(t)) })
-	storetest.Login(t, func(t *testing.T) login.Store { return opened(t, sqlstore.Login, open(t)) })
+	storetest.External(t, func(t *testing.T) external.Store { return opened(t, sqlstore.External, open(t)) })
 	storetest.OneTime(t, func(t *testing.T) password.OneTimeStore { return opened(t, sqlstore.OneTime, open(t)) })
 	storetest.Throttle(t, func(t *testing.T) password.ThrottleStore { return opened(t, sqlstore.Throttle, open(t)) })
 	openAll(t, db)
@@ -156,7 +156,7 @@ func openAll(t *testing.T, db *sqlstore.DB) {
 	opened(t, sqlstore.JWT, db)
 	opened(t, sqlstore.JWTKeys, db)
 	opened(t, sqlstore.OAuth, db)
-	opened(t, sqlstore.Login, db)
+	opened(t, sqlstore.External, db)
 	opened(t, sqlstore.OneTime, db)
 	opened(t, sqlstore.Throttle, db)
 }

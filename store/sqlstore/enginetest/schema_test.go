@@ -144,7 +144,7 @@ func TestUnitTablesFromBefore(t *testing.T) {
 		"jwt":      func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.JWT(ctx, db); return err },
 		"jwtkeys":  func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.JWTKeys(ctx, db); return err },
 		"oauth":    func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.OAuth(ctx, db); return err },
-		"login":    func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Login(ctx, db); return err },
+		"login":    func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.External(ctx, db); return err },
 		"onetime":  func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.OneTime(ctx, db); return err },
 		"throttle": func(ctx context.Context, db *sqlstore.DB) error { _, err := sqlstore.Throttle(ctx, db); return err },
 	} {

@@ -1,0 +1,85 @@
+package external
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// Apple signs in with Apple accounts. Apple takes no redirect URI of a loopback host,
+// and sends people back by a POST of another site, so that the cookie of the attempt is
+// SameSite=None.
+//
+// Apple tells a name only when a person comes for the first time, and unsigned: keep it
+// then, and do not rely on it. An address may be a relay of Apple's (the claim
+// "is_private_email").
+type Apple struct {
+	Name     string // empty is "apple"
+	ClientID string // the Services ID
+	// TeamID and KeyID are what Apple calls the team and the key; PrivateKey is the text
+	// of the file AuthKey_….p8. With them a client secret is made for each use.
+	TeamID, KeyID string
+	PrivateKey    auth.Secret
+	// Scopes are asked for; nil is "name" and "email".
+	Scopes  []string
+	Domains []string // as in [OIDC]
+	// AppClientIDs are as in [OIDC]: the bundle identifiers of apps.
+	AppClientIDs []string
+	BaseURL      string // of a double, in tests; empty is https://appleid.apple.com
+}
+
+const appleIssuer = "https://appleid.apple.com"
+
+// appleSecretTTL is how long a client secret is good; Apple allows six months.
+const appleSecretTTL = 5 * time.Minute
+
+func (a Apple) provider(env environment) (*provider, error) {
+	if a.TeamID == "" || a.KeyID == "" || a.PrivateKey == "" {
+		return nil, errors.New("oauth2/external: Apple.TeamID, KeyID or PrivateKey is missing")
+	}
+	key, err := jwt.ParsePEM(jwt.ES256, []byte(a.PrivateKey.Reveal()))
+	if err != nil || !key.CanSign() {
+		return nil, errors.New("oauth2/external: Apple.PrivateKey is no private key of P-256 in PEM")
+	}
+	key = key.WithID(a.KeyID)
+	if a.Scopes == nil {
+		a.Scopes = []string{"name", "email"}
+	}
+	issuer := trimmed(a.BaseURL, appleIssuer)
+	o := relyingParty{kind: "Apple", noUserInfo: true, noMaxAge: true, OIDC: OIDC{Name: cmp.Or(a.Name, "apple"), Label: "Apple", Issuer: issuer, ClientID: a.ClientID,
+		Scopes: a.Scopes, Domains: a.Domains, AppClientIDs: a.AppClientIDs, FormPost: true}}
+	o.authenticate = func(_ *endpoints, form url.Values, _ http.Header) error {
+		now := time.Now()
+		secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer, "iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})
+		if err != nil {
+			return fmt.Errorf("oauth2/external: Apple: %w", err)
+		}
+		form.Set("client_id", a.ClientID)
+		form.Set("client_secret", secret)
+		return nil
+	}
+	o.accept = func(p *Profile, form url.Values) error {
+		p.Name = cmp.Or(p.Name, appleName(form.Get("user")))
+		return nil
+	}
+	return o.provider(env)
+}
+
+// appleName reads the name of "user", the one thing in there that harms nobody if it is
+// a lie.
+func appleName(user string) string {
+	members, err := decode([]byte(user))
+	if err != nil {
+		return ""
+	}
+	name, _ := members["name"].(map[string]any)
+	return backend.CleanText(strings.TrimSpace(claim(name, "firstName")+" "+claim(name, "lastName")), maxText)
+}

@@ -1,0 +1,156 @@
+package external
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/seal"
+)
+
+// maxAttempt is the longest that a browser may be away.
+const maxAttempt = 10 * time.Minute
+
+// maxAttempts is how many a browser has under way, in as many tabs.
+const maxAttempts = 5
+
+// purpose is what an attempt is for. One begun for the one is no good for the other.
+type purpose string
+
+const (
+	toSignIn purpose = "login"
+	toLink   purpose = "link"
+)
+
+// attempt is a login that is under way. The browser that began it keeps it sealed in a
+// cookie, so that no other can end it (RFC 9700 §4.7.1) and strangers fill no store.
+type attempt struct {
+	Purpose  purpose `json:"k"`
+	Provider string  `json:"p"`
+	State    string  `json:"s"`
+	Nonce    string  `json:"n,omitempty"`
+	Verifier string  `json:"v"` // of PKCE (RFC 7636)
+	MaxAge   *int    `json:"m,omitempty"`
+	Expires  int64   `json:"e"` // seconds since 1970
+
+	Next string `json:"r,omitempty"` // path to lead to
+
+	// Of an app.
+	ReturnTo  string `json:"a,omitempty"`
+	Challenge string `json:"c,omitempty"`
+	AppState  string `json:"t,omitempty"`
+
+	// Who links.
+	UserID string `json:"u,omitempty"`
+	Stamp  string `json:"x,omitempty"`
+}
+
+// once is what the attempt is noted by when it is used up.
+func (a *attempt) once() string { return "login " + digest(a.State) }
+
+// challenge is that of the verifier (RFC 7636 §4.2).
+func challenge(verifier string) string { return digest(verifier) }
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// stateLength is how long newSecret's texts are.
+const stateLength = 26
+
+// idLength is how much of a state names the cookie of its attempt.
+const idLength = 8
+
+// cookie is that of an attempt: each has its own, so that a login in another tab
+// does not end it. The answer of some providers is a POST of their own page.
+func (l *Logins) cookie(p *provider, id string) backend.Cookie {
+	c := backend.Cookie{Name: l.config.Cookie + "-" + id, Insecure: l.config.InsecureCookie}
+	if p.formPost {
+		c.SameSite = http.SameSiteNoneMode
+	}
+	return c
+}
+
+// begin fills in what is random and gives the attempt to the browser.
+func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) {
+	a.Provider, a.State, a.Verifier = p.name, newSecret(), newSecret()+newSecret()
+	if p.nonce {
+		a.Nonce = newSecret()
+	}
+	a.Expires = now.Add(l.config.AttemptTTL).Unix()
+	if others := l.attempts(r); len(others) >= maxAttempts {
+		for _, id := range others {
+			l.cookie(p, id).Clear(w.Header())
+		}
+	}
+	text := a.encode()
+	if len(text) > maxSealed {
+		a.Next = "/"
+		text = a.encode()
+	}
+	c := l.cookie(p, a.State[:idLength])
+	c.Set(w.Header(), seal.Seal(l.seals, text, c.FullName()), l.config.AttemptTTL)
+}
+
+// maxSealed is the longest attempt, in bytes: browsers keep cookies of 4096.
+const maxSealed = 2800
+
+// encode writes "<" and "&" as they are: escaped they take six bytes.
+func (a *attempt) encode() []byte {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(a) // of strings and numbers
+	return text.Bytes()
+}
+
+// attempts returns the identifiers of the cookies of attempts.
+func (l *Logins) attempts(r *http.Request) (ids []string) {
+	prefix := backend.Cookie{Name: l.config.Cookie + "-", Insecure: l.config.InsecureCookie}.FullName()
+	for _, c := range r.Cookies() {
+		if id, ok := strings.CutPrefix(c.Name, prefix); ok && len(id) == idLength {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// find returns the attempt that this browser keeps under a state. The error says why there is none.
+func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) (*attempt, error) {
+	if len(state) != stateLength {
+		return nil, errStateForm
+	}
+	c := l.cookie(p, state[:idLength])
+	value, count := c.Value(r)
+	switch {
+	case count == 0:
+		return nil, errNoAttempt
+	case count > 1:
+		return nil, errTwoAttempts
+	}
+	text, err := seal.Open(l.seals, value, c.FullName())
+	if err != nil {
+		return nil, errSealed
+	}
+	a := &attempt{}
+	switch {
+	case json.Unmarshal(text, a) != nil:
+		return nil, errSealed
+	case !same(a.State, state):
+		return nil, errOtherState
+	case !now.Before(time.Unix(a.Expires, 0)):
+		return nil, errTooLate
+	}
+	return a, nil
+}
+
+// drop makes the browser forget an attempt.
+func (l *Logins) drop(w http.ResponseWriter, p *provider, a *attempt) {
+	l.cookie(p, a.State[:idLength]).Clear(w.Header())
+}

@@ -1,0 +1,289 @@
+package external
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+)
+
+const (
+	maxBody = 64 << 10 // the longest answer that comes by POST, in bytes
+	maxCode = 4 << 10  // the longest code
+)
+
+// callback is [Handlers].Callback.
+func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) {
+	method := http.MethodGet
+	if p.formPost {
+		method = http.MethodPost
+	}
+	if r.Method != method {
+		h.wrongMethod(w, r, p, method)
+		return
+	}
+	a, f := h.finish(w, r, p)
+	if f != nil {
+		f.provider, f.attempt = p, a
+		h.fail(w, r, *f)
+	}
+}
+
+// finish ends an attempt; a failure has not been answered yet.
+func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
+	ctx, now := r.Context(), time.Now()
+	form, err := readAnswer(r, p.formPost)
+	if err != nil {
+		return nil, &failure{Reason: reasonInvalid, cause: err}
+	}
+	if len(form["state"]) != 1 {
+		return nil, &failure{Reason: reasonInvalid, cause: stateFault(form)}
+	}
+	a, err := h.find(r, p, form.Get("state"), now)
+	if err != nil {
+		return nil, &failure{Reason: reasonExpired, cause: withAnswer(err, form)}
+	}
+	// Whatever comes of it, it comes once.
+	fresh, err := h.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
+	if err != nil {
+		return a, &failure{Reason: reasonUnavailable, cause: err}
+	}
+	h.drop(w, p, a)
+	if !fresh {
+		return a, &failure{Reason: reasonUsed, cause: errAttemptUsed}
+	}
+	e, err := p.endpoints(ctx, now)
+	if err != nil {
+		return a, &failure{Reason: reasonUnavailable, cause: err}
+	}
+	if f := checkAnswer(p, e, a, form); f != nil {
+		return a, f
+	}
+	tokens, err := p.exchange(ctx, e, url.Values{"grant_type": {"authorization_code"}, "code": form["code"],
+		"redirect_uri": {h.RedirectURI(p.name)}, "code_verifier": {a.Verifier}}, now)
+	if err != nil {
+		return a, failureOf(err)
+	}
+	if p.prolong != nil {
+		if tokens, err = p.prolong(ctx, e, tokens, now); err != nil {
+			return a, failureOf(err)
+		}
+	}
+	profile, err := p.profile(ctx, &answer{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
+	if err != nil {
+		return a, failureOf(err)
+	}
+	profile.finish(p)
+	if !profile.check() {
+		return a, &failure{Reason: reasonUntrusted, cause: errNoSubject}
+	}
+	if a.Purpose == toLink {
+		return a, h.finishLink(w, r, p, a, profile, tokens, now)
+	}
+	return a, h.signIn(w, r, p, a, profile, tokens, now)
+}
+
+// readAnswer returns the parameters that a browser came back with.
+func readAnswer(r *http.Request, formPost bool) (url.Values, error) {
+	if formPost {
+		return formOf(r)
+	}
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, errQuery
+	}
+	return values, nil
+}
+
+// formOf returns the fields of a form that is the body of r.
+func formOf(r *http.Request) (url.Values, error) {
+	body, err := backend.ReadBody(r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	if body.Type != backend.TypeForm {
+		return nil, errNoForm
+	}
+	return body.Form()
+}
+
+// checkAnswer checks what came back before anything is sent anywhere.
+func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failure {
+	if a.Provider != p.name { // each has its own redirect URI (RFC 9700 §4.4.2)
+		return &failure{Reason: reasonUntrusted, cause: errOtherProvider}
+	}
+	for _, name := range []string{"code", "error", "iss", "user"} {
+		if len(form[name]) > 1 { // RFC 6749 §3.1
+			return &failure{Reason: reasonInvalid, cause: because("a parameter is repeated (RFC 6749 §3.1)", name)}
+		}
+	}
+	// An answer of somebody else says nothing, not even what went wrong (RFC 9207 §2.4).
+	iss, has := form.Get("iss"), form.Has("iss")
+	switch {
+	case has && p.isIssuer == nil:
+		return &failure{Reason: reasonUntrusted, cause: setting("OAuth2.ResponseIssuer",
+			"the answer has an iss, and the provider is not known to send one", iss)}
+	case has && !p.isIssuer(iss):
+		return &failure{Reason: reasonUntrusted, cause: setting("Issuer of the provider",
+			"the iss of the answer is another issuer (RFC 9207 §2.4)", iss, p.iss)}
+	case !has && e.issuerInAnswers:
+		return &failure{Reason: reasonUntrusted, cause: because(
+			"the answer has no iss, and the metadata says that there is one (RFC 9207 §2.4)", "", p.iss)}
+	}
+	if says := answerError(form); says != nil {
+		f := &failure{Reason: reasonRefused, cause: says}
+		switch says.code {
+		case "access_denied", "user_cancelled_login", "user_cancelled_authorize", "consent_required", "interaction_required", "login_required":
+			f.Reason = reasonDenied
+		case "server_error", "temporarily_unavailable":
+			f.Reason = reasonUnavailable
+		}
+		return f
+	}
+	if code := form.Get("code"); code == "" || len(code) > maxCode {
+		return &failure{Reason: reasonInvalid, cause: errNoCode}
+	}
+	return nil
+}
+
+// stateFault says what is wrong where an answer has not one state.
+func stateFault(form url.Values) error {
+	if len(form["state"]) > 1 {
+		return because("a parameter is repeated (RFC 6749 §3.1)", "state")
+	}
+	return withAnswer(errNoState, form)
+}
+
+var errNoState = errors.New("the state is missing")
+
+// withAnswer adds what an answer says that belongs to no attempt. It may be a stranger's.
+func withAnswer(err error, form url.Values) error {
+	if says := answerError(form); says != nil {
+		return fmt.Errorf("%w; %w", err, says)
+	}
+	return err
+}
+
+// failureOf says what an error of a provider or of a hook is.
+func failureOf(err error) *failure {
+	f := &failure{Reason: reasonUnavailable, cause: err}
+	switch {
+	case isUntrusted(err):
+		f.Reason = reasonUntrusted
+	case isRefusal(err):
+		f.Reason = reasonRefused
+	case errors.Is(err, ErrAccountExists):
+		f.Reason = reasonAccountExists
+	case errors.Is(err, ErrNotAllowed), auth.KindOf(err) == auth.ErrInsufficient:
+		f.Reason = reasonNotAllowed
+	}
+	return f
+}
+
+// signIn makes a credential of who came back.
+func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile, tokens *Tokens, now time.Time) *failure {
+	ctx := r.Context()
+	user, f := l.who(ctx, profile, now)
+	if f != nil {
+		return f
+	}
+	if l.config.KeepTokens != nil {
+		if err := l.config.KeepTokens(ctx, user, profile, tokens); err != nil {
+			return failureOf(by("Config.KeepTokens", err))
+		}
+	}
+	login := &Credential{profile, now}
+	to := a.Next
+	if a.ReturnTo != "" {
+		code, err := l.issueCode(ctx, user, login, a.Challenge, now)
+		if err != nil {
+			return &failure{Reason: reasonUnavailable, cause: err}
+		}
+		to = appURL(a, "login_code", code)
+	} else if err := l.config.SignIn(w, r, user, login); errors.Is(err, ErrAnswered) {
+		return nil
+	} else if err != nil {
+		return accountFailure(by("Config.SignIn", err))
+	}
+	l.events.SendOf(r, auth.Event{Kind: auth.EventLogin, UserID: user.UserID()})
+	redirect(w, landing(p, to))
+	return nil
+}
+
+// landing is where a browser goes. One that came with a fragment would keep it.
+func landing(p *provider, to string) string {
+	if p.fragment && !strings.Contains(to, "#") {
+		return to + "#"
+	}
+	return to
+}
+
+// appURL is where an app gets its answer.
+func appURL(a *attempt, name, value string) string {
+	query := url.Values{name: {value}}
+	if a.AppState != "" {
+		query.Set("state", a.AppState)
+	}
+	return withQuery(a.ReturnTo, query)
+}
+
+// finishLink gives an identity to the user that asked for it.
+func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
+	tokens *Tokens, now time.Time) *failure {
+	ctx := r.Context()
+	user, f := h.load(ctx, a.UserID)
+	if f != nil {
+		f.account = true
+		return f
+	}
+	refuse := func(reason reason, cause error) *failure {
+		return &failure{Reason: reason, cause: cause, account: true}
+	}
+	if h.config.NoLinking {
+		return refuse(reasonNoProvider, errNoLinking)
+	}
+	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
+		return refuse(reasonSignIn, errStampChanged)
+	}
+	// Who began must still be who is signed in. A POST of another site brings no cookie
+	// of a session, so there the attempt alone says who began.
+	if !p.formPost {
+		now, credential, err := h.guard.Authenticate(r)
+		switch {
+		case err != nil:
+			return &failure{Reason: reasonOf(err), cause: err, account: true}
+		case now.UserID() != a.UserID:
+			return refuse(reasonSignIn, because("another user than the one who began is signed in by now",
+				now.UserID(), a.UserID))
+		}
+		if err := mayLink(r, now, credential); err != nil {
+			return &failure{Reason: reasonNotAllowed, cause: err, account: true}
+		}
+	}
+	if h.config.Allow != nil {
+		if err := h.config.Allow(ctx, profile); err != nil {
+			return failureOf(by("Config.Allow", err))
+		}
+	}
+	identity := identityOf(profile, a.UserID, now)
+	owner, err := h.config.Store.Link(ctx, identity)
+	switch {
+	case err != nil:
+		return &failure{Reason: reasonUnavailable, cause: err, account: true}
+	case owner != a.UserID:
+		return refuse(reasonTaken, because("the identity is linked to another user", owner, a.UserID))
+	}
+	if h.config.KeepTokens != nil {
+		if err := h.config.KeepTokens(ctx, user, profile, tokens); err != nil {
+			return failureOf(by("Config.KeepTokens", err))
+		}
+	}
+	h.changed(ctx, user, Linked, identity)
+	redirect(w, landing(p, a.Next))
+	return nil
+}

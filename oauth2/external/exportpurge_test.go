@@ -1,0 +1,4 @@
+package external
+
+// Looked returns how many records purges of m looked at.
+func (m *MemoryStore) Looked() int { return m.keyQueue.Looked() + m.codeQueue.Looked() }

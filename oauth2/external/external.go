@@ -1,0 +1,357 @@
+// Package external signs people in with accounts they have elsewhere: Google, GitHub,
+// Microsoft, Apple, Facebook, GitLab, and whatever speaks OpenID Connect, such as the
+// single sign-on of an enterprise.
+//
+//	logins, err := external.New(external.Config{
+//		URL: "https://app.example", Keys: keys, Store: store, LoadUser: users.Load,
+//		Providers: []external.Provider{
+//			external.Google{ClientID: "…", ClientSecret: "…"},
+//			external.OIDC{Name: "acme", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…"},
+//		},
+//		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) { return users.Add(ctx, p.Name) },
+//		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
+//			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
+//			return err
+//		},
+//	})
+//	guard, err := auth.New(auth.Config{
+//		Backends: []auth.Authenticator{tokens, sessions}, Login: []auth.Authenticator{passwords, logins}})
+//	handlers, err := logins.Handlers(guard) // which proves the user, for linking
+//	handlers.Register(mux)                  // a button leads to /login/google/
+//
+// A person is known by the issuer and the subject that the provider names, and by
+// nothing else: who has the same e-mail address is not the same person. See Config for
+// how such an identity becomes a user, and docs/external-login.md for why.
+//
+// A login is a primary credential ([auth.Primary]): SignIn makes a session of it, and
+// with Config.AppRedirects single-page and native apps get a code for a token.
+package external
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/seal"
+)
+
+// Config is the configuration of [Logins]. Providers, URL, Keys, Store, LoadUser, and
+// SignIn or AppRedirects are required.
+//
+// Whoever comes back from a provider becomes a user in these steps:
+//
+//  1. Allow may refuse them.
+//  2. Whom the identity is linked to in the Store is who they are.
+//  3. ByEmail finds them, if their address is [Email.Authoritative], which it is not
+//     unless the operator listed its domain.
+//  4. NewUser makes them.
+//
+// The identity that steps 3 and 4 find is linked to the user, and found by step 2 from
+// then on. A user that exists is linked to an identity besides by asking for it while
+// signed in: see [Handlers].Link.
+type Config struct {
+	// Providers are where people can have their accounts.
+	Providers []Provider
+	// URL is where browsers reach this service, without a path: https, or http of a
+	// loopback host. What to register as redirect URI at a provider is
+	// [Logins.RedirectURI], such as https://app.example/login/google/callback/.
+	URL string
+	// Path is below which the handlers are; empty is "/login".
+	Path string
+	// Name is what pages call this service; empty is the host of URL.
+	Name string
+
+	// Keys are application keys of at least 32 bytes each, the same at every instance.
+	// The first seals what a browser keeps while it is away at a provider; all open it.
+	Keys []auth.Secret
+	// Store keeps which identity is whose, and what was used up.
+	Store Store
+	// LoadUser finds the user of an identity, at every login.
+	LoadUser auth.UserLoader
+
+	// SignIn makes a credential of a login that a browser came back with, such as a
+	// session: it sets a cookie, and the browser is then sent to where it wanted to
+	// go. An error of kind [auth.ErrInsufficient] is shown as a refusal, and any other
+	// as an outage; [ErrAnswered] is that SignIn has answered itself, as to ask for a
+	// second factor first.
+	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Credential) error
+	// AppRedirects are where a single-page or native app may have its logins end: see
+	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
+	// host, or a scheme with a dot in it (RFC 8252 §7.1).
+	AppRedirects []string
+
+	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed].
+	Allow func(ctx context.Context, p *Profile) error
+	// NewUser makes a user for an identity that is nobody's yet; nil refuses them, so
+	// that only who was linked gets in. [ErrAccountExists] asks the person to sign in
+	// to the account they have, and to link the identity from there. Never return a
+	// user that was there before: an address that a provider names proves nothing. Of
+	// two logins at once with one identity each may call it; one user is linked, and
+	// both get that one.
+	NewUser func(ctx context.Context, p *Profile) (auth.User, error)
+	// ByEmail finds the account with an address, for automatic linking; it is asked
+	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
+	// is none. Nil never links.
+	ByEmail func(ctx context.Context, address string) (Account, error)
+	// DropUnverified is called where ByEmail found an account whose owner never proved
+	// to have the address. Whoever made it may have waited for its owner to come
+	// (pre-hijacking), so it is not linked: DropUnverified takes its address, passwords
+	// and sessions away, and NewUser follows. Nil asks the person to sign in to the
+	// account as ErrAccountExists does.
+	DropUnverified func(ctx context.Context, user auth.User, p *Profile) error
+	// KeepTokens is given the tokens of the provider, which are dropped otherwise:
+	// encrypt what you keep. It is called before SignIn, and after a link.
+	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
+
+	// NoLinking leaves out the handlers by which signed-in users link and unlink
+	// accounts. Set it where the steps above alone decide about identities, such as
+	// in a service for the people of an enterprise.
+	NoLinking bool
+	// LinkAge is how long ago who links or unlinks may have logged in; 0 is 5 minutes.
+	LinkAge time.Duration
+	// HasOtherWay reports whether a user can get in without any identity, such as by a
+	// password; nil is that none can. The last way in is never unlinked.
+	HasOtherWay func(ctx context.Context, user auth.User) (bool, error)
+	// Changed is told what was linked and unlinked, to tell the user by mail. An error
+	// is logged.
+	Changed func(ctx context.Context, user auth.User, change Change, identity *Identity) error
+
+	// SignInURL is the path of the page where people sign in, to which pages of failures
+	// lead; empty is "/".
+	SignInURL string
+	// AccountURL is the path where linking and unlinking lead to; empty is "/".
+	AccountURL string
+
+	// Cookie starts the names of the cookies, after "__Host-"; empty is "login".
+	// Services that share a host need different names.
+	Cookie string
+	// InsecureCookie leaves "__Host-" and Secure out, for a service without HTTPS whose
+	// browsers do not take it for local. Who is on the way can then sign the browser in
+	// as somebody else.
+	InsecureCookie bool
+	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes; 0
+	// is 10 minutes.
+	AttemptTTL time.Duration
+	// CodeTTL is how long the code of an app is good; 0 is a minute.
+	CodeTTL time.Duration
+
+	// Client sends what is sent to providers; it is copied, without its cookies, and
+	// follows redirects within a host only. Nil is one of its own.
+	Client *http.Client
+	// Timeout is how long a provider may take for one answer; 0 is 10 seconds.
+	Timeout time.Duration
+	// Pages are those that people see.
+	Pages Pages
+
+	// Observer is told of logins and of those that fail.
+	Observer auth.Observer
+	// Logger gets one line for each login that failed, with the provider and the cause: what the provider said, which
+	// check failed, or which function of this Config refused. Refusals are at level Info, outages at Error. No line
+	// has a code, a token or a secret. If nil, slog.Default is used.
+	Logger *slog.Logger
+}
+
+// Account is a user that Config.ByEmail found.
+type Account struct {
+	User auth.User
+	// Verified is that the user once proved to have the address.
+	Verified bool
+}
+
+// Change is what became of an identity.
+type Change string
+
+// What Config.Changed is told.
+const (
+	Linked   Change = "linked"
+	Unlinked Change = "unlinked"
+)
+
+// ErrAnswered is what Config.SignIn returns if nothing is left to answer. No login is
+// reported to the Observer then.
+var ErrAnswered = errors.New("oauth2/external: answered already")
+
+// Errors for Config.Allow and Config.NewUser.
+var (
+	// ErrNotAllowed refuses a person.
+	ErrNotAllowed = errors.New("oauth2/external: not allowed")
+	// ErrAccountExists asks a person to sign in to the account they have, and to link
+	// the identity from there.
+	ErrAccountExists = errors.New("oauth2/external: there is an account already")
+)
+
+// Logins signs people in by providers. It is safe for concurrent use.
+//
+// It is also a backend: see [Logins.Authenticate].
+type Logins struct {
+	config    Config // without Keys and Providers, which hold secrets
+	origin    string
+	providers map[string]*provider
+	order     []string
+	seals     []seal.Key
+	pages     *pages
+	events    backend.Events
+}
+
+// New returns Logins, or an error that says which settings are missing, out of range or
+// contradict others. It asks no provider.
+func New(config Config) (*Logins, error) {
+	l := &Logins{config: config, providers: make(map[string]*provider)}
+	c := &l.config
+	settings := backend.Settings{Package: "oauth2/external"}
+	settings.Refuse(len(c.Providers) == 0, "Config.Providers is missing")
+	settings.Need("Config.Store", c.Store)
+	settings.Need("Config.LoadUser", c.LoadUser)
+	settings.Refuse(c.SignIn == nil && len(c.AppRedirects) == 0,
+		"Config.SignIn is missing, and there are no AppRedirects")
+	settings.Refuse(c.DropUnverified != nil && c.ByEmail == nil, "Config.DropUnverified without ByEmail")
+	settings.Refuse(c.LinkAge < 0 || c.CodeTTL < 0 || c.Timeout < 0 || c.AttemptTTL < 0 || c.AttemptTTL > maxAttempt,
+		"Config.LinkAge, CodeTTL or Timeout is negative, or AttemptTTL out of range")
+	l.checkURL(&settings)
+	c.LinkAge, c.AttemptTTL = cmp.Or(c.LinkAge, 5*time.Minute), cmp.Or(c.AttemptTTL, maxAttempt)
+	c.CodeTTL, c.Timeout = cmp.Or(c.CodeTTL, time.Minute), cmp.Or(c.Timeout, 10*time.Second)
+	c.Cookie = cmp.Or(c.Cookie, "login")
+	settings.Add("Config.Cookie", backend.Cookie{Name: c.Cookie}.Check())
+	c.AppRedirects = slices.Clone(c.AppRedirects)
+	for _, uri := range c.AppRedirects {
+		if err := checkAppRedirect(uri); err != nil {
+			settings.Refuse(true, "Config.AppRedirects %q %w", uri, err)
+		}
+	}
+	var err error
+	l.seals, err = seal.All(c.Keys, "gatewarden oauth2 login")
+	settings.Add("Config.Keys", err)
+	l.events = backend.NewEvents(c.Observer, backendName)
+	if l.pages, err = newPages(c.Pages); err != nil {
+		return nil, err
+	}
+	faults := []error{settings.Err()}
+	env := environment{client: fetch.Client(c.Client), timeout: c.Timeout, logger: l.logger()}
+	for _, given := range c.Providers {
+		faults = append(faults, l.add(given, env))
+	}
+	c.Keys, c.Providers = nil, nil
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// checkURL reads where the service is, and the paths of its pages.
+func (l *Logins) checkURL(settings *backend.Settings) {
+	c := &l.config
+	u, err := url.Parse(c.URL)
+	settings.Need("Config.URL", c.URL)
+	switch {
+	case err != nil:
+		u = &url.URL{}
+		fallthrough
+	case c.URL != "" && (fetch.CheckURL(c.URL) != nil || strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != ""):
+		settings.Refuse(true, "Config.URL %q is no https URL without a path, nor one by http of a loopback host", c.URL)
+	}
+	l.origin, c.Name = u.Scheme+"://"+u.Host, cmp.Or(c.Name, u.Host)
+	given := cmp.Or(c.Path, "/login")
+	c.Path = strings.TrimSuffix(given, "/")
+	_, ok := backend.LocalPath(c.Path)
+	settings.Refuse(!ok || strings.ContainsAny(c.Path, "{}?#%") || backend.CheckPrefix(c.Path) != nil,
+		"Config.Path %q is no path below the root", given)
+	c.SignInURL, c.AccountURL = cmp.Or(c.SignInURL, "/"), cmp.Or(c.AccountURL, "/")
+	for _, page := range [][2]string{{"SignInURL", c.SignInURL}, {"AccountURL", c.AccountURL}} {
+		_, ok := backend.LocalPath(page[1])
+		settings.Refuse(!ok, "Config.%s %q is no path of this service", page[0], page[1])
+	}
+}
+
+// add makes a provider ready.
+func (l *Logins) add(given Provider, env environment) error {
+	if given == nil {
+		return errors.New("oauth2/external: a provider is nil")
+	}
+	p, err := given.provider(env)
+	if err != nil {
+		return err
+	}
+	if p.formPost && l.config.InsecureCookie {
+		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with one of "+
+			"another site: Config.InsecureCookie", p.name)
+	}
+	if l.providers[p.name] != nil {
+		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
+	}
+	for _, other := range l.providers {
+		if other.key == p.key {
+			return fmt.Errorf("oauth2/external: providers %q and %q have one issuer: which of them a person came by "+
+				"is not told apart",
+				other.name, p.name)
+		}
+	}
+	l.providers[p.name] = p
+	l.order = append(l.order, p.name)
+	return nil
+}
+
+// Choice is a provider as a page of sign-in shows it.
+type Choice struct {
+	Name  string // in paths
+	Label string // for people
+	URL   string // where the button leads: a path
+}
+
+// Choices returns the providers in the order of Config.Providers, for buttons that
+// lead to next after the login; "" is "/".
+func (l *Logins) Choices(next string) []Choice {
+	all := make([]Choice, len(l.order))
+	for i, name := range l.order {
+		path := l.config.Path + "/" + name + "/"
+		if next != "" {
+			path += "?next=" + url.QueryEscape(next)
+		}
+		all[i] = Choice{name, l.providers[name].label, path}
+	}
+	return all
+}
+
+// ForEmail returns the name of the provider that is responsible for the domain of an
+// address, so that a page which asks for the address first can lead people of an
+// enterprise to their own single sign-on.
+func (l *Logins) ForEmail(address string) (name string, ok bool) {
+	domain := domainOf(address)
+	for _, name := range l.order {
+		if domain != "" && slices.Contains(l.providers[name].domains, domain) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// RedirectURI returns what to register at a provider.
+func (l *Logins) RedirectURI(provider string) string {
+	return l.origin + l.config.Path + "/" + provider + "/callback/"
+}
+
+func (l *Logins) logger() *slog.Logger { return cmp.Or(l.config.Logger, slog.Default()) }
+
+// checkAppRedirect refuses what an app cannot own (RFC 8252 §7).
+func checkAppRedirect(uri string) error {
+	u, err := url.Parse(uri)
+	switch {
+	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil || html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
+		return errors.New("is no URI without fragment and user")
+	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
+		return nil
+	case strings.Contains(u.Scheme, "."):
+		return nil
+	}
+	return errors.New("is neither https, nor http of a loopback host, nor of a scheme with a dot (RFC 8252 §7.1)")
+}

@@ -1,0 +1,201 @@
+package external
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/page"
+)
+
+// reason is why a login ended without one. Apps get it as "error".
+type reason string
+
+const (
+	reasonInvalid       reason = "invalid_request"
+	reasonExpired       reason = "expired"
+	reasonUsed          reason = "used"
+	reasonDenied        reason = "access_denied"
+	reasonRefused       reason = "refused"
+	reasonUntrusted     reason = "untrusted"
+	reasonUnavailable   reason = "temporarily_unavailable"
+	reasonNotAllowed    reason = "not_allowed"
+	reasonNoAccount     reason = "no_account"
+	reasonAccountExists reason = "account_exists"
+	reasonInactive      reason = "inactive"
+	reasonTaken         reason = "taken"
+	reasonSignIn        reason = "sign_in"
+	reasonStale         reason = "stale"
+	reasonLastWay       reason = "last_way"
+	reasonOrigin        reason = "cross_origin"
+	reasonNoProvider    reason = "no_provider"
+	reasonMethod        reason = "method_not_allowed"
+)
+
+// text is what people are told; {provider} and {service} are filled in.
+type text struct {
+	status  int
+	title   string
+	kind    error // for the Observer; nil is an outage
+	message string
+}
+
+var texts = map[reason]text{
+	reasonInvalid: {400, "That did not work", auth.ErrMalformed,
+		"What your browser was sent here with is incomplete or wrong. Please start again."},
+	reasonExpired: {400, "This sign-in cannot be finished", auth.ErrInvalid,
+		"It was started in another browser or too long ago, or your browser keeps no cookies. Please start again " +
+			"here."},
+	reasonUsed: {400, "This sign-in was finished before", auth.ErrInvalid,
+		"Each can be used once. You may be signed in already; if not, please start again."},
+	reasonDenied: {403, "You were not signed in", auth.ErrInvalid,
+		"{provider} says that you did not agree. You can try again, or sign in another way."},
+	reasonRefused: {400, "{provider} did not sign you in", auth.ErrInvalid,
+		"It may help to start again. If it does not, please tell the people who run {service}."},
+	reasonUntrusted: {400, "The answer of {provider} cannot be trusted", auth.ErrInvalid,
+		"You were not signed in, and nothing has changed. Please start again; if this comes again, tell the " +
+			"people who run {service}."},
+	reasonUnavailable: {503, "Signing in is not possible just now", nil,
+		"Something is not working, and it is not your fault. Please try again in a moment, or sign in another way."},
+	reasonNotAllowed: {403, "You may not sign in with this account", auth.ErrInsufficient,
+		"{service} does not admit this account of {provider}. You can use another one, or sign in another way."},
+	reasonNoAccount: {403, "There is no account for you yet", auth.ErrInsufficient,
+		"Nobody here uses this account of {provider}. If you have an account, sign in to it and link the two; " +
+			"otherwise ask the people who run {service} for one."},
+	reasonAccountExists: {409, "You seem to have an account here already", auth.ErrInsufficient,
+		"Sign in the way you did before, and then link {provider} on your account page. An e-mail address alone " +
+			"does not prove that the account is yours."},
+	reasonInactive: {403, "This account is closed", auth.ErrInvalid,
+		"Please ask the people who run {service}."},
+	reasonTaken: {409, "This account of {provider} is in use", auth.ErrInsufficient,
+		"Another account here signs in with it. Sign in with it and unlink it there first, or use another one."},
+	reasonSignIn: {403, "Please sign in first", auth.ErrInvalid,
+		"To change how you sign in, you must be signed in, all the time until it is done."},
+	reasonStale: {403, "Please sign in again", auth.ErrInsufficient,
+		"To change how you sign in, you must have signed in just now. Sign out and in again, and come back."},
+	reasonLastWay: {409, "This is your last way in", auth.ErrInsufficient,
+		"Without it you could not sign in any more. Add another way first, such as a password."},
+	reasonOrigin: {403, "That came from another site", auth.ErrCrossOrigin,
+		"To protect your account, this can be done from our own pages only."},
+	reasonNoProvider: {404, "There is no such way to sign in", auth.ErrMalformed,
+		"Please choose another one."},
+	reasonMethod: {405, "That did not work", auth.ErrMalformed,
+		"Please start again."},
+}
+
+// failure is a login that ended without one.
+type failure struct {
+	Reason   reason
+	provider *provider
+	attempt  *attempt // nil if there is none that can be believed
+	cause    error    // for the log
+	account  bool     // it is about changing an account
+}
+
+// Pages are the pages that people see. Nil is that of the package, which works without
+// script. One of your own is executed with a [FailurePage]. Its style must be in
+// Site.StyleSheet, since the Content-Security-Policy allows no other.
+type Pages struct {
+	Failure *template.Template
+	// Site is the look of the application around the content: navigation, style and
+	// whom to ask.
+	Site page.Site
+}
+
+// FailurePage says why nobody was signed in, or nothing linked, and what to do. Its
+// Service is Config.Name.
+type FailurePage struct {
+	page.Layout
+	Message  string
+	Reason   string // for programs: a word
+	Provider string // the label; "" if none is concerned
+	Retry    string // path to try again with the same provider, or ""
+	SignIn   string // path to sign in another way
+	Account  string // path of the account page, where it is about that, or ""
+}
+
+//go:embed templates/failure.html
+var failureHTML string
+
+type pages struct {
+	failure *template.Template
+	site    page.Site
+}
+
+func newPages(own Pages) (*pages, error) {
+	ps := &pages{failure: own.Failure, site: own.Site}
+	if err := own.Site.Check(); err != nil {
+		return nil, fmt.Errorf("oauth2/external: Config.Pages: %w", err)
+	}
+	if ps.failure == nil {
+		parsed, err := page.New().Parse(failureHTML)
+		if err != nil {
+			return nil, fmt.Errorf("oauth2/external: %w", err)
+		}
+		ps.failure = parsed
+	}
+	return ps, nil
+}
+
+// fail ends a login: an app is told a word, and a person is shown a page. Nothing that was sent is on the page. The
+// cause is for the log and the Observer.
+func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
+	told := texts[f.Reason]
+	name, label := "", ""
+	if f.provider != nil {
+		name, label = f.provider.name, f.provider.label
+	}
+	a := f.attempt
+	if a != nil && a.ReturnTo != "" && f.Reason != reasonInvalid && f.Reason != reasonUntrusted {
+		l.report(r, http.StatusSeeOther, &f)
+		redirect(w, appURL(a, "error", string(f.Reason)))
+		return
+	}
+	l.report(r, told.status, &f)
+	fill := strings.NewReplacer("{provider}", cmp.Or(label, "the provider"), "{service}", l.config.Name)
+	page := FailurePage{Layout: l.pages.site.Layout(r, l.config.Name, fill.Replace(told.title)),
+		Message: fill.Replace(told.message), Reason: string(f.Reason), Provider: label, SignIn: l.config.SignInURL}
+	switch {
+	case f.account || a != nil && a.Purpose == toLink:
+		page.Account = l.config.AccountURL
+		if f.Reason == reasonSignIn || f.Reason == reasonStale {
+			page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
+		} else {
+			page.SignIn = ""
+		}
+	case f.provider != nil && l.config.SignIn != nil && f.Reason != reasonInactive && f.Reason != reasonMethod:
+		page.Retry = l.config.Path + "/" + name + "/"
+		if a != nil && a.Next != "/" {
+			page.Retry += query(page.Retry, "next", a.Next)
+		}
+	}
+	var body bytes.Buffer
+	if err := l.pages.failure.Execute(&body, page); err != nil {
+		l.logger().ErrorContext(r.Context(), "oauth2/external: cannot make a page", "error", err)
+		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	l.pages.site.Secure(h, "")
+	if told.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+	}
+	w.WriteHeader(told.status)
+	_, _ = w.Write(body.Bytes())
+}
+
+// query is a parameter to add to a path.
+func query(path, name, value string) string {
+	separator := "?"
+	if strings.Contains(path, "?") {
+		separator = "&"
+	}
+	return separator + name + "=" + url.QueryEscape(value)
+}

@@ -1,0 +1,84 @@
+package external_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"net/http"
+
+	"github.com/gatewarden/auth/oauth2/external"
+)
+
+// FuzzCallback sends what browsers can come back with, beside a good attempt: nobody is
+// signed in but by the one answer, whatever else is there, and nothing is a crash.
+func FuzzCallback(f *testing.F) {
+	f.Add("code=x&state=S&iss=I", "")
+	f.Add("error=access_denied&state=S", "a=b")
+	f.Add("state=S&state=S&code=\x00", "__Host-login-AAAAAAAA=AAAA")
+	f.Add("code=x&state=AAAAAAAAAAAAAAAAAAAAAAAAAA&%", ";;=")
+	a := newApp(f, nil)
+	handlers := a.handlers()
+	f.Fuzz(func(t *testing.T, query, cookie string) {
+		begin, start := httptest.NewRequest("GET", "/login/acme/", nil), httptest.NewRecorder()
+		begin.SetPathValue("provider", "acme")
+		handlers.Start.ServeHTTP(start, begin)
+		state := mustURL(start.Header().Get("Location")).Query().Get("state")
+		query = strings.NewReplacer("S", state, "I", a.idp.URL()).Replace(query)
+		r := httptest.NewRequest("GET", "/login/acme/callback/", nil)
+		r.SetPathValue("provider", "acme")
+		r.URL.RawQuery = query
+		r.Header["Cookie"] = []string{strings.SplitN(start.Header().Get("Set-Cookie"), ";", 2)[0], cookie}
+		w := httptest.NewRecorder()
+		handlers.Callback.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden && w.Code != http.StatusServiceUnavailable || a.logged() != 0 {
+			t.Errorf("%q: %d", query, w.Code)
+		}
+		if strings.Contains(w.Body.String(), "<script") || w.Header().Get("Location") != "" {
+			t.Errorf("%q: %s", query, w.Body)
+		}
+	})
+}
+
+// FuzzStart sends what pages can send a browser with.
+func FuzzStart(f *testing.F) {
+	f.Add("next=/a&max_age=7")
+	f.Add("return_to=com.example.app:/done&code_challenge=x&code_challenge_method=S256")
+	f.Add("next=//evil.example&next=%0d%0a")
+	a := newApp(f, withApp)
+	handlers := a.handlers()
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest("GET", "/login/acme/", nil)
+		r.SetPathValue("provider", "acme")
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		handlers.Start.ServeHTTP(w, r)
+		if w.Code != http.StatusSeeOther && w.Code != http.StatusBadRequest {
+			t.Errorf("%q: %d", query, w.Code)
+		}
+		if to := w.Header().Get("Location"); to != "" && !strings.HasPrefix(to, a.idp.URL()+"/authorize?") {
+			t.Errorf("%q: %s", query, to)
+		}
+	})
+}
+
+// FuzzWhatOthersWrite reads what comes through a browser, or from a provider, and is not
+// signed: nothing of it is a crash, and nothing that no screen should show gets through.
+func FuzzWhatOthersWrite(f *testing.F) {
+	f.Add(`{"name":{"firstName":"Ada","lastName":"Lovelace"},"email":"a@b.example"}`)
+	f.Add("eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2EuZXhhbXBsZSJ9.")
+	f.Add("a@b@c")
+	f.Add("{\"name\":{\"firstName\":\"\u202e\\u0000\"}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		name := external.AppleName(text)
+		if len(name) > 255 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
+			t.Errorf("%q", name)
+		}
+		_ = external.UnverifiedIssuer(text)
+		if domain := external.DomainOf(text); domain != strings.ToLower(domain) || strings.ContainsAny(domain, "@<>\" \t") {
+			t.Errorf("%q is a domain", domain)
+		}
+	})
+}

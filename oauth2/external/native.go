@@ -1,0 +1,104 @@
+package external
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
+)
+
+// FromToken signs in by an access token that the SDK of a provider gave to a native app,
+// which sent it here. The provider is asked whether it was issued for this client: any
+// other app that a person signed in to has tokens of theirs. Of the presets [Facebook]
+// tells that; apps of others go by [Logins.Authenticate].
+//
+// Errors are answered by Guard.Refuse:
+//
+//   - [auth.ErrInvalid]: the token is not good, or another client's
+//   - [auth.ErrInsufficient]: the person may not sign in, or has no account yet; Code
+//     says which
+//   - any other error: the provider, the store or a hook failed
+func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Credential, error) {
+	p := l.providers[providerName]
+	switch {
+	case p == nil || p.issuedHere == nil:
+		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is", providerName)
+	case !validToken(token.Reveal()) || len(token) > maxToken:
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
+	}
+	asking, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	if err := p.issuedHere(asking, token); err != nil {
+		return nil, nil, failureOf(err).err()
+	}
+	return l.native(ctx, p, &answer{tokens: &Tokens{access: hidden.Of(token.Reveal())}, now: time.Now()})
+}
+
+// FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
+// a page of this service, such as Google's One Tap and Apple's on iOS, and that was sent
+// here. It must be for ClientID or one of AppClientIDs, and have this nonce, which this
+// service made for this one login and the app passed on (as it is in the token: some
+// hash it first). It is good once. Errors are as those of [Logins.FromToken].
+func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
+	p := l.providers[providerName]
+	switch {
+	case p == nil || p.clients == nil:
+		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or has no ID tokens", providerName)
+	case nonce == "":
+		return nil, nil, errors.New("oauth2/external: FromIDToken without a nonce")
+	case !validToken(idToken.Reveal()) || len(idToken) > maxToken:
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
+	}
+	return l.native(ctx, p, &answer{tokens: &Tokens{id: hidden.Of(idToken.Reveal())}, attempt: &attempt{Nonce: nonce},
+		clients: p.clients, now: time.Now()})
+}
+
+// native signs in whoever tokens are of that came from an app.
+func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Credential, error) {
+	profile, err := p.profile(ctx, a)
+	if err != nil {
+		return nil, nil, failureOf(err).err()
+	}
+	profile.finish(p)
+	if !profile.check() {
+		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
+	}
+	if a.tokens.ID() != "" {
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), expiryOf(profile.Claims), a.now)
+		switch {
+		case err != nil:
+			return nil, nil, backend.Outage(err)
+		case !fresh:
+			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errIDTokenUsed}
+		}
+	}
+	user, f := l.who(ctx, profile, a.now)
+	if f != nil {
+		return nil, nil, f.err()
+	}
+	return user, &Credential{profile, a.now}, nil
+}
+
+// expiryOf is until when an ID token that was verified can be presented.
+func expiryOf(claims map[string]any) time.Time {
+	number, _ := claims["exp"].(json.Number)
+	seconds, _ := number.Float64()
+	return time.Unix(int64(seconds), 0).Add(leeway + time.Second)
+}
+
+// err is a failure as an error for a caller that is no browser.
+func (f *failure) err() error {
+	told := texts[f.Reason]
+	switch f.Reason {
+	case reasonUnavailable:
+		return backend.Outage(f.cause)
+	case reasonUntrusted, reasonRefused:
+		return &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
+	}
+	return &auth.Error{Kind: auth.ErrInsufficient, Code: string(f.Reason), Detail: told.title + ".", Cause: f.cause}
+}

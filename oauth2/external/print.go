@@ -1,0 +1,38 @@
+package external
+
+import (
+	"fmt"
+
+	"github.com/gatewarden/auth/internal/hidden"
+)
+
+// The types that are filled in with secrets do not show themselves when they are
+// printed. An auth.Secret alone would not do: a verb that does not fit makes
+// package fmt print one that it finds by a pointer. New keeps no secret in a string.
+
+// Format shows nothing of it.
+func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Config") }
+
+// Format shows nothing of it.
+func (OIDC) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OIDC") }
+
+// Format shows nothing of it.
+func (OAuth2) Format(f fmt.State, _ rune) { hidden.Write(f, "external.OAuth2") }
+
+// Format shows nothing of it.
+func (Google) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Google") }
+
+// Format shows nothing of it.
+func (GitHub) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitHub") }
+
+// Format shows nothing of it.
+func (GitLab) Format(f fmt.State, _ rune) { hidden.Write(f, "external.GitLab") }
+
+// Format shows nothing of it.
+func (Microsoft) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Microsoft") }
+
+// Format shows nothing of it.
+func (Apple) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Apple") }
+
+// Format shows nothing of it.
+func (Facebook) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Facebook") }

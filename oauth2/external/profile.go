@@ -1,0 +1,143 @@
+package external
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+)
+
+// Profile is who somebody is by a provider that was asked. It is verified: what is in
+// it the provider said, to this service, about whoever is at this browser now.
+type Profile struct {
+	Provider string // the provider's name in Config
+	// Issuer and Subject are the person, for ever: neither is reused. They are the key
+	// of an [Identity]; nothing else here is.
+	Issuer  string
+	Subject string
+
+	Email    Email
+	Name     string // for people, as the person likes; "" if not told
+	Username string // what the provider calls the person; others may have it later
+	Picture  string // an https URL, or ""
+	// Tenant is the organization that the person belongs to: the "hd" of Google, the
+	// "tid" of Microsoft.
+	Tenant string
+
+	// AuthInfo is when and how the person proved their identity to the provider, if it says.
+	AuthInfo auth.AuthInfo
+	// Claims are what the provider said besides: those of the ID token, over those of
+	// the userinfo endpoint. Numbers are [json.Number].
+	Claims map[string]any
+}
+
+// Email is an address as a provider tells it. It is an attribute, and no key.
+type Email struct {
+	Address string // "" if not told
+	// Verified is that the provider once saw that the person reads the mail there.
+	Verified bool
+	// Authoritative is that the provider decides whose the address is: it is verified,
+	// the operator listed its domain in the provider's Domains, and the provider vouches
+	// for it. It is what automatic linking needs; see Config.ByEmail.
+	Authoritative bool
+	Source        string // the provider's name
+}
+
+// Credential is that of a person who signed in by a provider. It is primary: other
+// credentials may be issued for it. It has full access.
+type Credential struct {
+	Profile *Profile
+	at      time.Time
+}
+
+var (
+	_ auth.Credential   = (*Credential)(nil)
+	_ auth.Scoped       = (*Credential)(nil)
+	_ auth.Ambient      = (*Credential)(nil)
+	_ auth.Primary      = (*Credential)(nil)
+	_ auth.AuthInformer = (*Credential)(nil)
+)
+
+// Backend returns "login".
+func (l *Credential) Backend() string { return backendName }
+
+// Scopes implements [auth.Scoped]: a login is not limited to scopes.
+func (l *Credential) Scopes() (scopes []string, limited bool) { return nil, false }
+
+// Ambient returns false: an app sends its code on purpose.
+func (l *Credential) Ambient() bool { return false }
+
+// Primary returns true.
+func (l *Credential) Primary() bool { return true }
+
+// AuthInfo returns when and how the person proved who they are: to the provider, if it
+// says, which can be long ago, or else by coming back from there.
+func (l *Credential) AuthInfo() auth.AuthInfo {
+	info := l.Profile.AuthInfo
+	if info.AuthTime.IsZero() {
+		info.AuthTime = l.at
+	}
+	return info
+}
+
+// maxText is the longest text of a profile, in bytes; maxSubject that of a subject
+// (OpenID Connect Core §2).
+const (
+	maxText    = 255
+	maxSubject = 255
+)
+
+// claim returns a member that is a string, without what no screen should show.
+func claim(claims map[string]any, name string) string {
+	text, _ := claims[name].(string)
+	return backend.CleanText(strings.TrimSpace(text), maxText)
+}
+
+// flag reports a member that is true, or "true", as Apple and others write it.
+func flag(claims map[string]any, name string) bool {
+	return claims[name] == true || claims[name] == "true"
+}
+
+// subjectOf reads an identifier that is a string or a whole number.
+func subjectOf(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case json.Number:
+		if !strings.ContainsAny(v.String(), ".eE") {
+			return v.String()
+		}
+	}
+	return ""
+}
+
+// check refuses a profile that names nobody, or whom a store could take for another.
+func (p *Profile) check() bool {
+	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject && strings.TrimSpace(p.Subject) == p.Subject
+}
+
+// finish fills in what does not depend on the provider's kind.
+func (p *Profile) finish(from *provider) {
+	p.Provider = from.name
+	p.Email.Source = from.name
+	domain := domainOf(p.Email.Address)
+	if domain == "" {
+		p.Email = Email{Source: from.name}
+	}
+	if !strings.HasPrefix(p.Picture, "https://") {
+		p.Picture = ""
+	}
+	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && slices.Contains(from.domains, domain)
+}
+
+// domainOf returns the domain of an address in lower case, or "" for what is none.
+func domainOf(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {
+		return ""
+	}
+	return strings.ToLower(address[at+1:])
+}

@@ -1,0 +1,197 @@
+package external
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
+)
+
+// because is the cause of a refusal: the check that failed, what came, and what would have passed. The value must not
+// be secret.
+func because(failed, came string, want ...string) error {
+	return &cause.Reason{Check: failed, Came: came, Want: want}
+}
+
+// setting is because where a setting is likely wrong.
+func setting(see, failed, came string, want ...string) error {
+	return &cause.Reason{Check: failed, Came: came, Want: want, See: see}
+}
+
+// errAnswer is an answer of a provider that is not what it should be.
+type errAnswer struct{ cause.Reason }
+
+// untrusted is an error of a provider that answered, and must not be believed. Other errors of the methods that ask
+// are outages.
+func untrusted(failed string) error { return &errAnswer{cause.Reason{Check: failed}} }
+
+// untrustedValue is untrusted with what came and what would have passed.
+func untrustedValue(failed, came string, want ...string) error {
+	return &errAnswer{cause.Reason{Check: failed, Came: came, Want: want}}
+}
+
+// untrustedBy is untrusted with the error that says why.
+func untrustedBy(failed string, err error) error {
+	return &errAnswer{cause.Reason{Check: failed, Err: err}}
+}
+
+func isUntrusted(err error) bool {
+	var e *errAnswer
+	return errors.As(err, &e)
+}
+
+// by names the function of the application that returned an error. A nil error stays nil.
+func by(hook string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", hook, err)
+}
+
+// providerError is what a provider says of an error, when a browser comes back or at the token endpoint (RFC 6749
+// §4.1.2.1, §5.2).
+type providerError struct {
+	from              string // the endpoint, or "" for the browser
+	status            int    // of the answer, or 0
+	code, description string // without secrets
+}
+
+// Error returns the code and the description in quotes.
+func (e *providerError) Error() string {
+	var b strings.Builder
+	b.WriteString("the provider says ")
+	b.WriteString(cause.Quote(e.code))
+	if e.description != "" {
+		b.WriteString(", " + cause.Quote(e.description))
+	}
+	if e.from != "" {
+		b.WriteString(" at " + e.from)
+	}
+	if e.status != 0 {
+		b.WriteString(", with status " + strconv.Itoa(e.status))
+	}
+	return b.String()
+}
+
+// isRefusal reports that a code or token is not taken, which is no fault of the
+// provider or of this service's configuration.
+func isRefusal(err error) bool {
+	var e *providerError
+	if !errors.As(err, &e) || e.from == "" || isOutageStatus(e.status) {
+		return false
+	}
+	switch e.code {
+	case "invalid_grant", "bad_verification_code", "bad_refresh_token": // the last two are GitHub's
+		return true
+	}
+	return false
+}
+
+func isOutageStatus(status int) bool {
+	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+}
+
+// answerError returns the error that a browser came back with, or nil.
+func answerError(form url.Values) *providerError {
+	if form.Get("error") == "" {
+		return nil
+	}
+	return &providerError{code: form.Get("error"), description: form.Get("error_description")}
+}
+
+// scrub replaces secrets in a text of a provider, which may repeat what it was sent.
+func scrub(text string, secrets []string) string {
+	for _, secret := range secrets {
+		if len(secret) >= 4 {
+			text = strings.ReplaceAll(text, secret, "[secret]")
+			text = strings.ReplaceAll(text, url.QueryEscape(secret), "[secret]")
+		}
+	}
+	return backend.CleanText(text, maxText)
+}
+
+// secretFields are the fields of requests to the token endpoint that are secret.
+var secretFields = []string{"code", "code_verifier", "refresh_token", "client_secret", "client_assertion",
+	"fb_exchange_token", "token"}
+
+// secretsOf returns what is secret in a request to the token endpoint.
+func secretsOf(form url.Values, header http.Header) (secrets []string) {
+	for _, name := range secretFields {
+		secrets = append(secrets, form.Get(name))
+	}
+	r := http.Request{Header: header}
+	if _, secret, ok := r.BasicAuth(); ok {
+		secrets = append(secrets, secret)
+		if plain, err := url.QueryUnescape(secret); err == nil {
+			secrets = append(secrets, plain)
+		}
+	}
+	return secrets
+}
+
+// refusedLogin is the cause of a failure for the log: which provider, the word for apps, and why.
+type refusedLogin struct{ f *failure }
+
+// Error returns all three.
+func (e *refusedLogin) Error() string {
+	text := string(e.f.Reason)
+	if e.f.provider != nil {
+		text = "provider " + e.f.provider.name + ": " + text
+	}
+	if e.f.cause != nil {
+		text += ": " + e.f.cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns why.
+func (e *refusedLogin) Unwrap() error { return e.f.cause }
+
+// report tells the Observer and the log why a login ended without one. An outage is not reported if the browser went
+// away, because that is what ended the request.
+func (l *Logins) report(r *http.Request, status int, f *failure) {
+	kind := texts[f.Reason].kind
+	if kind == nil && r.Context().Err() != nil {
+		return
+	}
+	event := auth.Event{Status: status, Err: &auth.Error{Kind: kind, Cause: &refusedLogin{f}}}
+	if f.attempt != nil {
+		event.UserID = f.attempt.UserID
+	}
+	l.events.Failed(r, l.config.Logger, event)
+}
+
+// The causes of refusals that need no value to be understood.
+var (
+	errQuery         = errors.New("the query is badly encoded")
+	errNoForm        = errors.New("the body is not a form (application/x-www-form-urlencoded)")
+	errOtherProvider = errors.New("the attempt was begun with another provider (RFC 9700 §4.4.2)")
+	errNoCode        = errors.New("the answer has neither a code nor an error, or a code longer than 4096 bytes")
+	errAttemptUsed   = errors.New("the attempt was finished before")
+	errNoSubject     = errors.New("the provider names no subject, or one that is longer than 255 bytes or not " +
+		"plain text")
+	errNoLinking    = errors.New("accounts are not linked here, see Config.NoLinking")
+	errStampChanged = errors.New("the AuthStamp of the user has changed since the attempt began, as with a new " +
+		"password")
+	errLastWay   = errors.New("it is the only identity of the user, and Config.HasOtherWay reports no other way in")
+	errNotAToken = errors.New("the token is empty, longer than 65536 bytes, or has characters that no header " +
+		"can have")
+	errIDTokenUsed = errors.New("the ID token was used before")
+
+	// Of the cookie that keeps an attempt.
+	errStateForm = errors.New("the state is none of this package by its form: a link that was not begun here, " +
+		"or was cut")
+	errNoAttempt = errors.New("this browser sent no cookie for the state: it is another browser or host, the " +
+		"cookie has expired, or cookies are blocked")
+	errTwoAttempts = errors.New("this browser sent two cookies for the state, of which one may be planted")
+	errSealed      = errors.New("the cookie of the attempt cannot be opened: it was changed, or sealed by a key " +
+		"that is not among Config.Keys")
+	errOtherState = errors.New("the cookie of the attempt is for another state")
+	errTooLate    = errors.New("the attempt has expired, see Config.AttemptTTL")
+)

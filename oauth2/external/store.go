@@ -1,0 +1,117 @@
+package external
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// Identity is an account elsewhere that a user signs in with.
+type Identity struct {
+	ID     string // for forms; it is no secret
+	UserID string
+
+	// Issuer and Subject are the key; see [Profile].
+	Issuer, Subject string
+
+	// What was told at the last login, for people.
+	Provider      string
+	Email         string
+	EmailVerified bool
+	Name          string
+
+	Created  time.Time
+	LastUsed time.Time
+}
+
+// identityOf is a new identity of a user.
+func identityOf(p *Profile, userID string, now time.Time) *Identity {
+	now = backend.StoreTime(now)
+	return &Identity{ID: backend.NewID(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
+		Email: p.Email.Address, EmailVerified: p.Email.Verified, Name: p.Name, Created: now, LastUsed: now}
+}
+
+// Code is what an app exchanges for a token: see [Logins.Authenticate].
+type Code struct {
+	Digest    string // of the code
+	UserID    string
+	Stamp     string // hash of the user's stamp, or ""
+	Challenge string // of PKCE
+	Data      []byte // the login, a JSON object
+	ExpiresAt time.Time
+}
+
+// UnlinkVerdict is what came of [Store.Unlink].
+type UnlinkVerdict int
+
+// The verdicts.
+const (
+	UnlinkUnknown UnlinkVerdict = iota // the user has none of that ID
+	UnlinkRemoved
+	UnlinkLast // it is the last, and stays
+)
+
+// Store keeps identities, and what was used up. NewMemoryStore returns one, package
+// sqlstore has one over database/sql, and storetest.Login checks yours.
+//
+// Methods are safe for concurrent use and read no clock: now is an argument. Times are
+// in microseconds. Strings are compared byte by byte. What is passed and returned is not
+// changed afterwards by either side. An error says that the store cannot tell: nothing has
+// changed then or, if the connection broke at the wrong moment, all of it.
+type Store interface {
+	// Identity returns the identity with this key, or nil if it is nobody's.
+	Identity(ctx context.Context, issuer, subject string) (*Identity, error)
+	// Identities returns those of a user, the oldest first, then by ID.
+	Identities(ctx context.Context, userID string) ([]*Identity, error)
+	// Link adds an identity unless there is one of its key, and returns whose it is: the
+	// user of identity, or the one who has it. It is one step: of two users that link
+	// one at once, one gets it. If the key is free, another identity with the same ID
+	// is an error.
+	Link(ctx context.Context, identity *Identity) (owner string, err error)
+	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
+	// has the ID, user and key of this one, and nothing if there is none: what was
+	// unlinked does not come back.
+	Touch(ctx context.Context, identity *Identity) error
+	// Unlink removes an identity of a user by its ID and returns it; with keepLast not
+	// if the user has no other. Unless it was removed, the identity returned is nil. It
+	// is one step: of two that unlink a user's last two at once, one stays.
+	Unlink(ctx context.Context, userID, id string, keepLast bool) (*Identity, UnlinkVerdict, error)
+	// RemoveUser removes all identities and codes of a user, and returns how many
+	// identities it were.
+	RemoveUser(ctx context.Context, userID string) (int, error)
+
+	// PutOnce notes a key until it expires, and reports whether it was not there: of
+	// many at once, one is told so. A key that expired at now or before is not there.
+	PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error)
+	// AddCode adds a code. One with the same digest is an error.
+	AddCode(ctx context.Context, code *Code) error
+	// TakeCode removes a code and returns it, or nil if there is none or it expired at
+	// now or before: of many at once, one gets it.
+	TakeCode(ctx context.Context, digest string, now time.Time) (*Code, error)
+	// Purge removes at most limit keys and codes that expired at now or before, and
+	// returns how many. If there are fewer than limit, nothing is left to remove.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Identities returns the accounts that a user signs in with, the oldest first.
+func (l *Logins) Identities(ctx context.Context, userID string) ([]*Identity, error) {
+	return l.config.Store.Identities(ctx, userID)
+}
+
+// RemoveUser forgets a user who is deleted. Without it, whoever had the account is told
+// that it is closed rather than made a new one.
+func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
+	_, err := l.config.Store.RemoveUser(ctx, userID)
+	return err
+}
+
+// Purge implements [auth.Purger]. It removes at most limit attempts and codes that
+// were used up or not used in time.
+func (l *Logins) Purge(ctx context.Context, limit int) (int, error) {
+	purged, err := l.config.Store.Purge(ctx, time.Now(), limit)
+	if err != nil {
+		return 0, backend.Outage(err)
+	}
+	return purged, nil
+}
