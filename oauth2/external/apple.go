@@ -2,15 +2,11 @@ package external
 
 import (
 	"cmp"
+	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -41,7 +37,8 @@ const appleIssuer = "https://appleid.apple.com"
 // appleSecretTTL is how long a client secret is good; Apple allows six months.
 const appleSecretTTL = 5 * time.Minute
 
-func (a Apple) provider(env environment) (*provider, error) {
+// Define implements [Provider].
+func (a Apple) Define() (Definition, error) {
 	if a.TeamID == "" || a.KeyID == "" || a.PrivateKey == "" {
 		return nil, errors.New("oauth2/external: Apple.TeamID, KeyID or PrivateKey is missing")
 	}
@@ -54,23 +51,23 @@ func (a Apple) provider(env environment) (*provider, error) {
 		a.Scopes = []string{"name", "email"}
 	}
 	issuer := trimmed(a.BaseURL, appleIssuer)
-	o := relyingParty{kind: "Apple", noUserInfo: true, noMaxAge: true, OIDC: OIDC{Name: cmp.Or(a.Name, "apple"), Label: "Apple", Issuer: issuer, ClientID: a.ClientID,
-		Scopes: a.Scopes, Domains: a.Domains, AppClientIDs: a.AppClientIDs, FormPost: true}}
-	o.authenticate = func(_ *endpoints, form url.Values, _ http.Header) error {
-		now := time.Now()
-		secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer, "iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})
-		if err != nil {
-			return fmt.Errorf("oauth2/external: Apple: %w", err)
-		}
-		form.Set("client_id", a.ClientID)
-		form.Set("client_secret", secret)
-		return nil
-	}
-	o.accept = func(p *Profile, form url.Values) error {
-		p.Name = cmp.Or(p.Name, appleName(form.Get("user")))
-		return nil
-	}
-	return o.provider(env)
+	return OIDC{
+		Name: cmp.Or(a.Name, "apple"), Label: "Apple", Issuer: issuer, ClientID: a.ClientID, Method: ClientSecretPost,
+		Scopes: a.Scopes, Domains: a.Domains, AppClientIDs: a.AppClientIDs, FormPost: true,
+		Quirks: OIDCQuirks{
+			AnyDomain: true, NoUserInfo: true, NoMaxAge: true,
+			MakeSecret: func(context.Context) (auth.Secret, error) {
+				now := time.Now()
+				secret, err := jwt.Sign(key, "", map[string]any{"iss": a.TeamID, "sub": a.ClientID, "aud": issuer,
+					"iat": now.Unix(), "exp": now.Add(appleSecretTTL).Unix()})
+				return auth.Secret(secret), by("Apple.PrivateKey", err)
+			},
+			Complete: func(_ context.Context, api *API, p *Profile) error {
+				p.Name = cmp.Or(p.Name, appleName(api.Answer("user")))
+				return nil
+			},
+		},
+	}, nil
 }
 
 // appleName reads the name of "user", the one thing in there that harms nobody if it is
@@ -81,5 +78,5 @@ func appleName(user string) string {
 		return ""
 	}
 	name, _ := members["name"].(map[string]any)
-	return backend.CleanText(strings.TrimSpace(claim(name, "firstName")+" "+claim(name, "lastName")), maxText)
+	return clean(Text(name, "firstName") + " " + Text(name, "lastName"))
 }

@@ -1,10 +1,13 @@
 package external
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,17 +67,12 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 	if f := checkAnswer(p, e, a, form); f != nil {
 		return a, f
 	}
-	tokens, err := p.exchange(ctx, e, url.Values{"grant_type": {"authorization_code"}, "code": form["code"],
-		"redirect_uri": {h.RedirectURI(p.name)}, "code_verifier": {a.Verifier}}, now)
+	tokens, err := h.redeem(ctx, p, e, a, form.Get("code"), now)
 	if err != nil {
 		return a, failureOf(err)
 	}
-	if p.prolong != nil {
-		if tokens, err = p.prolong(ctx, e, tokens, now); err != nil {
-			return a, failureOf(err)
-		}
-	}
-	profile, err := p.profile(ctx, &answer{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
+	profile, err := p.profile(ctx,
+		&answer{endpoints: e, tokens: tokens, attempt: a, clients: []string{p.clientID}, form: form, now: now})
 	if err != nil {
 		return a, failureOf(err)
 	}
@@ -86,6 +84,24 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*
 		return a, h.finishLink(w, r, p, a, profile, tokens, now)
 	}
 	return a, h.signIn(w, r, p, a, profile, tokens, now)
+}
+
+// redeem exchanges a code for tokens (RFC 6749 §4.1.3), and those for ones that live longer if the provider has them.
+func (l *Logins) redeem(ctx context.Context, p *provider, e *endpoints, a *attempt, code string,
+	now time.Time) (*Tokens, error) {
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {l.RedirectURI(p.name)}}
+	if !p.withoutPKCE {
+		form.Set("code_verifier", a.Verifier)
+	}
+	tokens, err := p.exchange(ctx, e, form, now)
+	if err != nil || p.extend == nil {
+		return tokens, err
+	}
+	more := p.extend(tokens)
+	if len(more) == 0 {
+		return tokens, nil
+	}
+	return p.exchange(ctx, e, maps.Clone(more), now)
 }
 
 // readAnswer returns the parameters that a browser came back with.
@@ -138,10 +154,13 @@ func checkAnswer(p *provider, e *endpoints, a *attempt, form url.Values) *failur
 	if says := answerError(form); says != nil {
 		f := &failure{Reason: reasonRefused, cause: says}
 		switch says.code {
-		case "access_denied", "user_cancelled_login", "user_cancelled_authorize", "consent_required", "interaction_required", "login_required":
+		case "access_denied", "consent_required", "interaction_required", "login_required":
 			f.Reason = reasonDenied
 		case "server_error", "temporarily_unavailable":
 			f.Reason = reasonUnavailable
+		}
+		if slices.Contains(p.codes.AccessDenied, says.code) {
+			f.Reason = reasonDenied
 		}
 		return f
 	}
@@ -186,7 +205,8 @@ func failureOf(err error) *failure {
 }
 
 // signIn makes a credential of who came back.
-func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile, tokens *Tokens, now time.Time) *failure {
+func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
+	tokens *Tokens, now time.Time) *failure {
 	ctx := r.Context()
 	user, f := l.who(ctx, profile, now)
 	if f != nil {

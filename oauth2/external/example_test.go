@@ -63,6 +63,56 @@ func Example() {
 	// acme true
 }
 
+// Forge signs in with accounts of a forge that this package does not know. It has OAuth 2
+// and an API, and errors of its own.
+type Forge struct {
+	ClientID     string
+	ClientSecret auth.Secret
+}
+
+// Define implements [external.Provider].
+func (f Forge) Define() (external.Definition, error) {
+	return external.OAuth2{
+		Name: "forge", Label: "Forge", Issuer: "https://forge.example",
+		AuthorizeURL: "https://forge.example/oauth/authorize", TokenURL: "https://forge.example/oauth/token",
+		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Scopes: []string{"user:read"},
+		Profile: f.profile,
+		Quirks:  external.OAuth2Quirks{Errors: external.ErrorCodes{InvalidGrant: []string{"stale_code"}}},
+	}, nil
+}
+
+func (f Forge) profile(ctx context.Context, api *external.API) (*external.Profile, error) {
+	me, err := api.Get(ctx, "https://forge.example/api/me")
+	if err != nil {
+		return nil, err
+	}
+	if external.Flag(me, "suspended") {
+		return nil, external.ErrNotAllowed
+	}
+	return &external.Profile{
+		Subject: external.ID(me, "id"), // what never changes, rather than a name
+		Name:    external.Text(me, "full_name"),
+		Email:   external.Email{Address: external.Text(me, "mail"), Verified: external.Flag(me, "mail_confirmed")},
+		Claims:  me,
+	}, nil
+}
+
+// A provider of your own is a type with one method.
+func ExampleProvider() {
+	load := func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil }
+	logins, err := external.New(external.Config{
+		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"},
+		Store: external.NewMemoryStore(), LoadUser: load,
+		Providers:    []external.Provider{Forge{ClientID: "…", ClientSecret: "…"}},
+		AppRedirects: []string{"com.example.app:/signed-in"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(logins.Choices(""), logins.RedirectURI("forge"))
+	// Output: [{forge Forge /login/forge/}] https://app.example/login/forge/callback/
+}
+
 // A provider that has no OpenID Connect says who somebody is by an API of its own.
 func ExampleOAuth2() {
 	provider := external.OAuth2{

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {userAgent}}
-	if err := p.authenticate(e, form, header); err != nil {
+	if err := p.authenticate(ctx, e, form, header); err != nil {
 		return nil, nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
@@ -220,9 +221,7 @@ func placeOf(at string) string {
 func (p *provider) tokenAnswer(answer *fetch.Answer, from string, secrets []string) (map[string]any, error) {
 	members, err := p.tokenMembers(answer, from)
 	if says := errorOf(members); says != nil {
-		if says.code == "100" && answer.Status == http.StatusBadRequest { // Facebook's
-			says.code = "invalid_grant" // a code that was used, or has expired
-		}
+		says.refusal = says.is("invalid_grant") || slices.ContainsFunc(p.codes.InvalidGrant, says.is)
 		says.from, says.status = from, answer.Status
 		says.code, says.description = scrub(says.code, secrets), scrub(says.description, secrets)
 		return nil, says
@@ -265,7 +264,7 @@ func (p *provider) tokenMembers(answer *fetch.Answer, from string) (map[string]a
 		answer.MediaType)
 }
 
-// errorOf returns the error in an answer, or nil (RFC 6749 §5.2). Facebook has an object.
+// errorOf returns the error in an answer, or nil (RFC 6749 §5.2). Of some providers it is an object.
 func errorOf(members map[string]any) *providerError {
 	switch fault := members["error"].(type) {
 	case string:
@@ -273,11 +272,8 @@ func errorOf(members map[string]any) *providerError {
 		return &providerError{code: fault, description: description}
 	case map[string]any:
 		kind, _ := fault["type"].(string)
-		if code, _ := fault["code"].(json.Number); code == "100" {
-			kind = "100"
-		}
 		message, _ := fault["message"].(string)
-		return &providerError{code: cmp.Or(kind, "unknown"), description: message}
+		return &providerError{code: cmp.Or(kind, "unknown"), number: ID(fault, "code"), description: message}
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package external signs people in with accounts they have elsewhere: Google, GitHub,
 // Microsoft, Apple, Facebook, GitLab, and whatever speaks OpenID Connect, such as the
-// single sign-on of an enterprise.
+// single sign-on of an enterprise. A [Provider] of your own is as good as these.
 //
 //	logins, err := external.New(external.Config{
 //		URL: "https://app.example", Keys: keys, Store: store, LoadUser: users.Load,
@@ -182,13 +182,16 @@ const (
 // reported to the Observer then.
 var ErrAnswered = errors.New("oauth2/external: answered already")
 
-// Errors for Config.Allow and Config.NewUser.
+// Errors for Config.Allow and Config.NewUser, and for the functions of providers.
 var (
 	// ErrNotAllowed refuses a person.
 	ErrNotAllowed = errors.New("oauth2/external: not allowed")
 	// ErrAccountExists asks a person to sign in to the account they have, and to link
 	// the identity from there.
 	ErrAccountExists = errors.New("oauth2/external: there is an account already")
+	// ErrUntrusted is an answer of a provider that is not what it should be, and must
+	// not be believed.
+	ErrUntrusted = errors.New("oauth2/external: the answer of the provider cannot be trusted")
 )
 
 // Logins signs people in by providers. It is safe for concurrent use.
@@ -278,7 +281,14 @@ func (l *Logins) add(given Provider, env environment) error {
 	if given == nil {
 		return errors.New("oauth2/external: a provider is nil")
 	}
-	p, err := given.provider(env)
+	defined, err := given.Define()
+	switch {
+	case err != nil:
+		return err
+	case defined == nil:
+		return errors.New("oauth2/external: " + kindOf(given) + ".Define returned no definition and no error")
+	}
+	p, err := defined.ready(env, kindOf(given))
 	if err != nil {
 		return err
 	}
@@ -290,7 +300,7 @@ func (l *Logins) add(given Provider, env environment) error {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
 	}
 	for _, other := range l.providers {
-		if other.key == p.key {
+		if other.issuer == p.issuer {
 			return fmt.Errorf("oauth2/external: providers %q and %q have one issuer: which of them a person came by "+
 				"is not told apart",
 				other.name, p.name)

@@ -7,12 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/hidden"
 )
 
 // Facebook signs in with Facebook accounts. People are known by an id that is another
@@ -28,9 +27,11 @@ type Facebook struct {
 	BaseURL      string            // of a double, in tests; empty is Facebook's two hosts
 }
 
-func (f Facebook) provider(env environment) (*provider, error) {
+// Define implements [Provider].
+func (f Facebook) Define() (Definition, error) {
 	if f.ClientSecret == "" {
-		return nil, errors.New("oauth2/external: Facebook.ClientSecret is missing: it proves every call (appsecret_proof)")
+		return nil, errors.New("oauth2/external: Facebook.ClientSecret is missing: it proves every call " +
+			"(appsecret_proof)")
 	}
 	version := cmp.Or(f.Version, "v24.0")
 	if !strings.HasPrefix(version, "v") || strings.Trim(version, "v.0123456789") != "" {
@@ -40,42 +41,48 @@ func (f Facebook) provider(env environment) (*provider, error) {
 	if f.Scopes == nil {
 		f.Scopes = []string{"public_profile", "email"}
 	}
-	p, err := OAuth2{
+	o := OAuth2{
 		Name: cmp.Or(f.Name, "facebook"), Label: "Facebook", Issuer: web, ResponseIssuer: web,
 		AuthorizeURL: web + "/" + version + "/dialog/oauth", TokenURL: graph + "/" + version + "/oauth/access_token",
 		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Method: ClientSecretPost, Scopes: f.Scopes, Params: f.Params,
 		Profile: func(ctx context.Context, from *API) (*Profile, error) {
-			query := url.Values{"fields": {"id,name,email"}, "appsecret_proof": {appSecretProof(f.ClientSecret, from.Token())}}
+			query := url.Values{"fields": {"id,name,email"},
+				"appsecret_proof": {appSecretProof(f.ClientSecret, from.Token())}}
 			me, err := from.Get(ctx, graph+"/"+version+"/me?"+query.Encode())
 			if err != nil {
 				return nil, err
 			}
-			return &Profile{Subject: subjectOf(me["id"]), Name: claim(me, "name"), Email: Email{Address: claim(me, "email")}, Claims: me}, nil
+			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Email: Email{Address: Text(me, "email")},
+				Claims: me}, nil
 		},
-	}.ready(env, "Facebook")
-	if err != nil {
-		return nil, err
+		Quirks: OAuth2Quirks{
+			Fragment:   true, // "#_=_"
+			CheckToken: func(ctx context.Context, api *API) error { return f.checkToken(ctx, api, graph) },
+			// 100 is a code that was used, or has expired.
+			Errors: ErrorCodes{InvalidGrant: []string{"100"}},
+		},
 	}
-	p.fragment = true
 	if f.LongLived {
-		p.prolong = func(ctx context.Context, e *endpoints, tokens *Tokens, now time.Time) (*Tokens, error) {
-			return p.exchange(ctx, e, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {tokens.access.Reveal()}}, now)
+		o.Quirks.Extend = func(tokens *Tokens) url.Values {
+			return url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {tokens.Access().Reveal()}}
 		}
 	}
-	p.issuedHere = func(ctx context.Context, token auth.Secret) error {
-		// The app proves itself by "id|secret", as Facebook writes an app's own token.
-		own := &API{p, &Tokens{access: hidden.Of(f.ClientID + "|" + f.ClientSecret.Reveal())}}
-		answer, err := own.Get(ctx, graph+"/debug_token?"+url.Values{"input_token": {token.Reveal()}}.Encode())
-		if err != nil {
-			return err
-		}
-		data, _ := answer["data"].(map[string]any)
-		if !flag(data, "is_valid") || data["type"] != "USER" || subjectOf(data["app_id"]) != f.ClientID {
-			return untrusted("the token is not good, or another app's")
-		}
-		return nil
+	return o, nil
+}
+
+// checkToken asks which app a token is of. The app proves itself by "id|secret", which is
+// how Facebook writes an app's own token.
+func (f Facebook) checkToken(ctx context.Context, api *API, graph string) error {
+	own := api.WithToken(auth.Secret(f.ClientID + "|" + f.ClientSecret.Reveal()))
+	answer, err := own.Get(ctx, graph+"/debug_token?"+url.Values{"input_token": {api.Token().Reveal()}}.Encode())
+	if err != nil {
+		return err
 	}
-	return p, nil
+	data, _ := answer["data"].(map[string]any)
+	if !Flag(data, "is_valid") || data["type"] != "USER" || ID(data, "app_id") != f.ClientID {
+		return fmt.Errorf("%w: the token is not good, or another app's", ErrUntrusted)
+	}
+	return nil
 }
 
 // appSecretProof shows that a token is used by the app it is of.

@@ -21,7 +21,8 @@ type GitHub struct {
 	BaseURL      string            // of a GitHub Enterprise Server; empty is https://github.com
 }
 
-func (g GitHub) provider(env environment) (*provider, error) {
+// Define implements [Provider].
+func (g GitHub) Define() (Definition, error) {
 	web := trimmed(g.BaseURL, "https://github.com")
 	api := "https://api.github.com"
 	if web != "https://github.com" {
@@ -33,28 +34,39 @@ func (g GitHub) provider(env environment) (*provider, error) {
 	return OAuth2{
 		Name: cmp.Or(g.Name, "github"), Label: "GitHub", Issuer: web, ResponseIssuer: web + "/login/oauth",
 		AuthorizeURL: web + "/login/oauth/authorize", TokenURL: web + "/login/oauth/access_token",
-		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Method: ClientSecretPost, Scopes: g.Scopes, Params: g.Params, Domains: g.Domains,
-		Profile: func(ctx context.Context, from *API) (*Profile, error) {
-			user, err := from.Get(ctx, api+"/user")
-			if err != nil {
-				return nil, err
-			}
-			p := &Profile{Subject: subjectOf(user["id"]), Name: claim(user, "name"), Username: claim(user, "login"), Picture: claim(user, "avatar_url"), Claims: user}
-			p.Name = cmp.Or(p.Name, p.Username)
-			// The address of the profile is what the person wrote there.
-			emails, err := from.List(ctx, api+"/user/emails")
-			if status := (*StatusError)(nil); errors.As(err, &status) && (status.Status == http.StatusForbidden || status.Status == http.StatusNotFound) {
-				return p, nil // without the scope
-			}
-			if err != nil {
-				return nil, err
-			}
-			for _, email := range emails {
-				if flag(email, "primary") && flag(email, "verified") {
-					p.Email.Address, p.Email.Verified = claim(email, "email"), true
-				}
-			}
-			return p, nil
-		},
-	}.ready(env, "GitHub")
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Method: ClientSecretPost, Scopes: g.Scopes, Params: g.Params,
+		Domains: g.Domains,
+		Profile: func(ctx context.Context, from *API) (*Profile, error) { return githubProfile(ctx, from, api) },
+		Quirks:  OAuth2Quirks{Errors: ErrorCodes{InvalidGrant: []string{"bad_verification_code", "bad_refresh_token"}}},
+	}, nil
+}
+
+func githubProfile(ctx context.Context, from *API, api string) (*Profile, error) {
+	user, err := from.Get(ctx, api+"/user")
+	if err != nil {
+		return nil, err
+	}
+	p := &Profile{Subject: ID(user, "id"), Name: Text(user, "name"), Username: Text(user, "login"),
+		Picture: Text(user, "avatar_url"), Claims: user}
+	p.Name = cmp.Or(p.Name, p.Username)
+	// The address of the profile is what the person wrote there.
+	emails, err := from.List(ctx, api+"/user/emails")
+	if withoutScope(err) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, email := range emails {
+		if Flag(email, "primary") && Flag(email, "verified") {
+			p.Email.Address, p.Email.Verified = Text(email, "email"), true
+		}
+	}
+	return p, nil
+}
+
+// withoutScope reports the answer of an API to a token that lacks a scope.
+func withoutScope(err error) bool {
+	status := (*StatusError)(nil)
+	return errors.As(err, &status) && (status.Status == http.StatusForbidden || status.Status == http.StatusNotFound)
 }

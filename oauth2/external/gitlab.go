@@ -18,7 +18,8 @@ type GitLab struct {
 	BaseURL      string            // the external_url of a GitLab of one's own; empty is https://gitlab.com
 }
 
-func (g GitLab) provider(env environment) (*provider, error) {
-	return relyingParty{kind: "GitLab", OIDC: OIDC{Name: cmp.Or(g.Name, "gitlab"), Label: "GitLab", Issuer: trimmed(g.BaseURL, "https://gitlab.com"),
-		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Scopes: g.Scopes, Params: g.Params, Domains: g.Domains}}.provider(env)
+// Define implements [Provider].
+func (g GitLab) Define() (Definition, error) {
+	return OIDC{Name: cmp.Or(g.Name, "gitlab"), Label: "GitLab", Issuer: trimmed(g.BaseURL, "https://gitlab.com"),
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Scopes: g.Scopes, Params: g.Params, Domains: g.Domains}, nil
 }

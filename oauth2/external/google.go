@@ -2,8 +2,9 @@ package external
 
 import (
 	"cmp"
+	"context"
 	"fmt"
-	"net/url"
+	"maps"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -34,30 +35,30 @@ type Google struct {
 
 const googleIssuer = "https://accounts.google.com"
 
-func (g Google) provider(env environment) (*provider, error) {
+// Define implements [Provider].
+func (g Google) Define() (Definition, error) {
 	issuer := trimmed(g.BaseURL, googleIssuer)
-	o := relyingParty{kind: "Google", noMaxAge: true, OIDC: OIDC{Name: cmp.Or(g.Name, "google"), Label: "Google", Issuer: issuer, ClientID: g.ClientID, ClientSecret: g.ClientSecret,
-		Scopes: g.Scopes, Domains: g.Domains, AppClientIDs: g.AppClientIDs, Tenant: "hd", Params: map[string]string{}}}
-	for name, value := range g.Params {
-		o.Params[name] = value
-	}
+	_, bare, _ := strings.Cut(issuer, "://") // Google also writes the issuer without its scheme
+	o := OIDC{Name: cmp.Or(g.Name, "google"), Label: "Google", Issuer: issuer, ClientID: g.ClientID,
+		ClientSecret: g.ClientSecret, Scopes: g.Scopes, Domains: g.Domains, AppClientIDs: g.AppClientIDs, Tenant: "hd",
+		Params: map[string]string{},
+		Quirks: OIDCQuirks{IssuerAliases: []string{bare}, AnyDomain: true, NoMaxAge: true, Complete: g.complete}}
+	maps.Copy(o.Params, g.Params)
 	if g.HostedDomain != "" {
 		o.Params["hd"] = g.HostedDomain
 	}
 	if g.Offline {
 		o.Params["access_type"], o.Params["prompt"] = "offline", "consent"
 	}
-	// Google also writes the issuer without its scheme.
-	_, bare, _ := strings.Cut(issuer, "://")
-	o.issuers = []string{issuer, bare}
-	o.isIssuer = func(iss string) bool { return iss == issuer || iss == bare }
-	o.accept = func(p *Profile, _ url.Values) error {
-		if g.HostedDomain != "" && !strings.EqualFold(p.Tenant, g.HostedDomain) {
-			return by("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
-				because("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
-		}
-		p.Email.Authoritative = p.Tenant != "" || domainOf(p.Email.Address) == "gmail.com"
-		return nil
+	return o, nil
+}
+
+// complete holds the person to HostedDomain, and says what Google has a say about.
+func (g Google) complete(_ context.Context, _ *API, p *Profile) error {
+	if g.HostedDomain != "" && !strings.EqualFold(p.Tenant, g.HostedDomain) {
+		return by("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
+			because("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
 	}
-	return o.provider(env)
+	p.Email.Authoritative = p.Tenant != "" || domainOf(p.Email.Address) == "gmail.com"
+	return nil
 }

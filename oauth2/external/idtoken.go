@@ -1,25 +1,86 @@
 package external
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/jwt"
 )
 
+// leeway is how much a provider's clock and ours may differ.
+const leeway = time.Minute
+
+func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.Verifier, error) {
+	config := jwt.VerifierConfig{CacheSize: -1, MaxLength: maxToken}
+	for _, issuer := range issuers {
+		config.Issuers = append(config.Issuers, jwt.Issuer{
+			Issuer: issuer, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
+			Require: []string{"iat"}, Scoped: true, // what else a provider puts there is not ours to forbid
+			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
+		})
+	}
+	return jwt.NewVerifier(config)
+}
+
+// verify checks an ID token (OpenID Connect Core §3.1.3.7).
+func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
+	idToken := a.tokens.id.Reveal()
+	if idToken == "" {
+		return nil, nil, untrusted("there is no ID token")
+	}
+	issuers := rp.issuers()
+	if rp.Quirks.IssuerTemplate != "" {
+		// Which issuer to hold the token to is all that is read before the signature is
+		// checked.
+		iss := unverifiedIssuer(idToken)
+		if !rp.isIssuer(iss) {
+			return nil, nil, rp.otherIssuer(ctx, idToken, errIssuer)
+		}
+		issuers = []string{iss}
+	}
+	verifier, err := newVerifier(a.clients, rp.keys, issuers)
+	if err != nil {
+		return nil, nil, err
+	}
+	_, credential, err := verifier.VerifyToken(ctx, idToken)
+	switch auth.KindOf(err) {
+	case auth.ErrInvalid, auth.ErrMalformed:
+		return nil, nil, untrustedBy("the ID token is refused", rp.inOwnTerms(err))
+	case auth.ErrUnrecognized:
+		return nil, nil, rp.otherIssuer(ctx, idToken, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	token, ok := auth.As[*jwt.Token](credential)
+	if !ok {
+		return nil, nil, errors.New("oauth2/external: a verifier returned another credential than a *jwt.Token")
+	}
+	claims, _ := jwt.ClaimsOf[map[string]any](token)
+	return token, maps.Clone(claims), checkIDToken(token, claims, idToken, a)
+}
+
 // inOwnTerms returns why a verifier refused an ID token, with the setting of the provider in place of the verifier's.
-func (o relyingParty) inOwnTerms(err error) error {
+func (rp *relyingParty) inOwnTerms(err error) error {
 	var check *cause.Check
 	switch {
 	case !errors.As(err, &check):
 		return err
 	case check.Name == "aud":
-		return check.Under(o.kind, "ClientID")
+		return check.Under(rp.kind, "ClientID")
 	}
 	return check.Under("", "")
 }
@@ -27,9 +88,8 @@ func (o relyingParty) inOwnTerms(err error) error {
 var errIssuer = errors.New("the iss of the ID token is another one")
 
 // otherIssuer refuses an ID token of another issuer. If the provider has signed it, both issuers are shown.
-func (o relyingParty) otherIssuer(ctx context.Context, p *provider, keys jwt.KeySource, idToken string,
-	why error) error {
-	set, err := keys.Current(ctx, time.Now())
+func (rp *relyingParty) otherIssuer(ctx context.Context, idToken string, why error) error {
+	set, err := rp.keys.Current(ctx, time.Now())
 	if err != nil {
 		return untrustedBy("the ID token is refused, and whether the provider signed it is not known", why)
 	}
@@ -37,7 +97,7 @@ func (o relyingParty) otherIssuer(ctx context.Context, p *provider, keys jwt.Key
 		return untrustedBy("the ID token is refused, and the provider did not sign it", why)
 	}
 	return &errAnswer{cause.Reason{Check: "the iss of the ID token is another issuer", Came: unverifiedIssuer(idToken),
-		Want: []string{p.iss}, See: "Issuer of the provider"}}
+		Want: []string{rp.iss}, See: "Issuer of the provider"}}
 }
 
 // checkIDToken checks what a Verifier does not know.
@@ -49,7 +109,8 @@ func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *an
 		return untrusted("the ID token has another nonce, or none")
 	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
 		return untrustedValue("the azp of the ID token is missing or another client", party, a.clients...)
-	case claims["at_hash"] != nil && a.tokens.Access() != "" && claims["at_hash"] != halfHash(idToken, a.tokens.access.Reveal()):
+	case claims["at_hash"] != nil && a.tokens.Access() != "" &&
+		claims["at_hash"] != halfHash(idToken, a.tokens.access.Reveal()):
 		return untrusted("the ID token is not of this access token (at_hash)")
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {
@@ -74,4 +135,62 @@ func (e *oldLogin) Error() string {
 		return fmt.Sprintf("auth_time is missing, max_age is %d s", e.maxAge)
 	}
 	return fmt.Sprintf("auth_time is %s, max_age is %d s", e.at.UTC().Format(time.RFC3339), e.maxAge)
+}
+
+// halfHash is the left half of a hash, by the algorithm of the ID token (OpenID Connect
+// Core §3.1.3.6).
+func halfHash(idToken, accessToken string) string {
+	var sum []byte
+	switch algorithm := algorithmOf(idToken); {
+	case strings.HasSuffix(algorithm, "256"):
+		full := sha256.Sum256([]byte(accessToken))
+		sum = full[:16]
+	case strings.HasSuffix(algorithm, "384"):
+		full := sha512.Sum384([]byte(accessToken))
+		sum = full[:24]
+	default: // 512, and Ed25519
+		full := sha512.Sum512([]byte(accessToken))
+		sum = full[:32]
+	}
+	return base64.RawURLEncoding.EncodeToString(sum)
+}
+
+// algorithmOf returns "alg" of a token whose signature was checked by it.
+func algorithmOf(token string) string {
+	header, _, _ := strings.Cut(token, ".")
+	text, _ := base64.RawURLEncoding.DecodeString(header)
+	var members struct {
+		Algorithm string `json:"alg"`
+	}
+	_ = json.Unmarshal(text, &members)
+	return members.Algorithm
+}
+
+// unverifiedIssuer returns "iss" of a token that nothing was checked of.
+func unverifiedIssuer(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || len(token) > maxToken {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	members, err := decode(payload)
+	if err != nil {
+		return ""
+	}
+	iss, _ := members["iss"].(string)
+	return iss
+}
+
+// decode reads an object, with numbers as they are written.
+func decode(text []byte) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var members map[string]any
+	if err := decoder.Decode(&members); err != nil || members == nil || decoder.More() {
+		return nil, errors.New("no JSON object")
+	}
+	return members, nil
 }

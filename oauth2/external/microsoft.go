@@ -2,9 +2,9 @@ package external
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,66 +34,81 @@ type Microsoft struct {
 	Scopes         []string          // nil is "profile" and "email"
 	Params         map[string]string // of the authorization request, such as "domain_hint"
 	Domains        []string          // as in [OIDC]
-	BaseURL        string            // of a national cloud, or of a double in tests; empty is https://login.microsoftonline.com
+	// BaseURL is that of a national cloud, or of a double in tests. If empty, it is
+	// https://login.microsoftonline.com.
+	BaseURL string
 }
 
 // MicrosoftConsumers is the tenant of people's own accounts.
 const MicrosoftConsumers = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
-func (m Microsoft) provider(env environment) (*provider, error) {
-	host := trimmed(m.BaseURL, "https://login.microsoftonline.com")
-	o := relyingParty{kind: "Microsoft", noMaxAge: true, noUserInfo: true, OIDC: OIDC{Name: cmp.Or(m.Name, "microsoft"), Label: "Microsoft", ClientID: m.ClientID, ClientSecret: m.ClientSecret,
-		Scopes: m.Scopes, Params: m.Params, Domains: m.Domains, Tenant: "tid"}}
-	single := m.Tenant
-	if single == "consumers" {
-		single = MicrosoftConsumers
+// Define implements [Provider].
+func (m Microsoft) Define() (Definition, error) {
+	if err := m.check(); err != nil {
+		return nil, err
 	}
+	host := trimmed(m.BaseURL, "https://login.microsoftonline.com")
+	o := OIDC{Name: cmp.Or(m.Name, "microsoft"), Label: "Microsoft", ClientID: m.ClientID, ClientSecret: m.ClientSecret,
+		Scopes: m.Scopes, Params: m.Params, Domains: m.Domains, Tenant: "tid",
+		Quirks: OIDCQuirks{
+			MetadataURL: host + "/" + m.Tenant + "/v2.0/.well-known/openid-configuration",
+			NoUserInfo:  true, NoMaxAge: true, Complete: m.complete,
+		}}
+	o.Issuer = host + "/" + cmp.Or(m.single(), m.Tenant) + "/v2.0"
+	if m.single() == "" {
+		o.Quirks.IssuerTemplate, o.Quirks.IsTenant = host+"/{tenantid}/v2.0", isTenant
+	}
+	return o, nil
+}
+
+// single returns the one tenant of the people that may sign in, or "".
+func (m Microsoft) single() string {
 	switch m.Tenant {
 	case "common", "organizations":
-		if (len(m.AllowTenants) > 0) == m.AllowAnyTenant {
-			return nil, errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant + " needs either AllowTenants or AllowAnyTenant")
-		}
-		for _, tenant := range m.AllowTenants {
-			if !isTenant(tenant) {
-				return nil, errors.New("oauth2/external: Microsoft.AllowTenants has " + tenant + ", which is no UUID in lower case")
-			}
-		}
-		single = ""
-		o.Issuer, o.template = host+"/"+m.Tenant+"/v2.0", host+"/{tenantid}/v2.0"
-	default:
+		return ""
+	case "consumers":
+		return MicrosoftConsumers
+	}
+	return m.Tenant
+}
+
+func (m Microsoft) check() error {
+	if single := m.single(); single != "" {
 		if !isTenant(single) {
-			return nil, errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations or consumers")
+			return errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations " +
+				"or consumers")
 		}
 		if len(m.AllowTenants) > 0 || m.AllowAnyTenant {
-			return nil, errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
+			return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
 		}
-		o.Issuer = host + "/" + single + "/v2.0"
-	}
-	o.from = host + "/" + m.Tenant + "/v2.0/.well-known/openid-configuration"
-	// The issuer of a token is that of its tenant: the template of the metadata, filled
-	// in.
-	tenantOf := func(iss string) string {
-		tenant, ok := strings.CutSuffix(strings.TrimPrefix(iss, host+"/"), "/v2.0")
-		if !ok || !strings.HasPrefix(iss, host+"/") || !isTenant(tenant) || single != "" && tenant != single {
-			return ""
-		}
-		return tenant
-	}
-	o.isIssuer = func(iss string) bool { return tenantOf(iss) != "" }
-	o.accept = func(p *Profile, _ url.Values) error {
-		tenant := tenantOf(p.Issuer)
-		switch {
-		case tenant == "" || p.Tenant != tenant:
-			return untrustedValue("the tid of the ID token is not that of its issuer", p.Tenant, tenant)
-		case len(m.AllowTenants) > 0 && !slices.Contains(m.AllowTenants, tenant):
-			return by("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
-				because("the tenant of the account is not among them", tenant, m.AllowTenants...)))
-		}
-		listed := slices.ContainsFunc(m.Domains, func(domain string) bool { return strings.EqualFold(domain, domainOf(p.Email.Address)) })
-		p.Email.Verified = single != "" && single != MicrosoftConsumers && listed
 		return nil
 	}
-	return o.provider(env)
+	if (len(m.AllowTenants) > 0) == m.AllowAnyTenant {
+		return errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant + " needs either AllowTenants or AllowAnyTenant")
+	}
+	for _, tenant := range m.AllowTenants {
+		if !isTenant(tenant) {
+			return errors.New("oauth2/external: Microsoft.AllowTenants has " + tenant + ", which is no UUID in lower case")
+		}
+	}
+	return nil
+}
+
+// complete holds the person to the tenants that may sign in, and says what an address is.
+func (m Microsoft) complete(_ context.Context, _ *API, p *Profile) error {
+	single := m.single()
+	switch {
+	case single != "" && p.Tenant != single:
+		return fmt.Errorf("%w: %w", ErrUntrusted,
+			because("the tid of the ID token is not that of its issuer", p.Tenant, single))
+	case len(m.AllowTenants) > 0 && !slices.Contains(m.AllowTenants, p.Tenant):
+		return by("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
+			because("the tenant of the account is not among them", p.Tenant, m.AllowTenants...)))
+	}
+	domain := domainOf(p.Email.Address)
+	listed := slices.ContainsFunc(m.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
+	p.Email.Verified = single != "" && single != MicrosoftConsumers && listed
+	return nil
 }
 
 // uuid is how Microsoft writes the identifier of a tenant.

@@ -14,8 +14,8 @@ import (
 
 // FromToken signs in by an access token that the SDK of a provider gave to a native app,
 // which sent it here. The provider is asked whether it was issued for this client: any
-// other app that a person signed in to has tokens of theirs. Of the presets [Facebook]
-// tells that; apps of others go by [Logins.Authenticate].
+// other app that a person signed in to has tokens of theirs. [OAuth2Quirks].CheckToken
+// asks, and of the presets [Facebook] has it. Apps of others go by [Logins.Authenticate].
 //
 // Errors are answered by Guard.Refuse:
 //
@@ -26,17 +26,18 @@ import (
 func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
-	case p == nil || p.issuedHere == nil:
+	case p == nil || p.checkToken == nil:
 		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is", providerName)
 	case !validToken(token.Reveal()) || len(token) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
 	asking, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	if err := p.issuedHere(asking, token); err != nil {
+	tokens := &Tokens{access: hidden.Of(token.Reveal())}
+	if err := p.checkToken(asking, &API{provider: p, tokens: tokens}); err != nil {
 		return nil, nil, failureOf(err).err()
 	}
-	return l.native(ctx, p, &answer{tokens: &Tokens{access: hidden.Of(token.Reveal())}, now: time.Now()})
+	return l.native(ctx, p, &answer{tokens: tokens, now: time.Now()})
 }
 
 // FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
@@ -69,7 +70,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
 	}
 	if a.tokens.ID() != "" {
-		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), expiryOf(profile.Claims), a.now)
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), a.expires, a.now)
 		switch {
 		case err != nil:
 			return nil, nil, backend.Outage(err)

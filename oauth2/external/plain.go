@@ -5,17 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
 )
 
 // OAuth2 is a provider that has OAuth 2 (RFC 6749) and an API that says whose a token
 // is, and no OpenID Connect. Name, Issuer, AuthorizeURL, TokenURL, ClientID and Profile
 // are required.
+//
+// This package always sends and checks state, sends PKCE, and checks "iss" of answers
+// (RFC 9207).
 type OAuth2 struct {
 	// Name is in the paths, of a-z, 0-9, - and _; Label is for people, Name by default.
 	Name, Label string
@@ -41,80 +44,50 @@ type OAuth2 struct {
 
 	// Profile says whose the token is that api asks with. Subject must be set, to what
 	// never changes and is given to nobody else: not to a name or an address. Issuer
-	// and Provider are filled in. An error is an outage, unless it is [ErrNotAllowed].
+	// and Provider are filled in. An error is an outage, unless it is [ErrNotAllowed] or
+	// [ErrUntrusted].
+	//
+	// All that it says must come from the provider, by api. Email.Verified must be true
+	// only if the provider saw that the person reads the mail there, and
+	// Email.Authoritative only if it decides who has addresses of that domain: that counts
+	// for a verified address in Domains. It must be safe for concurrent use.
 	Profile func(ctx context.Context, api *API) (*Profile, error)
+
+	// Quirks are in what the provider differs from others.
+	Quirks OAuth2Quirks
 }
 
-// API asks a provider with the token of who has just come back from it.
-type API struct {
-	provider *provider
-	tokens   *Tokens
+// OAuth2Quirks are in what a provider without OpenID Connect differs from others. The zero
+// value is a provider that does what the specifications say. The functions must be safe
+// for concurrent use.
+type OAuth2Quirks struct {
+	// Extend returns the parameters of one more request to the token endpoint, which
+	// exchanges the tokens for ones that live longer. It is sent with the client's
+	// authentication. Without parameters the tokens stay. It must not ask for tokens of
+	// somebody else than those it is given.
+	Extend func(tokens *Tokens) url.Values
+	// CheckToken asks the provider whether the access token of api was issued to ClientID
+	// and is good. It returns [ErrUntrusted] if not, and another error if the provider
+	// cannot be asked. It must not return nil unless the provider named ClientID itself:
+	// each other app that a person uses has tokens of that person. If nil,
+	// [Logins.FromToken] does not take tokens of this provider.
+	CheckToken func(ctx context.Context, api *API) error
+	// Fragment is that browsers come back with a fragment, which must not follow them.
+	Fragment bool
+	// AllowWithoutPKCE leaves PKCE out, for a provider that refuses it. What is lost: a code
+	// that leaks on the way back, from a log or by another app, is good for everybody who
+	// can begin a login here, since nothing else binds it to the browser that asked for it
+	// (RFC 9700 §2.1.1, §4.5). State still protects against a login that somebody else began.
+	AllowWithoutPKCE bool
+
+	// Errors are the codes that the provider has in place of those of RFC 6749.
+	Errors ErrorCodes
 }
 
-// Token returns the access token, for APIs that want more than a header.
-func (a *API) Token() auth.Secret { return a.tokens.Access() }
+// Define returns o.
+func (o OAuth2) Define() (Definition, error) { return o, nil }
 
-// Scopes are those of the token, if the provider told them.
-func (a *API) Scopes() []string { return a.tokens.Scopes }
-
-// StatusError is an answer of a provider of another status than 200.
-type StatusError struct {
-	Status int
-
-	from string // what was asked, without its query
-}
-
-// Error returns what was asked, and the status.
-func (e *StatusError) Error() string {
-	if e.from == "" {
-		return fmt.Sprintf("the provider answered %d", e.Status)
-	}
-	return fmt.Sprintf("%s: the provider answered %d", e.from, e.Status)
-}
-
-// Get returns the members of the JSON object at a URL: https, or http of a loopback
-// host. Numbers are [json.Number]: identifiers of many digits stay what they are. An
-// answer of another status is a [*StatusError].
-func (a *API) Get(ctx context.Context, from string) (map[string]any, error) {
-	text, err := a.text(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	return decode(text)
-}
-
-// List is Get for an array of objects.
-func (a *API) List(ctx context.Context, from string) ([]map[string]any, error) {
-	text, err := a.text(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	members, err := decode([]byte(`{"list":` + string(text) + `}`))
-	if err != nil {
-		return nil, err
-	}
-	list, ok := members["list"].([]any)
-	if !ok {
-		return nil, errors.New("no JSON array")
-	}
-	var all []map[string]any
-	for _, each := range list {
-		if object, ok := each.(map[string]any); ok {
-			all = append(all, object)
-		}
-	}
-	return all, nil
-}
-
-func (a *API) text(ctx context.Context, from string) ([]byte, error) {
-	if err := fetch.CheckURL(from); err != nil {
-		return nil, fmt.Errorf("oauth2/external: the URL %w", err)
-	}
-	return a.provider.get(ctx, from, a.tokens)
-}
-
-func (o OAuth2) provider(env environment) (*provider, error) { return o.ready(env, "OAuth2") }
-
+// ready implements [Definition].
 func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	p, err := base(env, kind, o.Name, o.Label, o.ClientID, o.Domains)
 	if err != nil {
@@ -128,7 +101,9 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	case o.Method != "" && o.Method != ClientSecretBasic && o.Method != ClientSecretPost:
 		return nil, fmt.Errorf("oauth2/external: %s.Method %q is not known", kind, o.Method)
 	}
-	for name, at := range map[string]string{"AuthorizeURL": o.AuthorizeURL, "TokenURL": o.TokenURL, "RevokeURL": o.RevokeURL} {
+	for name, at := range map[string]string{
+		"AuthorizeURL": o.AuthorizeURL, "TokenURL": o.TokenURL, "RevokeURL": o.RevokeURL,
+	} {
 		if at == "" && name == "RevokeURL" {
 			continue
 		}
@@ -139,32 +114,38 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	if err := checkParams(kind, o.Params); err != nil {
 		return nil, err
 	}
-	for _, scope := range o.Scopes {
-		if !backend.ValidScope(scope) {
-			return nil, fmt.Errorf("oauth2/external: %s.Scopes: %q is no scope (RFC 6749 §3.3)", kind, scope)
-		}
+	if err := checkScopes(kind, o.Scopes); err != nil {
+		return nil, err
 	}
-	p.key, p.scopes, p.params, p.lenient = o.Issuer, slices.Clone(o.Scopes), maps.Clone(o.Params), true
+	p.issuer, p.scopes, p.params, p.lenient = o.Issuer, slices.Clone(o.Scopes), maps.Clone(o.Params), true
 	if o.ResponseIssuer != "" {
 		p.iss, p.isIssuer = o.ResponseIssuer, func(iss string) bool { return iss == o.ResponseIssuer }
 	}
 	p.endpoints = fixed(endpoints{authorize: o.AuthorizeURL, token: o.TokenURL, revoke: o.RevokeURL})
-	p.authenticate = p.bySecret(o.ClientSecret, o.Method)
-	p.profile = func(ctx context.Context, a *answer) (*Profile, error) {
+	p.authenticate = p.bySecret(always(o.ClientSecret), o.Method)
+	p.codes, p.fragment, p.withoutPKCE = o.Quirks.Errors, o.Quirks.Fragment, o.Quirks.AllowWithoutPKCE
+	p.extend, p.checkToken = o.Quirks.Extend, o.Quirks.CheckToken
+	p.profile = profileBy(p, o.Profile, kind)
+	return p, nil
+}
+
+// profileBy asks a function who it is.
+func profileBy(p *provider, ask func(context.Context, *API) (*Profile, error), kind string) func(context.Context,
+	*answer) (*Profile, error) {
+	return func(ctx context.Context, a *answer) (*Profile, error) {
 		ctx, cancel := context.WithTimeout(ctx, p.timeout)
 		defer cancel()
-		profile, err := o.Profile(ctx, &API{p, a.tokens})
+		profile, err := ask(ctx, newAPI(p, a))
 		if err != nil {
 			return nil, err
 		}
 		if profile == nil {
-			return nil, errors.New("oauth2/external: " + kind + ".Profile returned neither a profile nor an error")
+			return nil, errors.New("oauth2/external: " + kind + ".Profile returned no profile and no error")
 		}
 		own := *profile
-		own.Issuer = o.Issuer
+		own.Issuer = p.issuer
 		return &own, nil
 	}
-	return p, nil
 }
 
 // trimmed is a base URL without a slash at its end, or a default.

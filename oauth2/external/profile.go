@@ -90,20 +90,25 @@ const (
 	maxSubject = 255
 )
 
-// claim returns a member that is a string, without what no screen should show.
-func claim(claims map[string]any, name string) string {
-	text, _ := claims[name].(string)
-	return backend.CleanText(strings.TrimSpace(text), maxText)
+// Text returns a member of an answer that is a string, trimmed, cut after 255 bytes and
+// without control characters and other characters that no screen should show. It is ""
+// if there is no such string.
+func Text(members map[string]any, name string) string {
+	text, _ := members[name].(string)
+	return clean(text)
 }
 
-// flag reports a member that is true, or "true", as Apple and others write it.
-func flag(claims map[string]any, name string) bool {
-	return claims[name] == true || claims[name] == "true"
+func clean(text string) string { return backend.CleanText(strings.TrimSpace(text), maxText) }
+
+// Flag reports a member that is true, or "true", as some providers write it.
+func Flag(members map[string]any, name string) bool {
+	return members[name] == true || members[name] == "true"
 }
 
-// subjectOf reads an identifier that is a string or a whole number.
-func subjectOf(value any) string {
-	switch v := value.(type) {
+// ID returns a member that identifies somebody or something, as it is: a string, or a
+// whole number. It is "" for all others.
+func ID(members map[string]any, name string) string {
+	switch v := members[name].(type) {
 	case string:
 		return v
 	case json.Number:
@@ -122,7 +127,8 @@ func (p *Profile) check() bool {
 // finish fills in what does not depend on the provider's kind.
 func (p *Profile) finish(from *provider) {
 	p.Provider = from.name
-	p.Email.Source = from.name
+	p.Name, p.Username, p.Tenant = clean(p.Name), clean(p.Username), clean(p.Tenant)
+	p.Email.Address, p.Email.Source = clean(p.Email.Address), from.name
 	domain := domainOf(p.Email.Address)
 	if domain == "" {
 		p.Email = Email{Source: from.name}

@@ -7,20 +7,53 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatewarden/auth"
-	"github.com/gatewarden/auth/internal/fetch"
+	"github.com/gatewarden/auth/internal/hidden"
 )
 
-// Provider is where people can have their accounts: [OIDC], [OAuth2], or one of
-// [Google], [GitHub], [Microsoft], [Apple], [Facebook] and [GitLab], which are those
-// two with what is particular about them.
+// Provider is where people can have their accounts.
+//
+// [OIDC] is any provider that speaks OpenID Connect, and [OAuth2] one that has OAuth 2
+// and an API of its own. The presets, such as [Google] and [GitHub], know more: where
+// their provider is, and in what it differs. A preset of your own is a type with this one
+// method. It can do all that the presets of this package do.
+//
+// A type that has secrets in its fields may implement [fmt.Formatter], so that they are
+// not printed with it.
 type Provider interface {
-	provider(env environment) (*provider, error)
+	// Define returns the provider as an [OIDC] or an [OAuth2], or an error that names
+	// the setting at fault. [New] calls it once. It must not ask the network.
+	Define() (Definition, error)
+}
+
+// Definition is an [OIDC] or an [OAuth2].
+type Definition interface {
+	// ready checks the definition. kind is what errors call the provider.
+	ready(env environment, kind string) (*provider, error)
+}
+
+var (
+	_ Definition = OIDC{}
+	_ Definition = OAuth2{}
+)
+
+// kindOf returns what errors call a provider, which is the name of its type.
+func kindOf(given Provider) string {
+	return strings.TrimPrefix(strings.TrimPrefix(fmt.Sprintf("%T", given), "*"), "external.")
+}
+
+// ErrorCodes are what a provider says in place of the codes of RFC 6749.
+type ErrorCodes struct {
+	// InvalidGrant are codes of the token endpoint that say what "invalid_grant" does
+	// (RFC 6749 §5.2): a code or token is unknown, expired or was used. Of an error that
+	// is an object, its "type" and its "code" are compared.
+	InvalidGrant []string
+	// AccessDenied are codes of the authorization endpoint that say what "access_denied"
+	// does (RFC 6749 §4.1.2.1): the person did not agree.
+	AccessDenied []string
 }
 
 // environment is what all providers have.
@@ -34,7 +67,7 @@ type environment struct {
 type provider struct {
 	environment
 	name, label string
-	key         string // what tells it from others: its issuer
+	issuer      string // of its identities, or the template of theirs
 	clientID    string
 	clients     []string // those that native apps have ID tokens of; nil where there are none
 	scopes      []string
@@ -44,7 +77,9 @@ type provider struct {
 	nonce       bool              // there is an ID token, which must have ours
 	maxAge      bool              // it knows max_age
 	fragment    bool              // the browser comes back with a fragment of the provider's
-	lenient     bool              // token answers may be forms, and errors have status 200
+	lenient     bool              // token answers may be forms
+	withoutPKCE bool              // OAuth2Quirks.AllowWithoutPKCE
+	codes       ErrorCodes
 
 	endpoints func(ctx context.Context, now time.Time) (*endpoints, error)
 	// isIssuer reports what may be "iss" in an answer (RFC 9207); nil is that it may
@@ -53,12 +88,11 @@ type provider struct {
 	iss      string // what isIssuer wants, for the log
 	// authenticate adds the client's authentication to a request of the token endpoint
 	// or of those that are like it.
-	authenticate func(e *endpoints, form url.Values, header http.Header) error
-	// prolong exchanges tokens for ones that live longer; nil is not.
-	prolong func(ctx context.Context, e *endpoints, tokens *Tokens, now time.Time) (*Tokens, error)
-	// issuedHere checks that an access token is of this client; nil is that nobody can
-	// tell.
-	issuedHere func(ctx context.Context, token auth.Secret) error
+	authenticate func(ctx context.Context, e *endpoints, form url.Values, header http.Header) error
+	// extend is OAuth2Quirks.Extend, or nil.
+	extend func(tokens *Tokens) url.Values
+	// checkToken is OAuth2Quirks.CheckToken, or nil.
+	checkToken func(ctx context.Context, api *API) error
 	// profile says who it is.
 	profile func(ctx context.Context, a *answer) (*Profile, error)
 }
@@ -71,6 +105,7 @@ type answer struct {
 	clients   []string   // whom the ID token may be for
 	form      url.Values // of the callback
 	now       time.Time
+	expires   time.Time // until when the ID token can be presented; profile sets it
 }
 
 // endpoints are where a provider is asked.
@@ -89,7 +124,8 @@ func base(env environment, kind, name, label, clientID string, domains []string)
 	case name == "" || strings.ContainsFunc(name, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	}):
-		return nil, fmt.Errorf("oauth2/external: %s.Name %q is empty, or has other characters than a-z, 0-9, - and _", kind, name)
+		return nil, fmt.Errorf("oauth2/external: %s.Name %q is empty, or has other characters than a-z, 0-9, - and _",
+			kind, name)
 	case clientID == "":
 		return nil, fmt.Errorf("oauth2/external: %s.ClientID is missing", kind)
 	}
@@ -111,10 +147,15 @@ const (
 	ClientSecretPost  Method = "client_secret_post"
 )
 
-// bySecret returns how a client authenticates that has this secret, or none. An empty
+// bySecret returns how a client authenticates that has a secret, or none. An empty
 // method is the one the provider's metadata names.
-func (p *provider) bySecret(secret auth.Secret, method Method) func(*endpoints, url.Values, http.Header) error {
-	return func(e *endpoints, form url.Values, header http.Header) error {
+func (p *provider) bySecret(secretFor func(context.Context) (auth.Secret, error), method Method) func(
+	context.Context, *endpoints, url.Values, http.Header) error {
+	return func(ctx context.Context, e *endpoints, form url.Values, header http.Header) error {
+		secret, err := secretFor(ctx)
+		if err != nil {
+			return err
+		}
 		post := method == ClientSecretPost || method == "" && e.post
 		switch {
 		case secret == "" || post:
@@ -130,129 +171,13 @@ func (p *provider) bySecret(secret auth.Secret, method Method) func(*endpoints, 
 	}
 }
 
+// always returns a function that returns one secret.
+func always(secret auth.Secret) func(context.Context) (auth.Secret, error) {
+	kept := hidden.Of(secret.Reveal())
+	return func(context.Context) (auth.Secret, error) { return auth.Secret(kept.Reveal()), nil }
+}
+
 // fixed returns endpoints that are known beforehand.
 func fixed(e endpoints) func(context.Context, time.Time) (*endpoints, error) {
 	return func(context.Context, time.Time) (*endpoints, error) { return &e, nil }
-}
-
-// discovery finds the endpoints of an issuer by its metadata (OpenID Connect Discovery
-// §4), and remembers them.
-type discovery struct {
-	environment
-	issuer string // as the metadata names it
-	from   string // where it is; "" is where the specification says
-
-	turn  chan struct{} // of one: who may ask
-	mu    sync.Mutex
-	found *endpoints
-	asked time.Time // when it was found
-	next  time.Time // not to be asked before
-	err   error
-}
-
-const (
-	metadataFresh = time.Hour
-	metadataStale = 24 * time.Hour // for how long it serves while the provider is down
-	metadataPause = 5 * time.Second
-)
-
-func (d *discovery) known(now time.Time) (*endpoints, error, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case d.found != nil && now.Sub(d.asked) < metadataFresh:
-		return d.found, nil, true
-	case !now.Before(d.next):
-		return nil, nil, false
-	case d.found != nil && now.Sub(d.asked) < metadataStale:
-		return d.found, nil, true
-	}
-	return nil, d.err, true
-}
-
-// endpoints returns them. The only errors are that the provider is down or says what it
-// should not, and that ctx ended.
-func (d *discovery) endpoints(ctx context.Context, now time.Time) (*endpoints, error) {
-	if e, err, ok := d.known(now); ok {
-		return e, err
-	}
-	select {
-	case d.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	// Others may wait for the answer, too, so it comes even if ctx ends.
-	var e *endpoints
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer func() { close(done); <-d.turn }()
-		e, err = d.renewed(context.WithoutCancel(ctx), now)
-	}()
-	select {
-	case <-done:
-		return e, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// renewed asks for the endpoints, unless another request has just done so.
-func (d *discovery) renewed(ctx context.Context, now time.Time) (*endpoints, error) {
-	if e, err, ok := d.known(now); ok {
-		return e, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
-	defer cancel()
-	e, err := d.ask(ctx)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.err = err
-	if err == nil {
-		d.found, d.asked = e, now
-		return e, nil
-	}
-	d.next = now.Add(metadataPause)
-	d.logger.WarnContext(ctx, "oauth2/external: metadata could not be fetched", "issuer", d.issuer, "error", err)
-	if d.found != nil && now.Sub(d.asked) < metadataStale {
-		return d.found, nil
-	}
-	return nil, err
-}
-
-func (d *discovery) ask(ctx context.Context) (*endpoints, error) {
-	m, err := d.metadata(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e := &endpoints{issuerInAnswers: m.Flag("authorization_response_iss_parameter_supported")}
-	for name, to := range map[string]*string{"authorization_endpoint": &e.authorize, "token_endpoint": &e.token, "jwks_uri": &e.keys,
-		"userinfo_endpoint": &e.userInfo, "revocation_endpoint": &e.revoke, "end_session_endpoint": &e.end} {
-		required := to == &e.authorize || to == &e.token || to == &e.keys
-		if !required && !m.Has(name) {
-			continue
-		}
-		if *to, err = m.URL(name); err != nil {
-			return nil, err
-		}
-	}
-	if methods := m.List("token_endpoint_auth_methods_supported"); len(methods) > 0 {
-		e.post = !slices.Contains(methods, "client_secret_basic") && slices.Contains(methods, "client_secret_post")
-	}
-	return e, nil
-}
-
-func (d *discovery) metadata(ctx context.Context) (*fetch.Metadata, error) {
-	if d.from == "" {
-		return fetch.Discover(ctx, d.client, d.issuer)
-	}
-	text, _, err := fetch.Get(ctx, d.client, d.from)
-	if err != nil {
-		return nil, err
-	}
-	m, err := fetch.ParseMetadata(text, d.issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.from, err)
-	}
-	return m, nil
 }

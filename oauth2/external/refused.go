@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ func untrustedBy(failed string, err error) error {
 
 func isUntrusted(err error) bool {
 	var e *errAnswer
-	return errors.As(err, &e)
+	return errors.As(err, &e) || errors.Is(err, ErrUntrusted)
 }
 
 // by names the function of the application that returned an error. A nil error stays nil.
@@ -60,6 +61,13 @@ type providerError struct {
 	from              string // the endpoint, or "" for the browser
 	status            int    // of the answer, or 0
 	code, description string // without secrets
+	number            string // of an error that is an object
+	refusal           bool   // it says that a code or token is not taken
+}
+
+// is reports that the provider says this code.
+func (e *providerError) is(code string) bool {
+	return e.code == code || e.number != "" && e.number == code
 }
 
 // Error returns the code and the description in quotes.
@@ -83,14 +91,7 @@ func (e *providerError) Error() string {
 // provider or of this service's configuration.
 func isRefusal(err error) bool {
 	var e *providerError
-	if !errors.As(err, &e) || e.from == "" || isOutageStatus(e.status) {
-		return false
-	}
-	switch e.code {
-	case "invalid_grant", "bad_verification_code", "bad_refresh_token": // the last two are GitHub's
-		return true
-	}
-	return false
+	return errors.As(err, &e) && e.refusal && e.from != "" && !isOutageStatus(e.status)
 }
 
 func isOutageStatus(status int) bool {
@@ -116,14 +117,15 @@ func scrub(text string, secrets []string) string {
 	return backend.CleanText(text, maxText)
 }
 
-// secretFields are the fields of requests to the token endpoint that are secret.
-var secretFields = []string{"code", "code_verifier", "refresh_token", "client_secret", "client_assertion",
-	"fb_exchange_token", "token"}
+// publicFields are the fields of requests to the token endpoint that are not secret.
+var publicFields = []string{"grant_type", "redirect_uri", "client_id", "client_assertion_type", "scope"}
 
 // secretsOf returns what is secret in a request to the token endpoint.
 func secretsOf(form url.Values, header http.Header) (secrets []string) {
-	for _, name := range secretFields {
-		secrets = append(secrets, form.Get(name))
+	for name, values := range form {
+		if !slices.Contains(publicFields, name) {
+			secrets = append(secrets, values...)
+		}
 	}
 	r := http.Request{Header: header}
 	if _, secret, ok := r.BasicAuth(); ok {

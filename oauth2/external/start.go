@@ -96,10 +96,14 @@ func (l *Logins) send(w http.ResponseWriter, r *http.Request, p *provider, a *at
 		return
 	}
 	l.begin(w, r, p, a, now)
-	query := url.Values{"response_type": {"code"}, "client_id": {p.clientID}, "redirect_uri": {l.RedirectURI(p.name)}, "state": {a.State},
-		"code_challenge": {challenge(a.Verifier)}, "code_challenge_method": {"S256"}}
+	query := url.Values{"response_type": {"code"}, "client_id": {p.clientID}, "redirect_uri": {l.RedirectURI(p.name)},
+		"state": {a.State}}
 	for name, value := range p.params {
 		query.Set(name, value)
+	}
+	if !p.withoutPKCE {
+		query.Set("code_challenge", challenge(a.Verifier))
+		query.Set("code_challenge_method", "S256")
 	}
 	if len(p.scopes) > 0 {
 		query.Set("scope", strings.Join(p.scopes, " "))

@@ -1,0 +1,113 @@
+package external
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// verifyIdentity checks the ID token and makes a profile of it.
+func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile, error) {
+	token, claims, err := rp.verify(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	a.expires = expiryOf(claims)
+	profile := &Profile{Issuer: rp.Issuer, Subject: token.Subject(), AuthInfo: token.AuthInfo(), Claims: claims}
+	if err := rp.addUserInfo(ctx, a, claims, profile.Subject); err != nil {
+		return nil, err
+	}
+	profile.Email.Address, profile.Email.Verified = Text(claims, "email"), Flag(claims, "email_verified")
+	profile.Name, profile.Username = Text(claims, "name"), Text(claims, "preferred_username")
+	profile.Picture = Text(claims, "picture")
+	if rp.Tenant != "" {
+		profile.Tenant = Text(claims, rp.Tenant)
+	}
+	if err := rp.checkTenant(token, profile); err != nil {
+		return nil, err
+	}
+	profile.Email.Authoritative = true // if it is verified, and its domain is listed
+	if rp.Quirks.Complete != nil {
+		if profile, err = rp.complete(ctx, a, profile); err != nil {
+			return nil, err
+		}
+	}
+	// A provider that is responsible for some domains has no say about others.
+	if !rp.Quirks.AnyDomain && len(rp.domains) > 0 && !slices.Contains(rp.domains, domainOf(profile.Email.Address)) {
+		profile.Email.Verified = false
+	}
+	return profile, nil
+}
+
+// checkTenant holds a profile to the tenant that issued the ID token.
+func (rp *relyingParty) checkTenant(token *jwt.Token, profile *Profile) error {
+	if rp.Quirks.IssuerTemplate == "" {
+		return nil
+	}
+	profile.Issuer = token.Issuer()
+	if tenant := rp.tenantOf(profile.Issuer); tenant == "" || profile.Tenant != tenant {
+		return untrustedValue("the "+rp.Tenant+" of the ID token is not that of its issuer", profile.Tenant, tenant)
+	}
+	return nil
+}
+
+// complete lets Quirks.Complete refuse or complete a profile. What the checks found stays.
+func (rp *relyingParty) complete(ctx context.Context, a *answer, profile *Profile) (*Profile, error) {
+	ctx, cancel := context.WithTimeout(ctx, rp.timeout)
+	defer cancel()
+	own := *profile
+	own.Claims = maps.Clone(profile.Claims)
+	if err := rp.Quirks.Complete(ctx, newAPI(rp.provider, a), &own); err != nil {
+		return nil, err
+	}
+	own.Issuer, own.Subject, own.AuthInfo = profile.Issuer, profile.Subject, profile.AuthInfo
+	return &own, nil
+}
+
+// addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID
+// token lacks.
+func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[string]any, subject string) error {
+	if claims["email"] == nil {
+		delete(claims, "email_verified") // of no address
+	}
+	lacks := func(scope, claim string) bool { return slices.Contains(rp.scopes, scope) && claims[claim] == nil }
+	switch {
+	case rp.Quirks.NoUserInfo || a.tokens.Access() == "" || a.endpoints.userInfo == "":
+		return nil
+	case !lacks("email", "email") && !lacks("email", "email_verified") && !lacks("profile", "name"):
+		return nil
+	}
+	more, err := rp.userInfo(ctx, a)
+	if err != nil {
+		return err
+	}
+	if more["sub"] != subject { // OpenID Connect Core §5.3.2
+		return untrustedValue("userinfo is about another subject than the ID token", Text(more, "sub"), subject)
+	}
+	if address, ok := claims["email"]; ok && more["email"] != address {
+		delete(more, "email_verified") // of another address
+	}
+	for name, value := range more {
+		if _, ok := claims[name]; !ok { // what is signed counts
+			claims[name] = value
+		}
+	}
+	return nil
+}
+
+// userInfo asks about the owner of the access token (OpenID Connect Core §5.3).
+func (p *provider) userInfo(ctx context.Context, a *answer) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	text, err := p.get(ctx, a.endpoints.userInfo, a.tokens)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := decode(text)
+	if err != nil {
+		return nil, untrusted("userinfo is no JSON object")
+	}
+	return claims, nil
+}
