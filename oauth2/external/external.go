@@ -61,7 +61,9 @@ import (
 // then on. A user that exists is linked to an identity besides by asking for it while
 // signed in: see [Handlers].Link.
 type Config struct {
-	// Providers are where people can have their accounts.
+	// Providers are where people can have their accounts. Several may have one issuer, if
+	// their client IDs differ. A person is then the same user by each of them, if the
+	// issuer names the same subject to both clients.
 	Providers []Provider
 	// URL is where browsers reach this service, without a path: https, or http of a
 	// loopback host. What to register as redirect URI at a provider is
@@ -300,10 +302,9 @@ func (l *Logins) add(given Provider, env environment) error {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
 	}
 	for _, other := range l.providers {
-		if other.issuer == p.issuer {
-			return fmt.Errorf("oauth2/external: providers %q and %q have one issuer: which of them a person came by "+
-				"is not told apart",
-				other.name, p.name)
+		if other.issuer == p.issuer && other.clientID == p.clientID {
+			return fmt.Errorf("oauth2/external: providers %q and %q are one client of one issuer, for which one of "+
+				"them is enough", other.name, p.name)
 		}
 	}
 	l.providers[p.name] = p

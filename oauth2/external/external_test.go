@@ -965,8 +965,8 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			c.DropUnverified = func(context.Context, auth.User, *external.Profile) error { return nil }
 		},
 		"two of one name": func(c *external.Config) { c.Providers = append(c.Providers, external.Google{ClientID: "z"}) },
-		"two of one issuer": func(c *external.Config) {
-			c.Providers = append(c.Providers, external.Google{Name: "g2", ClientID: "z"})
+		"one client of one issuer twice": func(c *external.Config) {
+			c.Providers = []external.Provider{external.Google{ClientID: "z"}, external.Google{Name: "g2", ClientID: "z"}}
 		},
 		"no client": func(c *external.Config) { c.Providers = []external.Provider{external.Google{}} },
 		"a bad name": func(c *external.Config) {

@@ -42,7 +42,8 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 
 // FromIDToken signs in by an ID token that the SDK of a provider gave to a native app or
 // a page of this service, such as Google's One Tap and Apple's on iOS, and that was sent
-// here. It must be for ClientID or one of AppClientIDs, and have this nonce, which this
+// here. It must be for ClientID or one of AppClientIDs of the provider of this name (two
+// providers of one issuer are told apart by that), and have this nonce, which this
 // service made for this one login and the app passed on (as it is in the token: some
 // hash it first). It is good once. Errors are as those of [Logins.FromToken].
 func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
