@@ -1,0 +1,123 @@
+package authtest
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// Double describes a provider that a [Provider] imitates: its paths, and in what it
+// differs from others. The zero value of each field but the paths is a provider that does
+// what the specifications say. Functions may be nil. They are called for one login, and
+// must be safe for concurrent use.
+type Double struct {
+	// Name is what people call it.
+	Name string
+	// Authorize and Token are the paths of its endpoints, as in patterns of
+	// [http.ServeMux].
+	Authorize, Token string
+
+	// IDTokens issues ID tokens to whoever asks for the scope "openid".
+	IDTokens bool
+	// Issuer is the path of its issuer, below which its metadata is. If empty, the issuer
+	// is that of the [Provider].
+	Issuer string
+	// Metadata changes the metadata of Issuer.
+	Metadata func(members map[string]any)
+
+	// NoResponseIssuer never sends "iss" (RFC 9207). Only providers with IDTokens do.
+	NoResponseIssuer bool
+	// Fragment is added to the place where the browser is sent back to.
+	Fragment string
+	// IgnoresPKCE checks no code_verifier, and RefusesPKCE takes a request that has one
+	// for one of another client.
+	IgnoresPKCE, RefusesPKCE bool
+
+	// Tokens changes an answer of the token endpoint.
+	Tokens func(s *SignedIn, form url.Values, answer map[string]any)
+	// Claims changes the claims of an ID token. at is the URL of the Provider.
+	Claims func(s *SignedIn, at string, claims map[string]any)
+	// Refuse returns the answer of the token endpoint for an error of RFC 6749 §5.2.
+	Refuse func(code string) (status int, body map[string]any)
+
+	// Me is the path of the API that says whose an access token is. It answers with
+	// Profile. If that is nil, it is a userinfo endpoint (OpenID Connect Core §5.3).
+	Me      string
+	Profile func(s *SignedIn, r *http.Request) (status int, answer map[string]any)
+	// More are further APIs that ask for an access token, by path.
+	More map[string]func(s *SignedIn, r *http.Request) (status int, answer any)
+
+	// serve adds handlers that ask for no access token.
+	serve func(p *Provider, mux *http.ServeMux)
+}
+
+// Doubles returns the providers that each [Provider] imitates.
+func Doubles() []Double {
+	return []Double{githubDouble(), facebookDouble(), microsoftDouble()}
+}
+
+// issuer returns the issuer of a double.
+func (d *Double) issuer(at string) string { return at + d.Issuer }
+
+// imitate adds the endpoints of a double.
+func (p *Provider) imitate(mux *http.ServeMux, d *Double) {
+	p.handle(mux, "GET "+d.Authorize, func(w http.ResponseWriter, r *http.Request) { p.authorize(w, r, d) })
+	p.handle(mux, "POST "+d.Token, func(w http.ResponseWriter, r *http.Request) { p.token(w, r, d) })
+	if d.Me != "" {
+		p.handle(mux, "GET "+d.Me, func(w http.ResponseWriter, r *http.Request) { p.tellProfile(w, r, d) })
+	}
+	for path, answer := range d.More {
+		p.handle(mux, "GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			if s, _, ok := p.owner(w, r); ok {
+				status, body := answer(s, r)
+				writeJSON(w, status, body)
+			}
+		})
+	}
+	if d.Issuer != "" {
+		mux.HandleFunc("GET "+trimSlash(d.Issuer)+"/.well-known/openid-configuration",
+			func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, p.metadataOf(d)) })
+	}
+	if d.serve != nil {
+		d.serve(p, mux)
+	}
+}
+
+// metadataOf returns the metadata of a double that has an issuer of its own.
+func (p *Provider) metadataOf(d *Double) map[string]any {
+	_, quirks := p.state()
+	at := p.URL()
+	members := map[string]any{
+		"issuer": d.issuer(at), "authorization_endpoint": at + d.Authorize, "token_endpoint": at + d.Token,
+		"jwks_uri": p.JWKSURL(),
+		"authorization_response_iss_parameter_supported": !d.NoResponseIssuer && !quirks.NoResponseIssuer,
+	}
+	if d.Me != "" {
+		members["userinfo_endpoint"] = at + d.Me
+	}
+	if d.Metadata != nil {
+		d.Metadata(members)
+	}
+	if quirks.Metadata != nil {
+		quirks.Metadata(members)
+	}
+	return members
+}
+
+// tellProfile answers who the owner of an access token is.
+func (p *Provider) tellProfile(w http.ResponseWriter, r *http.Request, d *Double) {
+	s, quirks, ok := p.owner(w, r)
+	if !ok {
+		return
+	}
+	status, claims := http.StatusOK, map[string]any(nil)
+	if d.Profile != nil {
+		status, claims = d.Profile(s, r)
+	} else {
+		claims = s.Person.profile(s.Scopes)
+		claims["sub"] = s.Person.Subject
+	}
+	if quirks.UserInfo != nil && status == http.StatusOK {
+		quirks.UserInfo(claims)
+	}
+	writeJSON(w, status, claims)
+}
