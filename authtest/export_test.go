@@ -38,3 +38,14 @@ func Broken(backend auth.Authenticator, cases Cases, now func() time.Time) map[s
 	}
 	return broken
 }
+
+// ExternalFaults returns what the checks of External find, by their sentences.
+func ExternalFaults(cases ExternalCases) map[string][]string {
+	found := map[string][]string{}
+	for _, c := range externalContract() {
+		if faults := checkExternal(c, cases); len(faults) > 0 {
+			found[c.sentence] = faults
+		}
+	}
+	return found
+}

@@ -115,7 +115,9 @@ var (
 	r      *http.Request
 )
 
-func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }`,
+func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }
+
+func forge(*authtest.Provider) external.Provider { return nil }`,
 	"docs/oauth2.md": `
 var (
 	store = server.NewMemoryStore()
