@@ -16,7 +16,7 @@ type Double struct {
 	// [http.ServeMux].
 	Authorize, Token string
 
-	// IDTokens issues ID tokens to whoever asks for the scope "openid".
+	// IDTokens issues ID tokens to clients that ask for the scope "openid".
 	IDTokens bool
 	// Issuer is the path of its issuer, below which its metadata is. If empty, the issuer
 	// is that of the [Provider].
@@ -39,7 +39,7 @@ type Double struct {
 	// Refuse returns the answer of the token endpoint for an error of RFC 6749 §5.2.
 	Refuse func(code string) (status int, body map[string]any)
 
-	// Me is the path of the API that says whose an access token is. It answers with
+	// Me is the path of the API that names the owner of an access token. It answers with
 	// Profile. If that is nil, it is a userinfo endpoint (OpenID Connect Core §5.3).
 	Me      string
 	Profile func(s *SignedIn, r *http.Request) (status int, answer map[string]any)
@@ -52,7 +52,10 @@ type Double struct {
 
 // Doubles returns the providers that each [Provider] imitates.
 func Doubles() []Double {
-	return []Double{githubDouble(), facebookDouble(), microsoftDouble()}
+	return []Double{
+		githubDouble(), facebookDouble(), microsoftDouble(), keycloakDouble(), oktaDouble(), oktaCustomDouble(),
+		auth0Double(), slackDouble(), discordDouble(), linkedinDouble(), xDouble(), bitbucketDouble(),
+	}
 }
 
 // issuer returns the issuer of a double.
@@ -103,7 +106,7 @@ func (p *Provider) metadataOf(d *Double) map[string]any {
 	return members
 }
 
-// tellProfile answers who the owner of an access token is.
+// tellProfile names the owner of an access token.
 func (p *Provider) tellProfile(w http.ResponseWriter, r *http.Request, d *Double) {
 	s, quirks, ok := p.owner(w, r)
 	if !ok {

@@ -14,7 +14,8 @@ func microsoftDouble() Double {
 		},
 		serve: func(p *Provider, mux *http.ServeMux) {
 			p.handle(mux, "GET /{tenant}/v2.0/.well-known/openid-configuration", p.microsoftMetadata)
-			mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", func(w http.ResponseWriter, r *http.Request) { p.serveKeys(w, r) })
+			mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys",
+				func(w http.ResponseWriter, r *http.Request) { p.serveKeys(w, r) })
 		},
 	}
 }

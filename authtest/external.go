@@ -11,8 +11,8 @@ import (
 type ExternalCases struct {
 	// Provider is under test. Its endpoints are those of At, and its client is that of At.
 	Provider external.Provider
-	// At plays the provider. A provider that none of [Doubles] is like needs one of its
-	// own: see [NewProvider].
+	// At plays the provider. A provider that is not like one of [Doubles] needs one of
+	// its own: see [NewProvider].
 	At *Provider
 	// Person signs in. If it has no Subject, it is "42", with a name, a username, and a
 	// verified address at example.com.
@@ -23,8 +23,8 @@ type ExternalCases struct {
 }
 
 // External checks that people are signed in by a provider as package external promises:
-// who comes is who they are, and an answer that is not what it should be is refused with
-// nothing sent anywhere. It runs whole logins, through a browser, against At.
+// each is taken for the person they are, and an answer that is not what it should be is
+// refused. It runs whole logins, through a browser, against At.
 //
 //	idp := authtest.NewProvider(t, forgeDouble)
 //	authtest.External(t, authtest.ExternalCases{
@@ -32,7 +32,7 @@ type ExternalCases struct {
 //		Want:     external.Profile{Issuer: idp.URL(), Subject: "42", Name: "Ada Lovelace"},
 //	})
 //
-// It changes the quirks of At and who is signed in there.
+// It changes the quirks of At and the person that is signed in there.
 func External(t *testing.T, cases ExternalCases) {
 	t.Helper()
 	for _, c := range externalContract() {
@@ -147,14 +147,17 @@ func (s *externalSuite) checkRequest() {
 // checkAnswers changes what the browser comes back with.
 func (s *externalSuite) checkAnswers() {
 	for sentence, change := range map[string]func(url.Values){
-		"another state":      func(v url.Values) { v.Set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA") },
-		"no state":           func(v url.Values) { v.Del("state") },
-		"two states":         func(v url.Values) { v.Add("state", v.Get("state")) },
-		"another issuer":     func(v url.Values) { v.Set("iss", "https://evil.example") },
-		"an empty issuer":    func(v url.Values) { v.Set("iss", "") },
-		"two codes":          func(v url.Values) { v.Add("code", v.Get("code")) },
-		"no code":            func(v url.Values) { v.Del("code") },
-		"another's error":    func(v url.Values) { v.Set("iss", "https://evil.example"); v.Set("error", "access_denied") },
+		"another state":   func(v url.Values) { v.Set("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA") },
+		"no state":        func(v url.Values) { v.Del("state") },
+		"two states":      func(v url.Values) { v.Add("state", v.Get("state")) },
+		"another issuer":  func(v url.Values) { v.Set("iss", "https://evil.example") },
+		"an empty issuer": func(v url.Values) { v.Set("iss", "") },
+		"two codes":       func(v url.Values) { v.Add("code", v.Get("code")) },
+		"no code":         func(v url.Values) { v.Del("code") },
+		"another's error": func(v url.Values) {
+			v.Set("iss", "https://evil.example")
+			v.Set("error", "access_denied")
+		},
 		"an error, and code": func(v url.Values) { v.Set("error", "invalid_scope") },
 	} {
 		s.refused(sentence, Quirks{Answer: change}, 0)

@@ -20,7 +20,8 @@ func (s *externalSuite) checkEmpty() {
 	}
 	s.refused("no ID token", Quirks{TokenAnswer: func(answer map[string]any) { delete(answer, "id_token") }}, 1)
 	for sentence, sub := range map[string]any{
-		"no subject": nil, "an empty subject": "", "a subject with a space": "1 ", "a long one": strings.Repeat("1", 256),
+		"no subject": nil, "an empty subject": "", "a subject with a space": "1 ",
+		"a subject of 256 bytes": strings.Repeat("1", 256),
 	} {
 		s.refused(sentence, claimed("sub", sub), 1)
 	}
@@ -46,11 +47,18 @@ func (s *externalSuite) checkIDTokens() {
 		"without an end":           claimed("exp", nil),
 		"issued in the future":     claimed("iat", time.Now().Add(time.Hour).Unix()),
 		"of another access token":  claimed("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"),
-		"for another client, too":  {IDToken: func(c map[string]any) { c["aud"] = []any{c["aud"], "another"} }},
+		"for another client, too":  alsoForAnother(),
 		"of an issuer with a dash": {IDToken: func(c map[string]any) { c["iss"] = text(c["iss"]) + "-" }},
 	} {
 		s.refused(sentence, quirks, 1)
 	}
+}
+
+// alsoForAnother names a second client, and not for which of them the token was made.
+func alsoForAnother() Quirks {
+	return Quirks{IDToken: func(claims map[string]any) {
+		claims["aud"], claims["azp"] = []any{claims["aud"], "another"}, nil
+	}}
 }
 
 func text(value any) string {

@@ -12,14 +12,14 @@ import (
 	"github.com/gatewarden/auth/internal/hidden"
 )
 
-// API asks a provider with the token of who has just come back from it.
+// API asks a provider with the token of the person that has just come back from it.
 type API struct {
 	provider *provider
 	tokens   *Tokens
 	answer   url.Values // of the authorization endpoint, without what is secret
 }
 
-// newAPI returns an API for who has just come back.
+// newAPI returns an API for the person that has just come back.
 func newAPI(p *provider, a *answer) *API {
 	shown := maps.Clone(a.form)
 	for _, name := range []string{"code", "state", "id_token", "access_token"} {

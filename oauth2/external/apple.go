@@ -29,7 +29,7 @@ type Apple struct {
 	Domains []string // as in [OIDC]
 	// AppClientIDs are as in [OIDC]: the bundle identifiers of apps.
 	AppClientIDs []string
-	BaseURL      string // of a double, in tests; empty is https://appleid.apple.com
+	BaseURL      string // of a double, in tests. Empty is https://appleid.apple.com
 }
 
 const appleIssuer = "https://appleid.apple.com"

@@ -1,6 +1,7 @@
 // Package external signs people in with accounts they have elsewhere: Google, GitHub,
-// Microsoft, Apple, Facebook, GitLab, and whatever speaks OpenID Connect, such as the
-// single sign-on of an enterprise. A [Provider] of your own is as good as these.
+// Microsoft, Apple, Facebook, GitLab, Bitbucket, Discord, LinkedIn, Slack, X, and whatever
+// speaks OpenID Connect, such as the single sign-on of an enterprise (Keycloak, Okta,
+// Auth0). A [Provider] of your own is as good as these.
 //
 //	logins, err := external.New(external.Config{
 //		URL: "https://app.example", Keys: keys, Store: store, LoadUser: users.Load,

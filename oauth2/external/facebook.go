@@ -24,7 +24,7 @@ type Facebook struct {
 	Scopes       []string          // nil is "public_profile" and "email"
 	LongLived    bool              // for Config.KeepTokens: a token of about 60 days, rather than of hours
 	Params       map[string]string // of the authorization request, such as "auth_type"
-	BaseURL      string            // of a double, in tests; empty is Facebook's two hosts
+	BaseURL      string            // of a double, in tests. Empty is Facebook's two hosts
 }
 
 // Define implements [Provider].
@@ -44,7 +44,8 @@ func (f Facebook) Define() (Definition, error) {
 	o := OAuth2{
 		Name: cmp.Or(f.Name, "facebook"), Label: "Facebook", Issuer: web, ResponseIssuer: web,
 		AuthorizeURL: web + "/" + version + "/dialog/oauth", TokenURL: graph + "/" + version + "/oauth/access_token",
-		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Method: ClientSecretPost, Scopes: f.Scopes, Params: f.Params,
+		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Method: ClientSecretPost, Scopes: f.Scopes,
+		Params: f.Params,
 		Profile: func(ctx context.Context, from *API) (*Profile, error) {
 			query := url.Values{"fields": {"id,name,email"},
 				"appsecret_proof": {appSecretProof(f.ClientSecret, from.Token())}}

@@ -34,8 +34,8 @@ func (g GitHub) Define() (Definition, error) {
 	return OAuth2{
 		Name: cmp.Or(g.Name, "github"), Label: "GitHub", Issuer: web, ResponseIssuer: web + "/login/oauth",
 		AuthorizeURL: web + "/login/oauth/authorize", TokenURL: web + "/login/oauth/access_token",
-		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Method: ClientSecretPost, Scopes: g.Scopes, Params: g.Params,
-		Domains: g.Domains,
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Method: ClientSecretPost, Scopes: g.Scopes,
+		Params: g.Params, Domains: g.Domains,
 		Profile: func(ctx context.Context, from *API) (*Profile, error) { return githubProfile(ctx, from, api) },
 		Quirks:  OAuth2Quirks{Errors: ErrorCodes{InvalidGrant: []string{"bad_verification_code", "bad_refresh_token"}}},
 	}, nil

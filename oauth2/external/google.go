@@ -30,7 +30,7 @@ type Google struct {
 	Domains []string
 	// AppClientIDs are as in [OIDC]: those of Android, iOS and One Tap.
 	AppClientIDs []string
-	BaseURL      string // of a double, in tests; empty is https://accounts.google.com
+	BaseURL      string // of a double, in tests. Empty is https://accounts.google.com
 }
 
 const googleIssuer = "https://accounts.google.com"

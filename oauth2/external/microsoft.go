@@ -84,11 +84,13 @@ func (m Microsoft) check() error {
 		return nil
 	}
 	if (len(m.AllowTenants) > 0) == m.AllowAnyTenant {
-		return errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant + " needs either AllowTenants or AllowAnyTenant")
+		return errors.New("oauth2/external: Microsoft.Tenant " + m.Tenant +
+			" needs either AllowTenants or AllowAnyTenant")
 	}
 	for _, tenant := range m.AllowTenants {
 		if !isTenant(tenant) {
-			return errors.New("oauth2/external: Microsoft.AllowTenants has " + tenant + ", which is no UUID in lower case")
+			return errors.New("oauth2/external: Microsoft.AllowTenants has " + tenant +
+				", which is no UUID in lower case")
 		}
 	}
 	return nil

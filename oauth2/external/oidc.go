@@ -15,17 +15,17 @@ import (
 // (RFC 9207), and the signature, issuer, audience, times and "at_hash" of the ID token
 // (OpenID Connect Core §3.1.3.7). No field turns that off.
 type OIDC struct {
-	// Name is in the paths, of a-z, 0-9, - and _; Label is for people, Name by default.
+	// Name is in the paths, of a-z, 0-9, - and _. Label is for people, Name by default.
 	Name, Label string
 	// Issuer is the issuer's identifier, as the provider writes it: https, or http of a
 	// loopback host.
 	Issuer string
 
 	ClientID string
-	// ClientSecret is what the client proves itself with, unless Key does; neither is a
-	// public client, which PKCE alone protects.
+	// ClientSecret is what the client proves itself with, unless Key does. Without both
+	// it is a public client, which PKCE alone protects.
 	ClientSecret auth.Secret
-	// Method is how the secret is sent; empty is by Basic, unless the metadata has
+	// Method is how the secret is sent. Empty is by Basic, unless the metadata has
 	// client_secret_post only.
 	Method Method
 	// Key signs an assertion in place of a secret (private_key_jwt, OpenID Connect Core
@@ -36,7 +36,7 @@ type OIDC struct {
 	// [Logins.FromIDToken] takes besides those of ClientID.
 	AppClientIDs []string
 
-	// Scopes are asked for besides "openid"; nil is "profile" and "email".
+	// Scopes are asked for besides "openid". Nil is "profile" and "email".
 	Scopes []string
 	// Params are added to the authorization request, such as "prompt" or "acr_values".
 	// What this package sets itself cannot be among them.
@@ -72,12 +72,12 @@ type OIDCQuirks struct {
 	// tenant. Tenant is then required, and Issuer is only where the metadata is.
 	IssuerTemplate string
 	// IsTenant reports what can be a tenant in IssuerTemplate, and is required with it. It
-	// is asked about text that is not verified: it must look at its form only, and
-	// be strict (a UUID, say). Which tenants are admitted is for Complete.
+	// is asked about text that is not verified: it must look at its form only, and be
+	// strict (a UUID, say). Complete decides which tenants are admitted.
 	IsTenant func(tenant string) bool
 	// IssuerAliases are other spellings of Issuer that "iss" may have, such as one without
-	// a scheme. They must not be issuers of somebody else: all who come by an alias have
-	// Issuer as [Profile.Issuer].
+	// a scheme. They must not be issuers of somebody else: everybody that comes by an alias
+	// has Issuer as [Profile.Issuer].
 	IssuerAliases []string
 
 	// AnyDomain believes "email_verified" of addresses in any domain, even where Domains
@@ -93,16 +93,16 @@ type OIDCQuirks struct {
 	// not return an empty one.
 	MakeSecret func(ctx context.Context) (auth.Secret, error)
 	// Complete is called with the profile when all checks passed. It may refuse the person
-	// with an error: [ErrNotAllowed] is for those who may not sign in, [ErrUntrusted] for
+	// with an error: [ErrNotAllowed] refuses the person, [ErrUntrusted] for
 	// an answer that must not be believed, and any other error is an outage. It may also
 	// fill in what the claims do not tell.
 	//
 	// It cannot change Issuer, Subject and AuthInfo. It must set Email.Verified only if
 	// the provider saw that the person reads the mail there. Email.Authoritative is true
 	// when it is called, and must be set to false where the provider has no say about the
-	// address. It counts only for a verified address in Domains. What api.Answer
-	// and the claims of other people's choice say (a name, an address) proves nothing.
-	// There is no access token in a login by [Logins.FromIDToken].
+	// address. It counts only for a verified address in Domains. What api.Answer returns,
+	// and a name, proves nothing. There is no access token in a login by
+	// [Logins.FromIDToken].
 	Complete func(ctx context.Context, api *API, p *Profile) error
 
 	// Errors are the codes that the provider has in place of those of RFC 6749.

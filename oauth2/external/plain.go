@@ -13,14 +13,14 @@ import (
 	"github.com/gatewarden/auth/internal/fetch"
 )
 
-// OAuth2 is a provider that has OAuth 2 (RFC 6749) and an API that says whose a token
-// is, and no OpenID Connect. Name, Issuer, AuthorizeURL, TokenURL, ClientID and Profile
+// OAuth2 is a provider that has OAuth 2 (RFC 6749), an API that names the owner of a
+// token, and no OpenID Connect. Name, Issuer, AuthorizeURL, TokenURL, ClientID and Profile
 // are required.
 //
 // This package always sends and checks state, sends PKCE, and checks "iss" of answers
 // (RFC 9207).
 type OAuth2 struct {
-	// Name is in the paths, of a-z, 0-9, - and _; Label is for people, Name by default.
+	// Name is in the paths, of a-z, 0-9, - and _. Label is for people, Name by default.
 	Name, Label string
 	// Issuer tells this provider's identities from those of others, for ever: use the
 	// URL that the provider is known by.
@@ -34,7 +34,7 @@ type OAuth2 struct {
 
 	ClientID     string
 	ClientSecret auth.Secret
-	// Method is how the secret is sent; empty is by Basic.
+	// Method is how the secret is sent. Empty is by Basic.
 	Method Method
 	Scopes []string
 	// Params are added to the authorization request.
@@ -42,14 +42,14 @@ type OAuth2 struct {
 	// Domains are as in [OIDC].
 	Domains []string
 
-	// Profile says whose the token is that api asks with. Subject must be set, to what
-	// never changes and is given to nobody else: not to a name or an address. Issuer
+	// Profile names the owner of the token that api asks with. Subject must be set, to what
+	// never changes and is given to no other person: not to a name or an address. Issuer
 	// and Provider are filled in. An error is an outage, unless it is [ErrNotAllowed] or
 	// [ErrUntrusted].
 	//
 	// All that it says must come from the provider, by api. Email.Verified must be true
 	// only if the provider saw that the person reads the mail there, and
-	// Email.Authoritative only if it decides who has addresses of that domain: that counts
+	// Email.Authoritative only if it gives out the addresses of that domain: that counts
 	// for a verified address in Domains. It must be safe for concurrent use.
 	Profile func(ctx context.Context, api *API) (*Profile, error)
 
@@ -75,7 +75,7 @@ type OAuth2Quirks struct {
 	// Fragment is that browsers come back with a fragment, which must not follow them.
 	Fragment bool
 	// AllowWithoutPKCE leaves PKCE out, for a provider that refuses it. What is lost: a code
-	// that leaks on the way back, from a log or by another app, is good for everybody who
+	// that leaks on the way back, from a log or by another app, is good for everybody that
 	// can begin a login here, since nothing else binds it to the browser that asked for it
 	// (RFC 9700 §2.1.1, §4.5). State still protects against a login that somebody else began.
 	AllowWithoutPKCE bool
@@ -129,7 +129,7 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	return p, nil
 }
 
-// profileBy asks a function who it is.
+// profileBy makes a profile by OAuth2.Profile.
 func profileBy(p *provider, ask func(context.Context, *API) (*Profile, error), kind string) func(context.Context,
 	*answer) (*Profile, error) {
 	return func(ctx context.Context, a *answer) (*Profile, error) {

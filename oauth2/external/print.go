@@ -36,3 +36,27 @@ func (Apple) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Apple") }
 
 // Format shows nothing of it.
 func (Facebook) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Facebook") }
+
+// Format shows nothing of it.
+func (Keycloak) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Keycloak") }
+
+// Format shows nothing of it.
+func (Okta) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Okta") }
+
+// Format shows nothing of it.
+func (Auth0) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Auth0") }
+
+// Format shows nothing of it.
+func (Slack) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Slack") }
+
+// Format shows nothing of it.
+func (Discord) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Discord") }
+
+// Format shows nothing of it.
+func (LinkedIn) Format(f fmt.State, _ rune) { hidden.Write(f, "external.LinkedIn") }
+
+// Format shows nothing of it.
+func (X) Format(f fmt.State, _ rune) { hidden.Write(f, "external.X") }
+
+// Format shows nothing of it.
+func (Bitbucket) Format(f fmt.State, _ rune) { hidden.Write(f, "external.Bitbucket") }

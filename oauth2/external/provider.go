@@ -147,7 +147,7 @@ const (
 	ClientSecretPost  Method = "client_secret_post"
 )
 
-// bySecret returns how a client authenticates that has a secret, or none. An empty
+// bySecret returns how a client authenticates that may have a secret. An empty
 // method is the one the provider's metadata names.
 func (p *provider) bySecret(secretFor func(context.Context) (auth.Secret, error), method Method) func(
 	context.Context, *endpoints, url.Values, http.Header) error {

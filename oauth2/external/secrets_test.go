@@ -33,6 +33,13 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 			external.GitLab{ClientID: "x", ClientSecret: clientSecret}, external.Facebook{ClientID: "x", ClientSecret: clientSecret},
 			external.Microsoft{ClientID: "x", ClientSecret: clientSecret, Tenant: tenant},
 			external.Apple{ClientID: "x", TeamID: "t", KeyID: "k", PrivateKey: pem},
+			external.Keycloak{ClientID: "x", ClientSecret: clientSecret, BaseURL: "https://secret.example", Realm: "r"},
+			external.Okta{ClientID: "x", ClientSecret: clientSecret, Domain: "okta.example"},
+			external.Auth0{ClientID: "x", ClientSecret: clientSecret, Domain: "auth0.example"},
+			external.Slack{ClientID: "x", ClientSecret: clientSecret},
+			external.Discord{ClientID: "x", ClientSecret: clientSecret},
+			external.LinkedIn{ClientID: "x", ClientSecret: clientSecret}, external.X{ClientID: "x", ClientSecret: clientSecret},
+			external.Bitbucket{ClientID: "x", ClientSecret: clientSecret},
 		}
 		c.KeepTokens = func(_ context.Context, _ auth.User, _ *external.Profile, given *external.Tokens) error {
 			tokens = given
@@ -68,6 +75,14 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 		"GitLab":               func(t *testing.T) { leak.Exported(t, secrets, config.Providers[5].(external.GitLab)) },
 		"Facebook":             func(t *testing.T) { leak.Exported(t, secrets, config.Providers[6].(external.Facebook)) },
 		"Microsoft":            func(t *testing.T) { leak.Exported(t, secrets, config.Providers[7].(external.Microsoft)) },
+		"Keycloak":             func(t *testing.T) { leak.Exported(t, secrets, config.Providers[9].(external.Keycloak)) },
+		"Okta":                 func(t *testing.T) { leak.Exported(t, secrets, config.Providers[10].(external.Okta)) },
+		"Auth0":                func(t *testing.T) { leak.Exported(t, secrets, config.Providers[11].(external.Auth0)) },
+		"Slack":                func(t *testing.T) { leak.Exported(t, secrets, config.Providers[12].(external.Slack)) },
+		"Discord":              func(t *testing.T) { leak.Exported(t, secrets, config.Providers[13].(external.Discord)) },
+		"LinkedIn":             func(t *testing.T) { leak.Exported(t, secrets, config.Providers[14].(external.LinkedIn)) },
+		"X":                    func(t *testing.T) { leak.Exported(t, secrets, config.Providers[15].(external.X)) },
+		"Bitbucket":            func(t *testing.T) { leak.Exported(t, secrets, config.Providers[16].(external.Bitbucket)) },
 		"Apple":                func(t *testing.T) { leak.Exported(t, secrets, config.Providers[8].(external.Apple)) },
 		"an error of Refresh":  func(t *testing.T) { leak.Anywhere(t, secrets, refreshError(t, a, secrets[1])) },
 		"an error of a config": func(t *testing.T) { leak.Anywhere(t, secrets, configError(t, config)) },
