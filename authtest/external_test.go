@@ -23,7 +23,7 @@ func forge(idp *authtest.Provider) external.OAuth2 {
 				return nil, err
 			}
 			return &external.Profile{Subject: external.ID(me, "id"), Name: external.Text(me, "full_name"), Claims: me,
-				Email: external.Email{Address: external.Text(me, "mail"), Verified: external.Flag(me, "confirmed")}}, nil
+				Email: external.Email{Address: external.Exact(me, "mail"), Verified: external.Flag(me, "confirmed")}}, nil
 		},
 	}
 }

@@ -61,7 +61,7 @@ func (a Auth0) Define() (Definition, error) {
 func (a Auth0) complete(_ context.Context, _ *API, p *Profile) error {
 	came := p.Tenant
 	if !strings.HasPrefix(a.Organization, "org_") {
-		came = Text(p.Claims, "org_name")
+		came = Exact(p.Claims, "org_name")
 	}
 	if came != a.Organization {
 		return by("Auth0.Organization", fmt.Errorf("%w: %w", ErrNotAllowed,

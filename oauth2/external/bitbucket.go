@@ -60,7 +60,7 @@ func bitbucketProfile(ctx context.Context, from *API, api string) (*Profile, err
 	for _, each := range emails {
 		email, _ := each.(map[string]any)
 		if Flag(email, "is_primary") && Flag(email, "is_confirmed") {
-			p.Email = Email{Address: Text(email, "email"), Verified: true}
+			p.Email = Email{Address: Exact(email, "email"), Verified: true}
 		}
 	}
 	return p, nil

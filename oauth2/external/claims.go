@@ -19,11 +19,11 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	if err := rp.addUserInfo(ctx, a, claims, profile.Subject); err != nil {
 		return nil, err
 	}
-	profile.Email.Address, profile.Email.Verified = Text(claims, "email"), Flag(claims, "email_verified")
+	profile.Email.Address, profile.Email.Verified = Exact(claims, "email"), Flag(claims, "email_verified")
 	profile.Name, profile.Username = Text(claims, "name"), Text(claims, "preferred_username")
 	profile.Picture = Text(claims, "picture")
 	if rp.Tenant != "" {
-		profile.Tenant = Text(claims, rp.Tenant)
+		profile.Tenant = Exact(claims, rp.Tenant)
 	}
 	if err := rp.checkTenant(token, profile); err != nil {
 		return nil, err

@@ -252,3 +252,27 @@ func TestUnitOAuth2Quirks(t *testing.T) {
 		}
 	})
 }
+
+func TestUnitAddressesThatWouldHaveToBeChanged(t *testing.T) {
+	long := strings.Repeat("a", 255-len("@acme.example")) + "@acme.example"
+	for sentence, address := range map[string]string{
+		"that is cut": long + ".evil.example", "with a control character": "a@acme\x00.example",
+		"with a direction mark": "a@acme\u202e.example",
+	} {
+		t.Run("an address "+sentence+" is none, and not another one", func(t *testing.T) {
+			a := newApp(t, func(a *app, c *external.Config) {
+				acme := a.acme()
+				acme.Domains = []string{"acme.example"}
+				c.Providers = []external.Provider{acme, external.Discord{ClientID: a.idp.ClientID,
+					ClientSecret: a.idp.ClientSecret, BaseURL: a.idp.URL() + "/discord"}}
+			})
+			a.idp.SignIn(authtest.Person{Subject: "1", Email: address, EmailVerified: true})
+			for _, name := range []string{"acme", "discord"} {
+				a.browser().visit("/login/" + name + "/")
+				if got := a.last().Email; got.Address != "" || got.Verified || got.Authoritative {
+					t.Errorf("%s: got %+v, want no address", name, got)
+				}
+			}
+		})
+	}
+}

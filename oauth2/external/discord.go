@@ -39,7 +39,7 @@ func (d Discord) Define() (Definition, error) {
 				return nil, err
 			}
 			p := &Profile{Subject: ID(me, "id"), Name: Text(me, "global_name"), Username: Text(me, "username"),
-				Claims: me, Email: Email{Address: Text(me, "email"), Verified: Flag(me, "verified")}}
+				Claims: me, Email: Email{Address: Exact(me, "email"), Verified: Flag(me, "verified")}}
 			p.Name = cmp.Or(p.Name, p.Username)
 			if avatar := Text(me, "avatar"); avatar != "" {
 				p.Picture = "https://cdn.discordapp.com/avatars/" + url.PathEscape(p.Subject) + "/" +

@@ -92,7 +92,7 @@ func (f Forge) profile(ctx context.Context, api *external.API) (*external.Profil
 	return &external.Profile{
 		Subject: external.ID(me, "id"), // what never changes, rather than a name
 		Name:    external.Text(me, "full_name"),
-		Email:   external.Email{Address: external.Text(me, "mail"), Verified: external.Flag(me, "mail_confirmed")},
+		Email:   external.Email{Address: external.Exact(me, "mail"), Verified: external.Flag(me, "mail_confirmed")},
 		Claims:  me,
 	}, nil
 }

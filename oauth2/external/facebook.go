@@ -53,7 +53,7 @@ func (f Facebook) Define() (Definition, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Email: Email{Address: Text(me, "email")},
+			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Email: Email{Address: Exact(me, "email")},
 				Claims: me}, nil
 		},
 		Quirks: OAuth2Quirks{

@@ -59,7 +59,7 @@ func githubProfile(ctx context.Context, from *API, api string) (*Profile, error)
 	}
 	for _, email := range emails {
 		if Flag(email, "primary") && Flag(email, "verified") {
-			p.Email.Address, p.Email.Verified = Text(email, "email"), true
+			p.Email.Address, p.Email.Verified = Exact(email, "email"), true
 		}
 	}
 	return p, nil

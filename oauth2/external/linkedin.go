@@ -49,7 +49,7 @@ func (l LinkedIn) Define() (Definition, error) {
 				return nil, err
 			}
 			return &Profile{Subject: ID(me, "sub"), Name: Text(me, "name"), Picture: Text(me, "picture"), Claims: me,
-				Email: Email{Address: Text(me, "email"), Verified: Flag(me, "email_verified")}}, nil
+				Email: Email{Address: Exact(me, "email"), Verified: Flag(me, "email_verified")}}, nil
 		},
 		Quirks: OAuth2Quirks{
 			AllowWithoutPKCE: l.AllowWithoutPKCE,

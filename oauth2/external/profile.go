@@ -98,6 +98,21 @@ func Text(members map[string]any, name string) string {
 	return clean(text)
 }
 
+// Exact returns a member that is a string if it is fit to be shown as it is, and "" if
+// Text would have to change it. It is for what is compared, such as addresses and names of
+// organizations: one that is cut could be that of somebody else.
+func Exact(members map[string]any, name string) string {
+	text, _ := members[name].(string)
+	return exact(text)
+}
+
+func exact(text string) string {
+	if text != clean(text) {
+		return ""
+	}
+	return text
+}
+
 func clean(text string) string { return backend.CleanText(strings.TrimSpace(text), maxText) }
 
 // Flag reports a member that is true, or "true", as some providers write it.
@@ -127,8 +142,8 @@ func (p *Profile) check() bool {
 // finish fills in what does not depend on the provider's kind.
 func (p *Profile) finish(from *provider) {
 	p.Provider = from.name
-	p.Name, p.Username, p.Tenant = clean(p.Name), clean(p.Username), clean(p.Tenant)
-	p.Email.Address, p.Email.Source = clean(p.Email.Address), from.name
+	p.Name, p.Username, p.Tenant = clean(p.Name), clean(p.Username), exact(p.Tenant)
+	p.Email.Address, p.Email.Source = exact(p.Email.Address), from.name
 	domain := domainOf(p.Email.Address)
 	if domain == "" {
 		p.Email = Email{Source: from.name}

@@ -47,7 +47,7 @@ func (x X) Define() (Definition, error) {
 				return nil, err
 			}
 			me, _ := answer["data"].(map[string]any)
-			address := Text(me, "confirmed_email")
+			address := Exact(me, "confirmed_email")
 			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Username: Text(me, "username"),
 				Picture: Text(me, "profile_image_url"), Email: Email{Address: address, Verified: address != ""},
 				Claims: me}, nil
