@@ -16,6 +16,16 @@ func Discovery(client *http.Client, timeout time.Duration) func(ctx context.Cont
 	}
 }
 
+// TenantOf returns the tenant of an issuer by a template, where everything can be a tenant.
+func TenantOf(template, iss string) string {
+	rp := &relyingParty{OIDC: OIDC{Quirks: OIDCQuirks{IssuerTemplate: template,
+		IsTenant: func(string) bool { return true }}}}
+	if rp.splitTemplate() != nil {
+		return ""
+	}
+	return rp.tenantOf(iss)
+}
+
 // For fuzz targets: what others write.
 var (
 	AppleName        = appleName

@@ -82,3 +82,20 @@ func FuzzWhatOthersWrite(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTenantOf reads the issuer of an ID token that is not verified yet: an issuer has a
+// tenant only if it is the template with one segment of a path filled in.
+func FuzzTenantOf(f *testing.F) {
+	f.Add("https://idp.example/11111111-2222-4333-8444-555555555555/v2.0")
+	f.Add("https://idp.example/{tenantid}/v2.0")
+	f.Add("https://idp.example/a/b/v2.0")
+	f.Add("https://idp.example//v2.0")
+	f.Add("https://idp.example/v2.0")
+	f.Add("https://idp.example/v2.0/v2.0")
+	f.Fuzz(func(t *testing.T, iss string) {
+		tenant := external.TenantOf("https://idp.example/{tenantid}/v2.0", iss)
+		if tenant != "" && ("https://idp.example/"+tenant+"/v2.0" != iss || strings.ContainsAny(tenant, "/?#{}")) {
+			t.Errorf("%q has the tenant %q", iss, tenant)
+		}
+	})
+}
