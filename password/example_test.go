@@ -57,7 +57,7 @@ func ExampleHasherConfig_format() {
 	// true false <nil>
 }
 
-func ExampleLogin() {
+func Example_login() {
 	hasher, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		panic(err)
