@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 	case kind == "login":
 		found, err = a.pairs.Revoke(r.Context(), u.UserID(), id)
 	}
-	if err = cmp.Or(err, failed.err); err != nil {
+	if err = errors.Join(err, failed.err); err != nil {
 		a.guard.Refuse(w, r, err)
 		return
 	}
@@ -150,7 +151,7 @@ func (a *app) endDevice(w http.ResponseWriter, r *http.Request) {
 func (a *app) endOthers(w http.ResponseWriter, r *http.Request, u auth.User) {
 	r, failed := noteEndFailure(r)
 	for _, issuer := range []auth.Revoker{a.sessions, a.tokens, a.pairs} {
-		if err := cmp.Or(issuer.RevokeOthers(w, r, u), failed.err); err != nil {
+		if err := errors.Join(issuer.RevokeOthers(w, r, u), failed.err); err != nil {
 			a.guard.Refuse(w, r, err)
 			return
 		}
