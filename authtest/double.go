@@ -24,7 +24,10 @@ type Double struct {
 	// Metadata changes the metadata of Issuer.
 	Metadata func(members map[string]any)
 
-	// NoResponseIssuer never sends "iss" (RFC 9207). Only providers with IDTokens do.
+	// ResponseIssuer is the path of what "iss" of its answers is (RFC 9207), for a provider
+	// without IDTokens. If empty, there is no "iss".
+	ResponseIssuer string
+	// NoResponseIssuer is a provider with IDTokens that never sends "iss".
 	NoResponseIssuer bool
 	// Fragment is added to the place where the browser is sent back to.
 	Fragment string
@@ -60,6 +63,17 @@ func Doubles() []Double {
 
 // issuer returns the issuer of a double.
 func (d *Double) issuer(at string) string { return at + d.Issuer }
+
+// responseIssuer returns what "iss" of its answers is, or "".
+func (d *Double) responseIssuer(at string) string {
+	switch {
+	case d.ResponseIssuer != "":
+		return at + d.ResponseIssuer
+	case d.IDTokens && !d.NoResponseIssuer:
+		return d.issuer(at)
+	}
+	return ""
+}
 
 // imitate adds the endpoints of a double.
 func (p *Provider) imitate(mux *http.ServeMux, d *Double) {

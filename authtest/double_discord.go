@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// discordDouble imitates Discord: the API wants a User-Agent, and a member without an
+// discordDouble imitates Discord: it sends "iss" (RFC 9207), the API wants a User-Agent, and a member without an
 // address or an avatar has null there.
 func discordDouble() Double {
 	return Double{
 		Name: "Discord", Authorize: "/discord/oauth2/authorize", Token: "/discord/api/oauth2/token",
-		Me: "/discord/api/v10/users/@me",
+		Me: "/discord/api/v10/users/@me", ResponseIssuer: "/discord",
 		Profile: func(s *SignedIn, r *http.Request) (int, map[string]any) {
 			if r.Header.Get("User-Agent") == "" {
 				return http.StatusForbidden, map[string]any{"message": "Forbidden", "code": 40333}

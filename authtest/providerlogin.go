@@ -67,8 +67,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *Double) 
 		p.mu.Unlock()
 		answer.Set("code", code)
 	}
-	if d.IDTokens && !d.NoResponseIssuer && !quirks.NoResponseIssuer {
-		answer.Set("iss", d.issuer(p.URL()))
+	if iss := d.responseIssuer(p.URL()); iss != "" && !quirks.NoResponseIssuer {
+		answer.Set("iss", iss)
 	}
 	formPost := query.Get("response_mode") == "form_post"
 	if formPost {

@@ -11,6 +11,8 @@ import (
 // Discord signs in with Discord accounts. People are known by the identifier of the
 // account: names are given up and taken by others.
 //
+// Discord says in its answers that they are its own (RFC 9207).
+//
 // An address is verified if Discord says so: an account may lack one, or have one that is
 // not. Discord is authoritative for no domain.
 type Discord struct {
@@ -30,9 +32,10 @@ func (d Discord) Define() (Definition, error) {
 		d.Scopes = []string{"identify", "email"}
 	}
 	return OAuth2{
-		Name: cmp.Or(d.Name, "discord"), Label: "Discord", Issuer: web, AuthorizeURL: web + "/oauth2/authorize",
-		TokenURL: web + "/api/oauth2/token", RevokeURL: web + "/api/oauth2/token/revoke",
-		ClientID: d.ClientID, ClientSecret: d.ClientSecret, Scopes: d.Scopes, Params: d.Params, Domains: d.Domains,
+		Name: cmp.Or(d.Name, "discord"), Label: "Discord", Issuer: web, ResponseIssuer: web,
+		AuthorizeURL: web + "/oauth2/authorize", TokenURL: web + "/api/oauth2/token",
+		RevokeURL: web + "/api/oauth2/token/revoke",
+		ClientID:  d.ClientID, ClientSecret: d.ClientSecret, Scopes: d.Scopes, Params: d.Params, Domains: d.Domains,
 		Profile: func(ctx context.Context, api *API) (*Profile, error) {
 			me, err := api.Get(ctx, web+"/api/v10/users/@me")
 			if err != nil {

@@ -2,6 +2,7 @@ package external_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -248,6 +249,34 @@ func TestUnitPresetsInTheWorld(t *testing.T) {
 		} {
 			if _, err := p.Define(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+	})
+}
+
+func TestUnitIssuersOfAnswers(t *testing.T) {
+	t.Run("what Discord and X publish as their issuer may be in an answer, and nothing else", func(t *testing.T) {
+		for _, name := range []string{"discord", "x"} {
+			for iss, want := range map[string]int{"/" + name: 200, "/other": 400} {
+				a := newApp(t, func(a *app, c *external.Config) {
+					c.Providers = []external.Provider{morePresets(a.idp)[name]}
+				})
+				a.idp.SignIn(authtest.Person{Subject: "42"})
+				a.idp.SetQuirks(authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", a.idp.URL()+iss) }})
+				if p := a.browser().visit("/login/" + name + "/"); p.status != want {
+					t.Errorf("%s, %s: got %d %s, want %d", name, iss, p.status, p.reason(), want)
+				}
+			}
+		}
+	})
+	t.Run("an answer of LinkedIn or Bitbucket with an issuer is refused, since they publish none", func(t *testing.T) {
+		for name, iss := range map[string]string{"linkedin": "/linkedin/oauth", "bitbucket": "/bitbucket"} {
+			a := newApp(t, func(a *app, c *external.Config) {
+				c.Providers = []external.Provider{morePresets(a.idp)[name]}
+			})
+			a.idp.SetQuirks(authtest.Quirks{Answer: func(v url.Values) { v.Set("iss", a.idp.URL()+iss) }})
+			if p := a.browser().visit("/login/" + name + "/"); p.status != 400 {
+				t.Errorf("%s: got %d %s, want 400", name, p.status, p.reason())
 			}
 		}
 	})

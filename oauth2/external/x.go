@@ -38,7 +38,8 @@ func (x X) Define() (Definition, error) {
 	}
 	return OAuth2{
 		Name: cmp.Or(x.Name, "x"), Label: "X", Issuer: web,
-		AuthorizeURL: web + "/i/oauth2/authorize", TokenURL: api + "/2/oauth2/token",
+		ResponseIssuer: api, // by its metadata
+		AuthorizeURL:   web + "/i/oauth2/authorize", TokenURL: api + "/2/oauth2/token",
 		RevokeURL: api + "/2/oauth2/revoke",
 		ClientID:  x.ClientID, ClientSecret: x.ClientSecret, Scopes: x.Scopes, Params: x.Params, Domains: x.Domains,
 		Profile: func(ctx context.Context, from *API) (*Profile, error) {
