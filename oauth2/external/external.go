@@ -62,9 +62,10 @@ import (
 // then on. A user that exists is linked to an identity besides by asking for it while
 // signed in: see [Handlers].Link.
 type Config struct {
-	// Providers are where people can have their accounts. Several may have one issuer, if
-	// their client IDs differ. A person is then the same user by each of them, if the
-	// issuer names the same subject to both clients.
+	// Providers are where people can have their accounts. Several [OIDC] may have one
+	// issuer, if no client is in two of them, by ClientID or AppClientIDs. A person is then
+	// the same user by each of them, if the issuer names the same subject to both clients.
+	// The Issuer of an [OAuth2] must be its own: give another one to the second of two.
 	Providers []Provider
 	// URL is where browsers reach this service, without a path: https, or http of a
 	// loopback host. What to register as redirect URI at a provider is
@@ -302,10 +303,9 @@ func (l *Logins) add(given Provider, env environment) error {
 	if l.providers[p.name] != nil {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
 	}
-	for _, other := range l.providers {
-		if other.issuer == p.issuer && other.clientID == p.clientID {
-			return fmt.Errorf("oauth2/external: providers %q and %q are one client of one issuer, for which one of "+
-				"them is enough", other.name, p.name)
+	for _, name := range l.order {
+		if err := p.checkBeside(l.providers[name]); err != nil {
+			return err
 		}
 	}
 	l.providers[p.name] = p
