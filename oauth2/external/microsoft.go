@@ -27,9 +27,11 @@ type Microsoft struct {
 	Tenant string
 	// AllowTenants are the tenants that people may be of, where Tenant is "common" or
 	// "organizations": identifiers, of which [MicrosoftConsumers] is that of people's
-	// own accounts.
+	// own accounts. It cannot be among them where Tenant is "organizations", which has
+	// none of those.
 	AllowTenants []string
-	// AllowAnyTenant admits people of every tenant. Anybody can make one.
+	// AllowAnyTenant admits people of every tenant. Anybody can make one. With
+	// "organizations", people's own accounts are still refused.
 	AllowAnyTenant bool
 	Scopes         []string          // nil is "profile" and "email"
 	Params         map[string]string // of the authorization request, such as "domain_hint"
@@ -92,6 +94,10 @@ func (m Microsoft) check() error {
 			return errors.New("oauth2/external: Microsoft.AllowTenants has " + tenant +
 				", which is no UUID in lower case")
 		}
+		if m.Tenant == "organizations" && tenant == MicrosoftConsumers {
+			return errors.New("oauth2/external: Microsoft.AllowTenants has MicrosoftConsumers, which are no " +
+				"organization: want Tenant \"common\"")
+		}
 	}
 	return nil
 }
@@ -103,6 +109,9 @@ func (m Microsoft) complete(_ context.Context, _ *API, p *Profile) error {
 	case single != "" && p.Tenant != single:
 		return fmt.Errorf("%w: %w", ErrUntrusted,
 			because("the tid of the ID token is not that of its issuer", p.Tenant, single))
+	case m.Tenant == "organizations" && p.Tenant == MicrosoftConsumers:
+		return by("Microsoft.Tenant", fmt.Errorf("%w: %w", ErrNotAllowed,
+			because("the account is a person's own, and Tenant is organizations", p.Tenant)))
 	case len(m.AllowTenants) > 0 && !slices.Contains(m.AllowTenants, p.Tenant):
 		return by("Microsoft.AllowTenants", fmt.Errorf("%w: %w", ErrNotAllowed,
 			because("the tenant of the account is not among them", p.Tenant, m.AllowTenants...)))
