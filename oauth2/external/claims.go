@@ -2,7 +2,6 @@ package external
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/gatewarden/auth/jwt"
@@ -53,17 +52,21 @@ func (rp *relyingParty) checkTenant(token *jwt.Token, profile *Profile) error {
 	return nil
 }
 
-// complete lets Quirks.Complete refuse or complete a profile. What the checks found stays.
+// complete lets Quirks.Complete refuse or complete a profile. What the checks found stays,
+// and what the function does with its own one later changes nothing.
 func (rp *relyingParty) complete(ctx context.Context, a *answer, profile *Profile) (*Profile, error) {
 	ctx, cancel := context.WithTimeout(ctx, rp.timeout)
 	defer cancel()
-	own := *profile
-	own.Claims = maps.Clone(profile.Claims)
-	if err := rp.Quirks.Complete(ctx, newAPI(rp.provider, a), &own); err != nil {
+	given := profile.copied()
+	if err := rp.Quirks.Complete(ctx, newAPI(rp.provider, a), given); err != nil {
 		return nil, err
 	}
+	own := given.copied()
 	own.Issuer, own.Subject, own.AuthInfo = profile.Issuer, profile.Subject, profile.AuthInfo
-	return &own, nil
+	if rp.Quirks.IssuerTemplate != "" {
+		own.Tenant = profile.Tenant
+	}
+	return own, nil
 }
 
 // addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID

@@ -97,7 +97,8 @@ type OIDCQuirks struct {
 	// an answer that must not be believed, and any other error is an outage. It may also
 	// fill in what the claims do not tell.
 	//
-	// It cannot change Issuer, Subject and AuthInfo. It must set Email.Verified only if
+	// It cannot change Issuer, Subject and AuthInfo, and with IssuerTemplate not Tenant. p is
+	// a copy: what is written to it after the function returned changes nothing. It must set Email.Verified only if
 	// the provider saw that the person reads the mail there. Email.Authoritative is true
 	// when it is called, and must be set to false where the provider has no say about the
 	// address. It counts only for a verified address in Domains. What api.Answer returns,

@@ -142,9 +142,9 @@ func profileBy(p *provider, ask func(context.Context, *API) (*Profile, error), k
 		if profile == nil {
 			return nil, errors.New("oauth2/external: " + kind + ".Profile returned no profile and no error")
 		}
-		own := *profile
+		own := profile.copied() // the function may keep its own one
 		own.Issuer = p.issuer
-		return &own, nil
+		return own, nil
 	}
 }
 
