@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -25,14 +26,20 @@ type Apple struct {
 	TeamID, KeyID string
 	PrivateKey    auth.Secret
 	// Scopes are asked for; nil is "name" and "email".
-	Scopes  []string
-	Domains []string // as in [OIDC]
+	Scopes []string
+	// Domains are as in [OIDC]. Apple gives out the addresses at icloud.com, me.com, mac.com
+	// and privaterelay.appleid.com. Of any other it saw once that the person read the mail
+	// there, so it is never authoritative for one.
+	Domains []string
 	// AppClientIDs are as in [OIDC]: the bundle identifiers of apps.
 	AppClientIDs []string
 	BaseURL      string // of a double, in tests. Empty is https://appleid.apple.com
 }
 
 const appleIssuer = "https://appleid.apple.com"
+
+// appleDomains are those in which Apple gives out the addresses.
+var appleDomains = []string{"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"}
 
 // appleSecretTTL is how long a client secret is good; Apple allows six months.
 const appleSecretTTL = 5 * time.Minute
@@ -64,6 +71,7 @@ func (a Apple) Define() (Definition, error) {
 			},
 			Complete: func(_ context.Context, api *API, p *Profile) error {
 				p.Name = cmp.Or(p.Name, appleName(api.Answer("user")))
+				p.Email.Authoritative = slices.Contains(appleDomains, domainOf(p.Email.Address))
 				return nil
 			},
 		},

@@ -27,7 +27,9 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	if err := rp.checkTenant(token, profile); err != nil {
 		return nil, err
 	}
-	profile.Email.Authoritative = true // if it is verified, and its domain is listed
+	// If it is verified, and its domain is listed. Where everybody can have an account with
+	// any address, only Complete knows.
+	profile.Email.Authoritative = !rp.Quirks.AnyDomain
 	if rp.Quirks.Complete != nil {
 		if profile, err = rp.complete(ctx, a, profile); err != nil {
 			return nil, err

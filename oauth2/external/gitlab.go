@@ -2,12 +2,15 @@ package external
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/gatewarden/auth"
 )
 
 // GitLab signs in with accounts of gitlab.com, or of a GitLab of one's own, whose
-// administrator decides what addresses people have.
+// administrator decides what addresses people have: list the domains of its people in
+// Domains. gitlab.com is authoritative for no domain, since everybody can have an account
+// there.
 type GitLab struct {
 	Name         string // empty is "gitlab"
 	ClientID     string
@@ -18,8 +21,17 @@ type GitLab struct {
 	BaseURL      string            // the external_url of a GitLab of one's own; empty is https://gitlab.com
 }
 
+const gitlabIssuer = "https://gitlab.com"
+
 // Define implements [Provider].
 func (g GitLab) Define() (Definition, error) {
-	return OIDC{Name: cmp.Or(g.Name, "gitlab"), Label: "GitLab", Issuer: trimmed(g.BaseURL, "https://gitlab.com"),
-		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Scopes: g.Scopes, Params: g.Params, Domains: g.Domains}, nil
+	o := OIDC{Name: cmp.Or(g.Name, "gitlab"), Label: "GitLab", Issuer: trimmed(g.BaseURL, gitlabIssuer),
+		ClientID: g.ClientID, ClientSecret: g.ClientSecret, Scopes: g.Scopes, Params: g.Params, Domains: g.Domains}
+	if o.Issuer == gitlabIssuer {
+		o.Quirks.Complete = func(_ context.Context, _ *API, p *Profile) error {
+			p.Email.Authoritative = false
+			return nil
+		}
+	}
+	return o, nil
 }

@@ -82,7 +82,8 @@ type OIDCQuirks struct {
 
 	// AnyDomain believes "email_verified" of addresses in any domain, even where Domains
 	// are listed. It is for providers that serve everybody and have sent a mail to each
-	// address. It must not be set for one where an administrator can write addresses.
+	// address. It must not be set for one where an administrator can write addresses. No
+	// address is authoritative then, unless Complete says so.
 	AnyDomain bool
 	// NoUserInfo never asks the userinfo endpoint: all there is to know is in the ID token.
 	NoUserInfo bool
@@ -100,8 +101,9 @@ type OIDCQuirks struct {
 	// It cannot change Issuer, Subject and AuthInfo, and with IssuerTemplate not Tenant. p is
 	// a copy: what is written to it after the function returned changes nothing. It must set Email.Verified only if
 	// the provider saw that the person reads the mail there. Email.Authoritative is true
-	// when it is called, and must be set to false where the provider has no say about the
-	// address. It counts only for a verified address in Domains. What api.Answer returns,
+	// when it is called, but false with AnyDomain. It must be set to false where the
+	// provider has no say about the address, and to true only for domains in which the
+	// provider gives out the addresses. It counts only for a verified address in Domains. What api.Answer returns,
 	// and a name, proves nothing. There is no access token in a login by
 	// [Logins.FromIDToken].
 	Complete func(ctx context.Context, api *API, p *Profile) error
