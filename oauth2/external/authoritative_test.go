@@ -52,3 +52,34 @@ func TestUnitDomainsThatAProviderDecidesAbout(t *testing.T) {
 		}
 	})
 }
+
+func TestUnitDomainsWithoutOpenIDConnect(t *testing.T) {
+	t.Run("an address outside the listed domains is not verified, as with OpenID Connect", func(t *testing.T) {
+		for address, want := range map[string]bool{"ada@acme.example": true, "ada@other.example": false} {
+			for _, name := range []string{"discord", "linkedin", "bitbucket", "keycloak"} {
+				a, _ := signsIn(t, authtest.Person{Subject: "42", Email: address, EmailVerified: true},
+					func(idp *authtest.Provider) external.Provider {
+						domains := []string{"acme.example"}
+						switch p := morePresets(idp)[name].(type) {
+						case external.Discord:
+							p.Domains = domains
+							return p
+						case external.LinkedIn:
+							p.Domains = domains
+							return p
+						case external.Bitbucket:
+							p.Domains = domains
+							return p
+						case external.Keycloak:
+							p.Domains = domains
+							return p
+						}
+						return nil
+					})
+				if got := a.last().Email; got.Address != address || got.Verified != want {
+					t.Errorf("%s, %s: got %+v, want Verified %v", name, address, got, want)
+				}
+			}
+		}
+	})
+}

@@ -35,10 +35,6 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 			return nil, err
 		}
 	}
-	// A provider that is responsible for some domains has no say about others.
-	if !rp.Quirks.AnyDomain && len(rp.domains) > 0 && !slices.Contains(rp.domains, domainOf(profile.Email.Address)) {
-		profile.Email.Verified = false
-	}
 	return profile, nil
 }
 

@@ -39,7 +39,7 @@ type OAuth2 struct {
 	Scopes []string
 	// Params are added to the authorization request.
 	Params map[string]string
-	// Domains are as in [OIDC].
+	// Domains are as in [OIDC]: an address in another one is not taken for verified.
 	Domains []string
 
 	// Profile names the owner of the token that api asks with. Subject must be set, to what

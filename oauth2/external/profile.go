@@ -148,10 +148,15 @@ func (p *Profile) finish(from *provider) {
 	if domain == "" {
 		p.Email = Email{Source: from.name}
 	}
+	// A provider that is responsible for some domains has no say about others.
+	listed := slices.Contains(from.domains, domain)
+	if len(from.domains) > 0 && !listed && !from.anyDomain {
+		p.Email.Verified = false
+	}
 	if !strings.HasPrefix(p.Picture, "https://") {
 		p.Picture = ""
 	}
-	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && slices.Contains(from.domains, domain)
+	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && listed
 }
 
 // domainOf returns the domain of an address in lower case, or "" for what is none.

@@ -73,6 +73,7 @@ type provider struct {
 	scopes      []string
 	params      map[string]string // of the authorization request, besides
 	domains     []string          // in lower case
+	anyDomain   bool              // OIDCQuirks.AnyDomain
 	formPost    bool              // the answer comes by POST
 	nonce       bool              // there is an ID token, which must have ours
 	maxAge      bool              // it knows max_age

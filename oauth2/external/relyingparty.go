@@ -108,6 +108,7 @@ func (o OIDC) ready(env environment, kind string) (*provider, error) {
 	}
 	p.issuer = cmp.Or(o.Quirks.IssuerTemplate, o.Issuer)
 	p.iss, p.isIssuer = p.issuer, rp.isIssuer
+	p.anyDomain = o.Quirks.AnyDomain
 	p.formPost, p.nonce, p.maxAge, p.params = o.FormPost, true, !o.Quirks.NoMaxAge, maps.Clone(o.Params)
 	p.codes, p.authenticate = o.Quirks.Errors, rp.authentication()
 	found := &discovery{environment: env, issuer: p.issuer, from: o.Quirks.MetadataURL, turn: make(chan struct{}, 1)}
