@@ -27,6 +27,7 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	if err := rp.checkTenant(token, profile); err != nil {
 		return nil, err
 	}
+	a.once = onceKey(profile.Issuer, token.Audience(), a.attempt.Nonce)
 	// If it is verified, and its domain is listed. Where everybody can have an account with
 	// any address, only Complete knows.
 	profile.Email.Authoritative = !rp.Quirks.AnyDomain

@@ -45,7 +45,7 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 // here. It must be for ClientID or one of AppClientIDs of the provider of this name (two
 // providers of one issuer are told apart by that), and have this nonce, which this
 // service made for this one login and the app passed on (as it is in the token: some
-// hash it first). It is good once. Errors are as those of [Logins.FromToken].
+// hash it first). A nonce is good once. Errors are as those of [Logins.FromToken].
 func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
@@ -71,7 +71,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
 	}
 	if a.tokens.ID() != "" {
-		fresh, err := l.config.Store.PutOnce(ctx, "id token "+digest(a.tokens.id.Reveal()), a.expires, a.now)
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+a.once, a.expires, a.now)
 		switch {
 		case err != nil:
 			return nil, nil, backend.Outage(err)
@@ -84,6 +84,14 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		return nil, nil, f.err()
 	}
 	return user, &Credential{profile, a.now}, nil
+}
+
+// onceKey is what an ID token is known by when it is used up. Its signature is not part of
+// it: who has one of ECDSA can make another one that is good, too.
+func onceKey(issuer string, audience []string, nonce string) string {
+	// Texts alone are always JSON, and no two lists are one text.
+	text, _ := json.Marshal([]any{issuer, audience, nonce})
+	return digest(string(text))
 }
 
 // expiryOf is until when an ID token that was verified can be presented.

@@ -106,7 +106,8 @@ type answer struct {
 	clients   []string   // whom the ID token may be for
 	form      url.Values // of the callback
 	now       time.Time
-	expires   time.Time // until when the ID token can be presented; profile sets it
+	expires   time.Time // until when the ID token can be presented. profile sets it
+	once      string    // by what it is known when it is used up. profile sets it
 }
 
 // endpoints are where a provider is asked.

@@ -385,7 +385,7 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		kind  error
 	}{
 		"of an app":                      {mint("aud", "android"), "n", nil},
-		"for the service, by an app":     {mint("azp", "android"), "n", nil},
+		"for the service, by an app":     {mint("azp", "android", "nonce", "n2"), "n2", nil},
 		"by an app of somebody":          {mint("azp", "evil"), "n", auth.ErrInvalid},
 		"of another app":                 {mint("aud", "evil"), "n", auth.ErrInvalid},
 		"twice":                          {good, "n", auth.ErrInvalid},
@@ -396,7 +396,7 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		"no subject":                     {mint("sub", nil), "n", auth.ErrInvalid},
 		"no token":                       {"", "n", auth.ErrInvalid},
 		"a very long one":                {auth.Secret(strings.Repeat("x", 70_000)), "n", auth.ErrInvalid},
-		"of the app, for a web callback": {mint("at_hash", "whatever"), "n", nil},
+		"of the app, for a web callback": {mint("at_hash", "whatever", "nonce", "n3"), "n3", nil},
 	} {
 		if _, _, err := a.logins.FromIDToken(t.Context(), "google", row.token, row.nonce); auth.KindOf(err) != row.kind || (err == nil) != (row.kind == nil) {
 			t.Errorf("%s: %v", sentence, err)
@@ -415,10 +415,10 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 	b := a.browser()
 	b.wants("an app's token", b.visit("/login/google/"), 400, "untrusted")
 	// Of many at once, one is taken.
-	token, taken := mint(), make(chan bool, 16)
+	token, taken := mint("nonce", "n4"), make(chan bool, 16)
 	for range 16 {
 		go func() {
-			_, _, err := a.logins.FromIDToken(t.Context(), "google", token, "n")
+			_, _, err := a.logins.FromIDToken(t.Context(), "google", token, "n4")
 			taken <- err == nil
 		}()
 	}
