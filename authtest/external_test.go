@@ -2,9 +2,12 @@ package authtest_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gatewarden/auth/authtest"
@@ -58,6 +61,11 @@ func openid(idp *authtest.Provider) external.OIDC {
 	return external.OIDC{Name: "acme", Issuer: idp.URL(), ClientID: idp.ClientID, ClientSecret: idp.ClientSecret}
 }
 
+// byPointer is a provider that defines itself by whatever it has.
+type byPointer struct{ defined external.Definition }
+
+func (p byPointer) Define() (external.Definition, error) { return p.defined, nil }
+
 // TestUnitExternalMutants breaks a provider in one way, and names the sentence that must
 // not hold of it.
 func TestUnitExternalMutants(t *testing.T) {
@@ -90,6 +98,33 @@ func TestUnitExternalMutants(t *testing.T) {
 		}), "an answer without a token or a subject is refused"},
 		"that verifies each address": {profiled(func(p *external.Profile) { p.Email.Verified = true }),
 			"an address that is not verified is not said to be"},
+		"that verifies an address of which the provider says nothing": {func(o *external.OAuth2) {
+			ask := o.Profile
+			o.Profile = func(ctx context.Context, api *external.API) (*external.Profile, error) {
+				p, err := ask(ctx, api)
+				if err == nil && p.Claims["confirmed"] == nil {
+					p.Email.Verified = p.Email.Address != ""
+				}
+				return p, err
+			}
+		}, "an address that is not verified is not said to be"},
+		"whose subject is in lower case": {profiled(func(p *external.Profile) { p.Subject = strings.ToLower(p.Subject) }),
+			"somebody else is somebody else, whatever they are called"},
+		"whose subject was a float": {profiled(func(p *external.Profile) {
+			if number, err := strconv.ParseFloat(p.Subject, 64); err == nil {
+				p.Subject = strconv.FormatFloat(number, 'f', 0, 64)
+			}
+		}), "somebody else is somebody else, whatever they are called"},
+		"that puts its token into errors": {func(o *external.OAuth2) {
+			ask := o.Profile
+			o.Profile = func(ctx context.Context, api *external.API) (*external.Profile, error) {
+				p, err := ask(ctx, api)
+				if err != nil {
+					return nil, fmt.Errorf("asking with %s: %w", api.Token().Reveal(), err)
+				}
+				return p, nil
+			}
+		}, "no log has a secret, a code or a token"},
 		"that expects another issuer": {func(o *external.OAuth2) { o.ResponseIssuer = "https://evil.example" },
 			"an answer with another state, issuer or browser is refused before its code is sent"},
 		"that takes tokens of all clients": {func(o *external.OAuth2) {
@@ -121,6 +156,19 @@ func TestUnitExternalMutants(t *testing.T) {
 		if found := authtest.ExternalFaults(authtest.ExternalCases{Provider: broken, At: idp}); found["an address that "+
 			"is not verified is not said to be"] == nil {
 			t.Errorf("got the faults %v", found)
+		}
+	})
+	t.Run("a definition by its pointer is checked as one by its value", func(t *testing.T) {
+		idp := authtest.NewProvider(t)
+		defined := openid(idp)
+		authtest.External(t, authtest.ExternalCases{Provider: byPointer{&defined}, At: idp, Want: external.Profile{
+			Issuer: idp.URL(), Subject: "42", Name: "Ada Lovelace", Username: "ada",
+			Email: external.Email{Address: "ada@example.com", Verified: true}}})
+		for _, p := range []external.Provider{(*external.GitHub)(nil), byPointer{nil}, byPointer{(*external.OIDC)(nil)},
+			byPointer{struct{ external.OIDC }{defined}}} {
+			if found := authtest.ExternalFaults(authtest.ExternalCases{Provider: p, At: idp}); len(found) == 0 {
+				t.Errorf("%T: got no fault", p)
+			}
 		}
 	})
 	t.Run("cases without a double are a fault", func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -144,18 +145,34 @@ func (s *externalSuite) checkTokens() {
 	}
 }
 
+// checkLog looks for secrets where the ID token is refused, and where the API is down.
 func (s *externalSuite) checkLog() {
-	b := s.browser(Quirks{UserInfoStatus: 500, IDToken: func(c map[string]any) { c["nonce"] = "x" }})
-	defer b.close()
-	_ = b.come(b.away(b.begin()))
-	log := b.log.String()
-	secrets := []string{s.cases.At.ClientSecret.Reveal()}
-	for _, request := range s.asked() {
-		secrets = append(secrets, request.Form.Get("code"), request.Form.Get("code_verifier"), request.Secret)
-	}
-	for _, secret := range secrets {
-		if secret != "" && strings.Contains(log, secret) {
-			s.fault("the log has a secret")
+	for _, quirks := range []Quirks{
+		{UserInfoStatus: 500, IDToken: func(c map[string]any) { c["nonce"] = "x" }},
+		{UserInfoStatus: 500, Thin: true},
+	} {
+		var mu sync.Mutex
+		secrets := []string{s.cases.At.ClientSecret.Reveal()}
+		quirks.TokenAnswer = func(answer map[string]any) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range []string{"access_token", "refresh_token", "id_token"} {
+				secrets = append(secrets, text(answer[name]))
+			}
 		}
+		b := s.browser(quirks)
+		_ = b.come(b.away(b.begin()))
+		log := b.log.String()
+		for _, request := range s.asked() {
+			secrets = append(secrets, request.Form.Get("code"), request.Form.Get("code_verifier"), request.Secret)
+		}
+		b.close() // the last answer was sent by now
+		mu.Lock()
+		for _, secret := range secrets {
+			if secret != "" && strings.Contains(log, secret) {
+				s.fault("the log has a secret, a code or a token")
+			}
+		}
+		mu.Unlock()
 	}
 }

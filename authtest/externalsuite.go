@@ -33,27 +33,41 @@ type externalSuite struct {
 	faults      []string
 }
 
-// newExternalSuite returns nil if the cases cannot be used.
-func newExternalSuite(cases ExternalCases) *externalSuite {
-	if cases.Provider == nil || cases.At == nil {
-		return nil
+// newExternalSuite also returns why the cases cannot be used, or "".
+func newExternalSuite(cases ExternalCases) (*externalSuite, string) {
+	if isNil(cases.Provider) || cases.At == nil {
+		return nil, "Provider or At is nil"
 	}
 	s := &externalSuite{cases: cases, person: cases.Person}
 	defined, err := cases.Provider.Define()
-	if err != nil {
-		return nil
+	switch {
+	case err != nil:
+		return nil, fmt.Sprintf("Provider.Define returned an error: %v", err)
+	case isNil(defined):
+		return nil, "Provider.Define returned no definition and no error"
 	}
 	switch d := defined.(type) {
 	case external.OIDC:
-		s.oidc, s.name = &d, d.Name
+		s.oidc = &d
+	case *external.OIDC:
+		s.oidc = d
 	case external.OAuth2:
-		s.plain, s.name, s.withoutPKCE = &d, d.Name, d.Quirks.AllowWithoutPKCE
+		s.plain = &d
+	case *external.OAuth2:
+		s.plain = d
+	default:
+		return nil, fmt.Sprintf("Provider.Define returned a %T, want an external.OIDC or external.OAuth2", defined)
+	}
+	if s.oidc != nil {
+		s.name = s.oidc.Name
+	} else {
+		s.name, s.withoutPKCE = s.plain.Name, s.plain.Quirks.AllowWithoutPKCE
 	}
 	if s.person.Subject == "" {
 		s.person = Person{Subject: "42", Name: "Ada Lovelace", Username: "ada", Email: "ada@example.com",
 			EmailVerified: true, Tenant: s.person.Tenant}
 	}
-	return s
+	return s, ""
 }
 
 func (s *externalSuite) fault(format string, args ...any) {

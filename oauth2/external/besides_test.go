@@ -55,6 +55,14 @@ func TestUnitProvidersBesideEachOther(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a nil pointer is an error, and no panic", func(t *testing.T) {
+		for _, p := range []external.Provider{(*external.GitHub)(nil), stranger{define: (*external.OIDC)(nil)},
+			stranger{define: (*external.OAuth2)(nil)}} {
+			if err := newOf(p); err == nil {
+				t.Errorf("%T: got no error", p)
+			}
+		}
+	})
 	t.Run("others are taken", func(t *testing.T) {
 		for sentence, providers := range map[string][]external.Provider{
 			"two clients of one OIDC":              of(google, external.Google{Name: "two", ClientID: "z"}),

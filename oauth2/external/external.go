@@ -282,14 +282,14 @@ func (l *Logins) checkURL(settings *backend.Settings) {
 
 // add makes a provider ready.
 func (l *Logins) add(given Provider, env environment) error {
-	if given == nil {
+	if isNil(given) {
 		return errors.New("oauth2/external: a provider is nil")
 	}
 	defined, err := given.Define()
 	switch {
 	case err != nil:
 		return err
-	case defined == nil:
+	case isNil(defined):
 		return errors.New("oauth2/external: " + kindOf(given) + ".Define returned no definition and no error")
 	}
 	p, err := defined.ready(env, kindOf(given))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -43,6 +44,12 @@ var (
 // kindOf returns what errors call a provider, which is the name of its type.
 func kindOf(given Provider) string {
 	return strings.TrimPrefix(strings.TrimPrefix(fmt.Sprintf("%T", given), "*"), "external.")
+}
+
+// isNil reports an interface that is nil, or has a nil pointer.
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return value == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // ErrorCodes are what a provider says in place of the codes of RFC 6749.
