@@ -9,7 +9,7 @@
 //			external.Google{ClientID: "…", ClientSecret: "…"},
 //			external.OIDC{Name: "acme", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…"},
 //		},
-//		NewUser: func(ctx context.Context, p *login.Profile) (auth.User, error) { return users.Add(ctx, p.Name) },
+//		NewUser: func(ctx context.Context, p *external.Profile) (auth.User, error) { return users.Add(ctx, p.Name) },
 //		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 //			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 //			return err

@@ -239,6 +239,12 @@ func TestUnitPresetsInTheWorld(t *testing.T) {
 		}
 	})
 	t.Run("a setting that cannot be right is an error", func(t *testing.T) {
+		for _, p := range []external.Provider{external.Okta{Domain: "acme.okta.com."},
+			external.Auth0{Domain: "acme.auth0.com."}, external.Okta{Domain: "ACME-ADMIN.okta.com"}} {
+			if _, err := p.Define(); err == nil {
+				t.Errorf("%+v: got no error", p)
+			}
+		}
 		for want, p := range map[string]external.Provider{
 			"Keycloak.BaseURL or Realm": external.Keycloak{BaseURL: "https://sso.acme.example"},
 			"Okta.Domain is missing":    external.Okta{},

@@ -42,7 +42,7 @@ func (o Okta) Define() (Definition, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case strings.Contains(o.Domain, "-admin.okta"):
+	case strings.Contains(strings.ToLower(o.Domain), "-admin.okta"):
 		return nil, errors.New("oauth2/external: Okta.Domain is that of the admin console, want it without -admin")
 	}
 	if o.AuthorizationServer != "" {
@@ -62,8 +62,9 @@ func hostURL(kind, domain, double string) (string, error) {
 		return trimmed(double, ""), nil
 	case domain == "":
 		return "", errors.New("oauth2/external: " + kind + ".Domain is missing")
-	case domainOf("x@"+domain) != strings.ToLower(domain) || strings.ContainsAny(domain, "/:?#%"):
-		return "", errors.New("oauth2/external: " + kind + ".Domain is no domain: want it without https:// and a path")
+	case domainOf("x@"+domain) != strings.ToLower(domain) || strings.ContainsAny(domain, "/:?#%") ||
+		strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, "."):
+		return "", errors.New("oauth2/external: " + kind + ".Domain is no domain: want it without https://, a path and a dot at its end")
 	}
 	return "https://" + strings.ToLower(domain), nil
 }
