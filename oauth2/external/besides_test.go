@@ -44,9 +44,10 @@ func TestUnitProvidersBesideEachOther(t *testing.T) {
 				external.Facebook{Name: "two", ClientID: "2", ClientSecret: "x"}),
 			"two applications of LinkedIn": of(external.LinkedIn{ClientID: "1"},
 				external.LinkedIn{Name: "two", ClientID: "2"}),
-			"an app that is the client of the other":   of(google, external.Google{Name: "two", ClientID: "ios"}),
-			"a client that is the app of the other":    of(external.Google{Name: "two", ClientID: "ios"}, google),
-			"one app in both":                          of(google, external.Google{Name: "two", ClientID: "z", AppClientIDs: []string{"ios"}}),
+			"an app that is the client of the other": of(google, external.Google{Name: "two", ClientID: "ios"}),
+			"a client that is the app of the other":  of(external.Google{Name: "two", ClientID: "ios"}, google),
+			"one app in both": of(google,
+				external.Google{Name: "two", ClientID: "z", AppClientIDs: []string{"ios"}}),
 			"one client of a tenant and of a template": of(acme, sameClient),
 		} {
 			if err := newOf(providers...); err == nil || !strings.Contains(err.Error(), "one issuer") &&

@@ -28,8 +28,9 @@ func TestUnitPresetsConform(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			idp := authtest.NewProvider(t)
 			want.Subject, want.Issuer = "42", idp.URL()+want.Issuer
-			authtest.External(t, authtest.ExternalCases{Provider: presets(t, idp)[name], At: idp, NumericSubjects: name == "github",
-				Person: authtest.Person{Tenant: tenant}, Want: want})
+			authtest.External(t, authtest.ExternalCases{Provider: presets(t, idp)[name], At: idp,
+				NumericSubjects: name == "github",
+				Person:          authtest.Person{Tenant: tenant}, Want: want})
 		})
 	}
 }

@@ -28,7 +28,7 @@ type Microsoft struct {
 	// AllowTenants are the tenants that people may be of, where Tenant is "common" or
 	// "organizations": identifiers, of which [MicrosoftConsumers] is that of people's
 	// own accounts. It cannot be among them where Tenant is "organizations", which has
-	// none of those.
+	// no such accounts.
 	AllowTenants []string
 	// AllowAnyTenant admits people of every tenant. Anybody can make one. With
 	// "organizations", people's own accounts are still refused.

@@ -87,7 +87,7 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 }
 
 // onceKey is what an ID token is known by when it is used up. Its signature is not part of
-// it: who has one of ECDSA can make another one that is good, too.
+// it: of one by ECDSA everybody can make another one that is good, too.
 func onceKey(issuer string, audience []string, nonce string) string {
 	// Texts alone are always JSON, and no two lists are one text.
 	text, _ := json.Marshal([]any{issuer, audience, nonce})

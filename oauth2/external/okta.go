@@ -64,7 +64,8 @@ func hostURL(kind, domain, double string) (string, error) {
 		return "", errors.New("oauth2/external: " + kind + ".Domain is missing")
 	case domainOf("x@"+domain) != strings.ToLower(domain) || strings.ContainsAny(domain, "/:?#%") ||
 		strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, "."):
-		return "", errors.New("oauth2/external: " + kind + ".Domain is no domain: want it without https://, a path and a dot at its end")
+		return "", errors.New("oauth2/external: " + kind +
+			".Domain is no domain: want it without https://, a path and a dot at its end")
 	}
 	return "https://" + strings.ToLower(domain), nil
 }
