@@ -97,8 +97,10 @@ func (b *tab) listen(event any) {
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *cdplog.EventEntryAdded:
-		// A page that says 401 or 403 is no complaint; tests look at its status.
-		if !strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 40") {
+		// A page that says 401 or 403 is no complaint, as tests look at its status. A field that has the
+		// focus already, because a slow page was typed into, is none either.
+		if !strings.HasPrefix(e.Entry.Text, "Failed to load resource: the server responded with a status of 40") &&
+			!strings.HasPrefix(e.Entry.Text, "Autofocus processing was blocked") {
 			b.console = append(b.console, fmt.Sprint(e.Entry.Source, " ", e.Entry.Text))
 		}
 	case *runtime.EventConsoleAPICalled:

@@ -327,7 +327,7 @@ func TestClientsOfAFile(t *testing.T) {
 		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}]`)
 	p := launch(t, "-db", "memory:", "-clients", file)
 	for _, want := range []string{"number=1 members=[software_id]", "number=5 members=[jwks]"} {
-		if !strings.Contains(p.log.text(), want) {
+		if !p.log.has(want) {
 			t.Errorf("log %s, want %q", p.log.text(), want)
 		}
 	}

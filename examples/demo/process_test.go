@@ -40,6 +40,21 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.kept.Write(p)
 }
 
+// has reports whether a process wrote a text, which may come a moment after the address on
+// its other stream. It waits at most 10 seconds.
+func (b *lockedBuffer) has(text string) bool {
+	late := time.NewTimer(10 * time.Second)
+	defer late.Stop()
+	for !strings.Contains(b.text(), text) {
+		select {
+		case <-late.C:
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return true
+}
+
 func (b *lockedBuffer) text() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
