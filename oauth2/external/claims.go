@@ -27,7 +27,7 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	if err := rp.checkTenant(token, profile); err != nil {
 		return nil, err
 	}
-	a.once = onceKey(profile.Issuer, token.Audience(), a.attempt.Nonce)
+	a.once = onceKey(profile.Issuer, rp.clientID, a.attempt.Nonce)
 	// If it is verified, and its domain is listed. Where everybody can have an account with
 	// any address, only Complete knows.
 	profile.Email.Authoritative = !rp.Quirks.AnyDomain
@@ -88,7 +88,7 @@ func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[s
 	if more["sub"] != subject { // OpenID Connect Core §5.3.2
 		return untrustedValue("userinfo is about another subject than the ID token", Text(more, "sub"), subject)
 	}
-	if address, ok := claims["email"]; ok && more["email"] != address {
+	if _, ok := claims["email"]; ok && !sameText(more["email"], claims["email"]) {
 		delete(more, "email_verified") // of another address
 	}
 	for name, value := range more {
@@ -97,6 +97,14 @@ func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[s
 		}
 	}
 	return nil
+}
+
+// sameText reports two texts that are equal. A claim may be a list or an object, which
+// cannot be compared and is no address.
+func sameText(a, b any) bool {
+	one, ok := a.(string)
+	other, also := b.(string)
+	return ok && also && one == other
 }
 
 // userInfo asks about the owner of the access token (OpenID Connect Core §5.3).

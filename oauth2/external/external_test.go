@@ -795,6 +795,11 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		if p := a.last(); p.Email.Address != "ada@example.com" || p.Email.Verified {
 			t.Errorf("verified by a statement about no address: %+v", p)
 		}
+		list := func(c map[string]any) { c["email"] = []any{"ada@example.com"} }
+		visit(a, "acme", person, authtest.Quirks{IDToken: func(c map[string]any) { list(c); c["name"] = nil }, UserInfo: list})
+		if p := a.last(); p.Email.Address != "" || p.Email.Verified || p.Name != "Ada Lovelace" {
+			t.Errorf("a list of addresses in both: %+v", p)
+		}
 	})
 	t.Run("what is no address, or no text, is left out", func(t *testing.T) {
 		a := newApp(t, nil)
@@ -1007,6 +1012,12 @@ func TestAConfigurationThatCannotBeRightIsAnError(t *testing.T) {
 			c.Providers = []external.Provider{o}
 		},
 		"Microsoft, no tenant": func(c *external.Config) { c.Providers = []external.Provider{external.Microsoft{ClientID: "x"}} },
+		"Microsoft, no tenant and any allowed": func(c *external.Config) {
+			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", AllowAnyTenant: true}}
+		},
+		"an empty client of an app": func(c *external.Config) {
+			c.Providers = []external.Provider{external.Google{ClientID: "x", AppClientIDs: []string{""}}}
+		},
 		"Microsoft, any tenant unsaid": func(c *external.Config) {
 			c.Providers = []external.Provider{external.Microsoft{ClientID: "x", Tenant: "common"}}
 		},

@@ -49,6 +49,7 @@ func (m Microsoft) Define() (Definition, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
+	m.AllowTenants, m.Domains = slices.Clone(m.AllowTenants), slices.Clone(m.Domains) // complete keeps them
 	host := trimmed(m.BaseURL, "https://login.microsoftonline.com")
 	o := OIDC{Name: cmp.Or(m.Name, "microsoft"), Label: "Microsoft", ClientID: m.ClientID, ClientSecret: m.ClientSecret,
 		Scopes: m.Scopes, Params: m.Params, Domains: m.Domains, Tenant: "tid",
@@ -75,6 +76,9 @@ func (m Microsoft) single() string {
 }
 
 func (m Microsoft) check() error {
+	if m.Tenant == "" {
+		return errors.New("oauth2/external: Microsoft.Tenant is missing")
+	}
 	if single := m.single(); single != "" {
 		if !isTenant(single) {
 			return errors.New("oauth2/external: Microsoft.Tenant is no UUID in lower case, nor common, organizations " +

@@ -71,7 +71,11 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNoSubject}
 	}
 	if a.tokens.ID() != "" {
-		fresh, err := l.config.Store.PutOnce(ctx, "id token "+a.once, a.expires, a.now)
+		until := a.now.Add(onceAtLeast)
+		if a.expires.After(until) {
+			until = a.expires
+		}
+		fresh, err := l.config.Store.PutOnce(ctx, "id token "+a.once, until, a.now)
 		switch {
 		case err != nil:
 			return nil, nil, backend.Outage(err)
@@ -86,11 +90,17 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 	return user, &Credential{profile, a.now}, nil
 }
 
+// onceAtLeast is how long a nonce stays used up, if its ID token does not live longer. Another
+// token with that nonce may live longer than the one that came first.
+const onceAtLeast = 24 * time.Hour
+
 // onceKey is what an ID token is known by when it is used up. Its signature is not part of
 // it: of one by ECDSA everybody can make another one that is good, too.
-func onceKey(issuer string, audience []string, nonce string) string {
+// Nor is its audience: no two providers of one issuer share a client, so the provider's own
+// stands for all that it accepts.
+func onceKey(issuer, clientID, nonce string) string {
 	// Texts alone are always JSON, and no two lists are one text.
-	text, _ := json.Marshal([]any{issuer, audience, nonce})
+	text, _ := json.Marshal([]string{issuer, clientID, nonce})
 	return digest(string(text))
 }
 

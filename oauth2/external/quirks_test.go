@@ -384,7 +384,10 @@ func TestAnAppSendsAnIDToken(t *testing.T) {
 		nonce string
 		kind  error
 	}{
-		"of an app":                      {mint("aud", "android"), "n", nil},
+		"of an app":                      {mint("aud", "android", "nonce", "n5"), "n5", nil},
+		"the nonce again, for an app":    {mint("aud", "android"), "n", auth.ErrInvalid},
+		"the nonce again, for longer":    {mint("exp", time.Now().Add(5*time.Hour).Unix()), "n", auth.ErrInvalid},
+		"the nonce again, for two":       {mint("aud", []string{a.idp.ClientID, "x"}, "azp", a.idp.ClientID), "n", auth.ErrInvalid},
 		"for the service, by an app":     {mint("azp", "android", "nonce", "n2"), "n2", nil},
 		"by an app of somebody":          {mint("azp", "evil"), "n", auth.ErrInvalid},
 		"of another app":                 {mint("aud", "evil"), "n", auth.ErrInvalid},

@@ -72,6 +72,8 @@ func (o OIDC) check(kind string) error {
 		fault = "Quirks.IsTenant without IssuerTemplate"
 	case slices.Contains(q.IssuerAliases, ""):
 		fault = "Quirks.IssuerAliases has an empty one"
+	case slices.Contains(o.AppClientIDs, ""):
+		fault = "AppClientIDs has an empty one"
 	}
 	if fault != "" {
 		return fmt.Errorf("oauth2/external: %s.%s", kind, fault)

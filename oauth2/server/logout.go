@@ -181,14 +181,14 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked 
 		s.showError(w, r, err)
 		return
 	}
-	if err := s.config.Logout(w, r); err != nil {
-		s.showError(w, r, err)
-		return
-	}
+	failed := s.config.Logout(w, r) // which may have ended the session all the same
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
 	defer cancel()
-	if _, err := s.EndSession(ctx, p.session); err != nil {
-		s.showError(w, r, err)
+	if _, err := s.EndSession(ctx, p.session); failed == nil {
+		failed = err
+	}
+	if failed != nil {
+		s.showError(w, r, failed)
 		return
 	}
 	s.loggedOut(w, r, asked)
