@@ -15,6 +15,7 @@ import (
 const preamble = `package snippets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -80,6 +81,7 @@ func sign(string) string { return "" }
 func with(authorization string) authtest.Request { return authtest.RequestWith("Authorization", authorization) }
 
 var _ = fmt.Sprint
+var _ = cmp.Or[string]
 var _ atomic.Int64
 var _ *testing.T
 var _ time.Time
@@ -115,9 +117,7 @@ var (
 	r      *http.Request
 )
 
-func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }
-
-func forge(*authtest.Provider) external.Provider { return nil }`,
+func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }`,
 	"docs/oauth2.md": `
 var (
 	store = server.NewMemoryStore()
@@ -170,6 +170,12 @@ func compile(t *testing.T, root, names, snippet string) {
 	t.Helper()
 	if strings.Contains(snippet, "gin.WrapH") {
 		names = strings.Replace(names, "*chi.Mux", "*gin.Engine", 1)
+	}
+	if strings.Contains(snippet, "Provider: Forge{") { // of the snippet before it
+		names += `
+type Forge struct{ ClientID string; ClientSecret auth.Secret; BaseURL string }
+
+func (Forge) Define() (external.Definition, error) { return nil, nil }`
 	}
 	code := "\nfunc snippet() error {\n\tvar err error\n\t_ = err\n" + snippet + "return nil\n}\n"
 	if regexp.MustCompile(`(?m)^(type|func) `).MatchString(snippet) {
