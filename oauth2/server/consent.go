@@ -436,7 +436,7 @@ func (s *Server) pend(ctx context.Context, p person, kind string, asked any) (se
 	i.ExpiresAt = i.Created.Add(interactionTTL)
 	secret = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
 	i.Digest = digestOf(secret)
-	return secret, s.config.Store.Pend(ctx, i)
+	return secret, s.config.Store.AddInteraction(ctx, i)
 }
 
 // pending returns an interaction of a kind, or nil, and reads what it asks into
@@ -445,7 +445,7 @@ func (s *Server) pending(ctx context.Context, secret, kind string, asked any) (*
 	if !backend.OwnsToken(secret, "") {
 		return nil, nil
 	}
-	i, err := s.config.Store.Pending(ctx, digestOf(secret), now())
+	i, err := s.config.Store.Interaction(ctx, digestOf(secret), now())
 	if err != nil || i == nil {
 		return nil, err
 	}
@@ -471,7 +471,7 @@ func (s *Server) take(ctx context.Context, secret string, p person, kind string,
 	case i.SessionID != p.session:
 		return errForgery(errOtherSession)
 	}
-	if i, err = s.config.Store.Take(ctx, i.Digest, now()); err != nil {
+	if i, err = s.config.Store.ConsumeInteraction(ctx, i.Digest, now()); err != nil {
 		return err
 	}
 	if i == nil {

@@ -9,61 +9,6 @@ import (
 	"time"
 )
 
-// Clients implements [Store].
-func (s *MemoryStore) Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error) {
-	if err := s.look(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.RUnlock()
-	all := maps.Keys(s.clients)
-	if owner != "" {
-		all = maps.Keys(s.owned[owner])
-	}
-	ids := first(limit, cmp.Compare[string], func(yield func(string) bool) {
-		for id := range all {
-			if id > after && !yield(id) {
-				return
-			}
-		}
-	})
-	return rows(ids, func(id string) *Client { return s.clients[id] }), nil
-}
-
-// Consents implements [Store].
-func (s *MemoryStore) Consents(ctx context.Context, userID, after string, limit int) ([]*Consent, error) {
-	if err := s.look(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.RUnlock()
-	consents := s.consents[userID]
-	ids := first(limit, cmp.Compare[string], func(yield func(string) bool) {
-		for id := range consents {
-			if id > after && !yield(id) {
-				return
-			}
-		}
-	})
-	return rows(ids, func(id string) *Consent { return consents[id] }), nil
-}
-
-// remember keeps the consent that a grant was given with.
-func (s *MemoryStore) remember(grant *Grant, consent *Consent) {
-	if s.consents[grant.UserID] == nil {
-		s.consents[grant.UserID] = make(map[string]*Consent)
-	}
-	s.consents[grant.UserID][grant.ClientID] = consent
-	place{s.consentsOf, grant.ClientID}.add(grant.UserID)
-}
-
-// forget removes a consent, if it is there.
-func (s *MemoryStore) forget(userID, clientID string) {
-	place{s.consentsOf, clientID}.remove(userID)
-	delete(s.consents[userID], clientID)
-	if len(s.consents[userID]) == 0 {
-		delete(s.consents, userID)
-	}
-}
-
 // Grants implements [Store].
 func (s *MemoryStore) Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Grant, error) {
 	if err := s.look(ctx); err != nil {

@@ -504,25 +504,25 @@ func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (b
 	return f.Store.RemoveClient(ctx, id, now)
 }
 
-func (f *failing) Pend(ctx context.Context, interaction *server.Interaction) error {
+func (f *failing) AddInteraction(ctx context.Context, interaction *server.Interaction) error {
 	if f.hit() {
 		return errBroken
 	}
-	return f.Store.Pend(ctx, interaction)
+	return f.Store.AddInteraction(ctx, interaction)
 }
 
-func (f *failing) Pending(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+func (f *failing) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
 	if f.hit() {
 		return nil, errBroken
 	}
-	return f.Store.Pending(ctx, digest, now)
+	return f.Store.Interaction(ctx, digest, now)
 }
 
-func (f *failing) Take(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+func (f *failing) ConsumeInteraction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
 	if f.hit() {
 		return nil, errBroken
 	}
-	return f.Store.Take(ctx, digest, now)
+	return f.Store.ConsumeInteraction(ctx, digest, now)
 }
 
 func (f *failing) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {

@@ -55,8 +55,8 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	return ok, ended, nil
 }
 
-// Pend implements [server.Store].
-func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
+// AddInteraction implements [server.Store].
+func (s *OAuthStore) AddInteraction(ctx context.Context, i *server.Interaction) error {
 	data := i.Data
 	if data == nil {
 		data = []byte{}
@@ -70,13 +70,13 @@ func (s *OAuthStore) Pend(ctx context.Context, i *server.Interaction) error {
 const oauthInteraction = `SELECT digest, id, user_id, session_id, created, expires_at, data
 	FROM {prefix}oauth_interactions WHERE digest = ? AND expires_at > ?`
 
-// Pending implements [server.Store].
-func (s *OAuthStore) Pending(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
+// Interaction implements [server.Store].
+func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
 	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
 }
 
-// Take implements [server.Store] in one transaction.
-func (s *OAuthStore) Take(ctx context.Context, digest string, now time.Time) (taken *server.Interaction, err error) {
+// ConsumeInteraction implements [server.Store] in one transaction.
+func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string, now time.Time) (taken *server.Interaction, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
 		taken, err = scanInteraction(conn.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
 		if err != nil || taken == nil {

@@ -45,14 +45,14 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		tokens.Access.Digest, tokens.Refresh.Digest = "x", "x"
 		_, err = s.started(other, tokens)
 		s.must(err)
-		s.must(s.Pend(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.AddInteraction(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		state := func() string {
 			t.Helper()
 			clients, err := s.Clients(t.Context(), "", "", 9)
 			s.must(err)
 			consents, err := s.Consents(t.Context(), "x", "", 9)
 			s.must(err)
-			pending, err := s.Pending(t.Context(), "x", noon)
+			pending, err := s.Interaction(t.Context(), "x", noon)
 			s.must(err)
 			access, _, err := s.FindAccess(t.Context(), "x")
 			s.must(err)
@@ -72,12 +72,14 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 				return err
 			},
 			"RemoveClient": func() error { _, _, err := s.RemoveClient(ctx, "x", noon); return err },
-			"Pend":         func() error { return s.Pend(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)}) },
-			"Pending":      func() error { _, err := s.Pending(ctx, "x", noon); return err },
-			"Take":         func() error { _, err := s.Take(ctx, "x", noon); return err },
-			"Consent":      func() error { _, err := s.Consent(ctx, "x", "x"); return err },
-			"Consents":     func() error { _, err := s.Consents(ctx, "x", "", 9); return err },
-			"Withdraw":     func() error { _, err := s.Withdraw(ctx, "x", "x", noon); return err },
+			"AddInteraction": func() error {
+				return s.AddInteraction(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)})
+			},
+			"Interaction":        func() error { _, err := s.Interaction(ctx, "x", noon); return err },
+			"ConsumeInteraction": func() error { _, err := s.ConsumeInteraction(ctx, "x", noon); return err },
+			"Consent":            func() error { _, err := s.Consent(ctx, "x", "x"); return err },
+			"Consents":           func() error { _, err := s.Consents(ctx, "x", "", 9); return err },
+			"Withdraw":           func() error { _, err := s.Withdraw(ctx, "x", "x", noon); return err },
 			"Approve": func() error {
 				g := oauthGrant("alice", "g")
 				_, err := s.Approve(ctx, server.Approval{Grant: g, Code: oauthCode(g, "c")})
@@ -124,7 +126,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		if fresh, err := s.PutOnce(t.Context(), "x", noon.Add(time.Hour), noon); !fresh || err != nil {
 			t.Errorf("the key was noted: %v", err)
 		}
-		if pending, err := s.Pending(t.Context(), "new", noon); pending != nil || err != nil {
+		if pending, err := s.Interaction(t.Context(), "new", noon); pending != nil || err != nil {
 			t.Errorf("the interaction was added: %v", err)
 		}
 	})

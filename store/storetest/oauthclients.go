@@ -172,36 +172,36 @@ func oauthInteractions(t *testing.T, open func(t *testing.T) oauthStore) {
 		s := open(t)
 		want := &server.Interaction{ID: "0190163d-8694-739b-aea5-966c26f8ad91", Digest: "d", UserID: odd, SessionID: "s",
 			Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
-		s.must(s.Pend(s.Context(), want))
-		if err := s.Pend(s.Context(), &server.Interaction{Digest: "d", ExpiresAt: noon.Add(time.Hour)}); err == nil {
+		s.must(s.AddInteraction(s.Context(), want))
+		if err := s.AddInteraction(s.Context(), &server.Interaction{Digest: "d", ExpiresAt: noon.Add(time.Hour)}); err == nil {
 			t.Error("it was added again")
 		}
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "bare", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "bare", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		for _, row := range []struct {
 			digest string
 			now    time.Time
 			there  bool
 		}{{"d", noon, true}, {"d", want.ExpiresAt.Add(-time.Microsecond), true}, {"d", want.ExpiresAt, false}, {"D", noon, false}, {"", noon, false}} {
-			got, err := s.Pending(s.Context(), row.digest, row.now)
+			got, err := s.Interaction(s.Context(), row.digest, row.now)
 			if err != nil || (got != nil) != row.there || row.there && !sameRecord(got, want) {
 				t.Errorf("%+v: %+v, %v", row, got, err)
 			}
 		}
-		if got, err := s.Pending(s.Context(), want.ID, noon); got != nil || err != nil {
+		if got, err := s.Interaction(s.Context(), want.ID, noon); got != nil || err != nil {
 			t.Errorf("found by its identifier, which is not secret: %+v, %v", got, err)
 		}
-		if got, err := s.Take(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
+		if got, err := s.ConsumeInteraction(s.Context(), "d", want.ExpiresAt); got != nil || err != nil {
 			t.Errorf("taken after it expired: %+v, %v", got, err)
 		}
-		if got, err := s.Take(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
+		if got, err := s.ConsumeInteraction(s.Context(), "d", noon); err != nil || !sameRecord(got, want) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for _, digest := range []string{"d", "none"} {
-			if got, err := s.Take(s.Context(), digest, noon); got != nil || err != nil {
+			if got, err := s.ConsumeInteraction(s.Context(), digest, noon); got != nil || err != nil {
 				t.Errorf("%s: %+v, %v", digest, got, err)
 			}
 		}
-		if got, err := s.Pending(s.Context(), "bare", noon); got == nil || err != nil {
+		if got, err := s.Interaction(s.Context(), "bare", noon); got == nil || err != nil {
 			t.Errorf("another one: %+v, %v", got, err)
 		}
 	})

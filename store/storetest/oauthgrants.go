@@ -204,13 +204,13 @@ func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
 		for i := range 3 {
 			id := fmt.Sprint("over", i)
 			s.start("alice", id, func(g *server.Grant) { g.ExpiresAt = noon })
-			s.must(s.Pend(s.Context(), &server.Interaction{Digest: id, Created: noon, ExpiresAt: noon, Data: []byte("{}")}))
+			s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: id, Created: noon, ExpiresAt: noon, Data: []byte("{}")}))
 			_, err := s.PutOnce(s.Context(), id, noon, noon.Add(-time.Second))
 			s.must(err)
 		}
 		s.start("alice", "good", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 		s.approve("alice", "pending", "code")
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "good", Created: noon, ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}))
+		s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "good", Created: noon, ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}))
 		_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
 		s.must(err)
 		if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
@@ -233,7 +233,7 @@ func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
 				t.Errorf("%+v, %v", refresh, err)
 			}
 		}
-		if got, err := s.Pending(s.Context(), "good", noon); got == nil || err != nil {
+		if got, err := s.Interaction(s.Context(), "good", noon); got == nil || err != nil {
 			t.Error("the interaction is gone", err)
 		}
 		if fresh, err := s.PutOnce(s.Context(), "good", noon, noon); fresh || err != nil {

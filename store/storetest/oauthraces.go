@@ -83,7 +83,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 	})
 	t.Run("a key is fresh, and an interaction taken, once of 32 times", func(t *testing.T) {
 		s := open(t)
-		s.must(s.Pend(s.Context(), &server.Interaction{Digest: "i", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
+		s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "i", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
 		var fresh, taken atomic.Int32
 		together(32, func(int) {
 			if ok, err := s.PutOnce(s.Context(), "k", noon.Add(time.Hour), noon); err != nil {
@@ -91,7 +91,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			} else if ok {
 				fresh.Add(1)
 			}
-			if i, err := s.Take(s.Context(), "i", noon); err != nil {
+			if i, err := s.ConsumeInteraction(s.Context(), "i", noon); err != nil {
 				t.Error(err)
 			} else if i != nil {
 				taken.Add(1)

@@ -123,7 +123,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				}
 			}
 		}
-		pending, err := store.Pending(ctx, user, now)
+		pending, err := store.Interaction(ctx, user, now)
 		must(true, err)
 		if pending != nil {
 			all = append(all, "pending")
@@ -150,7 +150,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				must(true, err)
 			}
 		}
-		must(true, store.Pend(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}))
+		must(true, store.AddInteraction(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}))
 	}
 	const client, consent, pending = "client old", "consent [read]", "pending"
 	code := []string{"code live true", "code redeemed false"}
@@ -240,7 +240,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			return check(ok, err)
 		}, all(ended(code), ended(tokens), ended(used), pending), 5},
 		{"taking", func(user string) error {
-			taken, err := store.Take(ctx, user, now)
+			taken, err := store.ConsumeInteraction(ctx, user, now)
 			return check(taken != nil, err)
 		}, all(client, consent, code, tokens, used), 4},
 		{"purging", func(user string) error {

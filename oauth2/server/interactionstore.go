@@ -1,0 +1,34 @@
+package server
+
+import (
+	"context"
+	"time"
+)
+
+// InteractionStore keeps pages that wait for a user. See [Store].
+type InteractionStore interface {
+	// AddInteraction adds an interaction. A digest that is there is an error.
+	AddInteraction(ctx context.Context, interaction *Interaction) error
+
+	// Interaction returns the interaction with this digest, or nil and nil if there
+	// is none or it has expired at now.
+	Interaction(ctx context.Context, digest string, now time.Time) (*Interaction, error)
+
+	// ConsumeInteraction removes and returns the interaction with this digest. Of many calls
+	// at once one gets it, the others nil and nil, as if there were none or it
+	// has expired at now.
+	ConsumeInteraction(ctx context.Context, digest string, now time.Time) (*Interaction, error)
+}
+
+// Interaction is a page that waits for a user: what was asked, and so what an
+// answer is an answer to. The page carries a random secret, of which the store
+// knows the digest.
+type Interaction struct {
+	ID        string // for tables and logs. It is not secret, and opens nothing
+	Digest    string // of the secret; the store's key
+	UserID    string // who may answer; "" until somebody logged in
+	SessionID string // in which session, or ""
+	Created   time.Time
+	ExpiresAt time.Time
+	Data      []byte // what was asked, as JSON
+}
