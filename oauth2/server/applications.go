@@ -50,16 +50,16 @@ type ApplicationForm struct {
 func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grants, grant) }
 
 func (h *handler) handleApplications(handle func(path string, handler http.Handler)) {
-	page := func(serve func(w http.ResponseWriter, r *http.Request, p person), methods ...string) http.Handler {
-		return h.seen(func(w http.ResponseWriter, r *http.Request) {
+	page := func(serve func(w http.ResponseWriter, r *http.Request, p visitor), methods ...string) http.Handler {
+		return h.withPageUser(func(w http.ResponseWriter, r *http.Request) {
 			h.pages.secure(w, "")
 			if !slices.Contains(methods, r.Method) {
 				w.Header().Set("Allow", strings.Join(methods, ", "))
 				h.showError(w, r, wrongMethod("The method is none that this page has.", r))
 				return
 			}
-			h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-				if h.unlimited(w, r, p) && h.isDeveloper(w, r, p) {
+			h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+				if h.requireFullAccess(w, r, p) && h.isDeveloper(w, r, p) {
 					serve(w, r, p)
 				}
 			})
@@ -74,7 +74,7 @@ func (h *handler) handleApplications(handle func(path string, handler http.Handl
 }
 
 // isDeveloper asks Config.Developers, and reports whether to go on.
-func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) bool {
+func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p visitor) bool {
 	credential, _ := auth.CredentialFrom[auth.Credential](r.Context())
 	switch err := s.config.Developers(r, p.user, credential); {
 	case err == nil:
@@ -90,7 +90,7 @@ func (s *Server) isDeveloper(w http.ResponseWriter, r *http.Request, p person) b
 
 func (s *Server) applicationsPath() string { return s.config.Path + "/applications/" }
 
-func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p visitor) {
 	page := pageOf(r)
 	found, next, err := s.Clients(r.Context(), p.user.UserID(), page)
 	if err != nil {
@@ -121,7 +121,7 @@ func nextOf(path, next string) string {
 	return path + "?after=" + next
 }
 
-func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	page := s.applicationPage(r, "Register an application", nil)
 	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
 	if r.Method != http.MethodPost {
@@ -134,7 +134,7 @@ func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p p
 	}
 	registration.Owner = p.user.UserID()
 	client, secret, err := s.AddClient(r.Context(), registration)
-	if s.faulty(w, r, page, err) {
+	if s.showFormError(w, r, page, err) {
 		return
 	}
 	s.showSecret(w, r, client, secret)
@@ -148,13 +148,13 @@ func (s *Server) showSecret(w http.ResponseWriter, r *http.Request, client *Clie
 	s.show(w, r, http.StatusOK, s.pages.Application, page)
 }
 
-func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) showApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	if client := s.ownApplication(w, r, p); client != nil {
 		s.show(w, r, http.StatusOK, s.pages.Application, s.applicationPage(r, client.Name, client))
 	}
 }
 
-func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
@@ -180,12 +180,12 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p per
 		}
 	}
 	changed, err := s.ChangeClient(r.Context(), client, registration)
-	if s.faulty(w, r, page, err) {
+	if s.showFormError(w, r, page, err) {
 		return
 	}
 	if client.Public() && !changed.Public() { // it needs a secret now
 		changed, secret, err := s.RenewSecret(r.Context(), changed)
-		if s.faulty(w, r, page, err) {
+		if s.showFormError(w, r, page, err) {
 			return
 		}
 		s.showSecret(w, r, changed, secret)
@@ -194,19 +194,19 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p per
 	http.Redirect(w, r, s.applicationsPath()+changed.ID+"/", http.StatusSeeOther)
 }
 
-func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
 	}
 	changed, secret, err := s.RenewSecret(r.Context(), client)
-	if s.faulty(w, r, s.applicationPage(r, client.Name, client), err) {
+	if s.showFormError(w, r, s.applicationPage(r, client.Name, client), err) {
 		return
 	}
 	s.showSecret(w, r, changed, secret)
 }
 
-func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p person) {
+func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	client := s.ownApplication(w, r, p)
 	if client == nil {
 		return
@@ -220,7 +220,7 @@ func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p per
 
 // ownApplication returns the application that the path names, if it is this
 // person's. Those of others are not there.
-func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p person) *Client {
+func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p visitor) *Client {
 	client, err := s.Client(r.Context(), r.PathValue("id"))
 	switch {
 	case err != nil:
@@ -283,7 +283,7 @@ func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *A
 	case "public":
 		registration.TokenEndpointAuthMethod = AuthNone
 	default:
-		s.faulty(w, r, *page, metadataError("Choose whether the application can keep a secret.",
+		s.showFormError(w, r, *page, metadataError("Choose whether the application can keep a secret.",
 			wrong("the client_type is neither confidential nor public", page.Form.ClientType)))
 		return registration, false
 	}
@@ -295,13 +295,13 @@ func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *A
 	}
 	for _, grant := range grants {
 		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
-			s.faulty(w, r, *page, metadataError("A grant is none that you may choose.",
+			s.showFormError(w, r, *page, metadataError("A grant is none that you may choose.",
 				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...)))
 			return registration, false
 		}
 	}
 	if len(registration.RedirectURIs)+len(registration.PostLogoutRedirectURIs) > maxURIs {
-		s.faulty(w, r, *page, metadataError("There are too many addresses.",
+		s.showFormError(w, r, *page, metadataError("There are too many addresses.",
 			check("the application has more than 50 redirect URIs")))
 		return registration, false
 	}
@@ -311,8 +311,8 @@ func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *A
 // maxURIs is how many addresses an application of a developer may have.
 const maxURIs = 50
 
-// faulty shows the form again with what is wrong, and reports whether anything is.
-func (s *Server) faulty(w http.ResponseWriter, r *http.Request, page ApplicationPage, err error) bool {
+// showFormError shows the form again with what is wrong, and reports whether anything is.
+func (s *Server) showFormError(w http.ResponseWriter, r *http.Request, page ApplicationPage, err error) bool {
 	var e *Error
 	switch {
 	case err == nil:

@@ -73,12 +73,12 @@ func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
 		}
 		id, secret, method = named, password, AuthClientSecretBasic
 	}
-	return s.proved(r.Context(), id, secret, method)
+	return s.authenticateClient(r.Context(), id, secret, method)
 }
 
-// proved returns the client with this identifier, if it authenticated as it must.
-func (s *Server) proved(ctx context.Context, id, secret, method string) (*Client, error) {
-	client, cause, err := s.registered(ctx, id)
+// authenticateClient returns the client with this identifier, if it authenticated as it must.
+func (s *Server) authenticateClient(ctx context.Context, id, secret, method string) (*Client, error) {
+	client, cause, err := s.enabledClient(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +91,8 @@ func (s *Server) proved(ctx context.Context, id, secret, method string) (*Client
 	return client, nil
 }
 
-// registered returns the client with this identifier. If no client with it may ask for anything, cause says why.
-func (s *Server) registered(ctx context.Context, id string) (client *Client, cause, err error) {
+// enabledClient returns the client with this identifier. If no client with it may ask for anything, cause says why.
+func (s *Server) enabledClient(ctx context.Context, id string) (client *Client, cause, err error) {
 	switch {
 	case id == "":
 		return nil, errNoClientID, nil

@@ -71,15 +71,15 @@ func (h *handler) routes() backend.Routes {
 	handle("/revoke_token", http.HandlerFunc(h.serveRevoke))
 	handle("/introspect", http.HandlerFunc(h.serveIntrospect))
 	if h.grants[GrantAuthorizationCode] != nil {
-		handle("/authorize", h.seen(h.serveAuthorize))
-		handle("/authorized_tokens", h.seen(h.serveAuthorized))
-		handle("/authorized_tokens/{id}/delete", h.seen(h.serveWithdraw))
+		handle("/authorize", h.withPageUser(h.serveAuthorize))
+		handle("/authorized_tokens", h.withPageUser(h.serveAuthorized))
+		handle("/authorized_tokens/{id}/delete", h.withPageUser(h.serveWithdraw))
 	}
 	if h.OpenID() {
 		handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
 	}
 	if h.config.Logout != nil && h.OpenID() {
-		handle("/logout", h.seen(h.serveLogout))
+		handle("/logout", h.withPageUser(h.serveLogout))
 	}
 	if h.config.Developers != nil {
 		h.handleApplications(handle)

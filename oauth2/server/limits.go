@@ -37,18 +37,18 @@ var (
 		Cause:  errors.New("oauth2/server: the owner has as many clients as Config.DeveloperLimit allows")}
 )
 
-// room is a limit as a store takes it: a most of 0 is none. Over it, err is the cause.
-type room struct {
+// grantLimit is a limit as a store takes it: a most of 0 is none. Over it, err is the cause.
+type grantLimit struct {
 	most  int
 	evict bool
 	err   error
 }
 
-// rooms are the limits of grants.
-type rooms struct{ user, client room }
+// grantLimits are the limits of grants.
+type grantLimits struct{ user, client grantLimit }
 
-// roomFor returns the limit for a grant.
-func (s *Server) roomFor(grant *Grant) room {
+// limitFor returns the limit for a grant.
+func (s *Server) limitFor(grant *Grant) grantLimit {
 	if grant.UserID == "" {
 		return s.rooms.client
 	}
@@ -56,7 +56,7 @@ func (s *Server) roomFor(grant *Grant) room {
 }
 
 // checkLimits fills in the default limits.
-func (c *Config) checkLimits(settings *backend.Settings) (r rooms) {
+func (c *Config) checkLimits(settings *backend.Settings) (r grantLimits) {
 	r.user.err, r.client.err = ErrLimit, ErrClientLimit
 	settings.Refuse(c.EvictOldest && c.Limit == NoLimit && c.ClientLimit == NoLimit,
 		"Config.EvictOldest: there is nothing to evict for without a limit")
@@ -73,9 +73,9 @@ func (c *Config) checkLimits(settings *backend.Settings) (r rooms) {
 	return r
 }
 
-// tellEvicted sends an event for each grant that made room for another one.
-func (s *Server) tellEvicted(ctx context.Context, added Added, grant *Grant) {
+// reportEvicted sends an event for each grant that made room for another one.
+func (s *Server) reportEvicted(ctx context.Context, added Added, grant *Grant) {
 	for _, id := range added.Evicted {
-		s.observe(ctx, auth.EventRevoked, grant.UserID, id)
+		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, id)
 	}
 }

@@ -39,7 +39,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, wrongMethod("The method must be GET or POST.", r))
 		return
 	}
-	req, err := requestOf(r)
+	req, err := readAuthorizationForm(r)
 	for name := range req.twice {
 		if err == nil {
 			err = errTwice(name)
@@ -50,7 +50,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) { h.answerLogout(w, r, p, req.form) })
+		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerLogout(w, r, p, req.form) })
 		return
 	}
 	asked, token, err := h.readLogout(r, req.form)
@@ -67,7 +67,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	h.visiting(w, r, func(w http.ResponseWriter, r *http.Request, p *person) {
+	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
 		switch {
 		case p == nil: // done already
 			h.loggedOut(w, r, asked)
@@ -137,8 +137,8 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 	return asked, token, nil
 }
 
-func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p person, asked logout) {
-	id, err := s.pend(r.Context(), p, kindLogout, asked)
+func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
+	id, err := s.saveInteraction(r.Context(), p, kindLogout, asked)
 	if err != nil {
 		s.showError(w, r, err)
 		return
@@ -156,9 +156,9 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p person,
 
 // answerLogout takes the answer to the page. Who does not agree stays signed in,
 // and here.
-func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p person, form Form) {
+func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
 	var asked logout
-	if err := s.take(r.Context(), form.Get("interaction"), p, kindLogout, &asked); err != nil {
+	if err := s.consumeInteraction(r.Context(), form.Get("interaction"), p, kindLogout, &asked); err != nil {
 		s.showError(w, r, err)
 		return
 	}
@@ -176,7 +176,7 @@ const endTimeout = 10 * time.Second
 // logOut ends the session and what was granted in it. Before that, an error can be tried
 // again, because the user is signed in. After that, there may be a grant that another
 // request got until the session ended, which ends also if the browser hangs up.
-func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p person, asked logout) {
+func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
 	if _, err := s.EndSession(r.Context(), p.session); err != nil {
 		s.showError(w, r, err)
 		return

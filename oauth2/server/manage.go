@@ -70,7 +70,7 @@ func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, erro
 		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
-		s.observe(ctx, auth.EventRevoked, userID, id)
+		s.sendEvent(ctx, auth.EventRevoked, userID, id)
 	}
 	return len(ids), nil
 }
@@ -83,14 +83,14 @@ func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) 
 	if err != nil {
 		return 0, backend.Outage(err)
 	}
-	s.tellEnded(ctx, ended)
+	s.reportEnded(ctx, ended)
 	return len(ended), nil
 }
 
-// tellEnded sends an event for each grant that ended.
-func (s *Server) tellEnded(ctx context.Context, ended []Ended) {
+// reportEnded sends an event for each grant that ended.
+func (s *Server) reportEnded(ctx context.Context, ended []Ended) {
 	for _, grant := range ended {
-		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
+		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, grant.ID)
 	}
 }
 
@@ -116,7 +116,7 @@ func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 		return 0, backend.Outage(err)
 	}
 	for _, id := range ids {
-		s.observe(ctx, auth.EventRevoked, userID, id)
+		s.sendEvent(ctx, auth.EventRevoked, userID, id)
 	}
 	return len(ids), nil
 }

@@ -150,8 +150,8 @@ func (s *Server) question(r *http.Request, title string) Layout {
 	return l
 }
 
-// seen makes pages show the signed-in user, also where no user is needed.
-func (h *handler) seen(next http.HandlerFunc) http.Handler {
+// withPageUser makes pages show the signed-in user, also where no user is needed.
+func (h *handler) withPageUser(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next(w, page.WithGuard(r, h.guard))
 	})

@@ -114,3 +114,14 @@ func withParams(uri string, params [][2]string) string {
 	}
 	return b.String()
 }
+
+// hostOf is where an address leads, for people: its host, or the scheme of one
+// that is a program's.
+func hostOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		scheme, _, _ := strings.Cut(uri, ":")
+		return scheme
+	}
+	return u.Host
+}

@@ -86,7 +86,7 @@ var ErrClientExists = errors.New("oauth2/server: there is a client with this ide
 func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 	at := now()
 	c := &Client{ID: cmp.Or(r.ClientID, NewClientID()), Created: at, Updated: at}
-	if err := s.apply(c, r); err != nil {
+	if err := s.applyRegistration(c, r); err != nil {
 		return nil, "", err
 	}
 	secret := r.ClientSecret
@@ -165,7 +165,7 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 			return nil, err
 		}
 		if changed {
-			s.tellEnded(ctx, ended)
+			s.reportEnded(ctx, ended)
 			return c, nil
 		}
 	}
@@ -205,13 +205,13 @@ var ErrClientChanged = errors.New("oauth2/server: the client is gone or was chan
 // from then on, or no longer, need another secret: see [Server.RenewSecret].
 func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registration) (*Client, error) {
 	changed := *client
-	if err := s.apply(&changed, r); err != nil {
+	if err := s.applyRegistration(&changed, r); err != nil {
 		return nil, err
 	}
 	if changed.Public() {
 		changed.SecretDigest = ""
 	}
-	return s.put(ctx, client, changed)
+	return s.replaceClient(ctx, client, changed)
 }
 
 // RenewSecret gives a confidential client another secret; the old one is worth
@@ -223,7 +223,7 @@ func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth
 	changed := *client
 	var secret auth.Secret
 	secret, changed.SecretDigest = NewSecret()
-	c, err := s.put(ctx, client, changed)
+	c, err := s.replaceClient(ctx, client, changed)
 	if err != nil {
 		return nil, "", err
 	}
@@ -234,10 +234,10 @@ func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth
 func (s *Server) DisableClient(ctx context.Context, client *Client, disabled bool) (*Client, error) {
 	changed := *client
 	changed.Disabled = disabled
-	return s.put(ctx, client, changed)
+	return s.replaceClient(ctx, client, changed)
 }
 
-func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client, error) {
+func (s *Server) replaceClient(ctx context.Context, was *Client, changed Client) (*Client, error) {
 	changed.Updated = after(was)
 	ok, ended, err := s.config.Store.ChangeClient(ctx, &changed, was.Updated)
 	switch {
@@ -246,7 +246,7 @@ func (s *Server) put(ctx context.Context, was *Client, changed Client) (*Client,
 	case !ok:
 		return nil, ErrClientChanged
 	}
-	s.tellEnded(ctx, ended)
+	s.reportEnded(ctx, ended)
 	return &changed, nil
 }
 
@@ -260,7 +260,7 @@ func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.tellEnded(ctx, ended)
+	s.reportEnded(ctx, ended)
 	return removed, nil
 }
 
@@ -270,8 +270,8 @@ func metadataError(description string, cause error) *Error {
 
 var errPublicSecret = errors.New("the client is public (token_endpoint_auth_method none), and is to have a secret")
 
-// apply checks a registration and puts it into a client.
-func (s *Server) apply(c *Client, r Registration) error {
+// applyRegistration checks a registration and puts it into a client.
+func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if !clientID(c.ID) {
 		return metadataError("The client_id has other characters than A-Z, a-z, 0-9, - and _, or more than 200.",
 			wrong("the client_id is not of an allowed form", c.ID))

@@ -77,7 +77,7 @@ func (s *Server) revokeAccess(ctx context.Context, client *Client, token string)
 	}
 	removed, err := s.config.Store.RemoveAccess(ctx, digest)
 	if removed {
-		s.observe(ctx, auth.EventRevoked, grant.UserID, access.ID)
+		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, access.ID)
 	}
 	return err
 }
@@ -86,7 +86,7 @@ func (s *Server) revokeAccess(ctx context.Context, client *Client, token string)
 func (s *Server) endGrant(ctx context.Context, grant *Grant) (bool, error) {
 	ended, err := s.config.Store.End(ctx, grant.ID, now())
 	if ended {
-		s.observe(ctx, auth.EventRevoked, grant.UserID, grant.ID)
+		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, grant.ID)
 	}
 	return ended, err
 }

@@ -11,7 +11,7 @@ import (
 // that it may have (RFC 6749 §3.3).
 func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 	if text == "" {
-		return s.allowedScopes(client), nil
+		return s.clientScopes(client), nil
 	}
 	var scopes []string
 	for scope := range strings.SplitSeq(text, " ") {
@@ -60,8 +60,8 @@ func (s *Server) resourceIDs() []string {
 	return ids
 }
 
-// allowedScopes are all that a client may have, of those there are.
-func (s *Server) allowedScopes(client *Client) []string {
+// clientScopes are all that a client may have, of those there are.
+func (s *Server) clientScopes(client *Client) []string {
 	var scopes []string
 	for _, scope := range client.Scopes {
 		if s.scope(scope) != nil {
@@ -81,35 +81,16 @@ func (s *Server) scope(name string) *Scope {
 	return nil
 }
 
-// resource returns the resource with this identifier, or nil.
-func (s *Server) resource(id string) *Resource {
-	for i := range s.config.Resources {
-		if s.config.Resources[i].ID == id {
-			return &s.config.Resources[i]
-		}
-	}
-	return nil
+// Scope is something that a user can allow (RFC 6749 §3.3).
+type Scope struct {
+	Name string
+	Text string // to go on after "It will be able to", such as "read your reports"
 }
 
-// resourcesOf reads resource indicators (RFC 8707 §2).
-func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
-	var resources []string
-	for _, id := range asked {
-		if cause := s.resourceFault(client, id); cause != nil {
-			return nil, refuse(CodeInvalidTarget, "The resource is not known, or not for this client.", cause)
-		}
-		if !slices.Contains(resources, id) {
-			resources = append(resources, id)
-		}
+func (c *Config) checkScopes(settings *backend.Settings) {
+	for i, scope := range c.Scopes {
+		settings.Scopes("Config.Scopes", []string{scope.Name})
+		twice := slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name })
+		settings.Refuse(twice, "two scopes %q", scope.Name)
 	}
-	if len(resources) > 0 {
-		return resources, nil
-	}
-	for _, resource := range s.config.Resources {
-		if client.mayAskFor(resource.ID) {
-			return []string{resource.ID}, nil
-		}
-	}
-	return nil, refuse(CodeInvalidTarget, "There is no resource for this client.",
-		setting("Config.Resources", "the server has none of the client's resources", "", client.Resources...))
 }

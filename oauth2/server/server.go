@@ -35,12 +35,8 @@ package server
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +44,6 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/once"
-	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 )
@@ -160,62 +155,27 @@ type SignInRequest struct {
 	Client *Client       // who asked
 }
 
-// Scope is something that a user can allow (RFC 6749 §3.3).
-type Scope struct {
-	Name string
-	Text string // to go on after "It will be able to", such as "read your reports"
-}
-
-// Resource is an API that tokens are for.
-type Resource struct {
-	ID   string // its URL, without a fragment (RFC 8707 §2)
-	Name string // for people; empty is ID
-	// JWT makes access tokens for it JWTs (RFC 9068), which it can check without
-	// asking: it does not learn that one was revoked. Tokens for several resources
-	// are JWTs if all are to be.
-	JWT bool
-}
-
-// Lifetimes of what is issued. Zero is the default.
-type Lifetimes struct {
-	Code    time.Duration // of an authorization code, at most 10 minutes; 0 is a minute
-	Access  time.Duration // of an access token; 0 is 10 minutes
-	IDToken time.Duration // 0 is 10 minutes
-	// RefreshIdle is how long a refresh token lives that is not used, and
-	// RefreshAbsolute how long all that come of one authorization do; 0 are 14
-	// and 180 days.
-	RefreshIdle, RefreshAbsolute time.Duration
-}
-
-// LifetimeRequest is what lifetimes can depend on.
-type LifetimeRequest struct {
-	Client    *Client
-	GrantType string // with which the grant began
-	Scopes    []string
-	Resources []string
-}
-
 // Server is an authorization server: what it knows and does without HTTP, which
 // is in [Server.Handlers]. It is immutable and safe for concurrent use.
 type Server struct {
-	config   Config              // without Grants
-	origin   string              // scheme and host of the issuer
-	path     string              // the issuer's path without a slash at the end
-	grants   map[string]exchange // functions, since package fmt shows what a grant of the application holds
+	config   Config                  // without Grants
+	origin   string                  // scheme and host of the issuer
+	path     string                  // the issuer's path without a slash at the end
+	grants   map[string]exchangeFunc // functions, since package fmt shows what a grant of the application holds
 	pages    *pages
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
 	findHash FindAccessHash
 	// foreign are the refusals of JWTs of other issuers, by those of package jwt.
 	foreign *once.Memo[*auth.Error, error]
 	events  backend.Events
-	rooms   rooms
+	rooms   grantLimits
 	access  string // prefixes
 	refresh string
 	code    string
 }
 
-// exchange is [GrantType].Exchange of one grant.
-type exchange func(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
+// exchangeFunc is [GrantType].Exchange of one grant.
+type exchangeFunc func(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error)
 
 var (
 	_ oauth2.Source   = (*Server)(nil)
@@ -284,18 +244,13 @@ func (s *Server) hasPages() bool {
 	return s.grants[GrantAuthorizationCode] != nil || s.config.Developers != nil || s.config.Logout != nil
 }
 
-// validPath reports a path that needs no escaping and no cleaning.
-func validPath(p string) bool {
-	return strings.HasPrefix(p, "/") && p != "/" && (&url.URL{Path: p}).EscapedPath() == p && path.Clean(p) == p
-}
-
 // grants returns the grants by their names.
-func (c *Config) grants(settings *backend.Settings) map[string]exchange {
+func (c *Config) grants(settings *backend.Settings) map[string]exchangeFunc {
 	all := c.Grants
 	if all == nil {
 		all = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
 	}
-	grants := make(map[string]exchange)
+	grants := make(map[string]exchangeFunc)
 	for _, grant := range all {
 		if grant == nil || grant.Name() == "" || grants[grant.Name()] != nil {
 			settings.Refuse(true, "Config.Grants: a grant is nil, has no name or is there twice")
@@ -304,22 +259,6 @@ func (c *Config) grants(settings *backend.Settings) map[string]exchange {
 		grants[grant.Name()] = grant.Exchange
 	}
 	return grants
-}
-
-// checkResources fills in the default resource.
-func (c *Config) checkResources(settings *backend.Settings) {
-	c.Resources = slices.Clone(c.Resources)
-	if len(c.Resources) == 0 && c.Issuer != "" {
-		c.Resources = []Resource{{ID: c.Issuer}}
-	}
-	for i, resource := range c.Resources {
-		settings.Refuse(!validResource(resource.ID),
-			"resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
-		settings.Refuse(resource.JWT && c.Keys == nil,
-			"resource %q wants JWTs, and Config.Keys is missing", resource.ID)
-		twice := slices.ContainsFunc(c.Resources[:i], func(other Resource) bool { return other.ID == resource.ID })
-		settings.Refuse(twice, "two resources %q", resource.ID)
-	}
 }
 
 // openIDScopes are those of OpenID Connect Core §5.4 and §11.
@@ -339,14 +278,6 @@ func (c *Config) addOpenIDScopes() {
 	}
 }
 
-func (c *Config) checkScopes(settings *backend.Settings) {
-	for i, scope := range c.Scopes {
-		settings.Scopes("Config.Scopes", []string{scope.Name})
-		twice := slices.ContainsFunc(c.Scopes[:i], func(other Scope) bool { return other.Name == scope.Name })
-		settings.Refuse(twice, "two scopes %q", scope.Name)
-	}
-}
-
 // checkDeveloperGrants fills in the default grants.
 func (s *Server) checkDeveloperGrants(settings *backend.Settings) {
 	if s.config.DeveloperGrants == nil {
@@ -359,75 +290,6 @@ func (s *Server) checkDeveloperGrants(settings *backend.Settings) {
 }
 
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-// checkIssuer parses an issuer identifier (RFC 8414 §2). The URL is not nil, also
-// with an error.
-func checkIssuer(issuer string, insecure bool) (*url.URL, error) {
-	u, err := url.Parse(issuer)
-	switch {
-	case err != nil:
-		return &url.URL{}, errNoIssuer(issuer)
-	case u.Host == "" || u.User != nil || u.Opaque != "" || strings.ContainsAny(issuer, "?#\\ \"<>"),
-		u.EscapedPath() != u.Path,
-		u.Path != "" && u.Path != "/" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/"):
-		return u, errNoIssuer(issuer)
-	case u.Scheme == "https", u.Scheme == "http" && (insecure || backend.IsLoopback(u.Hostname())):
-		return u, nil
-	}
-	return u, fmt.Errorf("issuer %q is neither https nor http of a loopback host (RFC 8414 §2)", issuer)
-}
-
-func errNoIssuer(issuer string) error {
-	return fmt.Errorf("issuer %q is no URL with a host, without user, query and fragment (RFC 8414 §2)", issuer)
-}
-
-// validResource reports a resource indicator (RFC 8707 §2).
-func validResource(resource string) bool {
-	u, err := url.Parse(resource)
-	return err == nil && u.IsAbs() && !strings.Contains(resource, "#") && (u.Host != "" || u.Opaque != "") &&
-		len(resource) <= maxURI && !strings.ContainsFunc(resource, notInURI)
-}
-
-func newVerifier(c Config) (*jwt.Verifier, error) {
-	var audience []string
-	for _, resource := range c.Resources {
-		audience = append(audience, resource.ID)
-	}
-	return jwt.NewVerifier(jwt.VerifierConfig{Name: "oauth2", Issuers: []jwt.Issuer{{
-		Issuer: c.Issuer, Audience: audience, Keys: c.Keys, Scoped: true, User: jwt.SubjectUser,
-		Algorithms: []jwt.Algorithm{jwt.RS256, jwt.RS384, jwt.RS512, jwt.PS256, jwt.PS384, jwt.PS512, jwt.ES256, jwt.ES384, jwt.ES512, jwt.EdDSA},
-		Require:    []string{"client_id", "iat", "jti"},
-	}}})
-}
-
-var defaultLifetimes = Lifetimes{Code: time.Minute, Access: 10 * time.Minute, IDToken: 10 * time.Minute,
-	RefreshIdle: 14 * 24 * time.Hour, RefreshAbsolute: 180 * 24 * time.Hour}
-
-// or fills in what is zero.
-func (l Lifetimes) or(otherwise Lifetimes) Lifetimes {
-	return Lifetimes{cmp.Or(l.Code, otherwise.Code), cmp.Or(l.Access, otherwise.Access), cmp.Or(l.IDToken, otherwise.IDToken),
-		cmp.Or(l.RefreshIdle, otherwise.RefreshIdle), cmp.Or(l.RefreshAbsolute, otherwise.RefreshAbsolute)}
-}
-
-func (l Lifetimes) check() error {
-	if min(l.Code, l.Access, l.IDToken, l.RefreshIdle, l.RefreshAbsolute) < time.Second || l.Code > 10*time.Minute {
-		return errors.New("a lifetime is shorter than a second, or a code's longer than 10 minutes (RFC 6749 §4.1.2)")
-	}
-	return nil
-}
-
-// lifetimes are those for one request. What a function of the application says
-// out of range is an outage of the server, not the client's fault.
-func (s *Server) lifetimes(r LifetimeRequest) (Lifetimes, error) {
-	if s.config.LifetimesOf == nil {
-		return s.config.Lifetimes, nil
-	}
-	l := s.config.LifetimesOf(r).or(s.config.Lifetimes)
-	if err := l.check(); err != nil {
-		return l, fmt.Errorf("oauth2/server: Config.LifetimesOf: %w", err)
-	}
-	return l, nil
-}
 
 // OpenID reports whether the server is an OpenID provider.
 func (s *Server) OpenID() bool {
@@ -442,15 +304,9 @@ func now() time.Time { return backend.StoreTime(time.Now()) }
 
 func (s *Server) logger() *slog.Logger { return cmp.Or(s.config.Logger, slog.Default()) }
 
-func (s *Server) observe(ctx context.Context, kind auth.EventKind, userID, id string) {
+func (s *Server) sendEvent(ctx context.Context, kind auth.EventKind, userID, id string) {
 	s.events.Send(ctx, auth.Event{Kind: kind, UserID: userID, CredentialID: id})
 }
 
 // digestOf is the store's key of a secret that is none of our tokens.
 func digestOf(secret string) string { return backend.TokenDigest(secret, "") }
-
-// sealer returns what encrypts the successor of a refresh token so that only who
-// has that token can read it.
-func sealer(predecessor string) (seal.Key, error) {
-	return seal.New(predecessor, "oauth2 refresh successor")
-}

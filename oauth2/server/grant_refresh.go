@@ -45,7 +45,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	}
 	// Before anything that could refuse it for less.
 	if !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace {
-		return nil, s.burn(ctx, grant, r, reusedRefresh)
+		return nil, s.revokeGrant(ctx, grant, r, reusedRefresh)
 	}
 	if cause := refresh.fault(grant, r.Now); cause != nil {
 		return nil, errGrant(cause)
@@ -54,7 +54,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	resources, err := s.stillFor(r.Client, grant, r.Form.All("resource"))
+	resources, err := s.allowedResources(r.Client, grant, r.Form.All("resource"))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.mint(ctx, minting{client: r.Client, grant: grant, scopes: scopes, resources: resources, user: user, refresh: true, now: r.Now})
+	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources, user: user, refresh: true, now: r.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	default:
 		return nil, errGrant(verdictFaults[rotation.Verdict])
 	}
-	s.observe(ctx, auth.EventRefreshed, grant.UserID, grant.ID)
+	s.sendEvent(ctx, auth.EventRefreshed, grant.UserID, grant.ID)
 	return m.response, nil
 }
 
@@ -109,7 +109,7 @@ func (r *Refresh) fault(grant *Grant, now time.Time) error {
 // refreshedScopes are those of the new access token: what is asked for of what was
 // granted and the client may still have. The grant keeps its own.
 func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error) {
-	allowed, err := s.stillAllowed(r.Client, grant)
+	allowed, err := s.allowedScopes(r.Client, grant)
 	text := r.Form.Get("scope")
 	if err != nil || text == "" {
 		return allowed, err
@@ -120,16 +120,4 @@ func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error
 			wrong("the scope was not granted, or the client may not have it any more", asked[i], allowed...))
 	}
 	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
-}
-
-// seal encrypts the new refresh token for who has its predecessor.
-func (m *minted) seal(predecessor string) error {
-	aead, err := sealer(predecessor)
-	if err != nil {
-		return err
-	}
-	// One message is ever sealed with a key, which is derived of a token that is
-	// used once: but two requests at once may, so the nonce is random.
-	m.tokens.Refresh.Sealed = sealWith(aead, m.response.refresh.Reveal())
-	return nil
 }

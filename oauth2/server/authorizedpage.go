@@ -133,8 +133,8 @@ func (h *handler) serveAuthorized(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, wrongMethod("The method must be GET.", r))
 		return
 	}
-	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-		if !h.unlimited(w, r, p) {
+	h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+		if !h.requireFullAccess(w, r, p) {
 			return
 		}
 		page := pageOf(r)
@@ -158,8 +158,8 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, wrongMethod("The method must be POST.", r))
 		return
 	}
-	h.signedIn(w, r, func(w http.ResponseWriter, r *http.Request, p person) {
-		if !h.unlimited(w, r, p) {
+	h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+		if !h.requireFullAccess(w, r, p) {
 			return
 		}
 		if _, err := h.Withdraw(r.Context(), p.user.UserID(), r.PathValue("id")); err != nil {
@@ -170,9 +170,9 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// unlimited refuses who signed in for some scopes only, and reports whether to go
+// requireFullAccess refuses who signed in for some scopes only, and reports whether to go
 // on.
-func (s *Server) unlimited(w http.ResponseWriter, r *http.Request, p person) bool {
+func (s *Server) requireFullAccess(w http.ResponseWriter, r *http.Request, p visitor) bool {
 	if !p.terms.Limited {
 		return true
 	}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// authorization is an authorization request that was found good (RFC 6749
+// §4.1.1), as an interaction keeps it.
+type authorization struct {
+	ClientID    string        `json:"client_id"`
+	RedirectURI string        `json:"redirect_uri"`        // where the answer goes
+	Sent        bool          `json:"sent,omitempty"`      // the client named it
+	FormPost    bool          `json:"form_post,omitempty"` // the answer is a POST
+	State       string        `json:"state,omitempty"`
+	Scopes      []string      `json:"scopes,omitempty"`
+	Resources   []string      `json:"resources"`
+	Challenge   string        `json:"code_challenge,omitempty"`
+	Nonce       string        `json:"nonce,omitempty"`
+	Prompt      []string      `json:"prompt,omitempty"`
+	MaxAge      time.Duration `json:"max_age"` // less than 0 is any
+	LoginHint   string        `json:"login_hint,omitempty"`
+	ACR         []string      `json:"acr_values,omitempty"`
+	Subject     string        `json:"subject,omitempty"` // of an id_token_hint
+	Asked       time.Time     `json:"asked"`             // when the request came
+	SentToLogin bool          `json:"sent_to_login,omitempty"`
+}
+
+func (a *authorization) prompts(value string) bool { return slices.Contains(a.Prompt, value) }
+
+// identifyClient finds out who asks and where the answer may go. Before both are known
+// nothing is sent anywhere (RFC 6749 §4.1.2.1): the error is shown to the user.
+func (s *Server) identifyClient(ctx context.Context, req authorizationForm) (*Client, *authorization, error) {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if req.twice[name] {
+			return nil, nil, errTwice(name)
+		}
+	}
+	client, cause, err := s.enabledClient(ctx, req.form.Get("client_id"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if cause != nil {
+		return nil, nil, refuse(CodeInvalidRequest, "The application that sent you here is not known.", cause)
+	}
+	return readRedirect(req, client)
+}
+
+// readRedirect reads where the answer to a request goes.
+func readRedirect(req authorizationForm, client *Client) (*Client, *authorization, error) {
+	elsewhere := func(failed, value string) error {
+		return ofClient(client.ID, refuse(CodeInvalidRequest,
+			"The address to which the application wants you sent back is none that it has registered.",
+			setting("Client.RedirectURIs", failed, value, client.RedirectURIs...)))
+	}
+	a := &authorization{ClientID: client.ID, RedirectURI: req.form.Get("redirect_uri"), MaxAge: -1, Asked: now()}
+	switch a.Sent = a.RedirectURI != ""; {
+	case a.Sent && !matchRedirect(client.RedirectURIs, a.RedirectURI):
+		return nil, nil, elsewhere("the redirect_uri is not registered", a.RedirectURI)
+	case !a.Sent && len(client.RedirectURIs) != 1: // RFC 6749 §3.1.2.3
+		return nil, nil, elsewhere("the redirect_uri is missing, and the client has not exactly one", "")
+	case !a.Sent:
+		a.RedirectURI = client.RedirectURIs[0]
+	}
+	return client, a, nil
+}
+
+// readRequest reads the rest of a request. Its errors go to the client.
+func (s *Server) readRequest(ctx context.Context, req authorizationForm, client *Client, a *authorization) error {
+	form := req.form
+	// First how to answer, so that errors are answered in that way, too.
+	if !req.twice["state"] {
+		a.State = form.Get("state")
+	}
+	if mode := form.Get("response_mode"); !req.twice["response_mode"] {
+		switch a.FormPost = mode == "form_post"; {
+		case mode != "" && mode != "query" && !a.FormPost:
+			return refuse(CodeInvalidRequest, "The response_mode must be query or form_post.",
+				wrong("the response_mode is not supported", mode))
+		}
+	}
+	for _, name := range knownParams {
+		if req.twice[name] {
+			return errTwice(name)
+		}
+	}
+	if err := checkKind(form); err != nil {
+		return err
+	}
+	if !client.Allows(GrantAuthorizationCode) || s.grants[GrantAuthorizationCode] == nil {
+		return refuse(CodeUnauthorizedClient, "The client may not use the authorization code grant.",
+			grantNotAllowed(client, GrantAuthorizationCode))
+	}
+	var err error
+	if a.Scopes, err = s.scopesOf(form.Get("scope"), client); err != nil {
+		return err
+	}
+	if err := a.readPKCE(form, client); err != nil {
+		return err
+	}
+	if a.Resources, err = s.resourcesOf(form.All("resource"), client); err != nil {
+		return err
+	}
+	return s.readOpenID(ctx, form, a)
+}
+
+// knownParams are the parameters that mean something here. Others are ignored
+// (RFC 6749 §3.1), also if they are there twice.
+var knownParams = []string{"response_type", "scope", "state", "code_challenge", "code_challenge_method", "nonce", "prompt", "max_age",
+	"login_hint", "id_token_hint", "acr_values", "response_mode", "request", "request_uri", "registration"}
+
+// checkKind refuses requests of kinds that the server does not have.
+func checkKind(form Form) error {
+	switch {
+	case form.Get("request") != "" && form.Get("request_uri") != "": // RFC 9101 §5
+		return refuse(CodeInvalidRequest, "There is both a request and a request_uri.",
+			check("the request has both request and request_uri (RFC 9101 §5)"))
+	case form.Get("request") != "":
+		return refuse(CodeRequestNotSupported, "Request objects are not supported.", errRequestObject)
+	case form.Get("request_uri") != "":
+		return refuse(CodeRequestURINotSupported, "Request objects are not supported.", errRequestObject)
+	case form.Get("registration") != "":
+		return refuse(CodeRegistrationNotSupported, "Registration in a request is not supported.",
+			check("the request has a registration"))
+	}
+	switch kind := form.Get("response_type"); kind {
+	case "":
+		return refuse(CodeInvalidRequest, "The response_type is missing.", check("the response_type is missing"))
+	case "code":
+		return nil
+	default:
+		return refuse(CodeUnsupportedResponseType, "The response_type must be code.",
+			wrong("the response_type is not supported", kind, "code"))
+	}
+}

@@ -1,0 +1,41 @@
+package server
+
+import (
+	"context"
+	"slices"
+)
+
+// ClientCredentials is the client credentials grant (RFC 6749 §4.4): a program
+// that acts for itself. There is no refresh token: it can ask again.
+type ClientCredentials struct{}
+
+// Name returns "client_credentials".
+func (ClientCredentials) Name() string { return GrantClientCredentials }
+
+// Exchange issues an access token to a confidential client.
+func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
+	if r.Client.Public() {
+		return nil, refuse(CodeUnauthorizedClient, "A public client cannot act for itself.",
+			check("the client is public, and client_credentials needs a secret (RFC 6749 §4.4)"))
+	}
+	scopes, err := s.scopesOf(r.Form.Get("scope"), r.Client)
+	if err != nil {
+		return nil, err
+	}
+	if r.Form.Get("scope") == "" {
+		scopes = slices.DeleteFunc(slices.Clone(scopes), isOpenIDScope)
+	} else if i := slices.IndexFunc(scopes, isOpenIDScope); i >= 0 {
+		return nil, refuse(CodeInvalidScope, "The scope has one that is about a user.",
+			wrong("the scope is about a user, and client_credentials has no user", scopes[i]))
+	}
+	resources, err := s.resourcesOf(r.Form.All("resource"), r.Client)
+	if err != nil {
+		return nil, err
+	}
+	return s.startGrant(ctx, Issuance{Client: r.Client, Type: GrantClientCredentials, Scopes: scopes, Resources: resources}, r.Now)
+}
+
+// isOpenIDScope reports a scope of OpenID Connect: there is nobody to tell of.
+func isOpenIDScope(scope string) bool {
+	return slices.ContainsFunc(openIDScopes, func(s Scope) bool { return s.Name == scope })
+}

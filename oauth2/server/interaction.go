@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// interactionTTL is how long a page waits for an answer.
+const interactionTTL = 30 * time.Minute
+
+// The kinds of interactions. The answer to one is none to another.
+const (
+	kindRequest = "request" // an authorization request that goes on after a login
+	kindConsent = "consent"
+	kindLogout  = "logout"
+)
+
+// interactionData is the Data of an interaction.
+type interactionData struct {
+	Kind  string          `json:"kind"`
+	Asked json.RawMessage `json:"asked"`
+}
+
+// saveInteraction keeps what a page asks, and returns the secret that names it in addresses
+// and forms. With a zero person any holder of the secret may go on with it. The page
+// of a user is for that user alone.
+func (s *Server) saveInteraction(ctx context.Context, p visitor, kind string, asked any) (secret string, err error) {
+	text, err := json.Marshal(asked)
+	if err != nil {
+		return "", err
+	}
+	data, err := json.Marshal(interactionData{kind, text})
+	if err != nil {
+		return "", err
+	}
+	i := &Interaction{ID: backend.NewID(), SessionID: p.session, Created: now(), Data: data}
+	if p.user != nil {
+		i.UserID = p.user.UserID()
+	}
+	i.ExpiresAt = i.Created.Add(interactionTTL)
+	secret = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
+	i.Digest = digestOf(secret)
+	return secret, s.config.Store.AddInteraction(ctx, i)
+}
+
+// loadInteraction returns an interaction of a kind, or nil, and reads what it asks into
+// asked.
+func (s *Server) loadInteraction(ctx context.Context, secret, kind string, asked any) (*Interaction, error) {
+	if !backend.OwnsToken(secret, "") {
+		return nil, nil
+	}
+	i, err := s.config.Store.Interaction(ctx, digestOf(secret), now())
+	if err != nil || i == nil {
+		return nil, err
+	}
+	var data interactionData
+	if err := json.Unmarshal(i.Data, &data); err != nil || data.Kind != kind {
+		return nil, err
+	}
+	return i, json.Unmarshal(data.Asked, asked)
+}
+
+// consumeInteraction uses up the interaction of a form. It is errForgery if there is none that
+// this person saw in this session.
+func (s *Server) consumeInteraction(ctx context.Context, secret string, p visitor, kind string, asked any) error {
+	i, err := s.loadInteraction(ctx, secret, kind, asked)
+	if err != nil {
+		return err
+	}
+	switch {
+	case i == nil:
+		return errForgery(errNoInteraction)
+	case i.UserID != p.user.UserID():
+		return errForgery(errOtherUser)
+	case i.SessionID != p.session:
+		return errForgery(errOtherSession)
+	}
+	if i, err = s.config.Store.ConsumeInteraction(ctx, i.Digest, now()); err != nil {
+		return err
+	}
+	if i == nil {
+		return errForgery(errTaken)
+	}
+	return nil
+}
