@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"strings"
 
 	"github.com/gatewarden/auth/jwt"
@@ -24,14 +25,22 @@ type accessClaims struct {
 	GrantID  string   `json:"grant_id"`
 }
 
-func (s *Server) signAccess(key *jwt.Key, m tokenSpec, access *Access) (string, error) {
-	c := accessClaims{Issuer: s.config.Issuer, Subject: subjectOf(m.grant), Audience: audience(access.Audience), ClientID: m.client.ID,
-		Expires: access.ExpiresAt.Unix(), Issued: access.Issued.Unix(), ID: access.ID, Scope: strings.Join(access.Scopes, " "),
-		ACR: m.grant.AuthInfo.ACR, AMR: m.grant.AuthInfo.AMR, GrantID: m.grant.ID}
-	if at := m.grant.AuthInfo.AuthTime; !at.IsZero() {
-		c.AuthTime = at.Unix()
+func (s *Server) signAccess(ctx context.Context, spec *tokenSpec, access *Access) (string, error) {
+	key, err := s.signing(ctx, spec.now)
+	if err != nil {
+		return "", err
 	}
-	return jwt.Sign(key, "at+jwt", c)
+	login := spec.grant.AuthInfo
+	claims := accessClaims{Issuer: s.config.Issuer, Subject: subjectOf(spec.grant), Audience: audience(access.Audience),
+		ClientID: spec.client.ID, Expires: access.ExpiresAt.Unix(), Issued: access.Issued.Unix(), ID: access.ID,
+		Scope: strings.Join(access.Scopes, " "), AuthTime: unixOrZero(login.AuthTime), ACR: login.ACR, AMR: login.AMR,
+		GrantID: spec.grant.ID}
+	all, err := s.withClaims(ctx, claims, &claimsRequest{target: toAccessToken, client: spec.client, user: spec.user,
+		grant: spec.grant, scopes: access.Scopes})
+	if err != nil {
+		return "", err
+	}
+	return jwt.Sign(key, "at+jwt", all)
 }
 
 // subjectOf is "sub": the user or, if there is none, the client (RFC 9068 §2.2).

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -49,7 +50,22 @@ type ApplicationForm struct {
 // Has reports whether a grant is chosen.
 func (f ApplicationForm) Has(grant string) bool { return slices.Contains(f.Grants, grant) }
 
-func (h *handler) handleApplications(handle func(path string, handler http.Handler)) {
+// ownApplications are pages on which developers register clients.
+type ownApplications struct{}
+
+func (ownApplications) register(r *registry) {
+	r.needPages()
+	if r.config.DeveloperGrants == nil {
+		r.config.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
+	}
+	for _, name := range r.config.DeveloperGrants {
+		r.settings.Refuse(r.grants[name] == nil,
+			"Config.DeveloperGrants has %q, which is not among Config.Grants", name)
+	}
+	r.addRoutes(func(h *handler, to router) { h.routeApplications(to.handle) })
+}
+
+func (h *handler) routeApplications(handle func(path string, handler http.Handler)) {
 	page := func(serve func(w http.ResponseWriter, r *http.Request, p visitor), methods ...string) http.Handler {
 		return h.withPageUser(func(w http.ResponseWriter, r *http.Request) {
 			h.pages.secure(w, "")
@@ -107,7 +123,7 @@ func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p visi
 // the address names none: people follow links, and a link may be broken.
 func pageOf(r *http.Request) backend.Page {
 	after := r.URL.Query().Get("after")
-	if !clientID(after) {
+	if !validClientID(after) {
 		after = ""
 	}
 	return backend.Page{After: after}
@@ -118,7 +134,7 @@ func nextOf(path, next string) string {
 	if next == "" {
 		return ""
 	}
-	return path + "?after=" + next
+	return path + "?after=" + url.QueryEscape(next)
 }
 
 func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p visitor) {

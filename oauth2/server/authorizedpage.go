@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (s *Server) Authorized(ctx context.Context, userID string, page backend.Pag
 		return nil, "", backend.Outage(err)
 	}
 	for _, a := range found {
-		client, err := s.config.Store.Client(ctx, a.clientID)
+		client, err := s.findClient(ctx, a.clientID)
 		if err != nil {
 			return nil, "", backend.Outage(err)
 		}
@@ -103,7 +104,7 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 
 // authorized returns what is shown of a client.
 func (s *Server) authorized(client *Client, a access) Authorized {
-	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + client.ID + "/delete/"}
+	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + url.PathEscape(client.ID) + "/delete/"}
 	var names []string
 	if a.consent != nil {
 		names, shown.Since = a.consent.Scopes, a.consent.Created

@@ -25,6 +25,8 @@ type authorization struct {
 	Subject     string        `json:"subject,omitempty"` // of an id_token_hint
 	Asked       time.Time     `json:"asked"`             // when the request came
 	SentToLogin bool          `json:"sent_to_login,omitempty"`
+	// Extra holds what features of later read, by the name of the parameter.
+	Extra map[string]string `json:"extra,omitempty"`
 }
 
 func (a *authorization) prompts(value string) bool { return slices.Contains(a.Prompt, value) }
@@ -80,15 +82,16 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 				wrong("the response_mode is not supported", mode))
 		}
 	}
-	for _, name := range knownParams {
-		if req.twice[name] {
-			return errTwice(name)
-		}
-	}
-	if err := checkKind(form); err != nil {
+	if err := s.checkTwice(req); err != nil {
 		return err
 	}
-	if !client.Allows(GrantAuthorizationCode) || s.grants[GrantAuthorizationCode] == nil {
+	if len(form.Get("state")) > maxState {
+		return refuse(CodeInvalidRequest, "A parameter is too long.", wrong("a parameter is too long", "state"))
+	}
+	if err := s.checkKind(form); err != nil {
+		return err
+	}
+	if !client.Allows(GrantAuthorizationCode) {
 		return refuse(CodeUnauthorizedClient, "The client may not use the authorization code grant.",
 			grantNotAllowed(client, GrantAuthorizationCode))
 	}
@@ -96,31 +99,58 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 	if a.Scopes, err = s.scopesOf(form.Get("scope"), client); err != nil {
 		return err
 	}
-	if err := a.readPKCE(form, client); err != nil {
-		return err
-	}
 	if a.Resources, err = s.resourcesOf(form.All("resource"), client); err != nil {
 		return err
 	}
-	return s.readOpenID(ctx, form, a)
+	for _, p := range s.features.parameters {
+		if err := p.read(ctx, form, client, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// knownParams are the parameters that mean something here. Others are ignored
-// (RFC 6749 §3.1), also if they are there twice.
-var knownParams = []string{"response_type", "scope", "state", "code_challenge", "code_challenge_method", "nonce", "prompt", "max_age",
-	"login_hint", "id_token_hint", "acr_values", "response_mode", "request", "request_uri", "registration"}
+// maxState is the longest state, in bytes.
+const maxState = 4 * maxURI
+
+// requestKinds are parameters that make a request another one. They are refused unless a
+// feature reads them.
+var requestKinds = []string{"request", "request_uri", "registration"}
+
+// checkTwice refuses a request that has a parameter twice (RFC 6749 §3.1). Parameters that
+// mean nothing here are ignored, also if they are there twice.
+func (s *Server) checkTwice(req authorizationForm) error {
+	names := slices.Concat([]string{"response_type", "scope", "state", "response_mode"}, requestKinds)
+	for _, p := range s.features.parameters {
+		names = append(names, p.names...)
+	}
+	for _, name := range names {
+		if req.twice[name] {
+			return errTwice(name)
+		}
+	}
+	return nil
+}
+
+// reads reports whether a feature reads a parameter.
+func (s *Server) reads(name string) bool {
+	return slices.ContainsFunc(s.features.parameters, func(p requestParameters) bool {
+		return slices.Contains(p.names, name)
+	})
+}
 
 // checkKind refuses requests of kinds that the server does not have.
-func checkKind(form Form) error {
+func (s *Server) checkKind(form Form) error {
+	has := func(name string) bool { return form.Get(name) != "" && !s.reads(name) }
 	switch {
 	case form.Get("request") != "" && form.Get("request_uri") != "": // RFC 9101 §5
 		return refuse(CodeInvalidRequest, "There is both a request and a request_uri.",
 			check("the request has both request and request_uri (RFC 9101 §5)"))
-	case form.Get("request") != "":
+	case has("request"):
 		return refuse(CodeRequestNotSupported, "Request objects are not supported.", errRequestObject)
-	case form.Get("request_uri") != "":
+	case has("request_uri"):
 		return refuse(CodeRequestURINotSupported, "Request objects are not supported.", errRequestObject)
-	case form.Get("registration") != "":
+	case has("registration"):
 		return refuse(CodeRegistrationNotSupported, "Registration in a request is not supported.",
 			check("the request has a registration"))
 	}

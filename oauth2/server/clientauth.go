@@ -2,14 +2,55 @@ package server
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/cause"
 )
+
+// clientAuthentication is a way in which clients authenticate (RFC 6749 §2.3).
+type clientAuthentication struct {
+	method string // its token_endpoint_auth_method (RFC 7591 §2)
+	// scheme is the scheme of the Authorization header that it reads, or "".
+	scheme string
+	// assertion says that it reads a client_assertion (RFC 7521 §4.2).
+	assertion bool
+	// secret says that it proves that the client knows its client_secret. A client that is
+	// registered without a method may use each of these.
+	secret bool
+	// read returns what a request carries for this method, or nil. An error that is an *Error
+	// is answered to the client.
+	read func(r *http.Request, form Form) (*clientCredentials, error)
+	// check says in cause why the credentials do not prove the client. An err is an outage.
+	check func(ctx context.Context, client *Client, c *clientCredentials) (cause, err error)
+}
+
+// clientCredentials are what a client sent to prove who it is.
+type clientCredentials struct {
+	clientID string
+	secret   string // or an assertion, or "" if the proof is elsewhere in the request
+}
+
+// presented is what authenticates one request: credentials, and the methods that carried them.
+type presented struct {
+	clientCredentials
+	methods []*clientAuthentication // empty for a client that only says who it is
+}
+
+// names returns the methods as the log shows them.
+func (p *presented) names() string {
+	if len(p.methods) == 0 {
+		return AuthNone
+	}
+	var names []string
+	for _, m := range p.methods {
+		names = append(names, m.method)
+	}
+	return strings.Join(names, " ")
+}
 
 // errClient is the one answer to unknown clients and wrong secrets.
 func errClient(cause error) *Error {
@@ -25,109 +66,135 @@ var (
 	errNoClientID   = errors.New("the client_id is missing")
 	errAssertion    = errors.New("a client_assertion came, and the server does not take any (RFC 7523)")
 	errBasic        = errors.New("the Basic credentials are not two form-encoded texts in base64 (RFC 6749 §2.3.1)")
-	errPublicProof  = errors.New("the client is public, and sent a secret")
-	errNoProof      = errors.New("the client is confidential, and sent no secret")
-	errWrongSecret  = errors.New("the client secret is wrong")
 	errNoSecretKept = errors.New("no secret is registered for the client, see Server.RenewSecret")
 	errPublicCaller = errors.New("the client is public, and only clients with a secret may introspect (RFC 7662 §2.1)")
 )
 
-// clientID reports an identifier that a client of ours can have.
-func clientID(id string) bool {
-	return id != "" && len(id) <= 200 && strings.Trim(id, alphanumeric+"-_") == ""
-}
-
 // authenticate finds out which client sent a form (RFC 6749 §2.3). Wrong secrets
 // and unknown clients have one answer.
 func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
-	id, secret := form.Get("client_id"), form.Get("client_secret")
-	method := AuthNone
-	if secret != "" {
-		method = AuthClientSecretPost
+	p, err := s.readClientCredentials(r, form)
+	if err != nil {
+		return nil, err
 	}
-	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		if method != AuthNone || r.Header.Get("Authorization") != "" {
-			return nil, errTwoWays("a client_assertion came beside a client_secret or an Authorization header")
-		}
-		return nil, errClient(errAssertion)
-	}
-	scheme, value, err := auth.Authorization(r)
-	switch {
-	case auth.KindOf(err) == auth.ErrNoCredentials:
-	case err != nil:
-		return nil, refuse(CodeInvalidRequest, "There are two Authorization headers, or a very long one.", err)
-	case !strings.EqualFold(scheme, "Basic"):
-		return nil, errClient(wrong("the scheme of the Authorization header does not authenticate clients",
-			schemeOf(scheme, value), "Basic"))
-	default:
-		if method != AuthNone {
-			return nil, errTwoWays("a client_secret came beside an Authorization header")
-		}
-		named, password, ok := parseBasic(value)
-		if !ok {
-			return nil, errClient(errBasic)
-		}
-		if id != "" && id != named {
-			return nil, refuse(CodeInvalidRequest, "The client_id is not that of the Authorization header.",
-				wrong("the client_id is not that of the Authorization header", id, named))
-		}
-		id, secret, method = named, password, AuthClientSecretBasic
-	}
-	return s.authenticateClient(r.Context(), id, secret, method)
-}
-
-// authenticateClient returns the client with this identifier, if it authenticated as it must.
-func (s *Server) authenticateClient(ctx context.Context, id, secret, method string) (*Client, error) {
-	client, cause, err := s.enabledClient(ctx, id)
+	client, cause, err := s.enabledClient(r.Context(), p.clientID)
 	if err != nil {
 		return nil, err
 	}
 	if cause != nil {
 		return nil, errClient(cause)
 	}
-	if cause := proofFault(client, secret, method); cause != nil {
+	cause, err = s.checkClient(r.Context(), client, p)
+	if err != nil {
+		return nil, err
+	}
+	if cause != nil {
 		return nil, ofClient(client.ID, errClient(cause))
 	}
 	return client, nil
 }
 
-// enabledClient returns the client with this identifier. If no client with it may ask for anything, cause says why.
-func (s *Server) enabledClient(ctx context.Context, id string) (client *Client, cause, err error) {
-	switch {
-	case id == "":
-		return nil, errNoClientID, nil
-	case !clientID(id):
-		return nil, wrong("the client_id is longer than 200, or not of A-Z, a-z, 0-9, - and _", id), nil
+// readClientCredentials asks each method for its credentials. Several methods may carry the
+// same ones: some clients send their secret both in the header and in the body.
+func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, error) {
+	if err := s.checkAuthorizationHeader(r, form); err != nil {
+		return nil, err
 	}
-	client, err = s.config.Store.Client(ctx, id)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case client == nil:
-		return nil, wrong("no client is registered with this client_id", id), nil
-	case client.Disabled:
-		return nil, wrong("the client is disabled", id), nil
+	p := &presented{clientCredentials: clientCredentials{clientID: form.Get("client_id")}}
+	var first *clientCredentials
+	for i := range s.features.clientAuth {
+		method := &s.features.clientAuth[i]
+		c, err := method.read(r, form)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			continue
+		}
+		if first != nil && c.clientID == "" {
+			c.clientID = first.clientID
+		}
+		if first != nil && *c != *first {
+			return nil, errTwoWays("the request has two different credentials, of which one is of " + method.method)
+		}
+		first, p.clientCredentials = c, *c
+		if !method.secret || c.secret != "" { // an empty secret is as none
+			p.methods = append(p.methods, method)
+		}
 	}
-	return client, nil, nil
+	return p, nil
 }
 
-// proofFault says why a client is not proved by a secret that was sent by a method. It is nil if the client is.
-func proofFault(client *Client, secret, method string) error {
-	switch {
-	case client.Public() && method != AuthNone:
-		return errPublicProof
-	case client.Public():
+// checkAuthorizationHeader refuses what no method reads: another scheme of the Authorization
+// header, or an assertion.
+func (s *Server) checkAuthorizationHeader(r *http.Request, form Form) error {
+	some := func(reads func(m clientAuthentication) bool) bool {
+		return slices.ContainsFunc(s.features.clientAuth, reads)
+	}
+	asserted := form.Get("client_assertion") != "" || form.Get("client_assertion_type") != ""
+	if asserted && !some(func(m clientAuthentication) bool { return m.assertion }) {
+		if form.Get("client_secret") != "" || r.Header.Get("Authorization") != "" {
+			return errTwoWays("a client_assertion came beside a client_secret or an Authorization header")
+		}
+		return errClient(errAssertion)
+	}
+	scheme, value, err := auth.Authorization(r)
+	if auth.KindOf(err) == auth.ErrNoCredentials {
 		return nil
-	case method == AuthNone:
-		return errNoProof
-	case client.AuthMethod != "" && client.AuthMethod != method:
-		return setting("Client.AuthMethod", "the client may not authenticate by this method", method, client.AuthMethod)
-	case client.SecretDigest == "":
-		return errNoSecretKept
-	case !client.CheckSecret(secret):
-		return errWrongSecret
+	}
+	if err != nil {
+		return refuse(CodeInvalidRequest, "There are two Authorization headers, or a very long one.", err)
+	}
+	if !some(func(m clientAuthentication) bool { return m.scheme != "" && strings.EqualFold(scheme, m.scheme) }) {
+		return errClient(wrong("the scheme of the Authorization header does not authenticate clients",
+			schemeOf(scheme, value), "Basic"))
 	}
 	return nil
+}
+
+// checkClient says why a client is not proved by what it sent. It is nil if the client is.
+func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) (cause, err error) {
+	failed := func(check string) error { return methodFault(client, p, check) }
+	switch {
+	case client.Public() && len(p.methods) > 0:
+		return failed("the client is public, and sent a secret"), nil
+	case client.Public():
+		return nil, nil
+	case len(p.methods) == 0:
+		return failed("the client is confidential, and sent no secret"), nil
+	}
+	i := slices.IndexFunc(p.methods, client.mayAuthenticateBy)
+	if i < 0 {
+		return failed("the client may not authenticate by this method"), nil
+	}
+	return p.methods[i].check(ctx, client, &p.clientCredentials)
+}
+
+// mayAuthenticateBy reports whether a client is registered for a method.
+func (c *Client) mayAuthenticateBy(m *clientAuthentication) bool {
+	return c.AuthMethod == m.method || c.AuthMethod == "" && m.secret
+}
+
+// methodFault names the method that a client used, and that which it is registered for.
+func methodFault(client *Client, p *presented, check string) error {
+	registered := client.AuthMethod
+	if registered == "" {
+		registered = AuthClientSecretBasic + " or " + AuthClientSecretPost
+	}
+	return &cause.Reason{Check: check, Came: p.names(), Want: []string{registered}, See: "Client.AuthMethod"}
+}
+
+// authMethods returns the names of the methods that clients may be registered with, of which
+// "none" is the last.
+func (s *Server) authMethods() []string { return append(s.confidentialMethods(), AuthNone) }
+
+// confidentialMethods returns the methods that prove something.
+func (s *Server) confidentialMethods() []string {
+	var names []string
+	for _, m := range s.features.clientAuth {
+		names = append(names, m.method)
+	}
+	return names
 }
 
 // schemeOf returns the scheme of an Authorization header for the log, or "" if it may be part of a secret.
@@ -136,24 +203,4 @@ func schemeOf(scheme, value string) string {
 		return ""
 	}
 	return scheme
-}
-
-// parseBasic reads a client's identifier and secret, each of which is encoded as
-// in a form before they are joined (RFC 6749 §2.3.1).
-func parseBasic(value string) (id, secret string, ok bool) {
-	decoded, err := base64.StdEncoding.DecodeString(value)
-	if err != nil {
-		return "", "", false
-	}
-	id, secret, ok = strings.Cut(string(decoded), ":")
-	if !ok {
-		return "", "", false
-	}
-	if id, err = url.QueryUnescape(id); err != nil {
-		return "", "", false
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil {
-		return "", "", false
-	}
-	return id, secret, isText(id) && isText(secret)
 }

@@ -35,7 +35,15 @@ func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenReques
 	return s.startGrant(ctx, Issuance{Client: r.Client, Type: GrantClientCredentials, Scopes: scopes, Resources: resources}, r.Now)
 }
 
-// isOpenIDScope reports a scope of OpenID Connect: there is nobody to tell of.
-func isOpenIDScope(scope string) bool {
-	return slices.ContainsFunc(openIDScopes, func(s Scope) bool { return s.Name == scope })
+// machineClients are what the client credentials grant adds besides itself.
+type machineClients struct{}
+
+func (machineClients) register(r *registry) {
+	r.addRegistration(func(reg *Registration, c *Client) error {
+		if c.Public() && c.Allows(GrantClientCredentials) {
+			return metadataError("A public client cannot have the client credentials grant.",
+				check("the client is public and has the grant client_credentials"))
+		}
+		return nil
+	})
 }

@@ -58,7 +58,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 		return nil, err
 	}
 	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources, nonce: code.Nonce, user: user,
-		refresh: s.grants[GrantRefreshToken] != nil && r.Client.Allows(GrantRefreshToken), now: r.Now})
+		refresh: s.refreshes(r.Client), now: r.Now})
 	if err != nil {
 		return nil, err
 	}

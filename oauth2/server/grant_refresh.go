@@ -121,3 +121,30 @@ func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error
 	}
 	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
 }
+
+// refreshTokens are what the refresh token grant adds besides itself.
+type refreshTokens struct{}
+
+func (refreshTokens) register(r *registry) {
+	r.addAudit(func(a *auditor) {
+		for _, c := range a.clients {
+			if c.Public() && c.Allows(GrantRefreshToken) {
+				a.add("RFC 9700 §2.2.2", "client "+c.ID,
+					"its refresh tokens rotate, but are not bound to a key (RFC 9449)")
+			}
+		}
+		if a.config.Grace > 0 {
+			a.add("RFC 9700 §4.14.2", "Grace",
+				"who steals a refresh token and uses it within %v of the client is not noticed", a.config.Grace)
+		}
+		if idle := a.config.Lifetimes.RefreshIdle; idle > 30*24*time.Hour {
+			a.add("RFC 9700 §4.14.2", "Lifetimes.RefreshIdle",
+				"a refresh token that is not used is good for %v", idle)
+		}
+	})
+}
+
+// refreshes reports whether a client gets refresh tokens with the grants of users.
+func (s *Server) refreshes(client *Client) bool {
+	return s.features.grants[GrantRefreshToken] != nil && client.Allows(GrantRefreshToken)
+}

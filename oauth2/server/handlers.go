@@ -6,7 +6,6 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
-	"github.com/gatewarden/auth/jwt"
 )
 
 // Handlers are the HTTP interface of a [Server]: its endpoints and pages, below
@@ -26,7 +25,7 @@ type Handlers struct {
 // A server of machines alone, without the authorization code grant, Developers and
 // Logout, has no pages and takes a nil guard. Any other server refuses it.
 func (s *Server) Handlers(guard *auth.Guard) (*Handlers, error) {
-	if guard == nil && s.hasPages() {
+	if guard == nil && s.features.pagesForPeople {
 		return nil, errors.New("oauth2/server: Handlers needs a guard, because there are pages for people")
 	}
 	h := &handler{Server: s}
@@ -68,27 +67,9 @@ func (h *handler) routes() backend.Routes {
 		serve(h.config.Path+path+"/", next)
 	}
 	handle("/token", allowEverywhere("POST", http.HandlerFunc(h.serveToken)))
-	handle("/revoke_token", http.HandlerFunc(h.serveRevoke))
-	handle("/introspect", http.HandlerFunc(h.serveIntrospect))
-	if h.grants[GrantAuthorizationCode] != nil {
-		handle("/authorize", h.withPageUser(h.serveAuthorize))
-		handle("/authorized_tokens", h.withPageUser(h.serveAuthorized))
-		handle("/authorized_tokens/{id}/delete", h.withPageUser(h.serveWithdraw))
-	}
-	if h.OpenID() {
-		handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
-	}
-	if h.config.Logout != nil && h.OpenID() {
-		handle("/logout", h.withPageUser(h.serveLogout))
-	}
-	if h.config.Developers != nil {
-		h.handleApplications(handle)
-	}
-	if h.config.Keys != nil && h.config.JWKSURL == "" {
-		serve(h.config.Path+"/.well-known/jwks.json", allowEverywhere("GET", jwt.NewJWKSHandler(h.config.Keys, 0)))
-	}
-	for _, path := range h.metadataPaths() {
-		serve(path, allowEverywhere("GET", http.HandlerFunc(h.serveMetadata)))
+	serve("/.well-known/oauth-authorization-server"+h.path, allowEverywhere("GET", http.HandlerFunc(h.serveMetadata)))
+	for _, add := range h.features.routes {
+		add(h, router{handle: handle, handleRoot: serve})
 	}
 	return routes
 }

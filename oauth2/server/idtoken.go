@@ -1,12 +1,15 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -25,13 +28,36 @@ type idClaims struct {
 	SessionID string   `json:"sid,omitempty"`
 }
 
-func (s *Server) signIDToken(key *jwt.Key, m tokenSpec, access string, life time.Duration) (string, error) {
-	c := idClaims{Issuer: s.config.Issuer, Subject: m.grant.UserID, Audience: m.client.ID, Issued: m.now.Unix(), Expires: m.now.Add(life).Unix(),
-		Nonce: m.nonce, ACR: m.grant.AuthInfo.ACR, AMR: m.grant.AuthInfo.AMR, AtHash: halfHash(key.Algorithm(), access), SessionID: m.grant.SessionID}
-	if at := m.grant.AuthInfo.AuthTime; !at.IsZero() {
-		c.AuthTime = at.Unix()
+// addIDToken adds an ID token where "openid" is among the scopes.
+func (s *Server) addIDToken(ctx context.Context, spec *tokenSpec, made *createdTokens) error {
+	if spec.user == nil || !slices.Contains(spec.scopes, "openid") {
+		return nil
 	}
-	return jwt.Sign(key, "JWT", c)
+	key, err := s.signing(ctx, spec.now)
+	if err != nil {
+		return err
+	}
+	login := spec.grant.AuthInfo
+	claims := idClaims{Issuer: s.config.Issuer, Subject: spec.grant.UserID, Audience: spec.client.ID,
+		Issued: spec.now.Unix(), Expires: spec.now.Add(made.lifetimes.IDToken).Unix(), AuthTime: unixOrZero(login.AuthTime),
+		Nonce: spec.nonce, ACR: login.ACR, AMR: login.AMR,
+		AtHash: halfHash(key.Algorithm(), made.response.access.Reveal()), SessionID: spec.grant.SessionID}
+	all, err := s.withClaims(ctx, claims, &claimsRequest{target: toIDToken, client: spec.client, user: spec.user,
+		grant: spec.grant, scopes: spec.scopes})
+	if err != nil {
+		return err
+	}
+	token, err := jwt.Sign(key, "JWT", all)
+	made.response.id = hidden.Of(token)
+	return err
+}
+
+// unixOrZero returns seconds since 1970, or 0 for the zero time.
+func unixOrZero(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Unix()
 }
 
 // halfHash is the left half of the hash that goes with an algorithm (OpenID

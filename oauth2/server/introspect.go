@@ -30,6 +30,19 @@ type introspection struct {
 	AMR       []string `json:"amr,omitempty"`
 }
 
+// introspectionEndpoint is the endpoint of RFC 7662.
+type introspectionEndpoint struct{}
+
+func (introspectionEndpoint) register(r *registry) {
+	s := r.server
+	r.addRoutes(func(h *handler, to router) { to.handle("/introspect", http.HandlerFunc(h.serveIntrospect)) })
+	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
+		m["introspection_endpoint"] = s.url("/introspect/")
+		m["introspection_endpoint_auth_methods_supported"] = s.confidentialMethods()
+		return nil
+	})
+}
+
 // serveIntrospect is the introspection endpoint (RFC 7662 §2). It tells clients
 // that authenticate with a secret about tokens that were issued to them, or that
 // are for a resource that they are; of all others it says that they are not
@@ -46,7 +59,7 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, answer)
 }
 
-func (s *Server) introspect(r *http.Request) (answer introspection, err error) {
+func (s *Server) introspect(r *http.Request) (answer any, err error) {
 	form, err := bodyForm(r)
 	if err != nil {
 		return answer, err
@@ -64,31 +77,32 @@ func (s *Server) introspect(r *http.Request) (answer introspection, err error) {
 }
 
 // introspectFor tells a client about a token. A token that is not active is auth.ErrInvalid or auth.ErrUnrecognized.
-func (s *Server) introspectFor(ctx context.Context, client *Client, token string) (answer introspection, err error) {
+func (s *Server) introspectFor(ctx context.Context, client *Client, token string) (any, error) {
 	if client.Public() { // anybody can say that they are it
-		return answer, errClient(errPublicCaller)
+		return nil, errClient(errPublicCaller)
 	}
 	if token == "" {
-		return answer, refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
+		return nil, refuse(CodeInvalidRequest, "The token is missing.", check("the token is missing"))
 	}
 	if backend.OwnsToken(token, s.refresh) {
 		return s.introspectRefresh(ctx, client, token)
 	}
 	access, grant, err := s.find(ctx, token, time.Now())
 	if err != nil {
-		return answer, err
+		return nil, err
 	}
 	mine := func(id string) bool { return slices.Contains(client.ResourceServer, id) }
 	if grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, mine) {
-		return answer, badToken(setting("Client.ResourceServer",
+		return nil, badToken(setting("Client.ResourceServer",
 			"the token was issued to another client, for a resource that the caller is not",
 			strings.Join(access.Audience, " "), client.ResourceServer...))
 	}
-	answer, err = s.describe(ctx, grant, access.Scopes, access.Issued, access.ExpiresAt)
-	if answer.Active {
-		answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
+	answer, err := s.describe(ctx, grant, access.Scopes, access.Issued, access.ExpiresAt)
+	if err != nil {
+		return nil, err
 	}
-	return answer, err
+	answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
+	return s.withClaims(ctx, answer, &claimsRequest{target: toIntrospection, grant: grant, scopes: access.Scopes})
 }
 
 var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
@@ -122,10 +136,7 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, is
 		return introspection{}, err
 	}
 	answer := introspection{Active: true, Scope: strings.Join(scopes, " "), ClientID: grant.ClientID, Subject: subjectOf(grant), Issuer: s.config.Issuer,
-		Expires: expires.Unix(), Issued: issued.Unix(), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR}
-	if at := grant.AuthInfo.AuthTime; !at.IsZero() {
-		answer.AuthTime = at.Unix()
-	}
+		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR}
 	if user != nil && s.config.Username != nil {
 		answer.Username = s.config.Username(user)
 	}

@@ -50,9 +50,9 @@ type grantLimits struct{ user, client grantLimit }
 // limitFor returns the limit for a grant.
 func (s *Server) limitFor(grant *Grant) grantLimit {
 	if grant.UserID == "" {
-		return s.rooms.client
+		return s.limits.client
 	}
-	return s.rooms.user
+	return s.limits.user
 }
 
 // checkLimits fills in the default limits.

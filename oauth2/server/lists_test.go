@@ -141,7 +141,7 @@ func TestUnitLists(t *testing.T) {
 	})
 	t.Run("a page that cannot be meant is malformed", func(t *testing.T) {
 		s := newService(t, nil)
-		for _, page := range []backend.Page{{Limit: -1}, {Limit: 1001}, {After: "a b"}} {
+		for _, page := range []backend.Page{{Limit: -1}, {Limit: 1001}, {After: "a\nb"}} {
 			_, _, grants := s.server.Grants(t.Context(), "alice", page)
 			_, _, clients := s.server.Clients(t.Context(), "alice", page)
 			_, _, authorized := s.server.Authorized(t.Context(), "alice", page)

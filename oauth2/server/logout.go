@@ -27,6 +27,23 @@ type logout struct {
 	Host     string `json:"host,omitempty"`
 }
 
+// initiatedLogout is OpenID Connect RP-Initiated Logout. It has an endpoint where there are ID
+// tokens, which name the session to end.
+type initiatedLogout struct{}
+
+func (initiatedLogout) register(r *registry) {
+	s := r.server
+	r.needPages()
+	if !s.openID {
+		return
+	}
+	r.addRoutes(func(h *handler, to router) { to.handle("/logout", h.withPageUser(h.serveLogout)) })
+	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
+		m["end_session_endpoint"] = s.url("/logout/")
+		return nil
+	})
+}
+
 // serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
 // A user who is signed in and for whom the client has an ID token is signed out at
 // once; any other request could come from anybody, and asks first.
@@ -113,10 +130,10 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 	unknown := func(cause error) error {
 		return refuse(CodeInvalidRequest, "The application or the address to go back to is not known.", cause)
 	}
-	if !clientID(asked.ClientID) {
+	if !s.ownsClient(asked.ClientID) {
 		return asked, nil, unknown(wrong("the client_id has another form than those of this server", asked.ClientID))
 	}
-	client, err := s.config.Store.Client(ctx, asked.ClientID)
+	client, err := s.findClient(ctx, asked.ClientID)
 	if err != nil {
 		return asked, nil, err
 	}
@@ -145,7 +162,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 	}
 	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
 	if asked.ClientID != "" {
-		if page.Client, err = s.config.Store.Client(r.Context(), asked.ClientID); err != nil {
+		if page.Client, err = s.findClient(r.Context(), asked.ClientID); err != nil {
 			s.showError(w, r, err)
 			return
 		}

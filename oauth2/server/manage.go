@@ -33,7 +33,7 @@ func every[R any](R) bool { return true }
 // byClient returns a page of a list whose cursors are client IDs, with its Limit filled
 // in. It is auth.ErrMalformed if the page cannot be meant.
 func byClient(page backend.Page) (backend.Page, error) {
-	if page.After != "" && !clientID(page.After) {
+	if page.After != "" && !validClientID(page.After) {
 		return page, &auth.Error{Kind: auth.ErrMalformed, Detail: "The cursor is not one that this list returned.",
 			Cause: errClientCursor}
 	}
@@ -62,7 +62,7 @@ func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
 // has of the user: access and refresh tokens and codes alike. It returns how many
 // grants there were.
 func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, error) {
-	if !clientID(client) {
+	if !validClientID(client) {
 		return 0, nil
 	}
 	ids, err := s.config.Store.Withdraw(ctx, userID, client, now())
@@ -124,9 +124,18 @@ func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int
 // Purge implements [auth.Purger]. It removes at most limit records that can be of no
 // use any more: see [Store].
 func (s *Server) Purge(ctx context.Context, limit int) (int, error) {
-	purged, err := s.config.Store.Purge(ctx, now(), limit)
+	at := now()
+	purged, err := s.config.Store.Purge(ctx, at, limit)
+	for _, purge := range s.features.purges {
+		if err != nil || purged >= limit {
+			break
+		}
+		var more int
+		more, err = purge(ctx, at, limit-purged)
+		purged += more
+	}
 	if err != nil {
-		return 0, backend.Outage(err)
+		return purged, backend.Outage(err)
 	}
 	return purged, nil
 }

@@ -229,8 +229,9 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 	s := newService(t, nil)
 	uri := []string{"https://a.example/cb"}
 	for sentence, r := range map[string]server.Registration{
-		"an identifier with a space":   {ClientID: "a b", RedirectURIs: uri},
-		"an identifier with a colon":   {ClientID: "a:b", RedirectURIs: uri},
+		"an identifier with a line":    {ClientID: "a\nb", RedirectURIs: uri},
+		"an identifier with an umlaut": {ClientID: "aüb", RedirectURIs: uri},
+		"an identifier of a path":      {ClientID: "..", RedirectURIs: uri},
 		"a long identifier":            {ClientID: strings.Repeat("a", 201), RedirectURIs: uri},
 		"no redirect URI":              {},
 		"a bad redirect URI":           {RedirectURIs: []string{"javascript:x"}},

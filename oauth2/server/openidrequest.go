@@ -9,35 +9,42 @@ import (
 	"time"
 )
 
-// readOpenID reads the parameters of OpenID Connect Core §3.1.2.1.
-func (s *Server) readOpenID(ctx context.Context, form Form, a *authorization) error {
-	a.Nonce, a.LoginHint, a.ACR = form.Get("nonce"), form.Get("login_hint"), strings.Fields(form.Get("acr_values"))
-	for _, name := range []string{"nonce", "login_hint", "acr_values", "state"} {
-		limit := maxURI
-		if name == "state" {
-			limit = 4 * maxURI
-		}
-		if len(form.Get(name)) > limit {
+// loginParameters say how the user is to sign in (OpenID Connect Core §3.1.2.1). They are read
+// also for clients that do not ask for "openid".
+var loginParameters = requestParameters{
+	names: []string{"nonce", "login_hint", "acr_values", "prompt", "max_age"}, read: readLogin}
+
+func readLogin(_ context.Context, form Form, _ *Client, a *authorization) error {
+	for _, name := range []string{"nonce", "login_hint", "acr_values"} {
+		if len(form.Get(name)) > maxURI {
 			return refuse(CodeInvalidRequest, "A parameter is too long.", wrong("a parameter is too long", name))
 		}
 	}
-	if err := a.readPrompt(form); err != nil {
-		return err
-	}
-	if hint := form.Get("id_token_hint"); hint != "" && s.OpenID() {
-		claims, err := s.openIDToken(ctx, hint)
-		if err == nil && !slices.Contains(claims.Audience, a.ClientID) {
-			err = &badHint{wrong("its aud is not the client", claims.Audience[0], a.ClientID)}
-		}
-		if bad := (*badHint)(nil); errors.As(err, &bad) {
-			return refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server for the client.", bad)
-		}
-		if err != nil {
-			return err
-		}
-		a.Subject = claims.Subject
-	}
-	return nil
+	a.Nonce, a.LoginHint, a.ACR = form.Get("nonce"), form.Get("login_hint"), strings.Fields(form.Get("acr_values"))
+	return a.readPrompt(form)
+}
+
+// hintParameter says which user the client expects.
+func (s *Server) hintParameter() requestParameters {
+	return requestParameters{names: []string{"id_token_hint"},
+		read: func(ctx context.Context, form Form, _ *Client, a *authorization) error {
+			hint := form.Get("id_token_hint")
+			if hint == "" {
+				return nil
+			}
+			claims, err := s.openIDToken(ctx, hint)
+			if err == nil && !slices.Contains(claims.Audience, a.ClientID) {
+				err = &badHint{wrong("its aud is not the client", claims.Audience[0], a.ClientID)}
+			}
+			if bad := (*badHint)(nil); errors.As(err, &bad) {
+				return refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server for the client.", bad)
+			}
+			if err != nil {
+				return err
+			}
+			a.Subject = claims.Subject
+			return nil
+		}}
 }
 
 // prompts are the values of prompt that are known (OpenID Connect Core §3.1.2.1).

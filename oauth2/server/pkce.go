@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -8,8 +9,20 @@ import (
 	"strings"
 )
 
+// pkceParameters are those of RFC 7636 §4.3.
+var pkceParameters = requestParameters{names: []string{"code_challenge", "code_challenge_method"}, read: readPKCE}
+
+// checkPKCE checks that only a client with a secret does without.
+func checkPKCE(_ *Registration, c *Client) error {
+	if c.Public() && c.AllowWithoutPKCE {
+		return metadataError("A public client cannot do without PKCE.",
+			check("the client is public and has allow_without_pkce"))
+	}
+	return nil
+}
+
 // readPKCE reads the challenge (RFC 7636 §4.3), of which S256 is the one method.
-func (a *authorization) readPKCE(form Form, client *Client) error {
+func readPKCE(_ context.Context, form Form, client *Client, a *authorization) error {
 	a.Challenge = form.Get("code_challenge")
 	method := form.Get("code_challenge_method")
 	switch {

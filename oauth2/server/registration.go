@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -174,7 +173,7 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 
 // Client returns a client, or nil if there is none.
 func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
-	if !clientID(id) {
+	if !validClientID(id) {
 		return nil, nil
 	}
 	return s.config.Store.Client(ctx, id)
@@ -272,8 +271,8 @@ var errPublicSecret = errors.New("the client is public (token_endpoint_auth_meth
 
 // applyRegistration checks a registration and puts it into a client.
 func (s *Server) applyRegistration(c *Client, r Registration) error {
-	if !clientID(c.ID) {
-		return metadataError("The client_id has other characters than A-Z, a-z, 0-9, - and _, or more than 200.",
+	if !validClientID(c.ID) {
+		return metadataError("The client_id has other characters than the visible ones of ASCII, or more than 200.",
 			wrong("the client_id is not of an allowed form", c.ID))
 	}
 	if r.GrantTypes == nil {
@@ -282,21 +281,15 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if err := s.checkGrants(r); err != nil {
 		return err
 	}
-	if err := checkAuthMethod(r); err != nil {
+	if err := s.checkAuthMethod(r); err != nil {
 		return err
 	}
 	scopes, err := s.registeredScopes(r.Scope)
 	if err != nil {
 		return err
 	}
-	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
-		return metadataError("There is no resource.", check("the list of resources is empty, and not left out"))
-	}
-	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
-		if s.resource(id) == nil {
-			return metadataError("A resource is not known.",
-				setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
-		}
+	if err := s.checkResources(r); err != nil {
+		return err
 	}
 	name := cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
 	c.Name, c.Owner, c.AuthMethod = name, r.Owner, r.TokenEndpointAuthMethod
@@ -304,20 +297,20 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE = r.FirstParty, r.AllowWithoutPKCE
+	for _, check := range s.features.registrations {
+		if err := check(&r, c); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// checkGrants checks what a client is to use, and where its users come back to.
+// checkGrants checks what a client is to use, and the form of its addresses.
 func (s *Server) checkGrants(r Registration) error {
 	for _, name := range r.GrantTypes {
-		if s.grants[name] == nil {
+		if s.features.grants[name] == nil {
 			return unsupported("A grant type is not supported.", "the server has no such grant type", name,
-				slices.Sorted(maps.Keys(s.grants))...)
-		}
-	}
-	for _, name := range r.ResponseTypes {
-		if name != "code" {
-			return unsupported("The one response type is code.", "the response type is not supported", name, "code")
+				s.grantNames()...)
 		}
 	}
 	if len(r.GrantTypes) == 0 {
@@ -328,34 +321,33 @@ func (s *Server) checkGrants(r Registration) error {
 			return err
 		}
 	}
-	if slices.Contains(r.GrantTypes, GrantAuthorizationCode) && len(r.RedirectURIs) == 0 {
-		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.",
-			check("the client has the grant authorization_code and no redirect URI"))
-	}
 	return nil
 }
 
-// checkAuthMethod checks how a client authenticates, and what a public client may have.
-func checkAuthMethod(r Registration) error {
+// checkAuthMethod checks how a client authenticates.
+func (s *Server) checkAuthMethod(r Registration) error {
 	if r.DPoPBoundAccessTokens || r.RequirePushedRequests {
 		return unsupported("Tokens bound to keys and pushed authorization requests are not supported.",
 			"the registration has dpop_bound_access_tokens or require_pushed_authorization_requests", "")
 	}
-	method := r.TokenEndpointAuthMethod
-	switch method {
-	case "", AuthClientSecretBasic, AuthClientSecretPost, AuthNone:
-	default:
+	method, known := r.TokenEndpointAuthMethod, s.authMethods()
+	if method != "" && !slices.Contains(known, method) {
 		return unsupported("The token_endpoint_auth_method is not supported.",
-			"the token_endpoint_auth_method is not supported", method,
-			AuthClientSecretBasic, AuthClientSecretPost, AuthNone)
+			"the token_endpoint_auth_method is not supported", method, known...)
 	}
-	if method == AuthNone && slices.Contains(r.GrantTypes, GrantClientCredentials) {
-		return metadataError("A public client cannot have the client credentials grant.",
-			check("the client is public and has the grant client_credentials"))
+	return nil
+}
+
+// checkResources checks what a client may ask tokens for, and which resources it is.
+func (s *Server) checkResources(r Registration) error {
+	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
+		return metadataError("There is no resource.", check("the list of resources is empty, and not left out"))
 	}
-	if method == AuthNone && r.AllowWithoutPKCE {
-		return metadataError("A public client cannot do without PKCE.",
-			check("the client is public and has allow_without_pkce"))
+	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
+		if s.resource(id) == nil {
+			return metadataError("A resource is not known.",
+				setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
+		}
 	}
 	return nil
 }

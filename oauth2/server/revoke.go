@@ -3,10 +3,24 @@ package server
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 )
+
+// revocationEndpoint is the endpoint of RFC 7009.
+type revocationEndpoint struct{}
+
+func (revocationEndpoint) register(r *registry) {
+	s := r.server
+	r.addRoutes(func(h *handler, to router) { to.handle("/revoke_token", http.HandlerFunc(h.serveRevoke)) })
+	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
+		m["revocation_endpoint"] = s.url("/revoke_token/")
+		m["revocation_endpoint_auth_methods_supported"] = s.authMethods()
+		return nil
+	})
+}
 
 // serveRevoke is the revocation endpoint (RFC 7009 §2). A refresh token takes
 // everything of its grant with it, an access token goes alone. The hint of what

@@ -37,7 +37,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -158,17 +157,18 @@ type SignInRequest struct {
 // Server is an authorization server: what it knows and does without HTTP, which
 // is in [Server.Handlers]. It is immutable and safe for concurrent use.
 type Server struct {
-	config   Config                  // without Grants
-	origin   string                  // scheme and host of the issuer
-	path     string                  // the issuer's path without a slash at the end
-	grants   map[string]exchangeFunc // functions, since package fmt shows what a grant of the application holds
+	config   Config    // without Grants
+	features *registry // what they add
+	openID   bool      // there are ID tokens
+	origin   string    // scheme and host of the issuer
+	path     string    // the issuer's path without a slash at the end
 	pages    *pages
 	verifier *jwt.Verifier // of JWT access tokens, nil without Keys
 	findHash FindAccessHash
 	// foreign are the refusals of JWTs of other issuers, by those of package jwt.
 	foreign *once.Memo[*auth.Error, error]
 	events  backend.Events
-	rooms   grantLimits
+	limits  grantLimits
 	access  string // prefixes
 	refresh string
 	code    string
@@ -191,110 +191,67 @@ const maxGrace = time.Minute
 
 // New returns a Server, or an error that says which settings are missing, out of
 // range or contradict others.
-func New(config Config) (*Server, error) {
+func New(config Config) (*Server, error) { return newServer(config, config.features()) }
+
+// newServer returns a Server with these features.
+func newServer(config Config, features []feature) (*Server, error) {
 	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error])}
 	c := &s.config
-	settings := backend.Settings{Package: "oauth2/server"}
-	issuer, err := checkIssuer(c.Issuer, c.InsecureHTTP)
-	settings.Need("Config.Issuer", c.Issuer)
-	settings.Refuse(err != nil && c.Issuer != "", "%w", err)
+	settings := &backend.Settings{Package: "oauth2/server"}
+	s.setAddresses(settings)
 	settings.Need("Config.Store", c.Store)
 	settings.Need("Config.LoadUser", c.LoadUser)
 	settings.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Config.Grace is not within 0 and a minute")
-	settings.Refuse(len(c.Prefix) > 6 || strings.Trim(c.Prefix, alphanumeric+"-_") != "",
-		"Config.Prefix %q is longer than 6 or has other characters than A-Z, a-z, 0-9, - and _", c.Prefix)
-	c.Name = cmp.Or(c.Name, issuer.Host)
-	c.Path = strings.TrimSuffix(cmp.Or(c.Path, "/o"), "/")
-	settings.Refuse(!validPath(c.Path), "Config.Path %q is no path below the root", config.Path)
 	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	settings.Add("Config.Lifetimes", c.Lifetimes.check())
-	s.grants, c.Grants = c.grants(&settings), nil
-	s.origin, s.path = issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
-	s.access, s.refresh, s.code = c.Prefix+"at_", c.Prefix+"rt_", c.Prefix+"ac_"
+	s.setPrefixes(settings)
 	s.events = backend.NewEvents(c.Observer, backendName)
-	c.checkResources(&settings)
-	if s.OpenID() {
-		c.addOpenIDScopes()
-	}
-	c.checkScopes(&settings)
-	settings.Refuse(s.hasPages() && c.SignIn == nil, "pages for people need Config.SignIn: "+
+	c.checkResources(settings)
+	s.limits = c.checkLimits(settings)
+	s.features = newRegistry(s, settings, features)
+	c.Grants = nil
+	c.checkScopes(settings)
+	settings.Refuse(s.features.pagesForPeople && c.SignIn == nil, "pages for people need Config.SignIn: "+
 		"those of the authorization code grant, Config.Developers and Config.Logout")
-	s.checkDeveloperGrants(&settings)
-	s.rooms = c.checkLimits(&settings)
-	if set, ok := c.Keys.(*jwt.KeySet); ok {
-		settings.Refuse(!signs(set), "Config.Keys has no asymmetric key that signs")
-	}
 	if err := settings.Err(); err != nil {
 		return nil, err
 	}
 	s.findHash = hashFinder(c.Store)
+	var err error
 	if s.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}
 	if c.Keys != nil {
-		if s.verifier, err = newVerifier(*c); err != nil {
-			return nil, err
-		}
+		s.verifier, err = newVerifier(*c)
 	}
-	return s, nil
+	return s, err
 }
 
-// hasPages reports whether people have something to do here.
-func (s *Server) hasPages() bool {
-	return s.grants[GrantAuthorizationCode] != nil || s.config.Developers != nil || s.config.Logout != nil
+// setAddresses checks the issuer and the path.
+func (s *Server) setAddresses(settings *backend.Settings) {
+	c := &s.config
+	issuer, err := checkIssuer(c.Issuer, c.InsecureHTTP)
+	settings.Need("Config.Issuer", c.Issuer)
+	settings.Refuse(err != nil && c.Issuer != "", "%w", err)
+	c.Name = cmp.Or(c.Name, issuer.Host)
+	path := cmp.Or(c.Path, "/o")
+	c.Path = strings.TrimSuffix(path, "/")
+	settings.Refuse(!validPath(c.Path), "Config.Path %q is no path below the root", path)
+	s.origin, s.path = issuer.Scheme+"://"+issuer.Host, strings.TrimSuffix(issuer.EscapedPath(), "/")
 }
 
-// grants returns the grants by their names.
-func (c *Config) grants(settings *backend.Settings) map[string]exchangeFunc {
-	all := c.Grants
-	if all == nil {
-		all = []GrantType{AuthorizationCode{}, RefreshToken{}, ClientCredentials{}}
-	}
-	grants := make(map[string]exchangeFunc)
-	for _, grant := range all {
-		if grant == nil || grant.Name() == "" || grants[grant.Name()] != nil {
-			settings.Refuse(true, "Config.Grants: a grant is nil, has no name or is there twice")
-			continue
-		}
-		grants[grant.Name()] = grant.Exchange
-	}
-	return grants
-}
-
-// openIDScopes are those of OpenID Connect Core §5.4 and §11.
-var openIDScopes = []Scope{
-	{"openid", "know who you are"},
-	{"profile", "see your profile"},
-	{"email", "see your e-mail address"},
-	{"offline_access", "keep access when you have signed out"},
-}
-
-// addOpenIDScopes adds those that the application has not named itself.
-func (c *Config) addOpenIDScopes() {
-	for _, scope := range openIDScopes {
-		if !slices.ContainsFunc(c.Scopes, func(has Scope) bool { return has.Name == scope.Name }) {
-			c.Scopes = append(slices.Clip(c.Scopes), scope)
-		}
-	}
-}
-
-// checkDeveloperGrants fills in the default grants.
-func (s *Server) checkDeveloperGrants(settings *backend.Settings) {
-	if s.config.DeveloperGrants == nil {
-		s.config.DeveloperGrants = []string{GrantAuthorizationCode, GrantRefreshToken}
-	}
-	for _, name := range s.config.DeveloperGrants {
-		unknown := s.config.Developers != nil && s.grants[name] == nil
-		settings.Refuse(unknown, "Config.DeveloperGrants has %q, which is not among Config.Grants", name)
-	}
+// setPrefixes checks Config.Prefix.
+func (s *Server) setPrefixes(settings *backend.Settings) {
+	prefix := s.config.Prefix
+	settings.Refuse(len(prefix) > 6 || strings.Trim(prefix, alphanumeric+"-_") != "",
+		"Config.Prefix %q is longer than 6 or has other characters than A-Z, a-z, 0-9, - and _", prefix)
+	s.access, s.refresh, s.code = prefix+"at_", prefix+"rt_", prefix+"ac_"
 }
 
 const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 // OpenID reports whether the server is an OpenID provider.
-func (s *Server) OpenID() bool {
-	return s.config.Keys != nil && s.grants[GrantAuthorizationCode] != nil
-}
+func (s *Server) OpenID() bool { return s.openID }
 
 // url returns the URL of an endpoint.
 func (s *Server) url(endpoint string) string { return s.origin + s.config.Path + endpoint }

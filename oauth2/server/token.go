@@ -91,16 +91,19 @@ func (s *Server) exchange(r *http.Request) (*TokenResponse, error) {
 	return response, ofClient(client.ID, err)
 }
 
+// grantNames returns the names of all grants, sorted.
+func (s *Server) grantNames() []string { return slices.Sorted(maps.Keys(s.features.grants)) }
+
 // grant answers a client that has authenticated.
 func (s *Server) grant(ctx context.Context, client *Client, form Form) (*TokenResponse, error) {
 	name := form.Get("grant_type")
 	if name == "" {
 		return nil, refuse(CodeInvalidRequest, "The grant_type is missing.", check("the grant_type is missing"))
 	}
-	grant := s.grants[name]
+	grant := s.features.grants[name]
 	if grant == nil {
 		return nil, refuse(CodeUnsupportedGrantType, "The grant_type is not supported.", setting("Config.Grants",
-			"the server has no such grant_type", name, slices.Sorted(maps.Keys(s.grants))...))
+			"the server has no such grant_type", name, s.grantNames()...))
 	}
 	if !client.Allows(name) {
 		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.", grantNotAllowed(client, name))

@@ -83,6 +83,21 @@ func (b *browser) doType(method, path, body, kind string, headers ...string) ans
 	return b.do(method, path, body, append(headers, "Content-Type", kind)...)
 }
 
+// Some libraries send the client_id of a public client by Basic.
+func TestUnitAPublicClientMaySendAnEmptySecret(t *testing.T) {
+	s := newService(t, nil)
+	code := s.as("alice").code("client_id", "app", "redirect_uri", "http://127.0.0.1:5/cb")
+	token := s.post("/o/token/", "app", "grant_type", "authorization_code", "code", code,
+		"redirect_uri", "http://127.0.0.1:5/cb", "code_verifier", verifier).text("access_token")
+	a := s.stranger().do("POST", "/o/revoke_token/", "token="+token, "Authorization", basic("app", ""))
+	if a.StatusCode != 200 {
+		t.Fatalf("got %d %s, want 200", a.StatusCode, a.body)
+	}
+	if a := s.stranger().do("GET", "/o/userinfo/", "", "Authorization", "Bearer "+token); a.StatusCode != 401 {
+		t.Errorf("the token answers with %d after it was revoked, want 401", a.StatusCode)
+	}
+}
+
 func TestHowAClientAuthenticates(t *testing.T) {
 	s := newService(t, nil)
 	s.add(server.Registration{ClientID: "by-basic", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_basic", ClientSecret: "s:e c+r%t/ü"})
@@ -105,7 +120,9 @@ func TestHowAClientAuthenticates(t *testing.T) {
 		"by Basic, encoded":                    {"", "", basic("by%2Dbasic", encoded), 200, ""},
 		"in the query":                         {"client_id=job&client_secret=" + job, "", "", 401, "invalid_client"},
 		"the secret in the query":              {"client_secret=" + job, "client_id=job", "", 401, "invalid_client"},
-		"by Basic and in the body":             {"", "client_id=job&client_secret=" + job, basic("job", job), 400, "invalid_request"},
+		"by Basic and the same in the body":    {"", "client_id=job&client_secret=" + job, basic("job", job), 200, ""},
+		"by Basic, and the secret in the body": {"", "client_secret=" + job, basic("job", job), 200, ""},
+		"nothing by Basic, and in the body":    {"", "client_id=job&client_secret=" + job, basic("job", ""), 400, "invalid_request"},
 		"by Basic, and another secret in body": {"", "client_secret=x", basic("job", job), 400, "invalid_request"},
 		"by Basic and an assertion":            {"", "client_assertion=x&client_assertion_type=y", basic("job", job), 400, "invalid_request"},
 		"by an assertion and a secret":         {"", "client_id=job&client_secret=" + job + "&client_assertion=x", "", 400, "invalid_request"},
@@ -129,7 +146,7 @@ func TestHowAClientAuthenticates(t *testing.T) {
 		"one for the body by Basic":            {"", "", basic("by-post", s.secrets["by-post"]), 401, "invalid_client"},
 		"one for the body in the body":         {"", "client_id=by-post&client_secret=" + s.secrets["by-post"], "", 200, ""},
 		"a public one with a secret":           {"", "client_id=app&client_secret=x", "", 401, "invalid_client"},
-		"a public one by Basic":                {"", "", basic("app", ""), 401, "invalid_client"},
+		"a public one with a secret by Basic":  {"", "", basic("app", "x"), 401, "invalid_client"},
 	} {
 		for _, path := range endpoints[:3] {
 			body := grant

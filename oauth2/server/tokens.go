@@ -3,14 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/hidden"
-	"github.com/gatewarden/auth/jwt"
 )
 
 // tokenSpec is what tokens are made of.
@@ -27,59 +25,65 @@ type tokenSpec struct {
 // createdTokens are tokens that no store knows yet: they are made, and signed, before
 // anything is used up.
 type createdTokens struct {
-	tokens   Tokens
-	response *TokenResponse
+	tokens    Tokens
+	response  *TokenResponse
+	lifetimes Lifetimes
 }
 
-// createTokens makes an access token, and a refresh token and an ID token where they
-// belong.
-func (s *Server) createTokens(ctx context.Context, m tokenSpec) (*createdTokens, error) {
-	lifetimes, err := s.lifetimes(LifetimeRequest{m.client, m.grant.Type, m.scopes, m.resources})
+// createTokens makes an access token, a refresh token if spec says so, and what the features
+// add, such as an ID token.
+func (s *Server) createTokens(ctx context.Context, spec tokenSpec) (*createdTokens, error) {
+	lifetimes, err := s.lifetimes(LifetimeRequest{spec.client, spec.grant.Type, spec.scopes, spec.resources})
 	if err != nil {
 		return nil, err
 	}
-	owner := cmp.Or(m.grant.UserID, m.client.ID)
-	access := &Access{
-		ID: backend.NewID(), GrantID: m.grant.ID, Scopes: m.scopes, Audience: m.resources,
-		Issued: m.now, ExpiresAt: m.now.Add(lifetimes.Access),
+	made := &createdTokens{lifetimes: lifetimes, response: &TokenResponse{TokenType: "Bearer",
+		ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(spec.scopes, " ")}}
+	if err := s.addAccess(ctx, &spec, made); err != nil {
+		return nil, err
 	}
-	made := &createdTokens{tokens: Tokens{Access: access}, response: &TokenResponse{TokenType: "Bearer", ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(m.scopes, " ")}}
-	openid := m.user != nil && s.OpenID() && slices.Contains(m.scopes, "openid")
-	var key *jwt.Key
-	var token string
-	if asJWT := s.asJWT(m.resources); asJWT || openid {
-		if key, err = s.signing(ctx, m.now); err != nil {
+	if spec.refresh {
+		s.addRefresh(&spec, made)
+	}
+	for _, step := range s.features.tokenSteps {
+		if err := step(ctx, &spec, made); err != nil {
 			return nil, err
 		}
-		if asJWT {
-			access.Digest = jwtDigest(owner, access.ID)
-			if token, err = s.signAccess(key, m, access); err != nil {
-				return nil, err
-			}
-		}
-	}
-	opaque := token == ""
-	if opaque {
-		token = backend.NewToken(s.access, owner, backend.DefaultTokenLength)
-		access.Digest = backend.TokenDigest(token, s.access)
-	}
-	s.keep(access, opaque)
-	made.response.access = hidden.Of(token)
-	if m.refresh {
-		refresh := backend.NewToken(s.refresh, owner, backend.DefaultTokenLength)
-		made.response.refresh = hidden.Of(refresh)
-		made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(refresh, s.refresh),
-			GrantID: m.grant.ID, Issued: m.now,
-			ExpiresAt: backend.Earlier(m.now.Add(lifetimes.RefreshIdle), m.grant.MaxExpiresAt)}
-	}
-	if openid {
-		id, err := s.signIDToken(key, m, token, lifetimes.IDToken)
-		if err != nil {
-			return nil, err
-		}
-		made.response.id = hidden.Of(id)
 	}
 	return made, nil
+}
+
+// owner returns the identifier that gives the tokens their shard.
+func (t *tokenSpec) owner() string { return cmp.Or(t.grant.UserID, t.client.ID) }
+
+// addAccess adds an access token.
+func (s *Server) addAccess(ctx context.Context, spec *tokenSpec, made *createdTokens) error {
+	access := &Access{ID: backend.NewID(), GrantID: spec.grant.ID, Scopes: spec.scopes, Audience: spec.resources,
+		Issued: spec.now, ExpiresAt: spec.now.Add(made.lifetimes.Access)}
+	asJWT := s.asJWT(spec.resources)
+	var token string
+	var err error
+	if asJWT {
+		access.Digest = jwtDigest(spec.owner(), access.ID)
+		if token, err = s.signAccess(ctx, spec, access); err != nil {
+			return err
+		}
+	} else {
+		token = backend.NewToken(s.access, spec.owner(), backend.DefaultTokenLength)
+		access.Digest = backend.TokenDigest(token, s.access)
+	}
+	s.keep(access, !asJWT)
+	made.tokens.Access, made.response.access = access, hidden.Of(token)
+	return nil
+}
+
+// addRefresh adds a refresh token.
+func (s *Server) addRefresh(spec *tokenSpec, made *createdTokens) {
+	token := backend.NewToken(s.refresh, spec.owner(), backend.DefaultTokenLength)
+	made.response.refresh = hidden.Of(token)
+	made.tokens.Refresh = &Refresh{Digest: backend.TokenDigest(token, s.refresh),
+		GrantID: spec.grant.ID, Issued: spec.now,
+		ExpiresAt: backend.Earlier(spec.now.Add(made.lifetimes.RefreshIdle), spec.grant.MaxExpiresAt)}
 }
 
 func stampOf(user auth.User) string { return backend.Stamp("oauth2", user) }

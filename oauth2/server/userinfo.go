@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,15 +50,11 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 		return nil, &auth.Error{Kind: auth.ErrInsufficient, Code: auth.CodeInsufficientScope,
 			Params: []auth.Param{{Name: "scope", Value: "openid"}}, Cause: noOpenID(access.Scopes)}
 	}
-	claims := make(map[string]any)
-	if s.config.Claims != nil {
-		more, err := s.config.Claims(r.Context(), user, access.Scopes)
-		if err != nil {
-			return nil, &auth.Error{Cause: err}
-		}
-		maps.Copy(claims, more)
+	claims, err := s.withClaims(r.Context(), map[string]any{"sub": grant.UserID},
+		&claimsRequest{target: toUserInfo, user: user, grant: grant, scopes: access.Scopes})
+	if err != nil {
+		return nil, err
 	}
-	claims["sub"] = grant.UserID // which nothing may replace
 	text, err := json.Marshal(claims)
 	if err != nil {
 		return nil, &auth.Error{Cause: err}

@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// clientSecrets are the methods client_secret_basic and client_secret_post (RFC 6749 §2.3.1).
+type clientSecrets struct{}
+
+func (clientSecrets) register(r *registry) {
+	r.addClientAuthentication(clientAuthentication{
+		method: AuthClientSecretBasic, scheme: "Basic", secret: true, read: readBasic, check: checkSecret})
+	r.addClientAuthentication(clientAuthentication{
+		method: AuthClientSecretPost, secret: true, read: readSecret, check: checkSecret})
+	r.addAudit(auditSecrets)
+}
+
+// readBasic reads a secret from the header. It may be empty, because some libraries send the
+// client_id of a public client in this way.
+func readBasic(r *http.Request, form Form) (*clientCredentials, error) {
+	scheme, value, err := auth.Authorization(r)
+	if err != nil || !strings.EqualFold(scheme, "Basic") {
+		return nil, nil // checkAuthorizationHeader has seen the error
+	}
+	id, secret, ok := parseBasic(value)
+	if !ok {
+		return nil, errClient(errBasic)
+	}
+	if named := form.Get("client_id"); named != "" && named != id {
+		return nil, refuse(CodeInvalidRequest, "The client_id is not that of the Authorization header.",
+			wrong("the client_id is not that of the Authorization header", named, id))
+	}
+	return &clientCredentials{clientID: id, secret: secret}, nil
+}
+
+// readSecret reads a secret from the body.
+func readSecret(_ *http.Request, form Form) (*clientCredentials, error) {
+	secret := form.Get("client_secret")
+	if secret == "" {
+		return nil, nil
+	}
+	return &clientCredentials{clientID: form.Get("client_id"), secret: secret}, nil
+}
+
+// checkSecret compares the secret.
+func checkSecret(_ context.Context, client *Client, c *clientCredentials) (cause, err error) {
+	switch {
+	case client.SecretDigest == "":
+		return errNoSecretKept, nil
+	case !client.CheckSecret(c.secret):
+		return check("the client secret is wrong"), nil
+	}
+	return nil, nil
+}
+
+// parseBasic reads a client's identifier and secret, each of which is encoded as
+// in a form before they are joined (RFC 6749 §2.3.1).
+func parseBasic(value string) (id, secret string, ok bool) {
+	decoded, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		return "", "", false
+	}
+	id, secret, ok = strings.Cut(string(decoded), ":")
+	if !ok {
+		return "", "", false
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return "", "", false
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return "", "", false
+	}
+	return id, secret, isText(id) && isText(secret)
+}
+
+// auditSecrets lists what a shared secret loses.
+func auditSecrets(a *auditor) {
+	for _, c := range a.clients {
+		if c.Public() {
+			continue
+		}
+		if c.AuthMethod == AuthClientSecretPost {
+			a.add("RFC 6749 §2.3.1", "client "+c.ID+" AuthMethod",
+				"a secret in the body is more easily logged than one in a header")
+		}
+		if c.AuthMethod == "" || c.AuthMethod == AuthClientSecretBasic || c.AuthMethod == AuthClientSecretPost {
+			a.add("RFC 9700 §2.5", "client "+c.ID+" AuthMethod",
+				"a secret is shared; a key pair or a certificate would not be")
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"strings"
+)
+
+// clientSource is a place where clients are looked for (RFC 6749 §2.2).
+type clientSource struct {
+	// owns reports whether a client with this identifier can only be here. The first source
+	// that owns an identifier decides about it.
+	owns func(id string) bool
+	// find returns the client, or nil and nil. Grants are given to clients of the store only,
+	// so that a client from elsewhere is added there, or changed, before it is returned.
+	find func(ctx context.Context, id string) (*Client, error)
+}
+
+// storedClients are the clients of Config.Store.
+type storedClients struct{}
+
+func (storedClients) register(r *registry) {
+	r.addClients(clientSource{owns: validClientID, find: func(ctx context.Context, id string) (*Client, error) {
+		return r.config.Store.Client(ctx, id)
+	}})
+}
+
+// maxClientID is the longest client_id, in bytes.
+const maxClientID = 200
+
+// validClientID reports an identifier that a client can have: visible characters of ASCII and
+// spaces (RFC 6749 appendix A.1). "." and ".." are refused, because a path cannot hold them.
+func validClientID(id string) bool {
+	return id != "" && len(id) <= maxClientID && id != "." && id != ".." && !strings.ContainsFunc(id, notVisible)
+}
+
+func notVisible(c rune) bool { return c < ' ' || c > '~' }
+
+// findClient returns the client with this identifier, or nil and nil.
+func (s *Server) findClient(ctx context.Context, id string) (*Client, error) {
+	for _, source := range s.features.clients {
+		if source.owns(id) {
+			return source.find(ctx, id)
+		}
+	}
+	return nil, nil
+}
+
+// ownsClient reports whether a client can have this identifier.
+func (s *Server) ownsClient(id string) bool {
+	for _, source := range s.features.clients {
+		if source.owns(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// enabledClient returns the client with this identifier. If no client with it may ask for
+// anything, cause says why.
+func (s *Server) enabledClient(ctx context.Context, id string) (client *Client, cause, err error) {
+	switch {
+	case id == "":
+		return nil, errNoClientID, nil
+	case !s.ownsClient(id):
+		return nil, wrong("the client_id is longer than 200, or not of visible characters", id), nil
+	}
+	client, err = s.findClient(ctx, id)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case client == nil:
+		return nil, wrong("no client is registered with this client_id", id), nil
+	case client.Disabled:
+		return nil, wrong("the client is disabled", id), nil
+	}
+	return client, nil, nil
+}

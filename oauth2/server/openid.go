@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// openIDConnect makes the server an OpenID provider. It adds ID tokens, the userinfo endpoint
+// and their metadata (OpenID Connect Core, OpenID Connect Discovery).
+type openIDConnect struct{}
+
+// openIDScopes are those of OpenID Connect Core §5.4 and §11.
+var openIDScopes = []Scope{
+	{"openid", "know who you are"},
+	{"profile", "see your profile"},
+	{"email", "see your e-mail address"},
+	{"offline_access", "keep access when you have signed out"},
+}
+
+// isOpenIDScope reports a scope of OpenID Connect, which is about a user.
+func isOpenIDScope(scope string) bool {
+	return slices.ContainsFunc(openIDScopes, func(s Scope) bool { return s.Name == scope })
+}
+
+func (openIDConnect) register(r *registry) {
+	s := r.server
+	s.openID = true
+	for _, scope := range openIDScopes {
+		r.addScope(scope)
+	}
+	r.addParameters(s.hintParameter())
+	r.addTokenStep(s.addIDToken)
+	if claims := r.config.Claims; claims != nil {
+		r.addClaims(func(ctx context.Context, c *claimsRequest) (map[string]any, error) {
+			if c.target != toUserInfo {
+				return nil, nil
+			}
+			return claims(ctx, c.user, c.scopes)
+		})
+	}
+	r.addRoutes(func(h *handler, to router) {
+		to.handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
+		// OpenID Connect Discovery §4 puts the path of the issuer before the well-known path, and
+		// RFC 8414 §5 behind it.
+		metadata := allowEverywhere("GET", http.HandlerFunc(h.serveMetadata))
+		to.handleRoot(s.path+"/.well-known/openid-configuration", metadata)
+		if s.path != "" {
+			to.handleRoot("/.well-known/openid-configuration"+s.path, metadata)
+		}
+	})
+	r.addMetadata(s.addOpenIDMetadata)
+}
+
+// addOpenIDMetadata adds the members of OpenID Connect Discovery §3.
+func (s *Server) addOpenIDMetadata(ctx context.Context, now time.Time, m metadata) error {
+	key, err := s.signing(ctx, now)
+	if err != nil {
+		return err
+	}
+	m["userinfo_endpoint"] = s.url("/userinfo/")
+	m["subject_types_supported"] = []string{"public"}
+	m["id_token_signing_alg_values_supported"] = []string{string(key.Algorithm())}
+	m["prompt_values_supported"] = prompts
+	m["claims_supported"] = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
+	return nil
+}
