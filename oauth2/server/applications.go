@@ -279,49 +279,61 @@ func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *A
 		s.showError(w, r, err)
 		return registration, false
 	}
-	var grants []string
-	for _, name := range values["authorization_grant_type"] {
-		plain := strings.ReplaceAll(name, "-", "_")
-		if plain == "" {
-			continue
-		}
-		grants = append(grants, plain)
-		if plain == GrantAuthorizationCode && plain != name && slices.Contains(s.config.DeveloperGrants, GrantRefreshToken) {
-			grants = append(grants, GrantRefreshToken)
-		}
-	}
-	page.Form = ApplicationForm{Name: values.Get("name"), ClientType: values.Get("client_type"), Grants: grants,
-		RedirectURIs: values.Get("redirect_uris"), PostLogoutRedirectURIs: values.Get("post_logout_redirect_uris")}
-	registration = Registration{ClientName: page.Form.Name, GrantTypes: append([]string{}, grants...),
-		RedirectURIs: strings.Fields(page.Form.RedirectURIs), PostLogoutRedirectURIs: strings.Fields(page.Form.PostLogoutRedirectURIs)}
-	switch page.Form.ClientType {
-	case "confidential":
-	case "public":
-		registration.TokenEndpointAuthMethod = AuthNone
-	default:
-		s.showFormError(w, r, *page, metadataError("Choose whether the application can keep a secret.",
-			wrong("the client_type is neither confidential nor public", page.Form.ClientType)))
-		return registration, false
-	}
 	for _, field := range []string{"name", "redirect_uris", "post_logout_redirect_uris"} {
 		if !isText(values.Get(field)) {
 			s.showError(w, r, errNotText(field))
 			return registration, false
 		}
 	}
-	for _, grant := range grants {
-		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
-			s.showFormError(w, r, *page, metadataError("A grant is none that you may choose.",
-				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...)))
-			return registration, false
-		}
+	grants := s.chosenGrants(values["authorization_grant_type"])
+	page.Form = ApplicationForm{Name: values.Get("name"), ClientType: values.Get("client_type"), Grants: grants,
+		RedirectURIs: values.Get("redirect_uris"), PostLogoutRedirectURIs: values.Get("post_logout_redirect_uris")}
+	registration = Registration{ClientName: page.Form.Name, GrantTypes: append([]string{}, grants...),
+		RedirectURIs:           strings.Fields(page.Form.RedirectURIs),
+		PostLogoutRedirectURIs: strings.Fields(page.Form.PostLogoutRedirectURIs)}
+	if page.Form.ClientType == "public" {
+		registration.TokenEndpointAuthMethod = AuthNone
 	}
-	if len(registration.RedirectURIs)+len(registration.PostLogoutRedirectURIs) > maxURIs {
-		s.showFormError(w, r, *page, metadataError("There are too many addresses.",
-			check("the application has more than 50 redirect URIs")))
+	if err := s.applicationFault(page, registration); err != nil {
+		s.showFormError(w, r, *page, err)
 		return registration, false
 	}
 	return registration, true
+}
+
+// chosenGrants returns the grants of a form, in which dashes may stand for underscores.
+func (s *Server) chosenGrants(names []string) []string {
+	var grants []string
+	for _, name := range names {
+		plain := strings.ReplaceAll(name, "-", "_")
+		if plain == "" {
+			continue
+		}
+		grants = append(grants, plain)
+		refreshes := slices.Contains(s.config.DeveloperGrants, GrantRefreshToken)
+		if plain == GrantAuthorizationCode && plain != name && refreshes {
+			grants = append(grants, GrantRefreshToken)
+		}
+	}
+	return grants
+}
+
+// applicationFault says what a developer may not choose. It is nil if the form is good.
+func (s *Server) applicationFault(page *ApplicationPage, r Registration) error {
+	if kind := page.Form.ClientType; kind != "confidential" && kind != "public" {
+		return metadataError("Choose whether the application can keep a secret.",
+			wrong("the client_type is neither confidential nor public", kind))
+	}
+	for _, grant := range r.GrantTypes {
+		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
+			return metadataError("A grant is none that you may choose.",
+				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...))
+		}
+	}
+	if len(r.RedirectURIs)+len(r.PostLogoutRedirectURIs) > maxURIs {
+		return metadataError("There are too many addresses.", check("the application has more than 50 redirect URIs"))
+	}
+	return nil
 }
 
 // maxURIs is how many addresses an application of a developer may have.

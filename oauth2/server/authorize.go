@@ -122,22 +122,10 @@ func (c *Client) changed(a *authorization) error {
 }
 
 // continueAuthorization goes on with a request of whoever is signed in; p is nil for nobody.
-func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor) {
+func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
+	p *visitor) {
 	if cause := s.mustLogIn(a, p); cause != nil {
-		if p != nil && a.SentToLogin && s.reauthIsPointless(a, p) {
-			s.redirectError(w, r, a, refuse(CodeLoginRequired,
-				"Another user signed in, or when they did is not known.", cause))
-			return
-		}
-		if a.prompts("none") {
-			s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in.", cause))
-			return
-		}
-		kept := *a
-		kept.SentToLogin = true
-		s.deferRequest(w, r, &kept, func(returnTo string) {
-			s.config.SignIn(w, r, SignInRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge, Hint: a.LoginHint, ACR: a.ACR, Client: client})
-		})
+		s.askToSignIn(w, r, client, a, p, cause)
 		return
 	}
 	if p.user.UserID() == client.ID {
@@ -149,24 +137,46 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user signed in for less than that.", err))
 		return
 	}
-	recall := false
-	if !client.FirstParty || a.prompts("consent") {
-		consent, err := s.config.Store.Consent(r.Context(), p.user.UserID(), client.ID)
-		if err != nil {
-			s.redirectError(w, r, a, err)
-			return
-		}
-		// Nothing proves which program on the user's machine it is that asks (RFC
-		// 8252 §8.6).
-		recall = consent.Covers(a.Scopes, a.Resources) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
-		if !recall {
-			if a.prompts("none") {
-				s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree.", errMustAgree))
-				return
-			}
-			s.showConsent(w, r, client, a, *p, consent)
-			return
-		}
+	if client.FirstParty && !a.prompts("consent") {
+		s.approveAuthorization(w, r, client, a, *p, nil, false)
+		return
 	}
-	s.approveAuthorization(w, r, client, a, *p, nil, recall)
+	consent, err := s.config.Store.Consent(r.Context(), p.user.UserID(), client.ID)
+	switch {
+	case err != nil:
+		s.redirectError(w, r, a, err)
+	case consent.covers(client, a):
+		s.approveAuthorization(w, r, client, a, *p, nil, true)
+	case a.prompts("none"):
+		s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree.", errMustAgree))
+	default:
+		s.showConsent(w, r, client, a, *p, consent)
+	}
+}
+
+// covers reports whether a request needs no consent page, because the user has agreed to all
+// of it before. A program on the user's machine always needs one, because nothing proves
+// which program asks (RFC 8252 §8.6).
+func (c *Consent) covers(client *Client, a *authorization) bool {
+	return c.Covers(a.Scopes, a.Resources) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
+}
+
+// askToSignIn sends the browser to the login, and keeps the request meanwhile.
+func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor,
+	cause error) {
+	if p != nil && a.SentToLogin && s.reauthIsPointless(a, p) {
+		s.redirectError(w, r, a, refuse(CodeLoginRequired,
+			"Another user signed in, or when they did is not known.", cause))
+		return
+	}
+	if a.prompts("none") {
+		s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in.", cause))
+		return
+	}
+	kept := *a
+	kept.SentToLogin = true
+	s.deferRequest(w, r, &kept, func(returnTo string) {
+		s.config.SignIn(w, r, SignInRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge,
+			Hint: a.LoginHint, ACR: a.ACR, Client: client})
+	})
 }

@@ -24,31 +24,9 @@ func (RefreshToken) Name() string { return GrantRefreshToken }
 // Exchange replaces a refresh token and issues an access token of the same or
 // fewer scopes.
 func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*TokenResponse, error) {
-	secret := r.Form.Get("refresh_token")
-	if secret == "" {
-		return nil, refuse(CodeInvalidRequest, "The refresh_token is missing.", check("the refresh_token is missing"))
-	}
-	if !backend.OwnsToken(secret, s.refresh) {
-		return nil, errGrant(errNotARefresh)
-	}
-	digest := backend.TokenDigest(secret, s.refresh)
-	refresh, grant, err := s.config.Store.FindRefresh(ctx, digest)
+	secret, refresh, grant, err := s.findRefresh(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if refresh == nil {
-		return nil, errGrant(errRefreshUnknown)
-	}
-	// Another client's token stays good for its owner.
-	if grant.ClientID != r.Client.ID {
-		return nil, errGrant(wrong("the refresh token was issued to another client", "", grant.ClientID))
-	}
-	// Before anything that could refuse it for less.
-	if !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace {
-		return nil, s.revokeGrant(ctx, grant, r, reusedRefresh)
-	}
-	if cause := refresh.fault(grant, r.Now); cause != nil {
-		return nil, errGrant(cause)
 	}
 	scopes, err := s.refreshedScopes(r, grant)
 	if err != nil {
@@ -62,34 +40,69 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources, user: user, refresh: true, now: r.Now})
+	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources,
+		user: user, refresh: true, now: r.Now})
 	if err != nil {
 		return nil, err
 	}
-	if s.config.Grace > 0 {
-		if err := m.seal(secret); err != nil {
-			return nil, err
-		}
-	}
-	rotation, err := s.config.Store.Rotate(ctx, digest, r.Now, s.config.Grace, m.tokens)
-	if err != nil {
+	if err := s.rotate(ctx, r, secret, refresh, grant, m); err != nil {
 		return nil, err
-	}
-	switch rotation.Verdict {
-	case Redeemed:
-	case Retried:
-		successor, err := unseal(secret, rotation.Sealed)
-		if err != nil {
-			return nil, err
-		}
-		m.response.refresh = hidden.Of(successor)
-	case Reused:
-		return nil, errGrant(&reuse{reusedRefresh, grant})
-	default:
-		return nil, errGrant(verdictFaults[rotation.Verdict])
 	}
 	s.sendEvent(ctx, auth.EventRefreshed, grant.UserID, grant.ID)
 	return m.response, nil
+}
+
+// findRefresh returns the refresh token of a request and its grant, if they are good.
+func (s *Server) findRefresh(ctx context.Context, r *TokenRequest) (string, *Refresh, *Grant, error) {
+	fail := func(err error) (string, *Refresh, *Grant, error) { return "", nil, nil, err }
+	secret := r.Form.Get("refresh_token")
+	if secret == "" {
+		return fail(refuse(CodeInvalidRequest, "The refresh_token is missing.", check("the refresh_token is missing")))
+	}
+	if !backend.OwnsToken(secret, s.refresh) {
+		return fail(errGrant(errNotARefresh))
+	}
+	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(secret, s.refresh))
+	switch {
+	case err != nil:
+		return fail(err)
+	case refresh == nil:
+		return fail(errGrant(errRefreshUnknown))
+	case grant.ClientID != r.Client.ID: // the token stays good for its owner
+		return fail(errGrant(wrong("the refresh token was issued to another client", "", grant.ClientID)))
+	case !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace:
+		// This comes before anything that could refuse the token for less.
+		return fail(s.revokeGrant(ctx, grant, r, reusedRefresh))
+	}
+	if cause := refresh.fault(grant, r.Now); cause != nil {
+		return fail(errGrant(cause))
+	}
+	return secret, refresh, grant, nil
+}
+
+// rotate replaces a refresh token in the store.
+func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old *Refresh, grant *Grant,
+	m *createdTokens) error {
+	if s.config.Grace > 0 {
+		if err := m.seal(secret); err != nil {
+			return err
+		}
+	}
+	rotation, err := s.config.Store.Rotate(ctx, old.Digest, r.Now, s.config.Grace, m.tokens)
+	if err != nil {
+		return err
+	}
+	switch rotation.Verdict {
+	case Redeemed:
+		return nil
+	case Retried:
+		successor, err := unseal(secret, rotation.Sealed)
+		m.response.refresh = hidden.Of(successor)
+		return err
+	case Reused:
+		return errGrant(&reuse{reusedRefresh, grant})
+	}
+	return errGrant(verdictFaults[rotation.Verdict])
 }
 
 // reusedRefresh says which check failed when a refresh token comes again.

@@ -139,36 +139,43 @@ func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, err
 		return nil, metadataError("The client_id is missing.", errNoClientID)
 	}
 	for range 10 { // others may be about the same
-		before, err := s.config.Store.Client(ctx, r.ClientID)
-		if err != nil {
-			return nil, err
-		}
-		if before == nil {
-			c, _, err := s.addClient(ctx, r, 0)
-			if errors.Is(err, ErrClientExists) {
-				continue
-			}
+		c, err := s.ensureOnce(ctx, r)
+		if c != nil || err != nil {
 			return c, err
-		}
-		c, _, err := s.NewClient(r)
-		if err != nil {
-			return nil, err
-		}
-		if r.ClientSecret == "" && !c.Public() && before.SecretDigest != "" {
-			c.SecretDigest = before.SecretDigest
-		}
-		c.Created, c.Disabled = before.Created, before.Disabled
-		c.Updated = after(before)
-		changed, ended, err := s.config.Store.ChangeClient(ctx, c, before.Updated)
-		if err != nil {
-			return nil, err
-		}
-		if changed {
-			s.reportEnded(ctx, ended)
-			return c, nil
 		}
 	}
 	return nil, errors.New("oauth2/server: the client is changed by others all the time")
+}
+
+// ensureOnce adds or changes a client. It returns nil and nil if somebody else did at the same
+// time.
+func (s *Server) ensureOnce(ctx context.Context, r Registration) (*Client, error) {
+	before, err := s.config.Store.Client(ctx, r.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if before == nil {
+		c, _, err := s.addClient(ctx, r, 0)
+		if errors.Is(err, ErrClientExists) {
+			return nil, nil
+		}
+		return c, err
+	}
+	c, _, err := s.NewClient(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.ClientSecret == "" && !c.Public() && before.SecretDigest != "" {
+		c.SecretDigest = before.SecretDigest
+	}
+	c.Created, c.Disabled = before.Created, before.Disabled
+	c.Updated = after(before)
+	changed, ended, err := s.config.Store.ChangeClient(ctx, c, before.Updated)
+	if err != nil || !changed {
+		return nil, err
+	}
+	s.reportEnded(ctx, ended)
+	return c, nil
 }
 
 // Client returns a client, or nil if there is none.
