@@ -77,7 +77,7 @@ func auditCodes(a *auditor) {
 	for _, c := range a.clients {
 		if c.AllowWithoutPKCE {
 			a.add("RFC 9700 §2.1.1", "client "+c.ID+" AllowWithoutPKCE",
-				"an injected code is noticed only if the client checks its nonce")
+				"an injected code is noticed only if the client sends a nonce and checks it")
 		}
 	}
 	if life := a.config.Lifetimes.Code; life > time.Minute {

@@ -391,8 +391,15 @@ func TestPKCECanBeLeftOutByWhomItIsAllowedAndOnlyThere(t *testing.T) {
 	s := newService(t, nil)
 	s.add(server.Registration{ClientID: "legacy", RedirectURIs: []string{"https://web.example/callback?a=b"}, AllowWithoutPKCE: true})
 	without := []string{"client_id", "legacy", "code_challenge", "-", "code_challenge_method", "-"}
-	sent(t, s, "without a nonce", s.as("alice").authorize(without...), "invalid_request")
-	sent(t, s, "without openid", s.as("alice").authorize(append(without, "nonce", "n", "scope", "read")...), "invalid_request")
+	sent(t, s, "another client", s.as("alice").authorize("code_challenge", "-", "code_challenge_method", "-"), "invalid_request")
+	sent(t, s, "a method alone", s.as("alice").authorize("client_id", "legacy", "code_challenge", "-"), "invalid_request")
+	for sentence, pairs := range map[string][]string{"without a nonce": nil, "without openid": {"scope", "read"}} {
+		code := s.as("alice").code(append(without, pairs...)...)
+		a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b")
+		if a.StatusCode != 200 {
+			t.Errorf("%s: got %d %s, want tokens", sentence, a.StatusCode, a.body)
+		}
+	}
 	code := s.as("alice").code(append(without, "nonce", "n")...)
 	a := s.post("/o/token/", "legacy", "grant_type", "authorization_code", "code", code, "redirect_uri", "https://web.example/callback?a=b", "code_verifier", verifier)
 	if a.StatusCode != 400 || a.text("error") != "invalid_grant" {

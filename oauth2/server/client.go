@@ -53,9 +53,13 @@ type Client struct {
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.
 	FirstParty bool `json:"first_party,omitempty"`
-	// AllowWithoutPKCE lets a confidential client that asks for "openid" leave
-	// out PKCE (RFC 7636). Its nonce, which it must send then, protects its users
-	// only if it checks it (RFC 9700 §2.1.1).
+	// RefreshGrace is Config.Grace for this client, in seconds: 1 to 60, or -1 for none. 0 is
+	// Config.Grace, and none for a public client. A public client with a grace does not
+	// notice who steals its refresh token and uses it within that time.
+	RefreshGrace int `json:"refresh_grace,omitempty"`
+	// AllowWithoutPKCE lets a confidential client leave out PKCE (RFC 7636). A code that an
+	// attacker injects is then noticed only by a client that sends a nonce and checks it in
+	// the ID token (RFC 9700 §2.1.1).
 	AllowWithoutPKCE bool `json:"allow_without_pkce,omitempty"`
 	// Disabled clients get nothing, and what they had has ended.
 	Disabled bool `json:"disabled,omitempty"`

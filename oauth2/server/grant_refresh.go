@@ -70,7 +70,7 @@ func (s *Server) findRefresh(ctx context.Context, r *TokenRequest) (string, *Ref
 		return fail(errGrant(errRefreshUnknown))
 	case grant.ClientID != r.Client.ID: // the token stays good for its owner
 		return fail(errGrant(wrong("the refresh token was issued to another client", "", grant.ClientID)))
-	case !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.config.Grace:
+	case !refresh.Rotated.IsZero() && r.Now.Sub(refresh.Rotated) >= s.graceOf(r.Client):
 		// This comes before anything that could refuse the token for less.
 		return fail(s.revokeGrant(ctx, grant, r, reusedRefresh))
 	}
@@ -83,12 +83,13 @@ func (s *Server) findRefresh(ctx context.Context, r *TokenRequest) (string, *Ref
 // rotate replaces a refresh token in the store.
 func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old *Refresh, grant *Grant,
 	m *createdTokens) error {
-	if s.config.Grace > 0 {
+	grace := s.graceOf(r.Client)
+	if grace > 0 {
 		if err := m.seal(secret); err != nil {
 			return err
 		}
 	}
-	rotation, err := s.config.Store.Rotate(ctx, old.Digest, r.Now, s.config.Grace, m.tokens)
+	rotation, err := s.config.Store.Rotate(ctx, old.Digest, r.Now, grace, m.tokens)
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *Server) rotate(ctx context.Context, r *TokenRequest, secret string, old
 }
 
 // reusedRefresh says which check failed when a refresh token comes again.
-const reusedRefresh = "the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace"
+const reusedRefresh = "the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace"
 
 // fault says why a refresh token that is the client's is not good, or nil.
 func (r *Refresh) fault(grant *Grant, now time.Time) error {
@@ -139,16 +140,14 @@ func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error
 type refreshTokens struct{}
 
 func (refreshTokens) register(r *registry) {
+	r.addRegistration(checkRefreshGrace)
+	r.addAudit(auditGrace)
 	r.addAudit(func(a *auditor) {
 		for _, c := range a.clients {
 			if c.Public() && c.Allows(GrantRefreshToken) {
 				a.add("RFC 9700 §2.2.2", "client "+c.ID,
 					"its refresh tokens rotate, but are not bound to a key (RFC 9449)")
 			}
-		}
-		if a.config.Grace > 0 {
-			a.add("RFC 9700 §4.14.2", "Grace",
-				"who steals a refresh token and uses it within %v of the client is not noticed", a.config.Grace)
 		}
 		if idle := a.config.Lifetimes.RefreshIdle; idle > 30*24*time.Hour {
 			a.add("RFC 9700 §4.14.2", "Lifetimes.RefreshIdle",

@@ -447,7 +447,7 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 	}
 	for says, change := range map[string]func(*server.Config){
 		"§2.6: Issuer":                 func(c *server.Config) { c.Issuer = "http://127.0.0.1" },
-		"§4.14.2: Grace":               func(c *server.Config) { c.Grace = time.Second },
+		"§4.14.2: Grace":               func(c *server.Config) { c.Grace = time.Minute },
 		"§4.9.3: Lifetimes.Access":     func(c *server.Config) { c.Lifetimes.Access = 2 * time.Hour },
 		"§4.9.3: Resource.JWT":         func(c *server.Config) { c.Resources = []server.Resource{{ID: "x", JWT: true}} },
 		"§4.2.4: Lifetimes.Code":       func(c *server.Config) { c.Lifetimes.Code = 5 * time.Minute },

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"slices"
 	"strings"
 )
 
@@ -26,11 +25,12 @@ func readPKCE(_ context.Context, form Form, client *Client, a *authorization) er
 	a.Challenge = form.Get("code_challenge")
 	method := form.Get("code_challenge_method")
 	switch {
-	case a.Challenge == "" && method == "" && client.AllowWithoutPKCE && !client.Public() && slices.Contains(a.Scopes, "openid") && form.Get("nonce") != "":
+	case a.Challenge == "" && method == "" && client.AllowWithoutPKCE && !client.Public():
 		return nil // RFC 9700 §2.1.1
 	case a.Challenge == "":
-		return refuse(CodeInvalidRequest, "The code_challenge is missing.", check("the code_challenge is missing "+
-			"(RFC 7636 §4.3), see Client.AllowWithoutPKCE, which needs a confidential client, openid and a nonce"))
+		return refuse(CodeInvalidRequest, "PKCE is required for this client. The code_challenge is missing.",
+			setting("Client.AllowWithoutPKCE, which a confidential client can have",
+				"the code_challenge is missing (RFC 7636 §4.3)", ""))
 	case method != "S256":
 		return refuse(CodeInvalidRequest, "The code_challenge_method must be S256.",
 			wrong("the code_challenge_method is missing or not supported", method, "S256"))

@@ -285,11 +285,11 @@ func TestUnitACodeOrTokenThatIsNoGoodLeavesTheReasonInTheLog(t *testing.T) {
 	s.refresh(used)
 	refuses(t, s, log, auth.EventReuse, "WARN", map[string]refusal{
 		"a refresh token that comes again": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace, so that the grant", badGrant},
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, so that the grant", badGrant},
 	})
 	refuses(t, s, log, auth.EventFailure, "INFO", map[string]refusal{
 		"and once more": {s.refreshing(used),
-			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace, and its grant had ended " +
+			"the refresh token was used before (RFC 9700 §4.14.2), see Config.Grace and Client.RefreshGrace, and its grant had ended " +
 				"already", badGrant},
 		"and a code": {func() answer { return s.redeem(twice) },
 			"the code was redeemed before, and its grant had ended already", badGrant},
@@ -387,7 +387,7 @@ func TestUnitARefusedAuthorizationRequestLeavesTheReasonInTheLog(t *testing.T) {
 			"invalid_target The resource is not known, or not for this client."},
 		"no PKCE": {ask("code_challenge", "-"),
 			"the code_challenge is missing (RFC 7636 §4.3), see Client.AllowWithoutPKCE",
-			"invalid_request The code_challenge is missing."},
+			"invalid_request PKCE is required for this client. The code_challenge is missing."},
 		"plain PKCE": {ask("code_challenge_method", "plain"),
 			`the code_challenge_method is missing or not supported: "plain", want "S256"`,
 			"invalid_request The code_challenge_method must be S256."},

@@ -38,6 +38,7 @@ type Registration struct {
 	Resources        []string `json:"resources,omitempty"`
 	ResourceServer   []string `json:"resource_server,omitempty"`
 	FirstParty       bool     `json:"first_party,omitempty"`
+	RefreshGrace     int      `json:"refresh_grace,omitempty"` // see Client.RefreshGrace
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
 }
 

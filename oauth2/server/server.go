@@ -94,10 +94,12 @@ type Config struct {
 	// and what it leaves zero is that of Lifetimes.
 	Lifetimes   Lifetimes
 	LifetimesOf func(LifetimeRequest) Lifetimes
-	// Grace is for how long after its use a refresh token, presented again,
-	// answers with the same successor, for clients whose network lost the
-	// answer; at most a minute. 0 is never: a second use ends the grant (RFC 9700
-	// §4.14.2). A thief who is as quick is not told from the client.
+	// Grace is for how long a refresh token of a confidential client, presented again after
+	// its use, answers with the same successor. A client whose network lost the answer, or
+	// that refreshes in several requests at once, keeps its grant so. It is at most a minute.
+	// 0 is 10 seconds, and NoGrace is none: a second use ends the grant (RFC 9700 §4.14.2).
+	//
+	// A public client has none, and Client.RefreshGrace is that of one client.
 	Grace time.Duration
 	// Prefix starts all tokens and codes, at most 6 characters of A-Z, a-z, 0-9,
 	// "-" and "_", of which "_" should be the last.
@@ -187,8 +189,6 @@ var (
 // backendName is what events name the server.
 const backendName = "oauth2"
 
-const maxGrace = time.Minute
-
 // New returns a Server, or an error that says which settings are missing, out of
 // range or contradict others.
 func New(config Config) (*Server, error) { return newServer(config, config.features()) }
@@ -201,7 +201,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	s.setAddresses(settings)
 	settings.Need("Config.Store", c.Store)
 	settings.Need("Config.LoadUser", c.LoadUser)
-	settings.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Config.Grace is not within 0 and a minute")
+	c.checkGrace(settings)
 	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	settings.Add("Config.Lifetimes", c.Lifetimes.check())
 	s.setPrefixes(settings)

@@ -182,6 +182,7 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 			http.SetCookie(w, &http.Cookie{Name: "login", MaxAge: -1, Path: "/"})
 			return nil
 		},
+		Grace:      server.NoGrace, // see grace_test.go for the default
 		Scopes:     []server.Scope{{Name: "read", Text: "read your reports"}, {Name: "write", Text: "write <reports>"}},
 		Resources:  []server.Resource{{ID: s.http.URL}, {ID: "https://jwt.example/api", JWT: true}, {ID: "https://other.example/"}},
 		Developers: func(*http.Request, auth.User, auth.Credential) error { return nil },
