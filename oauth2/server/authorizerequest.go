@@ -25,7 +25,7 @@ type authorization struct {
 	Subject     string        `json:"subject,omitempty"` // of an id_token_hint
 	Asked       time.Time     `json:"asked"`             // when the request came
 	SentToLogin bool          `json:"sent_to_login,omitempty"`
-	// Extra holds what features of later read, by the name of the parameter.
+	// Extra holds what features read, by the name of the parameter.
 	Extra map[string]string `json:"extra,omitempty"`
 }
 
