@@ -133,7 +133,7 @@ func manyGrants() (*population, error) {
 		SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes: []server.Scope{{Name: "read"}, {Name: "offline"}}, Resources: []server.Resource{{ID: resource}},
 		Lifetimes: lives, LifetimesOf: func(r server.LifetimeRequest) server.Lifetimes {
-			if len(r.Scopes) > 1 {
+			if len(r.Permissions.Scopes()) > 1 {
 				return server.Lifetimes{Access: late, RefreshIdle: late, RefreshAbsolute: late}
 			}
 			return lives

@@ -238,7 +238,9 @@ func auditClients(ctx context.Context, c *call, s *service) error {
 
 // rowOfGrant is what an application may do in the name of a user.
 func rowOfGrant(g *server.Grant) row {
-	return row{known{"grant", g.ID, g.ClientID, "", "", append([]string{}, g.Scopes...), g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt)}
+	scopes := append([]string{}, g.Permissions.Scopes()...)
+	return row{known{"grant", g.ID, g.ClientID, "", "", scopes, g.Created, instant(g.LastUsed)}, instant(g.ExpiresAt),
+		g.Permissions}
 }
 
 // revokeGrant ends a grant of a user.

@@ -18,8 +18,8 @@ func (s *service) grant(t *testing.T, name, id string, expires time.Time) {
 		t.Fatal(err)
 	}
 	expires = expires.UTC().Truncate(time.Microsecond)
-	added, err := s.oauthConfig.Store.Start(t.Context(), &server.Grant{ID: id, ClientID: "shop", UserID: name, Type: "test", Scopes: []string{"reports:read"},
-		Resources: []string{"http://127.0.0.1:8000"}, Created: now, LastUsed: now, ExpiresAt: expires, MaxExpiresAt: expires},
+	added, err := s.oauthConfig.Store.Start(t.Context(), &server.Grant{ID: id, ClientID: "shop", UserID: name, Type: "test",
+		Permissions: server.Permissions{{Resource: "http://127.0.0.1:8000", Scopes: []string{"reports:read"}}}, Created: now, LastUsed: now, ExpiresAt: expires, MaxExpiresAt: expires},
 		server.Tokens{Access: &server.Access{Digest: id, ID: id, GrantID: id, Issued: now, ExpiresAt: expires}}, 0, false)
 	if err != nil || !added.OK() {
 		t.Fatal(added, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/session"
 )
 
@@ -32,6 +33,24 @@ type known struct {
 type row struct {
 	known
 	Expiry *time.Time `json:"expiry"` // nil is never
+	// Permissions are those of a grant, whose scopes are each for some API.
+	Permissions server.Permissions `json:"permissions,omitempty"`
+}
+
+// limits says what a credential is limited to.
+func (r row) limits() string {
+	if len(r.Permissions) == 0 {
+		return limits(r.Scopes)
+	}
+	var all []string
+	for _, each := range r.Permissions {
+		text := cmp.Or(strings.Join(each.Scopes, " "), "none")
+		if each.Resource != "" {
+			text += " at " + each.Resource
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
 }
 
 // endedRow is one that was.
@@ -42,15 +61,18 @@ type endedRow struct {
 }
 
 func rowOfToken(t *knox.Token) row {
-	return row{known{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(), instant(t.LastUsed())}, instant(t.Expiry())}
+	return row{known{"token", t.ID(), t.Name(), t.UserAgent(), t.IP(), limit(t.Scopes()), t.Created(),
+		instant(t.LastUsed())}, instant(t.Expiry()), nil}
 }
 
 func rowOfSession(s *session.Session) row {
-	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(), instant(s.LastUsed())}, instant(s.Expiry())}
+	return row{known{"session", s.ID(), "", s.UserAgent(), s.IP(), limit(s.Scopes()), s.Created(),
+		instant(s.LastUsed())}, instant(s.Expiry()), nil}
 }
 
 func rowOfLogin(f *jwt.Family) row {
-	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created, instant(f.LastUsed)}, instant(f.ExpiresAt)}
+	return row{known{"login", f.ID, "", f.UserAgent, f.IP, limit(f.Scopes, f.Limited), f.Created,
+		instant(f.LastUsed)}, instant(f.ExpiresAt), nil}
 }
 
 func rowOfEnded(t *knox.EndedToken) endedRow {
@@ -60,7 +82,8 @@ func rowOfEnded(t *knox.EndedToken) endedRow {
 func writeRows(w io.Writer, rows []row) error {
 	lines := [][]string{{"KIND", "ID", "NAME", "CREATED", "LAST USED", "EXPIRES", "IP", "SCOPES"}}
 	for _, r := range rows {
-		lines = append(lines, []string{r.Kind, r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(r.Expiry), cmp.Or(r.IP, "-"), limits(r.Scopes)})
+		lines = append(lines, []string{r.Kind, r.ID, r.label(), when(&r.Created), when(r.LastUsed), when(r.Expiry),
+			cmp.Or(r.IP, "-"), r.limits()})
 	}
 	return writeTable(w, lines)
 }

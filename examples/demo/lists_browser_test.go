@@ -38,12 +38,12 @@ func prepareLists(t *testing.T, path string) {
 			t.Fatal(added, err)
 		}
 		g := &server.Grant{ID: id, ClientID: id, UserID: "bob", Type: "authorization_code",
-			Scopes:    []string{"reports:read", "reports:write"},
-			Resources: []string{"https://api.example/"}, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
+			Permissions: server.Permissions{
+				{Resource: "http://127.0.0.1:8001/", Scopes: []string{"reports:read", "reports:write"}}}, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour),
 			MaxExpiresAt: now.Add(time.Hour)}
 		added, err = store.Approve(t.Context(), server.Approval{Grant: g, Code: &server.Code{Digest: id, GrantID: id,
 			ExpiresAt: now.Add(time.Minute)},
-			Remember: &server.Consent{UserID: "bob", ClientID: id, Scopes: g.Scopes, Resources: g.Resources,
+			Remember: &server.Consent{UserID: "bob", ClientID: id, Permissions: g.Permissions,
 				Created: now, Updated: now}})
 		if err != nil || !added.OK() {
 			t.Fatal(added, err)

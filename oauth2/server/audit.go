@@ -69,5 +69,10 @@ func (a *auditor) auditTokens() {
 	if resources := a.config.Resources; len(resources) > 1 {
 		a.add("RFC 9700 §2.3", "Resources", "a client that names no resource gets a token for %s",
 			cmp.Or(resources[0].Name, resources[0].ID))
+		for _, resource := range resources {
+			if resource.Scopes == nil {
+				a.add("RFC 9700 §2.3", "Resource.Scopes of "+resource.ID, "every scope of Scopes can be granted there")
+			}
+		}
 	}
 }

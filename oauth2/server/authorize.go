@@ -106,13 +106,15 @@ func (c *Client) changed(a *authorization) error {
 		}
 		return ""
 	}
-	scope := lost(func(name string) bool { return slices.Contains(c.Scopes, name) }, a.Scopes)
-	resource := lost(c.mayAskFor, a.Resources)
+	scope := lost(func(name string) bool { return slices.Contains(c.Scopes, name) }, a.Permissions.Scopes())
+	resource := lost(c.mayAskFor, a.Permissions.Resources())
 	switch {
 	case !matchRedirect(c.RedirectURIs, a.RedirectURI):
 		return wrong("the redirect_uri is not registered any more", a.RedirectURI, c.RedirectURIs...)
 	case !c.Allows(GrantAuthorizationCode):
 		return grantNotAllowed(c, GrantAuthorizationCode)
+	case len(a.Permissions) == 0:
+		return errOtherVersion
 	case scope != "":
 		return wrong("the client does not have the scope any more", scope, c.Scopes...)
 	case resource != "":
@@ -133,7 +135,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user has the name of the client.", errUserIsClient))
 		return
 	}
-	if _, _, err := p.terms.Narrow(a.Scopes, true); err != nil {
+	if _, _, err := p.terms.Narrow(a.Permissions.Scopes(), true); err != nil {
 		s.redirectError(w, r, a, refuse(CodeAccessDenied, "The user signed in for less than that.", err))
 		return
 	}
@@ -158,7 +160,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 // of it before. A program on the user's machine always needs one, because nothing proves
 // which program asks (RFC 8252 §8.6).
 func (c *Consent) covers(client *Client, a *authorization) bool {
-	return c.Covers(a.Scopes, a.Resources) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
+	return c.Covers(a.Permissions) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
 }
 
 // askToSignIn sends the browser to the login, and keeps the request meanwhile.

@@ -25,8 +25,10 @@ type AuthorizedPage struct {
 // Authorized is what a client may do in the name of a user: what they agreed to,
 // and what it has.
 type Authorized struct {
-	Client   *Client
-	Scopes   []Scope   // of all grants and of the consent
+	Client *Client
+	// Permissions are those of all grants and of the consent.
+	Permissions []ShownPermission
+
 	Since    time.Time // the first consent or grant
 	LastUsed time.Time // when tokens were last issued; zero is never
 	Consent  *Consent  // nil if there is none
@@ -105,22 +107,18 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 // authorized returns what is shown of a client.
 func (s *Server) authorized(client *Client, a access) Authorized {
 	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + url.PathEscape(client.ID) + "/delete/"}
-	var names []string
+	var may Permissions
 	if a.consent != nil {
-		names, shown.Since = a.consent.Scopes, a.consent.Created
+		may, shown.Since = a.consent.Permissions, a.consent.Created
 	}
 	if a.grants != nil {
-		names = union(names, a.grants.Scopes)
+		may = may.Add(a.grants.Permissions)
 		shown.Grants, shown.LastUsed = a.grants.Count, a.grants.LastUsed
 		if a.consent == nil || a.grants.Since.Before(shown.Since) {
 			shown.Since = a.grants.Since
 		}
 	}
-	for _, scope := range s.config.Scopes { // in the order of the configuration
-		if slices.Contains(names, scope.Name) {
-			shown.Scopes = append(shown.Scopes, scope)
-		}
-	}
+	shown.Permissions = s.shownPermissions(may, nil)
 	return shown
 }
 

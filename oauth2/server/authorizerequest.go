@@ -14,8 +14,7 @@ type authorization struct {
 	Sent        bool          `json:"sent,omitempty"`      // the client named it
 	FormPost    bool          `json:"form_post,omitempty"` // the answer is a POST
 	State       string        `json:"state,omitempty"`
-	Scopes      []string      `json:"scopes,omitempty"`
-	Resources   []string      `json:"resources"`
+	Permissions Permissions   `json:"permissions"`
 	Challenge   string        `json:"code_challenge,omitempty"`
 	Nonce       string        `json:"nonce,omitempty"`
 	Prompt      []string      `json:"prompt,omitempty"`
@@ -95,11 +94,15 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 		return refuse(CodeUnauthorizedClient, "The client may not use the authorization code grant.",
 			grantNotAllowed(client, GrantAuthorizationCode))
 	}
-	var err error
-	if a.Scopes, err = s.scopesOf(form.Get("scope"), client); err != nil {
+	scopes, err := s.scopesOf(form.Get("scope"), client)
+	if err != nil {
 		return err
 	}
-	if a.Resources, err = s.resourcesOf(form.All("resource"), client); err != nil {
+	resources, err := s.resourcesOf(form.All("resource"), client)
+	if err != nil {
+		return err
+	}
+	if a.Permissions, err = s.permissionsOf(scopes, resources, form.Get("scope") != ""); err != nil {
 		return err
 	}
 	for _, p := range s.features.parameters {

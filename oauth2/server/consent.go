@@ -13,8 +13,9 @@ var (
 	errNoInteraction = errors.New("the interaction is unknown, expired or answered, or of another page")
 	errMustAgree     = errors.New("the prompt is none, and the user has not agreed to these scopes and resources, or " +
 		"the client is a program on the user's machine (RFC 8252 §8.6)")
-	errNotSignedIn = errors.New("no user is signed in")
-	errPromptLogin = errors.New("the prompt wants a new login, and the login does not tell that it came " +
+	errOtherVersion = errors.New("the request was kept by another version of this program")
+	errNotSignedIn  = errors.New("no user is signed in")
+	errPromptLogin  = errors.New("the prompt wants a new login, and the login does not tell that it came " +
 		"after the request")
 	errMaxAge       = errors.New("the login is older than max_age, or does not tell when it was")
 	errDenied       = errors.New("the user did not agree")
@@ -34,16 +35,11 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 	}
 	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
 		ReturnsTo: hostOf(a.RedirectURI), Native: isNative(a.RedirectURI)}
-	for _, name := range a.Scopes {
-		if scope := s.scope(name); scope != nil {
-			page.Scopes = append(page.Scopes, ConsentScope{*scope, before != nil && slices.Contains(before.Scopes, name)})
-		}
+	var agreed Permissions
+	if before != nil {
+		agreed = before.Permissions
 	}
-	for _, id := range a.Resources {
-		if resource := s.resource(id); resource != nil && len(s.config.Resources) > 1 {
-			page.Resources = append(page.Resources, *resource)
-		}
-	}
+	page.Permissions = s.shownPermissions(a.Permissions, agreed)
 	s.pages.secure(w, a.RedirectURI)
 	s.show(w, r, http.StatusOK, s.pages.Consent, page)
 }
@@ -66,20 +62,20 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	at := now()
-	s.approveAuthorization(w, r, client, &a, p, &Consent{UserID: p.user.UserID(), ClientID: client.ID, Scopes: a.Scopes, Resources: a.Resources, Created: at, Updated: at}, false)
+	s.approveAuthorization(w, r, client, &a, p, &Consent{UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions, Created: at, Updated: at}, false)
 }
 
 // approveAuthorization adds the grant and sends its code.
 func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p visitor, remember *Consent, recall bool) {
-	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Scopes, a.Resources})
+	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Permissions})
 	if err != nil {
 		s.redirectError(w, r, a, err)
 		return
 	}
 	at := now()
 	grant := &Grant{
-		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Scopes: a.Scopes, Resources: a.Resources,
-		SessionID: p.session, Offline: slices.Contains(a.Scopes, "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
+		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Permissions: a.Permissions,
+		SessionID: p.session, Offline: slices.Contains(a.Permissions.Scopes(), "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)

@@ -23,13 +23,21 @@ type ConsentStore interface {
 // Consent is what a user agreed to for a client, to be remembered. It is not
 // what was issued: that is a [Grant].
 type Consent struct {
-	UserID, ClientID  string
-	Scopes, Resources []string
-	Created, Updated  time.Time
+	UserID, ClientID string
+	Permissions      Permissions
+	Created, Updated time.Time
 }
 
-// Covers reports whether the consent is to all these scopes and resources. A nil
+// Covers reports whether the consent is to all of what is asked, pair by pair of a resource and a scope. A nil
 // consent is to nothing.
-func (c *Consent) Covers(scopes, resources []string) bool {
-	return c != nil && containsAll(c.Scopes, scopes) && containsAll(c.Resources, resources)
+func (c *Consent) Covers(asked Permissions) bool { return c != nil && c.Permissions.Cover(asked) }
+
+// Add returns the consent with what more has, as Approve remembers it. A nil consent is more itself.
+func (c *Consent) Add(more *Consent) *Consent {
+	if c == nil {
+		return more
+	}
+	sum := *c
+	sum.Permissions, sum.Updated = c.Permissions.Add(more.Permissions), more.Updated
+	return &sum
 }

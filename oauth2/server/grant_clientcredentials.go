@@ -32,7 +32,11 @@ func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if err != nil {
 		return nil, err
 	}
-	return s.startGrant(ctx, Issuance{Client: r.Client, Type: GrantClientCredentials, Scopes: scopes, Resources: resources}, r.Now)
+	permissions, err := s.permissionsOf(scopes, resources, r.Form.Get("scope") != "")
+	if err != nil {
+		return nil, err
+	}
+	return s.startGrant(ctx, Issuance{Client: r.Client, Type: GrantClientCredentials}, permissions, r.Now)
 }
 
 // machineClients are what the client credentials grant adds besides itself.

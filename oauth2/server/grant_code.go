@@ -45,11 +45,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if cause := code.fault(r.Form.Get("redirect_uri"), r, grant); cause != nil {
 		return nil, errGrant(cause)
 	}
-	scopes, err := s.allowedScopes(r.Client, grant)
-	if err != nil {
-		return nil, err
-	}
-	resources, err := s.allowedResources(r.Client, grant, r.Form.All("resource"))
+	may, err := s.tokenPermissions(r.Client, grant.Permissions, target{resources: r.Form.All("resource")})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +53,8 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources, nonce: code.Nonce, user: user,
+	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, permissions: may,
+		nonce: code.Nonce, user: user,
 		refresh: s.refreshes(r.Client), now: r.Now})
 	if err != nil {
 		return nil, err

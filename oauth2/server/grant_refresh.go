@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,11 +27,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	scopes, err := s.refreshedScopes(r, grant)
-	if err != nil {
-		return nil, err
-	}
-	resources, err := s.allowedResources(r.Client, grant, r.Form.All("resource"))
+	may, err := s.tokenPermissions(r.Client, grant.Permissions, refreshTarget(r.Form))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +35,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, scopes: scopes, resources: resources,
+	m, err := s.createTokens(ctx, tokenSpec{client: r.Client, grant: grant, permissions: may,
 		user: user, refresh: true, now: r.Now})
 	if err != nil {
 		return nil, err
@@ -120,20 +115,13 @@ func (r *Refresh) fault(grant *Grant, now time.Time) error {
 	return nil
 }
 
-// refreshedScopes are those of the new access token: what is asked for of what was
-// granted and the client may still have. The grant keeps its own.
-func (s *Server) refreshedScopes(r *TokenRequest, grant *Grant) ([]string, error) {
-	allowed, err := s.allowedScopes(r.Client, grant)
-	text := r.Form.Get("scope")
-	if err != nil || text == "" {
-		return allowed, err
+// refreshTarget returns what a refresh asks for. The grant keeps what was granted (RFC 6749 §6).
+func refreshTarget(form Form) target {
+	want := target{resources: form.All("resource")}
+	if text := form.Get("scope"); text != "" {
+		want.scopes = strings.Split(text, " ")
 	}
-	asked := strings.Split(text, " ")
-	if i := slices.IndexFunc(asked, func(scope string) bool { return !slices.Contains(allowed, scope) }); i >= 0 {
-		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.",
-			wrong("the scope was not granted, or the client may not have it any more", asked[i], allowed...))
-	}
-	return slices.DeleteFunc(allowed, func(scope string) bool { return !slices.Contains(asked, scope) }), nil
+	return want
 }
 
 // refreshTokens are what the refresh token grant adds besides itself.

@@ -62,8 +62,7 @@ type Approval struct {
 	Grant *Grant
 	Code  *Code // of Grant
 	// Remember, if it is not nil, is added to the consent of Grant.UserID to
-	// Grant.ClientID: the scopes and resources that are new are put behind those
-	// there were, and Updated moves. Where there is none, it is the consent.
+	// Grant.ClientID with [Consent.Add]. If there is no consent yet, Remember becomes it.
 	Remember *Consent
 	// Recall says that the grant rests on a consent of before: one must be there
 	// that [Consent.Covers] it.
@@ -91,8 +90,8 @@ type Grant struct {
 	UserID   string // "" if the client acts for itself
 	Type     string // the grant_type it began with
 
-	Scopes    []string
-	Resources []string // what its tokens are for (RFC 8707), never empty
+	// Permissions are what its tokens can be for. They have one API at least.
+	Permissions Permissions
 
 	SessionID string // the login session in which the user agreed, or ""
 	Offline   bool   // it outlives that session
@@ -111,9 +110,9 @@ func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Be
 
 // ClientGrants is what a client has of a user: all grants that are live.
 type ClientGrants struct {
-	ClientID string
-	Count    int       // of the grants; never 0
-	Scopes   []string  // each scope of any of them once, sorted
-	Since    time.Time // when the first of them was created
-	LastUsed time.Time // when tokens of any of them were last issued
+	ClientID    string
+	Count       int         // of the grants; never 0
+	Permissions Permissions // of all of them together, Sorted
+	Since       time.Time   // when the first of them was created
+	LastUsed    time.Time   // when tokens of any of them were last issued
 }

@@ -11,11 +11,13 @@ import (
 
 // Issuance is what a grant of the application's own issues; see [Server.Issue].
 type Issuance struct {
-	Client    *Client
-	Type      string   // the grant's name
-	UserID    string   // "" for the client itself
-	Scopes    []string // must be among the client's
-	Resources []string // nil is the first that the client may have
+	Client *Client
+	Type   string // the grant's name
+	UserID string // "" for the client itself
+	// Scopes go with each of Resources that knows them. They must be among the client's. Nil Resources are the first
+	// one that the client may have. With several ones, the same Scopes must be known to each.
+	Scopes    []string
+	Resources []string
 	AuthInfo  auth.AuthInfo
 	Refresh   bool // a refresh token, too
 }
@@ -32,11 +34,15 @@ func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, 
 			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.", cause)
 		}
 	}
-	var err error
-	if issuance.Resources, err = s.resourcesOf(issuance.Resources, issuance.Client); err != nil {
+	resources, err := s.resourcesOf(issuance.Resources, issuance.Client)
+	if err != nil {
 		return nil, err
 	}
-	return s.startGrant(ctx, issuance, now())
+	permissions, err := s.permissionsOf(issuance.Scopes, resources, true)
+	if err != nil {
+		return nil, err
+	}
+	return s.startGrant(ctx, issuance, permissions, now())
 }
 
 // The causes of refused grants.
@@ -47,12 +53,16 @@ var (
 )
 
 // startGrant adds a grant with its tokens.
-func (s *Server) startGrant(ctx context.Context, i Issuance, at time.Time) (*TokenResponse, error) {
-	lifetimes, err := s.lifetimes(LifetimeRequest{i.Client, i.Type, i.Scopes, i.Resources})
+func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at time.Time) (*TokenResponse, error) {
+	lifetimes, err := s.lifetimes(LifetimeRequest{i.Client, i.Type, may})
 	if err != nil {
 		return nil, err
 	}
-	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Scopes: i.Scopes, Resources: i.Resources,
+	token, err := s.tokenPermissions(i.Client, may, target{resources: may.Resources()})
+	if err != nil {
+		return nil, err
+	}
+	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
 		Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at, MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
@@ -65,7 +75,8 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, at time.Time) (*Tok
 		}
 		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
 	}
-	m, err := s.createTokens(ctx, tokenSpec{client: i.Client, grant: grant, scopes: i.Scopes, resources: i.Resources, user: user, refresh: i.Refresh, now: at})
+	m, err := s.createTokens(ctx, tokenSpec{client: i.Client, grant: grant, permissions: token,
+		user: user, refresh: i.Refresh, now: at})
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ type Lifetimes struct {
 type LifetimeRequest struct {
 	Client    *Client
 	GrantType string // with which the grant began
-	Scopes    []string
-	Resources []string
+	// Permissions are those of the grant or, of an access token, those of the token.
+	Permissions Permissions
 }
 
 var defaultLifetimes = Lifetimes{Code: time.Minute, Access: 10 * time.Minute, IDToken: 10 * time.Minute,

@@ -97,12 +97,12 @@ func TestUnitLists(t *testing.T) {
 			if len(all) != 4 || i < 0 {
 				t.Fatalf("got %+v with a limit of %d, want 4 applications", all, limit)
 			}
-			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Scopes) != 2 || web.Since.IsZero() ||
+			if web := all[i]; web.Consent == nil || web.Grants != 1 || len(web.Permissions) != 2 || web.Since.IsZero() ||
 				web.LastUsed.IsZero() {
 				t.Errorf("got %+v", web)
 			}
-			if other := all[(i+1)%4]; other.Consent != nil || other.Grants != 1 || len(other.Scopes) != 1 ||
-				other.Scopes[0].Name != "write" || other.Since.IsZero() {
+			if other := all[(i+1)%4]; other.Consent != nil || other.Grants != 1 || len(other.Permissions) != 1 ||
+				other.Permissions[0].Scopes[0].Name != "write" || other.Since.IsZero() {
 				t.Errorf("got %+v", other)
 			}
 		}

@@ -453,6 +453,9 @@ func TestAnAuditNamesWhatIsWeaker(t *testing.T) {
 		"§4.2.4: Lifetimes.Code":       func(c *server.Config) { c.Lifetimes.Code = 5 * time.Minute },
 		"§4.14.2: Lifetimes.RefreshId": func(c *server.Config) { c.Lifetimes.RefreshIdle = 90 * 24 * time.Hour },
 		"§2.3: Resources":              func(c *server.Config) { c.Resources = []server.Resource{{ID: "x"}, {ID: "y"}} },
+		"§2.3: Resource.Scopes of y": func(c *server.Config) {
+			c.Resources = []server.Resource{{ID: "x", Scopes: []string{}}, {ID: "y"}}
+		},
 	} {
 		c := strict
 		if change(&c); !strings.Contains(find(c), says) || strings.Contains(find(strict), says) {

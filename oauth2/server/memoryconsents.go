@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 )
 
@@ -25,30 +24,6 @@ func (s *MemoryStore) Withdraw(ctx context.Context, userID, clientID string, now
 	defer unlock()
 	s.forget(userID, clientID)
 	return s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ClientID == clientID }), nil
-}
-
-// Add returns the consent with what more has, as Store.Approve remembers it. A
-// nil consent is more itself.
-func (c *Consent) Add(more *Consent) *Consent {
-	if c == nil {
-		return more
-	}
-	sum := *c
-	sum.Scopes = union(c.Scopes, more.Scopes)
-	sum.Resources = union(c.Resources, more.Resources)
-	sum.Updated = more.Updated
-	return &sum
-}
-
-// union puts what is new in more behind all.
-func union(all, more []string) []string {
-	all = slices.Clone(all)
-	for _, one := range more {
-		if !slices.Contains(all, one) {
-			all = append(all, one)
-		}
-	}
-	return all
 }
 
 // Consents implements [Store].

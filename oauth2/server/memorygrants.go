@@ -14,7 +14,7 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 	}
 	defer unlock()
 	before := s.consents[a.Grant.UserID][a.Grant.ClientID]
-	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Scopes, a.Grant.Resources) {
+	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Permissions) {
 		return Added{Refused: true}, nil
 	}
 	switch {

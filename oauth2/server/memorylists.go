@@ -44,8 +44,8 @@ func (s *MemoryStore) GrantsByClient(ctx context.Context, userID, after string, 
 			all[g.ClientID] = of
 		}
 		of.Count++
-		if !containsAll(of.Scopes, g.Scopes) {
-			of.Scopes = union(of.Scopes, g.Scopes)
+		if !of.Permissions.Cover(g.Permissions) {
+			of.Permissions = of.Permissions.Add(g.Permissions)
 		}
 		if g.Created.Before(of.Since) {
 			of.Since = g.Created
@@ -54,7 +54,7 @@ func (s *MemoryStore) GrantsByClient(ctx context.Context, userID, after string, 
 	}
 	found := rows(first(limit, cmp.Compare[string], maps.Keys(all)), func(id string) *ClientGrants { return all[id] })
 	for _, of := range found {
-		slices.Sort(of.Scopes)
+		of.Permissions = of.Permissions.Sorted()
 	}
 	return found, nil
 }

@@ -43,18 +43,11 @@ type Layout = page.Layout
 type ConsentPage struct {
 	Layout
 	Client      *Client
-	Scopes      []ConsentScope
-	Resources   []Resource // what for, if there is a choice
-	ReturnsTo   string     // the host, or the scheme, where the answer goes
-	Native      bool       // which is a program on the user's machine
+	Permissions []ShownPermission // what it asks for
+	ReturnsTo   string            // the host, or the scheme, where the answer goes
+	Native      bool              // which is a program on the user's machine
 	Interaction string
 	Action      string
-}
-
-// ConsentScope is a scope on a [ConsentPage].
-type ConsentScope struct {
-	Scope
-	Before bool // the user agreed to it before
 }
 
 // ErrorPage tells of what went wrong where no application can be told. Code is empty if

@@ -17,6 +17,9 @@ type Resource struct {
 	// asking: it does not learn that one was revoked. Tokens for several resources
 	// are JWTs if all are to be.
 	JWT bool
+	// Scopes are those of Config.Scopes that mean something there. Nil is every one. A scope is granted at this
+	// resource only if it is among them. The scopes of OpenID Connect go with no resource and are not listed.
+	Scopes []string
 }
 
 // checkResources fills in the default resource.

@@ -26,6 +26,10 @@
 //		Resource: "https://api.example/", Sources: []oauth2.Source{srv}, LoadUser: users.Load})
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{api, sessions}})
 //
+// A user agrees to pairs: to a scope at an API. Config.Resources lists the APIs, and
+// the scopes that each of them knows. A consent, a grant and the pages keep the scopes
+// of each API apart ([Permissions]), and a token has those of its own API only.
+//
 // There is no implicit grant and no password grant: RFC 9700 §2.1.2 and §2.4
 // say why. PKCE with S256 is required, redirect URIs are compared byte by byte,
 // codes are good once and refresh tokens rotate; [Audit] lists what a
@@ -211,6 +215,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	s.features = newRegistry(s, settings, features)
 	c.Grants = nil
 	c.checkScopes(settings)
+	s.checkResourceScopes(settings)
 	settings.Refuse(s.features.pagesForPeople && c.SignIn == nil, "pages for people need Config.SignIn: "+
 		"those of the authorization code grant, Config.Developers and Config.Logout")
 	if err := settings.Err(); err != nil {

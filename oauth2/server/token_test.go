@@ -443,7 +443,7 @@ func TestLifetimesAreThoseOfClientGrantAndScope(t *testing.T) {
 	var asked []string
 	s := newService(t, func(c *server.Config) {
 		c.LifetimesOf = func(r server.LifetimeRequest) server.Lifetimes {
-			asked = append(asked, fmt.Sprint(r.Client.ID, " ", r.GrantType, " ", r.Scopes))
+			asked = append(asked, fmt.Sprint(r.Client.ID, " ", r.GrantType, " ", r.Permissions.Scopes()))
 			if r.GrantType == "client_credentials" {
 				return server.Lifetimes{Access: time.Hour}
 			}

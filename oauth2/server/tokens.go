@@ -13,13 +13,15 @@ import (
 
 // tokenSpec is what tokens are made of.
 type tokenSpec struct {
-	client            *Client
-	grant             *Grant
-	user              auth.User // nil for the client itself
-	scopes, resources []string
-	nonce             string
-	refresh           bool
-	now               time.Time
+	client      *Client
+	grant       *Grant
+	user        auth.User   // nil for the client itself
+	permissions Permissions // with the same scopes at each resource
+	nonce       string
+	refresh     bool
+	now         time.Time
+
+	scopes, resources []string // those of permissions, which createTokens fills in
 }
 
 // createdTokens are tokens that no store knows yet: they are made, and signed, before
@@ -33,10 +35,11 @@ type createdTokens struct {
 // createTokens makes an access token, a refresh token if spec says so, and what the features
 // add, such as an ID token.
 func (s *Server) createTokens(ctx context.Context, spec tokenSpec) (*createdTokens, error) {
-	lifetimes, err := s.lifetimes(LifetimeRequest{spec.client, spec.grant.Type, spec.scopes, spec.resources})
+	lifetimes, err := s.lifetimes(LifetimeRequest{spec.client, spec.grant.Type, spec.permissions})
 	if err != nil {
 		return nil, err
 	}
+	spec.scopes, spec.resources = spec.permissions.Scopes(), spec.permissions.Resources()
 	made := &createdTokens{lifetimes: lifetimes, response: &TokenResponse{TokenType: "Bearer",
 		ExpiresIn: int64(lifetimes.Access / time.Second), Scope: strings.Join(spec.scopes, " ")}}
 	if err := s.addAccess(ctx, &spec, made); err != nil {

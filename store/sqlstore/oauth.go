@@ -24,8 +24,9 @@ type OAuthStore struct {
 var _ server.Store = (*OAuthStore)(nil)
 
 const (
-	oauthGrantColumns = `g.id, g.client_id, g.user_id, g.type, g.scopes, g.resources, g.session_id, g.offline,
-		g.auth_time, g.amr, g.acr, g.stamp, g.created, g.last_used, g.expires_at, g.max_expires_at, g.revoked_at`
+	oauthGrantColumns = `g.id, g.client_id, g.user_id, g.type, g.permissions, g.scopes, g.resources, g.session_id,
+		g.offline, g.auth_time, g.amr, g.acr, g.stamp, g.created, g.last_used, g.expires_at, g.max_expires_at,
+		g.revoked_at`
 	oauthAccessColumns  = `t.digest, t.id, t.grant_id, t.scopes, t.audience, t.issued, t.expires_at`
 	oauthRefreshColumns = `t.digest, t.grant_id, t.issued, t.expires_at, t.rotated, t.successor, t.sealed`
 	oauthCodeColumns    = `t.digest, t.grant_id, t.redirect_uri, t.challenge, t.nonce, t.expires_at, t.redeemed`
@@ -81,7 +82,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 				return err
 			}
 		}
-		if a.Recall && !before.Covers(a.Grant.Scopes, a.Grant.Resources) {
+		if a.Recall && !before.Covers(a.Grant.Permissions) {
 			added.Refused = true
 			return nil
 		}

@@ -105,7 +105,7 @@ func scanInteraction(row scanner) (*server.Interaction, error) {
 	return &i, nil
 }
 
-const oauthConsentColumns = "user_id, client_id, scopes, resources, created, updated"
+const oauthConsentColumns = "user_id, client_id, permissions, scopes, resources, created, updated"
 
 // Consent implements [server.Store].
 func (s *OAuthStore) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {
@@ -124,9 +124,9 @@ func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID s
 
 func scanConsent(row scanner) (*server.Consent, error) {
 	var c server.Consent
-	var scopes, resources string
+	var may permissionColumns
 	var created, updated sql.NullInt64
-	err := row.Scan(&c.UserID, &c.ClientID, &scopes, &resources, &created, &updated)
+	err := row.Scan(&c.UserID, &c.ClientID, &may.permissions, &may.scopes, &may.resources, &created, &updated)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -134,17 +134,19 @@ func scanConsent(row scanner) (*server.Consent, error) {
 		return nil, err
 	}
 	c.Created, c.Updated = instant(created), instant(updated)
-	return &c, errors.Join(unlist(scopes, &c.Scopes), unlist(resources, &c.Resources))
+	c.Permissions, err = may.read(agreedBefore)
+	return &c, err
 }
 
 // remember writes a consent, which before was, in a transaction.
 func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *server.Consent) error {
-	statement := `INSERT INTO {prefix}oauth_consents (scopes, resources, updated, user_id, client_id, created)
-		VALUES (?, ?, ?, ?, ?, ?)`
-	args := []any{list(c.Scopes), list(c.Resources), micros(c.Updated), c.UserID, c.ClientID, micros(c.Created)}
+	statement := `INSERT INTO {prefix}oauth_consents
+		(permissions, scopes, resources, updated, user_id, client_id, created) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	args := []any{permissionsText(c.Permissions), noList, noList, micros(c.Updated), c.UserID, c.ClientID,
+		micros(c.Created)}
 	if before != nil {
-		statement, args = `UPDATE {prefix}oauth_consents SET scopes = ?, resources = ?, updated = ?
-			WHERE user_id = ? AND client_id = ?`, args[:5]
+		statement, args = `UPDATE {prefix}oauth_consents SET permissions = ?, scopes = ?, resources = ?, updated = ?
+			WHERE user_id = ? AND client_id = ?`, args[:6]
 	}
 	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
 	return err

@@ -15,8 +15,8 @@ func grantValues(g *server.Grant) []any {
 	if g.AuthInfo.AMR != nil {
 		amr = list(g.AuthInfo.AMR)
 	}
-	return []any{g.ID, g.ClientID, g.UserID, g.Type, list(g.Scopes), list(g.Resources), g.SessionID, g.Offline,
-		micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp, micros(g.Created), micros(g.LastUsed),
+	return []any{g.ID, g.ClientID, g.UserID, g.Type, permissionsText(g.Permissions), noList, noList, g.SessionID,
+		g.Offline, micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp, micros(g.Created), micros(g.LastUsed),
 		micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt)}
 }
 
@@ -27,11 +27,12 @@ type scanner interface{ Scan(fields ...any) error }
 // if there is none.
 func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	var g server.Grant
-	var scopes, resources string
+	var may permissionColumns
 	var amr sql.NullString
 	var authTime, created, lastUsed, expiresAt, maxExpiresAt, revokedAt sql.NullInt64
-	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &scopes, &resources, &g.SessionID,
-		&g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp, &created, &lastUsed, &expiresAt, &maxExpiresAt, &revokedAt)...)
+	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &may.permissions, &may.scopes,
+		&may.resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp, &created, &lastUsed,
+		&expiresAt, &maxExpiresAt, &revokedAt)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -45,7 +46,8 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 			return nil, err
 		}
 	}
-	return &g, errors.Join(unlist(scopes, &g.Scopes), unlist(resources, &g.Resources))
+	g.Permissions, err = may.read(grantedBefore)
+	return &g, err
 }
 
 func scanCode(row scanner) (*server.Code, *server.Grant, error) {

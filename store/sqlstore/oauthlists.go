@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"slices"
 	"time"
 
 	"github.com/gatewarden/auth/oauth2/server"
@@ -38,7 +36,7 @@ func (s *OAuthStore) Grants(ctx context.Context, userID, after string, limit int
 		ORDER BY id DESC LIMIT ?`, append(args, micros(now), limit)...)
 }
 
-// GrantsByClient implements [server.Store]. The scopes are read by another statement,
+// GrantsByClient implements [server.Store]. The permissions are read by another statement,
 // because few engines can gather lists in the same way.
 func (s *OAuthStore) GrantsByClient(ctx context.Context, userID, after string, limit int,
 	now time.Time) ([]*server.ClientGrants, error) {
@@ -52,31 +50,38 @@ func (s *OAuthStore) GrantsByClient(ctx context.Context, userID, after string, l
 	for _, of := range all {
 		byID[of.ClientID] = of
 	}
-	type scopes struct {
-		clientID string
-		names    []string
-	}
-	found, err := listed(ctx, s, func(row scanner) (*scopes, error) {
-		var of scopes
-		var text string
-		err := row.Scan(&of.clientID, &text)
-		return &of, errors.Join(err, unlist(text, &of.names))
-	}, `SELECT DISTINCT client_id, scopes FROM {prefix}oauth_grants
-		WHERE user_id = ? AND client_id > ? AND client_id <= ? AND `+oauthLive,
+	found, err := listed(ctx, s, scanPermitted, `SELECT DISTINCT client_id, permissions, scopes, resources
+		FROM {prefix}oauth_grants WHERE user_id = ? AND client_id > ? AND client_id <= ? AND `+oauthLive,
 		userID, after, all[len(all)-1].ClientID, micros(now))
 	if err != nil {
 		return nil, err
 	}
 	for _, one := range found {
 		if of := byID[one.clientID]; of != nil { // not granted meanwhile
-			of.Scopes = append(of.Scopes, one.names...)
+			of.Permissions = of.Permissions.Add(one.all)
 		}
 	}
 	for _, of := range all {
-		slices.Sort(of.Scopes)
-		of.Scopes = slices.Compact(of.Scopes)
+		of.Permissions = of.Permissions.Sorted()
 	}
 	return all, nil
+}
+
+// permitted is what some grants of a client permit.
+type permitted struct {
+	clientID string
+	all      server.Permissions
+}
+
+func scanPermitted(row scanner) (*permitted, error) {
+	var of permitted
+	var may permissionColumns
+	err := row.Scan(&of.clientID, &may.permissions, &may.scopes, &may.resources)
+	if err != nil {
+		return nil, err
+	}
+	of.all, err = may.read(grantedBefore)
+	return &of, err
 }
 
 func scanClientGrants(row scanner) (*server.ClientGrants, error) {

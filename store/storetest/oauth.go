@@ -16,7 +16,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 	for _, part := range []struct {
 		name string
 		run  func(t *testing.T, open func(t *testing.T) oauthStore)
-	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
+	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"permissions", oauthPermissions}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
 		{"access tokens", oauthAccess}, {"access tokens by hash", oauthByHash}, {"grants", oauthGrants},
 		{"lists", oauthLists}, {"limits", oauthLimits},
 		{"codes that wait", oauthWaiting}, {"what a client loses", oauthClientEnds}, {"purging", oauthPurge}, {"races", oauthRaces}} {
@@ -35,7 +35,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		kept := oauthGrant("x", "x")
 		kept.ClientID, kept.SessionID = "x", "x"
 		_, err := s.approved(server.Approval{Grant: kept, Code: oauthCode(kept, "x"),
-			Remember: &server.Consent{UserID: "x", ClientID: "x", Scopes: kept.Scopes, Resources: kept.Resources, Created: noon, Updated: noon}})
+			Remember: &server.Consent{UserID: "x", ClientID: "x", Permissions: kept.Permissions, Created: noon, Updated: noon}})
 		s.must(err)
 		tokens := oauthTokens(kept, "x")
 		_, err = s.AddAccess(t.Context(), tokens.Access, noon)
@@ -180,10 +180,21 @@ func (s oauthStore) addClient(id, owner string) *server.Client {
 	return c
 }
 
+// The APIs of the tests.
+const (
+	oauthAPI      = "https://api.example/"
+	oauthOtherAPI = "https://other.example/"
+)
+
+// oauthMay is to have these scopes at the first API.
+func oauthMay(scopes ...string) server.Permissions {
+	return server.Permissions{{Resource: oauthAPI, Scopes: scopes}}
+}
+
 // oauthGrant is a grant of the client web that expires in an hour.
 func oauthGrant(user, id string) *server.Grant {
-	return &server.Grant{ID: id, ClientID: "web", UserID: user, Type: "authorization_code", Scopes: []string{"read"}, Resources: []string{"https://api.example/"},
-		Created: noon, LastUsed: noon, ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(24 * time.Hour)}
+	return &server.Grant{ID: id, ClientID: "web", UserID: user, Type: "authorization_code",
+		Permissions: oauthMay("read"), Created: noon, LastUsed: noon, ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(24 * time.Hour)}
 }
 
 // oauthCode is good for a minute.
@@ -195,7 +206,9 @@ func oauthCode(g *server.Grant, digest string) *server.Code {
 // digests made of a name.
 func oauthTokens(g *server.Grant, name string) server.Tokens {
 	return server.Tokens{
-		Access:  &server.Access{Digest: name + " access", ID: name + " id", GrantID: g.ID, Scopes: g.Scopes, Audience: g.Resources, Issued: noon, ExpiresAt: noon.Add(2 * time.Hour)},
+		Access: &server.Access{Digest: name + " access", ID: name + " id", GrantID: g.ID,
+			Scopes: g.Permissions.Scopes(), Audience: g.Permissions.Resources(), Issued: noon,
+			ExpiresAt: noon.Add(2 * time.Hour)},
 		Refresh: &server.Refresh{Digest: name + " refresh", GrantID: g.ID, Issued: noon, ExpiresAt: noon.Add(3 * time.Hour)},
 	}
 }

@@ -225,13 +225,13 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 	approve := func(s oauthStore, id string, remember *server.Consent, recall bool, scopes ...string) bool {
 		s.Helper()
 		g := oauthGrant("alice", id)
-		g.Scopes = scopes
+		g.Permissions = oauthMay(scopes...)
 		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: recall})
 		s.must(err)
 		return ok
 	}
 	consent := func(at time.Time, scopes ...string) *server.Consent {
-		return &server.Consent{UserID: "alice", ClientID: "web", Scopes: scopes, Resources: []string{"https://api.example/"}, Created: at, Updated: at}
+		return &server.Consent{UserID: "alice", ClientID: "web", Permissions: oauthMay(scopes...), Created: at, Updated: at}
 	}
 	t.Run("what is agreed to is added to what was", func(t *testing.T) {
 		s := open(t)
@@ -243,9 +243,12 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		more := consent(fraction.Add(time.Hour), "write", "read")
-		more.Resources = []string{"https://other.example/"}
+		more.Permissions = server.Permissions{{Resource: oauthOtherAPI, Scopes: []string{"read"}},
+			{Resource: oauthAPI, Scopes: []string{"write", "read"}}, {Scopes: []string{"openid"}}}
 		approve(s, "2", more, false, "write")
-		want := &server.Consent{UserID: "alice", ClientID: "web", Scopes: []string{"read", odd, "write"}, Resources: []string{"https://api.example/", "https://other.example/"}, Created: fraction, Updated: fraction.Add(time.Hour)}
+		want := &server.Consent{UserID: "alice", ClientID: "web", Created: fraction, Updated: fraction.Add(time.Hour),
+			Permissions: server.Permissions{{Resource: oauthAPI, Scopes: []string{"read", odd, "write"}},
+				{Resource: oauthOtherAPI, Scopes: []string{"read"}}, {Scopes: []string{"openid"}}}}
 		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !sameRecord(got, want) {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -263,7 +266,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 			t.Error("not for what was agreed to")
 		}
 		g := oauthGrant("alice", "6")
-		g.Resources = []string{"https://other.example/"}
+		g.Permissions = server.Permissions{{Resource: oauthOtherAPI}}
 		if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "6"), Recall: true}); ok || err != nil {
 			t.Error("for a resource that was not agreed to", err)
 		}
@@ -361,7 +364,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		if !approve(s, "5", consent(fraction, "write"), true, "read") {
 			t.Error("both are not approved")
 		}
-		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers([]string{"read", "write"}, nil) {
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay("read", "write")) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -384,7 +387,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		for _, user := range append(others, "alice") {
 			g := oauthGrant(user, "of "+user)
 			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "of "+user),
-				Remember: &server.Consent{UserID: user, ClientID: "web", Scopes: []string{user + "."}, Created: noon, Updated: noon}})
+				Remember: &server.Consent{UserID: user, ClientID: "web", Permissions: oauthMay(user + "."), Created: noon, Updated: noon}})
 			s.must(err)
 		}
 		if ids, err := s.Withdraw(s.Context(), "alice", "web", noon); err != nil || !slices.Equal(ids, []string{"of alice"}) {
@@ -398,7 +401,7 @@ func oauthConsents(t *testing.T, open func(t *testing.T) oauthStore) {
 		}
 		for _, user := range others {
 			s.wantLive(true, "of "+user)
-			if all, err := s.Consents(s.Context(), user, "", 100); err != nil || len(all) != 1 || all[0].Scopes[0] != user+"." {
+			if all, err := s.Consents(s.Context(), user, "", 100); err != nil || len(all) != 1 || !all[0].Covers(oauthMay(user+".")) {
 				t.Errorf("%q: %+v, %v", user, all, err)
 			}
 		}

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +35,8 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a grant is listed as it is found", func(t *testing.T) {
 		s := open(t)
 		want := s.start("alice", "1", func(g *server.Grant) {
-			g.Scopes, g.Resources, g.SessionID, g.Offline = []string{odd, "read"}, []string{"a", "b"}, "s", true
+			g.Permissions = server.Permissions{{Resource: "b", Scopes: []string{odd, "read"}}, {Resource: "a"}}
+			g.SessionID, g.Offline = "s", true
 			g.AuthInfo.AuthTime, g.AuthInfo.AMR, g.AuthInfo.ACR, g.Stamp = fraction, []string{"pwd", "a b"}, "2",
 				"stamp"
 		})
@@ -51,7 +51,7 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 			g := oauthGrant(user, user+client)
 			g.ClientID = client
 			added, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, g.ID), Remember: &server.Consent{
-				UserID: user, ClientID: client, Scopes: []string{"of " + user}, Created: noon, Updated: noon}})
+				UserID: user, ClientID: client, Permissions: oauthMay("of " + user), Created: noon, Updated: noon}})
 			s.must(err)
 			if !added {
 				t.Fatal("not approved")
@@ -74,7 +74,7 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 				var ids []string
 				for _, c := range page {
 					ids = append(ids, c.ClientID)
-					if c.Scopes[0] != "of alice" {
+					if !c.Covers(oauthMay("of alice")) {
 						t.Errorf("got %+v in alice's list", c)
 					}
 				}
@@ -97,29 +97,31 @@ func oauthLists(t *testing.T, open func(t *testing.T) oauthStore) {
 		for _, id := range []string{"a", "b", "C"} {
 			s.addClient(id, "")
 		}
-		grant := func(user, id, client string, minutes int, scopes ...string) {
+		grant := func(user, id, client string, minutes int, may server.Permissions) {
 			s.start(user, id, func(g *server.Grant) {
-				g.ClientID, g.Scopes = client, scopes
+				g.ClientID, g.Permissions = client, may
 				g.Created = noon.Add(time.Duration(minutes) * time.Minute)
 				g.LastUsed = g.Created.Add(time.Hour)
 			})
 		}
-		grant("alice", "1", "a", 5, "write", odd)
-		grant("alice", "2", "a", -5, "read", "write")
-		grant("alice", "3", "a", 0)
-		grant("alice", "4", "C", 1)
-		grant("bob", "5", "a", -9, "secret")
-		grant("bob", "6", "b", -9, "secret")
-		grant("", "7", "b", -9, "own")
-		grant("alice", "8", "a", -30, "ended")
+		grant("alice", "1", "a", 5, server.Permissions{{Resource: oauthOtherAPI, Scopes: []string{"write", odd}},
+			{Scopes: []string{"openid"}}})
+		grant("alice", "2", "a", -5, oauthMay("write", "read"))
+		grant("alice", "3", "a", 0, oauthMay())
+		grant("alice", "4", "C", 1, oauthMay())
+		grant("bob", "5", "a", -9, oauthMay("secret"))
+		grant("bob", "6", "b", -9, oauthMay("secret"))
+		grant("", "7", "b", -9, oauthMay("own"))
+		grant("alice", "8", "a", -30, oauthMay("ended"))
 		_, err := s.End(s.Context(), "8", noon)
 		s.must(err)
 		s.start("alice", "9", func(g *server.Grant) { g.ClientID, g.ExpiresAt = "b", noon })
-		first := &server.ClientGrants{ClientID: "C", Count: 1, Since: noon.Add(time.Minute),
+		first := &server.ClientGrants{ClientID: "C", Count: 1, Permissions: oauthMay(), Since: noon.Add(time.Minute),
 			LastUsed: noon.Add(61 * time.Minute)}
-		second := &server.ClientGrants{ClientID: "a", Count: 3, Scopes: []string{"read", "write", odd},
-			Since: noon.Add(-5 * time.Minute), LastUsed: noon.Add(65 * time.Minute)}
-		slices.Sort(second.Scopes)
+		second := &server.ClientGrants{ClientID: "a", Count: 3, Since: noon.Add(-5 * time.Minute),
+			LastUsed: noon.Add(65 * time.Minute), Permissions: server.Permissions{{Scopes: []string{"openid"}},
+				{Resource: oauthAPI, Scopes: []string{"read", "write"}},
+				{Resource: oauthOtherAPI, Scopes: []string{"write", odd}}}.Sorted()}
 		for _, row := range []struct {
 			after string
 			limit int

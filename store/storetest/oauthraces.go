@@ -136,7 +136,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 		for range 10 {
 			s := open(t)
 			g := oauthGrant("alice", "first")
-			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "first"), Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}})
+			_, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, "first"), Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon, Updated: noon}})
 			s.must(err)
 			together(8, func(i int) {
 				var err error
@@ -202,9 +202,9 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("of consents at once none is lost, and one that is withdrawn leaves no grant", func(t *testing.T) {
 		remember := func(s oauthStore, id string) {
 			g := oauthGrant("alice", id)
-			g.Scopes = []string{id}
+			g.Permissions = oauthMay(id)
 			if ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id),
-				Remember: &server.Consent{UserID: "alice", ClientID: "web", Scopes: g.Scopes, Resources: g.Resources, Created: noon, Updated: noon}}); !ok || err != nil {
+				Remember: &server.Consent{UserID: "alice", ClientID: "web", Permissions: g.Permissions, Created: noon, Updated: noon}}); !ok || err != nil {
 				t.Error(ok, err)
 			}
 		}
@@ -214,7 +214,7 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			all = append(all, fmt.Sprint(i))
 		}
 		together(len(all), func(i int) { remember(s, all[i]) })
-		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(all, nil) || len(got.Scopes) != len(all) {
+		if got, err := s.Consent(s.Context(), "alice", "web"); err != nil || !got.Covers(oauthMay(all...)) || len(got.Permissions.Scopes()) != len(all) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		for range 5 {
@@ -231,11 +231,11 @@ func oauthRaces(t *testing.T, open func(t *testing.T) oauthStore) {
 			live, err := s.Grants(s.Context(), "alice", "", 100, noon)
 			s.must(err)
 			for _, g := range live {
-				if !consent.Covers(g.Scopes, g.Resources) {
+				if !consent.Covers(g.Permissions) {
 					t.Errorf("%+v is live by %+v", g, consent)
 				}
 			}
-			if consent != nil && len(consent.Scopes) != len(live) {
+			if consent != nil && len(consent.Permissions.Scopes()) != len(live) {
 				t.Errorf("%d live by %+v", len(live), consent)
 			}
 		}

@@ -13,7 +13,9 @@ import (
 func oauthCodes(t *testing.T, open func(t *testing.T) oauthStore) {
 	t.Run("a grant and its code are found as they were approved", func(t *testing.T) {
 		s := open(t)
-		g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/?x='"}, SessionID: odd, Offline: true,
+		g := &server.Grant{ID: "g", ClientID: "web", UserID: odd, Type: "authorization_code", SessionID: odd, Offline: true,
+			Permissions: server.Permissions{{Resource: "https://api.example/?x='", Scopes: []string{"read", "a:b"}},
+				{Scopes: []string{"openid", odd}}, {Resource: odd}},
 			AuthInfo: auth.AuthInfo{AuthTime: fraction, AMR: []string{"pwd", "one time"}, ACR: "urn:high"}, Stamp: "stamp", Created: fraction, LastUsed: fraction, ExpiresAt: fraction.Add(time.Hour), MaxExpiresAt: fraction.Add(time.Hour * 2)}
 		c := &server.Code{Digest: "c", GrantID: "g", RedirectURI: "https://web.example/cb?x=%00", Challenge: "challenge", Nonce: odd, ExpiresAt: fraction.Add(time.Minute)}
 		ok, err := s.approved(server.Approval{Grant: g, Code: c})

@@ -24,13 +24,18 @@ func TestOAuthOnSQLite(t *testing.T) {
 	storetest.OAuth(t, func(t *testing.T) server.Store { return openOAuth(t, filepath.Join(t.TempDir(), "oauth.db")) })
 }
 
+// oauthMay is to have these scopes at the one API.
+func oauthMay(scopes ...string) server.Permissions {
+	return server.Permissions{{Resource: "https://api.example/", Scopes: scopes}}
+}
+
 // oauthGrant is a grant of a user's own client, and its tokens.
 func oauthGrant(user, id string, now time.Time) (*server.Grant, func(name string) server.Tokens) {
-	g := &server.Grant{ID: user + id, ClientID: user, UserID: user, Type: "test", Scopes: []string{"read"}, Resources: []string{"https://api.example/"},
+	g := &server.Grant{ID: user + id, ClientID: user, UserID: user, Type: "test", Permissions: oauthMay("read"),
 		SessionID: user, Created: now, LastUsed: now, ExpiresAt: now.Add(time.Hour), MaxExpiresAt: now.Add(time.Hour)}
 	return g, func(name string) server.Tokens {
 		return server.Tokens{
-			Access:  &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID, Audience: g.Resources, Issued: now, ExpiresAt: now.Add(time.Hour)},
+			Access:  &server.Access{Digest: user + id + name + "a", ID: name, GrantID: g.ID, Audience: g.Permissions.Resources(), Issued: now, ExpiresAt: now.Add(time.Hour)},
 			Refresh: &server.Refresh{Digest: user + id + name + "r", GrantID: g.ID, Issued: now, ExpiresAt: now.Add(time.Hour), Sealed: []byte(name)},
 		}
 	}
@@ -97,7 +102,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		consent, err := store.Consent(ctx, user, user)
 		must(true, err)
 		if consent != nil {
-			all = append(all, fmt.Sprint("consent ", consent.Scopes))
+			all = append(all, fmt.Sprint("consent ", consent.Permissions.Scopes()))
 		}
 		for _, id := range []string{"code", "tokens", "used", "new"} {
 			g, err := store.Grant(ctx, user+id)
@@ -141,7 +146,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		must(wasAdded(store.AddClient(ctx, &server.Client{ID: user, Name: "old", Updated: now}, 0)))
 		g, _ := oauthGrant(user, "code", now)
 		must(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "code", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-			Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"read"}, Resources: g.Resources, Created: now, Updated: now}})))
+			Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("read"), Created: now, Updated: now}})))
 		for _, id := range []string{"tokens", "used"} {
 			g, tokens := oauthGrant(user, id, now)
 			must(wasAdded(store.Start(ctx, g, tokens("first"), 0, false)))
@@ -182,7 +187,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"approving", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
 			return check(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
-				Remember: &server.Consent{UserID: user, ClientID: user, Scopes: []string{"write"}, Resources: g.Resources, Created: now, Updated: now}})))
+				Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("write"), Created: now, Updated: now}})))
 		}, all(client, "consent [read write]", code, tokens, used, "new live true", "code redeemed false", pending), 7},
 		{"approving over the limit", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)

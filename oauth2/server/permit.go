@@ -1,0 +1,183 @@
+package server
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// aboutLogin reports a scope of OpenID Connect. It is about the login and the userinfo endpoint, and so goes with no
+// API.
+func (s *Server) aboutLogin(scope string) bool { return s.OpenID() && isOpenIDScope(scope) }
+
+// knowsScope reports whether a scope means something at a resource. "" is OpenID Connect.
+func (s *Server) knowsScope(resource, scope string) bool {
+	if s.scope(scope) == nil {
+		return false
+	}
+	if resource == "" || s.aboutLogin(scope) {
+		return resource == "" && s.aboutLogin(scope)
+	}
+	at := s.resource(resource)
+	return at != nil && (at.Scopes == nil || slices.Contains(at.Scopes, scope))
+}
+
+// checkResourceScopes checks the scopes that resources list.
+func (s *Server) checkResourceScopes(settings *backend.Settings) {
+	for _, resource := range s.config.Resources {
+		for i, scope := range resource.Scopes {
+			settings.Refuse(s.scope(scope) == nil,
+				"resource %q has the scope %q, which is not among Config.Scopes", resource.ID, scope)
+			settings.Refuse(s.aboutLogin(scope),
+				"resource %q has the scope %q, which is of OpenID Connect and goes with no resource", resource.ID, scope)
+			settings.Refuse(slices.Contains(resource.Scopes[:i], scope),
+				"resource %q has the scope %q twice", resource.ID, scope)
+		}
+	}
+}
+
+// permissionsOf returns what a request asks for: each scope at each resource that knows it. If the client named the
+// scopes, one that no resource knows is refused.
+func (s *Server) permissionsOf(scopes, resources []string, named bool) (Permissions, error) {
+	every := Permissions{{"", scopes}}
+	for _, resource := range resources {
+		every = append(every, Permission{resource, scopes})
+	}
+	asked := every.filter(s.knowsScope)
+	known := asked.Scopes()
+	for _, scope := range scopes {
+		if named && !slices.Contains(known, scope) {
+			return nil, refuse(CodeInvalidScope, "The scope has one that the resource does not know.",
+				setting("Resource.Scopes", "no resource of the request knows the scope", scope, resources...))
+		}
+	}
+	if !slices.ContainsFunc(scopes, func(scope string) bool { return !s.aboutLogin(scope) }) {
+		return asked, nil // a login alone
+	}
+	for _, each := range asked {
+		if each.Resource != "" && len(each.Scopes) == 0 {
+			return nil, refuse(CodeInvalidScope, "The scope has none that the resource knows.",
+				setting("Resource.Scopes", "a resource of the request knows none of its scopes", each.Resource,
+					scopes...))
+		}
+	}
+	return asked, nil
+}
+
+// allowedNow returns what of a grant its client may have now. It has no resource that the client lost.
+func (s *Server) allowedNow(client *Client, granted Permissions) Permissions {
+	allowed := granted.filter(func(resource, scope string) bool {
+		return slices.Contains(client.Scopes, scope) && s.knowsScope(resource, scope)
+	})
+	return slices.DeleteFunc(allowed, func(each Permission) bool {
+		return each.Resource != "" && (s.resource(each.Resource) == nil || !client.mayAskFor(each.Resource))
+	})
+}
+
+// target is what a client says about the token that it wants.
+type target struct {
+	resources []string // RFC 8707 §2.2; nil if it names none
+	scopes    []string // RFC 6749 §6; nil if it names none
+}
+
+var errOneAtATime = errors.New("the resources have different scopes, and all scopes of a token are good at each " +
+	"of its resources (RFC 8707 §2.2), so the client must ask for one resource at a time")
+
+// tokenPermissions returns what one access token of a grant is for. A token has one list of scopes, which is good at
+// each of its resources, so a token for several resources needs the same scopes at each of them (RFC 8707 §2.2).
+//
+// If the client names no resource, the token is for all resources that have the scopes it names. If it names no scopes
+// either, the token is for all resources if they have the same scopes, and otherwise for the first one.
+func (s *Server) tokenPermissions(client *Client, granted Permissions, want target) (Permissions, error) {
+	allowed := s.allowedNow(client, granted)
+	resources := allowed.Resources()
+	if len(resources) == 0 || !containsAll(resources, want.resources) {
+		return nil, refuse(CodeInvalidTarget,
+			"The resource is none that was granted, or the client may not have it any more.",
+			setting("Client.Resources and Config.Resources",
+				"the resource was not granted, or the client may not have it any more",
+				strings.Join(want.resources, " "), resources...))
+	}
+	if err := noScopeLeft(allowed, granted, client); err != nil {
+		return nil, err
+	}
+	if len(want.scopes) > 0 {
+		return allowed.narrow(want)
+	}
+	if len(want.resources) > 0 {
+		allowed = allowed.of(want.resources)
+	}
+	if !allowed.haveSameScopes() {
+		if len(want.resources) > 0 {
+			return nil, refuse(CodeInvalidTarget, "The resources have different scopes. Ask for one at a time.",
+				errOneAtATime)
+		}
+		allowed = allowed.of(allowed.firstWithScopes())
+	}
+	return allowed, noScopeLeft(allowed, granted, client)
+}
+
+// noScopeLeft refuses a token without any scope where some were granted. It would be taken for one that has all of
+// them, because an answer cannot say that it has no scope (RFC 6749 §5.1).
+func noScopeLeft(left, granted Permissions, client *Client) error {
+	if len(left.Scopes()) > 0 || len(granted.Scopes()) == 0 {
+		return nil
+	}
+	return refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
+		setting("Client.Scopes and Config.Scopes", "the client may have none of the granted scopes any more",
+			strings.Join(granted.Scopes(), " "), client.Scopes...))
+}
+
+// haveSameScopes reports whether each API has the same scopes, in any order.
+func (p Permissions) haveSameScopes() bool {
+	resources := p.Resources()
+	first, _ := p.At(resources[0])
+	return !slices.ContainsFunc(resources, func(resource string) bool {
+		scopes, _ := p.At(resource)
+		return !containsAll(first, scopes) || !containsAll(scopes, first)
+	})
+}
+
+// firstWithScopes returns the first API that has scopes.
+func (p Permissions) firstWithScopes() []string {
+	for _, each := range p {
+		if each.Resource != "" && len(each.Scopes) > 0 {
+			return []string{each.Resource}
+		}
+	}
+	return nil
+}
+
+// narrow returns the scopes that the client names, at the resources that have all of them.
+func (p Permissions) narrow(want target) (Permissions, error) {
+	all := p.Scopes()
+	for _, scope := range want.scopes {
+		if !slices.Contains(all, scope) {
+			return nil, refuse(CodeInvalidScope, "The scope has one that was not granted.",
+				wrong("the scope was not granted, or the client may not have it any more", scope, all...))
+		}
+	}
+	openID, _ := p.At("")
+	atAPIs := slices.DeleteFunc(slices.Clone(want.scopes), func(scope string) bool {
+		return slices.Contains(openID, scope)
+	})
+	narrowed := p.filter(func(_, scope string) bool { return slices.Contains(want.scopes, scope) })
+	narrowed = slices.DeleteFunc(narrowed, func(each Permission) bool {
+		return each.Resource != "" && !containsAll(each.Scopes, atAPIs)
+	})
+	resources := narrowed.Resources()
+	switch {
+	case len(resources) == 0:
+		return nil, refuse(CodeInvalidScope, "The scopes are of different resources. Ask for one at a time.",
+			errOneAtATime)
+	case !containsAll(resources, want.resources):
+		return nil, refuse(CodeInvalidScope, "The scope has one that was not granted at the resource.",
+			wrong("a scope was not granted at the resource, or the client may not have it there any more",
+				strings.Join(want.resources, " "), resources...))
+	case len(want.resources) > 0:
+		narrowed = narrowed.of(want.resources)
+	}
+	return narrowed, nil
+}
