@@ -140,7 +140,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 		return
 	}
 	if client.FirstParty && !a.prompts("consent") {
-		s.approveAuthorization(w, r, client, a, *p, nil, false)
+		s.approveAuthorization(w, r, client, a, *p, Approval{})
 		return
 	}
 	consent, err := s.config.Store.Consent(r.Context(), p.user.UserID(), client.ID)
@@ -148,7 +148,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 	case err != nil:
 		s.redirectError(w, r, a, err)
 	case consent.covers(client, a):
-		s.approveAuthorization(w, r, client, a, *p, nil, true)
+		s.approveAuthorization(w, r, client, a, *p, Approval{Recall: true})
 	case a.prompts("none"):
 		s.redirectError(w, r, a, refuse(CodeConsentRequired, "The user must agree.", errMustAgree))
 	default:

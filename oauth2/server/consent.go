@@ -48,7 +48,8 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 // session in which they did, and once (RFC 6749 §10.12).
 func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
 	var a authorization
-	if err := s.consumeInteraction(r.Context(), form.Get("interaction"), p, kindConsent, &a); err != nil {
+	page, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindConsent, &a)
+	if err != nil {
 		s.showError(w, r, err)
 		return
 	}
@@ -58,15 +59,21 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	if form.Get("allow") == "" {
+		if err := s.consume(r.Context(), page); err != nil {
+			s.showError(w, r, err)
+			return
+		}
 		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree.", errDenied))
 		return
 	}
 	at := now()
-	s.approveAuthorization(w, r, client, &a, p, &Consent{UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions, Created: at, Updated: at}, false)
+	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{
+		UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions, Created: at, Updated: at}})
 }
 
-// approveAuthorization adds the grant and sends its code.
-func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p visitor, remember *Consent, recall bool) {
+// approveAuthorization adds the grant to what of is about, and sends its code.
+func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
+	p visitor, of Approval) {
 	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Permissions})
 	if err != nil {
 		s.redirectError(w, r, a, err)
@@ -74,8 +81,9 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 	}
 	at := now()
 	grant := &Grant{
-		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode, Permissions: a.Permissions,
-		SessionID: p.session, Offline: slices.Contains(a.Permissions.Scopes(), "offline_access"), AuthInfo: p.login, Stamp: stampOf(p.user),
+		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode,
+		Permissions: a.Permissions, SessionID: p.session, AuthInfo: p.login, Stamp: stampOf(p.user),
+		Offline: slices.Contains(a.Permissions.Scopes(), "offline_access"),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)
@@ -84,11 +92,15 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 		code.RedirectURI = a.RedirectURI
 	}
 	limit := s.limitFor(grant)
-	added, err := s.config.Store.Approve(r.Context(), Approval{Grant: grant, Code: code, Remember: remember, Recall: recall,
-		Limit: limit.most, EvictOldest: limit.evict})
+	of.Grant, of.Code, of.Limit, of.EvictOldest = grant, code, limit.most, limit.evict
+	added, err := s.config.Store.Approve(r.Context(), of)
 	switch {
+	case err != nil && of.Interaction != "": // the page is still good, so the user can send the form again
+		s.showError(w, r, err)
 	case err != nil:
 		s.redirectError(w, r, a, err)
+	case added.Answered:
+		s.showError(w, r, errForgery(errTaken))
 	case added.Refused:
 		s.redirectError(w, r, a, refuse(CodeAccessDenied,
 			"The consent was withdrawn, or the client disabled, meanwhile.", errNotRecalled))

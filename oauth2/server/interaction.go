@@ -63,26 +63,30 @@ func (s *Server) loadInteraction(ctx context.Context, secret, kind string, asked
 	return i, json.Unmarshal(data.Asked, asked)
 }
 
-// consumeInteraction uses up the interaction of a form. It is errForgery if there is none that
-// this person saw in this session.
-func (s *Server) consumeInteraction(ctx context.Context, secret string, p visitor, kind string, asked any) error {
+// findAnswered returns the interaction that a form answers. It is errForgery if there is none that this visitor saw in
+// this session. What the answer leads to uses the interaction up, in one step of the store, so that an outage before
+// does not lose the page.
+func (s *Server) findAnswered(ctx context.Context, secret string, p visitor, kind string,
+	asked any) (*Interaction, error) {
 	i, err := s.loadInteraction(ctx, secret, kind, asked)
-	if err != nil {
-		return err
-	}
 	switch {
+	case err != nil:
+		return nil, err
 	case i == nil:
-		return errForgery(errNoInteraction)
+		return nil, errForgery(errNoInteraction)
 	case i.UserID != p.user.UserID():
-		return errForgery(errOtherUser)
+		return nil, errForgery(errOtherUser)
 	case i.SessionID != p.session:
-		return errForgery(errOtherSession)
+		return nil, errForgery(errOtherSession)
 	}
-	if i, err = s.config.Store.ConsumeInteraction(ctx, i.Digest, now()); err != nil {
-		return err
-	}
-	if i == nil {
+	return i, nil
+}
+
+// consume uses up an interaction whose answer leads to nothing else in the store.
+func (s *Server) consume(ctx context.Context, i *Interaction) error {
+	i, err := s.config.Store.ConsumeInteraction(ctx, i.Digest, now())
+	if err == nil && i == nil {
 		return errForgery(errTaken)
 	}
-	return nil
+	return err
 }

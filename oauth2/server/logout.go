@@ -171,15 +171,22 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 	s.show(w, r, http.StatusOK, s.pages.Logout, page)
 }
 
-// answerLogout takes the answer to the page. Who does not agree stays signed in,
-// and here.
+// answerLogout takes the answer to the page. A user that does not agree stays signed in.
+//
+// The page is good as long as the session is, so that after an outage the form can be sent again. Signing out ends the
+// session, and with it the page.
 func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
 	var asked logout
-	if err := s.consumeInteraction(r.Context(), form.Get("interaction"), p, kindLogout, &asked); err != nil {
+	question, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindLogout, &asked)
+	if err != nil {
 		s.showError(w, r, err)
 		return
 	}
 	if form.Get("allow") == "" {
+		if err := s.consume(r.Context(), question); err != nil {
+			s.showError(w, r, err)
+			return
+		}
 		s.showPage(w, r, &Error{Code: CodeAccessDenied, Description: "You are still signed in.", Status: http.StatusOK,
 			Cause: errDenied})
 		return

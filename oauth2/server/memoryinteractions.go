@@ -26,10 +26,15 @@ func (s *MemoryStore) Interaction(ctx context.Context, digest string, now time.T
 		return nil, err
 	}
 	defer s.mu.RUnlock()
+	return s.waitingPage(digest, now), nil
+}
+
+// waitingPage returns an interaction that has not expired, or nil.
+func (s *MemoryStore) waitingPage(digest string, now time.Time) *Interaction {
 	if i := s.interactions[digest]; i != nil && now.Before(i.ExpiresAt) {
-		return i, nil
+		return i
 	}
-	return nil, nil
+	return nil
 }
 
 // ConsumeInteraction implements [Store].
@@ -39,10 +44,9 @@ func (s *MemoryStore) ConsumeInteraction(ctx context.Context, digest string, now
 		return nil, err
 	}
 	defer unlock()
-	i := s.interactions[digest]
-	if i == nil || !now.Before(i.ExpiresAt) {
-		return nil, nil
+	i := s.waitingPage(digest, now)
+	if i != nil {
+		delete(s.interactions, digest)
 	}
-	delete(s.interactions, digest)
 	return i, nil
 }

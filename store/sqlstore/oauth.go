@@ -71,6 +71,11 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	}
 	var added server.Added
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		waiting, err := s.useInteraction(ctx, conn, a)
+		if err != nil || !waiting {
+			added.Answered = err == nil
+			return err
+		}
 		enabled, err := s.enabled(ctx, conn, a.Grant.ClientID)
 		if err != nil || !enabled {
 			added.Refused = err == nil
@@ -105,6 +110,15 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 		return server.Added{}, err
 	}
 	return added, nil
+}
+
+// useInteraction removes the page that an approval answers, and reports whether it was still there, in a transaction.
+func (s *OAuthStore) useInteraction(ctx context.Context, conn *sql.Conn, a server.Approval) (bool, error) {
+	if a.Interaction == "" {
+		return true, nil
+	}
+	return changed(conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_interactions
+		WHERE digest = ? AND expires_at > ?`), a.Interaction, micros(a.Grant.Created)))
 }
 
 // enabled reports whether there is such a client, and it may have something, in a

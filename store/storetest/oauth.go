@@ -16,7 +16,8 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 	for _, part := range []struct {
 		name string
 		run  func(t *testing.T, open func(t *testing.T) oauthStore)
-	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"permissions", oauthPermissions}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
+	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"permissions", oauthPermissions},
+		{"answers", oauthAnswers}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
 		{"access tokens", oauthAccess}, {"access tokens by hash", oauthByHash}, {"grants", oauthGrants},
 		{"lists", oauthLists}, {"limits", oauthLimits},
 		{"codes that wait", oauthWaiting}, {"what a client loses", oauthClientEnds}, {"purging", oauthPurge}, {"races", oauthRaces}} {

@@ -189,6 +189,11 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			return check(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
 				Remember: &server.Consent{UserID: user, ClientID: user, Permissions: oauthMay("write"), Created: now, Updated: now}})))
 		}, all(client, "consent [read write]", code, tokens, used, "new live true", "code redeemed false", pending), 7},
+		{"approving by an answer", func(user string) error {
+			g, _ := oauthGrant(user, "new", now)
+			return check(wasAdded(store.Approve(ctx, server.Approval{Grant: g, Interaction: user,
+				Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt}})))
+		}, all(client, consent, code, tokens, used, "new live true", "code redeemed false"), 6},
 		{"approving over the limit", func(user string) error {
 			g, _ := oauthGrant(user, "new", now)
 			added, err := store.Approve(ctx, server.Approval{Grant: g, Code: &server.Code{Digest: user + "new", GrantID: g.ID, ExpiresAt: g.ExpiresAt},
