@@ -42,8 +42,8 @@ func byHash[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error
 }
 
 // knoxByHash checks the look-up by hash of a store that is a [knox.HashFinder].
-func knoxByHash(t *testing.T, open func(t *testing.T) knox.Store) {
-	s := knoxStore{t, open(t)}
+func knoxByHash(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
 	finder, ok := s.Store.(knox.HashFinder)
 	if !ok {
 		return
@@ -98,11 +98,17 @@ func knoxByHash(t *testing.T, open func(t *testing.T) knox.Store) {
 	}, func(r *knox.Record) string { return r.Digest })
 }
 
-// twins checks that of two records whose digests differ in the shard alone, the hash leads to
+// twins checks that of two records with digests that differ in the shard alone, the hash leads to
 // the one that is left when the other is removed, whichever was added first.
 func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error), add func(id, digest string),
 	remove func(id string) (bool, error), digestOf func(*R) string) {
 	t.Helper()
+	mustRemove := func(id string) {
+		t.Helper()
+		if ok, err := remove(id); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
 	for _, first := range []bool{true, false} {
 		digest, hash := ownDigest(t, "alice")
 		twin := twinOf(digest)
@@ -115,15 +121,11 @@ func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error)
 		if !first {
 			goes, stays, left = "twin", "one", digest
 		}
-		if ok, err := remove(goes); !ok || err != nil {
-			t.Fatal(ok, err)
-		}
+		mustRemove(goes)
 		if got := byHash(t, find, hash); got == nil || digestOf(got) != left {
 			t.Errorf("without %s: found %+v, want %s", goes, got, stays)
 		}
-		if ok, err := remove(stays); !ok || err != nil {
-			t.Fatal(ok, err)
-		}
+		mustRemove(stays)
 		if got := byHash(t, find, hash); got != nil {
 			t.Errorf("without both: found %+v", got)
 		}
@@ -131,8 +133,8 @@ func twins[R any](t *testing.T, find func(context.Context, [32]byte) (*R, error)
 }
 
 // sessionsByHash checks the look-up by hash of a store that is a [session.HashFinder].
-func sessionsByHash(t *testing.T, open func(t *testing.T) session.Store) {
-	s := sessionStore{t, open(t)}
+func sessionsByHash(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
 	finder, ok := s.Store.(session.HashFinder)
 	if !ok {
 		return

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 )
 
@@ -18,40 +17,41 @@ type limited struct {
 }
 
 // checkLimitRace checks that a limit that is nearly reached holds for many at once.
-func checkLimitRace(t *testing.T, open func(t *testing.T) limited) {
+func checkLimitRace(t *testing.T, open opener[limited]) {
 	const limit, before, many = 100, 80, 60
-	for _, evict := range []bool{false, true} {
-		t.Run(fmt.Sprintf("60 at once with room for 20 leave exactly the limit, evicting %v", evict), func(t *testing.T) {
+	for _, row := range []struct {
+		evict              bool
+		wantAdded, evicted int
+	}{{false, limit - before, 0}, {true, many, before + many - limit}} {
+		sentence := fmt.Sprintf("60 at once with room for 20 leave exactly the limit, evicting %v", row.evict)
+		check(t, open, sentence, func(t *testing.T, open opener[limited]) {
 			s := open(t)
 			for i := range before {
 				s.fill(i)
 			}
-			var mu sync.Mutex
-			added, evicted := 0, map[string]bool{}
-			parallel(many, func(i int) {
-				ok, ids, err := s.add(i, limit, evict)
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					t.Error(err)
-				}
-				if ok {
-					added++
-				}
-				for _, id := range ids {
-					if evicted[id] {
-						t.Errorf("%s was evicted twice", id)
-					}
-					evicted[id] = true
-				}
-			})
-			wantAdded, wantEvicted := limit-before, 0
-			if evict {
-				wantAdded, wantEvicted = many, before+many-limit
-			}
-			if n := s.count(); n != limit || added != wantAdded || len(evicted) != wantEvicted {
-				t.Errorf("got %d live, %d added, %d evicted, want %d, %d and %d", n, added, len(evicted), limit, wantAdded, wantEvicted)
+			added, evicted := s.addAtOnce(t, many, limit, row.evict)
+			if n := s.count(); n != limit || added != row.wantAdded || evicted != row.evicted {
+				t.Errorf("got %d live, %d added, %d evicted, want %d, %d and %d",
+					n, added, evicted, limit, row.wantAdded, row.evicted)
 			}
 		})
 	}
+}
+
+// addAtOnce adds many at once, and returns how many were added and evicted. It fails if one is
+// evicted twice.
+func (s limited) addAtOnce(t *testing.T, many, limit int, evict bool) (added, evicted int) {
+	t.Helper()
+	var told, gone tally
+	parallel(many, func(i int) {
+		ok, ids, err := s.add(i, limit, evict)
+		if err != nil {
+			t.Error(err)
+		} else if ok {
+			told.add(fmt.Sprint(i))
+		}
+		gone.add(ids...)
+	})
+	gone.wantOnce(t, "was evicted")
+	return len(told.counts), len(gone.counts)
 }

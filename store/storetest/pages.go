@@ -7,6 +7,77 @@ import (
 	"time"
 )
 
+// checkPages checks a list that comes in pages. With it, a store need not look at all
+// records of a user to show some.
+func checkPages(t *testing.T, open opener[paged]) {
+	check(t, open, "pages in a row have each record once, the greatest identifier first", pagesInARow)
+	check(t, open, "records of one instant come one by one, too", pagesOfOneInstant)
+	check(t, open, "a cursor stays good after its record has ended", pagesAfterEnd)
+	check(t, open, "a record that comes between two pages moves no other one", pagesAfterAdd)
+	check(t, open, "a cursor of another user is a place in one's own list and shows no record of theirs",
+		pagesOtherCursor)
+}
+
+func pagesInARow(t *testing.T, open opener[paged]) {
+	s := sevenPaged(t, open)
+	for limit, want := range map[int]string{
+		1: "[[6] [5] [4] [3] [2] [1] [0]]", 3: "[[6 5 4] [3 2 1] [0]]", 6: "[[6 5 4 3 2 1] [0]]",
+		7: "[[6 5 4 3 2 1 0]]", 100: "[[6 5 4 3 2 1 0]]",
+	} {
+		if got := short(s.walk("alice", limit, func(string) {})); got != want {
+			t.Errorf("got %s with a limit of %d, want %s", got, limit, want)
+		}
+	}
+	if got := s.list("bob", "", 10); !slices.Equal(got, []string{shortID(99)}) {
+		t.Errorf("got %v of another user, want theirs", got)
+	}
+}
+
+func pagesOfOneInstant(t *testing.T, open opener[paged]) {
+	s := open(t)
+	for i := range 5 {
+		s.add("alice", shortID(i), noon)
+	}
+	if got := short(s.walk("alice", 2, func(string) {})); got != "[[4 3] [2 1] [0]]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func pagesAfterEnd(t *testing.T, open opener[paged]) {
+	s := sevenPaged(t, open)
+	got := short(s.walk("alice", 2, func(after string) { s.end("alice", after) }))
+	if got != "[[6 5] [4 3] [2 1] [0]]" {
+		t.Errorf("got %s", got)
+	}
+	if left := short([][]string{s.list("alice", "", 10)}); left != "[[6 4 2]]" {
+		t.Errorf("left %s", left)
+	}
+}
+
+func pagesAfterAdd(t *testing.T, open opener[paged]) {
+	s := sevenPaged(t, open)
+	added := 10
+	got := short(s.walk("alice", 3, func(string) {
+		s.add("alice", shortID(added), noon.Add(time.Hour))
+		added++
+	}))
+	if got != "[[6 5 4] [3 2 1] [0]]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func pagesOtherCursor(t *testing.T, open opener[paged]) {
+	s := sevenPaged(t, open)
+	s.add("carol", "0197-003x", noon) // between 3 and 4
+	for after, want := range map[string]string{
+		"0197-003x": "[[3 2 1 0]]", shortID(99): "[[6 5 4 3 2 1 0]]", "0": "[[]]",
+	} {
+		if got := short([][]string{s.list("alice", after, 10)}); got != want {
+			t.Errorf("got %s after %s, want %s", got, after, want)
+		}
+	}
+}
+
 // paged is a store with a list in pages.
 type paged struct {
 	// add adds a record of a user that is live at noon, and that was created then.
@@ -29,75 +100,6 @@ func (s paged) walk(user string, limit int, between func(after string)) (pages [
 	}
 }
 
-// checkPages checks a list that comes in pages. With it, a store need not look at all
-// records of a user to show some.
-func checkPages(t *testing.T, open func(t *testing.T) paged) {
-	id := func(i int) string { return fmt.Sprintf("0197-%03d", i) }
-	seven := func(t *testing.T) paged {
-		s := open(t)
-		for _, i := range []int{3, 6, 1, 0, 5, 2, 4} { // in whatever order they come
-			s.add("alice", id(i), noon.Add(time.Duration(i)*time.Minute))
-		}
-		s.add("bob", id(99), noon)
-		return s
-	}
-	t.Run("pages in a row have each record once, the greatest identifier first", func(t *testing.T) {
-		s := seven(t)
-		for limit, want := range map[int]string{
-			1: "[[6] [5] [4] [3] [2] [1] [0]]", 3: "[[6 5 4] [3 2 1] [0]]", 6: "[[6 5 4 3 2 1] [0]]",
-			7: "[[6 5 4 3 2 1 0]]", 100: "[[6 5 4 3 2 1 0]]",
-		} {
-			if got := short(s.walk("alice", limit, func(string) {})); got != want {
-				t.Errorf("got %s with a limit of %d, want %s", got, limit, want)
-			}
-		}
-		if got := s.list("bob", "", 10); !slices.Equal(got, []string{id(99)}) {
-			t.Errorf("got %v of another user, want theirs", got)
-		}
-	})
-	t.Run("records of one instant come one by one, too", func(t *testing.T) {
-		s := open(t)
-		for i := range 5 {
-			s.add("alice", id(i), noon)
-		}
-		if got := short(s.walk("alice", 2, func(string) {})); got != "[[4 3] [2 1] [0]]" {
-			t.Errorf("got %s", got)
-		}
-	})
-	t.Run("a cursor stays good after its record has ended", func(t *testing.T) {
-		s := seven(t)
-		got := short(s.walk("alice", 2, func(after string) { s.end("alice", after) }))
-		if got != "[[6 5] [4 3] [2 1] [0]]" {
-			t.Errorf("got %s", got)
-		}
-		if left := short([][]string{s.list("alice", "", 10)}); left != "[[6 4 2]]" {
-			t.Errorf("left %s", left)
-		}
-	})
-	t.Run("a record that comes between two pages moves no other one", func(t *testing.T) {
-		s := seven(t)
-		added := 10
-		got := short(s.walk("alice", 3, func(string) {
-			s.add("alice", id(added), noon.Add(time.Hour))
-			added++
-		}))
-		if got != "[[6 5 4] [3 2 1] [0]]" {
-			t.Errorf("got %s", got)
-		}
-	})
-	t.Run("a cursor of another user is a place in one's own list and shows no record of theirs", func(t *testing.T) {
-		s := seven(t)
-		s.add("carol", "0197-003x", noon) // between 3 and 4
-		for after, want := range map[string]string{
-			"0197-003x": "[[3 2 1 0]]", id(99): "[[6 5 4 3 2 1 0]]", "0": "[[]]",
-		} {
-			if got := short([][]string{s.list("alice", after, 10)}); got != want {
-				t.Errorf("got %s after %s, want %s", got, after, want)
-			}
-		}
-	})
-}
-
 // short writes pages by the last digits of their identifiers.
 func short(pages [][]string) string {
 	for _, page := range pages {
@@ -108,4 +110,18 @@ func short(pages [][]string) string {
 		}
 	}
 	return fmt.Sprint(pages)
+}
+
+// shortID returns the identifier that short writes as i.
+func shortID(i int) string { return fmt.Sprintf("0197-%03d", i) }
+
+// sevenPaged returns a store with seven records of alice, and one of bob.
+func sevenPaged(t *testing.T, open opener[paged]) paged {
+	t.Helper()
+	s := open(t)
+	for _, i := range []int{3, 6, 1, 0, 5, 2, 4} { // in any order
+		s.add("alice", shortID(i), noon.Add(time.Duration(i)*time.Minute))
+	}
+	s.add("bob", shortID(99), noon)
+	return s
 }

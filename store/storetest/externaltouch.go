@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/external"
+)
+
+// loginTouch checks Touch.
+func loginTouch(t *testing.T, open opener[loginStore]) {
+	check(t, open, "Touch writes what was told, and nothing else", loginTouchWrites)
+	check(t, open, "Touch writes nothing unless ID, user and key are those of one", loginTouchExact)
+	check(t, open, "what was unlinked does not come back", loginTouchUnlinked)
+}
+
+func loginTouchWrites(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
+		loginIdentity("bob", "3")} {
+		s.link(i, i.UserID)
+	}
+	for _, want := range []external.Identity{
+		{Provider: odd, Email: odd, EmailVerified: false, Name: odd, LastUsed: fraction},
+		{LastUsed: fraction.Add(time.Microsecond)},
+		{Provider: "p", Email: "e", EmailVerified: true, Name: "n", LastUsed: fraction.Add(time.Hour)},
+	} {
+		want.ID, want.UserID, want.Issuer, want.Subject, want.Created = "1", "alice", loginIssuer, "1",
+			fraction.Add(time.Minute)
+		seen := want
+		s.must(s.Touch(s.Context(), &seen))
+		want.Created = noon
+		if got := s.find("1"); !sameIdentity(got, &want) {
+			t.Errorf("now  %+v\nwant %+v", got, want)
+		}
+	}
+	for user, id := range map[string]string{"alice": "2", "bob": "3"} {
+		if got := s.find(id); !sameIdentity(got, loginIdentity(user, id)) {
+			t.Errorf("another, now %+v", got)
+		}
+	}
+	s.wantIDs("alice", "1", "2")
+}
+
+func loginTouchExact(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(loginIdentity("alice", "2"), "alice")
+	for sentence, change := range map[string]func(*external.Identity){
+		"another ID":          func(i *external.Identity) { i.ID = "3" },
+		"the ID of another":   func(i *external.Identity) { i.ID = "2" },
+		"another user":        func(i *external.Identity) { i.UserID = "bob" },
+		"a user like it":      func(i *external.Identity) { i.UserID = "Alice" },
+		"another issuer":      func(i *external.Identity) { i.Issuer += "x" },
+		"another subject":     func(i *external.Identity) { i.Subject = "9" },
+		"the key of another":  func(i *external.Identity) { i.Subject = "2" },
+		"nothing but the key": func(i *external.Identity) { i.ID, i.UserID = "", "" },
+		"nothing but the ID":  func(i *external.Identity) { i.UserID, i.Issuer, i.Subject = "", "", "" },
+	} {
+		seen := loginIdentity("alice", "1")
+		seen.Name, seen.Email = "touched", "touched"
+		change(seen)
+		s.must(s.Touch(s.Context(), seen))
+		for _, id := range []string{"1", "2"} {
+			if got := s.find(id); !sameIdentity(got, loginIdentity("alice", id)) {
+				t.Errorf("%s: now %+v", sentence, got)
+			}
+		}
+		s.wantIDs("alice", "1", "2")
+		s.wantIDs("bob")
+		if got := s.find("9"); got != nil {
+			t.Errorf("%s: added %+v", sentence, got)
+		}
+	}
+}
+
+func loginTouchUnlinked(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.link(loginIdentity("alice", "1"), "alice")
+	s.unlink("alice", "1", false, external.UnlinkRemoved)
+	s.must(s.Touch(s.Context(), loginIdentity("alice", "1")))
+	if got := s.find("1"); got != nil {
+		t.Errorf("%+v", got)
+	}
+	s.wantIDs("alice")
+	// It does not come back through a user that linked it meanwhile either.
+	for _, user := range []string{"alice", "bob"} {
+		next := loginIdentity(user, "next")
+		next.Subject = "1"
+		s.link(next, user)
+		seen := loginIdentity("alice", "1")
+		seen.Name = "touched"
+		s.must(s.Touch(s.Context(), seen))
+		if got := s.find("1"); !sameIdentity(got, next) {
+			t.Errorf("now %+v", got)
+		}
+		s.unlink(user, "next", false, external.UnlinkRemoved)
+	}
+}

@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/external"
+)
+
+// loginUnlink checks Unlink.
+func loginUnlink(t *testing.T, open opener[loginStore]) {
+	check(t, open, "Unlink removes one of a user's by its ID, and returns it", loginUnlinksOne)
+	check(t, open, "what a user has not is unknown, and changes nothing", loginUnlinksUnknown)
+	check(t, open, "the last stays with keepLast, whatever others have, and goes without", loginKeepsLast)
+}
+
+func loginUnlinksOne(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	for _, id := range []string{"1", "2", "3"} {
+		s.link(loginIdentity("alice", id), "alice")
+	}
+	s.link(loginIdentity("bob", "b"), "bob")
+	for i, id := range []string{"2", "1"} {
+		if got := s.unlink("alice", id, i == 0, external.UnlinkRemoved); !sameIdentity(got,
+			loginIdentity("alice", id)) {
+			t.Errorf("removed %+v", got)
+		}
+		s.unlink("alice", id, i == 0, external.UnlinkUnknown)
+		if got := s.find(id); got != nil {
+			t.Errorf("left %+v", got)
+		}
+	}
+	s.wantIDs("alice", "3")
+	s.wantIDs("bob", "b")
+}
+
+func loginUnlinksUnknown(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.link(loginIdentity("alice", "1"), "alice")
+	s.link(loginIdentity("bob", "2"), "bob")
+	for _, keepLast := range []bool{true, false} {
+		s.unlink("alice", "2", keepLast, external.UnlinkUnknown)
+		s.unlink("alice", "3", keepLast, external.UnlinkUnknown)
+		s.unlink("alice", "", keepLast, external.UnlinkUnknown)
+		s.unlink("nobody", "1", keepLast, external.UnlinkUnknown)
+	}
+	s.wantIDs("alice", "1")
+	s.wantIDs("bob", "2")
+}
+
+func loginKeepsLast(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
+		loginIdentity("Alice", "3"), loginIdentity("bob", "4")} {
+		s.link(i, i.UserID)
+	}
+	s.unlink("alice", "1", true, external.UnlinkRemoved)
+	for range 2 {
+		s.unlink("alice", "2", true, external.UnlinkLast)
+		if got := s.find("2"); !sameIdentity(got, loginIdentity("alice", "2")) {
+			t.Errorf("now %+v", got)
+		}
+	}
+	s.unlink("alice", "2", false, external.UnlinkRemoved)
+	s.wantIDs("alice")
+	s.wantIDs("Alice", "3")
+	s.wantIDs("bob", "4")
+}
+
+// loginRemoveUser checks RemoveUser.
+func loginRemoveUser(t *testing.T, open opener[loginStore]) {
+	check(t, open, "RemoveUser removes all identities and codes of a user, and counts the identities", loginRemovesUser)
+	check(t, open, "codes go though there is no identity, and count for nothing", loginRemovesCodes)
+}
+
+func loginRemovesUser(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	for _, i := range []*external.Identity{loginIdentity("alice", "1"), loginIdentity("alice", "2"),
+		loginIdentity("alice", "3"), loginIdentity("bob", "4"), loginIdentity("Alice", "5")} {
+		s.link(i, i.UserID)
+	}
+	for _, c := range []*external.Code{loginCode("alice", "c1"), loginCode("alice", "c2"), loginCode("bob", "c3"),
+		loginCode("Alice", "c4")} {
+		s.must(s.AddCode(s.Context(), c))
+	}
+	s.put("alice", noon.Add(time.Hour), noon, true)
+	for _, want := range []int{3, 0} {
+		if n, err := s.RemoveUser(s.Context(), "alice"); n != want || err != nil {
+			t.Errorf("%d, %v, want %d", n, err, want)
+		}
+	}
+	s.wantIDs("alice")
+	s.wantIDs("bob", "4")
+	s.wantIDs("Alice", "5")
+	for digest, there := range map[string]bool{"c1": false, "c2": false, "c3": true, "c4": true} {
+		if code := s.take(digest, noon); (code != nil) != there {
+			t.Errorf("%s: %+v", digest, code)
+		}
+	}
+	s.put("alice", noon.Add(time.Hour), noon, false)
+	if got := s.find("2"); got != nil {
+		t.Errorf("%+v", got)
+	}
+	s.link(loginIdentity("bob", "1"), "bob")
+}
+
+func loginRemovesCodes(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.must(s.AddCode(s.Context(), loginCode("alice", "c")))
+	if n, err := s.RemoveUser(s.Context(), "alice"); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if code := s.take("c", noon); code != nil {
+		t.Errorf("%+v", code)
+	}
+}

@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// jwtAdoption checks that Start takes over a token of another issuer once.
+func jwtAdoption(t *testing.T, open opener[jwtStore]) {
+	check(t, open, "a token of others is adopted once", jwtAdoptsOnce)
+	check(t, open, "of 32 adoptions of one token at once one starts a family, which then ends", jwtAdoptRace)
+}
+
+func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
+	s := open(t)
+	foreign := &jwt.Refresh{Digest: "foreign", Issued: noon.Add(-time.Hour), ExpiresAt: noon.Add(48 * time.Hour)}
+	one, two := jwtFamily("alice", "1", 0), jwtFamily("alice", "2", time.Minute)
+	if started, err := s.Start(t.Context(), one, jwtToken(one, "first"), foreign, 0, false); err != nil ||
+		started.Seen {
+		t.Fatal(started, err)
+	}
+	r, f := s.find("foreign")
+	if r == nil || f.ID != "1" || !r.Rotated.Equal(noon) || r.Successor != "1 first" ||
+		!r.ExpiresAt.Equal(foreign.ExpiresAt) {
+		t.Errorf("%+v %+v", r, f)
+	}
+	if foreign.FamilyID != "" {
+		t.Error("the argument was changed")
+	}
+	started, err := s.Start(t.Context(), two, jwtToken(two, "first"), foreign, 0, false)
+	if err != nil || !started.Seen {
+		t.Error(started, err)
+	}
+	if _, f := s.find("1 first"); !f.RevokedAt.Equal(two.Created) {
+		t.Errorf("the family goes on: %+v", f)
+	}
+	if r, _ := s.find("2 first"); r != nil {
+		t.Error("a second family was started")
+	}
+	unknown := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "x"}
+	s.revoked("one that nobody adopted", unknown, noon, false)
+	adopted := unknown
+	adopted.Digest = "foreign"
+	s.revoked("the adopted one", adopted, noon, true)
+	adopted.Grace = time.Minute
+	s.revoked("the adopted one, within the grace", adopted, noon.Add(time.Minute-time.Microsecond), false)
+	s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
+	// It is remembered as long as it could be used.
+	if purged, err := s.Purge(t.Context(), one.ExpiresAt.Add(time.Hour), 10); purged != 0 || err != nil {
+		t.Error(purged, err)
+	}
+	if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired-time.Microsecond), 10); purged != 0 ||
+		err != nil {
+		t.Error(purged, err)
+	}
+	if purged, err := s.Purge(t.Context(), foreign.ExpiresAt.Add(jwt.KeepExpired), 10); purged != 1 || err != nil {
+		t.Error(purged, err)
+	}
+}
+
+func jwtAdoptRace(t *testing.T, open opener[jwtStore]) {
+	s := open(t)
+	var mu sync.Mutex
+	started := 0
+	together(32, func(i int) {
+		f := jwtFamily("alice", fmt.Sprint(i), 0)
+		outcome, err := s.Start(t.Context(), f, jwtToken(f, "first"),
+			&jwt.Refresh{Digest: "foreign", Issued: noon, ExpiresAt: f.ExpiresAt}, 0, false)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !outcome.Seen {
+			started++
+		}
+	})
+	if got := s.list("alice", noon); started != 1 || len(got) != 0 {
+		t.Errorf("%d started, listed %v", started, got)
+	}
+}

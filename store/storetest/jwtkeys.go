@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// jwtKeyRing checks which keys there are, and their order.
+func jwtKeyRing(t *testing.T, open opener[keyStore]) {
+	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
+	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
+	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
+}
+
+func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	if got := s.ids(); len(got) != 0 {
+		t.Fatal(got)
+	}
+	full := keyRecord("b", time.Hour)
+	full.ExpiresAt = noon.Add(2 * time.Hour)
+	s.add(full, "", true)
+	s.add(keyRecord("c", 0), "b", true)
+	s.add(keyRecord("a", time.Hour), "b", true)
+	if got := s.ids(); !slices.Equal(got, []string{"c", "a", "b"}) {
+		t.Error(got)
+	}
+	all, err := s.Keys(t.Context())
+	if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].ExpiresAt.IsZero() {
+		t.Errorf("%+v %v", all[2], err)
+	}
+}
+
+func jwtKeysChange(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "", true)
+	s.add(keyRecord("b", time.Hour), "a", true)
+	before := s.all()
+	s.change("a", noon.Add(2*time.Hour), noon.Add(3*time.Hour), true)
+	after := s.all()
+	if after[0].ID != "b" || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) ||
+		!after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) {
+		t.Errorf("%+v", after)
+	}
+	if !before[0].Signs.Equal(noon) {
+		t.Error("what was returned changed")
+	}
+	s.change("a", noon, time.Time{}, true)
+	if all := s.all(); !all[0].ExpiresAt.IsZero() {
+		t.Errorf("%+v", all)
+	}
+	for _, want := range []bool{true, false} {
+		if found, err := s.Remove(t.Context(), "a"); found != want || err != nil {
+			t.Error(found, err)
+		}
+		s.change("a", noon, noon, false)
+	}
+	if got := s.ids(); !slices.Equal(got, []string{"b"}) {
+		t.Error(got)
+	}
+}
+
+func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "", true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, one := s.Keys(ctx)
+	_, two := s.Add(ctx, keyRecord("b", 0), "a")
+	_, three := s.Change(ctx, "a", noon, noon)
+	_, four := s.Remove(ctx, "a")
+	if one == nil || two == nil || three == nil || four == nil {
+		t.Error(one, two, three, four)
+	}
+	if got := s.ids(); !slices.Equal(got, []string{"a"}) {
+		t.Error(got)
+	}
+}
+
+// jwtKeyTurns checks that a key has one successor.
+func jwtKeyTurns(t *testing.T, open opener[keyStore]) {
+	check(t, open, "a key is added after the last one only", jwtKeysAfterLast)
+	check(t, open, "of 16 that replace a key at once one does", jwtKeysRace)
+}
+
+func jwtKeysAfterLast(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "x", false)
+	s.add(keyRecord("a", 0), "", true)
+	s.add(keyRecord("b", time.Hour), "", false)
+	s.add(keyRecord("b", time.Hour), "a", true)
+	s.add(keyRecord("c", 2*time.Hour), "a", false)
+	if _, err := s.Add(t.Context(), keyRecord("a", 3*time.Hour), "b"); err == nil {
+		t.Error("an identifier twice")
+	}
+	if got := s.ids(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Error(got)
+	}
+}
+
+func jwtKeysRace(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	last := ""
+	for round := range 5 {
+		won := make([]bool, 16)
+		together(len(won), func(i int) {
+			var err error
+			if won[i], err = s.Add(t.Context(), keyRecord(fmt.Sprint(round, " ", i), time.Duration(round)*time.Hour),
+				last); err != nil {
+				t.Error(err)
+			}
+		})
+		winner := slices.Index(won, true)
+		if got := s.ids(); winner < 0 || slices.Contains(won[winner+1:], true) || len(got) != round+1 {
+			t.Fatalf("%v, now %v", won, got)
+		}
+		last = fmt.Sprint(round, " ", winner)
+	}
+}
+
+// JWTKeys checks a [jwt.KeyStore].
+func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
+	checkAspects(t, func(t *testing.T) keyStore { return keyStore{t, open(t)} }, []aspect[keyStore]{
+		{"keys", jwtKeyRing},
+		{"succession", jwtKeyTurns},
+	})
+}
+
+// keyStore is a store with the test that uses it.
+type keyStore struct {
+	t *testing.T
+	jwt.KeyStore
+}
+
+// all returns all keys, in their order.
+func (s keyStore) all() []*jwt.KeyRecord {
+	s.t.Helper()
+	all, err := s.Keys(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// ids returns the identifiers of all keys, in their order.
+func (s keyStore) ids() (ids []string) {
+	s.t.Helper()
+	for _, r := range s.all() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// change changes the times of a key, and fails unless it is there as wanted.
+func (s keyStore) change(id string, signs, expiresAt time.Time, want bool) {
+	s.t.Helper()
+	if found, err := s.Change(s.t.Context(), id, signs, expiresAt); found != want || err != nil {
+		s.t.Errorf("Change of %s: %v, %v, want %v", id, found, err, want)
+	}
+}
+
+func (s keyStore) add(r *jwt.KeyRecord, last string, want bool) {
+	s.t.Helper()
+	if added, err := s.Add(s.t.Context(), r, last); added != want || err != nil {
+		s.t.Errorf("%s after %q: %v, %v", r.ID, last, added, err)
+	}
+}
+
+// keyRecord returns a key that signs some time after noon.
+func keyRecord(id string, signs time.Duration) *jwt.KeyRecord {
+	return &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte{0, 255, 'x'}, Created: noon,
+		Signs: noon.Add(signs)}
+}

@@ -1,0 +1,199 @@
+package storetest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/knox"
+)
+
+// knoxRevoking checks Revoke and RevokeAll.
+func knoxRevoking(t *testing.T, open opener[knoxStore]) {
+	check(t, open, "revoking one leaves the others and other users'", knoxRevokesOne)
+	check(t, open, "revoking all leaves other users'", knoxRevokesAll)
+	check(t, open, "revoking all but one leaves that one as it was, with the new stamp", knoxRevokesOthers)
+	check(t, open, "what is kept must be the user's and be there", knoxKeepsOwn)
+	check(t, open, "of many revoked and used at once exactly the kept one is left", knoxRevokeRace)
+	check(t, open, "what is kept does not come back after it was revoked", knoxKeepRace)
+	check(t, open, "of many that revoke one, one is told so", knoxRevokeOneRace)
+}
+
+func knoxRevokesOne(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	s.add(record("alice", "1", 0))
+	s.add(record("alice", "2", 0))
+	s.add(record("bob", "b", 0))
+	for _, step := range []struct {
+		user, id string
+		want     bool
+	}{{"bob", "1", false}, {"alice", "b", false}, {"alice", "1", true}, {"alice", "1", false}} {
+		if got, err := s.Revoke(t.Context(), step.user, step.id, none); got != step.want || err != nil {
+			t.Errorf("%s of %s: %v, %v", step.id, step.user, got, err)
+		}
+	}
+	if got := append(s.list("alice", noon), s.list("bob", noon)...); !slices.Equal(got, []string{"2", "b"}) {
+		t.Errorf("left %v", got)
+	}
+}
+
+func knoxRevokesAll(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	s.add(record("alice", "1", 0))
+	s.add(record("alice", "2", -time.Minute))
+	s.add(record("bob", "b", 0))
+	ids, err := s.RevokeAll(t.Context(), "alice", "", "", none)
+	slices.Sort(ids)
+	if err != nil || !slices.Equal(ids, []string{"1", "2"}) {
+		t.Errorf("revoked %v, %v", ids, err)
+	}
+	if ids, err = s.RevokeAll(t.Context(), "alice", "", "", none); err != nil || len(ids) != 0 {
+		t.Errorf("then revoked %v, %v", ids, err)
+	}
+	if s.find(record("alice", "1", 0).Digest) != nil || len(s.list("bob", noon)) != 1 {
+		t.Error("wrong ones are left")
+	}
+}
+
+func knoxRevokesOthers(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	kept := record("alice", "1", 0)
+	kept.Name, kept.Stamp, kept.LastUsed = "phone", "old", noon
+	s.add(kept)
+	s.add(record("alice", "2", 0))
+	s.add(record("alice", "3", -20*time.Hour)) // expired
+	bobs := record("bob", "b", 0)
+	bobs.Stamp = "bob's"
+	s.add(bobs)
+	ids, err := s.RevokeAll(t.Context(), "alice", kept.Digest, "new", none)
+	slices.Sort(ids)
+	if err != nil || !slices.Equal(ids, []string{"2", "3"}) {
+		t.Errorf("revoked %v, %v", ids, err)
+	}
+	want := *kept
+	want.Stamp = "new"
+	if got := s.find(kept.Digest); got == nil || !reflect.DeepEqual(normal(got), normal(&want)) {
+		t.Errorf("kept %+v, want %+v", got, want)
+	}
+	if got := s.find(bobs.Digest); got == nil || got.Stamp != "bob's" {
+		t.Errorf("another user's is now %+v", got)
+	}
+	if got := s.list("alice", time.Time{}); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("left %v", got)
+	}
+}
+
+func knoxKeepsOwn(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	bobs, gone := record("bob", "b", 0), record("alice", "0", 0)
+	s.add(bobs)
+	for _, kept := range []string{bobs.Digest, gone.Digest} {
+		s.add(record("alice", "1", 0))
+		if ids, err := s.RevokeAll(t.Context(), "alice", kept, "new", none); err != nil ||
+			!slices.Equal(ids, []string{"1"}) {
+			t.Errorf("revoked %v, %v", ids, err)
+		}
+		if got := s.find(bobs.Digest); got == nil || got.Stamp != "" {
+			t.Errorf("another user's is now %+v", got)
+		}
+		if s.find(gone.Digest) != nil {
+			t.Error("what was not there is")
+		}
+	}
+}
+
+func knoxRevokeRace(t *testing.T, open opener[knoxStore]) {
+	for round := range 4 {
+		s := open(t)
+		kept := record("alice", "0", 0)
+		s.add(kept)
+		var others []*knox.Record
+		for i := range 8 {
+			others = append(others, record("alice", fmt.Sprint(i+1), 0))
+			s.add(others[i])
+		}
+		told := knoxRevokeAtOnce(s, kept, others)
+		if got := s.list("alice", time.Time{}); !slices.Equal(got, []string{"0"}) {
+			t.Fatalf("round %d left %v", round, got)
+		}
+		if got := s.find(kept.Digest); got.Stamp != "new" || !got.LastUsed.Equal(noon.Add(time.Minute)) {
+			t.Errorf("kept %+v", got)
+		}
+		for _, other := range others {
+			if told.counts[other.ID] != 1 || s.find(other.Digest) != nil {
+				t.Errorf("%s was revoked %d times", other.ID, told.counts[other.ID])
+			}
+		}
+	}
+}
+
+// knoxRevokeAtOnce revokes and touches eight records in four ways each, and touches the one that is
+// kept. It returns the records that a call said it revoked.
+func knoxRevokeAtOnce(s knoxStore, kept *knox.Record, others []*knox.Record) *tally {
+	var told tally
+	parallel(4*len(others), func(i int) {
+		other := others[i/4]
+		switch i % 4 {
+		case 0:
+			told.add(s.revokeAll("alice", kept.Digest, "new", none)...)
+		case 1:
+			if s.revoke("alice", other.ID, none) {
+				told.add(other.ID)
+			}
+		case 2:
+			s.touch(other, noon.Add(time.Minute), noon.Add(20*time.Hour))
+		case 3:
+			s.touch(kept, noon.Add(time.Minute), noon.Add(20*time.Hour))
+		}
+	})
+	return &told
+}
+
+func knoxKeepRace(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	for round := range 8 {
+		kept := record("alice", fmt.Sprint(round), 0)
+		s.add(kept)
+		parallel(16, func(i int) {
+			switch {
+			case i == 8:
+				if !s.revoke("alice", kept.ID, none) {
+					t.Error("Revoke: it was not there")
+				}
+			case i%2 == 0:
+				if ids := s.revokeAll("alice", kept.Digest, "new", none); len(ids) != 0 {
+					t.Errorf("revoked %v", ids)
+				}
+			default:
+				s.touch(kept, noon.Add(time.Minute), noon.Add(20*time.Hour))
+			}
+		})
+		if s.find(kept.Digest) != nil {
+			t.Fatal("it is back")
+		}
+	}
+}
+
+func knoxRevokeOneRace(t *testing.T, open opener[knoxStore]) {
+	s := open(t)
+	s.add(record("alice", "1", 0))
+	var mu sync.Mutex
+	told := 0
+	parallel(16, func(int) {
+		found, err := s.Revoke(t.Context(), "alice", "1", none)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if found {
+			told++
+		}
+	})
+	if told != 1 {
+		t.Errorf("%d were", told)
+	}
+}

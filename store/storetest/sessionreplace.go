@@ -1,0 +1,147 @@
+package storetest
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/session"
+)
+
+// sessionReplacing checks Replace, and Add in place of a session.
+func sessionReplacing(t *testing.T, open opener[sessionStore]) {
+	check(t, open, "adding ends the session that the browser had, also that of another user", sessionAddReplaces)
+	check(t, open, "of many that add in place of one, one replaces it", sessionAddRace)
+	check(t, open, "replacing moves a live record under a new digest", sessionReplaces)
+	check(t, open, "a mark proves nothing and is never prolonged, until it is purged", sessionMark)
+	check(t, open, "of many that replace one, one does", sessionReplaceRace)
+}
+
+func sessionAddReplaces(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
+	expired := sessionRecord("carol", "old", -10*time.Hour)
+	for _, old := range []*session.Record{sessionRecord("alice", "1", 0), sessionRecord("bob", "2", 0), expired} {
+		s.add(old)
+		added, err := s.Add(t.Context(), sessionRecord("alice", "after "+old.ID, time.Minute), old.Digest, 0, false,
+			noon)
+		if err != nil || added.Replaced == nil || added.Replaced.ID != old.ID || added.Replaced.UserID != old.UserID {
+			t.Errorf("%s of %s: %+v, %v", old.ID, old.UserID, added, err)
+		}
+		if mark := s.find(old.Digest); !reflect.DeepEqual(normalSession(mark), normalSession(old.Moved(noon))) {
+			t.Errorf("%s of %s: in its place is %+v", old.ID, old.UserID, mark)
+		}
+	}
+	added, err := s.Add(t.Context(), sessionRecord("alice", "4", 0), "never there", 0, false, noon)
+	if err != nil || added.Replaced != nil || len(s.list("alice", noon)) != 4 {
+		t.Errorf("%+v, %v", added, err)
+	}
+}
+
+func sessionAddRace(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
+	old := sessionRecord("alice", "old", 0)
+	s.add(old)
+	var mu sync.Mutex
+	told := 0
+	parallel(16, func(i int) {
+		added, err := s.Add(t.Context(), sessionRecord("alice", fmt.Sprint(i), time.Minute), old.Digest, 0, false, noon)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if added.Replaced != nil {
+			told++
+		}
+	})
+	if left := s.list("alice", noon); told != 1 || len(left) != 16 {
+		t.Errorf("%d were told so, left %v", told, left)
+	}
+}
+
+func sessionReplaces(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
+	old, expired := sessionRecord("alice", "1", 0), sessionRecord("alice", "2", -2*time.Hour)
+	s.add(old)
+	s.add(expired)
+	successor := *old
+	successor.Digest, successor.Stamp = "successor", "new stamp"
+	for _, step := range []struct {
+		sentence, digest string
+		now              time.Time
+		want             bool
+	}{
+		{"of what is not there", "never there", noon, false},
+		{"of an expired one", expired.Digest, noon, false},
+		{"at the instant it expires", old.Digest, old.ExpiresAt, false},
+		{"of a live one", old.Digest, noon, true},
+		{"of one that was replaced", old.Digest, noon, false},
+	} {
+		if got, err := s.Replace(t.Context(), step.digest, &successor, step.now); got != step.want || err != nil {
+			t.Errorf("%s: %v, %v", step.sentence, got, err)
+		}
+	}
+	if !reflect.DeepEqual(normalSession(s.find(old.Digest)), normalSession(old.Moved(noon))) ||
+		!reflect.DeepEqual(normalSession(s.find("successor")), normalSession(&successor)) {
+		t.Errorf("found %+v", s.find("successor"))
+	}
+}
+
+func sessionMark(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
+	old := sessionRecord("alice", "1", 0)
+	s.add(old)
+	successor := *old
+	successor.Digest = "successor"
+	if replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon); !replaced || err != nil {
+		t.Fatal(replaced, err)
+	}
+	mark := old.Moved(noon)
+	s.touch(old, noon.Add(time.Second), noon.Add(time.Hour))
+	another := *old
+	another.Digest = "another"
+	if replaced, err := s.Replace(t.Context(), old.Digest, &another, noon); replaced || err != nil {
+		t.Errorf("replaced %v, %v", replaced, err)
+	}
+	if added, err := s.Add(t.Context(), &another, old.Digest, 2, false, noon); added.Replaced != nil ||
+		added.OverLimit || err != nil {
+		t.Errorf("%+v, %v", added, err)
+	}
+	if ids, err := s.RevokeAll(t.Context(), "alice", ""); len(ids) != 2 || err != nil {
+		t.Errorf("revoked %v, %v", ids, err)
+	}
+	if got := s.find(old.Digest); got == nil || !got.IsMark() ||
+		!reflect.DeepEqual(normalSession(got), normalSession(mark)) {
+		t.Errorf("the mark is %+v", got)
+	}
+	if purged, err := s.Purge(t.Context(), mark.ExpiresAt, 10); len(purged) != 1 || err != nil ||
+		s.find(old.Digest) != nil {
+		t.Errorf("purged %v, %v", purged, err)
+	}
+}
+
+func sessionReplaceRace(t *testing.T, open opener[sessionStore]) {
+	s := open(t)
+	old := sessionRecord("alice", "1", 0)
+	s.add(old)
+	var mu sync.Mutex
+	told := 0
+	parallel(16, func(i int) {
+		successor := *old
+		successor.Digest = fmt.Sprint("successor ", i)
+		replaced, err := s.Replace(t.Context(), old.Digest, &successor, noon)
+		if err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if replaced {
+			told++
+		}
+	})
+	if left := s.list("alice", noon); told != 1 || len(left) != 1 {
+		t.Errorf("%d were told so, left %v", told, left)
+	}
+}
