@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/gatewarden/auth/oauth2/external"
 )
@@ -25,40 +24,28 @@ func External(ctx context.Context, db *DB) (*ExternalStore, error) {
 	return &ExternalStore{db}, nil
 }
 
-const loginIdentity = `SELECT id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used
-	FROM {prefix}login_identities WHERE `
+const (
+	loginColumns  = `id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used`
+	loginIdentity = `SELECT ` + loginColumns + ` FROM {prefix}login_identities WHERE `
+)
 
 // Identity implements [external.Store].
 func (s *ExternalStore) Identity(ctx context.Context, issuer, subject string) (*external.Identity, error) {
-	statement := s.db.table(loginIdentity + `issuer = ? AND subject = ?`)
+	statement := s.db.sql(loginIdentity + `issuer = ? AND subject = ?`)
 	return scanIdentity(s.db.read.QueryRowContext(ctx, statement, issuer, subject))
 }
 
 // Identities implements [external.Store].
 func (s *ExternalStore) Identities(ctx context.Context, userID string) ([]*external.Identity, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table(loginIdentity+"user_id = ? ORDER BY created, id"), userID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []*external.Identity
-	for rows.Next() {
-		identity, err := scanIdentity(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, identity)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return all, nil
+	rows, err := s.db.read.QueryContext(ctx, s.db.sql(loginIdentity+`user_id = ? ORDER BY created, id`), userID)
+	return all(rows, err, scanIdentity)
 }
 
 func scanIdentity(row scanner) (*external.Identity, error) {
 	var i external.Identity
 	var created, lastUsed sql.NullInt64
-	err := row.Scan(&i.ID, &i.UserID, &i.Issuer, &i.Subject, &i.Provider, &i.Email, &i.EmailVerified, &i.Name, &created, &lastUsed)
+	err := row.Scan(&i.ID, &i.UserID, &i.Issuer, &i.Subject, &i.Provider, &i.Email, &i.EmailVerified, &i.Name,
+		&created, &lastUsed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -72,15 +59,13 @@ func scanIdentity(row scanner) (*external.Identity, error) {
 // Link implements [external.Store] in one transaction.
 func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (owner string, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id FROM {prefix}login_identities
+		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}login_identities
 			WHERE issuer = ? AND subject = ?`), identity.Issuer, identity.Subject).Scan(&owner)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		owner = identity.UserID
-		_, err = conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_identities
-			(id, user_id, issuer, subject, provider, email, email_verified, name, created, last_used)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+		_, err = conn.ExecContext(ctx, s.db.sql(insert("login_identities", loginColumns)),
 			identity.ID, identity.UserID, identity.Issuer, identity.Subject, identity.Provider,
 			identity.Email, identity.EmailVerified, identity.Name, micros(identity.Created), micros(identity.LastUsed))
 		return err
@@ -93,7 +78,7 @@ func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (
 
 // Touch implements [external.Store].
 func (s *ExternalStore) Touch(ctx context.Context, seen *external.Identity) error {
-	_, err := s.db.exec(ctx, s.db.table(`UPDATE {prefix}login_identities
+	_, err := s.db.exec(ctx, s.db.sql(`UPDATE {prefix}login_identities
 		SET provider = ?, email = ?, email_verified = ?, name = ?, last_used = ?
 		WHERE issuer = ? AND subject = ? AND id = ? AND user_id = ?`),
 		seen.Provider, seen.Email, seen.EmailVerified, seen.Name, micros(seen.LastUsed),
@@ -102,16 +87,20 @@ func (s *ExternalStore) Touch(ctx context.Context, seen *external.Identity) erro
 }
 
 // Unlink implements [external.Store] in one transaction.
-func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (removed *external.Identity, verdict external.UnlinkVerdict, err error) {
+func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (removed *external.Identity,
+	verdict external.UnlinkVerdict, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		statement := s.db.table(loginIdentity + `id = ? AND user_id = ?`)
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
+		statement := s.db.sql(loginIdentity + `id = ? AND user_id = ? {lock}`)
 		identity, err := scanIdentity(conn.QueryRowContext(ctx, statement, id, userID))
 		if err != nil || identity == nil {
 			return err // UnlinkUnknown
 		}
 		if keepLast {
 			var others int
-			if err := conn.QueryRowContext(ctx, s.db.table(`SELECT COUNT(*) FROM {prefix}login_identities
+			if err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
 				WHERE user_id = ? AND id <> ?`), userID, id).Scan(&others); err != nil {
 				return err
 			}
@@ -121,7 +110,7 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 			}
 		}
 		removed, verdict = identity, external.UnlinkRemoved
-		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}login_identities WHERE id = ?`), id)
+		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}login_identities WHERE id = ?`), id)
 		return err
 	})
 	if err != nil {
@@ -133,6 +122,9 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 // RemoveUser implements [external.Store] in one transaction.
 func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
 		if n, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {
 			return err
 		}
@@ -147,84 +139,5 @@ func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, e
 
 // remove runs a statement and returns how many rows it concerned, in a transaction.
 func (s *ExternalStore) remove(ctx context.Context, conn *sql.Conn, statement string, args ...any) (int, error) {
-	result, err := conn.ExecContext(ctx, s.db.table(statement), args...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
-}
-
-// PutOnce implements [external.Store] in one transaction.
-func (s *ExternalStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if _, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_once WHERE key = ? AND expires_at <= ?`,
-			key, micros(now)); err != nil {
-			return err
-		}
-		fresh, err = changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}login_once (key, expires_at)
-			VALUES (?, ?) ON CONFLICT DO NOTHING`), key, micros(expires)))
-		return err
-	})
-	return fresh && err == nil, err
-}
-
-// AddCode implements [external.Store].
-func (s *ExternalStore) AddCode(ctx context.Context, code *external.Code) error {
-	data := code.Data
-	if data == nil {
-		data = []byte{}
-	}
-	_, err := s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}login_codes
-		(digest, user_id, stamp, challenge, data, expires_at) VALUES (?, ?, ?, ?, ?, ?)`),
-		code.Digest, code.UserID, code.Stamp, code.Challenge, data, micros(code.ExpiresAt))
-	return err
-}
-
-// TakeCode implements [external.Store] in one transaction.
-func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Time) (taken *external.Code, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		code := external.Code{Digest: digest}
-		var expires sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id, stamp, challenge, data, expires_at
-			FROM {prefix}login_codes WHERE digest = ? AND expires_at > ?`), digest, micros(now)).
-			Scan(&code.UserID, &code.Stamp, &code.Challenge, &code.Data, &expires)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		code.ExpiresAt, taken = instant(expires), &code
-		_, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_codes WHERE digest = ?`, digest)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return taken, nil
-}
-
-// Purge implements [external.Store] in one transaction.
-func (s *ExternalStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	total := 0
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		for _, statement := range []string{
-			`DELETE FROM {prefix}login_once WHERE key IN (SELECT key FROM {prefix}login_once
-				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-			`DELETE FROM {prefix}login_codes WHERE digest IN (SELECT digest FROM {prefix}login_codes
-				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`,
-		} {
-			n, err := s.remove(ctx, conn, statement, micros(now), limit-total)
-			if err != nil {
-				return err
-			}
-			total += n
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return total, nil
+	return count(conn.ExecContext(ctx, s.db.sql(statement), args...))
 }

@@ -36,15 +36,18 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	const used = `last_used = CASE WHEN last_used > ? THEN last_used ELSE ? END`
 	update := `UPDATE {prefix}` + table + ` SET ` + used
 	where := ` WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?) AND ` + condition
-	u := &lastUses{db: db, table: table, use: db.table(update + where),
-		slide: db.table(update + `, expires_at = CASE WHEN expires_at >= ? AND expires_at < ? THEN ?
+	u := &lastUses{db: db, table: table, use: db.sql(update + where),
+		slide: db.sql(update + `, expires_at = CASE WHEN expires_at >= ? AND expires_at < ? THEN ?
 			ELSE expires_at END` + where)}
 	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger, Busy: ErrBusy,
 		Write: func(ctx context.Context, pending func() []touches.Touch) error {
 			return u.transact(ctx, false, pending)
 		},
 		// It gives up soon if others write.
-		WriteNow: func(ctx context.Context, pending func() []touches.Touch) error { return u.transact(ctx, true, pending) },
+		WriteNow: func(ctx context.Context, pending func() []touches.Touch) error {
+			return u.transact(ctx, true,
+				pending)
+		},
 	})
 	db.uses[table] = u
 	return u
@@ -114,7 +117,7 @@ func (u *lastUses) settle(ctx context.Context, conn *sql.Conn, condition string,
 	if view.Len() == 0 {
 		return nil
 	}
-	digests, err := texts(ctx, conn, u.db.table(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
+	digests, err := texts(ctx, conn, u.db.sql(`SELECT digest FROM {prefix}`+u.table+` WHERE `+condition), args...)
 	if err != nil {
 		return err
 	}

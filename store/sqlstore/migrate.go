@@ -26,10 +26,17 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 		return err
 	}
 	err = db.update(ctx, func(conn *sql.Conn) error {
-		return schema.Scripts{Folder: folder, Prefix: db.prefix}.Migrate(ctx, conn, component)
+		if err := db.dialect.lockSchema(ctx, conn); err != nil {
+			return err
+		}
+		return schema.Scripts{Folder: folder, Prefix: db.prefix, Placeholders: db.dialect.placeholders}.Migrate(
+			ctx, conn, component)
 	})
 	if err != nil {
 		return fmt.Errorf("sqlstore: tables of %s: %w", component, err)
 	}
 	return nil
 }
+
+// table is sql.
+func (db *DB) table(statement string) string { return db.sql(statement) }

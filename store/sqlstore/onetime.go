@@ -25,27 +25,31 @@ func OneTime(ctx context.Context, db *DB) (*OneTimeStore, error) {
 	return &OneTimeStore{db}, nil
 }
 
+// onceLive is the condition of the records that Add counts against its limit.
+const onceLive = `user_id = ? AND purpose = ? AND used IS NULL AND expires_at > ?`
+
 // Add implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit int, now time.Time) error {
 	return s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.db.lockOwner(ctx, conn, r.UserID); err != nil {
+			return err
+		}
 		var live int
-		if err := conn.QueryRowContext(ctx, s.db.table(`SELECT COUNT(*) FROM {prefix}onetime
-			WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires_at > ?`),
+		if err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}onetime
+			WHERE `+onceLive),
 			r.UserID, string(r.Purpose), micros(now)).Scan(&live); err != nil {
 			return err
 		}
 		if surplus := live - limit + 1; surplus > 0 {
-			if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime
-				WHERE digest IN (SELECT digest FROM {prefix}onetime
-				WHERE user_id = ? AND purpose = ? AND used IS NULL AND expires_at > ?
-				ORDER BY created, digest LIMIT ?)`),
+			oldest := s.db.deleteFirst("onetime", "digest", onceLive, "created, digest")
+			if _, err := conn.ExecContext(ctx, oldest,
 				r.UserID, string(r.Purpose), micros(now), surplus); err != nil {
 				return err
 			}
 		}
-		_, err := conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}onetime
-			(digest, user_id, purpose, about, stamp, created, expires_at, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
-			r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.ExpiresAt), micros(r.Used))
+		_, err := conn.ExecContext(ctx, s.db.sql(insert("onetime", "digest, user_id, purpose, about, stamp, created, "+
+			"expires_at, used")), r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created),
+			micros(r.ExpiresAt), micros(r.Used))
 		return err
 	})
 }
@@ -54,7 +58,7 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTimeRecord, error) {
 	r := &password.OneTimeRecord{Digest: digest}
 	var created, expires, used sql.NullInt64
-	err := s.db.read.QueryRowContext(ctx, s.db.table(`SELECT user_id, purpose, about, stamp, created, expires_at, used
+	err := s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT user_id, purpose, about, stamp, created, expires_at, used
 		FROM {prefix}onetime WHERE digest = ?`), digest).
 		Scan(&r.UserID, (*string)(&r.Purpose), &r.About, &r.Stamp, &created, &expires, &used)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -68,12 +72,16 @@ func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 }
 
 // Redeem implements [password.OneTimeStore] in one transaction.
-func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (verdict password.OneTimeVerdict, err error) {
+func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (verdict password.OneTimeVerdict,
+	err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.lockOwnerOf(ctx, conn, digest); err != nil {
+			return err
+		}
 		var userID, purpose string
 		var expires, used sql.NullInt64
-		err := conn.QueryRowContext(ctx, s.db.table(`SELECT user_id, purpose, expires_at, used
-			FROM {prefix}onetime WHERE digest = ?`), digest).
+		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id, purpose, expires_at, used
+			FROM {prefix}onetime WHERE digest = ? {lock}`), digest).
 			Scan(&userID, &purpose, &expires, &used)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
@@ -87,12 +95,12 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 			verdict = password.OneTimeExpired
 			return nil
 		}
-		if _, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}onetime SET used = ? WHERE digest = ?`),
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}onetime SET used = ? WHERE digest = ?`),
 			micros(now), digest); err != nil {
 			return err
 		}
 		verdict = password.OneTimeFirst
-		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}onetime
+		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}onetime
 			WHERE user_id = ? AND purpose = ? AND used IS NULL`), userID, purpose)
 		return err
 	})
@@ -102,23 +110,38 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 	return verdict, nil
 }
 
-// RemoveUnused implements [password.OneTimeStore].
-func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
-	return s.remove(ctx, `DELETE FROM {prefix}onetime WHERE user_id = ? AND used IS NULL`, userID)
+// lockOwnerOf locks the user of a record, if there is one, in a transaction. Two records of a user, each
+// of which ends the other one, are then redeemed one after the other.
+func (s *OneTimeStore) lockOwnerOf(ctx context.Context, conn *sql.Conn, digest string) error {
+	var userID string
+	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}onetime WHERE digest = ?`), digest).
+		Scan(&userID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.db.lockOwner(ctx, conn, userID)
+}
+
+// RemoveUnused implements [password.OneTimeStore] in one transaction.
+func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (n int, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
+		n, err = count(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}onetime
+			WHERE user_id = ? AND used IS NULL`), userID))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Purge implements [password.OneTimeStore].
 func (s *OneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.remove(ctx, `DELETE FROM {prefix}onetime WHERE digest IN
-		(SELECT digest FROM {prefix}onetime WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`, micros(now), limit)
-}
-
-// remove runs a statement and returns how many rows it concerned.
-func (s *OneTimeStore) remove(ctx context.Context, statement string, args ...any) (int, error) {
-	result, err := s.db.exec(ctx, s.db.table(statement), args...)
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
+	return s.db.purge(ctx, "onetime", "digest", `expires_at <= ?`, "expires_at", micros(now), limit)
 }

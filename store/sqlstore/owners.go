@@ -7,10 +7,17 @@ import (
 	"time"
 )
 
-// generation returns the generation of a user, in a transaction: 0 until
-// everything of theirs was made void for the first time.
+// lockOwner makes other transactions that lock this user wait until the transaction of conn ends. A
+// change that counts the records of a user, or ends all of them, calls it first: one that adds a record
+// at the same time is then before or after it. In SQLite the turn of a writer is that lock.
+func (db *DB) lockOwner(ctx context.Context, conn *sql.Conn, userID string) error {
+	return db.dialect.lockOwner(ctx, db, conn, userID)
+}
+
+// generation returns the generation of a user, in a transaction. It is 0 until all tokens of the user
+// are revoked for the first time.
 func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n int64, err error) {
-	statement := db.table(`SELECT generation FROM {prefix}owners WHERE user_id = ?`)
+	statement := db.sql(`SELECT generation FROM {prefix}owners WHERE user_id = ?`)
 	err = conn.QueryRowContext(ctx, statement, userID).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -18,10 +25,10 @@ func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n 
 	return n, err
 }
 
-// void notes that what is of no generation is void until now, and makes a user
-// so many generations older, in a transaction.
+// void revokes what other issuers issued to a user until now, and adds generations to the generation of
+// the user, in a transaction.
 func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, generations int, now time.Time) error {
-	result, err := conn.ExecContext(ctx, db.table(`UPDATE {prefix}owners SET generation = generation + ?, voided = ?
+	result, err := conn.ExecContext(ctx, db.sql(`UPDATE {prefix}owners SET generation = generation + ?, voided = ?
 		WHERE user_id = ?`), generations, micros(now), userID)
 	if err != nil {
 		return err
@@ -29,7 +36,7 @@ func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, generatio
 	if n, err := result.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, db.table(`INSERT INTO {prefix}owners (generation, voided, user_id)
+	_, err = conn.ExecContext(ctx, db.sql(`INSERT INTO {prefix}owners (generation, voided, user_id)
 		VALUES (?, ?, ?)`), generations, micros(now), userID)
 	return err
 }

@@ -28,7 +28,8 @@ import (
 //   - no change is acknowledged after the file was removed or replaced.
 func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*DB, error) {
 	if path == "" || strings.HasPrefix(path, ":") || strings.HasPrefix(path, "file:") {
-		return nil, fmt.Errorf("sqlstore: %q is not the path of a file; use a memory store for data that need not last", path)
+		return nil, fmt.Errorf("sqlstore: %q is not the path of a file; use a memory store for data that need not last",
+			path)
 	}
 	file, err := openFile(path)
 	if err != nil {
@@ -80,22 +81,6 @@ func NewSQLite(db *sql.DB, config Config) (*DB, error) {
 	}
 	return opened, nil
 }
-
-// sqlite is the dialect of SQLite.
-type sqlite struct{}
-
-func (sqlite) name() string { return "sqlite" }
-
-// begin takes the one write lock of the file at once. A transaction that reads
-// first and writes later fails, whatever the busy timeout, if another wrote in
-// between.
-func (sqlite) begin(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-	return err
-}
-
-// locked goes by the text, which is SQLite's own. Each driver has another type.
-func (sqlite) locked(err error) bool { return strings.Contains(err.Error(), "database is locked") }
 
 // connector opens connections and sets them up by pragmas: each driver has its
 // own way to name them in a DSN.

@@ -74,6 +74,7 @@ type DB struct {
 	own         *sql.DB // Writer, or nil if it is write
 	dialect     dialect
 	prefix      string
+	words       *strings.Replacer // see sql
 	busyTimeout time.Duration
 	turns       *turns
 	file        *file // nil if it is not known
@@ -88,18 +89,6 @@ type DB struct {
 	uses   map[string]*lastUses // by table
 }
 
-// dialect is what differs from one engine to another.
-type dialect interface {
-	// name is also the folder of the migrations.
-	name() string
-	// begin starts a transaction that may write and in which what is read
-	// stays true until it is committed. It does not wait for other programs.
-	begin(ctx context.Context, conn *sql.Conn) error
-	// locked reports whether begin failed, and began nothing, because another
-	// program has the lock.
-	locked(err error) bool
-}
-
 // configure checks the configuration and takes it over.
 func (db *DB) configure(config Config) error {
 	db.prefix = cmp.Or(config.TablePrefix, "gatewarden_")
@@ -109,6 +98,7 @@ func (db *DB) configure(config Config) error {
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
 	}
+	db.words = newWords(db.dialect, db.prefix)
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
 	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
 	return nil
@@ -136,7 +126,7 @@ func (db *DB) Ping(ctx context.Context) error {
 		return err
 	}
 	var one int
-	return db.read.QueryRowContext(ctx, "SELECT 1 FROM (SELECT COUNT(*) FROM "+db.prefix+"schema) AS s").Scan(&one)
+	return db.read.QueryRowContext(ctx, db.sql(`SELECT 1 FROM (SELECT COUNT(*) FROM {prefix}schema) AS s`)).Scan(&one)
 }
 
 // Close writes the last uses that are pending, for at most 5 s, and closes the database.
@@ -152,11 +142,6 @@ func (db *DB) Close() error {
 		errs = append(errs, db.own.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// table puts the prefix into the {prefix} places of a statement.
-func (db *DB) table(statement string) string {
-	return strings.ReplaceAll(statement, "{prefix}", db.prefix)
 }
 
 // endTimeout is how long the rollback of a transaction may take after the request
@@ -246,21 +231,4 @@ func end(ctx context.Context, conn *sql.Conn, how string) error {
 // discard keeps a connection in an unknown state out of the pool.
 func discard(conn *sql.Conn) {
 	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-}
-
-// micros is a time as it is stored: microseconds since 1970, NULL for the zero
-// time.
-func micros(at time.Time) any {
-	if at.IsZero() {
-		return nil
-	}
-	return at.UnixMicro()
-}
-
-// instant reads what micros wrote.
-func instant(stored sql.NullInt64) time.Time {
-	if !stored.Valid {
-		return time.Time{}
-	}
-	return time.UnixMicro(stored.Int64).UTC()
 }

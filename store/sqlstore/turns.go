@@ -162,15 +162,8 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 		return nil, err
 	}
 	conn, err = db.write.Conn(waiting)
-	if err != nil && (waiting.Err() != nil || db.dialect.locked(err)) {
-		locked := db.turns.blocked() || db.dialect.locked(err)
-		if errors.Is(err, waiting.Err()) {
-			err = nil // which only says that the time was over
-		}
-		return nil, &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause(), err)}
-	}
 	if err != nil {
-		return nil, err
+		return nil, db.noConn(ctx, waiting, err, since)
 	}
 	locking := waiting
 	if touch {
@@ -190,6 +183,18 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 		return nil, &busyError{time.Since(since), true, errors.Join(ctx.Err(), err)}
 	}
 	return nil, err
+}
+
+// noConn returns the error for a change that got no connection.
+func (db *DB) noConn(ctx, waiting context.Context, err error, since time.Time) error {
+	if waiting.Err() == nil && !db.dialect.locked(err) {
+		return err
+	}
+	locked := db.turns.blocked() || db.dialect.locked(err)
+	if errors.Is(err, waiting.Err()) {
+		err = nil // which only says that the time was over
+	}
+	return &busyError{time.Since(since), locked, errors.Join(ctx.Err(), db.keptCause(), err)}
 }
 
 // lock begins a transaction, and tries again while another program has the lock. The

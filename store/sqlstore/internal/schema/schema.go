@@ -25,6 +25,9 @@ var ErrForeign = errors.New("they were made by another version of this program. 
 type Scripts struct {
 	Folder fs.FS
 	Prefix string // of every table, put in place of {prefix}
+
+	// Placeholders writes each "?" of a statement as the engine does. If nil, it stays.
+	Placeholders func(statement string) string
 }
 
 // Migrate brings the tables of a component to the newest version, in the transaction
@@ -55,11 +58,11 @@ func (s Scripts) Migrate(ctx context.Context, conn *sql.Conn, component string) 
 			}
 		}
 	}
-	statement := "UPDATE {prefix}schema SET version = ?, checksum = ? WHERE component = ?"
+	statement := `UPDATE {prefix}schema SET version = ?, checksum = ? WHERE component = ?`
 	if version == 0 {
-		statement = "INSERT INTO {prefix}schema (version, checksum, component) VALUES (?, ?, ?)"
+		statement = `INSERT INTO {prefix}schema (version, checksum, component) VALUES (?, ?, ?)`
 	}
-	_, err = conn.ExecContext(ctx, s.table(statement), len(scripts), checksum(scripts), component)
+	_, err = conn.ExecContext(ctx, s.bound(statement), len(scripts), checksum(scripts), component)
 	return err
 }
 
@@ -82,7 +85,7 @@ func (s Scripts) of(component string) ([]string, error) {
 // tables. A number alone does not tell whether the scripts of this program made them,
 // so the checksum must be the same, too.
 func (s Scripts) version(ctx context.Context, conn *sql.Conn, component string, scripts []string) (int, error) {
-	rows, err := conn.QueryContext(ctx, s.table("SELECT * FROM {prefix}schema WHERE component = ?"), component)
+	rows, err := conn.QueryContext(ctx, s.bound(`SELECT * FROM {prefix}schema WHERE component = ?`), component)
 	if err != nil {
 		return 0, err
 	}
@@ -155,4 +158,13 @@ func checksum(scripts []string) string {
 
 func (s Scripts) table(statement string) string {
 	return strings.ReplaceAll(statement, "{prefix}", s.Prefix)
+}
+
+// bound is table for a statement with arguments.
+func (s Scripts) bound(statement string) string {
+	statement = s.table(statement)
+	if s.Placeholders == nil {
+		return statement
+	}
+	return s.Placeholders(statement)
 }

@@ -1,0 +1,105 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// This file ends and purges logins.
+
+// end ends a family that has not ended, in a transaction.
+func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
+	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
+	return err
+}
+
+// End implements [jwt.Store].
+func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND `+jwtLive), micros(now), id, userID, micros(now)))
+}
+
+// EndAll implements [jwt.Store] in one transaction.
+func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	var ids []string
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
+		generations := 0
+		if kept == "" {
+			generations = 1
+		}
+		if err := s.db.void(ctx, conn, userID, generations, now); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET stamp = ?
+			WHERE id = ? AND `+jwtLive), stamp, kept, userID, micros(now)); err != nil {
+			return err
+		}
+		var err error
+		if ids, err = texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
+			WHERE id <> ? AND `+jwtLive+` ORDER BY created DESC, id DESC {lock}`),
+			kept, userID, micros(now)); err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
+			WHERE id <> ? AND `+jwtLive), micros(now), kept, userID, micros(now))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// Purge implements [jwt.Store] in one transaction.
+func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	purged := 0
+	err := s.db.update(ctx, func(conn *sql.Conn) error {
+		ids, err := s.spent(ctx, conn, now, limit)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			for _, statement := range []string{
+				`DELETE FROM {prefix}jwt_refresh WHERE family_id = ?`,
+				`DELETE FROM {prefix}jwt_families WHERE id = ?`,
+			} {
+				if _, err := conn.ExecContext(ctx, s.db.sql(statement), id); err != nil {
+					return err
+				}
+			}
+		}
+		purged = len(ids)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return purged, nil
+}
+
+// spent returns at most limit families that Purge removes: first those that expired, then
+// those that ended. In the latter, an adopted token was rotated when the family began.
+func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
+	kept := micros(now.Add(-jwt.KeepExpired))
+	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families f
+		WHERE expires_at <= ?
+		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?)
+		ORDER BY expires_at LIMIT ? {lock}`), micros(now), kept, limit)
+	if err != nil || len(ids) == limit {
+		return ids, err
+	}
+	ended, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families f
+		WHERE revoked_at <= ? AND NOT (expires_at <= ?
+			AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?))
+		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r
+			WHERE r.family_id = f.id AND r.rotated = f.created AND r.expires_at > ?)
+		ORDER BY revoked_at LIMIT ? {lock}`), micros(now.Add(-jwt.KeepEnded)), micros(now), kept, kept, limit-len(ids))
+	return append(ids, ended...), err
+}

@@ -1,0 +1,89 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// Rotate implements [jwt.Store] in one transaction.
+func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
+	next *jwt.Refresh) (jwt.Rotation, error) {
+	var rotation jwt.Rotation
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		rotation, err = s.rotate(ctx, conn, old, now, grace, next)
+		return err
+	})
+	if err != nil {
+		return jwt.Rotation{}, err
+	}
+	return rotation, nil
+}
+
+func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now time.Time, grace time.Duration,
+	next *jwt.Refresh) (rotation jwt.Rotation, err error) {
+	r, family, err := s.load(ctx, conn, old)
+	if err != nil || r == nil {
+		return rotation, err // Unknown
+	}
+	rotation.Family = family
+	switch {
+	case !family.RevokedAt.IsZero():
+		rotation.Verdict = jwt.Revoked
+		return rotation, nil
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
+		rotation.Verdict = jwt.Expired
+		return rotation, nil
+	}
+	if rotation.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
+		return rotation, err
+	}
+	if !r.Rotated.IsZero() {
+		err = s.retry(ctx, conn, &rotation, r, now, grace)
+		return rotation, err
+	}
+	if next.FamilyID != family.ID {
+		return rotation, errFamily
+	}
+	rotation.Verdict, family.LastUsed, family.ExpiresAt = jwt.Rotated, now, next.ExpiresAt
+	return rotation, s.replace(ctx, conn, old, next, now)
+}
+
+// retry writes into rotation what a second use of a token leads to: its successor within the grace, and
+// otherwise the end of the family, in a transaction.
+func (s *JWTStore) retry(ctx context.Context, conn *sql.Conn, rotation *jwt.Rotation, r *jwt.Refresh,
+	now time.Time, grace time.Duration) error {
+	if since := now.Sub(r.Rotated); since > -grace && since < grace {
+		next, _, err := s.load(ctx, conn, r.Successor)
+		if err != nil {
+			return err
+		}
+		if next != nil && next.Rotated.IsZero() && now.Before(next.ExpiresAt) && next.Sealed != nil {
+			rotation.Verdict, rotation.Sealed = jwt.Retried, next.Sealed
+			return nil
+		}
+	}
+	rotation.Verdict, rotation.Generation, rotation.Family.RevokedAt = jwt.Reused, 0, now
+	return s.end(ctx, conn, rotation.Family.ID, now)
+}
+
+// replace puts a token in the place of another one, and forgets those of the family that are of no use
+// any more, in a transaction.
+func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next *jwt.Refresh, now time.Time) error {
+	if _, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}jwt_refresh
+		WHERE family_id = ? AND expires_at <= ?`), next.FamilyID, micros(now.Add(-jwt.KeepExpired))); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_refresh
+		SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?`), micros(now), next.Digest, old); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, s.addToken, tokenValues(next)...); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET last_used = ?, expires_at = ?
+		WHERE id = ?`), micros(now), micros(next.ExpiresAt), next.FamilyID)
+	return err
+}

@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// This file reads and writes values and results as all stores do.
+
+// count returns how many rows a statement concerned.
+func count(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// all reads rows to their end and closes them.
+func all[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []T
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, one)
+	}
+	return found, rows.Err()
+}
+
+// texts returns the one column of a query.
+func texts(ctx context.Context, conn *sql.Conn, query string, args ...any) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, query, args...)
+	return all(rows, err, func(row scanner) (text string, err error) {
+		err = row.Scan(&text)
+		return text, err
+	})
+}
+
+// micros is a time as it is stored: microseconds since 1970, NULL for the zero
+// time.
+func micros(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UnixMicro()
+}
+
+// instant reads what micros wrote.
+func instant(stored sql.NullInt64) time.Time {
+	if !stored.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(stored.Int64).UTC()
+}
+
+// limitedScopes are scopes as they are stored, separated by spaces. NULL is not limited.
+func limitedScopes(scopes []string, limited bool) any {
+	if !limited {
+		return nil
+	}
+	return strings.Join(scopes, " ")
+}
+
+// purge deletes the first rows of a table that fit a condition, and returns how many that were. The
+// last argument is the most that it deletes.
+func (db *DB) purge(ctx context.Context, table, key, condition, order string, args ...any) (int, error) {
+	return count(db.exec(ctx, db.deleteFirst(table, key, condition, order), args...))
+}
+
+// deleteFirst returns the statement of purge.
+func (db *DB) deleteFirst(table, key, condition, order string) string {
+	return db.sql(`DELETE FROM {prefix}` + table + ` WHERE ` + db.dialect.first(table, key, condition, order))
+}
+
+// putOnce writes a key into a table, and reports whether it was not there or had expired, in a
+// transaction of its own.
+func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (fresh bool, err error) {
+	err = db.update(ctx, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, db.sql(`DELETE FROM {prefix}`+table+`
+			WHERE {key} = ? AND expires_at <= ?`), key, micros(now)); err != nil {
+			return err
+		}
+		fresh, err = changed(conn.ExecContext(ctx, db.sql(db.dialect.insertNew(table, "{key}, expires_at")),
+			key, micros(expires)))
+		return err
+	})
+	return fresh && err == nil, err
+}
