@@ -87,8 +87,9 @@ type Issuer struct {
 // keeper is a KeySource of one's own keys: a [Keyring].
 type keeper interface{ Keep() time.Duration }
 
-// Revocations says whether tokens are void: a [Store] does.
+// Revocations says which tokens are revoked. A [Store] does.
 type Revocations interface {
+	// Revoked reports whether what a token claims is void at now: see [Claimed]. It is one look-up.
 	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
 }
 

@@ -10,13 +10,29 @@ import (
 // Store keeps families of refresh tokens. [NewMemoryStore] returns one, package
 // sqlstore has one over database/sql, and storetest.JWT checks yours.
 //
-// Each method is atomic and safe for concurrent use, and reads no clock. What
-// is not there is no error; an error says that the store cannot tell, and that
-// nothing was changed or, if the connection broke at the wrong moment, all of
-// it. A returned [Family] or [Refresh] is shared: neither side changes it.
+// Each method is atomic and safe for concurrent use, and reads no clock. A record that is not there is no
+// error. An error says that the store cannot tell, and that nothing was changed or, if the connection broke
+// at the wrong moment, all of it. A returned [Family] or [Refresh] is shared, so both sides must leave it as
+// it is.
 //
-// A family is live while it has not ended and its Expires is later than now.
+// A family is live while it has not ended and its ExpiresAt is later than now.
 type Store interface {
+	RefreshStore
+	FamilyStore
+	Revocations
+
+	// Purge removes at most limit families with their refresh tokens, and returns how
+	// many. It removes those that have expired at now, if each of their refresh tokens
+	// expired KeepExpired ago or earlier. Until then a used token of theirs is known
+	// again: an adopted one may outlive the family. It also removes those that ended
+	// KeepEnded ago or earlier, because their tokens are refused whether they are known
+	// or not. An adopted token is the exception. Another family could be started with
+	// it, so its family stays until that token expired KeepExpired ago.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// RefreshStore starts families and rotates their refresh tokens. See [Store] for what holds for its methods.
+type RefreshStore interface {
 	// Start adds a family with its first refresh token. If adopted is not nil,
 	// it is a refresh token of another system that the first one replaces: it
 	// is added as rotated into first, and if its digest is there already,
@@ -24,7 +40,7 @@ type Store interface {
 	// reported. A family or a first digest that is there is an error.
 	//
 	// If the user has limit families already that are live at family.Created, where a
-	// limit of 0 is none, it adds nothing and uses nothing up, and reports OverLimit.
+	// limit of 0 is no limit, it adds nothing and uses nothing up, and reports OverLimit.
 	// With evict it ends those created first then, until there is room. Counting,
 	// ending and adding are one step.
 	Start(ctx context.Context, family *Family, first, adopted *Refresh, limit int, evict bool) (Started, error)
@@ -33,20 +49,21 @@ type Store interface {
 	// became of them, or nil and nil.
 	Find(ctx context.Context, digest string) (*Refresh, *Family, error)
 
-	// Rotate uses up the refresh token with the digest old: it adds next, of
-	// the same family, moves the family's LastUsed to now and Expires to that
+	// Rotate uses up the refresh token with the digest old. It adds next, of
+	// the same family, moves the family's LastUsed to now and ExpiresAt to that
 	// of next, and forgets the Sealed of the token that is used. Of
-	// many calls at once with one digest, one is Rotated. What a token that is
-	// no good answers, and what becomes of its family, is said at [Verdict].
-	// With it, tokens of the family are forgotten that expired KeepExpired ago or
-	// earlier, oldest first, at least up to one that did not: who refreshes often
-	// must not fill the store.
+	// many calls at once with one digest, one is Rotated. [Verdict] says what a token
+	// that is no good answers, and what becomes of its family.
+	//
+	// It also forgets tokens of the family that expired KeepExpired ago or
+	// earlier, oldest first, at least up to one that did not, so that many refreshes
+	// do not fill the store.
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
+}
 
-	// Revoked reports whether what a token claims is void at now: see
-	// [Claimed]. It is one look-up.
-	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
-
+// FamilyStore lists and ends the families of a user, which are the user's logins. See [Store] for what holds
+// for its methods.
+type FamilyStore interface {
 	// List returns at most limit of the user's families that are live at now, in order
 	// of ID from the greatest, which is the newest: those with an ID less than after
 	// or, if that is "", all. There need be no family with the ID after. Its cost must
@@ -60,23 +77,13 @@ type Store interface {
 	// EndAll ends all families of the user that are live at now but the one
 	// with the identifier kept, which may be "", and returns their identifiers.
 	// It gives stamp to the one that is kept, if it is there, live and the
-	// user's. In the same step it notes that everything of the user until now
-	// that is of no generation is void and, if kept is "", adds one to the
-	// user's generation.
+	// user's. In the same step it revokes what other issuers issued to the user until
+	// now and, if kept is "", adds one to the user's generation.
 	EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error)
-
-	// Purge removes at most limit families with their refresh tokens, and returns how
-	// many. It removes those that have expired at now, and of which each refresh token
-	// expired KeepExpired ago or earlier. Until then a used token of theirs is known
-	// again: an adopted one may outlive the family. It also removes those that ended
-	// KeepEnded ago or earlier, because their tokens are refused whether they are known
-	// or not. An adopted token is the exception. Another family could be started with
-	// it, so its family stays until that token expired KeepExpired ago.
-	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
-// KeepExpired is for how long a store keeps a token after its expiry: no Leeway
-// is longer, so nobody can present it any more.
+// KeepExpired is for how long a store keeps a token after its expiry. No Leeway
+// is longer, so the token is of no use any more.
 const KeepExpired = maxLeeway
 
 // KeepEnded is for how long a store keeps a family that has ended. Nothing needs it any
@@ -122,7 +129,7 @@ type Refresh struct {
 	Sealed []byte
 }
 
-// Started is what became of Store.Start.
+// Started is what became of RefreshStore.Start.
 type Started struct {
 	Seen       bool     // the adopted token was used before: nothing was added
 	OverLimit  bool     // nothing was added, and the adopted token is as it was
@@ -151,7 +158,7 @@ const (
 	Reused
 )
 
-// Rotation is the outcome of Store.Rotate.
+// Rotation is the outcome of RefreshStore.Rotate.
 type Rotation struct {
 	Verdict    Verdict
 	Family     *Family // as it is after the verdict; nil if Unknown
@@ -159,7 +166,7 @@ type Rotation struct {
 	Sealed     []byte  // of the successor, if Retried
 }
 
-// Claimed is what a token says of itself, for Store.Revoked.
+// Claimed is what a token says of itself, for Revocations.Revoked.
 //
 // It is void if SessionID is not "" and names no live family of UserID; if
 // Digest is not "" and names a refresh token that was rotated Grace ago or

@@ -5,22 +5,25 @@ import (
 	"time"
 )
 
-// Store keeps tokens. [NewMemoryStore] returns one, package sqlstore has one
-// over database/sql, and storetest.Knox checks yours. [HashFinder] is optional.
+// Store keeps tokens, and what is left of those that ended. [NewMemoryStore] returns one, package sqlstore
+// has one over database/sql, and storetest.Knox checks yours. [HashFinder] is optional.
 //
-// Each method is atomic and safe for concurrent use, and reads no clock. What
-// is not there is no error; an error says that the store cannot tell, and that
-// nothing was changed or, if the connection broke at the wrong moment, all of
-// it. A returned [Record] is shared: neither side changes it.
-//
-// What a method removes has ended as ending says. If ending.Keep is set, the
-// store adds ending.Of(record) of each record to what it keeps of ended tokens,
-// in the same step: there is never both, nor neither. It keeps all of them, in
-// whatever number and with whatever identifiers, until PurgeEnded.
+// Each method is atomic and safe for concurrent use, and reads no clock. A record that is not there is no
+// error. An error says that the store cannot tell, and that nothing was changed or, if the connection broke
+// at the wrong moment, all of it. A returned [Record] is shared, so both sides must leave it as it is.
 type Store interface {
+	TokenStore
+	EndedStore
+}
+
+// TokenStore keeps tokens. See [Store] for what holds for its methods.
+//
+// What a method removes has ended as ending says. If ending.Keep is set, the store adds ending.Of(record)
+// of each record to its [EndedStore] in the same step: a token is never in both, and never lost.
+type TokenStore interface {
 	// Add adds record if its user has fewer than limit records that are live
-	// at ending.At and have record's Stamp, as nobody can use others; a limit
-	// of 0 is none. If there are as many, it adds nothing and reports so or,
+	// at ending.At and have record's Stamp. Others are of no use. A limit
+	// of 0 is no limit. If there are as many, it adds nothing and reports so or,
 	// with evict, removes of these the ones created first until there is room,
 	// and returns their identifiers. ending.Spare is passed over, unless limit is
 	// 1. Counting, removing and adding are one
@@ -63,7 +66,11 @@ type Store interface {
 	// Purge removes at most limit records that are not live at ending.At, and
 	// returns them. Each is returned to one caller only.
 	Purge(ctx context.Context, limit int, ending Ending) ([]*Record, error)
+}
 
+// EndedStore keeps what is left of tokens that ended, for a list of what happened. It keeps all of them, in
+// any number and with any identifiers, until PurgeEnded. See [Store] for what holds for its methods.
+type EndedStore interface {
 	// Ended returns what is kept of the user's tokens that ended after since,
 	// the last of them first, and at most limit.
 	Ended(ctx context.Context, userID string, since time.Time, limit int) ([]*EndedToken, error)
@@ -73,7 +80,7 @@ type Store interface {
 	PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Added is what became of Store.Add.
+// Added is what became of TokenStore.Add.
 type Added struct {
 	OverLimit bool     // nothing was added
 	Evicted   []string // identifiers of the records that made room

@@ -1,0 +1,61 @@
+package jwt
+
+import (
+	"context"
+	"time"
+)
+
+// Rotate implements [Store].
+func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
+	next *Refresh) (Rotation, error) {
+	if err := ctx.Err(); err != nil {
+		return Rotation{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tokens[old]
+	if t == nil {
+		return Rotation{Verdict: Unknown}, nil
+	}
+	r, l := t.refresh, t.of
+	family, generation := l.family, s.generation(l.family.UserID)
+	switch {
+	case !family.RevokedAt.IsZero():
+		return Rotation{Verdict: Revoked, Family: family}, nil
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
+		return Rotation{Verdict: Expired, Family: family}, nil
+	case !r.Rotated.IsZero():
+		if sealed := s.retry(r, now, grace); sealed != nil {
+			return Rotation{Verdict: Retried, Family: family, Generation: generation, Sealed: sealed}, nil
+		}
+		s.end(l, now)
+		return Rotation{Verdict: Reused, Family: l.family}, nil
+	case next.FamilyID != family.ID:
+		return Rotation{}, errForeign
+	case s.tokens[next.Digest] != nil:
+		return Rotation{}, errExists
+	}
+	s.forget(l, now)
+	used := *r
+	used.Rotated, used.Successor, used.Sealed = now, next.Digest, nil
+	t.refresh = &used
+	moved := *family
+	moved.LastUsed, moved.ExpiresAt = now, next.ExpiresAt
+	before := l.until
+	l.replace(&moved)
+	if s.put(l, next); !l.until.Equal(before) {
+		s.queue.Add(family.ID)
+	}
+	return Rotation{Verdict: Rotated, Family: &moved, Generation: generation}, nil
+}
+
+// retry returns the sealed successor of a token that was used less than grace
+// ago, or nil.
+func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
+	since := now.Sub(r.Rotated)
+	t := s.tokens[r.Successor]
+	if since <= -grace || since >= grace || t == nil || !t.refresh.Rotated.IsZero() || !now.Before(t.refresh.ExpiresAt) {
+		return nil
+	}
+	return t.refresh.Sealed
+}
