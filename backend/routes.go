@@ -59,7 +59,7 @@ func (rs Routes) Open(prefix string) auth.RouteOption {
 // CheckPrefix returns an error for a prefix below which no route can ever match.
 func CheckPrefix(prefix string) error {
 	if prefix != "" && (prefix[0] != '/' || path.Clean(prefix) != prefix || prefix == "/") {
-		return fmt.Errorf(`auth: no request matches below the prefix %q: use "" or a path such as "/auth"`, prefix)
+		return fmt.Errorf(`backend: no request matches below the prefix %q: use "" or a path such as "/auth"`, prefix)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (a *API) List(ctx context.Context, from string) ([]map[string]any, error) {
 	}
 	list, ok := members["list"].([]any)
 	if !ok {
-		return nil, errors.New("no JSON array")
+		return nil, errNoArray
 	}
 	var all []map[string]any
 	for _, each := range list {
@@ -104,4 +104,8 @@ func (a *API) text(ctx context.Context, from string) ([]byte, error) {
 	return a.provider.get(ctx, from, a.tokens)
 }
 
-var errNoAccessToken = errors.New("oauth2/external: there is no access token to ask the API with")
+var (
+	errNoObject      = errors.New("oauth2/external: the answer is no JSON object")
+	errNoArray       = errors.New("oauth2/external: the answer is no JSON array")
+	errNoAccessToken = errors.New("oauth2/external: there is no access token to ask the API with")
+)

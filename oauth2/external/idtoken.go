@@ -190,7 +190,7 @@ func decode(text []byte) (map[string]any, error) {
 	decoder.UseNumber()
 	var members map[string]any
 	if err := decoder.Decode(&members); err != nil || members == nil || decoder.More() {
-		return nil, errors.New("no JSON object")
+		return nil, errNoObject
 	}
 	return members, nil
 }
