@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -275,6 +276,11 @@ func TestUnitCapabilities(t *testing.T) {
 	t.Run("Tokens leads to its Verifier, and hides it", func(t *testing.T) {
 		if found, ok := auth.As[*jwt.Verifier](tokens); !ok || found == nil {
 			t.Error("auth.As finds no Verifier in Tokens")
+		}
+		for _, field := range reflect.VisibleFields(reflect.TypeFor[jwt.Tokens]()) {
+			if field.IsExported() || field.Anonymous {
+				t.Errorf("Tokens has the field %s, want only methods", field.Name)
+			}
 		}
 		if got := tokens.Vary(); !slices.Equal(got, []string{"Authorization"}) {
 			t.Errorf("Vary %q", got)
