@@ -46,7 +46,7 @@ import (
 type application struct{}
 
 func (application) Load(context.Context, string) (auth.User, error)                     { return nil, nil }
-func (application) FromProfile(context.Context, *external.Profile) (auth.User, error)      { return nil, nil }
+func (application) FromProfile(context.Context, *external.Profile, string) (auth.User, error) { return nil, nil }
 func (application) FindByName(context.Context, string) (auth.User, string, error)       { return nil, "", nil }
 
 var (

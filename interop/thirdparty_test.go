@@ -47,7 +47,7 @@ func newService(t *testing.T) (s *service, ready func(issuer string)) {
 			Providers: []external.Provider{external.OIDC{Name: "node", Issuer: issuer, ClientID: "service", ClientSecret: clientSecret, Scopes: []string{"profile", "email", "offline_access"},
 				Params: map[string]string{"prompt": "consent"}}},
 			LoadUser: func(_ context.Context, id string) (auth.User, error) { return authtest.User(id), nil },
-			NewUser: func(_ context.Context, p *external.Profile) (auth.User, error) {
+			NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 				return authtest.User("node-" + p.Subject), nil
 			},
 			SignIn: func(w http.ResponseWriter, _ *http.Request, u auth.User, proof *external.Credential) error {

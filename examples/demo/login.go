@@ -23,7 +23,7 @@ func (a *app) openLogins(context.Context) (err error) {
 	a.logins, err = external.New(external.Config{
 		Providers: s.providers, URL: s.issuer, Name: name, Keys: keys, Store: a.loginStore,
 		LoadUser: a.users.load, Pages: external.Pages{Site: site},
-		NewUser: func(ctx context.Context, p *external.Profile) (auth.User, error) {
+		NewUser: func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
 				return nil, cmp.Or(err, external.ErrAccountExists)
 			}

@@ -7,10 +7,19 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 )
 
+// found is the user that an identity belongs to.
+type found struct {
+	user auth.User
+	// unlinked is the identity if it is not linked to the user yet: Config.ByEmail found an account that existed, which
+	// may have a second factor. The identity is linked when the login is complete.
+	unlinked *Identity
+}
+
 // who returns the user whose identity it is, by the steps of [Config].
-func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (auth.User, *failure) {
+func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
 	c := l.config
 	if c.Allow != nil {
 		if err := c.Allow(ctx, profile); err != nil {
@@ -22,67 +31,105 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (auth
 		return nil, &failure{Reason: reasonUnavailable, cause: err}
 	}
 	if known != nil {
-		seen := identityOf(profile, known.UserID, now)
+		seen := profile.Identity(known.UserID, now)
 		seen.ID, seen.Created = known.ID, known.Created
 		if err := c.Store.Touch(ctx, seen); err != nil {
 			l.logger().WarnContext(ctx, "oauth2/external: what an identity is called was not noted", "error", err)
 		}
-		return l.load(ctx, known.UserID)
+		return l.foundBy(ctx, known.UserID)
 	}
-	user, err := l.newcomer(ctx, profile)
+	existing, err := l.byEmail(ctx, profile)
 	switch {
 	case err != nil:
 		return nil, failureOf(err)
-	case user == nil:
+	case existing != nil:
+		user, f := l.load(ctx, existing.UserID())
+		if f != nil {
+			return nil, f
+		}
+		return &found{user, profile.Identity(user.UserID(), now)}, nil
+	case c.NewUser == nil:
 		return nil, &failure{Reason: reasonNoAccount, cause: l.noAccount(profile)}
 	}
-	found, f := l.load(ctx, user.UserID()) // before anything is linked to somebody who is not there
+	return l.register(ctx, profile, now)
+}
+
+// byEmail returns the account that exists to which an identity without a user is to be linked, or nil.
+func (l *Logins) byEmail(ctx context.Context, p *Profile) (auth.User, error) {
+	c := l.config
+	if c.ByEmail == nil || !p.Email.Authoritative {
+		return nil, nil
+	}
+	account, err := c.ByEmail(ctx, p.Email.Address)
+	switch {
+	case errors.Is(err, auth.ErrUserNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, by("Config.ByEmail", err)
+	case account.User == nil:
+		return nil, errors.New("oauth2/external: Config.ByEmail returned neither a user nor an error")
+	case account.Verified:
+		return account.User, nil
+	case c.DropUnverified == nil:
+		return nil, by("the account that Config.ByEmail found has not proved the address, and "+
+			"Config.DropUnverified is nil", ErrAccountExists)
+	}
+	return nil, by("Config.DropUnverified", c.DropUnverified(ctx, account.User, p))
+}
+
+// register makes an account for an identity without a user, and links them. Logins of one identity at once have the
+// same reservation, and so has a login after one that failed here: all of them make the same account. The identity is
+// linked before the login is complete, because the account is new and has no other owner.
+func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
+	store := l.config.Store
+	id, owner, err := store.Reserve(ctx, &Reservation{ID: backend.NewID(), Issuer: profile.Issuer,
+		Subject: profile.Subject, ExpiresAt: backend.StoreTime(now.Add(reservationTTL))}, now)
+	switch {
+	case err != nil:
+		return nil, &failure{Reason: reasonUnavailable, cause: err}
+	case owner != "": // another login was faster
+		return l.foundBy(ctx, owner)
+	}
+	made, err := l.newUser(ctx, profile, id)
+	if err != nil {
+		return nil, failureOf(err)
+	}
+	user, f := l.load(ctx, made.UserID()) // before anything is linked to somebody who is not there
 	if f != nil {
 		return nil, f
 	}
-	identity := identityOf(profile, found.UserID(), now)
-	owner, err := c.Store.Link(ctx, identity)
-	if err != nil {
+	identity := profile.Identity(user.UserID(), now)
+	owner, linked, err := store.Confirm(ctx, id, identity, now)
+	switch {
+	case err != nil:
 		return nil, &failure{Reason: reasonUnavailable, cause: err}
+	case owner == "":
+		return nil, &failure{Reason: reasonUsed, cause: errReservationUsed}
+	case owner != user.UserID(): // it was linked to another user meanwhile
+		return l.foundBy(ctx, owner)
 	}
-	if owner != found.UserID() { // another login was faster
-		return l.load(ctx, owner)
+	if linked {
+		l.changed(ctx, user, Linked, identity)
 	}
-	l.changed(ctx, found, Linked, identity)
-	return found, nil
+	return &found{user: user}, nil
 }
 
-// newcomer returns the user that an identity of nobody is to be linked to, or nil.
-func (l *Logins) newcomer(ctx context.Context, p *Profile) (auth.User, error) {
-	c := l.config
-	if c.ByEmail != nil && p.Email.Authoritative {
-		account, err := c.ByEmail(ctx, p.Email.Address)
-		switch {
-		case errors.Is(err, auth.ErrUserNotFound):
-		case err != nil:
-			return nil, by("Config.ByEmail", err)
-		case account.User == nil:
-			return nil, errors.New("oauth2/external: Config.ByEmail returned neither a user nor an error")
-		case account.Verified:
-			return account.User, nil
-		case c.DropUnverified == nil:
-			return nil, by("the account that Config.ByEmail found has not proved the address, and "+
-				"Config.DropUnverified is nil", ErrAccountExists)
-		default:
-			if err := c.DropUnverified(ctx, account.User, p); err != nil {
-				return nil, by("Config.DropUnverified", err)
-			}
-		}
-	}
-	if c.NewUser == nil {
-		return nil, nil
-	}
-	user, err := c.NewUser(ctx, p)
+// newUser makes an account by Config.NewUser.
+func (l *Logins) newUser(ctx context.Context, p *Profile, id string) (auth.User, error) {
+	user, err := l.config.NewUser(ctx, p, id)
 	if err == nil && user == nil {
-		err = errors.New("oauth2/external: Config.NewUser returned neither a user nor an error")
-		return nil, err
+		return nil, errors.New("oauth2/external: Config.NewUser returned neither a user nor an error")
 	}
 	return user, by("Config.NewUser", err)
+}
+
+// foundBy returns the user of an identity that is linked.
+func (l *Logins) foundBy(ctx context.Context, userID string) (*found, *failure) {
+	user, f := l.load(ctx, userID)
+	if f != nil {
+		return nil, f
+	}
+	return &found{user: user}, nil
 }
 
 // noAccount says why an identity that is not linked got no user.
@@ -116,6 +163,9 @@ var (
 	errNotVouched = errors.New("Config.ByEmail was not asked: the provider does not vouch for addresses of this " +
 		"domain")
 	errNoSuchEmail = errors.New("Config.ByEmail knows no user with the e-mail address, and Config.NewUser is nil")
+
+	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was unlinked " +
+		"again, or the account was reserved more than 30 days ago")
 )
 
 // load finds a user by Config.LoadUser.

@@ -96,13 +96,13 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 			}
 		}, 403, "not_allowed"},
 		"somebody who is closed": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return &user{name: "carol"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return &user{name: "carol"}, nil }
 		}, 403, "inactive"},
 		"somebody who is not there": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return &user{name: "ghost"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return &user{name: "ghost"}, nil }
 		}, 403, "inactive"},
 		"a machine": {func(c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
 			c.LoadUser = func(context.Context, string) (auth.User, error) { return auth.Machine{ID: "m"}, nil }
 		}, 403, "inactive"},
 		"a session that is refused": {func(c *external.Config) {
@@ -123,8 +123,8 @@ func TestTheApplicationDecidesAboutStrangers(t *testing.T) {
 	}
 }
 
-func refuse(err error) func(context.Context, *external.Profile) (auth.User, error) {
-	return func(context.Context, *external.Profile) (auth.User, error) { return nil, err }
+func refuse(err error) func(context.Context, *external.Profile, string) (auth.User, error) {
+	return func(context.Context, *external.Profile, string) (auth.User, error) { return nil, err }
 }
 
 func TestAUserWhoIsDisabledOrDeletedIsNotMadeAnew(t *testing.T) {
@@ -151,7 +151,7 @@ func TestOfFirstLoginsAtOnceOneMakesTheUser(t *testing.T) {
 	var mu sync.Mutex
 	n := 0
 	a := newApp(t, func(a *app, c *external.Config) {
-		c.NewUser = func(context.Context, *external.Profile) (auth.User, error) {
+		c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			n++

@@ -61,13 +61,14 @@ const (
 //
 // A body without them is [auth.ErrNoCredentials], and a code that is unknown, used or
 // expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
-// is a [*Credential].
+// is a [*Credential]. An account that Config.ByEmail found is linked when the code is
+// exchanged.
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
-	found := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
-	if err := found.FromLogin(r); err != nil {
+	fields := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
+	if err := fields.FromLogin(r); err != nil {
 		return nil, nil, err
 	}
-	code, verifier := found[0], found[1]
+	code, verifier := fields[0], fields[1]
 	switch {
 	case !code.Set && !verifier.Set:
 		return nil, nil, auth.ErrNoCredentials
@@ -98,7 +99,10 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if err := json.Unmarshal(kept.Data, &data); err != nil {
 		return nil, nil, backend.Outage(fmt.Errorf("oauth2/external: a code in the store: %w", err))
 	}
-	return user, &Credential{&data.Profile, data.At}, nil
+	if f := l.linkFound(ctx, &found{user, data.Unlinked}); f != nil {
+		return nil, nil, f.err()
+	}
+	return user, &Credential{Profile: &data.Profile, at: data.At}, nil
 }
 
 // backendName is what credentials and events name these logins. It also tells our
@@ -120,19 +124,21 @@ func (l *Logins) Vary() []string { return nil }
 
 // codeData is what is kept of a login: not all that the provider said.
 type codeData struct {
-	Profile Profile   `json:"profile"`
-	At      time.Time `json:"at"`
+	Profile  Profile   `json:"profile"`
+	At       time.Time `json:"at"`
+	Unlinked *Identity `json:"unlinked,omitempty"` // to link when the code is exchanged
 }
 
 // issueCode makes a code for an app.
-func (l *Logins) issueCode(ctx context.Context, user auth.User, login *Credential, challenge string, now time.Time) (string, error) {
-	data := codeData{*login.Profile, login.at}
+func (l *Logins) issueCode(ctx context.Context, who *found, login *Credential, challenge string) (string, error) {
+	data := codeData{*login.Profile, login.at, who.unlinked}
 	data.Profile.Claims = nil
 	text, err := json.Marshal(data)
 	if err != nil {
 		return "", errors.New("oauth2/external: a profile that is no JSON")
 	}
 	code := newSecret()
-	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: user.UserID(), Stamp: backend.Stamp(backendName, user), Challenge: challenge,
-		Data: text, ExpiresAt: backend.StoreTime(now.Add(l.config.CodeTTL))})
+	return code, l.config.Store.AddCode(ctx, &Code{Digest: digest(code), UserID: who.user.UserID(),
+		Stamp: backend.Stamp(backendName, who.user), Challenge: challenge, Data: text,
+		ExpiresAt: backend.StoreTime(login.at.Add(l.config.CodeTTL))})
 }

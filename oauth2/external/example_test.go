@@ -27,7 +27,7 @@ func Example() {
 			external.GitHub{ClientID: "…", ClientSecret: "…"},
 			external.OIDC{Name: "acme", Label: "Acme staff", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…", Domains: []string{"acme.example"}},
 		},
-		NewUser: func(_ context.Context, p *external.Profile) (auth.User, error) { // your table of users
+		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) { // your table of users
 			return authtest.User("a new user"), nil
 		},
 		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
@@ -139,7 +139,7 @@ func ExampleLogins_Authenticate() {
 	logins, err := external.New(external.Config{
 		URL: "https://app.example", Keys: []auth.Secret{"32 random bytes from your secrets"}, Store: external.NewMemoryStore(), LoadUser: load,
 		Providers: []external.Provider{external.GitHub{ClientID: "…", ClientSecret: "…"}},
-		NewUser: func(_ context.Context, p *external.Profile) (auth.User, error) {
+		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 			return authtest.User("github-" + p.Subject), nil
 		},
 		AppRedirects: []string{"com.example.app:/signed-in"},

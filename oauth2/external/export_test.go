@@ -32,3 +32,8 @@ var (
 	UnverifiedIssuer = unverifiedIssuer
 	DomainOf         = domainOf
 )
+
+// PendingAt returns what Credential.Pending would be for a login at an instant.
+func (l *Logins) PendingAt(identity *Identity, stamp string, at time.Time) string {
+	return l.sealPending(identity, stamp, at)
+}

@@ -9,7 +9,9 @@
 //			external.Google{ClientID: "…", ClientSecret: "…"},
 //			external.OIDC{Name: "acme", Issuer: "https://login.acme.example", ClientID: "…", ClientSecret: "…"},
 //		},
-//		NewUser: func(ctx context.Context, p *external.Profile) (auth.User, error) { return users.Add(ctx, p.Name) },
+//		NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
+//			return users.Add(ctx, id, p.Name) // or the one that was added with this id
+//		},
 //		SignIn: func(w http.ResponseWriter, r *http.Request, user auth.User, proof *external.Credential) error {
 //			_, err := sessions.SignIn(w, r, user, session.Options{AuthInfo: proof.AuthInfo()})
 //			return err
@@ -58,9 +60,9 @@ import (
 //     unless the operator listed its domain.
 //  4. NewUser makes them.
 //
-// The identity that steps 3 and 4 find is linked to the user, and found by step 2 from
-// then on. A user that exists is linked to an identity besides by asking for it while
-// signed in: see [Handlers].Link.
+// The identity is linked to the user of step 3 when the login is complete, and to that of
+// step 4 at once. It is found by step 2 from then on. A user that exists is linked to an
+// identity besides by asking for it while signed in: see [Handlers].Link.
 type Config struct {
 	// Providers are where people can have their accounts. Several [OIDC] may have one
 	// issuer, if no client is in two of them, by ClientID or AppClientIDs. A person is then
@@ -84,11 +86,14 @@ type Config struct {
 	// LoadUser finds the user of an identity, at every login.
 	LoadUser auth.UserLoader
 
-	// SignIn makes a credential of a login that a browser came back with, such as a
-	// session: it sets a cookie, and the browser is then sent to where it wanted to
-	// go. An error of kind [auth.ErrInsufficient] is shown as a refusal, and any other
-	// as an outage; [ErrAnswered] is that SignIn has answered itself, as to ask for a
-	// second factor first.
+	// SignIn makes a credential of a login that a browser came back with, such as a session: it sets a cookie, and the
+	// browser is then sent to where it wanted to go. An error of kind [auth.ErrInsufficient] is shown as a refusal, and
+	// any other as an outage.
+	//
+	// Return [ErrAnswered] if SignIn has already written the response, for example to ask for a second factor. Keep
+	// login.Pending() with what is kept of the login until then, and call [Logins.Complete] with it after the second
+	// factor. If ByEmail found the user, the identity is linked only then. Otherwise it is linked after SignIn
+	// returned nil.
 	SignIn func(w http.ResponseWriter, r *http.Request, user auth.User, login *Credential) error
 	// AppRedirects are where a single-page or native app may have its logins end: see
 	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
@@ -97,13 +102,21 @@ type Config struct {
 
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed].
 	Allow func(ctx context.Context, p *Profile) error
-	// NewUser makes a user for an identity that is nobody's yet; nil refuses them, so
-	// that only who was linked gets in. [ErrAccountExists] asks the person to sign in
-	// to the account they have, and to link the identity from there. Never return a
-	// user that was there before: an address that a provider names proves nothing. Of
-	// two logins at once with one identity each may call it; one user is linked, and
-	// both get that one.
-	NewUser func(ctx context.Context, p *Profile) (auth.User, error)
+	// NewUser makes a user for an identity that is not linked to one. If nil, such a person is refused, so that only
+	// people whose identity was linked get in. Return [ErrAccountExists] to ask the person to sign in to the account
+	// they have, and to link the identity from there. Never return a user that was there before, except one that
+	// NewUser made with the same id: an address that a provider names proves nothing.
+	//
+	// The id is a version 7 UUID that Store reserved for this account. Take it as the ID of the user, or keep it in a
+	// column of the users that is unique. NewUser is called again with the same id by another login of the person at
+	// the same time, and by the next one within 30 days if the process ended, or the store failed, before the identity
+	// was linked. It must then return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no
+	// account is made twice, and none is left that its owner cannot reach. An identity that was linked and is unlinked
+	// gets another id.
+	//
+	// If the users are in the database of Store, NewUser can make the user and link the identity in one transaction:
+	// see ConfirmIn of package sqlstore. Changed is not called then.
+	NewUser func(ctx context.Context, p *Profile, id string) (auth.User, error)
 	// ByEmail finds the account with an address, for automatic linking; it is asked
 	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
 	// is none. Nil never links.
@@ -115,7 +128,8 @@ type Config struct {
 	// account as ErrAccountExists does.
 	DropUnverified func(ctx context.Context, user auth.User, p *Profile) error
 	// KeepTokens is given the tokens of the provider, which are dropped otherwise:
-	// encrypt what you keep. It is called before SignIn, and after a link.
+	// encrypt what you keep. It is called before SignIn, and after a link. If ByEmail found the
+	// user, SignIn and the link come first, and it is not called if SignIn returns ErrAnswered.
 	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
 
 	// NoLinking leaves out the handlers by which signed-in users link and unlink
@@ -182,8 +196,8 @@ const (
 	Unlinked Change = "unlinked"
 )
 
-// ErrAnswered is what Config.SignIn returns if nothing is left to answer. No login is
-// reported to the Observer then.
+// ErrAnswered is what Config.SignIn returns if it has already written the response. No
+// login is reported to the Observer then.
 var ErrAnswered = errors.New("oauth2/external: answered already")
 
 // Errors for Config.Allow and Config.NewUser, and for the functions of providers.

@@ -515,7 +515,7 @@ func TestAProviderThatIsDownIsAPageWithAWayBack(t *testing.T) {
 }
 
 func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
-	for _, method := range []string{"PutOnce", "Identity", "Link", "Touch", "LoadUser", "SignIn", "NewUser", "Allow", "KeepTokens"} {
+	for _, method := range []string{"PutOnce", "Identity", "Reserve", "Confirm", "Touch", "LoadUser", "SignIn", "NewUser", "Allow", "KeepTokens"} {
 		a := newApp(t, func(a *app, c *external.Config) {
 			c.Store = &failing{Store: a.store, method: method}
 			load, signIn := c.LoadUser, c.SignIn
@@ -532,7 +532,7 @@ func TestAStoreThatIsDownSignsNobodyInAndForgetsNobody(t *testing.T) {
 				return signIn(w, r, u, l)
 			}
 			if method == "NewUser" {
-				c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return nil, errDown }
+				c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return nil, errDown }
 			}
 			if method == "Allow" {
 				c.Allow = func(context.Context, *external.Profile) error { return errDown }
@@ -589,6 +589,20 @@ func (f *failing) Link(ctx context.Context, i *external.Identity) (string, error
 		return "", err
 	}
 	return f.Store.Link(ctx, i)
+}
+
+func (f *failing) Reserve(ctx context.Context, r *external.Reservation, now time.Time) (string, string, error) {
+	if err := f.err("Reserve"); err != nil {
+		return "", "", err
+	}
+	return f.Store.Reserve(ctx, r, now)
+}
+
+func (f *failing) Confirm(ctx context.Context, id string, i *external.Identity, now time.Time) (string, bool, error) {
+	if err := f.err("Confirm"); err != nil {
+		return "", false, err
+	}
+	return f.Store.Confirm(ctx, id, i, now)
 }
 
 func (f *failing) Touch(ctx context.Context, i *external.Identity) error {
@@ -664,7 +678,7 @@ func TestWhatAProviderSaysInItsOwnWay(t *testing.T) {
 		// One subject of two tenants is two people.
 		b := newApp(t, func(b *app, c *external.Config) {
 			c.Providers = []external.Provider{external.Microsoft{ClientID: b.idp.ClientID, ClientSecret: b.idp.ClientSecret, BaseURL: b.idp.URL(), Tenant: "organizations", AllowAnyTenant: true}}
-			c.NewUser = func(_ context.Context, p *external.Profile) (auth.User, error) { return b.add(p.Tenant), nil }
+			c.NewUser = func(_ context.Context, p *external.Profile, _ string) (auth.User, error) { return b.add(p.Tenant), nil }
 		})
 		for _, each := range []string{tenant, otherTenant} {
 			one := person

@@ -20,15 +20,22 @@ type MemoryStore struct {
 	codes      map[string]*Code
 
 	keyQueue, codeQueue *expiry.Queue[string] // what of keys and codes expires first
+
+	reservations     map[[2]string]kept   // by the key of the identity
+	reservationKeys  map[string][2]string // by ID
+	reservationQueue *expiry.Queue[[2]string]
 }
 
 var _ Store = (*MemoryStore)(nil)
 
 // NewMemoryStore returns an empty MemoryStore.
 func NewMemoryStore() *MemoryStore {
-	m := &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time), codes: make(map[string]*Code)}
+	m := &MemoryStore{identities: make(map[[2]string]*Identity), keys: make(map[string]time.Time),
+		codes: make(map[string]*Code), reservations: make(map[[2]string]kept),
+		reservationKeys: make(map[string][2]string)}
 	m.keyQueue = expiry.Of(m.keys, func(expires time.Time) time.Time { return expires })
 	m.codeQueue = expiry.Of(m.codes, func(c *Code) time.Time { return c.ExpiresAt })
+	m.reservationQueue = expiry.Of(m.reservations, func(r kept) time.Time { return r.expires })
 	return m
 }
 
@@ -85,13 +92,21 @@ func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (string, err
 	if has := m.identities[key]; has != nil {
 		return has.UserID, nil
 	}
+	if err := m.add(identity); err != nil {
+		return "", err
+	}
+	return identity.UserID, nil
+}
+
+// add adds an identity whose key is free.
+func (m *MemoryStore) add(identity *Identity) error {
 	for _, other := range m.identities {
 		if other.ID == identity.ID {
-			return "", errors.New("oauth2/external: there is an identity of that ID")
+			return errors.New("oauth2/external: there is an identity of that ID")
 		}
 	}
-	m.identities[key] = copied(identity)
-	return identity.UserID, nil
+	m.identities[[2]string{identity.Issuer, identity.Subject}] = copied(identity)
+	return nil
 }
 
 // Touch implements [Store].
@@ -199,5 +214,6 @@ func (m *MemoryStore) TakeCode(ctx context.Context, digest string, now time.Time
 func (m *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	return expiry.Run(ctx, limit,
 		expiry.Step(&m.mu, m.keyQueue, now, func(key string) { delete(m.keys, key) }),
-		expiry.Step(&m.mu, m.codeQueue, now, func(digest string) { delete(m.codes, digest) }))
+		expiry.Step(&m.mu, m.codeQueue, now, func(digest string) { delete(m.codes, digest) }),
+		expiry.Step(&m.mu, m.reservationQueue, now, m.dropReservation))
 }

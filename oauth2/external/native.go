@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -16,6 +17,8 @@ import (
 // which sent it here. The provider is asked whether it was issued for this client: any
 // other app that a person signed in to has tokens of theirs. [OAuth2Quirks].CheckToken
 // asks, and of the presets [Facebook] has it. Apps of others go by [Logins.Authenticate].
+// Once the login is complete, and the second factor passed if there is one, call
+// [Logins.Complete].
 //
 // Errors are answered by Guard.Refuse:
 //
@@ -45,7 +48,8 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 // here. It must be for ClientID or one of AppClientIDs of the provider of this name (two
 // providers of one issuer are told apart by that), and have this nonce, which this
 // service made for this one login and the app passed on (as it is in the token: some
-// hash it first). A nonce is good once. Errors are as those of [Logins.FromToken].
+// hash it first). A nonce is good once. Errors are as those of [Logins.FromToken], and
+// [Logins.Complete] follows as there.
 func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
@@ -83,11 +87,11 @@ func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User,
 			return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errIDTokenUsed}
 		}
 	}
-	user, f := l.who(ctx, profile, a.now)
+	who, f := l.who(ctx, profile, a.now)
 	if f != nil {
 		return nil, nil, f.err()
 	}
-	return user, &Credential{profile, a.now}, nil
+	return who.user, l.credential(profile, who, a.now), nil
 }
 
 // onceAtLeast is how long a nonce stays used up, if its ID token does not live longer. Another
@@ -120,5 +124,6 @@ func (f *failure) err() error {
 	case reasonUntrusted, reasonRefused:
 		return &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
 	}
-	return &auth.Error{Kind: auth.ErrInsufficient, Code: string(f.Reason), Detail: told.title + ".", Cause: f.cause}
+	return &auth.Error{Kind: auth.ErrInsufficient, Code: string(f.Reason),
+		Detail: strings.ReplaceAll(told.title, "{provider}", "the provider") + ".", Cause: f.cause}
 }

@@ -51,6 +51,7 @@ type Email struct {
 type Credential struct {
 	Profile *Profile
 	at      time.Time
+	pending string // see Pending
 }
 
 var (

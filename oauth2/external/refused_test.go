@@ -212,7 +212,9 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 			c.Allow = func(context.Context, *external.Profile) error { return refusal }
 		}, refused{visit, "Config.Allow: auth: insufficient credential: not on the list", 403, "not_allowed"}},
 		"NewUser": {func(_ *app, c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return nil, external.ErrAccountExists }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+				return nil, external.ErrAccountExists
+			}
 		}, refused{visit, "Config.NewUser: oauth2/external: there is an account already", 409, "account_exists"}},
 		"no NewUser": {func(_ *app, c *external.Config) { c.NewUser = nil },
 			refused{visit, "the identity is not linked to a user, and Config.NewUser is nil", 403, "no_account"}},
@@ -220,7 +222,7 @@ func TestUnitARefusalOfTheApplicationNamesTheFunction(t *testing.T) {
 			c.SignIn = func(http.ResponseWriter, *http.Request, auth.User, *external.Credential) error { return refusal }
 		}, refused{visit, "Config.SignIn: auth: insufficient credential: not on the list", 403, "not_allowed"}},
 		"LoadUser": {func(a *app, c *external.Config) {
-			c.NewUser = func(context.Context, *external.Profile) (auth.User, error) { return a.users["carol"], nil }
+			c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return a.users["carol"], nil }
 		}, refused{visit, "Config.LoadUser: auth: invalid credential: User inactive or deleted.: the user is " +
 			"inactive", 403, "inactive"}},
 		"an address that is not verified": {func(a *app, c *external.Config) {

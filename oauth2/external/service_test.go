@@ -95,7 +95,7 @@ func newApp(t testing.TB, configure func(*app, *external.Config)) *app {
 	}
 	config := external.Config{
 		URL: a.url, Name: "Test & Co", Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store, LoadUser: a.load,
-		NewUser: func(_ context.Context, p *external.Profile) (auth.User, error) {
+		NewUser: func(_ context.Context, p *external.Profile, _ string) (auth.User, error) {
 			return a.add(p.Provider + "-" + p.Subject), nil
 		},
 		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {

@@ -25,8 +25,8 @@ type Identity struct {
 	LastUsed time.Time
 }
 
-// identityOf is a new identity of a user.
-func identityOf(p *Profile, userID string, now time.Time) *Identity {
+// Identity returns a new identity of a user with this account, with an ID of its own. Nothing is stored.
+func (p *Profile) Identity(userID string, now time.Time) *Identity {
 	now = backend.StoreTime(now)
 	return &Identity{ID: backend.NewID(), UserID: userID, Issuer: p.Issuer, Subject: p.Subject, Provider: p.Provider,
 		Email: p.Email.Address, EmailVerified: p.Email.Verified, Name: p.Name, Created: now, LastUsed: now}
@@ -67,7 +67,7 @@ type Store interface {
 	// Link adds an identity unless there is one of its key, and returns whose it is: the
 	// user of identity, or the one who has it. It is one step: of two users that link
 	// one at once, one gets it. If the key is free, another identity with the same ID
-	// is an error.
+	// is an error. A reservation of the key stays.
 	Link(ctx context.Context, identity *Identity) (owner string, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
 	// has the ID, user and key of this one, and nothing if there is none: what was
@@ -81,6 +81,8 @@ type Store interface {
 	// identities it were.
 	RemoveUser(ctx context.Context, userID string) (int, error)
 
+	ReservationStore
+
 	// PutOnce notes a key until it expires, and reports whether it was not there: of
 	// many at once, one is told so. A key that expired at now or before is not there.
 	PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error)
@@ -89,8 +91,8 @@ type Store interface {
 	// TakeCode removes a code and returns it, or nil if there is none or it expired at
 	// now or before: of many at once, one gets it.
 	TakeCode(ctx context.Context, digest string, now time.Time) (*Code, error)
-	// Purge removes at most limit keys and codes that expired at now or before, and
-	// returns how many. If there are fewer than limit, nothing is left to remove.
+	// Purge removes at most limit keys, codes and reservations that expired at now or before,
+	// and returns how many. If there are fewer than limit, nothing is left to remove.
 	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
@@ -106,8 +108,8 @@ func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
 	return err
 }
 
-// Purge implements [auth.Purger]. It removes at most limit attempts and codes that
-// were used up or not used in time.
+// Purge implements [auth.Purger]. It removes at most limit attempts, codes and reservations
+// that were used up or not used in time.
 func (l *Logins) Purge(ctx context.Context, limit int) (int, error) {
 	purged, err := l.config.Store.Purge(ctx, time.Now(), limit)
 	if err != nil {

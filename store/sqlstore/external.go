@@ -59,16 +59,11 @@ func scanIdentity(row scanner) (*external.Identity, error) {
 // Link implements [external.Store] in one transaction.
 func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (owner string, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}login_identities
-			WHERE issuer = ? AND subject = ?`), identity.Issuer, identity.Subject).Scan(&owner)
-		if !errors.Is(err, sql.ErrNoRows) {
+		if owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || owner != "" {
 			return err
 		}
 		owner = identity.UserID
-		_, err = conn.ExecContext(ctx, s.db.sql(insert("login_identities", loginColumns)),
-			identity.ID, identity.UserID, identity.Issuer, identity.Subject, identity.Provider,
-			identity.Email, identity.EmailVerified, identity.Name, micros(identity.Created), micros(identity.LastUsed))
-		return err
+		return s.addIn(ctx, conn, identity)
 	})
 	if err != nil {
 		return "", err
@@ -125,10 +120,10 @@ func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, e
 		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
 			return err
 		}
-		if n, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {
+		if n, err = s.run(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {
 			return err
 		}
-		_, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_codes WHERE user_id = ?`, userID)
+		_, err = s.run(ctx, conn, `DELETE FROM {prefix}login_codes WHERE user_id = ?`, userID)
 		return err
 	})
 	if err != nil {
@@ -137,7 +132,7 @@ func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, e
 	return n, nil
 }
 
-// remove runs a statement and returns how many rows it concerned, in a transaction.
-func (s *ExternalStore) remove(ctx context.Context, conn *sql.Conn, statement string, args ...any) (int, error) {
+// run runs a statement and returns how many rows it concerned, in a transaction.
+func (s *ExternalStore) run(ctx context.Context, conn *sql.Conn, statement string, args ...any) (int, error) {
 	return count(conn.ExecContext(ctx, s.db.sql(statement), args...))
 }

@@ -42,7 +42,7 @@ func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 			return err
 		}
 		code.ExpiresAt, taken = instant(expires), &code
-		_, err = s.remove(ctx, conn, `DELETE FROM {prefix}login_codes WHERE digest = ?`, digest)
+		_, err = s.run(ctx, conn, `DELETE FROM {prefix}login_codes WHERE digest = ?`, digest)
 		return err
 	})
 	if err != nil {
@@ -55,7 +55,8 @@ func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 func (s *ExternalStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	total := 0
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		for _, each := range []struct{ table, key string }{{"login_once", "{key}"}, {"login_codes", "digest"}} {
+		for _, each := range []struct{ table, key string }{{"login_once", "{key}"}, {"login_codes", "digest"},
+			{"login_reservations", "id"}} {
 			n, err := count(conn.ExecContext(ctx, s.db.deleteFirst(each.table, each.key, `expires_at <= ?`,
 				"expires_at"), micros(now), limit-total))
 			if err != nil {

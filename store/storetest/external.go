@@ -20,6 +20,8 @@ func External(t *testing.T, open func(t *testing.T) external.Store) {
 		{"purging", loginPurge},
 		{"races", loginRaces},
 		{"races of codes and keys", loginOnceRaces},
+		{"reservations", loginReservations},
+		{"races of reservations", loginReservationRaces},
 		{"every method", loginCalls},
 	})
 }

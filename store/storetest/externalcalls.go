@@ -58,6 +58,7 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		s.link(loginIdentity("alice", "2"), "alice")
 		s.must(s.AddCode(s.Context(), loginCode("alice", "old")))
 		s.put("old", noon.Add(time.Hour), noon, true)
+		s.reserve("old", "old", noon, "old", "")
 		return s
 	}
 	// state is what there is, and takes the codes and keys.
@@ -68,7 +69,9 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 			s.must(err)
 			fresh, err := s.PutOnce(s.Context(), name, noon.Add(time.Hour), noon)
 			s.must(err)
-			all = append(all, code, fresh)
+			reserved, _, err := s.Reserve(s.Context(), loginReservation("of "+name, name, noon), noon)
+			s.must(err)
+			all = append(all, code, fresh, reserved)
 		}
 		return recordText(all)
 	}
@@ -90,6 +93,14 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		"PutOnce":    func(s loginStore) error { return errorOf(s.PutOnce(ctx, "new", noon.Add(time.Hour), noon)) },
 		"AddCode":    func(s loginStore) error { return s.AddCode(ctx, loginCode("alice", "new")) },
 		"TakeCode":   func(s loginStore) error { return errorOf(s.TakeCode(ctx, "old", noon)) },
+		"Reserve": func(s loginStore) error {
+			_, _, err := s.Reserve(ctx, loginReservation("new", "new", noon), noon)
+			return err
+		},
+		"Confirm": func(s loginStore) error {
+			_, _, err := s.Confirm(ctx, "old", loginIdentity("bob", "old"), noon)
+			return err
+		},
 		"Purge":      func(s loginStore) error { return errorOf(s.Purge(ctx, noon.Add(9*time.Hour), 9)) },
 	} {
 		s := prepare()

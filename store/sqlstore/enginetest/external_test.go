@@ -33,6 +33,11 @@ func loginCode(user, id string, now time.Time) *external.Code {
 	return &external.Code{Digest: user + id, UserID: user, Data: []byte("{}"), ExpiresAt: now.Add(time.Minute)}
 }
 
+func loginReservation(user, id string, now time.Time) *external.Reservation {
+	return &external.Reservation{ID: user + id, Issuer: "https://accounts.example", Subject: user + id,
+		ExpiresAt: now.Add(time.Hour)}
+}
+
 func TestLoginsInTwoProcessesAtOnceHaveOneOwner(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "login.db")
 	handles := []*sqlstore.ExternalStore{openLogin(t, path), openLogin(t, path)}
@@ -93,8 +98,11 @@ func TestALoginStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		for _, i := range identities {
 			all = append(all, i.Name)
 		}
-		rows, err := db.Reader().QueryContext(ctx, `SELECT 'code ' || substr(digest, ? + 1) FROM gatewarden_login_codes WHERE user_id = ?
-			UNION ALL SELECT 'key ' || substr(key, ? + 1) FROM gatewarden_login_once WHERE substr(key, 1, ?) = ? ORDER BY 1`, len(user), user, len(user), len(user), user)
+		rows, err := db.Reader().QueryContext(ctx, `
+			SELECT 'code ' || substr(digest, $1 + 1) FROM gatewarden_login_codes WHERE user_id = $2
+			UNION ALL SELECT 'key ' || substr(key, $1 + 1) FROM gatewarden_login_once WHERE substr(key, 1, $1) = $2
+			UNION ALL SELECT 'reserved ' || substr(id, $1 + 1) FROM gatewarden_login_reservations
+				WHERE substr(id, 1, $1) = $2 ORDER BY 1`, len(user), user)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,6 +135,9 @@ func TestALoginStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		if _, err := store.PutOnce(ctx, user+"k", now.Add(time.Minute), now); err != nil {
 			t.Fatal(err)
 		}
+		if _, _, err := store.Reserve(ctx, loginReservation(user, "r", now), now); err != nil {
+			t.Fatal(err)
+		}
 	}
 	check := func(ok bool, err error) error {
 		if ok == (err != nil) {
@@ -138,44 +149,65 @@ func TestALoginStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		{"linking", func(user string) error {
 			owner, err := store.Link(ctx, loginIdentity(user, "3", now))
 			return check(owner == user, err)
-		}, []string{"1", "2", "3", "code c", "key k"}, 4},
+		}, []string{"1", "2", "3", "code c", "key k", "reserved r"}, 4},
 		{"linking what is there", func(user string) error {
 			identity := loginIdentity(user, "1", now)
 			identity.UserID = "another"
 			owner, err := store.Link(ctx, identity)
 			return check(owner == user, err)
-		}, []string{"1", "2", "code c", "key k"}, 3},
+		}, []string{"1", "2", "code c", "key k", "reserved r"}, 3},
 		{"touching", func(user string) error {
 			identity := loginIdentity(user, "1", now)
 			identity.Name = "touched"
 			return store.Touch(ctx, identity)
-		}, []string{"touched", "2", "code c", "key k"}, 1},
+		}, []string{"touched", "2", "code c", "key k", "reserved r"}, 1},
 		{"unlinking", func(user string) error {
 			removed, verdict, err := store.Unlink(ctx, user, user+"1", true)
 			if (removed != nil) != (err == nil) {
 				t.Errorf("removed %+v with error %v", removed, err)
 			}
 			return check(verdict == external.UnlinkRemoved, err)
-		}, []string{"2", "code c", "key k"}, 5},
+		}, []string{"2", "code c", "key k", "reserved r"}, 5},
 		{"removing a user", func(user string) error {
 			n, err := store.RemoveUser(ctx, user)
 			return check(n == 2, err)
-		}, []string{"key k"}, 4},
+		}, []string{"key k", "reserved r"}, 4},
 		{"putting a key", func(user string) error {
 			return check(store.PutOnce(ctx, user+"new", now.Add(time.Minute), now))
-		}, []string{"1", "2", "code c", "key k", "key new"}, 4},
+		}, []string{"1", "2", "code c", "key k", "key new", "reserved r"}, 4},
 		{"putting a key that expired", func(user string) error {
 			return check(store.PutOnce(ctx, user+"k", now.Add(time.Hour), now.Add(time.Minute)))
-		}, []string{"1", "2", "code c", "key k"}, 4},
+		}, []string{"1", "2", "code c", "key k", "reserved r"}, 4},
 		{"adding a code", func(user string) error { return store.AddCode(ctx, loginCode(user, "new", now)) },
-			[]string{"1", "2", "code c", "code new", "key k"}, 1},
+			[]string{"1", "2", "code c", "code new", "key k", "reserved r"}, 1},
 		{"taking a code", func(user string) error {
 			taken, err := store.TakeCode(ctx, user+"c", now)
 			return check(taken != nil, err)
-		}, []string{"1", "2", "key k"}, 4},
+		}, []string{"1", "2", "key k", "reserved r"}, 4},
 		{"purging", func(user string) error {
 			n, err := store.Purge(ctx, now.Add(time.Minute), 10)
 			return check(n == 2, err)
-		}, []string{"1", "2"}, 4},
+		}, []string{"1", "2", "reserved r"}, 5},
+		{"reserving", func(user string) error {
+			id, _, err := store.Reserve(ctx, loginReservation(user, "new", now), now)
+			return check(id == user+"new", err)
+		}, []string{"1", "2", "code c", "key k", "reserved new", "reserved r"}, 5},
+		{"reserving what is reserved", func(user string) error {
+			again := loginReservation(user, "r", now)
+			again.ID = user + "again"
+			id, _, err := store.Reserve(ctx, again, now)
+			return check(id == user+"r", err)
+		}, []string{"1", "2", "code c", "key k", "reserved r"}, 5},
+		{"reserving what has expired", func(user string) error {
+			again := loginReservation(user, "r", now)
+			again.ID = user + "again"
+			id, _, err := store.Reserve(ctx, again, now.Add(time.Hour))
+			return check(id == again.ID, err)
+		}, []string{"1", "2", "code c", "key k", "reserved again"}, 5},
+		{"confirming", func(user string) error {
+			identity := loginIdentity(user, "r", now)
+			owner, linked, err := store.Confirm(ctx, user+"r", identity, now)
+			return check(owner == user && linked, err)
+		}, []string{"1", "2", "r", "code c", "key k"}, 5},
 	})
 }

@@ -1,0 +1,117 @@
+package external
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/seal"
+)
+
+// completeWithin is how long an application may take for a second factor.
+const completeWithin = time.Hour
+
+// pendingBound is what a pending link is sealed for, so that nothing else that is sealed by the keys is taken for one.
+const pendingBound = "pending link"
+
+// pending is a link to an account that existed, until the login is complete.
+type pending struct {
+	Identity *Identity `json:"i"`
+	Stamp    string    `json:"s,omitempty"` // hash of the user's stamp
+	Expires  int64     `json:"e"`           // seconds since 1970
+}
+
+// credential returns the credential of a login.
+func (l *Logins) credential(profile *Profile, who *found, now time.Time) *Credential {
+	c := &Credential{Profile: profile, at: now}
+	if who.unlinked != nil {
+		c.pending = l.sealPending(who.unlinked, backend.Stamp(backendName, who.user), now)
+	}
+	return c
+}
+
+func (l *Logins) sealPending(identity *Identity, stamp string, now time.Time) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // escaped, "<" takes six bytes
+	_ = encoder.Encode(pending{identity, stamp, now.Add(completeWithin).Unix()})
+	return seal.Seal(l.seals, text.Bytes(), pendingBound)
+}
+
+// Pending returns the link to a user that waits until the login is complete, for [Logins.Complete]. It is "" if the
+// identity is linked already. It is sealed and has at most 4096 characters of base64url, so that a browser may keep it.
+func (l *Credential) Pending() string { return l.pending }
+
+// Complete links the identity of a login to the user, after the login is complete. Call it with [Credential.Pending]
+// of the login
+//
+//   - if Config.SignIn returned [ErrAnswered], after the second factor was passed
+//   - after [Logins.FromToken] and [Logins.FromIDToken]
+//
+// User must be the one that the login was of. Nothing happens if pending is "". If Complete is not called within an
+// hour, the identity is not linked, and Config.ByEmail finds the user again at the next login. Errors are answered by
+// Guard.Refuse:
+//
+//   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user or of another AuthStamp
+//   - [auth.ErrInsufficient], with the Code "taken": the identity was linked to another user meanwhile
+//   - any other error: the store failed. Complete may be called again
+func (l *Logins) Complete(ctx context.Context, user auth.User, pending string) error {
+	if pending == "" {
+		return nil
+	}
+	identity, err := l.openPending(user, pending, time.Now())
+	if err != nil {
+		return &auth.Error{Kind: auth.ErrInvalid, Cause: err}
+	}
+	if f := l.linkFound(ctx, &found{user, identity}); f != nil {
+		return f.err()
+	}
+	return nil
+}
+
+// openPending returns the identity to link to user. The error says why there is none.
+func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Identity, error) {
+	var p pending
+	text, err := seal.Open(l.seals, sealed, pendingBound)
+	switch {
+	case err != nil || json.Unmarshal(text, &p) != nil || p.Identity == nil:
+		return nil, errPendingSealed
+	case !now.Before(time.Unix(p.Expires, 0)):
+		return nil, errPendingLate
+	case p.Identity.UserID != user.UserID():
+		return nil, because("the login to complete was of another user", user.UserID(), p.Identity.UserID)
+	case !backend.SameStamp(p.Stamp, backend.Stamp(backendName, user)):
+		return nil, errPendingStamp
+	}
+	return p.Identity, nil
+}
+
+// linkFound links the identity of an account that existed, if it is not linked.
+func (l *Logins) linkFound(ctx context.Context, who *found) *failure {
+	if who.unlinked == nil {
+		return nil
+	}
+	owner, err := l.config.Store.Link(ctx, who.unlinked)
+	switch {
+	case err != nil:
+		return &failure{Reason: reasonUnavailable, cause: err}
+	case owner != who.user.UserID():
+		return &failure{Reason: reasonTaken, cause: because(
+			"the identity was linked to another user before the login was complete", owner, who.user.UserID())}
+	}
+	l.changed(ctx, who.user, Linked, who.unlinked)
+	return nil
+}
+
+// The causes of logins that are not completed.
+var (
+	errPendingSealed = errors.New("the pending link cannot be opened: it was changed, or sealed by a key that is not " +
+		"among Config.Keys")
+	errPendingLate  = errors.New("the pending link has expired: an hour has passed since the provider was left")
+	errPendingStamp = errors.New("the AuthStamp of the user has changed since the provider was left, as with a new " +
+		"password")
+)

@@ -1,0 +1,106 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/external"
+)
+
+// Reserve implements [external.ReservationStore] in one transaction.
+func (s *ExternalStore) Reserve(ctx context.Context, r *external.Reservation,
+	now time.Time) (id, owner string, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if owner, err = s.ownerIn(ctx, conn, r.Issuer, r.Subject); err != nil || owner != "" {
+			return err
+		}
+		id, err = s.reserveIn(ctx, conn, r, now)
+		return err
+	})
+	if err != nil {
+		return "", "", err
+	}
+	return id, owner, nil
+}
+
+// reserveIn returns the ID of the reservation of a key that is free: the one that is there, or r.
+func (s *ExternalStore) reserveIn(ctx context.Context, conn *sql.Conn, r *external.Reservation,
+	now time.Time) (string, error) {
+	var id string
+	var expires int64
+	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id, expires_at FROM {prefix}login_reservations
+		WHERE issuer = ? AND subject = ? {lock}`), r.Issuer, r.Subject).Scan(&id, &expires)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", err
+	}
+	later := r.ExpiresAt.UnixMicro()
+	switch {
+	case err != nil:
+		_, err := s.run(ctx, conn, `INSERT INTO {prefix}login_reservations (id, expires_at, issuer, subject)
+			VALUES (?, ?, ?, ?)`, r.ID, later, r.Issuer, r.Subject)
+		return r.ID, err
+	case expires > now.UnixMicro():
+		later = max(later, expires)
+	default:
+		id = r.ID
+	}
+	_, err = s.run(ctx, conn, `UPDATE {prefix}login_reservations SET id = ?, expires_at = ?
+		WHERE issuer = ? AND subject = ?`, id, later, r.Issuer, r.Subject)
+	return id, err
+}
+
+// Confirm implements [external.ReservationStore] in one transaction.
+func (s *ExternalStore) Confirm(ctx context.Context, reservationID string, identity *external.Identity,
+	now time.Time) (owner string, linked bool, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		owner, linked, err = s.ConfirmIn(ctx, conn, reservationID, identity, now)
+		return err
+	})
+	if err != nil {
+		return "", false, err
+	}
+	return owner, linked, nil
+}
+
+// ConfirmIn is Confirm in a transaction of [DB.Update], for an application whose users are in the same database. Its
+// NewUser makes the user and links the identity in one transaction, so that there is never one without the other.
+//
+// If ConfirmIn returns false, conn has changed nothing: return an error that undoes the user. Then the user to return is
+// the owner, or an error if the owner is "".
+func (s *ExternalStore) ConfirmIn(ctx context.Context, conn *sql.Conn, reservationID string,
+	identity *external.Identity, now time.Time) (owner string, linked bool, err error) {
+	owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject)
+	if err != nil || owner != "" {
+		return owner, false, err
+	}
+	n, err := s.run(ctx, conn, `DELETE FROM {prefix}login_reservations
+		WHERE issuer = ? AND subject = ? AND id = ? AND expires_at > ?`,
+		identity.Issuer, identity.Subject, reservationID, micros(now))
+	if err != nil || n == 0 {
+		return "", false, err
+	}
+	if err := s.addIn(ctx, conn, identity); err != nil {
+		return "", false, err
+	}
+	return identity.UserID, true, nil
+}
+
+// ownerIn returns the user that an identity is linked to, or "".
+func (s *ExternalStore) ownerIn(ctx context.Context, conn *sql.Conn, issuer, subject string) (owner string, err error) {
+	err = conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}login_identities
+		WHERE issuer = ? AND subject = ?`), issuer, subject).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return owner, err
+}
+
+// addIn adds an identity whose key is free.
+func (s *ExternalStore) addIn(ctx context.Context, conn *sql.Conn, i *external.Identity) error {
+	_, err := conn.ExecContext(ctx, s.db.sql(insert("login_identities", loginColumns)),
+		i.ID, i.UserID, i.Issuer, i.Subject, i.Provider, i.Email, i.EmailVerified, i.Name, micros(i.Created),
+		micros(i.LastUsed))
+	return err
+}
