@@ -45,9 +45,11 @@ import (
 
 type application struct{}
 
-func (application) Load(context.Context, string) (auth.User, error)                     { return nil, nil }
-func (application) FromProfile(context.Context, *external.Profile, string) (auth.User, error) { return nil, nil }
-func (application) FindByName(context.Context, string) (auth.User, string, error)       { return nil, "", nil }
+func (application) Load(context.Context, string) (auth.User, error)               { return nil, nil }
+func (application) FindByName(context.Context, string) (auth.User, string, error) { return nil, "", nil }
+func (application) FromProfile(context.Context, *external.Profile, string) (auth.User, error) {
+	return nil, nil
+}
 
 var (
 	users            application
@@ -109,15 +111,17 @@ var (
 )`,
 	"docs/external-login.md": `
 var (
-	store  = external.NewMemoryStore()
-	logins *external.Logins
-	config external.Config
-	t      *testing.T
-	w      http.ResponseWriter
-	r      *http.Request
+	store   = external.NewMemoryStore()
+	logins  *external.Logins
+	config  external.Config
+	user    auth.User
+	pending string
+	t       *testing.T
+	w       http.ResponseWriter
+	r       *http.Request
 )
 
-func (application) Add(context.Context, string) (auth.User, error) { return nil, nil }`,
+func (application) Add(context.Context, string, string) (auth.User, error) { return nil, nil }`,
 	"docs/oauth2.md": `
 var (
 	store = server.NewMemoryStore()

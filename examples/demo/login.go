@@ -23,11 +23,11 @@ func (a *app) openLogins(context.Context) (err error) {
 	a.logins, err = external.New(external.Config{
 		Providers: s.providers, URL: s.issuer, Name: name, Keys: keys, Store: a.loginStore,
 		LoadUser: a.users.load, Pages: external.Pages{Site: site},
-		NewUser: func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
+		NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
 				return nil, cmp.Or(err, external.ErrAccountExists)
 			}
-			return a.users.add(ctx, p.Provider+"-"+p.Subject)
+			return a.users.signUp(ctx, id, p.Provider+"-"+p.Subject)
 		},
 		SignIn: func(w http.ResponseWriter, r *http.Request, u auth.User, proof *external.Credential) error {
 			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})

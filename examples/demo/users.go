@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -58,6 +57,9 @@ func updateOf(db *sql.DB) func(context.Context, func(*sql.Conn) error) error {
 func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users, error) {
 	if _, err := us.exec(ctx, `CREATE TABLE IF NOT EXISTS demo_users
 		(name TEXT PRIMARY KEY, encoded TEXT NOT NULL, active INTEGER NOT NULL, admin INTEGER NOT NULL)`); err != nil {
+		return nil, err
+	}
+	if err := us.openSignUps(ctx); err != nil {
 		return nil, err
 	}
 	var count int
@@ -146,32 +148,6 @@ func (us *users) setPassword(ctx context.Context, u auth.User, encoded string) e
 		return err
 	}
 	return password.ErrChanged
-}
-
-// add makes a user who has no password. A name that is taken is somebody else's: the
-// next that is free has a number.
-func (us *users) add(ctx context.Context, wanted string) (auth.User, error) {
-	wanted = strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r) {
-			return r
-		}
-		return '_'
-	}, wanted)
-	wanted = wanted[:min(len(wanted), 100)]
-	for n := 1; n < 1000; n++ {
-		name := wanted
-		if n > 1 {
-			name = fmt.Sprint(wanted, "-", n)
-		}
-		added, err := us.exec(ctx, "INSERT INTO demo_users VALUES (?, '', ?, ?) ON CONFLICT DO NOTHING", name, true, false)
-		if err != nil {
-			return nil, err
-		}
-		if added > 0 {
-			return &user{name: name, active: true}, nil
-		}
-	}
-	return nil, errors.New("no name is free")
 }
 
 // claims reports an address that nobody proved to have, and that a user has here: who

@@ -62,7 +62,7 @@ const (
 // A body without them is [auth.ErrNoCredentials], and a code that is unknown, used or
 // expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
 // is a [*Credential]. An account that Config.ByEmail found is linked when the code is
-// exchanged.
+// exchanged, unless Config.AppSecondFactor is set.
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	fields := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
 	if err := fields.FromLogin(r); err != nil {
@@ -99,10 +99,14 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if err := json.Unmarshal(kept.Data, &data); err != nil {
 		return nil, nil, backend.Outage(fmt.Errorf("oauth2/external: a code in the store: %w", err))
 	}
-	if f := l.linkFound(ctx, &found{user, data.Unlinked}); f != nil {
+	who := &found{user, data.Unlinked}
+	if l.config.AppSecondFactor {
+		return user, l.credential(&data.Profile, who, data.At), nil
+	}
+	if f := l.linkFound(ctx, who); f != nil {
 		return nil, nil, f.err()
 	}
-	return user, &Credential{Profile: &data.Profile, at: data.At}, nil
+	return user, l.credential(&data.Profile, &found{user: user}, data.At), nil
 }
 
 // backendName is what credentials and events name these logins. It also tells our

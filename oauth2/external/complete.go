@@ -51,8 +51,9 @@ func (l *Credential) Pending() string { return l.pending }
 //
 //   - if Config.SignIn returned [ErrAnswered], after the second factor was passed
 //   - after [Logins.FromToken] and [Logins.FromIDToken]
+//   - after [Logins.Authenticate], if Config.AppSecondFactor is set
 //
-// User must be the one that the login was of. Nothing happens if pending is "". If Complete is not called within an
+// The user must be the one that the login was of. Nothing happens if pending is "". If Complete is not called within an
 // hour, the identity is not linked, and Config.ByEmail finds the user again at the next login. Errors are answered by
 // Guard.Refuse:
 //

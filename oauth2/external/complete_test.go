@@ -202,6 +202,21 @@ func TestUnitLinkedByApps(t *testing.T) {
 		}
 		f.wantLinked("the code was exchanged", "1")
 	})
+	t.Run("a code with a second factor to come links nothing until the login is complete", func(t *testing.T) {
+		f := newFactors(t, nil, func(a *app, c *external.Config) {
+			withApp(a, c)
+			c.AppSecondFactor = true
+		})
+		u, credential, err := f.redeem(f.browser().code(appStart), verifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.wantLinked("the code was exchanged")
+		if err := f.logins.Complete(t.Context(), u, credential.(*external.Credential).Pending()); err != nil {
+			t.Error(err)
+		}
+		f.wantLinked("complete", "1")
+	})
 	t.Run("a code with another verifier links nothing", func(t *testing.T) {
 		f := newFactors(t, nil, withApp)
 		if _, _, err := f.redeem(f.browser().code(appStart), verifier[:42]+"X"); auth.KindOf(err) != auth.ErrInvalid {

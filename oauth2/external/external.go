@@ -99,6 +99,10 @@ type Config struct {
 	// [Logins.Authenticate]. They are compared as a whole: https, http of a loopback
 	// host, or a scheme with a dot in it (RFC 8252 §7.1).
 	AppRedirects []string
+	// AppSecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
+	// Guard's Config.Login that calls Authenticate. If ByEmail found the user, Authenticate then links nothing: call
+	// [Logins.Complete] with [Credential.Pending] after the second factor.
+	AppSecondFactor bool
 
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed].
 	Allow func(ctx context.Context, p *Profile) error

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gatewarden/auth"
+)
+
+// openSignUps makes the table of the users that came from elsewhere, by the id that external.Config.NewUser is given.
+func (us *users) openSignUps(ctx context.Context) error {
+	_, err := us.exec(ctx, `CREATE TABLE IF NOT EXISTS demo_signups (id TEXT PRIMARY KEY, name TEXT NOT NULL)`)
+	return err
+}
+
+// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, so
+// that of two logins at once with one id the second one finds the user of the first.
+func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
+	var name string
+	err := us.update(ctx, func(conn *sql.Conn) error {
+		err := conn.QueryRowContext(ctx, "SELECT name FROM demo_signups WHERE id = ?", id).Scan(&name)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if name, err = addUser(ctx, conn, wanted); err != nil {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, "INSERT INTO demo_signups VALUES (?, ?)", id, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return us.find(ctx, name)
+}
+
+// addUser adds a user and returns the name. If the name is taken, the next one that is free has a number.
+func addUser(ctx context.Context, conn *sql.Conn, wanted string) (string, error) {
+	wanted = strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r) {
+			return r
+		}
+		return '_'
+	}, wanted)
+	wanted = wanted[:min(len(wanted), 100)]
+	for n := 1; n < 1000; n++ {
+		name := wanted
+		if n > 1 {
+			name = fmt.Sprint(wanted, "-", n)
+		}
+		result, err := conn.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, '', ?, ?) ON CONFLICT DO NOTHING",
+			name, true, false)
+		if err != nil {
+			return "", err
+		}
+		if added, err := result.RowsAffected(); err != nil || added > 0 {
+			return name, err
+		}
+	}
+	return "", errors.New("no name is free")
+}
