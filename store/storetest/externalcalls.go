@@ -101,7 +101,7 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 			_, _, err := s.Confirm(ctx, "old", loginIdentity("bob", "old"), noon)
 			return err
 		},
-		"Purge":      func(s loginStore) error { return errorOf(s.Purge(ctx, noon.Add(9*time.Hour), 9)) },
+		"Purge": func(s loginStore) error { return errorOf(s.Purge(ctx, noon.Add(9*time.Hour), 9)) },
 	} {
 		s := prepare()
 		if err := call(s); err == nil {
