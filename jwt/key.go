@@ -35,6 +35,8 @@ func (k *Key) public() any { return k.reveal().public }
 const (
 	minRSA = 2048 // bits (NIST SP 800-131A)
 	maxRSA = 8192 // a larger one only costs time
+
+	defaultRSA = 3072 // of keys that are made here
 )
 
 // NewKey returns a key of material: []byte for HS256, HS384 and HS512;
@@ -221,7 +223,10 @@ func (k *Key) checkAlgorithm() error {
 
 // GenerateKey returns a new key that signs by this algorithm. RSA keys have
 // 3072 bits, secrets the length of the hash.
-func GenerateKey(algorithm Algorithm) (*Key, error) {
+func GenerateKey(algorithm Algorithm) (*Key, error) { return generateKey(algorithm, defaultRSA) }
+
+// generateKey is GenerateKey with the bits of an RSA key.
+func generateKey(algorithm Algorithm, bits int) (*Key, error) {
 	m, ok := methods[algorithm]
 	if !ok {
 		return nil, fmt.Errorf("jwt: there is no algorithm %q here", algorithm)
@@ -234,7 +239,7 @@ func GenerateKey(algorithm Algorithm) (*Key, error) {
 		_, _ = rand.Read(secret) // never fails
 		material = secret
 	case "RSA":
-		material, err = rsa.GenerateKey(rand.Reader, 3072)
+		material, err = rsa.GenerateKey(rand.Reader, bits)
 	case "EC":
 		material, err = ecdsa.GenerateKey(m.curve, rand.Reader)
 	case "OKP":

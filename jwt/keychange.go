@@ -17,14 +17,16 @@ var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look
 
 // Add brings a key of one's own. It is published at once and signs from signs
 // on: leave Config.Publish between, unless all who verify know it already. With
-// Config.Generate it takes the place of the next key on schedule.
+// Config.Generate it takes the place of the next key of its algorithm on schedule.
 //
 // A key whose signs is earlier than that of the one that signs, such as zero,
 // never signs while there is that one, and verifies for Config.Keep from now: so
-// tokens of a predecessor of this service stay good.
+// tokens of a predecessor of this service stay good. A key of an algorithm that is
+// not in Config.Algorithms verifies for as long, and signs only while there is no
+// key of the first of these.
 //
 // It is an error if the key cannot sign, if there is one with its identifier, or
-// if another instance adds one at the same time.
+// if another instance adds one of its algorithm at the same time.
 func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error {
 	if key == nil || !key.CanSign() {
 		return errors.New("jwt: only a key that can sign can be added")
@@ -44,14 +46,16 @@ func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error
 	return err
 }
 
-// add adds a key after the last one that is known, and reports whether that was
-// the last one still. k.busy is held.
+// add adds a key after the last one of its algorithm that is known, and reports
+// whether that was the last one still. k.busy is held.
 func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool, error) {
 	last := ""
-	if records := k.current.Load().records; len(records) > 0 {
-		last = records[len(records)-1].ID
-		if slices.ContainsFunc(records, func(r *KeyRecord) bool { return r.ID == key.id }) {
+	for _, r := range k.current.Load().records {
+		if r.ID == key.id {
 			return false, fmt.Errorf("jwt: there is a key %q already", key.id)
+		}
+		if r.Algorithm == key.algorithm {
+			last = r.ID
 		}
 	}
 	record, err := k.seals.seal(key)
@@ -73,8 +77,8 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 }
 
 // generate makes a key, unless another instance just did. k.busy is held.
-func (k *Keyring) generate(ctx context.Context, signs, now time.Time) error {
-	key, err := GenerateKey(k.config.Algorithm)
+func (k *Keyring) generate(ctx context.Context, algorithm Algorithm, signs, now time.Time) error {
+	key, err := generateKey(algorithm, k.config.RSABits)
 	if err != nil {
 		return err
 	}
@@ -82,19 +86,40 @@ func (k *Keyring) generate(ctx context.Context, signs, now time.Time) error {
 	return err
 }
 
-// Rotate makes a key that takes over after Config.Publish, whatever the
-// schedule. It is an error if another instance adds one at the same time.
-func (k *Keyring) Rotate(ctx context.Context, now time.Time) error {
-	key, err := GenerateKey(k.config.Algorithm)
-	if err != nil {
-		return err
+// Rotate makes a key of each of these algorithms that takes over after
+// Config.Publish, whatever the schedule. No algorithm means each of
+// Config.Algorithms, and others are an error. It is an error, too, if another
+// instance adds one at the same time.
+func (k *Keyring) Rotate(ctx context.Context, now time.Time, algorithms ...Algorithm) error {
+	if len(algorithms) == 0 {
+		algorithms = k.config.Algorithms
 	}
-	return k.Add(ctx, key, now.Add(k.config.Publish), now)
+	for _, algorithm := range algorithms {
+		if !slices.Contains(k.config.Algorithms, algorithm) {
+			return notAmong(algorithm)
+		}
+	}
+	for _, algorithm := range algorithms {
+		key, err := generateKey(algorithm, k.config.RSABits)
+		if err != nil {
+			return err
+		}
+		if err := k.Add(ctx, key, now.Add(k.config.Publish), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notAmong is the error for an algorithm that the keyring does not sign by.
+func notAmong(algorithm Algorithm) error {
+	return fmt.Errorf("jwt: the algorithm %q is not among KeyringConfig.Algorithms", algorithm)
 }
 
 // Promote lets a key sign at once here, and at other instances after
 // Config.Reload. Who has not fetched it yet refuses what it signs until they
-// have. It is an error if there is no such key, or if it is dead.
+// have. It is an error if there is no such key, if it is dead, or if its algorithm
+// is not in Config.Algorithms.
 func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
@@ -109,6 +134,8 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 		return fmt.Errorf("jwt: the key %q is dead", id)
 	case info.State == KeySigning:
 		return nil
+	case !slices.Contains(k.config.Algorithms, info.Algorithm):
+		return notAmong(info.Algorithm)
 	}
 	return k.promote(ctx, id, now)
 }
@@ -133,9 +160,9 @@ func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
 
 // Retire ends the trust in a key at once, as after a theft: what it signed is
 // good no more. Other instances follow after Config.Reload, and other services
-// when they fetch the keys again. If it was the one that signs, the one before
-// it signs again, else the next, else, with Config.Generate, a new one. A key
-// that is dead stays so. It is an error if there is no such key.
+// when they fetch the keys again. If it was the one that signs, the one of its
+// algorithm before it signs again, else the next, else, with Config.Generate, a new
+// one. A key that is dead stays so. It is an error if there is no such key.
 func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
@@ -187,23 +214,39 @@ func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.T
 	return k.load(ctx, now)
 }
 
-// ensure lets a key sign where none does: the next one or, with Config.Generate,
-// a new one. k.busy is held.
+// ensure lets a key of each algorithm sign where none does: the next one or, with
+// Config.Generate, a new one. k.busy is held.
 func (k *Keyring) ensure(ctx context.Context, now time.Time) error {
-	next := ""
+	for _, algorithm := range k.config.Algorithms {
+		signs, next := k.lookFor(algorithm, now)
+		var err error
+		switch {
+		case signs:
+		case next != "":
+			err = k.promote(ctx, next, now)
+		case k.config.Generate:
+			err = k.generate(ctx, algorithm, now, now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookFor reports whether a key signs in the schedule of an algorithm, and which is
+// the next one, or "". k.busy is held.
+func (k *Keyring) lookFor(algorithm Algorithm, now time.Time) (signs bool, next string) {
 	for _, info := range k.infos(now) {
+		if k.scheduleOf(info.Algorithm) != algorithm {
+			continue
+		}
 		switch info.State {
 		case KeySigning:
-			return nil
+			return true, ""
 		case KeyPublished:
 			next = cmp.Or(next, info.ID)
 		}
 	}
-	switch {
-	case next != "":
-		return k.promote(ctx, next, now)
-	case k.config.Generate:
-		return k.generate(ctx, now, now)
-	}
-	return nil
+	return false, next
 }

@@ -38,8 +38,10 @@ func (s *MemoryKeyStore) Add(ctx context.Context, record *KeyRecord, last string
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	newest := ""
-	if n := len(s.records); n > 0 {
-		newest = s.records[n-1].ID
+	for _, r := range s.records {
+		if r.Algorithm == record.Algorithm {
+			newest = r.ID
+		}
 	}
 	if newest != last {
 		return false, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // KeyringConfig is the configuration of a [Keyring]. Store and Keys are
-// required. Instances that share a Store must agree on Rotate, Publish and Keep.
+// required. Instances that share a Store must agree on Algorithms, Rotate, Publish and Keep.
 type KeyringConfig struct {
 	// Store keeps the keys, for all instances that share it.
 	Store KeyStore
@@ -26,11 +27,19 @@ type KeyringConfig struct {
 	// it first; the old one can go when all keys that are older are dead.
 	Keys []auth.Secret
 
-	// Algorithm is that of new keys; empty is ES256. Symmetric ones are never
-	// published: only who shares the store can check their tokens.
-	Algorithm Algorithm
-	// Generate makes a key where there is none, and new ones on schedule. Without
-	// it, keys come by Add and Rotate only.
+	// Algorithms are those that keys sign by: one key of each at a time, each with a
+	// schedule of its own. The first is that of the tokens of [Tokens] and of access
+	// tokens. Nil is ES256, and RS256 for the ID tokens of an OpenID provider (OpenID
+	// Connect Core §15.1). One that is added later gets its key at once. Keys of one
+	// that is taken out verify for Keep after they began to sign. Symmetric keys are
+	// never published: only instances that share the store can check their tokens.
+	Algorithms []Algorithm
+	// RSABits is the length of new RSA keys, from 2048 to 8192; 0 is 3072. A shorter key
+	// signs faster: 2048 takes about a third of the time, and NIST SP 800-57 has it as
+	// strong enough until 2030.
+	RSABits int
+	// Generate makes a key of each algorithm where there is none, and new ones on
+	// schedule. Without it, keys come by Add and Rotate only.
 	Generate bool
 
 	// Rotate is how long a key signs until the next takes over; 0 is 90 days.
@@ -60,8 +69,8 @@ func (KeyringConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.KeyringC
 // before it signs, and verifies until the last token that it signed has expired.
 // Instances share one by its store. It is safe for concurrent use.
 //
-// The key that signs is the one with the latest Signs that has come, and that is
-// trusted. [Keyring.Run] looks for changes every Config.Reload, and makes new
+// Of each algorithm, the key that signs is the one with the latest Signs that has
+// come, and that is trusted. [Keyring.Run] looks for changes every Config.Reload, and makes new
 // keys on schedule. Without it a request looks for changes every Config.Reload,
 // and nothing is made.
 type Keyring struct {
@@ -105,23 +114,27 @@ const (
 	renewAfter = 5 * time.Second
 )
 
-// NewKeyring returns a Keyring with what is in the store. With Config.Generate
-// and nothing there it makes the first key, which signs at once; of many
+// NewKeyring returns a Keyring with what is in the store. With Config.Generate it
+// makes the first key of each algorithm that has none, which signs at once. Of many
 // instances that start, one's key is taken. It is an error if a key in the store
 // that is not dead cannot be opened by any of Config.Keys: nothing is made in
 // its place.
 func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	c := config
-	c.Algorithm = cmp.Or(c.Algorithm, ES256)
+	if c.Algorithms = slices.Clone(c.Algorithms); c.Algorithms == nil {
+		c.Algorithms = []Algorithm{ES256, RS256}
+	}
 	c.Rotate = cmp.Or(c.Rotate, 90*24*time.Hour)
 	c.Publish = cmp.Or(c.Publish, 24*time.Hour)
 	c.Keep = cmp.Or(c.Keep, 31*24*time.Hour)
 	c.Reload = cmp.Or(c.Reload, time.Minute)
+	c.RSABits = cmp.Or(c.RSABits, defaultRSA)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	s := backend.Settings{Package: "jwt"}
 	s.Need("KeyringConfig.Store", c.Store)
 	s.Refuse(c.Publish < 0 || c.Keep < 0 || c.Reload < 0, "Publish, Keep or Reload is negative")
-	s.Refuse(methods[c.Algorithm].SigningMethod == nil, "there is no algorithm %q here", c.Algorithm)
+	c.checkAlgorithms(&s)
+	s.Refuse(c.RSABits < minRSA || c.RSABits > maxRSA, "RSABits is not within %d and %d", minRSA, maxRSA)
 	s.Refuse(c.Reload >= c.Publish,
 		"Reload is not shorter than Publish, so that an instance would sign with keys that others have not seen")
 	s.Refuse(c.Rotate > 0 && c.Rotate <= c.Publish, "Rotate is not longer than Publish")
@@ -150,6 +163,18 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	}
 	return k, nil
 }
+
+// checkAlgorithms refuses algorithms that are unknown or there twice.
+func (c *KeyringConfig) checkAlgorithms(s *backend.Settings) {
+	s.Refuse(len(c.Algorithms) == 0, "Algorithms is empty, and not left out")
+	for i, algorithm := range c.Algorithms {
+		s.Refuse(methods[algorithm].SigningMethod == nil, "there is no algorithm %q here", algorithm)
+		s.Refuse(slices.Contains(c.Algorithms[:i], algorithm), "the algorithm %q is there twice", algorithm)
+	}
+}
+
+// Algorithms returns those that keys sign by, Config.Algorithms.
+func (k *Keyring) Algorithms() []Algorithm { return slices.Clone(k.config.Algorithms) }
 
 // Keep returns Config.Keep.
 func (k *Keyring) Keep() time.Duration { return k.config.Keep }
@@ -236,7 +261,7 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 	}
 	r := newRing(records)
 	opened := make(map[string]*Key, len(records))
-	for i, info := range plan(r.records, k.config.Keep, now) {
+	for i, info := range k.plan(r.records, now) {
 		if info.State == KeyDead {
 			continue
 		}
@@ -288,5 +313,5 @@ func (k *Keyring) List(ctx context.Context, now time.Time) ([]KeyInfo, error) {
 
 // infos describes all keys that are known, those that cannot be opened too.
 func (k *Keyring) infos(now time.Time) []KeyInfo {
-	return plan(k.current.Load().records, k.config.Keep, now)
+	return k.plan(k.current.Load().records, now)
 }

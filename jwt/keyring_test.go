@@ -25,10 +25,12 @@ const day = 24 * time.Hour
 
 var appKey = auth.Secret(strings.Repeat("k", 32))
 
-// newRing opens a keyring; change may configure it otherwise.
+// newRing opens a keyring of ES256 alone, since RSA keys take a while to make. change may
+// configure it otherwise.
 func newRing(t testing.TB, store jwt.KeyStore, change func(*jwt.KeyringConfig)) *jwt.Keyring {
 	t.Helper()
-	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true, Logger: slog.New(slog.DiscardHandler)}
+	config := jwt.KeyringConfig{Store: store, Keys: []auth.Secret{appKey}, Generate: true, Logger: slog.New(slog.DiscardHandler),
+		Algorithms: []jwt.Algorithm{jwt.ES256}}
 	if change != nil {
 		change(&config)
 	}
@@ -336,7 +338,10 @@ func TestWrongWiringOfAKeyringFailsAtNew(t *testing.T) {
 		"no Store":              func(c *jwt.KeyringConfig) { c.Store = nil },
 		"no Keys":               func(c *jwt.KeyringConfig) { c.Keys = nil },
 		"a short key":           func(c *jwt.KeyringConfig) { c.Keys = []auth.Secret{"short"} },
-		"no algorithm":          func(c *jwt.KeyringConfig) { c.Algorithm = "none" },
+		"no algorithm":          func(c *jwt.KeyringConfig) { c.Algorithms = []jwt.Algorithm{"none"} },
+		"empty algorithms":      func(c *jwt.KeyringConfig) { c.Algorithms = []jwt.Algorithm{} },
+		"a short RSA key":       func(c *jwt.KeyringConfig) { c.RSABits = 1024 },
+		"an algorithm twice":    func(c *jwt.KeyringConfig) { c.Algorithms = []jwt.Algorithm{jwt.ES256, jwt.ES256} },
 		"Reload of Publish":     func(c *jwt.KeyringConfig) { c.Publish, c.Reload = time.Hour, time.Hour },
 		"Rotate within Publish": func(c *jwt.KeyringConfig) { c.Rotate = time.Hour },
 		"a negative Keep":       func(c *jwt.KeyringConfig) { c.Keep = -1 },
@@ -362,19 +367,23 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		store := jwt.NewMemoryKeyStore()
 		generate := seed%3 > 0
+		algorithms := []jwt.Algorithm{jwt.EdDSA, jwt.ES256}[:1+seed%2]
 		change := func(c *jwt.KeyringConfig) {
-			c.Algorithm, c.Generate, c.Keep, c.Publish, c.Rotate = jwt.EdDSA, generate, keep, publish, 7*day
+			c.Algorithms, c.Generate, c.Keep, c.Publish, c.Rotate = algorithms, generate, keep, publish, 7*day
 		}
 		rings := []*jwt.Keyring{newRing(t, store, change), newRing(t, store, change)}
 		now := time.Now()
 		if !generate {
-			if err := rings[0].Add(t.Context(), signing(t, jwt.EdDSA), now, now); err != nil {
-				t.Fatal(err)
+			for _, algorithm := range algorithms {
+				if err := rings[0].Add(t.Context(), signing(t, algorithm), now, now); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		signed := map[string]time.Time{} // when a key signed last
 		known := map[string]bool{}       // all that were ever trusted
 		gone := map[string]string{}      // trusted no more, and by what
+		ended := map[jwt.Algorithm]bool{}
 		var done []string
 		for range 60 {
 			now = now.Add(time.Duration(random.Int64N(int64(3 * day))))
@@ -400,7 +409,7 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 				retired = some.ID
 				err = ring.Retire(t.Context(), some.ID, now)
 			case "add":
-				err = ring.Add(t.Context(), signing(t, jwt.EdDSA), now.Add(time.Duration(random.Int64N(int64(40*day)))-20*day), now)
+				err = ring.Add(t.Context(), signing(t, algorithms[random.IntN(len(algorithms))]), now.Add(time.Duration(random.Int64N(int64(40*day)))-20*day), now)
 			}
 			done = append(done, fmt.Sprintf("%s %s %.5s", now.Format("01-02 15:04"), action, some.ID))
 			if err != nil {
@@ -419,15 +428,24 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 			if sets[0] != sets[1] {
 				fault("instances differ: %s, %s", sets[0], sets[1])
 			}
-			signs, all := at(t, rings[0], now)
-			if signs == "" && (len(all) > 0 || generate) {
-				fault("none of %v signs", all)
+			set, err := rings[0].Current(t.Context(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := set.Keys()
+			for _, algorithm := range algorithms {
+				one := slices.ContainsFunc(all, func(k *jwt.Key) bool { return k.Algorithm() == algorithm })
+				ended[algorithm] = ended[algorithm] || !one // where none is made, one that comes later may sign later
+				if set.SigningBy(algorithm) == nil && (!ended[algorithm] || generate) {
+					fault("none of %v signs by %s", all, algorithm)
+				}
 			}
 			if retired != "" {
 				gone[retired] = "retired"
 			}
 			trusted := map[string]bool{}
-			for _, id := range all {
+			for _, key := range all {
+				id := key.ID()
 				if gone[id] != "" {
 					fault("%.5s is trusted again: %s", id, gone[id])
 				}
@@ -442,7 +460,10 @@ func TestTheScheduleHoldsWhateverIsDone(t *testing.T) {
 				}
 				gone[id] = "it had expired"
 			}
-			if signed[signs] = now; signs == "" {
+			for _, key := range set.SigningKeys() {
+				signed[key.ID()] = now
+			}
+			if len(all) == 0 {
 				break // all are retired, and none is made
 			}
 		}
@@ -507,7 +528,7 @@ func TestAKeyIsReplacedThoughItsOwnerSlept(t *testing.T) {
 func TestAKeyForLaterTakesThePlaceOfTheScheduledOne(t *testing.T) {
 	ring := newRing(t, jwt.NewMemoryKeyStore(), nil)
 	now := time.Now()
-	own := signing(t, jwt.EdDSA)
+	own := signing(t, jwt.ES256)
 	if err := ring.Add(t.Context(), own, now.Add(95*day), now); err != nil {
 		t.Fatal(err)
 	}
@@ -830,7 +851,7 @@ func TestKeysOfAllAlgorithmsAreKept(t *testing.T) {
 		t.Run(string(algorithm), func(t *testing.T) {
 			t.Parallel()
 			store := jwt.NewMemoryKeyStore()
-			change := func(c *jwt.KeyringConfig) { c.Algorithm = algorithm }
+			change := func(c *jwt.KeyringConfig) { c.Algorithms = []jwt.Algorithm{algorithm} }
 			one, two := newRing(t, store, change), newRing(t, store, change)
 			ours, _ := one.Current(t.Context(), time.Now())
 			theirs, _ := two.Current(t.Context(), time.Now())
@@ -889,7 +910,8 @@ func TestAnInstanceWhoseClockIsBehindMakesNoKeyOfItsOwn(t *testing.T) {
 
 func TestAPrintedKeyringShowsNoApplicationKey(t *testing.T) {
 	key := "application key of a test, which nobody may see"
-	config := jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Keys: []auth.Secret{auth.Secret(key)}, Generate: true, Logger: slog.New(slog.DiscardHandler)}
+	config := jwt.KeyringConfig{Store: jwt.NewMemoryKeyStore(), Keys: []auth.Secret{auth.Secret(key)}, Generate: true, Logger: slog.New(slog.DiscardHandler),
+		Algorithms: []jwt.Algorithm{jwt.ES256}}
 	ring, err := jwt.NewKeyring(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

@@ -24,11 +24,11 @@ type KeySource interface {
 	Renew(ctx context.Context, id string, now time.Time) (*KeySet, error)
 }
 
-// KeySet is keys that verify, and at most one of them that signs. It is
+// KeySet is keys that verify, and at most one of each algorithm that signs. It is
 // immutable and safe for concurrent use.
 type KeySet struct {
-	signing *Key
-	keys    []*Key
+	signing []*Key // the first signs where nothing asks for an algorithm
+	keys    []*Key // those of signing first
 	byID    map[string][]*Key
 }
 
@@ -37,33 +37,45 @@ var _ KeySource = (*KeySet)(nil)
 // NewKeySet returns a set of a key that signs, and others that still, or
 // already, verify. A nil signing key is a set that verifies only. It is an error
 // if signing cannot sign, if two keys have one identifier, and if there is no
-// key.
+// key. [NewSigningKeySet] is for keys of several algorithms that sign.
 func NewKeySet(signing *Key, others ...*Key) (*KeySet, error) {
-	var keys []*Key
-	if signing != nil {
-		if !signing.CanSign() {
-			return nil, fmt.Errorf("jwt: %v cannot sign", signing)
-		}
-		keys = append(keys, signing)
+	if signing == nil {
+		return NewSigningKeySet(nil, others...)
 	}
-	for _, k := range others {
-		if k == nil {
-			return nil, errors.New("jwt: nil key")
-		}
-		keys = append(keys, k)
-	}
+	return NewSigningKeySet([]*Key{signing}, others...)
+}
+
+// NewSigningKeySet is [NewKeySet] for several keys that sign, at most one of each
+// algorithm. The first signs what is not for a particular algorithm, such as the
+// tokens of [Tokens]. An OpenID provider needs one for RS256 besides (OpenID
+// Connect Core §15.1):
+//
+//	keys, err := jwt.NewSigningKeySet([]*jwt.Key{es256, rs256})
+func NewSigningKeySet(signing []*Key, others ...*Key) (*KeySet, error) {
+	keys := slices.Concat(signing, others)
 	if len(keys) == 0 {
 		return nil, errors.New("jwt: a set without keys")
 	}
 	for i, k := range keys {
+		if k == nil {
+			return nil, errors.New("jwt: nil key")
+		}
 		if slices.ContainsFunc(keys[:i], func(other *Key) bool { return other.id == k.id }) {
 			return nil, fmt.Errorf("jwt: two keys with the identifier %q", k.id)
 		}
 	}
-	return newKeySet(signing, keys), nil
+	for i, k := range signing {
+		if !k.CanSign() {
+			return nil, fmt.Errorf("jwt: %v cannot sign", k)
+		}
+		if slices.ContainsFunc(signing[:i], func(other *Key) bool { return other.algorithm == k.algorithm }) {
+			return nil, fmt.Errorf("jwt: two keys that sign by %s", k.algorithm)
+		}
+	}
+	return newKeySet(slices.Clone(signing), keys), nil
 }
 
-func newKeySet(signing *Key, keys []*Key) *KeySet {
+func newKeySet(signing, keys []*Key) *KeySet {
 	s := &KeySet{signing: signing, keys: keys, byID: make(map[string][]*Key, len(keys))}
 	for _, k := range keys {
 		s.byID[k.id] = append(s.byID[k.id], k)
@@ -77,10 +89,28 @@ func (s *KeySet) Current(context.Context, time.Time) (*KeySet, error) { return s
 // Renew returns the set itself.
 func (s *KeySet) Renew(context.Context, string, time.Time) (*KeySet, error) { return s, nil }
 
-// Signing returns the key that signs, or nil.
-func (s *KeySet) Signing() *Key { return s.signing }
+// Signing returns the first key that signs, or nil.
+func (s *KeySet) Signing() *Key {
+	if len(s.signing) == 0 {
+		return nil
+	}
+	return s.signing[0]
+}
 
-// Keys returns all keys, the signing one first.
+// SigningBy returns the key that signs by this algorithm, or nil.
+func (s *KeySet) SigningBy(algorithm Algorithm) *Key {
+	for _, k := range s.signing {
+		if k.algorithm == algorithm {
+			return k
+		}
+	}
+	return nil
+}
+
+// SigningKeys returns the keys that sign, of which each has another algorithm.
+func (s *KeySet) SigningKeys() []*Key { return slices.Clone(s.signing) }
+
+// Keys returns all keys, those that sign first.
 func (s *KeySet) Keys() []*Key { return slices.Clone(s.keys) }
 
 // has reports whether a key has this identifier.
@@ -110,10 +140,11 @@ func (s *KeySet) find(id string, algorithm Algorithm) []*Key {
 
 // same reports whether two sets have the same keys.
 func (s *KeySet) same(other *KeySet) bool {
-	if other == nil || (s.signing == nil) != (other.signing == nil) || s.signing != nil && s.signing.id != other.signing.id {
-		return false
-	}
-	return slices.EqualFunc(s.keys, other.keys, func(a, b *Key) bool {
-		return a.id == b.id && a.algorithm == b.algorithm && a.kty == b.kty && a.Thumbprint() == b.Thumbprint()
-	})
+	return other != nil && slices.EqualFunc(s.signing, other.signing, (*Key).same) &&
+		slices.EqualFunc(s.keys, other.keys, (*Key).same)
+}
+
+// same reports whether two keys are one by everything that can be told of them.
+func (k *Key) same(other *Key) bool {
+	return k.id == other.id && k.algorithm == other.algorithm && k.kty == other.kty && k.Thumbprint() == other.Thumbprint()
 }

@@ -104,7 +104,7 @@ func TestVerifiersHaveAKeyBeforeItSigns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		const maxAge = 5 * time.Minute
 		ring := newRing(t, jwt.NewMemoryKeyStore(), func(c *jwt.KeyringConfig) {
-			c.Algorithm, c.Rotate, c.Publish, c.Keep = jwt.EdDSA, 2*time.Hour, 10*time.Minute, time.Hour
+			c.Algorithms, c.Rotate, c.Publish, c.Keep = []jwt.Algorithm{jwt.EdDSA}, 2*time.Hour, 10*time.Minute, time.Hour
 		})
 		go func() { _ = ring.Run(t.Context()) }()
 		handler := jwt.NewJWKSHandler(ring, maxAge)

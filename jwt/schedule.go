@@ -26,103 +26,162 @@ func newRing(records []*KeyRecord) *ring {
 	return &ring{records: records, keys: make(map[string]*Key, len(records)), shut: make(map[string]bool)}
 }
 
-// arrange returns the ring with its set of now: the key that signs, and those
+// arrange returns the ring with its set of now: the keys that sign, and those
 // that verify. One that could not be opened takes nothing over.
 func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 	r := *old
 	r.until = time.Time{}
-	var signing *Key
-	var all []*Key
+	signs := make(map[Algorithm]*Key) // by schedule
+	var others []*Key
 	usable := slices.DeleteFunc(slices.Clone(r.records), func(record *KeyRecord) bool { return r.shut[record.ID] })
-	for _, info := range plan(usable, k.config.Keep, now) {
+	for _, info := range k.plan(usable, now) {
 		key := r.keys[info.ID]
 		if info.State == KeyDead || key == nil {
 			continue
 		}
 		r.until = backend.Earlier(r.until, info.ExpiresAt)
-		switch info.State {
-		case KeySigning:
-			signing = key
-			all = slices.Insert(all, 0, key)
-		case KeyPublished:
+		if info.State == KeySigning {
+			signs[k.scheduleOf(info.Algorithm)] = key
+			continue
+		}
+		if info.State == KeyPublished {
 			r.until = backend.Earlier(r.until, info.Signs)
-			all = append(all, key)
-		default:
-			all = append(all, key)
+		}
+		others = append(others, key)
+	}
+	var signing []*Key
+	for _, algorithm := range k.config.Algorithms {
+		if key := signs[algorithm]; key != nil {
+			signing = append(signing, key)
 		}
 	}
-	r.set = newKeySet(signing, all)
+	r.set = newKeySet(signing, slices.Concat(signing, others))
 	if before := k.current.Load(); before != nil && r.set.same(before.set) {
 		r.set = before.set // what was verified stays remembered
 	}
 	return &r
 }
 
-// plan says what each key is for at now, in the order of the records. It goes
-// through all instants at which a key began to sign or was retired: a key signs
-// from its Signs until one with a later Signs does, again if that is retired,
-// and verifies for keep after it signed last. What has died never comes back.
-func plan(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
-	infos := make([]KeyInfo, len(records))
-	begins := make([]time.Time, len(records))
-	var instants []time.Time
-	for i, r := range records {
-		infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
-		begins[i] = r.Signs
-		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
-			begins[i] = backend.Earlier(r.Created, now) // by a clock that may be ahead of ours
-		}
-		for _, at := range []time.Time{begins[i], r.ExpiresAt} {
-			if !at.IsZero() && !at.After(now) {
-				instants = append(instants, at)
-			}
-		}
+// scheduleOf returns the algorithm in which keys of an algorithm replace each other.
+// It is their own, if that is in Config.Algorithms, or else the first one.
+func (k *Keyring) scheduleOf(algorithm Algorithm) Algorithm {
+	if slices.Contains(k.config.Algorithms, algorithm) {
+		return algorithm
 	}
-	slices.SortFunc(instants, time.Time.Compare)
-	trusted := func(i int, at time.Time) bool { return infos[i].ExpiresAt.IsZero() || at.Before(infos[i].ExpiresAt) }
-	signing := -1
-	for _, at := range instants {
-		before := signing
-		signing = -1
-		for i := range infos {
-			if !begins[i].After(at) && trusted(i, at) {
-				signing = i
-			}
-		}
-		for i := range infos {
-			switch {
-			case i == signing:
-				infos[i].ExpiresAt = records[i].ExpiresAt
-			case i == before || begins[i].Equal(at):
-				infos[i].ExpiresAt = backend.Earlier(records[i].ExpiresAt, at.Add(keep))
-			}
-		}
-	}
-	for i := range infos {
-		switch {
-		case !trusted(i, now):
-			infos[i].State = KeyDead
-		case i == signing:
-			infos[i].State = KeySigning
-		case begins[i].After(now):
-			infos[i].State = KeyPublished
-		default:
-			infos[i].State = KeyVerifying
-		}
-	}
-	return infos
+	return k.config.Algorithms[0]
 }
 
-// nextKey reports whether the next key is to be made now, and when it signs.
-func (k *Keyring) nextKey(now time.Time) (due bool, signs time.Time) {
+// plan says what each key is for at now, in the order of the records.
+func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
+	schedules := make(map[Algorithm][]*KeyRecord)
+	for _, r := range records {
+		schedule := k.scheduleOf(r.Algorithm)
+		schedules[schedule] = append(schedules[schedule], r)
+	}
+	infos := make(map[string]KeyInfo, len(records))
+	for algorithm, own := range schedules {
+		for _, info := range planSchedule(own, algorithm, k.config.Keep, now) {
+			infos[info.ID] = info
+		}
+	}
+	all := make([]KeyInfo, len(records))
+	for i, r := range records {
+		all[i] = infos[r.ID]
+	}
+	return all
+}
+
+// planSchedule is plan for the keys of one schedule. It goes through all instants at
+// which a key began to sign or was retired: a key signs from its Signs until one with
+// a later Signs does, again if that is retired, and verifies for keep after it signed
+// last. What has died never comes back. A key of another algorithm than that of the
+// schedule signs only as long as there is none of that.
+func planSchedule(records []*KeyRecord, algorithm Algorithm, keep time.Duration, now time.Time) []KeyInfo {
+	t := newTimeline(records, algorithm, now)
+	signing := -1
+	for _, at := range t.instants {
+		before := signing
+		signing = t.signingAt(at)
+		for i := range t.infos {
+			switch {
+			case i == signing:
+				t.infos[i].ExpiresAt = records[i].ExpiresAt
+			case i == before || t.begins[i].Equal(at):
+				t.infos[i].ExpiresAt = backend.Earlier(records[i].ExpiresAt, at.Add(keep))
+			}
+		}
+	}
+	for i := range t.infos {
+		switch {
+		case !t.trusted(i, now):
+			t.infos[i].State = KeyDead
+		case i == signing:
+			t.infos[i].State = KeySigning
+		case t.begins[i].After(now):
+			t.infos[i].State = KeyPublished
+		default:
+			t.infos[i].State = KeyVerifying
+		}
+	}
+	return t.infos
+}
+
+// timeline is what planSchedule goes along.
+type timeline struct {
+	algorithm Algorithm
+	infos     []KeyInfo
+	begins    []time.Time // when each key begins to sign
+	instants  []time.Time // at which something changes, until now
+}
+
+func newTimeline(records []*KeyRecord, algorithm Algorithm, now time.Time) *timeline {
+	t := &timeline{algorithm: algorithm, infos: make([]KeyInfo, len(records)), begins: make([]time.Time, len(records))}
+	for i, r := range records {
+		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
+		t.begins[i] = r.Signs
+		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
+			t.begins[i] = backend.Earlier(r.Created, now) // by a clock that may be ahead of ours
+		}
+		for _, at := range []time.Time{t.begins[i], r.ExpiresAt} {
+			if !at.IsZero() && !at.After(now) {
+				t.instants = append(t.instants, at)
+			}
+		}
+	}
+	slices.SortFunc(t.instants, time.Time.Compare)
+	return t
+}
+
+// trusted reports whether a key is not dead at an instant, by what is known of it.
+func (t *timeline) trusted(i int, at time.Time) bool {
+	return t.infos[i].ExpiresAt.IsZero() || at.Before(t.infos[i].ExpiresAt)
+}
+
+// signingAt returns the key that signs from an instant on, or -1.
+func (t *timeline) signingAt(at time.Time) int {
+	signing := -1
+	for i := range t.infos {
+		if t.begins[i].After(at) || !t.trusted(i, at) {
+			continue
+		}
+		if signing < 0 || t.infos[i].Algorithm == t.algorithm || t.infos[signing].Algorithm != t.algorithm {
+			signing = i
+		}
+	}
+	return signing
+}
+
+// nextKey reports whether the next key of an algorithm of Config.Algorithms is to be
+// made now, and when it signs.
+func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) (due bool, signs time.Time) {
 	if k.config.Rotate < 0 {
 		return false, signs
 	}
 	for _, info := range k.infos(now) {
-		switch info.State {
-		case KeyPublished: // the next one is there
+		switch {
+		case info.State == KeyPublished && info.Algorithm == algorithm: // the next one is there
 			return false, signs
-		case KeySigning:
+		case info.State == KeySigning && k.scheduleOf(info.Algorithm) == algorithm:
 			signs = info.Signs.Add(k.config.Rotate)
 		}
 	}
@@ -133,7 +192,7 @@ func (k *Keyring) nextKey(now time.Time) (due bool, signs time.Time) {
 	return !signs.After(earliest), signs
 }
 
-// Tend does what is due at now: it makes the next key, with Config.Generate, and
+// Tend does what is due at now: it makes the next keys, with Config.Generate, and
 // removes keys that have been dead for Config.Keep. [Keyring.Run] calls it.
 func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
@@ -145,19 +204,29 @@ func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if k.config.Generate {
-		if err := k.ensure(ctx, now); err != nil {
+		if err := k.generateDue(ctx, now); err != nil {
 			return err
-		}
-		if due, signs := k.nextKey(now); due {
-			if err := k.generate(ctx, signs, now); err != nil {
-				return err
-			}
 		}
 	}
 	for _, info := range k.infos(now) {
 		if info.State == KeyDead && !now.Before(info.ExpiresAt.Add(k.config.Keep)) {
 			if _, err := k.config.Store.Remove(ctx, info.ID); err != nil {
 				return fmt.Errorf("jwt: key store: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// generateDue makes the keys that are due at now. k.busy is held.
+func (k *Keyring) generateDue(ctx context.Context, now time.Time) error {
+	if err := k.ensure(ctx, now); err != nil {
+		return err
+	}
+	for _, algorithm := range k.config.Algorithms {
+		if due, signs := k.nextKey(algorithm, now); due {
+			if err := k.generate(ctx, algorithm, signs, now); err != nil {
+				return err
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func TestUnitSecretsAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := jwt.NewMemoryKeyStore()
-	ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{hidden}, Algorithm: jwt.HS256,
+	ring, err := jwt.NewKeyring(t.Context(), jwt.KeyringConfig{Store: store, Keys: []auth.Secret{hidden}, Algorithms: []jwt.Algorithm{jwt.HS256},
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -190,10 +190,10 @@ type Claimed struct {
 type KeyStore interface {
 	// Keys returns all records, in order of Signs, then of ID.
 	Keys(ctx context.Context) ([]*KeyRecord, error)
-	// Add adds a record if the last one of Keys has the identifier last, or if
-	// there is none and last is "", and reports whether it did: of many
-	// instances that replace one key at once, one does. A record with the same
-	// ID is an error.
+	// Add adds a record if the last one of Keys with its Algorithm has the
+	// identifier last, or if there is none and last is "", and reports whether it
+	// did: of many instances that replace one key at once, one does. A record with
+	// the same ID is an error.
 	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)
 	// Change writes Signs and Ends of the record with this identifier, and
 	// reports whether there is one.

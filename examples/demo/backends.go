@@ -77,6 +77,7 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 func (a *app) openPairs(ctx context.Context) (err error) {
 	a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{
 		Store: a.jwtKeys, Keys: a.keys, Generate: true, Logger: a.logger,
+		RSABits: 2048, // made in a moment
 	})
 	if err != nil {
 		return err

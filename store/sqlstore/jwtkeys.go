@@ -47,8 +47,8 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 	added := false
 	err := s.db.update(ctx, func(conn *sql.Conn) error {
 		newest := ""
-		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id FROM {prefix}jwt_keys
-			ORDER BY signs DESC, id DESC LIMIT 1 {lock}`)).Scan(&newest)
+		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id FROM {prefix}jwt_keys WHERE algorithm = ?
+			ORDER BY signs DESC, id DESC LIMIT 1 {lock}`), string(r.Algorithm)).Scan(&newest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 // jwtKeyRing checks which keys there are, and their order.
 func jwtKeyRing(t *testing.T, open opener[keyStore]) {
 	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
+	check(t, open, "the last one is that of the same algorithm", jwtKeysOfAlgorithm)
 	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
 	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
 }
@@ -34,6 +35,24 @@ func jwtKeysAsAdded(t *testing.T, open opener[keyStore]) {
 	all, err := s.Keys(t.Context())
 	if err != nil || !reflect.DeepEqual(*all[2], *full) || !all[0].ExpiresAt.IsZero() {
 		t.Errorf("%+v %v", all[2], err)
+	}
+}
+
+func jwtKeysOfAlgorithm(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	other := func(id string, signs time.Duration) *jwt.KeyRecord {
+		r := keyRecord(id, signs)
+		r.Algorithm = jwt.RS256
+		return r
+	}
+	s.add(keyRecord("a", time.Hour), "", true)
+	s.add(other("b", 0), "a", false)
+	s.add(other("b", 0), "", true)
+	s.add(other("c", 2*time.Hour), "", false)
+	s.add(keyRecord("c", 2*time.Hour), "b", false)
+	s.add(keyRecord("c", 2*time.Hour), "a", true)
+	if got := s.ids(); !slices.Equal(got, []string{"b", "a", "c"}) {
+		t.Errorf("got the keys %q, want b, a and c", got)
 	}
 }
 

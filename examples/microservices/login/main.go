@@ -69,7 +69,7 @@ func run(ctx context.Context, addr, issuer, file string, rotate time.Duration) e
 	// A new key is published for a quarter of its time before it signs. The
 	// services that check tokens must look more often than that.
 	keys, err := jwt.NewKeyring(ctx, jwt.KeyringConfig{Store: keyStore, Keys: []auth.Secret{applicationKey},
-		Generate: true, Rotate: rotate, Publish: rotate / 4, Reload: min(rotate/16, time.Minute)})
+		Algorithms: []jwt.Algorithm{jwt.ES256}, Generate: true, Rotate: rotate, Publish: rotate / 4, Reload: min(rotate/16, time.Minute)})
 	if err != nil {
 		return err
 	}
