@@ -120,7 +120,8 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	form := readForm(r.Request)
-	options := Options{Remember: form.remember, AuthInfo: terms.AuthInfo}
+	next := form.next(h.ReturnPath(w, r.Request))
+	options := Options{Remember: form.remember, AuthInfo: terms.AuthInfo, ReturnTo: next}
 	if h.config.BeforeLogin != nil {
 		if err := h.config.BeforeLogin(r.Request, r.User, &options); err != nil {
 			h.guard.Refuse(w, r.Request, err)
@@ -137,7 +138,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	h.tell(r, auth.EventLogin, session.UserID(), session.ID())
-	next := form.next(h.takeReturn(w, r.Request))
+	h.forgetReturn(w, r.Request)
 	if !form.json {
 		backend.Redirect(w, next)
 		return

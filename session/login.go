@@ -34,6 +34,10 @@ type Options struct {
 	// AuthInfo is when and how the user logged in. A zero AuthTime is not known:
 	// auth.Fresh refuses the session then.
 	AuthInfo auth.AuthInfo
+	// ReturnTo is the path, with its query, to which [Handlers].Login leads after the
+	// login. It is for Config.BeforeLogin to read: an application that asked for the login
+	// may be known by it, as oauth2/server.Server.SignInRequest does.
+	ReturnTo string
 }
 
 // SignIn starts a session for a user that was just proved, and sets its cookie

@@ -64,15 +64,12 @@ func (s *Sessions) ReturnPath(w http.ResponseWriter, r *http.Request) string {
 	return s.readNotes(w, r).Return
 }
 
-// takeReturn returns where a login leads back to, or "", and forgets it.
-func (s *Sessions) takeReturn(w http.ResponseWriter, r *http.Request) string {
-	n := s.readNotes(w, r)
-	path := n.Return
-	if path != "" {
+// forgetReturn forgets where a login leads back to.
+func (s *Sessions) forgetReturn(w http.ResponseWriter, r *http.Request) {
+	if n := s.readNotes(w, r); n.Return != "" {
 		n.Return = ""
 		s.setNotes(w, n)
 	}
-	return path
 }
 
 // readNotes returns what this answer leaves with the browser so far, or what the
