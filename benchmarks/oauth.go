@@ -23,7 +23,7 @@ func oauthClient(w *world) (*client, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: server.NewMemoryStore(), Keys: keys,
+	issuer, err := server.New(server.Config{Issuer: issuerURL, Store: server.NewMemoryStore(), Keys: keys, IDTokenAlgorithm: jwt.ES256,
 		LoadUser:  w.load,
 		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes:    []server.Scope{{Name: "read"}},

@@ -9,14 +9,15 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
 // clientFlags are what an application is registered with.
 type clientFlags struct {
-	id, name, owner, scopes, method           string
-	redirects, afterLogout, grants, resources lines
-	public, firstParty, withoutPKCE           bool
+	id, name, owner, scopes, method, algorithm string
+	redirects, afterLogout, grants, resources  lines
+	public, firstParty, withoutPKCE            bool
 }
 
 // lines is a flag that may be repeated.
@@ -31,6 +32,7 @@ func (c *call) clientFlags() *clientFlags {
 	c.flags.StringVar(&f.owner, "owner", "", "the `user` who may change it on a page")
 	c.flags.StringVar(&f.scopes, "scopes", "", "what it may ask for, separated by spaces; empty is everything")
 	c.flags.StringVar(&f.method, "auth", "", "client_secret_basic or client_secret_post; empty is both")
+	c.flags.StringVar(&f.algorithm, "id-token-alg", "", "what signs its ID tokens, such as ES256; empty is the server's default")
 	c.flags.Var(&f.redirects, "redirect", "a redirect `URI`; may be repeated")
 	c.flags.Var(&f.afterLogout, "logout-redirect", "a `URI` to go to after a logout; may be repeated")
 	c.flags.Var(&f.grants, "grant", "authorization_code, refresh_token or client_credentials; may be repeated (default: the first two)")
@@ -52,6 +54,7 @@ func (f *clientFlags) into(c *call, r *server.Registration) {
 	set("owner", func() { r.Owner = f.owner })
 	set("scopes", func() { r.Scope = f.scopes })
 	set("auth", func() { r.TokenEndpointAuthMethod = f.method })
+	set("id-token-alg", func() { r.IDTokenAlgorithm = jwt.Algorithm(f.algorithm) })
 	set("redirect", func() { r.RedirectURIs = f.redirects })
 	set("logout-redirect", func() { r.PostLogoutRedirectURIs = f.afterLogout })
 	set("grant", func() { r.GrantTypes = f.grants })
@@ -106,7 +109,7 @@ func clients(ctx context.Context, c *call) error {
 	case "show":
 		return showClients(c.stdout, *asJSON, client)
 	case "change":
-		r := registrationOf(client)
+		r := client.Registration()
 		f.into(c, &r)
 		changed, err := s.oauth.ChangeClient(ctx, client, r)
 		if err != nil {
@@ -131,13 +134,6 @@ func clients(ctx context.Context, c *call) error {
 		return nil
 	}
 	return misused("there is no %q for clients", do)
-}
-
-// registrationOf is what a client was registered with.
-func registrationOf(c *server.Client) server.Registration {
-	return server.Registration{ClientID: c.ID, ClientName: c.Name, RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		GrantTypes: c.GrantTypes, Scope: strings.Join(c.Scopes, " "), TokenEndpointAuthMethod: c.AuthMethod, Owner: c.Owner, Resources: c.Resources,
-		ResourceServer: c.ResourceServer, FirstParty: c.FirstParty, AllowWithoutPKCE: c.AllowWithoutPKCE}
 }
 
 // addClient registers a client. Its secret, and nothing else, goes to stdout.
@@ -194,7 +190,7 @@ func showClients(w io.Writer, asJSON bool, all ...*server.Client) error {
 	if asJSON {
 		shown := make([]server.Registration, 0, len(all))
 		for _, client := range all {
-			shown = append(shown, registrationOf(client))
+			shown = append(shown, client.Registration())
 		}
 		return writeJSON(w, shown)
 	}

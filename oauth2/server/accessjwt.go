@@ -26,7 +26,7 @@ type accessClaims struct {
 }
 
 func (s *Server) signAccess(ctx context.Context, spec *tokenSpec, access *Access) (string, error) {
-	key, err := s.signing(ctx, spec.now)
+	key, err := s.accessKey(ctx, spec.now)
 	if err != nil {
 		return "", err
 	}

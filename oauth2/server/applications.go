@@ -185,17 +185,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p vis
 	if !ok {
 		return
 	}
-	// What the form does not show stays as it is.
-	registration.Owner, registration.Scope = client.Owner, strings.Join(client.Scopes, " ")
-	registration.Resources, registration.ResourceServer = client.Resources, client.ResourceServer
-	registration.FirstParty = client.FirstParty
-	if registration.TokenEndpointAuthMethod == "" {
-		registration.AllowWithoutPKCE = client.AllowWithoutPKCE
-		if !client.Public() {
-			registration.TokenEndpointAuthMethod = client.AuthMethod
-		}
-	}
-	changed, err := s.ChangeClient(r.Context(), client, registration)
+	changed, err := s.ChangeClient(r.Context(), client, client.withForm(registration))
 	if s.showFormError(w, r, page, err) {
 		return
 	}

@@ -54,7 +54,7 @@ func newBench(b *testing.B, jwts bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys,
+	s, err := server.New(server.Config{Issuer: "https://login.example", Store: server.NewMemoryStore(), Keys: keys, IDTokenAlgorithm: jwt.ES256,
 		LoadUser: func(context.Context, string) (auth.User, error) { return alice, nil },
 		SignIn:   func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes:   []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: "https://api.example/", JWT: jwts}}})

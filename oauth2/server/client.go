@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/jwt"
 )
 
 // The ways in which a client authenticates at the token endpoint (RFC 7591 §2).
@@ -49,6 +50,9 @@ type Client struct {
 	// ResourceServer are the resources that it is: it may introspect tokens that
 	// are for one of them (RFC 7662 §4).
 	ResourceServer []string `json:"resource_server,omitempty"`
+
+	// IDTokenAlgorithm signs its ID tokens; "" is Config.IDTokenAlgorithm.
+	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.

@@ -33,7 +33,7 @@ func (s *Server) addIDToken(ctx context.Context, spec *tokenSpec, made *createdT
 	if spec.user == nil || !slices.Contains(spec.scopes, "openid") {
 		return nil
 	}
-	key, err := s.signing(ctx, spec.now)
+	key, err := s.idTokenKey(ctx, spec.now, spec.client)
 	if err != nil {
 		return err
 	}

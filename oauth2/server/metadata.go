@@ -75,7 +75,7 @@ type publishedKeys struct{}
 func (publishedKeys) register(r *registry) {
 	config := r.config
 	if set, ok := config.Keys.(*jwt.KeySet); ok {
-		r.settings.Refuse(!signs(set), "Config.Keys has no asymmetric key that signs")
+		r.settings.Refuse(len(publicKeys(set)) == 0, "Config.Keys has no asymmetric key that signs")
 	}
 	url := cmp.Or(config.JWKSURL, r.server.url("/.well-known/jwks.json"))
 	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {

@@ -31,6 +31,8 @@ func (openIDConnect) register(r *registry) {
 		r.addScope(scope)
 	}
 	r.addParameters(s.hintParameter())
+	r.config.checkIDTokenAlgorithm(r.settings)
+	r.addAudit(auditIDTokens)
 	r.addTokenStep(s.addIDToken)
 	if claims := r.config.Claims; claims != nil {
 		r.addClaims(func(ctx context.Context, c *claimsRequest) (map[string]any, error) {
@@ -55,13 +57,17 @@ func (openIDConnect) register(r *registry) {
 
 // addOpenIDMetadata adds the members of OpenID Connect Discovery §3.
 func (s *Server) addOpenIDMetadata(ctx context.Context, now time.Time, m metadata) error {
-	key, err := s.signing(ctx, now)
+	set, err := s.keySet(ctx, now)
 	if err != nil {
 		return err
 	}
+	algorithms := idTokenAlgorithms(set)
+	if len(algorithms) == 0 {
+		return errNoSigningKey
+	}
 	m["userinfo_endpoint"] = s.url("/userinfo/")
 	m["subject_types_supported"] = []string{"public"}
-	m["id_token_signing_alg_values_supported"] = []string{string(key.Algorithm())}
+	m["id_token_signing_alg_values_supported"] = algorithms
 	m["prompt_values_supported"] = prompts
 	m["claims_supported"] = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/jwt"
 )
 
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
@@ -29,6 +30,8 @@ type Registration struct {
 	ResponseTypes           []string    `json:"response_types,omitempty"`
 	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server
 	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
+	// IDTokenAlgorithm is one of those that Config.Keys sign by; "" is Config.IDTokenAlgorithm.
+	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 	// What these want is not there yet: a client that relies on it is refused with
 	// [ErrUnsupported], for without it it would be less safe than it says.
 	DPoPBoundAccessTokens bool `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
@@ -305,6 +308,9 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE = r.FirstParty, r.AllowWithoutPKCE
+	if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
+		return err
+	}
 	for _, check := range s.features.registrations {
 		if err := check(&r, c); err != nil {
 			return err

@@ -80,8 +80,14 @@ type Config struct {
 	Logout func(w http.ResponseWriter, r *http.Request) error
 
 	// Keys sign ID tokens and JWT access tokens. With a nil one there are neither,
-	// and so no OpenID Connect. Asymmetric ones only.
+	// and so no OpenID Connect. Access tokens are signed by the first asymmetric key that
+	// signs, and ID tokens by the one of the client's algorithm.
 	Keys jwt.KeySource
+	// IDTokenAlgorithm signs the ID tokens of clients that registered no
+	// id_token_signed_response_alg. Empty is RS256, which such clients expect (OpenID Connect
+	// Registration §2) and a provider must have (OpenID Connect Discovery §3). An operator
+	// that must not have RSA keys sets another one, such as ES256.
+	IDTokenAlgorithm jwt.Algorithm
 	// JWKSURL is where Keys are published, if not by the server itself.
 	JWKSURL string
 

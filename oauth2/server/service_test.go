@@ -163,10 +163,8 @@ func (e *events) count(kind auth.EventKind) (n int) {
 func newService(t *testing.T, change func(*server.Config)) *service {
 	t.Helper()
 	s := &service{T: t, users: &users{stamps: map[string]string{"alice": "a", "bob": "b", "job": "j"}, off: map[string]bool{}}, log: &strings.Builder{}, secrets: map[string]string{}, events: &events{}}
-	key, err := jwt.GenerateKey(jwt.ES256)
-	s.must(err)
-	s.keys, err = jwt.NewKeySet(key)
-	s.must(err)
+	s.keys = keysOf(t, jwt.ES256, jwt.RS256)
+	var err error
 	s.guard, err = auth.New(auth.Config{Backends: []auth.Authenticator{logins{s.users}}})
 	s.must(err)
 	mux := http.NewServeMux()

@@ -3,24 +3,36 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth/jwt"
 )
 
-// signing returns the key that signs now.
-func (s *Server) signing(ctx context.Context, at time.Time) (*jwt.Key, error) {
+var errNoSigningKey = errors.New("oauth2/server: Config.Keys has no asymmetric key that signs")
+
+// keySet returns the keys at an instant.
+func (s *Server) keySet(ctx context.Context, at time.Time) (*jwt.KeySet, error) {
 	set, err := s.config.Keys.Current(ctx, at)
+	if err == nil && set == nil {
+		err = errNoSigningKey
+	}
+	return set, err
+}
+
+// accessKey returns the key that signs access tokens now.
+func (s *Server) accessKey(ctx context.Context, at time.Time) (*jwt.Key, error) {
+	set, err := s.keySet(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	if !signs(set) {
-		return nil, errors.New("oauth2/server: Config.Keys has no asymmetric key that signs")
+	if keys := publicKeys(set); len(keys) > 0 {
+		return keys[0], nil
 	}
-	return set.Signing(), nil
+	return nil, errNoSigningKey
 }
 
-// signs reports a set with a key that signs what others can check.
-func signs(set *jwt.KeySet) bool {
-	return set != nil && set.Signing() != nil && set.Signing().Public() != nil
+// publicKeys returns the keys that sign what others can check.
+func publicKeys(set *jwt.KeySet) []*jwt.Key {
+	return slices.DeleteFunc(set.SigningKeys(), func(k *jwt.Key) bool { return k.Public() == nil })
 }

@@ -226,7 +226,7 @@ func TestAnIDTokenByEachAlgorithm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := newService(t, func(c *server.Config) { c.Keys = keys })
+			s := newService(t, func(c *server.Config) { c.Keys, c.IDTokenAlgorithm = keys, algorithm })
 			a := s.tokens("alice", "nonce", "n-0S6_WzA2Mj")
 			published := s.stranger().do("GET", "/o/.well-known/jwks.json", "")
 			set, err := jwt.ParseJWKS([]byte(published.body))
