@@ -107,7 +107,6 @@ func (a *app) addClients(ctx context.Context, file string) error {
 		if err != nil {
 			return fmt.Errorf("-clients: %w", err)
 		}
-		a.tellOfMembers(ctx, text)
 		for _, r := range more {
 			if r.ClientSecret == "" && r.TokenEndpointAuthMethod == "" {
 				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made
@@ -129,6 +128,7 @@ func (a *app) addClients(ctx context.Context, file string) error {
 		if err != nil {
 			return err
 		}
+		a.reportMembers(ctx, r)
 	}
 	return nil
 }

@@ -324,9 +324,11 @@ func TestClientsOfAFile(t *testing.T) {
 		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]},
 		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"], "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]},
 		{"client_id": "bound", "redirect_uris": ["http://127.0.0.1/callback"], "dpop_bound_access_tokens": true},
-		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}}]`)
+		{"client_id": "keyed", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}},
+		{"client_id": "pairwise", "redirect_uris": ["http://127.0.0.1/callback"], "subject_type": "pairwise"},
+		{"client_id": "hs", "redirect_uris": ["http://127.0.0.1/callback"], "id_token_signed_response_alg": "HS256"}]`)
 	p := launch(t, "-db", "memory:", "-clients", file)
-	for _, want := range []string{"number=1 members=[software_id]", "number=5 members=[jwks]"} {
+	for _, want := range []string{"client=mine members=[software_id]", "The member subject_type is not supported", "id_token_signed_response_alg"} {
 		if !p.log.has(want) {
 			t.Errorf("log %s, want %q", p.log.text(), want)
 		}
@@ -342,7 +344,7 @@ func TestClientsOfAFile(t *testing.T) {
 		t.Error("a client without that grant got a refresh token")
 	}
 	p.signIn(alice).authorize(newApplication("tv", ""), "reports:read")
-	for _, id := range []string{"bound", "keyed"} {
+	for _, id := range []string{"bound", "keyed", "pairwise", "hs"} {
 		if got := p.signIn(alice).get(newApplication(id, "").at("reports:read")); got.status != 400 || !strings.Contains(p.log.text(), id) {
 			t.Errorf("%s: %d", id, got.status)
 		}

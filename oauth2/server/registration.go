@@ -37,6 +37,11 @@ type Registration struct {
 	DPoPBoundAccessTokens bool `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
 	RequirePushedRequests bool `json:"require_pushed_authorization_requests,omitempty"` // RFC 9126 §6
 
+	// Members are further members by their names, as JSON. One that asks for something is refused
+	// with [ErrUnsupported], such as "subject_type":"pairwise". Others are ignored.
+	// [ParseRegistrations] fills it.
+	Members map[string]json.RawMessage `json:"-"`
+
 	Owner            string   `json:"owner,omitempty"`
 	Resources        []string `json:"resources,omitempty"`
 	ResourceServer   []string `json:"resource_server,omitempty"`
@@ -53,8 +58,8 @@ func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
 func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
-// "client_secret". Members that are not known are ignored (RFC 7591 §2), but none
-// may be of another type.
+// "client_secret". Members that have no field are in Registration.Members. No member may be
+// of another type.
 func ParseRegistrations(text []byte) ([]Registration, error) {
 	var all []struct {
 		Registration
@@ -63,10 +68,15 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
 	}
+	var members []map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
+	}
 	registrations := make([]Registration, len(all))
 	for i, each := range all {
 		registrations[i] = each.Registration
 		registrations[i].ClientSecret = auth.Secret(each.Secret)
+		registrations[i].Members = furtherMembers(members[i])
 	}
 	return registrations, nil
 }
@@ -285,6 +295,10 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if !validClientID(c.ID) {
 		return metadataError("The client_id has other characters than the visible ones of ASCII, or more than 200.",
 			wrong("the client_id is not of an allowed form", c.ID))
+	}
+	// A registration endpoint is to ignore the members that a client can do without (RFC 7591 §2).
+	if err := checkMembers(r.Members, false); err != nil {
+		return err
 	}
 	if r.GrantTypes == nil {
 		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth/internal/cause"
+)
+
+// unsupportedMember is a member of a registration that asks for what the server does not do.
+type unsupportedMember struct {
+	// same are the values, as JSON, that ask for nothing else than what the server does anyway.
+	same []string
+	// lessSafe is set if a client that relies on the member is less safe without it. A
+	// registration endpoint may ignore the others, and tells the client so (RFC 7591 §2, §3.2.1).
+	lessSafe bool
+}
+
+// unsupportedMembers are those of the IANA registry of client metadata that ask for something. Members
+// that only describe a client, such as logo_uri, or that nothing reads without another member, such
+// as jwks_uri, are ignored.
+var unsupportedMembers = map[string]unsupportedMember{
+	// OpenID Connect Registration §2.
+	"subject_type":                    {same: []string{`"public"`}, lessSafe: true},
+	"id_token_encrypted_response_alg": {lessSafe: true},
+	"id_token_encrypted_response_enc": {lessSafe: true},
+	"userinfo_signed_response_alg":    {},
+	"userinfo_encrypted_response_alg": {lessSafe: true},
+	"userinfo_encrypted_response_enc": {lessSafe: true},
+	"request_object_signing_alg":      {lessSafe: true},
+	"request_object_encryption_alg":   {lessSafe: true},
+	"request_object_encryption_enc":   {lessSafe: true},
+	"request_uris":                    {same: []string{`[]`}},
+	"default_max_age":                 {lessSafe: true},
+	"require_auth_time":               {same: []string{`false`}, lessSafe: true},
+	"default_acr_values":              {same: []string{`[]`}, lessSafe: true},
+	// What requests and answers must be like (RFC 9101 §10.5, JARM §3, RFC 8705 §3.4).
+	"require_signed_request_object":              {same: []string{`false`}, lessSafe: true},
+	"authorization_signed_response_alg":          {lessSafe: true},
+	"authorization_encrypted_response_alg":       {lessSafe: true},
+	"authorization_encrypted_response_enc":       {lessSafe: true},
+	"tls_client_certificate_bound_access_tokens": {same: []string{`false`}, lessSafe: true},
+	"introspection_signed_response_alg":          {},
+	"introspection_encrypted_response_alg":       {lessSafe: true},
+	"introspection_encrypted_response_enc":       {lessSafe: true},
+	// Logout (OpenID Connect Back-Channel Logout §2.2, Front-Channel Logout §2).
+	"backchannel_logout_uri":               {lessSafe: true},
+	"backchannel_logout_session_required":  {same: []string{`false`}, lessSafe: true},
+	"frontchannel_logout_uri":              {lessSafe: true},
+	"frontchannel_logout_session_required": {same: []string{`false`}, lessSafe: true},
+	// OpenID Connect CIBA §4.
+	"backchannel_token_delivery_mode":                {},
+	"backchannel_client_notification_endpoint":       {},
+	"backchannel_authentication_request_signing_alg": {lessSafe: true},
+	"backchannel_user_code_parameter":                {same: []string{`false`}},
+	"authorization_details_types":                    {same: []string{`[]`}},
+}
+
+// asks reports whether a value asks for what the server does not do. Null is a member that is left out
+// (RFC 7591 §2).
+func (m unsupportedMember) asks(value json.RawMessage) bool {
+	value = bytes.TrimSpace(value)
+	return string(value) != "null" && !slices.Contains(m.same, string(value))
+}
+
+// checkMembers refuses a registration with a member that asks for what the server does not do, by
+// the member's name. With lessSafe it ignores those that a client can do without.
+func checkMembers(members map[string]json.RawMessage, lessSafe bool) error {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value := members[name]
+		member, known := unsupportedMembers[name]
+		if !known || !member.asks(value) || lessSafe && !member.lessSafe {
+			continue
+		}
+		return metadataError("The member "+name+" is not supported.", &cause.Reason{
+			Check: "the registration has a member that the server does not support",
+			Came:  name + ": " + string(value), Want: member.same, Err: ErrUnsupported})
+	}
+	return nil
+}
+
+// furtherMembers returns the members of a client in a file that [Registration] has no field for.
+func furtherMembers(client map[string]json.RawMessage) map[string]json.RawMessage {
+	maps.DeleteFunc(client, func(name string, _ json.RawMessage) bool { return registrationMembers[name] })
+	if len(client) == 0 {
+		return nil
+	}
+	return client
+}
+
+// registrationMembers are the members that a file can have a field for.
+var registrationMembers = func() map[string]bool {
+	names := map[string]bool{"client_secret": true}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Registration]()) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names[name] = true
+	}
+	return names
+}()

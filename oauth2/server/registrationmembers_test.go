@@ -1,0 +1,99 @@
+package server_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// registrationWith reads a client of a file that has a further member.
+func registrationWith(t testing.TB, member string) server.Registration {
+	t.Helper()
+	all, err := server.ParseRegistrations([]byte(`[{"client_id":"c","redirect_uris":["https://c.example/cb"],` + member + `}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+func TestUnitUnsupportedMembers(t *testing.T) {
+	s := newService(t, nil)
+	for _, member := range []string{
+		`"userinfo_signed_response_alg":"RS256"`, `"request_object_signing_alg":"RS256"`, `"id_token_encrypted_response_alg":"RSA-OAEP"`,
+		`"subject_type":"pairwise"`, `"default_max_age":3600`, `"require_auth_time":true`, `"default_acr_values":["1"]`,
+		`"tls_client_certificate_bound_access_tokens":true`, `"require_signed_request_object": true`,
+		`"backchannel_logout_uri":"https://c.example/out"`, `"authorization_signed_response_alg":"ES256"`,
+		`"subject_type":17`, `"default_max_age":0`,
+	} {
+		name := strings.Split(member, `"`)[1]
+		t.Run(member+" is refused by name", func(t *testing.T) {
+			r := registrationWith(t, member)
+			_, _, err := s.server.AddClient(t.Context(), r)
+			_, ensured := s.server.EnsureClient(t.Context(), r)
+			for _, err := range []error{err, ensured} {
+				var e *server.Error
+				if !errors.As(err, &e) || !errors.Is(err, server.ErrUnsupported) || e.Code != "invalid_client_metadata" ||
+					!strings.Contains(e.Description, name) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if c, err := s.server.Client(t.Context(), "c"); c != nil || err != nil {
+				t.Errorf("it is there: %+v %v", c, err)
+			}
+		})
+	}
+	for _, member := range []string{
+		`"subject_type":"public"`, `"require_auth_time":false`, `"subject_type":null`, `"default_acr_values": []`,
+		`"logo_uri":"https://c.example/logo.png"`, `"contacts":["a@c.example"]`, `"jwks_uri":"https://c.example/jwks"`,
+		`"application_type":"web"`, `"client_name#de":"Laden"`, `"anything":{"else":1}`,
+	} {
+		t.Run(member+" asks for nothing", func(t *testing.T) {
+			if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, member)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("a client that is there is not changed by a refused registration", func(t *testing.T) {
+		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"before"`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"after","subject_type":"pairwise"`)); err == nil {
+			t.Error("taken")
+		}
+		if c, err := s.server.Client(t.Context(), "c"); err != nil || c.Name != "before" {
+			t.Errorf("%+v %v", c, err)
+		}
+	})
+	t.Run("the members that nothing reads are in the registration", func(t *testing.T) {
+		r := registrationWith(t, `"logo_uri":"https://c.example/","client_secret":"x","id_token_signed_response_alg":"RS256","first_party":true`)
+		var names []string
+		for name := range r.Members {
+			names = append(names, name)
+		}
+		if !slices.Equal(names, []string{"logo_uri"}) || r.IDTokenAlgorithm != "RS256" || !r.FirstParty {
+			t.Errorf("%v %v", names, r.IDTokenAlgorithm)
+		}
+	})
+}
+
+func FuzzParseRegistrations(f *testing.F) {
+	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := server.ParseRegistrations([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, r := range all {
+			for name := range r.Members {
+				if name == "client_id" || name == "client_secret" || name == "id_token_signed_response_alg" {
+					t.Errorf("%q is no further member", name)
+				}
+			}
+		}
+	})
+}
