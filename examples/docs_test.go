@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -84,6 +85,7 @@ func with(authorization string) authtest.Request { return authtest.RequestWith("
 
 var _ = fmt.Sprint
 var _ = cmp.Or[string]
+var _ = slices.Contains[[]string]
 var _ atomic.Int64
 var _ *testing.T
 var _ time.Time

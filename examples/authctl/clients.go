@@ -17,7 +17,7 @@ import (
 type clientFlags struct {
 	id, name, owner, scopes, method, algorithm string
 	redirects, afterLogout, grants, resources  lines
-	public, firstParty, withoutPKCE            bool
+	public, firstParty, withoutPKCE, idClaims  bool
 }
 
 // lines is a flag that may be repeated.
@@ -39,6 +39,7 @@ func (c *call) clientFlags() *clientFlags {
 	c.flags.Var(&f.resources, "is-resource", "a resource `URI` that it is, whose tokens it may introspect; may be repeated")
 	c.flags.BoolVar(&f.public, "public", false, "it cannot keep a secret")
 	c.flags.BoolVar(&f.firstParty, "first-party", false, "it is ours: users are not asked whether they agree")
+	c.flags.BoolVar(&f.idClaims, "claims-in-id-token", false, "its ID tokens have name and e-mail address, too")
 	c.flags.BoolVar(&f.withoutPKCE, "allow-without-pkce", false, "it may leave out PKCE where it asks for openid and sends a nonce")
 	return f
 }
@@ -60,6 +61,7 @@ func (f *clientFlags) into(c *call, r *server.Registration) {
 	set("grant", func() { r.GrantTypes = f.grants })
 	set("is-resource", func() { r.ResourceServer = f.resources })
 	set("first-party", func() { r.FirstParty = f.firstParty })
+	set("claims-in-id-token", func() { r.ClaimsInIDToken = f.idClaims })
 	set("allow-without-pkce", func() { r.AllowWithoutPKCE = f.withoutPKCE })
 	set("public", func() {
 		switch {

@@ -70,14 +70,19 @@ func insecureIssuer(issuer string) bool {
 	return err == nil && u.Scheme == "http" && !backend.IsLoopback(u.Host)
 }
 
-// claims are what the userinfo endpoint tells besides "sub".
-func claims(_ context.Context, u auth.User, scopes []string) (map[string]any, error) {
+// claims are what the userinfo endpoint tells besides "sub", and the ID tokens of clients that have
+// claims_in_id_token. APIs are told nothing about people.
+func claims(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 	told := make(map[string]any)
-	if slices.Contains(scopes, "profile") {
-		told["name"], told["preferred_username"] = u.UserID(), u.UserID()
+	if r.Target != server.ClaimsUserInfo && r.Target != server.ClaimsIDToken {
+		return told, nil
 	}
-	if slices.Contains(scopes, "email") {
-		told["email"], told["email_verified"] = u.UserID()+"@example.com", true
+	id := r.User.UserID()
+	if slices.Contains(r.Scopes, "profile") {
+		told["name"], told["preferred_username"] = id, id
+	}
+	if slices.Contains(r.Scopes, "email") {
+		told["email"], told["email_verified"] = id+"@example.com", true
 	}
 	return told, nil
 }

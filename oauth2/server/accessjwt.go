@@ -36,7 +36,7 @@ func (s *Server) signAccess(ctx context.Context, spec *tokenSpec, access *Access
 		Scope: strings.Join(access.Scopes, " "), AuthTime: unixOrZero(login.AuthTime), ACR: login.ACR, AMR: login.AMR,
 		GrantID: spec.grant.ID}
 	all, err := s.withClaims(ctx, claims, &claimsRequest{target: toAccessToken, client: spec.client, user: spec.user,
-		grant: spec.grant, scopes: access.Scopes})
+		grant: spec.grant, scopes: access.Scopes, resources: access.Audience})
 	if err != nil {
 		return "", err
 	}

@@ -24,6 +24,8 @@ type claimsRequest struct {
 	user   auth.User // nil if the client acts for itself
 	grant  *Grant
 	scopes []string
+	// resources are the audience of the access token.
+	resources []string
 }
 
 // claimsFunc returns claims to add, or nil. Those that the server makes itself, such as "sub",

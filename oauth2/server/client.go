@@ -54,6 +54,11 @@ type Client struct {
 	// IDTokenAlgorithm signs its ID tokens; "" is Config.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 
+	// ClaimsInIDToken puts what Config.Claims returns into its ID tokens, for clients that read
+	// name and e-mail address there. Others get them at the userinfo endpoint (OpenID Connect
+	// Core §5.4).
+	ClaimsInIDToken bool `json:"claims_in_id_token,omitempty"`
+
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.
 	FirstParty bool `json:"first_party,omitempty"`

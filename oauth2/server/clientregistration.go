@@ -13,7 +13,7 @@ func (c *Client) Registration() Registration {
 		GrantTypes: slices.Clone(c.GrantTypes), Scope: strings.Join(c.Scopes, " "),
 		Resources: slices.Clone(c.Resources), ResourceServer: slices.Clone(c.ResourceServer),
 		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, AllowWithoutPKCE: c.AllowWithoutPKCE,
-		RefreshGrace: c.RefreshGrace}
+		RefreshGrace: c.RefreshGrace, ClaimsInIDToken: c.ClaimsInIDToken}
 }
 
 // withForm returns the registration with what the form of the page shows. The rest stays as it is.

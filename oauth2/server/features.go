@@ -22,6 +22,9 @@ func (c *Config) features() []feature {
 	if c.isOpenIDProvider() {
 		all = append(all, openIDConnect{})
 	}
+	if c.Claims != nil {
+		all = append(all, applicationClaims{})
+	}
 	if c.Logout != nil {
 		all = append(all, initiatedLogout{})
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -25,6 +26,7 @@ type idClaims struct {
 	ACR       string   `json:"acr,omitempty"`
 	AMR       []string `json:"amr,omitempty"`
 	AtHash    string   `json:"at_hash"`
+	ID        string   `json:"jti"`
 	SessionID string   `json:"sid,omitempty"`
 }
 
@@ -40,7 +42,7 @@ func (s *Server) addIDToken(ctx context.Context, spec *tokenSpec, made *createdT
 	login := spec.grant.AuthInfo
 	claims := idClaims{Issuer: s.config.Issuer, Subject: spec.grant.UserID, Audience: spec.client.ID,
 		Issued: spec.now.Unix(), Expires: spec.now.Add(made.lifetimes.IDToken).Unix(), AuthTime: unixOrZero(login.AuthTime),
-		Nonce: spec.nonce, ACR: login.ACR, AMR: login.AMR,
+		Nonce: spec.nonce, ID: backend.NewID(), ACR: login.ACR, AMR: login.AMR,
 		AtHash: halfHash(key.Algorithm(), made.response.access.Reveal()), SessionID: spec.grant.SessionID}
 	all, err := s.withClaims(ctx, claims, &claimsRequest{target: toIDToken, client: spec.client, user: spec.user,
 		grant: spec.grant, scopes: spec.scopes})

@@ -28,6 +28,8 @@ type introspection struct {
 	AuthTime  int64    `json:"auth_time,omitempty"`
 	ACR       string   `json:"acr,omitempty"`
 	AMR       []string `json:"amr,omitempty"`
+
+	user auth.User // nil if the client acts for itself
 }
 
 // introspectionEndpoint is the endpoint of RFC 7662.
@@ -102,7 +104,8 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 		return nil, err
 	}
 	answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
-	return s.withClaims(ctx, answer, &claimsRequest{target: toIntrospection, grant: grant, scopes: access.Scopes})
+	return s.withClaims(ctx, answer, &claimsRequest{target: toIntrospection, user: answer.user, grant: grant,
+		scopes: access.Scopes, resources: access.Audience})
 }
 
 var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
@@ -136,7 +139,7 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, is
 		return introspection{}, err
 	}
 	answer := introspection{Active: true, Scope: strings.Join(scopes, " "), ClientID: grant.ClientID, Subject: subjectOf(grant), Issuer: s.config.Issuer,
-		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR}
+		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR, user: user}
 	if user != nil && s.config.Username != nil {
 		answer.Username = s.config.Username(user)
 	}

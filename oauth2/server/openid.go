@@ -34,14 +34,6 @@ func (openIDConnect) register(r *registry) {
 	r.config.checkIDTokenAlgorithm(r.settings)
 	r.addAudit(auditIDTokens)
 	r.addTokenStep(s.addIDToken)
-	if claims := r.config.Claims; claims != nil {
-		r.addClaims(func(ctx context.Context, c *claimsRequest) (map[string]any, error) {
-			if c.target != toUserInfo {
-				return nil, nil
-			}
-			return claims(ctx, c.user, c.scopes)
-		})
-	}
 	r.addRoutes(func(h *handler, to router) {
 		to.handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))
 		// OpenID Connect Discovery §4 puts the path of the issuer before the well-known path, and

@@ -538,7 +538,7 @@ func TestUnitARefusedUserInfoRequestLeavesTheReasonInTheLog(t *testing.T) {
 
 func TestUnitAnOutageIsAnErrorInTheLog(t *testing.T) {
 	s, log := logged(t, func(c *server.Config) {
-		c.Claims = func(context.Context, auth.User, []string) (map[string]any, error) {
+		c.Claims = func(context.Context, server.ClaimsRequest) (map[string]any, error) {
 			return nil, errors.New("claims are down")
 		}
 	})

@@ -48,6 +48,7 @@ type Registration struct {
 	FirstParty       bool     `json:"first_party,omitempty"`
 	RefreshGrace     int      `json:"refresh_grace,omitempty"` // see Client.RefreshGrace
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
+	ClaimsInIDToken  bool     `json:"claims_in_id_token,omitempty"` // see Client.ClaimsInIDToken
 }
 
 // Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
@@ -321,7 +322,7 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
-	c.FirstParty, c.AllowWithoutPKCE = r.FirstParty, r.AllowWithoutPKCE
+	c.FirstParty, c.AllowWithoutPKCE, c.ClaimsInIDToken = r.FirstParty, r.AllowWithoutPKCE, r.ClaimsInIDToken
 	if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
 		return err
 	}

@@ -115,9 +115,11 @@ type Config struct {
 	// "-" and "_", of which "_" should be the last.
 	Prefix string
 
-	// Claims are what is told of a user to clients that have these scopes, at the
-	// userinfo endpoint (OpenID Connect Core §5.3). Nil is nothing but "sub".
-	Claims func(ctx context.Context, user auth.User, scopes []string) (map[string]any, error)
+	// Claims returns what the application tells of a user, at the userinfo endpoint and in
+	// tokens (OpenID Connect Core §5.1): see [ClaimsRequest]. Claims of the protocol, such as
+	// "exp", and more than 4 KiB are an error. Every error is an outage. A "sub" is replaced.
+	// If nil, only the claims of the protocol are told.
+	Claims func(ctx context.Context, r ClaimsRequest) (map[string]any, error)
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string
 

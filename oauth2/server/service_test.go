@@ -184,8 +184,11 @@ func newService(t *testing.T, change func(*server.Config)) *service {
 		Scopes:     []server.Scope{{Name: "read", Text: "read your reports"}, {Name: "write", Text: "write <reports>"}},
 		Resources:  []server.Resource{{ID: s.http.URL}, {ID: "https://jwt.example/api", JWT: true}, {ID: "https://other.example/"}},
 		Developers: func(*http.Request, auth.User, auth.Credential) error { return nil },
-		Claims: func(_ context.Context, u auth.User, scopes []string) (map[string]any, error) {
-			return map[string]any{"sub": "mallory", "name": u.UserID(), "scopes": scopes}, nil
+		Claims: func(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
+			if r.Target != server.ClaimsUserInfo {
+				return nil, nil
+			}
+			return map[string]any{"sub": "mallory", "name": r.User.UserID(), "scopes": r.Scopes}, nil
 		},
 		Username: func(u auth.User) string { return "name of " + u.UserID() },
 	}

@@ -51,7 +51,7 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 			Params: []auth.Param{{Name: "scope", Value: "openid"}}, Cause: noOpenID(access.Scopes)}
 	}
 	claims, err := s.withClaims(r.Context(), map[string]any{"sub": grant.UserID},
-		&claimsRequest{target: toUserInfo, user: user, grant: grant, scopes: access.Scopes})
+		&claimsRequest{target: toUserInfo, user: user, grant: grant, scopes: access.Scopes, resources: access.Audience})
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func oauthClients(t *testing.T, open func(t *testing.T) oauthStore) {
 		want := &server.Client{ID: "A_b-1", SecretDigest: "digest", Name: odd, Owner: odd, AuthMethod: server.AuthClientSecretBasic, RedirectURIs: []string{"https://a.example/?x=1&y='"},
 			PostLogoutRedirectURIs: []string{"com.example:/bye"}, GrantTypes: []string{"authorization_code", "x"}, Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/"},
 			ResourceServer: []string{"https://api.example/x"}, FirstParty: true, AllowWithoutPKCE: true,
-			IDTokenAlgorithm: jwt.ES256, Created: fraction, Updated: fraction.Add(time.Hour)}
+			IDTokenAlgorithm: jwt.ES256, ClaimsInIDToken: true, Created: fraction, Updated: fraction.Add(time.Hour)}
 		for i, added := range []bool{true, false} {
 			again := *want
 			if i > 0 {
