@@ -134,7 +134,7 @@ func (s *service) openOAuth(ctx context.Context) error {
 		// As in the service.
 		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
 	}
-	for _, name := range append([]string{"openid", "profile", "email", "offline_access"}, scopes...) {
+	for _, name := range append([]string{"openid", "profile", "email", "address", "phone", "offline_access"}, scopes...) {
 		s.oauthConfig.Scopes = append(s.oauthConfig.Scopes, server.Scope{Name: name})
 	}
 	s.oauth, err = server.New(s.oauthConfig)

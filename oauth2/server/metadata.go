@@ -26,6 +26,7 @@ func (s *Server) metadata(ctx context.Context, now time.Time) (metadata, error) 
 		"request_parameter_supported":           false,
 		"request_uri_parameter_supported":       false, // which is true if left out
 	}
+	s.config.Discovery.addTo(m)
 	for _, scope := range s.config.Scopes {
 		m.append("scopes_supported", scope.Name)
 	}

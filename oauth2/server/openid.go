@@ -16,6 +16,8 @@ var openIDScopes = []Scope{
 	{"openid", "know who you are"},
 	{"profile", "see your profile"},
 	{"email", "see your e-mail address"},
+	{"address", "see your postal address"},
+	{"phone", "see your phone number"},
 	{"offline_access", "keep access when you have signed out"},
 }
 
@@ -61,6 +63,6 @@ func (s *Server) addOpenIDMetadata(ctx context.Context, now time.Time, m metadat
 	m["subject_types_supported"] = []string{"public"}
 	m["id_token_signing_alg_values_supported"] = algorithms
 	m["prompt_values_supported"] = prompts
-	m["claims_supported"] = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
+	m["claims_supported"] = s.config.Discovery.supportedClaims()
 	return nil
 }

@@ -14,7 +14,11 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 		return s.clientScopes(client), nil
 	}
 	var scopes []string
+	lenient := s.config.IgnoreUnknownScopes && s.openID && slices.Contains(strings.Split(text, " "), "openid")
 	for scope := range strings.SplitSeq(text, " ") {
+		if lenient && backend.ValidScope(scope) && s.scope(scope) == nil {
+			continue
+		}
 		if !backend.ValidScope(scope) {
 			return nil, refuse(CodeInvalidScope, "The scope is malformed.",
 				wrong("a scope is malformed (RFC 6749 §3.3)", scope))

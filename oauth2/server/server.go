@@ -91,8 +91,13 @@ type Config struct {
 	// JWKSURL is where Keys are published, if not by the server itself.
 	JWKSURL string
 
-	// Scopes are all that there are, besides those of OpenID Connect.
+	// Scopes are all that there are, besides those of OpenID Connect: "openid", "profile",
+	// "email", "address", "phone" and "offline_access".
 	Scopes []Scope
+	// IgnoreUnknownScopes leaves scopes that do not exist out of an authorization request that
+	// has "openid", as OpenID Connect Core §3.1.2.1 recommends. Otherwise the answer is
+	// invalid_scope. A client learns from the "scope" of the token response what it got.
+	IgnoreUnknownScopes bool
 	// Resources are the APIs that tokens are for (RFC 8707). The first is meant
 	// where a request names none. Nil is one with the issuer's URL.
 	Resources []Resource
@@ -120,6 +125,8 @@ type Config struct {
 	// "exp", and more than 4 KiB are an error. Every error is an outage. A "sub" is replaced.
 	// If nil, only the claims of the protocol are told.
 	Claims func(ctx context.Context, r ClaimsRequest) (map[string]any, error)
+	// Discovery is what the metadata tell besides.
+	Discovery Discovery
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string
 
@@ -218,6 +225,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	settings.Add("Config.Lifetimes", c.Lifetimes.check())
 	s.setPrefixes(settings)
 	s.events = backend.NewEvents(c.Observer, backendName)
+	c.Discovery.check(settings)
 	c.checkResources(settings)
 	s.limits = c.checkLimits(settings)
 	s.features = newRegistry(s, settings, features)

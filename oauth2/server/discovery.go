@@ -1,0 +1,62 @@
+package server
+
+import (
+	"net/url"
+	"slices"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// Discovery is what metadata tell besides what follows from the configuration (OpenID Connect
+// Discovery §3, RFC 8414 §2). Zero values tell nothing.
+type Discovery struct {
+	// Claims are those that Config.Claims can return for ClaimsUserInfo and ClaimsIDToken, such as
+	// "name": claims_supported.
+	Claims []string
+	// ACRValues are what the logins of the application can reach, the best first:
+	// acr_values_supported.
+	ACRValues []string
+	// DocumentationURL leads to what developers of clients need to know: service_documentation.
+	DocumentationURL string
+	// PolicyURL says how clients may use what they learn, and TermsURL what they agree to:
+	// op_policy_uri and op_tos_uri.
+	PolicyURL, TermsURL string
+}
+
+// check refuses what no client could use.
+func (d Discovery) check(settings *backend.Settings) {
+	for name, text := range map[string]string{"DocumentationURL": d.DocumentationURL, "PolicyURL": d.PolicyURL, "TermsURL": d.TermsURL} {
+		u, err := url.Parse(text)
+		wrong := text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "")
+		settings.Refuse(wrong, "Config.Discovery.%s %q is no URL of a page", name, text)
+	}
+	settings.Refuse(slices.Contains(d.Claims, ""), "Config.Discovery.Claims has an empty name")
+	settings.Refuse(slices.Contains(d.ACRValues, ""), "Config.Discovery.ACRValues has an empty value")
+}
+
+// addTo adds the members.
+func (d Discovery) addTo(m metadata) {
+	for name, text := range map[string]string{"service_documentation": d.DocumentationURL, "op_policy_uri": d.PolicyURL,
+		"op_tos_uri": d.TermsURL} {
+		if text != "" {
+			m[name] = text
+		}
+	}
+	if len(d.ACRValues) > 0 {
+		m["acr_values_supported"] = d.ACRValues
+	}
+}
+
+// protocolClaims are those that ID tokens have by themselves.
+var protocolClaims = []string{"iss", "sub", "aud", "exp", "iat", "jti", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
+
+// supportedClaims returns claims_supported.
+func (d Discovery) supportedClaims() []string {
+	all := slices.Clone(protocolClaims)
+	for _, name := range d.Claims {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
