@@ -25,15 +25,17 @@ func skip(t *testing.T, why string) {
 	t.Skip(why)
 }
 
-// node returns the program that runs scripts which import jose.
+// node returns the program that runs scripts which import what package.json names.
 func node(t *testing.T) string {
 	t.Helper()
 	program, err := exec.LookPath("node")
 	if err != nil {
 		skip(t, "no node")
 	}
-	if _, err := os.Stat("node_modules/jose/package.json"); err != nil {
-		skip(t, "no jose: run make clients")
+	for _, name := range []string{"jose", "passport-openidconnect"} {
+		if _, err := os.Stat("node_modules/" + name + "/package.json"); err != nil {
+			skip(t, "no "+name+": run make clients")
+		}
 	}
 	return program
 }
@@ -41,9 +43,10 @@ func node(t *testing.T) string {
 // python returns the interpreter that has what requirements.txt names.
 func python(t *testing.T) string {
 	t.Helper()
-	found, _ := filepath.Glob(".venv/lib/*/site-packages/rest_framework_simplejwt")
-	if len(found) == 0 {
-		skip(t, "no djangorestframework-simplejwt: run make clients")
+	for _, name := range []string{"rest_framework_simplejwt", "authlib"} {
+		if found, _ := filepath.Glob(".venv/lib/*/site-packages/" + name); len(found) == 0 {
+			skip(t, "no "+name+": run make clients")
+		}
 	}
 	return ".venv/bin/python"
 }
@@ -69,8 +72,15 @@ func (l *lines) String() string {
 // serve starts a server that says where it listens, and returns its URL.
 func serve(t *testing.T, stdin, program string, args ...string) string {
 	t.Helper()
+	return serveWith(t, nil, stdin, program, args...)
+}
+
+// serveWith is serve with more variables of the environment, such as "NAME=value".
+func serveWith(t *testing.T, environment []string, stdin, program string, args ...string) string {
+	t.Helper()
 	cmd, log := exec.CommandContext(t.Context(), program, args...), &lines{}
 	cmd.Stdin, cmd.Stderr = strings.NewReader(stdin), log
+	cmd.Env = append(os.Environ(), environment...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
