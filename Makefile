@@ -5,7 +5,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 
-.PHONY: test tools chromium clients proxies fuzz bench bench-packages release
+.PHONY: test test-providers tools chromium clients proxies fuzz bench bench-packages release
 
 test: tools chromium clients proxies
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
@@ -27,8 +27,8 @@ chromium:
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	else echo "no Chromium: tests of pages will skip"; fi
 
-# The programs of others that interop/ runs: jose, openid-client, oauth4webapi and oidc-provider for Node, and simplejwt for
-# Python. Tests that need them skip, as those of pages do.
+# The programs of others that interop/ runs, in the versions of interop/package.json and interop/requirements.txt. Tests
+# that need them skip, as those of pages do.
 HAVE_NPM = command -v node >/dev/null && command -v npm >/dev/null
 HAVE_VENV = python3 -c 'import ensurepip, venv' 2>/dev/null
 
@@ -36,8 +36,8 @@ clients:
 	@{ $(HAVE_NPM) && $(HAVE_VENV); } || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		need=; $(HAVE_NPM) || need="nodejs npm"; $(HAVE_VENV) || need="$$need python3 python3-venv"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need >/dev/null; fi || true
-	@if $(HAVE_NPM) && $(MAKE) -s interop/node_modules/.installed; then :; else echo "no jose for Node: tests with it will skip"; fi
-	@if $(HAVE_VENV) && $(MAKE) -s interop/.venv/.installed; then :; else echo "no simplejwt for Python: tests with it will skip"; fi
+	@if $(HAVE_NPM) && $(MAKE) -s interop/node_modules/.installed; then :; else echo "no packages for Node: tests with them will skip"; fi
+	@if $(HAVE_VENV) && $(MAKE) -s interop/.venv/.installed; then :; else echo "no packages for Python: tests with them will skip"; fi
 
 interop/node_modules/.installed: interop/package.json
 	cd interop && npm install --no-package-lock --no-audit --no-fund --loglevel=error
@@ -47,6 +47,14 @@ interop/.venv/.installed: interop/requirements.txt
 	python3 -m venv --clear interop/.venv
 	interop/.venv/bin/python -m pip install --disable-pip-version-check -q -r interop/requirements.txt
 	@touch $@
+
+# Spring Security against our provider, apart from `make test` because Maven fetches 50 MB for it.
+test-providers:
+	@{ command -v java >/dev/null && command -v mvn >/dev/null; } || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jdk-headless maven >/dev/null; \
+	else echo "no Java and Maven" >&2; exit 1; fi
+	cd interop/spring && mvn -B -q package
+	cd interop && go vet -tags providers . && GATEWARDEN_REQUIRE_SERVICES=1 go test -race -tags providers -run TestSpring .
 
 # The proxies that interop/ runs. They are installed only where no systemd would start them as services.
 HAVE_PROXIES = command -v nginx >/dev/null && command -v haproxy >/dev/null && command -v caddy >/dev/null
