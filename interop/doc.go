@@ -1,5 +1,5 @@
-// Package interop runs programs that nobody here wrote against ours, as
-// processes that talk over sockets:
+// Package interop runs programs of others against ours, as processes that talk
+// over sockets:
 //
 //   - jose of npm verifies the tokens of examples/demo, and is an issuer whose
 //     tokens a [jwt.Verifier] checks
@@ -9,18 +9,18 @@
 //   - djangorestframework-simplejwt shares a secret with [jwt.Tokens]: each
 //     accepts the other's tokens, and both answer the same requests
 //
-//   - Authlib, requests-oauthlib, passport-openidconnect, Auth.js, openid-client, oauth4webapi, golang.org/x/oauth2 and
-//     Spring Security sign users in at examples/demo
+//   - Authlib, requests-oauthlib, passport-openidconnect, Auth.js, openid-client, oauth4webapi, golang.org/x/oauth2
+//     and Spring Security sign users in at examples/demo
 //
-//   - Authlib, PyJWT, jose, oauth4webapi, express-oauth2-jwt-bearer and Spring Security protect APIs with its JWT access
-//     tokens
+//   - Authlib, PyJWT, jose, oauth4webapi, express-oauth2-jwt-bearer, go-oidc and Spring Security protect APIs with its
+//     JWT access tokens
 //
 //   - nginx and Caddy ask [auth.Guard.ForwardAuth] by the recipes of docs/forward-auth.md
 //
 //   - nginx, HAProxy and Caddy hand on certificates and addresses
 //
-// There is nothing here but tests. What they need is installed by `make clients`, `make proxies` and, for Spring
-// Security, `make test-providers`, in the versions that package.json, requirements.txt and spring/pom.xml name.
+// The package holds tests only. `make clients`, `make proxies` and, for Spring Security, `make test-providers` install
+// what they need, in the versions that package.json, requirements.txt and spring/pom.xml name.
 package interop
 
 import (

@@ -31,7 +31,8 @@ const (
 var withoutPKCE = map[string]any{"allow_without_pkce": true}
 
 var logins = []login{
-	{name: "Authlib with PKCE", script: authlib, theirs: []string{"code_challenge_method=S256"}, refresh: true, logout: true},
+	{name: "Authlib with PKCE", script: authlib, theirs: []string{"code_challenge_method=S256"},
+		refresh: true, logout: true},
 	{name: "Authlib with PKCE as a public client", script: authlib, theirs: []string{"code_challenge_method=S256"},
 		public: true, refresh: true, logout: true},
 	{name: "Authlib as it comes", script: authlib, ours: withoutPKCE, refresh: true, logout: true},
@@ -128,7 +129,8 @@ func (l login) test(t *testing.T, alice *visitor, demo, app string) {
 	}
 	out := alice.open(app + "/logout")
 	if got := alice.open(app + "/"); got.status != http.StatusUnauthorized {
-		t.Errorf("signed out of the application: %d %s, before: %d at %s: %s", got.status, got.text, out.status, out.at, out.text)
+		t.Errorf("signed out of the application: %d %s, after %d at %s: %s",
+			got.status, got.text, out.status, out.at, out.text)
 	}
 	if got := alice.do(http.MethodGet, demo+"/api/me", nil); l.logout && got.status != http.StatusUnauthorized {
 		t.Errorf("signed out of the demo: %d %s", got.status, got.text)

@@ -38,8 +38,8 @@ func newSecureDemo(t *testing.T, clients ...map[string]any) *secureDemo {
 	}
 	certificate, roots := inPEM(t, own, true), inPEM(t, authority, false)
 	return &secureDemo{
-		url: serve(t, "", binary, "-addr", "127.0.0.1:0", "-db", "memory:", "-tls-cert", certificate, "-tls-key", certificate,
-			"-clients", write(t, "clients.json", string(text))),
+		url: serve(t, "", binary, "-addr", "127.0.0.1:0", "-db", "memory:", "-clients", write(t, "clients.json", string(text)),
+			"-tls-cert", certificate, "-tls-key", certificate),
 		authority: authority.Leaf, roots: roots,
 		environment: []string{
 			"NODE_EXTRA_CA_CERTS=" + roots, "REQUESTS_CA_BUNDLE=" + roots, "SSL_CERT_FILE=" + roots,

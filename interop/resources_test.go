@@ -80,9 +80,11 @@ type presented struct {
 func issueTokens(t *testing.T, demo *secureDemo) presented {
 	t.Helper()
 	alice := newVisitor(t, demo.authority)
-	c := oauth2.Config{ClientID: "demo-web", ClientSecret: "demo-web-secret", RedirectURL: "http://127.0.0.1:51004/callback",
+	c := oauth2.Config{
+		ClientID: "demo-web", ClientSecret: "demo-web-secret", RedirectURL: "http://127.0.0.1:51004/callback",
 		Scopes:   []string{"openid", "reports:read"},
-		Endpoint: oauth2.Endpoint{AuthURL: demo.url + "/o/authorize/", TokenURL: demo.url + "/o/token/"}}
+		Endpoint: oauth2.Endpoint{AuthURL: demo.url + "/o/authorize/", TokenURL: demo.url + "/o/token/"},
+	}
 	verifier := oauth2.GenerateVerifier()
 	alice.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		if r.URL.Port() == "51004" {
@@ -90,7 +92,8 @@ func issueTokens(t *testing.T, demo *secureDemo) presented {
 		}
 		return nil
 	}
-	back := alice.open(c.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("resource", jwtResource)))
+	back := alice.open(c.AuthCodeURL("state",
+		oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("resource", jwtResource)))
 	code, err := url.Parse(back.location)
 	if err != nil {
 		t.Fatal(err)
@@ -112,11 +115,14 @@ func issueTokens(t *testing.T, demo *secureDemo) presented {
 	}
 	p.machine, p.writing = machine("reports:read", jwtResource), machine("reports:write", jwtResource)
 	p.opaque = machine("reports:read", "http://127.0.0.1:8002/")
-	login := alice.do(http.MethodPost, demo.url+"/api/token/", url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}})
+	login := alice.do(http.MethodPost, demo.url+"/api/token/",
+		url.Values{"username": {"alice"}, "password": {"correct-horse-battery"}})
 	p.pair, _ = login.body["access"].(string)
-	for name, token := range map[string]string{"user": p.user, "machine": p.machine, "writing": p.writing, "id": p.id, "pair": p.pair} {
+	jwts := map[string]string{"user": p.user, "machine": p.machine, "writing": p.writing, "id": p.id, "pair": p.pair}
+	for name, token := range jwts {
 		if strings.Count(token, ".") != 2 {
-			t.Fatalf("the token %s is no JWT; the answers: %d %s, %d %s", name, answer.status, answer.text, login.status, login.text)
+			t.Fatalf("the token %s is no JWT, after %d %s, %d %s",
+				name, answer.status, answer.text, login.status, login.text)
 		}
 	}
 	return p

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -23,8 +24,8 @@ func (d *secureDemo) spring(t *testing.T, program string, properties ...string) 
 	if out, err := keytool.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	args := []string{"-Djavax.net.ssl.trustStore=" + trusted, "-Djavax.net.ssl.trustStorePassword=changeit", "-jar", jar, program}
-	return serve(t, "", "java", append(args, properties...)...)
+	trust := []string{"-Djavax.net.ssl.trustStore=" + trusted, "-Djavax.net.ssl.trustStorePassword=changeit"}
+	return serve(t, "", "java", slices.Concat(trust, []string{"-jar", jar, program}, properties)...)
 }
 
 func TestSpringLogin(t *testing.T) {
@@ -48,7 +49,8 @@ func TestSpringLogin(t *testing.T) {
 		}
 	}
 	first, second := alice.open(app+"/refresh"), alice.open(app+"/refresh")
-	if first.body["subject"] != "alice" || second.body["subject"] != "alice" || first.body["token"] == second.body["token"] {
+	same := first.body["token"] == second.body["token"]
+	if first.body["subject"] != "alice" || second.body["subject"] != "alice" || same {
 		t.Errorf("refreshing: %d %s, %d %s", first.status, first.text, second.status, second.text)
 	}
 	if out := alice.open(app + "/logout"); out.body["out"] != true {

@@ -39,6 +39,8 @@ app.get("/", (request, response) => {
   const { id: subject, displayName: name, emails } = request.user;
   response.json({ subject, name, email: emails?.[0]?.value });
 });
-app.get("/logout", (request, response, next) => request.logout((error) => (error ? next(error) : response.json({ out: true }))));
+app.get("/logout", (request, response, next) => {
+  request.logout((error) => (error ? next(error) : response.json({ out: true })));
+});
 app.use((error, request, response, next) => response.status(400).json({ error: error.code ?? error.message }));
 listen(app);

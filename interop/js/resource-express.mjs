@@ -8,5 +8,7 @@ import { listen } from "./listen.mjs";
 const [issuerBaseURL, audience, more = "{}"] = process.argv.slice(2);
 const app = express();
 app.use(auth({ issuerBaseURL, audience, ...JSON.parse(more) }));
-app.get("/reports", requiredScopes("reports:read"), (request, response) => response.json({ subject: request.auth.payload.sub }));
+app.get("/reports", requiredScopes("reports:read"), (request, response) => {
+  response.json({ subject: request.auth.payload.sub });
+});
 listen(app);
