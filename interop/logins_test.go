@@ -39,13 +39,13 @@ var logins = []login{
 	{name: "Authlib as it comes where PKCE is required", script: authlib, refused: "invalid_request"},
 
 	{name: "requests-oauthlib with PKCE", script: requestsOAuthlib, theirs: []string{"pkce"}, refresh: true},
-	{name: "requests-oauthlib with PKCE as a public client", script: requestsOAuthlib,
-		theirs: []string{"pkce", "include_client_id"}, public: true, refresh: true},
+	{name: "requests-oauthlib with PKCE as a public client", script: requestsOAuthlib, theirs: []string{"pkce"},
+		public: true, refresh: true},
+	{name: "requests-oauthlib as it comes", script: requestsOAuthlib, ours: withoutPKCE, refresh: true},
 	{name: "requests-oauthlib as it comes where PKCE is required", script: requestsOAuthlib, refused: "invalid_request"},
 
-	{name: "passport-openidconnect with a nonce", script: passport, theirs: []string{`{"nonce":true}`}, ours: withoutPKCE,
-		noProfile: true},
-	{name: "passport-openidconnect with a nonce and userinfo", script: passport,
+	{name: "passport-openidconnect as it comes", script: passport, ours: withoutPKCE, noProfile: true},
+	{name: "passport-openidconnect with userinfo and a nonce", script: passport,
 		theirs: []string{`{"nonce":true,"skipUserProfile":false}`}, ours: withoutPKCE},
 	{name: "passport-openidconnect as it comes where PKCE is required", script: passport, refused: "invalid_request"},
 

@@ -1,6 +1,6 @@
 """A web application with requests-oauthlib, written as the web example of its documentation.
 
-python login_requests_oauthlib.py ISSUER CLIENT SECRET [pkce] [include_client_id]
+python login_requests_oauthlib.py ISSUER CLIENT SECRET [pkce]
 """
 
 import os
@@ -17,7 +17,6 @@ authorization_base_url = issuer + "/o/authorize/"
 token_url = issuer + "/o/token/"
 scope = ["openid", "profile", "email"]
 pkce = {"pkce": "S256"} if "pkce" in settings else {}
-include_client_id = {"include_client_id": True} if "include_client_id" in settings else {}
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # the callback of this program is plain HTTP
 
 app = Flask(__name__)
@@ -43,9 +42,7 @@ def login():
 @app.get("/callback")
 def callback():
     demo = begun.pop(session["oauth_state"])
-    token = demo.fetch_token(
-        token_url, client_secret=client_secret or None, authorization_response=request.url, **include_client_id
-    )
+    token = demo.fetch_token(token_url, client_secret=client_secret or None, authorization_response=request.url)
     tokens[session["oauth_state"]] = token
     return redirect("/")
 
