@@ -4,6 +4,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
+SPRING_BOOT = 3.5.7 4.0.7
 
 .PHONY: test test-providers tools chromium clients proxies fuzz bench bench-packages release
 
@@ -48,12 +49,12 @@ interop/.venv/.installed: interop/requirements.txt
 	interop/.venv/bin/python -m pip install --disable-pip-version-check -q -r interop/requirements.txt
 	@touch $@
 
-# Spring Security against our provider, apart from `make test` because Maven fetches 50 MB for it.
+# Spring Security against our provider, apart from `make test` because Maven fetches 100 MB for it.
 test-providers:
 	@{ command -v java >/dev/null && command -v mvn >/dev/null; } || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jdk-headless maven >/dev/null; \
 	else echo "no Java and Maven" >&2; exit 1; fi
-	cd interop/spring && mvn -B -q package
+	cd interop/spring && for v in $(SPRING_BOOT); do mvn -B -q package -Dspring-boot.version=$$v || exit 1; done
 	cd interop && go vet -tags providers . && GATEWARDEN_REQUIRE_SERVICES=1 go test -race -tags providers -run TestSpring .
 
 # The proxies that interop/ runs. They are installed only where no systemd would start them as services.

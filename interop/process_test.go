@@ -106,7 +106,7 @@ func serveWith(t *testing.T, environment []string, stdin, program string, args .
 			return url
 		}
 		t.Fatalf("%s %v says %q", program, args, line)
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("%s %v does not listen", program, args)
 	}
 	return ""

@@ -12,7 +12,7 @@ var rowsOfLibraries = regexp.MustCompile(`(?m)^\| ([^|]+) \((?:Go|Java|JavaScrip
 
 func TestTheDocumentedVersionsAreThoseThatRun(t *testing.T) {
 	var pinned strings.Builder
-	for _, file := range []string{"go.mod", "package.json", "requirements.txt", "spring/pom.xml"} {
+	for _, file := range []string{"go.mod", "package.json", "requirements.txt", "../Makefile"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -28,9 +28,8 @@ func TestTheDocumentedVersionsAreThoseThatRun(t *testing.T) {
 	for _, row := range rowsOfLibraries.FindAllStringSubmatch(string(page), -1) {
 		for _, named := range version.FindAllStringSubmatch(row[1], -1) {
 			seen++
-			// "NAME": "VERSION" of npm, NAME==VERSION of PyPI, NAME/v3 vVERSION of Go, and that of Maven
-			pin := regexp.QuoteMeta(named[1]) + `(": "|==|(/v\d+)? v|-starter-parent</artifactId>\s*<version>)` +
-				regexp.QuoteMeta(named[2]) + `["<\s]`
+			// "NAME": "VERSION" of npm, NAME==VERSION of PyPI, NAME/v3 vVERSION of Go, and SPRING_BOOT = VERSION…
+			pin := regexp.QuoteMeta(named[1]) + `(": "|==|(/v\d+)? v| =.* )` + regexp.QuoteMeta(named[2]) + `["\s]`
 			if !regexp.MustCompile(`(?i)` + pin).MatchString(pinned.String() + "\n") {
 				t.Errorf("the page names %s %s, which no file pins", named[1], named[2])
 			}
