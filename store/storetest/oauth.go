@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -13,123 +12,34 @@ import (
 
 // OAuth checks a [server.Store].
 func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
-	for _, part := range []struct {
-		name string
-		run  func(t *testing.T, open func(t *testing.T) oauthStore)
-	}{{"clients", oauthClients}, {"interactions", oauthInteractions}, {"consents", oauthConsents}, {"permissions", oauthPermissions},
-		{"answers", oauthAnswers}, {"codes", oauthCodes}, {"refresh tokens", oauthRefresh},
-		{"access tokens", oauthAccess}, {"access tokens by hash", oauthByHash}, {"grants", oauthGrants},
-		{"lists", oauthLists}, {"limits", oauthLimits},
-		{"codes that wait", oauthWaiting}, {"what a client loses", oauthClientEnds}, {"purging", oauthPurge}, {"races", oauthRaces}} {
-		t.Run(part.name, func(t *testing.T) {
-			part.run(t, func(t *testing.T) oauthStore {
-				s := oauthStore{t, open(t)}
-				s.addClient("web", "")
-				return s
-			})
-		})
-	}
-	t.Run("a context that has ended is an error, and changes nothing", func(t *testing.T) {
+	checkAspects(t, func(t *testing.T) oauthStore {
 		s := oauthStore{t, open(t)}
 		s.addClient("web", "")
-		s.addClient("x", "")
-		kept := oauthGrant("x", "x")
-		kept.ClientID, kept.SessionID = "x", "x"
-		_, err := s.approved(server.Approval{Grant: kept, Code: oauthCode(kept, "x"),
-			Remember: &server.Consent{UserID: "x", ClientID: "x", Permissions: kept.Permissions, Created: noon, Updated: noon}})
-		s.must(err)
-		tokens := oauthTokens(kept, "x")
-		_, err = s.AddAccess(t.Context(), tokens.Access, noon)
-		s.must(err)
-		other := oauthGrant("x", "other")
-		tokens = oauthTokens(other, "other")
-		tokens.Access.Digest, tokens.Refresh.Digest = "x", "x"
-		_, err = s.started(other, tokens)
-		s.must(err)
-		s.must(s.AddInteraction(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
-		state := func() string {
-			t.Helper()
-			clients, err := s.Clients(t.Context(), "", "", 9)
-			s.must(err)
-			consents, err := s.Consents(t.Context(), "x", "", 9)
-			s.must(err)
-			pending, err := s.Interaction(t.Context(), "x", noon)
-			s.must(err)
-			access, _, err := s.FindAccess(t.Context(), "x")
-			s.must(err)
-			refresh, _, err := s.FindRefresh(t.Context(), "x")
-			s.must(err)
-			return s.snapshot("x", "x", "t") + s.snapshot("other") + s.snapshot("g", "c") + recordText([]any{clients, consents, pending, access, refresh})
-		}
-		before := state()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		for name, call := range map[string]func() error{
-			"AddClient": func() error { _, err := s.AddClient(ctx, &server.Client{ID: "new", Updated: noon}, 0); return err },
-			"Client":    func() error { _, err := s.Client(ctx, "x"); return err },
-			"Clients":   func() error { _, err := s.Clients(ctx, "", "", 1); return err },
-			"ChangeClient": func() error {
-				_, _, err := s.ChangeClient(ctx, &server.Client{ID: "x", Disabled: true, Updated: noon}, noon)
-				return err
-			},
-			"RemoveClient": func() error { _, _, err := s.RemoveClient(ctx, "x", noon); return err },
-			"AddInteraction": func() error {
-				return s.AddInteraction(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)})
-			},
-			"Interaction":        func() error { _, err := s.Interaction(ctx, "x", noon); return err },
-			"ConsumeInteraction": func() error { _, err := s.ConsumeInteraction(ctx, "x", noon); return err },
-			"Consent":            func() error { _, err := s.Consent(ctx, "x", "x"); return err },
-			"Consents":           func() error { _, err := s.Consents(ctx, "x", "", 9); return err },
-			"Withdraw":           func() error { _, err := s.Withdraw(ctx, "x", "x", noon); return err },
-			"Approve": func() error {
-				g := oauthGrant("alice", "g")
-				_, err := s.Approve(ctx, server.Approval{Grant: g, Code: oauthCode(g, "c")})
-				return err
-			},
-			"FindCode": func() error { _, _, err := s.FindCode(ctx, "x"); return err },
-			"Redeem": func() error {
-				_, err := s.Redeem(ctx, "x", noon, oauthTokens(kept, "t"))
-				return err
-			},
-			"Start": func() error {
-				g := oauthGrant("alice", "g")
-				_, err := s.Start(ctx, g, oauthTokens(g, "t"), 0, false)
-				return err
-			},
-			"FindRefresh": func() error { _, _, err := s.FindRefresh(ctx, "x"); return err },
-			"Rotate": func() error {
-				_, err := s.Rotate(ctx, "x", noon, 0, oauthTokens(other, "t"))
-				return err
-			},
-			"FindAccess": func() error { _, _, err := s.FindAccess(ctx, "x"); return err },
-			"AddAccess": func() error {
-				_, err := s.AddAccess(ctx, oauthTokens(kept, "t").Access, noon)
-				return err
-			},
-			"RemoveAccess":   func() error { _, err := s.RemoveAccess(ctx, "x"); return err },
-			"Grant":          func() error { _, err := s.Grant(ctx, "x"); return err },
-			"Grants":         func() error { _, err := s.Grants(ctx, "x", "", 9, noon); return err },
-			"GrantsByClient": func() error { _, err := s.GrantsByClient(ctx, "x", "", 9, noon); return err },
-			"End":            func() error { _, err := s.End(ctx, "x", noon); return err },
-			"EndSession":     func() error { _, err := s.EndSession(ctx, "x", noon); return err },
-			"EndAll":         func() error { _, err := s.EndAll(ctx, "x", "", "", noon); return err },
-			"PutOnce":        func() error { _, err := s.PutOnce(ctx, "x", noon.Add(time.Hour), noon); return err },
-			"Purge":          func() error { _, err := s.Purge(ctx, noon.Add(9*time.Hour), 9); return err },
-		} {
-			if err := call(); err == nil {
-				t.Errorf("%s went on", name)
-			}
-			if after := state(); after != before {
-				t.Errorf("%s changed\n%s\nto\n%s", name, before, after)
-				before = after
-			}
-		}
-		if fresh, err := s.PutOnce(t.Context(), "x", noon.Add(time.Hour), noon); !fresh || err != nil {
-			t.Errorf("the key was noted: %v", err)
-		}
-		if pending, err := s.Interaction(t.Context(), "new", noon); pending != nil || err != nil {
-			t.Errorf("the interaction was added: %v", err)
-		}
+		return s
+	}, []aspect[oauthStore]{
+		{"clients", oauthClients},
+		{"disabling clients", oauthDisabling},
+		{"interactions", oauthInteractions},
+		{"consents", oauthConsents},
+		{"permissions", oauthPermissions},
+		{"answers", oauthAnswers},
+		{"codes", oauthCodes},
+		{"refresh tokens", oauthRefresh},
+		{"the grace", oauthGrace},
+		{"access tokens", oauthAccess},
+		{"access tokens by hash", oauthByHash},
+		{"grants", oauthGrants},
+		{"ending all", oauthEndingAll},
+		{"lists", oauthLists},
+		{"limits", oauthLimits},
+		{"limits of clients", oauthClientLimits},
+		{"codes that wait", oauthWaiting},
+		{"what a client loses", oauthClientEnds},
+		{"purging", oauthPurge},
+		{"purging what ended", oauthPurgeEnded},
+		{"races", oauthRaces},
+		{"races of ends", oauthEndRaces},
+		{"every method", oauthCalls},
 	})
 }
 
@@ -195,7 +105,8 @@ func oauthMay(scopes ...string) server.Permissions {
 // oauthGrant is a grant of the client web that expires in an hour.
 func oauthGrant(user, id string) *server.Grant {
 	return &server.Grant{ID: id, ClientID: "web", UserID: user, Type: "authorization_code",
-		Permissions: oauthMay("read"), Created: noon, LastUsed: noon, ExpiresAt: noon.Add(time.Hour), MaxExpiresAt: noon.Add(24 * time.Hour)}
+		Permissions: oauthMay("read"), Created: noon, LastUsed: noon, ExpiresAt: noon.Add(time.Hour),
+		MaxExpiresAt: noon.Add(24 * time.Hour)}
 }
 
 // oauthCode is good for a minute.
@@ -210,7 +121,8 @@ func oauthTokens(g *server.Grant, name string) server.Tokens {
 		Access: &server.Access{Digest: name + " access", ID: name + " id", GrantID: g.ID,
 			Scopes: g.Permissions.Scopes(), Audience: g.Permissions.Resources(), Issued: noon,
 			ExpiresAt: noon.Add(2 * time.Hour)},
-		Refresh: &server.Refresh{Digest: name + " refresh", GrantID: g.ID, Issued: noon, ExpiresAt: noon.Add(3 * time.Hour)},
+		Refresh: &server.Refresh{Digest: name + " refresh", GrantID: g.ID, Issued: noon,
+			ExpiresAt: noon.Add(3 * time.Hour)},
 	}
 }
 
@@ -249,7 +161,8 @@ func (s oauthStore) redeem(digest string, now time.Time, tokens server.Tokens, w
 	}
 }
 
-func (s oauthStore) rotate(old string, now time.Time, grace time.Duration, tokens server.Tokens, want server.Verdict) server.Rotation {
+func (s oauthStore) rotate(old string, now time.Time, grace time.Duration, tokens server.Tokens,
+	want server.Verdict) server.Rotation {
 	s.Helper()
 	rotation, err := s.Rotate(s.Context(), old, now, grace, tokens)
 	if err != nil || rotation.Verdict != want {
@@ -275,7 +188,7 @@ func (s oauthStore) wantLive(want bool, ids ...string) {
 	}
 }
 
-// sameRecord compares records as stores keep them: an empty list is as none.
+// sameRecord compares records as stores keep them. An empty list is as nil.
 func sameRecord(a, b any) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && recordText(a) == recordText(b)
 }

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,281 +9,215 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-func oauthGrants(t *testing.T, open func(t *testing.T) oauthStore) {
-	list := func(s oauthStore, user string, now time.Time) string {
-		s.Helper()
-		all, err := s.Grants(s.Context(), user, "", 100, now)
-		s.must(err)
-		var ids []string
-		for _, g := range all {
-			ids = append(ids, g.ID)
-		}
-		return strings.Join(ids, " ")
-	}
-	t.Run("a user's live grants are listed, the greatest identifier first", func(t *testing.T) {
-		s := open(t)
-		later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
-		s.start("alice", "b", later)
-		s.start("alice", "c", later)
-		s.start("alice", "a")
-		s.start("alice", "z")
-		s.start("bob", "bob's")
-		s.start("", "a client's own")
-		s.approve("alice", "pending", "code")
-		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
-		if got := list(s, "alice", noon); got != "z pending c b a" {
-			t.Error(got)
-		}
-		if got := list(s, "alice", noon.Add(time.Hour)); got != "" {
-			t.Error(got)
-		}
-		for _, user := range []string{"Alice", "alice ", "nobody"} {
-			if got := list(s, user, noon); got != "" {
-				t.Errorf("%q: %s", user, got)
-			}
-		}
-	})
-	t.Run("a grant ends once", func(t *testing.T) {
-		s := open(t)
-		s.start("alice", "1")
-		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
-		for _, row := range []struct {
-			id   string
-			want bool
-		}{{"1", true}, {"1", false}, {"over", false}, {"none", false}} {
-			if ok, err := s.End(s.Context(), row.id, noon); ok != row.want || err != nil {
-				t.Errorf("%+v: %v, %v", row, ok, err)
-			}
-		}
-		if access, grant, err := s.FindAccess(s.Context(), "1 access"); access == nil || grant.Live(noon) || err != nil {
-			t.Errorf("%+v %+v, %v", access, grant, err)
-		}
-		if got := list(s, "alice", noon.Add(-time.Second)); got != "over" {
-			t.Error(got)
-		}
-	})
-	t.Run("the end of a session ends what was granted in it, but what outlives it", func(t *testing.T) {
-		s := open(t)
-		in := func(session string, offline bool) func(*server.Grant) {
-			return func(g *server.Grant) { g.SessionID, g.Offline = session, offline }
-		}
-		s.start("alice", "b", in("s", false))
-		s.start("alice", "a", in("s", false))
-		s.start("alice", "offline", in("s", true))
-		s.start("alice", "other", in("S", false))
-		s.start("alice", "none")
-		s.start("alice", "over", in("s", false), func(g *server.Grant) { g.ExpiresAt = noon })
-		for _, session := range []string{"", "unknown"} {
-			if ended, err := s.EndSession(s.Context(), session, noon); len(ended) != 0 || err != nil {
-				t.Errorf("%q: %+v, %v", session, ended, err)
-			}
-		}
-		ended, err := s.EndSession(s.Context(), "s", fraction)
-		if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
-			t.Errorf("%+v, %v", ended, err)
-		}
-		if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
-			t.Errorf("%+v, %v", g, err)
-		}
-		s.wantLive(true, "offline", "other", "none")
-		s.wantLive(false, "a", "b")
-	})
-	t.Run("all of a user ends but what is kept, which gets the new stamp", func(t *testing.T) {
-		s := open(t)
-		for _, id := range []string{"b", "a", "kept"} {
-			s.start("alice", id)
-		}
-		s.start("bob", "bob's")
-		s.approve("alice", "pending", "code")
-		if ids, err := s.EndAll(s.Context(), "alice", "kept", "new", fraction); err != nil || !slices.Equal(ids, []string{"a", "b", "pending"}) {
-			t.Errorf("%v, %v", ids, err)
-		}
-		s.wantLive(true, "kept", "bob's")
-		s.wantLive(false, "a", "b", "pending")
-		if g, err := s.Grant(s.Context(), "kept"); err != nil || g.Stamp != "new" {
-			t.Errorf("%+v, %v", g, err)
-		}
-		if ids, err := s.EndAll(s.Context(), "alice", "bob's", "stolen", noon); err != nil || !slices.Equal(ids, []string{"kept"}) {
-			t.Errorf("%v, %v", ids, err)
-		}
-		if g, err := s.Grant(s.Context(), "bob's"); err != nil || g.Stamp != "" || !g.Live(noon) {
-			t.Errorf("somebody else's: %+v, %v", g, err)
-		}
-	})
-	t.Run("what is kept is stamped if it is live, and nothing need be kept", func(t *testing.T) {
-		s := open(t)
-		s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt, g.Stamp = noon, "old" })
-		s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
-		_, err := s.End(s.Context(), "ended", noon)
-		s.must(err)
-		for _, kept := range []string{"over", "ended", "none", ""} {
-			s.start("alice", "until "+kept)
-			if ids, err := s.EndAll(s.Context(), "alice", kept, "new", noon); err != nil || !slices.Equal(ids, []string{"until " + kept}) {
-				t.Errorf("%q: %q, %v", kept, ids, err)
-			}
-		}
-		for _, id := range []string{"over", "ended"} {
-			if g, err := s.Grant(s.Context(), id); err != nil || g.Stamp != "old" {
-				t.Errorf("%+v, %v", g, err)
-			}
-		}
-	})
-	t.Run("what has ended does not end again, and what has expired not at all", func(t *testing.T) {
-		for name, end := range map[string]func(s oauthStore) (int, error){
-			"Withdraw": func(s oauthStore) (int, error) {
-				ids, err := s.Withdraw(s.Context(), "alice", "web", fraction)
-				return len(ids), err
-			},
-			"EndSession": func(s oauthStore) (int, error) {
-				grants, err := s.EndSession(s.Context(), "s", fraction)
-				return len(grants), err
-			},
-			"EndAll": func(s oauthStore) (int, error) {
-				ids, err := s.EndAll(s.Context(), "alice", "", "", fraction)
-				return len(ids), err
-			},
-			"RemoveClient": func(s oauthStore) (int, error) {
-				_, _, err := s.RemoveClient(s.Context(), "web", fraction)
-				return 1, err
-			},
-		} {
-			s := open(t)
-			in := func(g *server.Grant) { g.SessionID = "s" }
-			s.start("alice", "live", in)
-			s.start("alice", "ended", in)
-			s.start("alice", "over", in, func(g *server.Grant) { g.ExpiresAt = fraction })
-			_, err := s.End(s.Context(), "ended", noon)
-			s.must(err)
-			if n, err := end(s); n != 1 || err != nil {
-				t.Errorf("%s: %d, %v", name, n, err)
-			}
-			for id, want := range map[string]time.Time{"live": fraction, "ended": noon, "over": {}} {
-				if id == "over" && name == "RemoveClient" {
-					continue // it may be noted
-				}
-				if g, err := s.Grant(s.Context(), id); err != nil || !g.RevokedAt.Equal(want) {
-					t.Errorf("%s: %+v, %v", name, g, err)
-				}
-			}
-		}
-	})
-	t.Run("what was returned does not change", func(t *testing.T) {
-		s := open(t)
-		s.approve("alice", "1", "c")
-		s.start("alice", "2")
-		first, err := s.Grant(s.Context(), "1")
-		s.must(err)
-		code, byCode, err := s.FindCode(s.Context(), "c")
-		s.must(err)
-		refresh, byRefresh, err := s.FindRefresh(s.Context(), "2 refresh")
-		s.must(err)
-		access, byAccess, err := s.FindAccess(s.Context(), "2 access")
-		s.must(err)
-		listed, err := s.Grants(s.Context(), "alice", "", 100, noon)
-		s.must(err)
-		client, err := s.Client(s.Context(), "web")
-		s.must(err)
-		returned := []any{first, code, byCode, refresh, byRefresh, access, byAccess, listed, client}
-		before := recordText(returned)
-		s.redeem("c", fraction, oauthTokens(oauthGrant("alice", "1"), "t"), server.Redeemed)
-		s.rotate("2 refresh", fraction, 0, oauthTokens(oauthGrant("alice", "2"), "u"), server.Redeemed)
-		_, err = s.EndAll(s.Context(), "alice", "2", "new", fraction)
-		s.must(err)
-		_, _, err = s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}, noon)
-		s.must(err)
-		if after := recordText(returned); after != before {
-			t.Errorf("%s\nbecame\n%s", before, after)
-		}
-	})
+// oauthGrants checks what grants there are, and how they end.
+func oauthGrants(t *testing.T, open opener[oauthStore]) {
+	check(t, open, "a user's live grants are listed, the greatest identifier first", oauthGrantsListed)
+	check(t, open, "a grant ends once", oauthEndsOnce)
+	check(t, open, "the end of a session ends what was granted in it, but what outlives it", oauthEndsSession)
+	check(t, open, "what was returned does not change", oauthGrantCopies)
 }
 
-func oauthPurge(t *testing.T, open func(t *testing.T) oauthStore) {
-	t.Run("what can be of no use any more is removed, in steps, and nothing else", func(t *testing.T) {
-		s := open(t)
-		for i := range 3 {
-			id := fmt.Sprint("over", i)
-			s.start("alice", id, func(g *server.Grant) { g.ExpiresAt = noon })
-			s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: id, Created: noon, ExpiresAt: noon, Data: []byte("{}")}))
-			_, err := s.PutOnce(s.Context(), id, noon, noon.Add(-time.Second))
-			s.must(err)
+func oauthGrantsListed(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	later := func(g *server.Grant) { g.Created = noon.Add(time.Microsecond) }
+	s.start("alice", "b", later)
+	s.start("alice", "c", later)
+	s.start("alice", "a")
+	s.start("alice", "z")
+	s.start("bob", "bob's")
+	s.start("", "a client's own")
+	s.approve("alice", "pending", "code")
+	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
+	if got := s.grantIDs("alice", noon); got != "z pending c b a" {
+		t.Error(got)
+	}
+	if got := s.grantIDs("alice", noon.Add(time.Hour)); got != "" {
+		t.Error(got)
+	}
+	for _, user := range []string{"Alice", "alice ", "nobody"} {
+		if got := s.grantIDs(user, noon); got != "" {
+			t.Errorf("%q: %s", user, got)
 		}
-		s.start("alice", "good", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
-		s.approve("alice", "pending", "code")
-		s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "good", Created: noon, ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}))
-		_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
+	}
+}
+
+func oauthEndsOnce(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	s.start("alice", "1")
+	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt = noon })
+	for _, row := range []struct {
+		id   string
+		want bool
+	}{{"1", true}, {"1", false}, {"over", false}, {"none", false}} {
+		if ok, err := s.End(s.Context(), row.id, noon); ok != row.want || err != nil {
+			t.Errorf("%+v: %v, %v", row, ok, err)
+		}
+	}
+	if access, grant, err := s.FindAccess(s.Context(), "1 access"); access == nil || grant.Live(noon) || err != nil {
+		t.Errorf("%+v %+v, %v", access, grant, err)
+	}
+	if got := s.grantIDs("alice", noon.Add(-time.Second)); got != "over" {
+		t.Error(got)
+	}
+}
+
+func oauthEndsSession(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	in := func(session string, offline bool) func(*server.Grant) {
+		return func(g *server.Grant) { g.SessionID, g.Offline = session, offline }
+	}
+	s.start("alice", "b", in("s", false))
+	s.start("alice", "a", in("s", false))
+	s.start("alice", "offline", in("s", true))
+	s.start("alice", "other", in("S", false))
+	s.start("alice", "none")
+	s.start("alice", "over", in("s", false), func(g *server.Grant) { g.ExpiresAt = noon })
+	for _, session := range []string{"", "unknown"} {
+		if ended, err := s.EndSession(s.Context(), session, noon); len(ended) != 0 || err != nil {
+			t.Errorf("%q: %+v, %v", session, ended, err)
+		}
+	}
+	ended, err := s.EndSession(s.Context(), "s", fraction)
+	if err != nil || len(ended) != 2 || ended[0] != (server.Ended{ID: "a", UserID: "alice"}) || ended[1].ID != "b" {
+		t.Errorf("%+v, %v", ended, err)
+	}
+	if g, err := s.Grant(s.Context(), "a"); err != nil || !g.RevokedAt.Equal(fraction) {
+		t.Errorf("%+v, %v", g, err)
+	}
+	s.wantLive(true, "offline", "other", "none")
+	s.wantLive(false, "a", "b")
+}
+
+func oauthGrantCopies(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	s.approve("alice", "1", "c")
+	s.start("alice", "2")
+	first, err := s.Grant(s.Context(), "1")
+	s.must(err)
+	code, byCode, err := s.FindCode(s.Context(), "c")
+	s.must(err)
+	refresh, byRefresh, err := s.FindRefresh(s.Context(), "2 refresh")
+	s.must(err)
+	access, byAccess, err := s.FindAccess(s.Context(), "2 access")
+	s.must(err)
+	listed, err := s.Grants(s.Context(), "alice", "", 100, noon)
+	s.must(err)
+	client, err := s.Client(s.Context(), "web")
+	s.must(err)
+	returned := []any{first, code, byCode, refresh, byRefresh, access, byAccess, listed, client}
+	before := recordText(returned)
+	s.redeem("c", fraction, oauthTokens(oauthGrant("alice", "1"), "t"), server.Redeemed)
+	s.rotate("2 refresh", fraction, 0, oauthTokens(oauthGrant("alice", "2"), "u"), server.Redeemed)
+	_, err = s.EndAll(s.Context(), "alice", "2", "new", fraction)
+	s.must(err)
+	_, _, err = s.ChangeClient(s.Context(), &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction},
+		noon)
+	s.must(err)
+	if after := recordText(returned); after != before {
+		t.Errorf("%s\nbecame\n%s", before, after)
+	}
+}
+
+// oauthEndingAll checks what ends all grants of a user, a session or a client.
+func oauthEndingAll(t *testing.T, open opener[oauthStore]) {
+	check(t, open, "all of a user ends but what is kept, which gets the new stamp", oauthEndsAll)
+	check(t, open, "what is kept is stamped if it is live, and nothing need be kept", oauthEndsAllStamps)
+	check(t, open, "what has ended does not end again, and what has expired not at all", oauthEndsNoMore)
+}
+
+func oauthEndsAll(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	for _, id := range []string{"b", "a", "kept"} {
+		s.start("alice", id)
+	}
+	s.start("bob", "bob's")
+	s.approve("alice", "pending", "code")
+	if ids, err := s.EndAll(s.Context(), "alice", "kept", "new", fraction); err != nil ||
+		!slices.Equal(ids, []string{"a", "b", "pending"}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	s.wantLive(true, "kept", "bob's")
+	s.wantLive(false, "a", "b", "pending")
+	if g, err := s.Grant(s.Context(), "kept"); err != nil || g.Stamp != "new" {
+		t.Errorf("%+v, %v", g, err)
+	}
+	if ids, err := s.EndAll(s.Context(), "alice", "bob's", "stolen", noon); err != nil ||
+		!slices.Equal(ids, []string{"kept"}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+	if g, err := s.Grant(s.Context(), "bob's"); err != nil || g.Stamp != "" || !g.Live(noon) {
+		t.Errorf("somebody else's: %+v, %v", g, err)
+	}
+}
+
+func oauthEndsAllStamps(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	s.start("alice", "over", func(g *server.Grant) { g.ExpiresAt, g.Stamp = noon, "old" })
+	s.start("alice", "ended", func(g *server.Grant) { g.Stamp = "old" })
+	_, err := s.End(s.Context(), "ended", noon)
+	s.must(err)
+	for _, kept := range []string{"over", "ended", "none", ""} {
+		s.start("alice", "until "+kept)
+		if ids, err := s.EndAll(s.Context(), "alice", kept, "new", noon); err != nil ||
+			!slices.Equal(ids, []string{"until " + kept}) {
+			t.Errorf("%q: %q, %v", kept, ids, err)
+		}
+	}
+	for _, id := range []string{"over", "ended"} {
+		if g, err := s.Grant(s.Context(), id); err != nil || g.Stamp != "old" {
+			t.Errorf("%+v, %v", g, err)
+		}
+	}
+}
+
+func oauthEndsNoMore(t *testing.T, open opener[oauthStore]) {
+	for name, end := range map[string]func(s oauthStore) (int, error){
+		"Withdraw": func(s oauthStore) (int, error) {
+			ids, err := s.Withdraw(s.Context(), "alice", "web", fraction)
+			return len(ids), err
+		},
+		"EndSession": func(s oauthStore) (int, error) {
+			grants, err := s.EndSession(s.Context(), "s", fraction)
+			return len(grants), err
+		},
+		"EndAll": func(s oauthStore) (int, error) {
+			ids, err := s.EndAll(s.Context(), "alice", "", "", fraction)
+			return len(ids), err
+		},
+		"RemoveClient": func(s oauthStore) (int, error) {
+			_, _, err := s.RemoveClient(s.Context(), "web", fraction)
+			return 1, err
+		},
+	} {
+		s := open(t)
+		in := func(g *server.Grant) { g.SessionID = "s" }
+		s.start("alice", "live", in)
+		s.start("alice", "ended", in)
+		s.start("alice", "over", in, func(g *server.Grant) { g.ExpiresAt = fraction })
+		_, err := s.End(s.Context(), "ended", noon)
 		s.must(err)
-		if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {
-			t.Errorf("too early: %d, %v", n, err)
+		if n, err := end(s); n != 1 || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
 		}
-		for _, want := range []int{2, 2, 2, 2, 1, 0} { // three grants, interactions and keys
-			if n, err := s.Purge(s.Context(), noon, 2); n != want || err != nil {
-				t.Errorf("%d, %v, want %d", n, err, want)
+		for id, want := range map[string]time.Time{"live": fraction, "ended": noon, "over": {}} {
+			if id == "over" && name == "RemoveClient" {
+				continue // it may be noted
+			}
+			if g, err := s.Grant(s.Context(), id); err != nil || !g.RevokedAt.Equal(want) {
+				t.Errorf("%s: %+v, %v", name, g, err)
 			}
 		}
-		for i := range 3 {
-			id := fmt.Sprint("over", i)
-			if g, err := s.Grant(s.Context(), id); g != nil || err != nil {
-				t.Errorf("%+v, %v", g, err)
-			}
-			if access, _, err := s.FindAccess(s.Context(), id+" access"); access != nil || err != nil {
-				t.Errorf("%+v, %v", access, err)
-			}
-			if refresh, _, err := s.FindRefresh(s.Context(), id+" refresh"); refresh != nil || err != nil {
-				t.Errorf("%+v, %v", refresh, err)
-			}
-		}
-		if got, err := s.Interaction(s.Context(), "good", noon); got == nil || err != nil {
-			t.Error("the interaction is gone", err)
-		}
-		if fresh, err := s.PutOnce(s.Context(), "good", noon, noon); fresh || err != nil {
-			t.Error("the key is gone", err)
-		}
-		if code, _, err := s.FindCode(s.Context(), "code"); code == nil || err != nil {
-			t.Error("the code is gone", err)
-		}
-		// Of a live grant the tokens go one by one.
-		if n, err := s.Purge(s.Context(), noon.Add(2*time.Hour), 9); n != 4 || err != nil { // the pending grant, an access token, an interaction, a key
-			t.Errorf("%d, %v", n, err)
-		}
-		if access, _, err := s.FindAccess(s.Context(), "good access"); access != nil || err != nil {
-			t.Errorf("%+v, %v", access, err)
-		}
-		if code, _, err := s.FindCode(s.Context(), "code"); code != nil || err != nil {
-			t.Errorf("%+v, %v", code, err)
-		}
-		s.rotate("good refresh", noon.Add(2*time.Hour), 0, oauthTokens(oauthGrant("alice", "good"), "next"), server.Redeemed)
-	})
-	t.Run("the tokens of a live grant are removed in steps", func(t *testing.T) {
-		s := open(t)
-		g := s.start("alice", "1")
-		old := "1 refresh"
-		for i := range 3 { // five expire, and not the last access token
-			tokens := oauthTokens(g, fmt.Sprint("t", i))
-			tokens.Access.ExpiresAt, tokens.Refresh.ExpiresAt = noon.Add(time.Minute), noon.Add(time.Minute)
-			if i == 2 {
-				tokens.Access.ExpiresAt = noon.Add(9 * time.Hour)
-			}
-			s.rotate(old, noon, 0, tokens, server.Redeemed)
-			old = tokens.Refresh.Digest
-		}
-		for _, want := range []int{2, 2, 1, 0} {
-			if n, err := s.Purge(s.Context(), noon.Add(time.Minute), 2); n != want || err != nil {
-				t.Errorf("%d, %v, want %d", n, err, want)
-			}
-		}
-		for digest, want := range map[string]bool{"1 access": true, "t0 access": false, "t1 access": false, "t2 access": true} {
-			if access, _, err := s.FindAccess(s.Context(), digest); (access != nil) != want || err != nil {
-				t.Errorf("%s: %+v, %v", digest, access, err)
-			}
-		}
-		for digest, want := range map[string]bool{"1 refresh": true, "t0 refresh": false, "t1 refresh": false, "t2 refresh": false} {
-			if refresh, _, err := s.FindRefresh(s.Context(), digest); (refresh != nil) != want || err != nil {
-				t.Errorf("%s: %+v, %v", digest, refresh, err)
-			}
-		}
-		// A replay is known as long as it would have been good.
-		s.rotate("1 refresh", noon.Add(time.Minute), 0, oauthTokens(g, "x"), server.Reused)
-		s.wantLive(false, "1")
-	})
-	oauthPurgeEnded(t, open)
+	}
+}
+
+// grantIDs returns the identifiers of the grants of a user, in their order.
+func (s oauthStore) grantIDs(user string, now time.Time) string {
+	s.Helper()
+	all, err := s.Grants(s.Context(), user, "", 100, now)
+	s.must(err)
+	var ids []string
+	for _, g := range all {
+		ids = append(ids, g.ID)
+	}
+	return strings.Join(ids, " ")
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // oauthByHash checks the look-up by hash of a store that is a [server.HashFinder].
-func oauthByHash(t *testing.T, open func(t *testing.T) oauthStore) {
+func oauthByHash(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	finder, ok := s.Store.(server.HashFinder)
 	if !ok {
@@ -45,7 +45,8 @@ func oauthByHash(t *testing.T, open func(t *testing.T) oauthStore) {
 		t.Fatal(ok, err) // its digest is of another form
 	}
 	same("with another token of its grant", true)
-	if ok, err := s.AddAccess(t.Context(), &server.Access{Digest: own, GrantID: "1", ExpiresAt: noon.Add(time.Hour)}, noon); err == nil {
+	if ok, err := s.AddAccess(t.Context(), &server.Access{Digest: own, GrantID: "1", ExpiresAt: noon.Add(time.Hour)},
+		noon); err == nil {
 		t.Errorf("added twice: %v, want an error", ok)
 	}
 	_, err = s.End(t.Context(), "1", noon)
@@ -69,12 +70,14 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	tokens.Access.Digest = twin
 	ok, err := s.started(g, tokens)
 	s.must(err)
-	if access, _, err := s.FindAccess(s.Context(), twin); !ok || access == nil || access.GrantID != "twin" || err != nil {
-		s.Errorf("another shard: found %+v and %v, want that of the grant twin", access, err)
+	if !ok {
+		s.Error("another shard: not started")
 	}
-	if access, _, err := s.FindAccess(s.Context(), own); access == nil || access.GrantID != "1" || err != nil {
-		s.Errorf("its twin: found %+v and %v, want that of the grant 1", access, err)
-	}
+	s.wantOf("another shard", "twin", func() (*server.Access, *server.Grant,
+		error) {
+		return s.FindAccess(s.Context(), twin)
+	})
+	s.wantOf("its twin", "1", func() (*server.Access, *server.Grant, error) { return s.FindAccess(s.Context(), own) })
 	hash, _ := backend.DigestHash(own)
 	if access, _, err := find(s.Context(), hash); access == nil || err != nil {
 		s.Errorf("their hash: found %+v and %v, want either", access, err)
@@ -84,12 +87,12 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 		if ok, err := s.RemoveAccess(s.Context(), digest); !ok || err != nil {
 			s.Errorf("removed: %v and %v", ok, err)
 		}
-		if access, _, err := s.FindAccess(s.Context(), other); access == nil || access.GrantID != grant || err != nil {
-			s.Errorf("without its twin: found %+v and %v, want that of the grant %s", access, err, grant)
-		}
-		if access, _, err := find(s.Context(), hash); access == nil || access.GrantID != grant || err != nil {
-			s.Errorf("by hash without its twin: found %+v and %v, want that of the grant %s", access, err, grant)
-		}
+		s.wantOf("without its twin", grant, func() (*server.Access, *server.Grant, error) {
+			return s.FindAccess(s.Context(), other)
+		})
+		s.wantOf("by hash without its twin", grant, func() (*server.Access, *server.Grant, error) {
+			return find(s.Context(), hash)
+		})
 	}
 	remove(twin, own, "1")
 	again := *tokens.Access
@@ -105,11 +108,20 @@ func oauthTwins(s oauthStore, find server.FindAccessHash, own string) {
 	}
 }
 
+// wantOf fails unless a look-up finds an access token of a grant.
+func (s oauthStore) wantOf(when, grant string, find func() (*server.Access, *server.Grant, error)) {
+	s.Helper()
+	if access, _, err := find(); access == nil || access.GrantID != grant || err != nil {
+		s.Errorf("%s: found %+v and %v, want that of the grant %s", when, access, err, grant)
+	}
+}
+
 // oauthPurgedByHash checks that a purge removes what the hash leads to, with its grant and
 // alone.
 func oauthPurgedByHash(s oauthStore, find server.FindAccessHash) {
 	s.Helper()
-	for id, expires := range map[string]time.Time{"with its grant": noon.Add(time.Hour), "alone": noon.Add(9 * time.Hour)} {
+	for id, expires := range map[string]time.Time{"with its grant": noon.Add(time.Hour),
+		"alone": noon.Add(9 * time.Hour)} {
 		digest := backend.TokenDigest(backend.NewToken("", id, backend.DefaultTokenLength), "")
 		hash, _ := backend.DigestHash(digest)
 		g := oauthGrant("alice", id)
