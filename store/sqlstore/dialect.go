@@ -29,9 +29,9 @@ type dialect interface {
 	lockOwner(ctx context.Context, db *DB, conn *sql.Conn, userID string) error
 	// lockSchema makes other programs that migrate wait until the transaction of conn ends.
 	lockSchema(ctx context.Context, conn *sql.Conn) error
-	// rowLock ends a query, so that no other transaction changes its rows until this one ends. It is
-	// empty if begin makes sure of that.
-	rowLock() string
+	// rowLock ends a query, so that no other transaction changes its rows until this one ends. With
+	// shared, others may lock the rows in the same way. It is empty if begin makes sure of that.
+	rowLock(shared bool) string
 
 	// placeholders writes each "?" of a statement as the engine does.
 	placeholders(statement string) string
@@ -47,6 +47,7 @@ type dialect interface {
 // sql returns a statement as the engine takes it. In the statement,
 //   - {prefix} starts the name of a table,
 //   - {lock} ends a query in a transaction that goes on to change the rows or to decide by them,
+//   - {share} ends one in a transaction that must see no change of a row that many read,
 //   - {key} is a column with this name,
 //   - "?" is an argument.
 func (db *DB) sql(statement string) string {
@@ -55,7 +56,8 @@ func (db *DB) sql(statement string) string {
 
 // newWords returns what replaces the words in braces of a statement.
 func newWords(d dialect, prefix string) *strings.Replacer {
-	return strings.NewReplacer("{prefix}", prefix, "{lock}", d.rowLock(), "{key}", d.quote("key"))
+	return strings.NewReplacer("{prefix}", prefix, "{lock}", d.rowLock(false), "{share}", d.rowLock(true),
+		"{key}", d.quote("key"))
 }
 
 // insert returns a statement that inserts a row with these columns.

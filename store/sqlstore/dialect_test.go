@@ -14,6 +14,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2/external"
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/sqlstore"
@@ -62,6 +63,10 @@ func (c notedConn) QueryContext(_ context.Context, query string, _ []driver.Name
 		return &notedRows{columns: []string{"component", "version", "checksum"}}, nil
 	case strings.HasPrefix(query, "SELECT COUNT"):
 		return &notedRows{columns: []string{"n"}, row: []driver.Value{int64(1)}}, nil
+	case strings.HasPrefix(query, "SELECT disabled"):
+		return &notedRows{columns: []string{"disabled"}, row: []driver.Value{false}}, nil
+	case strings.HasPrefix(query, "SELECT id FROM gatewarden_oauth_grants"):
+		return &notedRows{columns: []string{"id"}, row: []driver.Value{"oldest"}}, nil
 	case strings.HasPrefix(query, "SELECT user_id FROM gatewarden_onetime"):
 		return &notedRows{columns: []string{"user_id"}, row: []driver.Value{"alice"}}, nil
 	}
@@ -133,15 +138,12 @@ func opened[S any](e otherEngine, open func(context.Context, *sqlstore.DB) (S, e
 
 var then = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 
-// calls are changes of every store that is not the one of the authorization server. The names of those
-// that count or end the records of a user begin with "lock".
+// calls are changes of the stores of tokens and sessions. The names of those that count or end the records of
+// a user begin with "lock".
 func calls(e otherEngine) map[string]func(ctx context.Context) error {
 	ending := knox.Ending{At: then, Keep: true}
 	knoxes, sessions, logins := opened(e, sqlstore.Knox), opened(e, sqlstore.Sessions), opened(e, sqlstore.JWT)
-	externals, once := opened(e, sqlstore.External), opened(e, sqlstore.OneTime)
-	throttle, keys := opened(e, sqlstore.Throttle), opened(e, sqlstore.JWTKeys)
 	family := &jwt.Family{ID: "f", UserID: "alice", Created: then, ExpiresAt: then.Add(time.Hour)}
-	record := &password.OneTimeRecord{Digest: "d", UserID: "alice", Purpose: password.PurposeReset, Created: then}
 	return map[string]func(ctx context.Context) error{
 		"lock: knox.Add": func(ctx context.Context) error {
 			return second(knoxes.Add(ctx, &knox.Record{Digest: "d", UserID: "alice"}, 1, true, ending))
@@ -169,11 +171,22 @@ func calls(e otherEngine) map[string]func(ctx context.Context) error {
 			first := &jwt.Refresh{Digest: "d", FamilyID: "f"}
 			return second(logins.Start(ctx, family, first, &jwt.Refresh{Digest: "adopted"}, 1, true))
 		},
-		"lock: jwt.EndAll": func(ctx context.Context) error { return second(logins.EndAll(ctx, "alice", "", "", then)) },
+		"lock: jwt.EndAll": func(ctx context.Context) error {
+			return second(logins.EndAll(ctx, "alice", "", "", then))
+		},
 		"jwt.Rotate": func(ctx context.Context) error {
 			return second(logins.Rotate(ctx, "d", then, 0, &jwt.Refresh{FamilyID: "f"}))
 		},
 		"jwt.Purge": func(ctx context.Context) error { return second(logins.Purge(ctx, then, 9)) },
+	}
+}
+
+// otherCalls is calls for the stores of external logins, passwords and keys.
+func otherCalls(e otherEngine) map[string]func(ctx context.Context) error {
+	externals, once := opened(e, sqlstore.External), opened(e, sqlstore.OneTime)
+	throttle, keys := opened(e, sqlstore.Throttle), opened(e, sqlstore.JWTKeys)
+	record := &password.OneTimeRecord{Digest: "d", UserID: "alice", Purpose: password.PurposeReset, Created: then}
+	return map[string]func(ctx context.Context) error{
 		"lock: external.Unlink": func(ctx context.Context) error {
 			_, _, err := externals.Unlink(ctx, "alice", "id", true)
 			return err
@@ -192,7 +205,8 @@ func calls(e otherEngine) map[string]func(ctx context.Context) error {
 		"onetime.Redeem": func(ctx context.Context) error { return second(once.Redeem(ctx, "d", then)) },
 		"onetime.Purge":  func(ctx context.Context) error { return second(once.Purge(ctx, then, 9)) },
 		"throttle.Update": func(ctx context.Context) error {
-			return throttle.Update(ctx, []string{"k"}, then, func(counters []password.Counter) { counters[0].Failures++ })
+			more := func(counters []password.Counter) { counters[0].Failures++ }
+			return throttle.Update(ctx, []string{"k"}, then, more)
 		},
 		"throttle.Purge": func(ctx context.Context) error { return second(throttle.Purge(ctx, then, 9)) },
 		"jwtkeys.Add": func(ctx context.Context) error {
@@ -201,31 +215,87 @@ func calls(e otherEngine) map[string]func(ctx context.Context) error {
 	}
 }
 
+// oauthCalls is calls for the store of the authorization server.
+func oauthCalls(e otherEngine) map[string]func(ctx context.Context) error {
+	s := opened(e, sqlstore.OAuth)
+	grant := &server.Grant{ID: "g", ClientID: "web", UserID: "alice", Created: then, ExpiresAt: then.Add(time.Hour)}
+	own := &server.Grant{ID: "g", ClientID: "web", Created: then, ExpiresAt: then.Add(time.Hour)}
+	tokens := server.Tokens{Access: &server.Access{GrantID: "g"}, Refresh: &server.Refresh{GrantID: "g"}}
+	approval := server.Approval{Grant: grant, Code: &server.Code{GrantID: "g"}, Limit: 1, EvictOldest: true,
+		Interaction: "i", Remember: &server.Consent{UserID: "alice", ClientID: "web"}}
+	return map[string]func(ctx context.Context) error{
+		"lock: Approve": func(ctx context.Context) error { return second(s.Approve(ctx, approval)) },
+		"lock: Start":   func(ctx context.Context) error { return second(s.Start(ctx, grant, tokens, 1, true)) },
+		"lock client:web: Start": func(ctx context.Context) error {
+			return second(s.Start(ctx, own, tokens, 1, true))
+		},
+		"lock: AddClient": func(ctx context.Context) error {
+			return second(s.AddClient(ctx, &server.Client{ID: "web", Owner: "alice"}, 1))
+		},
+		"lock: Withdraw": func(ctx context.Context) error { return second(s.Withdraw(ctx, "alice", "web", then)) },
+		"lock: EndAll":   func(ctx context.Context) error { return second(s.EndAll(ctx, "alice", "", "", then)) },
+		"ChangeClient": func(ctx context.Context) error {
+			_, _, err := s.ChangeClient(ctx, &server.Client{ID: "web", Disabled: true}, then)
+			return err
+		},
+		"RemoveClient": func(ctx context.Context) error {
+			_, _, err := s.RemoveClient(ctx, "web", then)
+			return err
+		},
+		"Redeem":     func(ctx context.Context) error { return second(s.Redeem(ctx, "d", then, tokens)) },
+		"Rotate":     func(ctx context.Context) error { return second(s.Rotate(ctx, "d", then, 0, tokens)) },
+		"AddAccess":  func(ctx context.Context) error { return second(s.AddAccess(ctx, tokens.Access, then)) },
+		"EndSession": func(ctx context.Context) error { return second(s.EndSession(ctx, "s", then)) },
+		"PutOnce":    func(ctx context.Context) error { return second(s.PutOnce(ctx, "k", then, then)) },
+		"Purge":      func(ctx context.Context) error { return second(s.Purge(ctx, then, 9)) },
+		"ConsumeInteraction": func(ctx context.Context) error {
+			return second(s.ConsumeInteraction(ctx, "d", then))
+		},
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
+// foreign finds what a dialect writes in another way.
+var foreign = regexp.MustCompile(
+	`\?|[{}]|ON CONFLICT|IN \(SELECT [^()]*LIMIT|(WHERE|AND|\() ?"?key\b|MAX\([^)]*,|json_`)
+
+// wantTransaction fails unless a call is a transaction that locks its owner first, if its name says so, and
+// has no SQL of SQLite.
+func (e otherEngine) wantTransaction(name string, call func(ctx context.Context) error) {
+	e.Helper()
+	e.take()
+	if err := call(e.Context()); err != nil {
+		e.Fatal(err)
+	}
+	events := e.take()
+	if len(events) < 3 || events[0] != "BEGIN IMMEDIATE" {
+		e.Fatalf("got %q, want a transaction", events)
+	}
+	owner := "alice"
+	if strings.HasPrefix(name, "lock client:web:") {
+		owner = "client:web"
+	}
+	if strings.HasPrefix(name, "lock") && events[1] != "LOCK "+owner {
+		e.Errorf("got %q, want the lock of the owner first", events[:2])
+	}
+	for _, statement := range events {
+		if found := foreign.FindString(statement); found != "" {
+			e.Errorf("got %q in\n%s", found, statement)
+		}
+	}
+}
+
 func TestUnitAnotherEngine(t *testing.T) {
-	// What a dialect writes in another way is in no statement.
-	foreign := regexp.MustCompile(`\?|[{}]|ON CONFLICT|IN \(SELECT [^()]*LIMIT|(WHERE|AND|\() ?"?key\b|MAX\([^)]*,|json_`)
 	e := openOther(t)
-	for name, call := range calls(e) {
-		t.Run(name, func(t *testing.T) {
-			e.take()
-			if err := call(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			events := e.take()
-			if len(events) < 3 || events[0] != "BEGIN IMMEDIATE" {
-				t.Fatalf("got %q, want a transaction", events)
-			}
-			if strings.HasPrefix(name, "lock: ") && events[1] != "LOCK alice" {
-				t.Errorf("got %q, want the lock of the owner first", events[:2])
-			}
-			for _, statement := range events {
-				if found := foreign.FindString(statement); found != "" {
-					t.Errorf("got %q in\n%s", found, statement)
-				}
-			}
-		})
+	for kind, calls := range map[string]map[string]func(ctx context.Context) error{
+		"the server": oauthCalls(e), "tokens and sessions": calls(e), "others": otherCalls(e),
+	} {
+		for name, call := range calls {
+			t.Run("of "+kind+", "+name, func(t *testing.T) {
+				otherEngine{t, e.noted, e.db}.wantTransaction(name, call)
+			})
+		}
 	}
 	t.Run("one that redeems locks the owner before the record", func(t *testing.T) {
 		once := opened(e, sqlstore.OneTime)

@@ -26,7 +26,7 @@ func (sqlite) locked(err error) bool { return strings.Contains(err.Error(), "dat
 
 func (sqlite) lockOwner(context.Context, *DB, *sql.Conn, string) error { return nil }
 func (sqlite) lockSchema(context.Context, *sql.Conn) error             { return nil }
-func (sqlite) rowLock() string                                         { return "" }
+func (sqlite) rowLock(bool) string                                     { return "" }
 
 func (sqlite) placeholders(statement string) string { return statement }
 

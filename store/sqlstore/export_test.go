@@ -25,7 +25,12 @@ func (o other) lockOwner(_ context.Context, _ *DB, _ *sql.Conn, userID string) e
 	return nil
 }
 
-func (other) rowLock() string { return "FOR UPDATE" }
+func (other) rowLock(shared bool) string {
+	if shared {
+		return "FOR SHARE"
+	}
+	return "FOR UPDATE"
+}
 
 func (other) quote(name string) string { return "`" + name + "`" }
 

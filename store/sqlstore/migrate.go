@@ -37,6 +37,3 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 	}
 	return nil
 }
-
-// table is sql.
-func (db *DB) table(statement string) string { return db.sql(statement) }

@@ -32,7 +32,8 @@ func scanClient(row scanner) (*server.Client, error) {
 }
 
 // ChangeClient implements [server.Store] in one transaction.
-func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool, []server.Ended, error) {
+func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, was time.Time) (bool,
+	[]server.Ended, error) {
 	text, err := json.Marshal(client)
 	if err != nil {
 		return false, nil, err
@@ -40,13 +41,13 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	var ok bool
 	var ended []server.Ended
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		ok, err = changed(conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_clients
+		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_clients
 			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?`),
 			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was)))
 		if err != nil || !ok || !client.Disabled {
 			return err
 		}
-		ended, err = s.endRows(ctx, conn, client.Updated, "client_id = ?", client.ID)
+		ended, err = s.endRows(ctx, conn, client.Updated, `client_id = ?`, client.ID)
 		return err
 	})
 	if err != nil {
@@ -61,28 +62,32 @@ func (s *OAuthStore) AddInteraction(ctx context.Context, i *server.Interaction) 
 	if data == nil {
 		data = []byte{}
 	}
-	_, err := s.db.exec(ctx, s.db.table(`INSERT INTO {prefix}oauth_interactions
-		(digest, id, user_id, session_id, created, expires_at, data) VALUES (?, ?, ?, ?, ?, ?, ?)`),
+	_, err := s.db.exec(ctx, s.db.sql(insert("oauth_interactions", oauthInteractionColumns)),
 		i.Digest, i.ID, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
 	return err
 }
 
-const oauthInteraction = `SELECT digest, id, user_id, session_id, created, expires_at, data
-	FROM {prefix}oauth_interactions WHERE digest = ? AND expires_at > ?`
+const (
+	oauthInteractionColumns = `digest, id, user_id, session_id, created, expires_at, data`
+	oauthInteraction        = `SELECT ` + oauthInteractionColumns + `
+		FROM {prefix}oauth_interactions WHERE digest = ? AND expires_at > ?`
+)
 
 // Interaction implements [server.Store].
 func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
-	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
+	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.sql(oauthInteraction), digest, micros(now)))
 }
 
 // ConsumeInteraction implements [server.Store] in one transaction.
-func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string, now time.Time) (taken *server.Interaction, err error) {
+func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
+	now time.Time) (taken *server.Interaction, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		taken, err = scanInteraction(conn.QueryRowContext(ctx, s.db.table(oauthInteraction), digest, micros(now)))
+		statement := s.db.sql(oauthInteraction + ` {lock}`)
+		taken, err = scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
 		if err != nil || taken == nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_interactions WHERE digest = ?`), digest)
+		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_interactions WHERE digest = ?`), digest)
 		return err
 	})
 	if err != nil {
@@ -105,11 +110,11 @@ func scanInteraction(row scanner) (*server.Interaction, error) {
 	return &i, nil
 }
 
-const oauthConsentColumns = "user_id, client_id, permissions, scopes, resources, created, updated"
+const oauthConsentColumns = `user_id, client_id, permissions, scopes, resources, created, updated`
 
 // Consent implements [server.Store].
 func (s *OAuthStore) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {
-	return s.consent(ctx, s.db.read, userID, clientID)
+	return s.consent(ctx, s.db.read, userID, clientID, "")
 }
 
 // queryer is a pool, or the connection of a transaction.
@@ -117,9 +122,11 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID string) (*server.Consent, error) {
-	return scanConsent(in.QueryRowContext(ctx, s.db.table(`SELECT `+oauthConsentColumns+`
-		FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ?`), userID, clientID))
+// consent reads a consent. A lock ends the query.
+func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID,
+	lock string) (*server.Consent, error) {
+	return scanConsent(in.QueryRowContext(ctx, s.db.sql(`SELECT `+oauthConsentColumns+`
+		FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ? `+lock), userID, clientID))
 }
 
 func scanConsent(row scanner) (*server.Consent, error) {
@@ -140,14 +147,13 @@ func scanConsent(row scanner) (*server.Consent, error) {
 
 // remember writes a consent, which before was, in a transaction.
 func (s *OAuthStore) remember(ctx context.Context, conn *sql.Conn, before, c *server.Consent) error {
-	statement := `INSERT INTO {prefix}oauth_consents
-		(permissions, scopes, resources, updated, user_id, client_id, created) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	statement := insert("oauth_consents", `permissions, scopes, resources, updated, user_id, client_id, created`)
 	args := []any{permissionsText(c.Permissions), noList, noList, micros(c.Updated), c.UserID, c.ClientID,
 		micros(c.Created)}
 	if before != nil {
 		statement, args = `UPDATE {prefix}oauth_consents SET permissions = ?, scopes = ?, resources = ?, updated = ?
 			WHERE user_id = ? AND client_id = ?`, args[:6]
 	}
-	_, err := conn.ExecContext(ctx, s.db.table(statement), args...)
+	_, err := conn.ExecContext(ctx, s.db.sql(statement), args...)
 	return err
 }

@@ -13,15 +13,15 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 	var ok bool
 	var ended []server.Ended
 	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ok, err = changed(conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
+		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
 		if err != nil || !ok {
 			return err
 		}
-		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents WHERE client_id = ?`),
+		if _, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_consents WHERE client_id = ?`),
 			id); err != nil {
 			return err
 		}
-		ended, err = s.endRows(ctx, conn, now, "client_id = ?", id)
+		ended, err = s.endRows(ctx, conn, now, `client_id = ?`, id)
 		return err
 	})
 	if err != nil {
@@ -32,11 +32,11 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 
 // Withdraw implements [server.Store] in one transaction.
 func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
-	return s.endListed(ctx, now, func(conn *sql.Conn) error {
-		_, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_consents
+	return s.endListed(ctx, userID, now, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_consents
 			WHERE user_id = ? AND client_id = ?`), userID, clientID)
 		return err
-	}, "user_id = ? AND client_id = ?", userID, clientID)
+	}, `user_id = ? AND client_id = ?`, userID, clientID)
 }
 
 // EndSession implements [server.Store] in one transaction.
@@ -59,21 +59,13 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 // in order of ID, in a transaction.
 func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time, condition string,
 	args ...any) ([]server.Ended, error) {
-	rows, err := conn.QueryContext(ctx, s.db.table(`SELECT id, user_id FROM {prefix}oauth_grants
-		WHERE `+condition+` AND `+oauthLive+` ORDER BY id`), append(args, micros(now))...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var ended []server.Ended
-	for rows.Next() {
-		var one server.Ended
-		if err := rows.Scan(&one.ID, &one.UserID); err != nil {
-			return nil, err
-		}
-		ended = append(ended, one)
-	}
-	if err := rows.Err(); err != nil || len(ended) == 0 {
+	rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT id, user_id FROM {prefix}oauth_grants
+		WHERE `+condition+` AND `+oauthLive+` ORDER BY id {lock}`), append(args, micros(now))...)
+	ended, err := all(rows, err, func(row scanner) (one server.Ended, err error) {
+		err = row.Scan(&one.ID, &one.UserID)
+		return one, err
+	})
+	if err != nil || len(ended) == 0 {
 		return nil, err
 	}
 	return ended, s.endWhere(ctx, conn, now, condition, args...)
@@ -81,23 +73,27 @@ func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time,
 
 // EndAll implements [server.Store] in one transaction.
 func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	return s.endListed(ctx, now, func(conn *sql.Conn) error {
-		_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET stamp = ?
+	return s.endListed(ctx, userID, now, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET stamp = ?
 			WHERE id = ? AND user_id = ? AND `+oauthLive), stamp, kept, userID, micros(now))
 		return err
-	}, "user_id = ? AND id <> ?", userID, kept)
+	}, `user_id = ? AND id <> ?`, userID, kept)
 }
 
-// endListed does something first, and then ends the grants that are live and fit a
-// condition, in one transaction. It returns their identifiers in order, and reads nothing
+// endListed does something first, and then ends the grants of a user that are live and fit
+// a condition, in one transaction. It returns their identifiers in order, and reads nothing
 // else of them: there may be very many.
-func (s *OAuthStore) endListed(ctx context.Context, now time.Time, before func(*sql.Conn) error, condition string,
-	args ...any) (ended []string, err error) {
+func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time, before func(*sql.Conn) error,
+	condition string, args ...any) (ended []string, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
 		if err := before(conn); err != nil {
 			return err
 		}
-		ids := s.db.table(`SELECT id FROM {prefix}oauth_grants WHERE ` + condition + ` AND ` + oauthLive + ` ORDER BY id`)
+		ids := s.db.sql(`SELECT id FROM {prefix}oauth_grants
+			WHERE ` + condition + ` AND ` + oauthLive + ` ORDER BY id {lock}`)
 		var err error
 		if ended, err = texts(ctx, conn, ids, append(args, micros(now))...); err != nil || len(ended) == 0 {
 			return err
@@ -113,7 +109,7 @@ func (s *OAuthStore) endListed(ctx context.Context, now time.Time, before func(*
 // endWhere ends the grants that are live and fit a condition by one statement, in a
 // transaction.
 func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time, condition string, args ...any) error {
-	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE `+condition+` AND `+oauthLive), append(append([]any{micros(now)}, args...), micros(now))...)
 	return err
 }

@@ -74,91 +74,24 @@ func scanRefresh(row scanner) (*server.Refresh, *server.Grant, error) {
 
 // Grant implements [server.Store].
 func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error) {
-	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.table(`SELECT `+oauthGrantColumns+`
+	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT `+oauthGrantColumns+`
 		FROM {prefix}oauth_grants g WHERE id = ?`), id))
 }
 
 // end ends a grant that has not ended, in a transaction.
 func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
-	_, err := conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
 	return err
 }
 
 // End implements [server.Store].
 func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now)))
 }
 
 // PutOnce implements [server.Store] in one transaction.
 func (s *OAuthStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_once
-			WHERE key = ? AND expires_at <= ?`), key, micros(now)); err != nil {
-			return err
-		}
-		fresh, err = changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_once (key, expires_at)
-			VALUES (?, ?) ON CONFLICT DO NOTHING`), key, micros(expires)))
-		return err
-	})
-	return fresh && err == nil, err
-}
-
-// Purge implements [server.Store] in one transaction.
-func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	total := 0
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		spent, err := s.spent(ctx, conn, now, limit)
-		if err != nil {
-			return err
-		}
-		for _, id := range spent {
-			for _, statement := range []string{
-				`DELETE FROM {prefix}oauth_codes WHERE grant_id = ?`,
-				`DELETE FROM {prefix}oauth_access WHERE grant_id = ?`,
-				`DELETE FROM {prefix}oauth_refresh WHERE grant_id = ?`,
-				`DELETE FROM {prefix}oauth_grants WHERE id = ?`,
-			} {
-				if _, err := conn.ExecContext(ctx, s.db.table(statement), id); err != nil {
-					return err
-				}
-			}
-		}
-		total = len(spent)
-		for _, each := range []struct{ table, key string }{
-			{"access", "digest"}, {"refresh", "digest"}, {"interactions", "digest"}, {"once", "key"},
-		} {
-			result, err := conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_`+each.table+`
-				WHERE `+each.key+` IN (SELECT `+each.key+` FROM {prefix}oauth_`+each.table+`
-				WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)`), micros(now), limit-total)
-			if err != nil {
-				return err
-			}
-			n, err := result.RowsAffected()
-			if err != nil {
-				return err
-			}
-			total += int(n)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return total, nil
-}
-
-// spent returns at most limit grants that Purge removes: first those that expired, then
-// those that ended, in a transaction.
-func (s *OAuthStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
-	expired, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
-		WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`), micros(now), limit)
-	if err != nil || len(expired) == limit {
-		return expired, err
-	}
-	ended, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
-		WHERE revoked_at <= ? AND expires_at > ? ORDER BY revoked_at LIMIT ?`),
-		micros(now.Add(-server.KeepEnded)), micros(now), limit-len(expired))
-	return append(expired, ended...), err
+	return s.db.putOnce(ctx, "oauth_once", key, expires, now)
 }

@@ -17,8 +17,13 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 	}
 	var added server.Added
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		inserted, err := changed(conn.ExecContext(ctx, s.db.table(`INSERT INTO {prefix}oauth_clients
-			(id, owner, disabled, updated, client) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`),
+		if limit > 0 {
+			if err := s.db.lockOwner(ctx, conn, client.Owner); err != nil {
+				return err
+			}
+		}
+		adding := s.db.sql(s.db.dialect.insertNew("oauth_clients", `id, owner, disabled, updated, client`))
+		inserted, err := changed(conn.ExecContext(ctx, adding,
 			client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
 		if err != nil || !inserted {
 			added.Refused = err == nil
@@ -28,12 +33,12 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 			return nil
 		}
 		var have int
-		count := s.db.table(`SELECT COUNT(*) FROM {prefix}oauth_clients WHERE owner = ?`)
+		count := s.db.sql(`SELECT COUNT(*) FROM {prefix}oauth_clients WHERE owner = ?`)
 		if err := conn.QueryRowContext(ctx, count, client.Owner).Scan(&have); err != nil || have <= limit {
 			return err
 		}
 		added.OverLimit = true
-		_, err = conn.ExecContext(ctx, s.db.table(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), client.ID)
+		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), client.ID)
 		return err
 	})
 	if err != nil {
@@ -56,39 +61,50 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 		rivals, args = `user_id = '' AND client_id = ? AND `+oauthLive, []any{grant.ClientID, now}
 	}
 	var have int
-	count := s.db.table(`SELECT COUNT(*) FROM {prefix}oauth_grants WHERE ` + rivals)
-	if err := conn.QueryRowContext(ctx, count, args...).Scan(&have); err != nil || have < limit {
+	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}oauth_grants WHERE ` + rivals)
+	if err := conn.QueryRowContext(ctx, counting, args...).Scan(&have); err != nil || have < limit {
 		return err
 	}
 	if !evict {
 		added.OverLimit = true
 		return nil
 	}
+	var err error
 	most := have - limit + 1
 	if waiting {
-		ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants g
-			WHERE `+rivals+` AND EXISTS (SELECT 1 FROM {prefix}oauth_codes c
-			WHERE c.grant_id = g.id AND c.redeemed IS NULL)
-			ORDER BY client_id <> ?, id LIMIT ?`), append(slices.Clone(args), grant.ClientID, most)...)
-		if err != nil {
+		if added.Evicted, err = s.endWaiting(ctx, conn, grant, most, rivals, args); err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := s.end(ctx, conn, id, grant.Created); err != nil {
-				return err
-			}
-		}
-		if added.Evicted = ids; len(ids) == most {
+		if len(added.Evicted) == most {
 			return nil
 		}
 	}
-	ids, err := texts(ctx, conn, s.db.table(`SELECT id FROM {prefix}oauth_grants
-		WHERE `+rivals+` ORDER BY id LIMIT ?`), append(slices.Clone(args), most-len(added.Evicted))...)
+	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+		WHERE `+rivals+` ORDER BY id LIMIT ? {lock}`), append(slices.Clone(args), most-len(added.Evicted))...)
 	if err != nil {
 		return err
 	}
 	added.Evicted = append(added.Evicted, ids...)
-	_, err = conn.ExecContext(ctx, s.db.table(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+	_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
 		WHERE `+rivals+` AND id <= ?`), append(append([]any{now}, args...), ids[len(ids)-1])...)
 	return err
+}
+
+// endWaiting ends at most limit of the rivals of a grant that wait for their code to be redeemed, those of
+// the same client first, and returns which they were, in a transaction.
+func (s *OAuthStore) endWaiting(ctx context.Context, conn *sql.Conn, grant *server.Grant, limit int, rivals string,
+	args []any) ([]string, error) {
+	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants g
+		WHERE `+rivals+` AND EXISTS (SELECT 1 FROM {prefix}oauth_codes c
+		WHERE c.grant_id = g.id AND c.redeemed IS NULL)
+		ORDER BY client_id <> ?, id LIMIT ? {lock}`), append(slices.Clone(args), grant.ClientID, limit)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := s.end(ctx, conn, id, grant.Created); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }

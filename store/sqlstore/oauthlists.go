@@ -97,18 +97,6 @@ func scanClientGrants(row scanner) (*server.ClientGrants, error) {
 // listed reads all rows of a query.
 func listed[R any](ctx context.Context, s *OAuthStore, scan func(scanner) (*R, error), query string,
 	args ...any) ([]*R, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.table(query), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []*R
-	for rows.Next() {
-		row, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+	rows, err := s.db.read.QueryContext(ctx, s.db.sql(query), args...)
+	return all(rows, err, scan)
 }

@@ -9,6 +9,15 @@ import (
 
 // This file reads and writes values and results as all stores do.
 
+// changed reports whether a statement changed a row.
+func changed(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
 // count returns how many rows a statement concerned.
 func count(result sql.Result, err error) (int, error) {
 	if err != nil {

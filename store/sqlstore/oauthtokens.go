@@ -1,0 +1,172 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/oauth2/server"
+)
+
+// This file redeems codes, and issues, refreshes and finds tokens.
+
+// FindCode implements [server.Store].
+func (s *OAuthStore) FindCode(ctx context.Context, digest string) (*server.Code, *server.Grant, error) {
+	return scanCode(s.code.QueryRowContext(ctx, digest))
+}
+
+// Redeem implements [server.Store] in one transaction.
+func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
+	tokens server.Tokens) (verdict server.Verdict, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		code, grant, err := scanCode(conn.QueryRowContext(ctx, s.findCode, digest))
+		if err != nil || code == nil {
+			return err // Unknown
+		}
+		switch {
+		case !grant.RevokedAt.IsZero():
+			verdict = server.Revoked
+			return nil
+		case !code.Redeemed.IsZero():
+			verdict = server.Reused
+			return s.end(ctx, conn, grant.ID, now)
+		case !grant.Live(now) || !now.Before(code.ExpiresAt):
+			verdict = server.Expired
+			return nil
+		}
+		verdict = server.Redeemed
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_codes SET redeemed = ? WHERE digest = ?`),
+			micros(now), digest); err != nil {
+			return err
+		}
+		return s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
+	})
+	if err != nil {
+		return server.Unknown, err
+	}
+	return verdict, nil
+}
+
+// FindRefresh implements [server.Store].
+func (s *OAuthStore) FindRefresh(ctx context.Context, digest string) (*server.Refresh, *server.Grant, error) {
+	return scanRefresh(s.tokens.QueryRowContext(ctx, digest))
+}
+
+// Rotate implements [server.Store] in one transaction.
+func (s *OAuthStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
+	tokens server.Tokens) (rotation server.Rotation, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		rotation, err = s.rotate(ctx, conn, old, now, grace, tokens)
+		return err
+	})
+	if err != nil {
+		return server.Rotation{}, err
+	}
+	return rotation, nil
+}
+
+func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now time.Time, grace time.Duration,
+	tokens server.Tokens) (server.Rotation, error) {
+	refresh, grant, err := scanRefresh(conn.QueryRowContext(ctx, s.findRefresh, old))
+	if err != nil || refresh == nil {
+		return server.Rotation{Verdict: server.Unknown}, err
+	}
+	switch {
+	case !grant.RevokedAt.IsZero():
+		return server.Rotation{Verdict: server.Revoked}, nil
+	case !grant.Live(now) || !now.Before(refresh.ExpiresAt):
+		return server.Rotation{Verdict: server.Expired}, nil
+	case !refresh.Rotated.IsZero():
+		return s.retry(ctx, conn, refresh, grant, now, grace, tokens.Access)
+	}
+	if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_refresh
+		SET rotated = ?, successor = ?, sealed = NULL WHERE digest = ?`),
+		micros(now), tokens.Refresh.Digest, old); err != nil {
+		return server.Rotation{}, err
+	}
+	return server.Rotation{Verdict: server.Redeemed}, s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
+}
+
+// retry is rotate for a token that was used before. Within the grace it adds an access token, and otherwise
+// it ends the grant.
+func (s *OAuthStore) retry(ctx context.Context, conn *sql.Conn, refresh *server.Refresh, grant *server.Grant,
+	now time.Time, grace time.Duration, access *server.Access) (server.Rotation, error) {
+	if since := now.Sub(refresh.Rotated); since > -grace && since < grace {
+		next, _, err := scanRefresh(conn.QueryRowContext(ctx, s.findRefresh, refresh.Successor))
+		if err != nil {
+			return server.Rotation{}, err
+		}
+		if next != nil && next.Rotated.IsZero() && now.Before(next.ExpiresAt) && next.Sealed != nil {
+			expires := grant.ExpiresAt
+			if access.ExpiresAt.After(expires) {
+				expires = access.ExpiresAt
+			}
+			rotation := server.Rotation{Verdict: server.Retried, Sealed: next.Sealed}
+			return rotation, s.add(ctx, conn, grant.ID, now, expires, server.Tokens{Access: access})
+		}
+	}
+	return server.Rotation{Verdict: server.Reused}, s.end(ctx, conn, grant.ID, now)
+}
+
+// add adds tokens to a grant and says when it was used and when it expires, in a
+// transaction.
+func (s *OAuthStore) add(ctx context.Context, conn *sql.Conn, grantID string, now, expires time.Time,
+	tokens server.Tokens) error {
+	if err := s.addTokens(ctx, conn, grantID, tokens); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET last_used = ?, expires_at = ?
+		WHERE id = ?`), micros(now), micros(expires), grantID)
+	return err
+}
+
+var errGrant = errors.New("sqlstore: a code or token that is not of this grant")
+
+func (s *OAuthStore) addTokens(ctx context.Context, conn *sql.Conn, grantID string, tokens server.Tokens) error {
+	a, r := tokens.Access, tokens.Refresh
+	if a.GrantID != grantID || r != nil && r.GrantID != grantID {
+		return errGrant
+	}
+	if _, err := conn.ExecContext(ctx, s.addAccess, a.Digest, a.ID, a.GrantID, list(a.Scopes), list(a.Audience),
+		micros(a.Issued), micros(a.ExpiresAt)); err != nil || r == nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.ExpiresAt),
+		micros(r.Rotated), r.Successor, r.Sealed)
+	return err
+}
+
+// FindAccess implements [server.Store] by one query.
+func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
+	var a server.Access
+	var scopes, audience string
+	var issued, expires sql.NullInt64
+	grant, err := scanGrant(s.access.QueryRowContext(ctx, digest), &a.Digest, &a.ID, &a.GrantID, &scopes, &audience,
+		&issued, &expires)
+	if err != nil || grant == nil {
+		return nil, nil, err
+	}
+	a.Issued, a.ExpiresAt = instant(issued), instant(expires)
+	return &a, grant, errors.Join(unlist(scopes, &a.Scopes), unlist(audience, &a.Audience))
+}
+
+// AddAccess implements [server.Store] in one transaction.
+func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (ok bool, err error) {
+	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		expires := micros(access.ExpiresAt)
+		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants
+			SET last_used = ?, expires_at = CASE WHEN expires_at > ? THEN expires_at ELSE ? END
+			WHERE id = ? AND `+oauthLive), micros(now), expires, expires, access.GrantID, micros(now)))
+		if err != nil || !ok {
+			return err
+		}
+		return s.addTokens(ctx, conn, access.GrantID, server.Tokens{Access: access})
+	})
+	return ok && err == nil, err
+}
+
+// RemoveAccess implements [server.Store].
+func (s *OAuthStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
+	return changed(s.db.exec(ctx, s.db.sql(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest))
+}
