@@ -126,8 +126,11 @@ var (
 func (application) Add(context.Context, string, string) (auth.User, error) { return nil, nil }`,
 	"docs/oauth2.md": `
 var (
-	store = server.NewMemoryStore()
-	srv   *server.Server
+	store        = server.NewMemoryStore()
+	srv          *server.Server
+	sessionStore session.Store
+	username     string
+	r            *http.Request
 )`,
 	"docs/routers.md": `
 var (

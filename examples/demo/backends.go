@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
@@ -46,6 +49,13 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 		Cookie:   "session-" + a.port,
 		Limit:    session.NoLimit,
 		Remember: session.Lifetime{Idle: 7 * 24 * time.Hour, Absolute: 30 * 24 * time.Hour},
+		// What the login reached, for applications that ask by acr_values.
+		BeforeLogin: func(_ *http.Request, _ auth.User, o *session.Options) error {
+			if slices.Contains(o.AuthInfo.AMR, "pwd") {
+				o.AuthInfo.ACR = passwordACR
+			}
+			return nil
+		},
 	}); err != nil {
 		return err
 	}

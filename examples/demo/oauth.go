@@ -21,6 +21,9 @@ var scopes = []server.Scope{
 	{Name: "reports:write", Text: "change your reports"},
 }
 
+// passwordACR is the class of a login by password (OpenID Connect Core §2, "acr").
+const passwordACR = "1"
+
 // openOAuth makes the authorization server, and the backend that takes its tokens
 // at the API.
 func (a *app) openOAuth(ctx context.Context) (err error) {
@@ -43,7 +46,9 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		// This API, and two that run elsewhere: see examples/oauth2-resource.
 		Resources: []server.Resource{{ID: s.issuer, Name: name},
 			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
-		Prefix: "demo_", Claims: claims, Username: func(u auth.User) string { return u.UserID() },
+		Prefix: "demo_", Claims: claims,
+		Discovery:       server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"}, ACRValues: []string{passwordACR}},
+		Username:        func(u auth.User) string { return u.UserID() },
 		Developers:      auth.FullAccess,
 		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
 		// Visitors try as many logins and applications as they like.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2/external"
+	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/session"
 )
@@ -71,6 +72,7 @@ type Page struct {
 type pages struct {
 	sessions *session.Sessions
 	logins   *external.Logins // nil without -provider
+	oauth    *server.Server
 	// providers is where forms of the account page may lead to.
 	providers string
 	parsed    map[string]*template.Template
@@ -86,7 +88,7 @@ func (a *app) openPages(context.Context) (err error) {
 	if a.pages, err = newPages(a.sessions); err != nil {
 		return err
 	}
-	a.pages.logins = a.logins
+	a.pages.logins, a.pages.oauth = a.logins, a.oauth
 	a.pages.providers = strings.Join(append([]string{"'self' https:"}, a.origins...), " ")
 	return nil
 }
@@ -129,8 +131,13 @@ func (ps *pages) home(url string) http.HandlerFunc {
 
 func (ps *pages) login(w http.ResponseWriter, r *http.Request) {
 	next := r.URL.Query().Get("next")
-	choices := ps.choices(r, cmp.Or(next, ps.sessions.ReturnPath(w, r)))
-	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: Page{Next: next, Choices: choices}})
+	leadsTo := cmp.Or(next, ps.sessions.ReturnPath(w, r))
+	shown := Page{Next: next, Choices: ps.choices(r, leadsTo)}
+	// An application that sent the browser here may know which user it expects.
+	if asked, err := ps.oauth.SignInRequest(r.Context(), leadsTo); err == nil && asked != nil {
+		shown.Username = asked.Hint
+	}
+	ps.write(w, r, http.StatusOK, "login", view{Title: "Sign in", Page: shown})
 }
 
 func (ps *pages) password(w http.ResponseWriter, r *http.Request) {

@@ -176,9 +176,6 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 		return
 	}
 	kept := *a
-	kept.SentToLogin = true
-	s.deferRequest(w, r, &kept, func(returnTo string) {
-		s.config.SignIn(w, r, SignInRequest{ReturnTo: returnTo, Fresh: p != nil, MaxAge: a.MaxAge,
-			Hint: a.LoginHint, ACR: a.ACR, Client: client})
-	})
+	kept.SentToLogin, kept.Fresh = true, p != nil
+	s.deferRequest(w, r, &kept, func(returnTo string) { s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept)) })
 }

@@ -162,19 +162,6 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// SignInRequest is what a login is needed for.
-type SignInRequest struct {
-	// ReturnTo is the path and query, shorter than 200 bytes, to which the browser
-	// must come back with GET after the login.
-	ReturnTo string
-	// Fresh wants a proof of who the user is now, though somebody is signed in.
-	Fresh  bool
-	MaxAge time.Duration // at most so long ago; less than 0 is any
-	Hint   string        // "login_hint": whom the client thinks it is; not to be trusted
-	ACR    []string      // "acr_values", best first
-	Client *Client       // who asked
-}
-
 // Server is an authorization server: what it knows and does without HTTP, which
 // is in [Server.Handlers]. It is immutable and safe for concurrent use.
 type Server struct {
