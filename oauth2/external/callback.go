@@ -341,7 +341,7 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 		}
 	}
 	identity := profile.Identity(a.UserID, now)
-	owner, err := h.config.Store.Link(ctx, identity)
+	owner, linked, err := h.config.Store.Link(ctx, identity)
 	switch {
 	case err != nil:
 		return &failure{Reason: reasonUnavailable, cause: err, account: true}
@@ -351,7 +351,9 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	if f := h.keepTokens(ctx, user, profile, tokens); f != nil {
 		return f
 	}
-	h.changed(ctx, user, Linked, identity)
+	if linked {
+		h.changed(ctx, user, Linked, identity)
+	}
 	redirect(w, landing(p, a.Next))
 	return nil
 }

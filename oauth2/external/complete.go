@@ -96,7 +96,7 @@ func (l *Logins) linkFound(ctx context.Context, who *found) *failure {
 	if who.unlinked == nil {
 		return nil
 	}
-	owner, err := l.config.Store.Link(ctx, who.unlinked)
+	owner, linked, err := l.config.Store.Link(ctx, who.unlinked)
 	switch {
 	case err != nil:
 		return &failure{Reason: reasonUnavailable, cause: err}
@@ -104,7 +104,9 @@ func (l *Logins) linkFound(ctx context.Context, who *found) *failure {
 		return &failure{Reason: reasonTaken, cause: because(
 			"the identity was linked to another user before the login was complete", owner, who.user.UserID())}
 	}
-	l.changed(ctx, who.user, Linked, who.unlinked)
+	if linked {
+		l.changed(ctx, who.user, Linked, who.unlinked)
+	}
 	return nil
 }
 

@@ -584,9 +584,9 @@ func (f *failing) Identity(ctx context.Context, issuer, subject string) (*extern
 	return f.Store.Identity(ctx, issuer, subject)
 }
 
-func (f *failing) Link(ctx context.Context, i *external.Identity) (string, error) {
+func (f *failing) Link(ctx context.Context, i *external.Identity) (string, bool, error) {
 	if err := f.err("Link"); err != nil {
-		return "", err
+		return "", false, err
 	}
 	return f.Store.Link(ctx, i)
 }

@@ -82,20 +82,20 @@ func (m *MemoryStore) of(userID string) (all []*Identity) {
 }
 
 // Link implements [Store].
-func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (string, error) {
+func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return "", false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	key := [2]string{identity.Issuer, identity.Subject}
 	if has := m.identities[key]; has != nil {
-		return has.UserID, nil
+		return has.UserID, false, nil
 	}
 	if err := m.add(identity); err != nil {
-		return "", err
+		return "", false, err
 	}
-	return identity.UserID, nil
+	return identity.UserID, true, nil
 }
 
 // add adds an identity whose key is free.

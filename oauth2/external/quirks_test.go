@@ -127,7 +127,7 @@ func TestALinkWithAppleDiesWithTheStamp(t *testing.T) {
 func TestALoginThatWasSlowerIsTheOtherOnesUser(t *testing.T) {
 	a := newApp(t, func(a *app, c *external.Config) {
 		c.NewUser = func(ctx context.Context, p *external.Profile, _ string) (auth.User, error) {
-			if _, err := c.Store.Link(ctx, &external.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer, Subject: p.Subject}); err != nil {
+			if _, _, err := c.Store.Link(ctx, &external.Identity{ID: "x", UserID: "bob", Issuer: p.Issuer, Subject: p.Subject}); err != nil {
 				return nil, err
 			}
 			return a.add("late"), nil

@@ -64,11 +64,11 @@ type Store interface {
 	Identity(ctx context.Context, issuer, subject string) (*Identity, error)
 	// Identities returns those of a user, the oldest first, then by ID.
 	Identities(ctx context.Context, userID string) ([]*Identity, error)
-	// Link adds an identity unless there is one of its key, and returns whose it is: the
-	// user of identity, or the one who has it. It is one step: of two users that link
-	// one at once, one gets it. If the key is free, another identity with the same ID
-	// is an error. A reservation of the key stays.
-	Link(ctx context.Context, identity *Identity) (owner string, err error)
+	// Link adds an identity unless there is one of its key. It returns the user of identity
+	// and true, or the user that has it already and false. It is one step: of many that
+	// link one at once, one is told true. If the key is free, another identity with the
+	// same ID is an error. A reservation of the key stays.
+	Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
 	// has the ID, user and key of this one, and nothing if there is none: what was
 	// unlinked does not come back.

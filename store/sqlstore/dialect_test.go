@@ -193,7 +193,16 @@ func otherCalls(e otherEngine) map[string]func(ctx context.Context) error {
 		},
 		"lock: external.RemoveUser": func(ctx context.Context) error { return second(externals.RemoveUser(ctx, "alice")) },
 		"external.Link": func(ctx context.Context) error {
-			return second(externals.Link(ctx, &external.Identity{UserID: "alice"}))
+			_, _, err := externals.Link(ctx, &external.Identity{UserID: "alice"})
+			return err
+		},
+		"external.Reserve": func(ctx context.Context) error {
+			_, _, err := externals.Reserve(ctx, &external.Reservation{ID: "id", ExpiresAt: then}, then)
+			return err
+		},
+		"external.Confirm": func(ctx context.Context) error {
+			_, _, err := externals.Confirm(ctx, "id", &external.Identity{UserID: "alice"}, then)
+			return err
 		},
 		"external.PutOnce":  func(ctx context.Context) error { return second(externals.PutOnce(ctx, "k", then, then)) },
 		"external.TakeCode": func(ctx context.Context) error { return second(externals.TakeCode(ctx, "d", then)) },

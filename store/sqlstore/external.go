@@ -57,18 +57,18 @@ func scanIdentity(row scanner) (*external.Identity, error) {
 }
 
 // Link implements [external.Store] in one transaction.
-func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (owner string, err error) {
+func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (owner string, linked bool, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
 		if owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || owner != "" {
 			return err
 		}
-		owner = identity.UserID
+		owner, linked = identity.UserID, true
 		return s.addIn(ctx, conn, identity)
 	})
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	return owner, nil
+	return owner, linked, nil
 }
 
 // Touch implements [external.Store].

@@ -39,10 +39,13 @@ func (s loginStore) must(err error) {
 	}
 }
 
+// link links an identity. Link must say whether its key was free.
 func (s loginStore) link(i *external.Identity, want string) {
 	s.Helper()
-	if owner, err := s.Link(s.Context(), i); owner != want || err != nil {
-		s.Fatalf("Link of %q: %q, %v, want %q", i.ID, owner, err, want)
+	before, err := s.Identity(s.Context(), i.Issuer, i.Subject)
+	s.must(err)
+	if owner, linked, err := s.Link(s.Context(), i); owner != want || linked != (before == nil) || err != nil {
+		s.Fatalf("Link of %q: %q, %v, %v, want %q, %v", i.ID, owner, linked, err, want, before == nil)
 	}
 }
 

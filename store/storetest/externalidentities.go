@@ -139,8 +139,8 @@ func loginSameID(t *testing.T, open opener[loginStore]) {
 	for _, user := range []string{"alice", "bob"} {
 		other := loginIdentity(user, "1")
 		other.Subject = "another"
-		if owner, err := s.Link(s.Context(), other); err == nil {
-			t.Errorf("%s: no error, but %q", user, owner)
+		if owner, linked, err := s.Link(s.Context(), other); err == nil {
+			t.Errorf("%s: no error, but %q, %v", user, owner, linked)
 		}
 		if got := s.find("another"); got != nil {
 			t.Errorf("%s: %+v", user, got)

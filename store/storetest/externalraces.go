@@ -25,15 +25,23 @@ func loginLinkRace(t *testing.T, open opener[loginStore]) {
 	for round := range loginRounds {
 		subject := fmt.Sprint("contended", round)
 		owners := make([]string, 32)
+		var linked atomic.Int32
 		together(len(owners), func(i int) {
 			user := fmt.Sprint("user", i)
 			identity := loginIdentity(user, fmt.Sprint(subject, " ", i))
 			identity.Subject = subject
+			var first bool
 			var err error
-			if owners[i], err = s.Link(s.Context(), identity); err != nil {
+			if owners[i], first, err = s.Link(s.Context(), identity); err != nil {
 				t.Error(err)
 			}
+			if first {
+				linked.Add(1)
+			}
 		})
+		if linked.Load() != 1 {
+			t.Errorf("%d were told that they linked, want 1", linked.Load())
+		}
 		got := s.find(subject)
 		if got == nil {
 			t.Fatal("no user has it")
@@ -66,11 +74,12 @@ func loginSameIDRace(t *testing.T, open opener[loginStore]) {
 	together(32, func(i int) {
 		same := loginIdentity("alice", "same")
 		same.Subject = fmt.Sprint("same", i)
-		if owner, err := s.Link(s.Context(), same); err == nil && owner == "alice" {
+		if owner, first, err := s.Link(s.Context(), same); err == nil && first && owner == "alice" {
 			linked.Add(1)
 		}
-		if owner, err := s.Link(s.Context(), loginIdentity("bob", fmt.Sprint(i))); owner != "bob" || err != nil {
-			t.Errorf("%q, %v", owner, err)
+		owner, first, err := s.Link(s.Context(), loginIdentity("bob", fmt.Sprint(i)))
+		if owner != "bob" || !first || err != nil {
+			t.Errorf("%q, %v, %v", owner, first, err)
 		}
 	})
 	if linked.Load() != 1 {

@@ -56,7 +56,7 @@ func TestLoginsInTwoProcessesAtOnceHaveOneOwner(t *testing.T) {
 			go func() {
 				identity := loginIdentity(fmt.Sprint("user", i), subject, now)
 				identity.Subject = subject
-				owner, err := handles[i%2].Link(t.Context(), identity)
+				owner, _, err := handles[i%2].Link(t.Context(), identity)
 				if err != nil {
 					t.Error(err)
 				}
@@ -125,7 +125,7 @@ func TestALoginStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range []string{"1", "2"} {
-			if _, err := store.Link(ctx, loginIdentity(user, id, now)); err != nil {
+			if _, _, err := store.Link(ctx, loginIdentity(user, id, now)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -147,13 +147,13 @@ func TestALoginStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 	}
 	f.failEach(t, prepare, state, []faultRow{
 		{"linking", func(user string) error {
-			owner, err := store.Link(ctx, loginIdentity(user, "3", now))
-			return check(owner == user, err)
+			owner, linked, err := store.Link(ctx, loginIdentity(user, "3", now))
+			return check(owner == user && linked, err)
 		}, []string{"1", "2", "3", "code c", "key k", "reserved r"}, 4},
 		{"linking what is there", func(user string) error {
 			identity := loginIdentity(user, "1", now)
 			identity.UserID = "another"
-			owner, err := store.Link(ctx, identity)
+			owner, _, err := store.Link(ctx, identity)
 			return check(owner == user, err)
 		}, []string{"1", "2", "code c", "key k", "reserved r"}, 3},
 		{"touching", func(user string) error {
