@@ -17,7 +17,7 @@ import (
 type ApplicationsPage struct {
 	Layout
 	Applications []*Client
-	Path         string // of this page; an application's is Path + ID + "/"
+	Path         string // of this page; see PathOf for an application's
 	Next         string // path of the next page, or ""
 	Later        bool   // it is not the first page
 }
@@ -197,7 +197,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p vis
 		s.showSecret(w, r, changed, secret)
 		return
 	}
-	http.Redirect(w, r, s.applicationsPath()+changed.ID+"/", http.StatusSeeOther)
+	http.Redirect(w, r, s.applicationsPath()+clientSegment(changed.ID)+"/", http.StatusSeeOther)
 }
 
 func (s *Server) renewApplication(w http.ResponseWriter, r *http.Request, p visitor) {
@@ -227,7 +227,7 @@ func (s *Server) removeApplication(w http.ResponseWriter, r *http.Request, p vis
 // ownApplication returns the application that the path names, if it is this
 // person's. Those of others are not there.
 func (s *Server) ownApplication(w http.ResponseWriter, r *http.Request, p visitor) *Client {
-	client, err := s.Client(r.Context(), r.PathValue("id"))
+	client, err := s.Client(r.Context(), clientOfSegment(r.PathValue("id")))
 	switch {
 	case err != nil:
 		s.showError(w, r, err)

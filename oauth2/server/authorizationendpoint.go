@@ -16,7 +16,6 @@ func (authorizationEndpoint) register(r *registry) {
 	r.addParameters(pkceParameters)
 	r.addParameters(loginParameters)
 	r.addRegistration(checkRedirects)
-	r.addRegistration(checkPKCE)
 	r.addAudit(auditRedirects)
 	r.addAudit(auditCodes)
 	r.addRoutes(func(h *handler, to router) {
@@ -44,12 +43,7 @@ type requestParameters struct {
 }
 
 // checkRedirects checks where the users of a client come back to.
-func checkRedirects(r *Registration, c *Client) error {
-	for _, name := range r.ResponseTypes {
-		if name != "code" {
-			return unsupported("The one response type is code.", "the response type is not supported", name, "code")
-		}
-	}
+func checkRedirects(_ *Registration, c *Client) error {
 	if c.Allows(GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {
 		return refuse("invalid_redirect_uri", "The authorization code grant needs a redirect URI.",
 			check("the client has the grant authorization_code and no redirect URI"))

@@ -115,6 +115,8 @@ func (c *Client) changed(a *authorization) error {
 		return grantNotAllowed(c, GrantAuthorizationCode)
 	case len(a.Permissions) == 0:
 		return errOtherVersion
+	case a.Challenge == "" && !c.mayLeaveOutPKCE():
+		return errChallengeMissing
 	case scope != "":
 		return wrong("the client does not have the scope any more", scope, c.Scopes...)
 	case resource != "":

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -106,7 +105,7 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 
 // authorized returns what is shown of a client.
 func (s *Server) authorized(client *Client, a access) Authorized {
-	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + url.PathEscape(client.ID) + "/delete/"}
+	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + clientSegment(client.ID) + "/delete/"}
 	var may Permissions
 	if a.consent != nil {
 		may, shown.Since = a.consent.Permissions, a.consent.Created
@@ -161,7 +160,7 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 		if !h.requireFullAccess(w, r, p) {
 			return
 		}
-		if _, err := h.Withdraw(r.Context(), p.user.UserID(), r.PathValue("id")); err != nil {
+		if _, err := h.Withdraw(r.Context(), p.user.UserID(), clientOfSegment(r.PathValue("id"))); err != nil {
 			h.showError(w, r, err)
 			return
 		}

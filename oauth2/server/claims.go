@@ -3,8 +3,13 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // claimsTarget says where claims go.
@@ -38,7 +43,8 @@ func (s *Server) claimsFor(ctx context.Context, c *claimsRequest) (map[string]an
 	for _, claims := range s.features.claims {
 		more, err := claims(ctx, c)
 		if err != nil {
-			return nil, &auth.Error{Cause: err}
+			// An *Error of the application must not be answered to the client.
+			return nil, fmt.Errorf("oauth2/server: the claims of a feature: %v", err)
 		}
 		for name, value := range more {
 			if all == nil {
@@ -60,7 +66,8 @@ func (s *Server) withClaims(ctx context.Context, claims any, c *claimsRequest) (
 	return withMembers(claims, more)
 }
 
-// withMembers returns the members of a struct in JSON and those of more that it does not have.
+// withMembers returns the members of a struct in JSON, and those of more whose names the struct
+// does not have.
 func withMembers(of any, more map[string]any) (json.RawMessage, error) {
 	text, err := json.Marshal(of)
 	if err != nil {
@@ -70,13 +77,37 @@ func withMembers(of any, more map[string]any) (json.RawMessage, error) {
 	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, err
 	}
+	reserved := memberNames(of)
 	for name, value := range more {
-		if members[name] != nil {
+		if isReserved(reserved, name) {
 			continue
 		}
 		if members[name], err = json.Marshal(value); err != nil {
-			return nil, &auth.Error{Cause: err}
+			return nil, fmt.Errorf("oauth2/server: the claim %s: %w", cause.Quote(name), err)
 		}
 	}
 	return json.Marshal(members)
+}
+
+// isReserved reports whether a name is one of these for a reader that tells letters of either
+// case apart, and for one that does not, as encoding/json.
+func isReserved(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// memberNames returns the names of all members that a struct or a map can have in JSON, also of
+// those that are left out where they are empty.
+func memberNames(of any) (names []string) {
+	v := reflect.ValueOf(of)
+	if v.Kind() == reflect.Map {
+		for _, key := range v.MapKeys() {
+			names = append(names, key.String())
+		}
+		return names
+	}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
 }

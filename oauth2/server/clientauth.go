@@ -111,6 +111,10 @@ func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, 
 		if c == nil {
 			continue
 		}
+		if named := form.Get("client_id"); named != "" && c.clientID != "" && named != c.clientID {
+			return nil, refuse(CodeInvalidRequest, "The client_id is not that of the client's credentials.",
+				wrong("the client_id is not that of the credentials", named, c.clientID))
+		}
 		if first != nil && c.clientID == "" {
 			c.clientID = first.clientID
 		}

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"strings"
+
+	"github.com/gatewarden/auth"
 )
 
 // clientSource is a place where clients are looked for (RFC 6749 §2.2).
@@ -28,10 +30,15 @@ func (storedClients) register(r *registry) {
 const maxClientID = 200
 
 // validClientID reports an identifier that a client can have: visible characters of ASCII and
-// spaces (RFC 6749 appendix A.1). "." and ".." are refused, because a path cannot hold them.
+// spaces (RFC 6749 appendix A.1). One that starts as the UserID of an [auth.Machine] is refused,
+// because the "sub" of its tokens would be taken for that.
 func validClientID(id string) bool {
-	return id != "" && len(id) <= maxClientID && id != "." && id != ".." && !strings.ContainsFunc(id, notVisible)
+	return id != "" && len(id) <= maxClientID && !strings.ContainsFunc(id, notVisible) &&
+		!strings.HasPrefix(id, machinePrefix)
 }
+
+// machinePrefix starts the UserID of an auth.Machine.
+var machinePrefix = strings.TrimSuffix(auth.Machine{ID: "x"}.UserID(), "x")
 
 func notVisible(c rune) bool { return c < ' ' || c > '~' }
 

@@ -22,7 +22,7 @@ func (s *Server) graceOf(client *Client) time.Duration {
 	case client.RefreshGrace < 0:
 		return 0
 	case client.RefreshGrace > 0:
-		return time.Duration(client.RefreshGrace) * time.Second
+		return time.Duration(min(client.RefreshGrace, int(maxGrace/time.Second))) * time.Second
 	case client.Public():
 		return 0
 	}

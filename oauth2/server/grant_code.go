@@ -39,6 +39,9 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if !code.Redeemed.IsZero() {
 		return nil, s.revokeGrant(ctx, grant, r, "the code was redeemed before")
 	}
+	if code.Challenge == "" && r.Client.Public() { // the client had a secret when it asked
+		return nil, errGrant(errChallengeMissing)
+	}
 	if failed := code.verifierFault(r.Form.Get("code_verifier")); failed != "" {
 		return nil, s.revokeGrant(ctx, grant, r, failed)
 	}

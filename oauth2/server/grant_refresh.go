@@ -128,7 +128,6 @@ func refreshTarget(form Form) target {
 type refreshTokens struct{}
 
 func (refreshTokens) register(r *registry) {
-	r.addRegistration(checkRefreshGrace)
 	r.addAudit(auditGrace)
 	r.addAudit(func(a *auditor) {
 		for _, c := range a.clients {

@@ -231,7 +231,7 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 	for sentence, r := range map[string]server.Registration{
 		"an identifier with a line":    {ClientID: "a\nb", RedirectURIs: uri},
 		"an identifier with an umlaut": {ClientID: "aüb", RedirectURIs: uri},
-		"an identifier of a path":      {ClientID: "..", RedirectURIs: uri},
+		"an identifier of a machine":   {ClientID: "client:a", RedirectURIs: uri},
 		"a long identifier":            {ClientID: strings.Repeat("a", 201), RedirectURIs: uri},
 		"no redirect URI":              {},
 		"a bad redirect URI":           {RedirectURIs: []string{"javascript:x"}},

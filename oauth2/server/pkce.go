@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// errChallengeMissing is the cause of a refusal of a request without PKCE.
+var errChallengeMissing = setting("Client.AllowWithoutPKCE, which a confidential client can have",
+	"the code_challenge is missing (RFC 7636 §4.3)", "")
+
 // pkceParameters are those of RFC 7636 §4.3.
 var pkceParameters = requestParameters{names: []string{"code_challenge", "code_challenge_method"}, read: readPKCE}
 
@@ -20,17 +24,20 @@ func checkPKCE(_ *Registration, c *Client) error {
 	return nil
 }
 
+// mayLeaveOutPKCE reports whether the client is one that may do without. A public one cannot,
+// whatever its record says.
+func (c *Client) mayLeaveOutPKCE() bool { return c.AllowWithoutPKCE && !c.Public() }
+
 // readPKCE reads the challenge (RFC 7636 §4.3), of which S256 is the one method.
 func readPKCE(_ context.Context, form Form, client *Client, a *authorization) error {
 	a.Challenge = form.Get("code_challenge")
 	method := form.Get("code_challenge_method")
 	switch {
-	case a.Challenge == "" && method == "" && client.AllowWithoutPKCE && !client.Public():
+	case a.Challenge == "" && method == "" && client.mayLeaveOutPKCE():
 		return nil // RFC 9700 §2.1.1
 	case a.Challenge == "":
 		return refuse(CodeInvalidRequest, "PKCE is required for this client. The code_challenge is missing.",
-			setting("Client.AllowWithoutPKCE, which a confidential client can have",
-				"the code_challenge is missing (RFC 7636 §4.3)", ""))
+			errChallengeMissing)
 	case method != "S256":
 		return refuse(CodeInvalidRequest, "The code_challenge_method must be S256.",
 			wrong("the code_challenge_method is missing or not supported", method, "S256"))

@@ -294,7 +294,7 @@ var errPublicSecret = errors.New("the client is public (token_endpoint_auth_meth
 // applyRegistration checks a registration and puts it into a client.
 func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if !validClientID(c.ID) {
-		return metadataError("The client_id has other characters than the visible ones of ASCII, or more than 200.",
+		return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, or more than 200.",
 			wrong("the client_id is not of an allowed form", c.ID))
 	}
 	// A registration endpoint is to ignore the members that a client can do without (RFC 7591 §2).
@@ -326,6 +326,11 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
 		return err
 	}
+	for _, check := range []func(*Registration, *Client) error{checkPKCE, checkRefreshGrace} {
+		if err := check(&r, c); err != nil {
+			return err
+		}
+	}
 	for _, check := range s.features.registrations {
 		if err := check(&r, c); err != nil {
 			return err
@@ -344,6 +349,11 @@ func (s *Server) checkGrants(r Registration) error {
 	}
 	if len(r.GrantTypes) == 0 {
 		return metadataError("There is no grant type.", check("the list of grant types is empty"))
+	}
+	for _, name := range r.ResponseTypes {
+		if name != "code" {
+			return unsupported("The one response type is code.", "the response type is not supported", name, "code")
+		}
 	}
 	for _, uri := range append(slices.Clone(r.RedirectURIs), r.PostLogoutRedirectURIs...) {
 		if err := CheckRedirectURI(uri); err != nil {
