@@ -22,7 +22,9 @@ func TestUnitAnOutageLosesNoPage(t *testing.T) {
 		"signing out": {logout, "allow", 200, func(a answer) bool {
 			return strings.Contains(a.Header.Get("Set-Cookie"), "login=")
 		}},
-		"staying": {logout, "deny", 200, func(a answer) bool { return strings.Contains(a.body, "You are still signed in.") }},
+		"staying": {logout, "deny", 200, func(a answer) bool {
+			return strings.Contains(a.body, "You are still signed in.")
+		}},
 	} {
 		t.Run(name+" is possible after each outage", func(t *testing.T) {
 			broken := &failing{}

@@ -17,7 +17,7 @@ type Permission struct {
 }
 
 // Permissions are what a client may do, each resource once, in the order in which they were asked for. The methods
-// change neither the receiver nor an argument.
+// do not change the receiver or an argument.
 type Permissions []Permission
 
 // At returns the scopes at a resource, and whether the permissions have the resource at all.

@@ -31,7 +31,8 @@ func (s *Server) checkResourceScopes(settings *backend.Settings) {
 			settings.Refuse(s.scope(scope) == nil,
 				"resource %q has the scope %q, which is not among Config.Scopes", resource.ID, scope)
 			settings.Refuse(s.aboutLogin(scope),
-				"resource %q has the scope %q, which is of OpenID Connect and goes with no resource", resource.ID, scope)
+				"resource %q has the scope %q, which is of OpenID Connect and goes with no resource", resource.ID,
+				scope)
 			settings.Refuse(slices.Contains(resource.Scopes[:i], scope),
 				"resource %q has the scope %q twice", resource.ID, scope)
 		}
@@ -78,8 +79,8 @@ func (s *Server) allowedNow(client *Client, granted Permissions) Permissions {
 
 // target is what a client says about the token that it wants.
 type target struct {
-	resources []string // RFC 8707 §2.2; nil if it names none
-	scopes    []string // RFC 6749 §6; nil if it names none
+	resources []string // RFC 8707 §2.2, or nil
+	scopes    []string // RFC 6749 §6, or nil
 }
 
 var errOneAtATime = errors.New("the resources have different scopes, and all scopes of a token are good at each " +

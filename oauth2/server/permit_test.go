@@ -60,7 +60,8 @@ func TestUnitConsentIsToPairs(t *testing.T) {
 		}
 		first, second, _ := strings.Cut(page.body, "At <b>"+otherAPI)
 		for where, list := range map[string]string{"read your reports": first, "write &lt;reports&gt;": second} {
-			if strings.Count(list, "(allowed before)") != 1 || !strings.Contains(list, where+" <small>(allowed before)") {
+			if strings.Count(list, "(allowed before)") != 1 ||
+				!strings.Contains(list, where+" <small>(allowed before)") {
 				t.Errorf("want %q alone as allowed before in %s", where, list)
 			}
 		}
@@ -139,8 +140,10 @@ func TestUnitResourceScopes(t *testing.T) {
 	})
 	for name, change := range map[string]func(*server.Config){
 		`which is not among Config.Scopes`: func(c *server.Config) { c.Resources[0].Scopes = []string{"admin"} },
-		`which is of OpenID Connect`:       func(c *server.Config) { c.Resources[0].Scopes = []string{"read", "email"} },
-		`twice`:                            func(c *server.Config) { c.Resources[0].Scopes = []string{"read", "read"} },
+		`which is of OpenID Connect`: func(c *server.Config) {
+			c.Resources[0].Scopes = []string{"read", "email"}
+		},
+		`twice`: func(c *server.Config) { c.Resources[0].Scopes = []string{"read", "read"} },
 	} {
 		t.Run("New refuses a scope of a resource "+name, func(t *testing.T) {
 			config := newService(t, nil).config

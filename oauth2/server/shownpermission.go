@@ -7,7 +7,8 @@ type ShownPermission struct {
 	// Resources are the APIs that have these scopes. Nil is where there is nothing to tell apart: for the scopes of
 	// OpenID Connect, and for a server with one API.
 	Resources []Resource
-	Scopes    []ShownScope // of each of Resources; nil is access without a scope
+	// Scopes are those of each of Resources. Nil is access without a scope.
+	Scopes []ShownScope
 }
 
 // ShownScope is a scope on a page.
