@@ -20,18 +20,24 @@ func As[T any](v any) (found T, ok bool) {
 		if found, ok = v.(T); ok {
 			return found, true
 		}
-		switch wrapper := v.(type) {
-		case interface{ Unwrap() Authenticator }:
-			v = wrapper.Unwrap()
-		case interface{ Unwrap() Credential }:
-			v = wrapper.Unwrap()
-		case interface{ Unwrap() User }:
-			v = wrapper.Unwrap()
-		default:
-			return found, false
+		if v = unwrapped(v); v == nil {
+			break
 		}
 	}
 	return found, false
+}
+
+// unwrapped returns what v wraps, or nil.
+func unwrapped(v any) any {
+	switch wrapper := v.(type) {
+	case interface{ Unwrap() Authenticator }:
+		return wrapper.Unwrap()
+	case interface{ Unwrap() Credential }:
+		return wrapper.Unwrap()
+	case interface{ Unwrap() User }:
+		return wrapper.Unwrap()
+	}
+	return nil
 }
 
 // maxWrapped is how many values As looks at, so that one that unwraps to itself

@@ -31,14 +31,19 @@ func ambientOf(backend Authenticator) Ambient {
 // ambienceOf returns what a credential says, or else what its backend said, which is not
 // that browsers add it.
 func ambienceOf(said ambience, credential Credential) ambience {
-	own, ok := As[Ambient](credential)
-	switch {
-	case !ok:
-		return said
-	case own.Ambient():
-		return ambientYes
+	v := any(credential)
+	for range maxWrapped { // As[Ambient], but faster: see setHeaders
+		if own, ok := v.(Ambient); ok {
+			if own.Ambient() {
+				return ambientYes
+			}
+			return ambientNo
+		}
+		if v = unwrapped(v); v == nil {
+			break
+		}
 	}
-	return ambientNo
+	return said
 }
 
 // CheckOrigin returns ErrCrossOrigin for an unsafe request that a page of

@@ -43,12 +43,19 @@ func admit(r *http.Request, user User, credential Credential, policies []Policy)
 var errMachine error = &Error{Kind: ErrInsufficient, Detail: "This resource is for users only.",
 	Cause: errors.New("the credential stands for a program and not for a user, and the route does not have auth.AllowMachines")}
 
+// isMachine reports whether user is a Machine or wraps one, as As would find it.
 func isMachine(user User) bool {
-	if _, ok := As[Machine](user); ok {
-		return true
+	v := any(user)
+	for range maxWrapped {
+		switch v.(type) {
+		case nil:
+			return false
+		case Machine, *Machine:
+			return true
+		}
+		v = unwrapped(v)
 	}
-	_, ok := As[*Machine](user)
-	return ok
+	return false
 }
 
 // AllowMachines is the policy of a route that is also for programs with no
