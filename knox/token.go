@@ -9,27 +9,27 @@ import (
 // Record is a token as a [Store] keeps it. It holds nothing that could be used
 // as a token. Times are UTC, with microseconds.
 type Record struct {
+	// What each request reads comes first: it is close together in memory.
+	proof     *proof // nil in a record that a store built
+	UserID    string
+	ExpiresAt time.Time     // zero is never
+	Slide     time.Duration // how far use prolongs it; 0 is not at all
+	LastUsed  time.Time     // zero is never
+	Stamp     string        // hash of the user's AuthStamp; empty if there was none
+
 	Digest string // identifies the token to the store
 	ID     string // identifies the token to its user; no secret
-	UserID string
 
 	Name    string   // what the user calls it, may be empty
 	Scopes  []string // what it is limited to, if Limited
 	Limited bool
 
 	Created      time.Time
-	ExpiresAt    time.Time     // zero is never
-	Slide        time.Duration // how far use prolongs it; 0 is not at all
-	MaxExpiresAt time.Time     // the instant past which it does not slide; zero is none
+	MaxExpiresAt time.Time // the instant past which it does not slide; zero is none
 
-	LastUsed  time.Time // zero is never
-	IP        string    // where it was issued to
+	IP        string // where it was issued to
 	UserAgent string
-
-	Stamp    string // hash of the user's AuthStamp; empty if there was none
-	AuthInfo auth.AuthInfo
-
-	proof *proof // nil in a record that a store built
+	AuthInfo  auth.AuthInfo
 }
 
 // Live reports whether the record has not expired at now.

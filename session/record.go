@@ -9,9 +9,15 @@ import (
 // Record is a session as a [Store] keeps it. It holds nothing that could be
 // used as a cookie. Times are UTC, with microseconds.
 type Record struct {
+	// What each request reads comes first: it is close together in memory.
+	proof     *proof // nil in a record that a store built
+	UserID    string
+	ExpiresAt time.Time // when it ends unless it is used before
+	LastUsed  time.Time
+	Stamp     string // hash of the user's AuthStamp; empty if there was none
+
 	Digest string // identifies the session to the store
 	ID     string // identifies the session to its user; no secret
-	UserID string
 	Owner  string // of a mark: whose session it was; see Moved
 
 	Scopes     []string // what it is limited to, if Limited
@@ -19,18 +25,12 @@ type Record struct {
 	Remembered bool // its cookie outlives the browser
 
 	Created      time.Time
-	ExpiresAt    time.Time     // when it ends unless it is used before
 	Idle         time.Duration // use moves ExpiresAt so far
 	MaxExpiresAt time.Time     // the instant past which use does not move it
 
-	LastUsed  time.Time
 	IP        string // where the login came from
 	UserAgent string
-
-	Stamp    string // hash of the user's AuthStamp; empty if there was none
-	AuthInfo auth.AuthInfo
-
-	proof *proof // nil in a record that a store built
+	AuthInfo  auth.AuthInfo
 }
 
 // Live reports whether the record has not expired at now.
