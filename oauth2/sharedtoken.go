@@ -23,10 +23,10 @@ func SharedToken(token Token) *Token {
 // first of the default name, and the first of another name with the copy under that name. Most
 // programs have one Resource.
 type sharedToken struct {
-	Token
 	accepted atomic.Pointer[Resource]
 	named    atomic.Pointer[namedToken]
 	stamp    backend.StampMemo // for Token.Stamp
+	Token
 }
 
 // namedToken is a copy of a token under the name of a Resource.

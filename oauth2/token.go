@@ -26,35 +26,37 @@ type Source interface {
 // Token is what is known of an access token: the credential of a request. It
 // does not hold the token. It is shared by requests and must not be changed.
 type Token struct {
-	Issuer   string
-	Subject  string // "sub"; "" or the ClientID of a token that stands for its client
+	// What each request reads of a token comes first: it is close together in memory.
+	shared *sharedToken  // see SharedToken
+	leeway time.Duration // how long after Expires it is good yet, where clocks differ
+
+	Expiry   time.Time // zero if not known
+	Subject  string    // "sub"; "" or the ClientID of a token that stands for its client
 	ClientID string
+	GrantID  string // of our own server: the authorization it is of, or ""
+	// Stamp is the hash of its user's [auth.Stamper] stamp when it was issued, and
+	// is compared if there is a GrantID; "" if there was none.
+	Stamp string
+
+	Issuer   string
 	Username string // as introspection tells it (RFC 7662 §2.2), for people
 	Audience []string
 	Scope    []string
 	ID       string // "jti", or ""
-	GrantID  string // of our own server: the authorization it is of, or ""
 	Type     string // "token_type", or "" where the source does not tell: a bearer token
 
 	IssuedAt time.Time // zero if not known
-	Expiry   time.Time // zero if not known
 	Auth     auth.AuthInfo
 
 	// Confirmation is "cnf" (RFC 7800): the proof without which the token is
 	// worth nothing, such as "jkt" (RFC 9449 §6). Nil is a bearer token.
 	Confirmation map[string]string
 
-	// Stamp is the hash of its user's [auth.Stamper] stamp when it was issued, and
-	// is compared if there is a GrantID; "" if there was none.
-	Stamp string
-
 	// Claims are all members that the source got, as encoding/json has them; nil
 	// of our own server's opaque tokens.
 	Claims map[string]any
 
-	backend string        // "" is defaultName, so that most tokens need no copy with a name
-	leeway  time.Duration // how long after Expires it is good yet, where clocks differ
-	shared  *sharedToken  // see SharedToken
+	backend string // "" is defaultName, so that most tokens need no copy with a name
 }
 
 var (

@@ -58,40 +58,68 @@ func (s *Server) Recaller(source oauth2.Source) oauth2.Recall {
 	return s.recall
 }
 
-// recall is an [oauth2.Recall]. It reads no clock for a token that the store has by hash. All tokens that the server knows are b64tokens, and it refuses
-// others before it asks the store or a key, except for a store that is a [HashFinder].
+// recall is an [oauth2.Recall]. It reads no clock for a token that the store has by hash. All
+// tokens that the server knows are b64tokens, and it refuses others before it asks the store or a
+// key, except for a store that is a [HashFinder].
 func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth2.Token, error) {
-	access, grant, err := s.find(ctx, token, at)
+	access, grant, at, err := s.lookUp(ctx, token, at)
 	if err != nil {
 		return nil, err
 	}
-	return s.tokenOf(access, grant), nil
+	if token := s.toldOf(access, grant, at); token != nil {
+		return token, nil
+	}
+	if err := refusalOf(access, grant, at); err != nil {
+		return nil, err
+	}
+	return s.tell(access, grant), nil
 }
 
-// find returns an access token that is good, and its grant. at is an instant before the look-up. It
-// counts for a look-up by hash alone, which is in memory. Any other may have taken a while.
-func (s *Server) find(ctx context.Context, token string, at time.Time) (*Access, *Grant, error) {
-	access, grant, done, err := s.lookUpHash(ctx, token)
-	if !done {
-		access, grant, err = s.lookUp(ctx, token)
-		at = time.Now()
+// find returns an access token that is good, and its grant.
+func (s *Server) find(ctx context.Context, token string) (*Access, *Grant, error) {
+	access, grant, at, err := s.lookUp(ctx, token, time.Now())
+	if err == nil {
+		err = refusalOf(access, grant, at)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, nil, err
-	case access == nil:
-		return nil, nil, errAccessUnknown
-	case !grant.RevokedAt.IsZero():
-		return nil, nil, errTokenRevoked
-	case !at.Before(access.ExpiresAt):
-		return nil, nil, errAccessExpired
-	case !grant.Live(at):
-		return nil, nil, errTokenEnded
 	}
 	return access, grant, nil
 }
 
-// lookUpHash is lookUp for an opaque token and a store that is a [HashFinder]. done is false if that
+// refusalOf returns why an access token is no good at this time, or nil. A token that is not
+// there is nil.
+func refusalOf(access *Access, grant *Grant, at time.Time) error {
+	switch {
+	case access == nil:
+		return errAccessUnknown
+	case !grant.RevokedAt.IsZero():
+		return errTokenRevoked
+	case !at.Before(access.ExpiresAt):
+		return errAccessExpired
+	case !grant.Live(at):
+		return errTokenEnded
+	}
+	return nil
+}
+
+// lookUp returns an access token and its grant, whatever became of them, or nil and nil. before is
+// an instant before the look-up, and at is one for which the answer counts: the same one after a
+// look-up by hash, which is in memory. Any other may have taken a while.
+func (s *Server) lookUp(
+	ctx context.Context, token string, before time.Time,
+) (access *Access, grant *Grant, at time.Time, err error) {
+	access, grant, done, err := s.lookUpHash(ctx, token)
+	if done {
+		return access, grant, before, err
+	}
+	if access, grant, err = s.lookUpDigest(ctx, token); err != nil {
+		return nil, nil, before, err
+	}
+	return access, grant, time.Now(), nil
+}
+
+// lookUpHash is lookUpDigest for an opaque token and a store that is a [HashFinder]. done is false if that
 // does not decide about the token.
 func (s *Server) lookUpHash(ctx context.Context, token string) (access *Access, grant *Grant, done bool, err error) {
 	if s.findHash == nil || !strings.HasPrefix(token, s.access) {
@@ -115,8 +143,8 @@ func (s *Server) lookUpHash(ctx context.Context, token string) (access *Access, 
 	return access, grant, access.Digest == backend.TokenDigest(token, s.access), nil
 }
 
-// lookUp returns an access token and its grant, whatever became of them, or nil and nil.
-func (s *Server) lookUp(ctx context.Context, token string) (*Access, *Grant, error) {
+// lookUpDigest returns an access token and its grant, whatever became of them, or nil and nil.
+func (s *Server) lookUpDigest(ctx context.Context, token string) (*Access, *Grant, error) {
 	digest, err := s.accessDigest(ctx, token)
 	if err != nil {
 		return nil, nil, err

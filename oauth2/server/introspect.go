@@ -89,7 +89,7 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 	if backend.OwnsToken(token, s.refresh) {
 		return s.introspectRefresh(ctx, client, token)
 	}
-	access, grant, err := s.find(ctx, token, time.Now())
+	access, grant, err := s.find(ctx, token)
 	if err != nil {
 		return nil, err
 	}

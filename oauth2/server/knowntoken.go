@@ -2,7 +2,9 @@ package server
 
 import (
 	"sync/atomic"
+	"time"
 
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/oauth2"
 )
 
@@ -22,15 +24,25 @@ type known struct {
 }
 
 // told is what was told of a token while its grant was this one. Grants are replaced, never
-// changed.
+// changed. So the token is good until the first of the two expires, and neither is looked at again.
 type told struct {
 	grant *Grant
 	token *oauth2.Token
+	until time.Time
 }
 
-// keep gives a new record what is known of it, before a store or another goroutine has it.
-func (s *Server) keep(access *Access, opaque bool) {
-	access.known = &known{server: s, access: access, opaque: opaque}
+// kept is a record with what is known of it before it, in one piece of memory.
+type kept struct {
+	own known
+	Access
+}
+
+// keep returns a copy of a new record, with what is known of it.
+func (s *Server) keep(access Access, opaque bool) *Access {
+	k := &kept{Access: access}
+	k.own.server, k.own.access, k.own.opaque = s, &k.Access, opaque
+	k.Access.known = &k.own
+	return &k.Access
 }
 
 // isOpaque reports whether s made this record, with an opaque token.
@@ -48,23 +60,31 @@ func (s *Server) knownOf(access *Access) *known {
 	return nil
 }
 
-// tokenOf returns what is told of an access token.
-func (s *Server) tokenOf(access *Access, grant *Grant) *oauth2.Token {
-	k := s.knownOf(access)
-	if k != nil {
-		if t := k.told.Load(); t != nil && t.grant == grant {
+// toldOf returns what was told of an access token, if it is good yet, or nil.
+func (s *Server) toldOf(access *Access, grant *Grant, at time.Time) *oauth2.Token {
+	if access == nil {
+		return nil
+	}
+	if k := s.knownOf(access); k != nil {
+		if t := k.told.Load(); t != nil && t.grant == grant && at.Before(t.until) {
 			return t.token
 		}
 	}
+	return nil
+}
+
+// tell returns what is told of an access token that is good.
+func (s *Server) tell(access *Access, grant *Grant) *oauth2.Token {
 	token := oauth2.Token{
 		Issuer: s.config.Issuer, Subject: grant.UserID, ClientID: grant.ClientID, Audience: access.Audience,
 		Scope: access.Scopes, ID: access.ID, GrantID: grant.ID, Type: "Bearer", IssuedAt: access.Issued,
 		Expiry: access.ExpiresAt, Auth: grant.AuthInfo, Stamp: grant.Stamp,
 	}
+	k := s.knownOf(access)
 	if k == nil {
 		return &token
 	}
 	shared := oauth2.SharedToken(token)
-	k.told.Store(&told{grant, shared})
+	k.told.Store(&told{grant, shared, backend.Earlier(access.ExpiresAt, grant.ExpiresAt)})
 	return shared
 }

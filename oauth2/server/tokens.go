@@ -75,8 +75,7 @@ func (s *Server) addAccess(ctx context.Context, spec *tokenSpec, made *createdTo
 		token = backend.NewToken(s.access, spec.owner(), backend.DefaultTokenLength)
 		access.Digest = backend.TokenDigest(token, s.access)
 	}
-	s.keep(access, !asJWT)
-	made.tokens.Access, made.response.access = access, hidden.Of(token)
+	made.tokens.Access, made.response.access = s.keep(*access, !asJWT), hidden.Of(token)
 	return nil
 }
 

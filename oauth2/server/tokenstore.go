@@ -56,6 +56,8 @@ type Code struct {
 
 // Access is an access token as a store keeps it.
 type Access struct {
+	known *known // of a record that this program made
+
 	Digest    string // of an opaque token, or of the "jti" of a JWT
 	ID        string // "jti"
 	GrantID   string
@@ -63,8 +65,6 @@ type Access struct {
 	Audience  []string // resources; never empty
 	Issued    time.Time
 	ExpiresAt time.Time
-
-	known *known // of a record that this program made
 }
 
 // Refresh is a refresh token as a store keeps it. Its scopes and resources are

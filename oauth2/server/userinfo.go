@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -35,7 +34,7 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, grant, err := s.find(r.Context(), token, time.Now())
+	access, grant, err := s.find(r.Context(), token)
 	if err != nil {
 		return nil, err
 	}
