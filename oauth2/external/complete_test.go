@@ -103,6 +103,9 @@ func TestUnitLinkedWhenTheLoginIsComplete(t *testing.T) {
 		}
 		f.wantLinked("signed in", "1")
 	})
+}
+
+func TestUnitSessionsOfLoginsThatFail(t *testing.T) {
 	t.Run("where the link or the tokens fail, the browser does not get the session", func(t *testing.T) {
 		for sentence, configure := range map[string]func(*app, *external.Config){
 			"the link": func(a *app, c *external.Config) { c.Store = &failing{Store: a.store, method: "Link"} },
@@ -161,7 +164,8 @@ func TestUnitComplete(t *testing.T) {
 		refused("another stamp", &user{"alice", "new password", true}, good, auth.ErrInvalid)
 		refused("a character less", alice, good[1:], auth.ErrInvalid)
 		refused("another text", alice, "x", auth.ErrInvalid)
-		refused("late", alice, f.logins.PendingAt(profile.Identity("alice", now), stamp, now.Add(-time.Hour)), auth.ErrInvalid)
+		late := f.logins.PendingAt(profile.Identity("alice", now), stamp, now.Add(-time.Hour))
+		refused("late", alice, late, auth.ErrInvalid)
 		refused("without an identity", alice, f.logins.PendingAt(nil, stamp, now), auth.ErrInvalid)
 		b := f.browser()
 		p := b.do("GET", "/login/acme/", nil)

@@ -105,6 +105,9 @@ func TestUnitAccountsAreMadeOnce(t *testing.T) {
 			t.Errorf("signed in as %q", b.who())
 		}
 	})
+}
+
+func TestUnitAccountsThatAreFoundAgain(t *testing.T) {
 	t.Run("a NewUser that made the account and returns an error is asked for the same one again", func(t *testing.T) {
 		s := newSignups(t)
 		b := s.browser()
@@ -160,6 +163,9 @@ func TestUnitIDsOfNewAccounts(t *testing.T) {
 			t.Errorf("signed in as %q, and the first was %q: ids %q", b.who(), first, s.ids)
 		}
 	})
+}
+
+func TestUnitAccountsThatAreNotLinked(t *testing.T) {
 	t.Run("a login that was late does not link again what was unlinked", func(t *testing.T) {
 		s := newSignups(t)
 		late, begun, goOn := s.browser(), make(chan struct{}), make(chan struct{})

@@ -35,7 +35,8 @@ type ReservationStore interface {
 	// and false if there is neither: the reservation has expired at now or before, or was confirmed, and the identity
 	// was unlinked since. It is one step: of many at once, one is told true. If the reservation is there, another
 	// identity with the same ID is an error.
-	Confirm(ctx context.Context, reservationID string, identity *Identity, now time.Time) (owner string, linked bool, err error)
+	Confirm(ctx context.Context, reservationID string, identity *Identity,
+		now time.Time) (owner string, linked bool, err error)
 }
 
 var errSameReservation = errors.New("oauth2/external: there is a reservation of that ID")

@@ -67,8 +67,8 @@ func (s *ExternalStore) Confirm(ctx context.Context, reservationID string, ident
 // ConfirmIn is Confirm in a transaction of [DB.Update], for an application whose users are in the same database. Its
 // NewUser makes the user and links the identity in one transaction, so that there is never one without the other.
 //
-// If ConfirmIn returns false, conn has changed nothing: return an error that undoes the user. Then the user to return is
-// the owner, or an error if the owner is "".
+// If ConfirmIn returns false, it has changed nothing. Return an error from the change, which undoes the user.
+// NewUser then returns the owner, or an error if the owner is "".
 func (s *ExternalStore) ConfirmIn(ctx context.Context, conn *sql.Conn, reservationID string,
 	identity *external.Identity, now time.Time) (owner string, linked bool, err error) {
 	owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject)

@@ -83,24 +83,21 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 	for name, call := range map[string]func(s loginStore) error{
 		"Identity":   func(s loginStore) error { return errorOf(s.Identity(ctx, loginIssuer, "1")) },
 		"Identities": func(s loginStore) error { return errorOf(s.Identities(ctx, "alice")) },
-		"Link":       func(s loginStore) error { _, _, err := s.Link(ctx, loginIdentity("bob", "new")); return err },
+		"Link":       func(s loginStore) error { return errorOfThree(s.Link(ctx, loginIdentity("bob", "new"))) },
 		"Link of one that is there": func(s loginStore) error {
-			_, _, err := s.Link(ctx, loginIdentity("alice", "1"))
-			return err
+			return errorOfThree(s.Link(ctx, loginIdentity("alice", "1")))
 		},
 		"Touch":      func(s loginStore) error { return s.Touch(ctx, touched) },
-		"Unlink":     func(s loginStore) error { _, _, err := s.Unlink(ctx, "alice", "1", false); return err },
+		"Unlink":     func(s loginStore) error { return errorOfThree(s.Unlink(ctx, "alice", "1", false)) },
 		"RemoveUser": func(s loginStore) error { return errorOf(s.RemoveUser(ctx, "alice")) },
 		"PutOnce":    func(s loginStore) error { return errorOf(s.PutOnce(ctx, "new", noon.Add(time.Hour), noon)) },
 		"AddCode":    func(s loginStore) error { return s.AddCode(ctx, loginCode("alice", "new")) },
 		"TakeCode":   func(s loginStore) error { return errorOf(s.TakeCode(ctx, "old", noon)) },
 		"Reserve": func(s loginStore) error {
-			_, _, err := s.Reserve(ctx, loginReservation("new", "new", noon), noon)
-			return err
+			return errorOfThree(s.Reserve(ctx, loginReservation("new", "new", noon), noon))
 		},
 		"Confirm": func(s loginStore) error {
-			_, _, err := s.Confirm(ctx, "old", loginIdentity("bob", "old"), noon)
-			return err
+			return errorOfThree(s.Confirm(ctx, "old", loginIdentity("bob", "old"), noon))
 		},
 		"Purge": func(s loginStore) error { return errorOf(s.Purge(ctx, noon.Add(9*time.Hour), 9)) },
 	} {
@@ -113,3 +110,6 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		}
 	}
 }
+
+// errorOfThree is errorOf for a method with three results.
+func errorOfThree[A, B any](_ A, _ B, err error) error { return err }

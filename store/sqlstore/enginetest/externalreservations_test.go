@@ -42,8 +42,8 @@ func openAccounts(t testing.TB, path string) accounts {
 	return accounts{t, db, store}
 }
 
-// login reserves, and makes the user and links the identity in one transaction. The change before ends the transaction
-// with its error.
+// login reserves, and makes the user and links the identity in one transaction. The function before ends the
+// transaction with its error.
 func (a accounts) login(ctx context.Context, name string, now time.Time, before func() error) (owner string, err error) {
 	id, owner, err := a.store.Reserve(ctx, loginReservation("", name, now), now)
 	if err != nil || owner != "" {
@@ -89,7 +89,7 @@ func (a accounts) count(name string) (n int) {
 func TestUnitAccountsAndIdentitiesInOneTransaction(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	goOn := func() error { return nil }
-	t.Run("of 60 first logins at once of two processes one makes the account, and all are of its user", func(t *testing.T) {
+	t.Run("of 60 first logins of two processes at once one makes the account that all have", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "accounts.db")
 		handles := []accounts{openAccounts(t, path), openAccounts(t, path)}
 		owners := make([]string, 60)

@@ -1,0 +1,93 @@
+package external
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// signIn makes a credential of who came back.
+func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
+	tokens *Tokens, now time.Time) *failure {
+	who, f := l.who(r.Context(), profile, now)
+	if f != nil {
+		return f
+	}
+	login, to, answered := l.credential(profile, who, now), a.Next, false
+	if a.ReturnTo != "" {
+		to, f = l.codeFor(r.Context(), a, who, login, tokens)
+	} else {
+		answered, f = l.finishSignIn(w, r, who, login, tokens)
+	}
+	if f != nil || answered {
+		return f
+	}
+	l.events.SendOf(r, auth.Event{Kind: auth.EventLogin, UserID: who.user.UserID()})
+	redirect(w, landing(p, to))
+	return nil
+}
+
+// codeFor returns where an app gets the code of a login.
+func (l *Logins) codeFor(ctx context.Context, a *attempt, who *found, login *Credential,
+	tokens *Tokens) (string, *failure) {
+	if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
+		return "", f
+	}
+	code, err := l.issueCode(ctx, who, login, a.Challenge)
+	if err != nil {
+		return "", &failure{Reason: reasonUnavailable, cause: err}
+	}
+	return appURL(a, "login_code", code), nil
+}
+
+// finishSignIn signs a browser in, and then links an account that existed. If that fails, the browser gets none of what
+// Config.SignIn put into the headers. It returns true if Config.SignIn has answered.
+func (l *Logins) finishSignIn(w http.ResponseWriter, r *http.Request, who *found, login *Credential,
+	tokens *Tokens) (answered bool, f *failure) {
+	ctx := r.Context()
+	if who.unlinked == nil {
+		if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
+			return false, f
+		}
+		return l.callSignIn(w, r, who.user, login)
+	}
+	before := w.Header().Clone()
+	if answered, f = l.callSignIn(w, r, who.user, login); f != nil || answered {
+		return answered, f
+	}
+	if f = l.linkFound(ctx, who); f == nil {
+		f = l.keepTokens(ctx, who.user, login.Profile, tokens)
+	}
+	if f != nil {
+		clear(w.Header())
+		maps.Copy(w.Header(), before)
+	}
+	return false, f
+}
+
+func (l *Logins) callSignIn(w http.ResponseWriter, r *http.Request, user auth.User,
+	login *Credential) (answered bool, f *failure) {
+	err := l.config.SignIn(w, r, user, login)
+	switch {
+	case errors.Is(err, ErrAnswered):
+		return true, nil
+	case err != nil:
+		return false, accountFailure(by("Config.SignIn", err))
+	}
+	return false, nil
+}
+
+// keepTokens gives the application the tokens of the provider.
+func (l *Logins) keepTokens(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) *failure {
+	if l.config.KeepTokens == nil {
+		return nil
+	}
+	if err := l.config.KeepTokens(ctx, user, p, tokens); err != nil {
+		return failureOf(by("Config.KeepTokens", err))
+	}
+	return nil
+}
