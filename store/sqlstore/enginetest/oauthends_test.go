@@ -20,10 +20,15 @@ func TestUnitEndsOfManyGrants(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	fill := func(t *testing.T, user string) {
 		t.Helper()
-		_, err := db.Writer().ExecContext(t.Context(), `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-			INSERT INTO gatewarden_oauth_grants SELECT ? || printf('%07d', i), 'client of ' || ?, ?, 'test',
-			'["' || hex(zeroblob(1500)) || '"]', '[]', 'session of ' || ?, FALSE, NULL, NULL, '', '', ?, ?, ?, ?, NULL FROM n`,
-			many, user, user, user, user, now.UnixMicro(), now.UnixMicro(), now.Add(time.Hour).UnixMicro(), now.Add(time.Hour).UnixMicro())
+		_, err := db.Writer().ExecContext(t.Context(), `WITH RECURSIVE
+			n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+			INSERT INTO gatewarden_oauth_grants (id, client_id, user_id, type, permissions, scopes, resources,
+				session_id, offline, acr, stamp, created, last_used, expires_at, max_expires_at)
+			SELECT ? || printf('%07d', i), 'client of ' || ?, ?, 'test',
+				'[{"Scopes":["' || hex(zeroblob(1500)) || '"]}]', '[]', '[]',
+				'session of ' || ?, FALSE, '', '', ?, ?, ?, ? FROM n`,
+			many, user, user, user, user, now.UnixMicro(), now.UnixMicro(), now.Add(time.Hour).UnixMicro(),
+			now.Add(time.Hour).UnixMicro())
 		if err != nil {
 			t.Fatal(err)
 		}
