@@ -42,7 +42,7 @@ type Code struct {
 	ExpiresAt time.Time
 }
 
-// UnlinkVerdict is what came of [Store.Unlink].
+// UnlinkVerdict is what came of [IdentityStore.Unlink].
 type UnlinkVerdict int
 
 // The verdicts.
@@ -53,14 +53,29 @@ const (
 )
 
 // Store keeps identities, and what was used up. NewMemoryStore returns one, package
-// sqlstore has one over database/sql, and storetest.Login checks yours.
+// sqlstore has one over database/sql, and storetest.External checks yours.
 //
 // Methods are safe for concurrent use and read no clock: now is an argument. Times are
-// in microseconds. Strings are compared byte by byte. What is passed and returned is not
-// changed afterwards by either side. An error says that the store cannot tell: nothing has
-// changed then or, if the connection broke at the wrong moment, all of it.
+// in microseconds. Strings are compared byte by byte. Both sides leave what is passed and
+// returned as it is. An error says that the store cannot tell, and that nothing has
+// changed or, if the connection broke at the wrong moment, all of it.
 type Store interface {
-	// Identity returns the identity with this key, or nil if it is nobody's.
+	IdentityStore
+	ReservationStore
+	CodeStore
+	ReplayStore
+
+	// RemoveUser removes all identities and codes of a user, and returns how many
+	// identities that were.
+	RemoveUser(ctx context.Context, userID string) (int, error)
+	// Purge removes at most limit keys, codes and reservations that expired at now or before,
+	// and returns how many. If there are fewer than limit, nothing is left to remove.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// IdentityStore keeps which accounts elsewhere are of which user. See [Store] for what holds for its methods.
+type IdentityStore interface {
+	// Identity returns the identity with this key, or nil if it is linked to no user.
 	Identity(ctx context.Context, issuer, subject string) (*Identity, error)
 	// Identities returns those of a user, the oldest first, then by ID.
 	Identities(ctx context.Context, userID string) ([]*Identity, error)
@@ -70,30 +85,30 @@ type Store interface {
 	// same ID is an error. A reservation of the key stays.
 	Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
-	// has the ID, user and key of this one, and nothing if there is none: what was
-	// unlinked does not come back.
+	// has the ID, user and key of this one. If there is no such identity, it writes nothing:
+	// what was unlinked does not come back.
 	Touch(ctx context.Context, identity *Identity) error
-	// Unlink removes an identity of a user by its ID and returns it; with keepLast not
+	// Unlink removes an identity of a user by its ID and returns it. With keepLast it stays
 	// if the user has no other. Unless it was removed, the identity returned is nil. It
 	// is one step: of two that unlink a user's last two at once, one stays.
 	Unlink(ctx context.Context, userID, id string, keepLast bool) (*Identity, UnlinkVerdict, error)
-	// RemoveUser removes all identities and codes of a user, and returns how many
-	// identities it were.
-	RemoveUser(ctx context.Context, userID string) (int, error)
+}
 
-	ReservationStore
-
-	// PutOnce notes a key until it expires, and reports whether it was not there: of
-	// many at once, one is told so. A key that expired at now or before is not there.
-	PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error)
+// CodeStore keeps codes that apps exchange for tokens. See [Store] for what holds for its methods.
+type CodeStore interface {
 	// AddCode adds a code. One with the same digest is an error.
 	AddCode(ctx context.Context, code *Code) error
-	// TakeCode removes a code and returns it, or nil if there is none or it expired at
-	// now or before: of many at once, one gets it.
+	// TakeCode removes a code and returns it, or nil if there is no such code or it expired at
+	// now or before. Of many at once, one gets it.
 	TakeCode(ctx context.Context, digest string, now time.Time) (*Code, error)
-	// Purge removes at most limit keys, codes and reservations that expired at now or before,
-	// and returns how many. If there are fewer than limit, nothing is left to remove.
-	Purge(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// ReplayStore remembers what must be used once only, such as an attempt to log in. See [Store] for what holds
+// for its method.
+type ReplayStore interface {
+	// PutOnce notes a key until it expires, and reports whether it was not there. Of
+	// many at once, one is told so. A key that expired at now or before is not there.
+	PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error)
 }
 
 // Identities returns the accounts that a user signs in with, the oldest first.

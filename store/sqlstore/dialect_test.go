@@ -191,7 +191,9 @@ func otherCalls(e otherEngine) map[string]func(ctx context.Context) error {
 			_, _, err := externals.Unlink(ctx, "alice", "id", true)
 			return err
 		},
-		"lock: external.RemoveUser": func(ctx context.Context) error { return second(externals.RemoveUser(ctx, "alice")) },
+		"lock: external.RemoveUser": func(ctx context.Context) error {
+			return second(externals.RemoveUser(ctx, "alice"))
+		},
 		"external.Link": func(ctx context.Context) error {
 			_, _, err := externals.Link(ctx, &external.Identity{UserID: "alice"})
 			return err
