@@ -81,6 +81,40 @@ func TestUnitKeySetOfSeveralAlgorithms(t *testing.T) {
 	}
 }
 
+// slowKeys is a store whose Keys takes almost as long as an operation may.
+type slowKeys struct {
+	jwt.KeyStore
+	left []time.Duration // how long each Add may take
+}
+
+func (s *slowKeys) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
+	if len(s.left) == 0 {
+		time.Sleep(9 * time.Second)
+	}
+	return s.KeyStore.Keys(ctx)
+}
+
+func (s *slowKeys) Add(ctx context.Context, r *jwt.KeyRecord, last string) (bool, error) {
+	deadline, _ := ctx.Deadline()
+	s.left = append(s.left, time.Until(deadline))
+	return s.KeyStore.Add(ctx, r, last)
+}
+
+func TestUnitMakingAKeyTakesNoTimeFromTheStore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := &slowKeys{KeyStore: jwt.NewMemoryKeyStore()}
+		newRing(t, store, of(jwt.ES256, jwt.EdDSA))
+		for i, left := range store.left {
+			if left < 9*time.Second {
+				t.Errorf("key %d: %v are left to the store, want 10s", i+1, left)
+			}
+		}
+		if len(store.left) != 2 {
+			t.Errorf("%d keys were added, want 2", len(store.left))
+		}
+	})
+}
+
 func TestUnitKeyringOfSeveralAlgorithms(t *testing.T) {
 	t.Run("without a choice there are ES256 for our tokens and RS256 for ID tokens, and both are published", func(t *testing.T) {
 		ring := newRing(t, jwt.NewMemoryKeyStore(), of())

@@ -71,17 +71,24 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 		return false, fmt.Errorf("jwt: key store: %w", err)
 	}
 	if added {
-		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm), "signs", record.Signs)
+		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm),
+			"signs", record.Signs)
 	}
 	return added, k.load(ctx, now)
 }
 
 // generate makes a key, unless another instance just did. k.busy is held.
 func (k *Keyring) generate(ctx context.Context, algorithm Algorithm, signs, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	key, err := generateKey(algorithm, k.config.RSABits)
 	if err != nil {
 		return err
 	}
+	// Making an RSA key may take seconds, which are not the store's.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
 	_, err = k.add(ctx, key, signs, now)
 	return err
 }

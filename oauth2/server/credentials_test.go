@@ -97,7 +97,7 @@ func TestAUserOfTheNameOfAClientGivesItNothing(t *testing.T) {
 
 func TestAScopeAboutUsersIsNoPrograms(t *testing.T) {
 	s := newService(t, nil)
-	for _, scope := range []string{"openid", "profile", "email", "offline_access", "read openid"} {
+	for _, scope := range []string{"openid", "profile", "email", "address", "phone", "offline_access", "read openid"} {
 		refused(t, scope, s.post("/o/token/", "api", "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
 	}
 	refused(t, "a malformed one", s.post("/o/token/", "job", "grant_type", "client_credentials", "scope", "read\"evil"), 400, "invalid_scope")

@@ -25,7 +25,8 @@ type Discovery struct {
 
 // check refuses what no client could use.
 func (d Discovery) check(settings *backend.Settings) {
-	for name, text := range map[string]string{"DocumentationURL": d.DocumentationURL, "PolicyURL": d.PolicyURL, "TermsURL": d.TermsURL} {
+	for name, text := range map[string]string{"DocumentationURL": d.DocumentationURL, "PolicyURL": d.PolicyURL,
+		"TermsURL": d.TermsURL} {
 		u, err := url.Parse(text)
 		wrong := text != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "")
 		settings.Refuse(wrong, "Config.Discovery.%s %q is no URL of a page", name, text)
@@ -48,7 +49,8 @@ func (d Discovery) addTo(m metadata) {
 }
 
 // protocolClaims are those that ID tokens have by themselves.
-var protocolClaims = []string{"iss", "sub", "aud", "exp", "iat", "jti", "auth_time", "nonce", "acr", "amr", "at_hash", "sid"}
+var protocolClaims = []string{"iss", "sub", "aud", "exp", "iat", "jti", "auth_time", "nonce", "acr", "amr",
+	"at_hash", "sid"}
 
 // supportedClaims returns claims_supported.
 func (d Discovery) supportedClaims() []string {

@@ -102,7 +102,8 @@ func (c *Config) registerIDTokenAlgorithm(r *Registration, client *Client) error
 	if !known {
 		algorithms = asymmetric
 	}
-	if r.IDTokenAlgorithm == "" || slices.Contains(algorithms, r.IDTokenAlgorithm) && slices.Contains(asymmetric, r.IDTokenAlgorithm) {
+	wanted := r.IDTokenAlgorithm
+	if wanted == "" || slices.Contains(algorithms, wanted) && slices.Contains(asymmetric, wanted) {
 		return nil
 	}
 	names := make([]string, len(algorithms))
@@ -110,7 +111,7 @@ func (c *Config) registerIDTokenAlgorithm(r *Registration, client *Client) error
 		names[i] = string(algorithm)
 	}
 	return unsupported("The id_token_signed_response_alg is not supported.",
-		"Config.Keys do not sign by the id_token_signed_response_alg", string(r.IDTokenAlgorithm), names...)
+		"Config.Keys do not sign by the id_token_signed_response_alg", string(wanted), names...)
 }
 
 // auditIDTokens lists what clients do not expect of ID tokens.

@@ -62,5 +62,6 @@ func (s *Server) requestIn(returnTo string) string {
 }
 
 func signInRequest(returnTo string, client *Client, a *authorization) *SignInRequest {
-	return &SignInRequest{ReturnTo: returnTo, Fresh: a.Fresh, MaxAge: a.MaxAge, Hint: a.LoginHint, ACR: a.ACR, Client: client}
+	return &SignInRequest{ReturnTo: returnTo, Fresh: a.Fresh, MaxAge: a.MaxAge, Hint: a.LoginHint,
+		ACR: a.ACR, Client: client}
 }
