@@ -128,6 +128,7 @@ func (application) Add(context.Context, string, string) (auth.User, error) { ret
 var (
 	store        = server.NewMemoryStore()
 	srv          *server.Server
+	config       server.Config
 	sessionStore session.Store
 	username     string
 	r            *http.Request
