@@ -28,7 +28,10 @@ const (
 	authJS           = "js/login-authjs.mjs"
 )
 
-var withoutPKCE = map[string]any{"allow_without_pkce": true}
+var (
+	withoutPKCE   = map[string]any{"allow_without_pkce": true}
+	claimsInToken = map[string]any{"claims_in_id_token": true}
+)
 
 var logins = []login{
 	{name: "Authlib with PKCE", script: authlib, theirs: []string{"code_challenge_method=S256"},
@@ -45,11 +48,14 @@ var logins = []login{
 	{name: "requests-oauthlib as it comes where PKCE is required", script: requestsOAuthlib, refused: "invalid_request"},
 
 	{name: "passport-openidconnect as it comes", script: passport, ours: withoutPKCE, noProfile: true},
+	{name: "passport-openidconnect as it comes with claims in the ID token", script: passport,
+		ours: map[string]any{"allow_without_pkce": true, "claims_in_id_token": true}},
 	{name: "passport-openidconnect with userinfo and a nonce", script: passport,
 		theirs: []string{`{"nonce":true,"skipUserProfile":false}`}, ours: withoutPKCE},
 	{name: "passport-openidconnect as it comes where PKCE is required", script: passport, refused: "invalid_request"},
 
 	{name: "Auth.js as it comes", script: authJS, noProfile: true},
+	{name: "Auth.js as it comes with claims in the ID token", script: authJS, ours: claimsInToken},
 	{name: "Auth.js with userinfo", script: authJS, theirs: []string{`{"idToken":false}`}},
 	{name: "Auth.js with userinfo as a public client", script: authJS, public: true,
 		theirs: []string{`{"idToken":false,"client":{"token_endpoint_auth_method":"none"}}`}},

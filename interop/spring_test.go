@@ -16,13 +16,12 @@ import (
 type springBoot struct {
 	version string
 	ours    map[string]any // members of the client's registration
-	login   string         // setting of the web application
 	api     string         // setting of the resource server
 }
 
 var springBoots = []springBoot{
-	{"3.5.7", withoutPKCE, "--es256=true", "--at-jwt=decoder"}, // with Spring Security 6.5
-	{"4.0.7", nil, "--es256=true", "--at-jwt=validator"},       // with Spring Security 7.0
+	{"3.5.7", withoutPKCE, "--at-jwt=decoder"}, // with Spring Security 6.5
+	{"4.0.7", nil, "--at-jwt=validator"},       // with Spring Security 7.0
 }
 
 // spring starts a program of the folder spring, which `make test-providers` builds, and returns its URL.
@@ -58,8 +57,7 @@ func TestSpringLogin(t *testing.T) {
 				"--spring.security.oauth2.client.registration.demo.client-id=spring",
 				"--spring.security.oauth2.client.registration.demo.client-secret="+secretOf("spring"),
 				"--spring.security.oauth2.client.registration.demo.scope=openid,profile,email",
-				"--spring.security.oauth2.client.provider.demo.issuer-uri="+demo.url,
-				row.login)
+				"--spring.security.oauth2.client.provider.demo.issuer-uri="+demo.url)
 			useSpring(newVisitor(t, demo.authority), demo.url, app)
 		})
 	}
