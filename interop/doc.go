@@ -1,8 +1,7 @@
 // Package interop runs programs of others against ours, as processes that talk
 // over sockets:
 //
-//   - jose of npm verifies the tokens of examples/demo, and is an issuer whose
-//     tokens a [jwt.Verifier] checks
+//   - jose of npm verifies the tokens of examples/demo, and issues tokens that a [jwt.Verifier] checks
 //
 //   - PyJWT verifies the tokens of examples/demo
 //
