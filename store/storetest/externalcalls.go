@@ -61,21 +61,7 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		s.reserve("old", "old", noon, "old", "")
 		return s
 	}
-	// state is what there is, and takes the codes and keys.
-	state := func(s loginStore) string {
-		all := []any{s.list("alice"), s.list("bob"), s.find("1"), s.find("new")}
-		for _, name := range []string{"old", "new"} {
-			code, err := s.TakeCode(s.Context(), name, noon)
-			s.must(err)
-			fresh, err := s.PutOnce(s.Context(), name, noon.Add(time.Hour), noon)
-			s.must(err)
-			reserved, _, err := s.Reserve(s.Context(), loginReservation("of "+name, name, noon), noon)
-			s.must(err)
-			all = append(all, code, fresh, reserved)
-		}
-		return recordText(all)
-	}
-	want := state(prepare())
+	want := prepare().state()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	touched := loginIdentity("alice", "1")
@@ -105,7 +91,7 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		if err := call(s); err == nil {
 			t.Errorf("%s went on", name)
 		}
-		if got := state(s); got != want {
+		if got := s.state(); got != want {
 			t.Errorf("%s changed\n%s\nto\n%s", name, want, got)
 		}
 	}
@@ -113,3 +99,19 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 
 // errorOfThree is errorOf for a method with three results.
 func errorOfThree[A, B any](_ A, _ B, err error) error { return err }
+
+// state returns what there is. It takes the codes and keys.
+func (s loginStore) state() string {
+	s.Helper()
+	all := []any{s.list("alice"), s.list("bob"), s.find("1"), s.find("new")}
+	for _, name := range []string{"old", "new"} {
+		code, err := s.TakeCode(s.Context(), name, noon)
+		s.must(err)
+		fresh, err := s.PutOnce(s.Context(), name, noon.Add(time.Hour), noon)
+		s.must(err)
+		reserved, _, err := s.Reserve(s.Context(), loginReservation("of "+name, name, noon), noon)
+		s.must(err)
+		all = append(all, code, fresh, reserved)
+	}
+	return recordText(all)
+}

@@ -38,7 +38,8 @@ func (s loginStore) confirm(id string, i *external.Identity, now time.Time, want
 	s.Helper()
 	owner, linked, err := s.Confirm(s.Context(), id, i, now)
 	if owner != wantOwner || linked != wantLinked || err != nil {
-		s.Errorf("Confirm of %q for %q: %q, %v, %v, want %q, %v", i.Subject, id, owner, linked, err, wantOwner, wantLinked)
+		s.Errorf("Confirm of %q for %q: %q, %v, %v, want %q, %v", i.Subject, id, owner, linked, err, wantOwner,
+			wantLinked)
 	}
 }
 
@@ -130,7 +131,8 @@ func reservationKeys(s loginStore) {
 		{loginIssuer + "s", ""}, {"s", loginIssuer}, {loginIssuer, "1"}, {loginIssuer, "01"}, {loginIssuer, odd}}
 	for range 2 {
 		for i, key := range keys {
-			r := &external.Reservation{ID: fmt.Sprint(i), Issuer: key[0], Subject: key[1], ExpiresAt: noon.Add(time.Hour)}
+			r := &external.Reservation{ID: fmt.Sprint(i), Issuer: key[0], Subject: key[1],
+				ExpiresAt: noon.Add(time.Hour)}
 			if id, owner, err := s.Reserve(s.Context(), r, noon); id != fmt.Sprint(i) || owner != "" || err != nil {
 				s.Errorf("%q: %q, %q, %v", key, id, owner, err)
 			}
