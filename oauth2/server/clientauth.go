@@ -38,6 +38,7 @@ type clientCredentials struct {
 type presented struct {
 	clientCredentials
 	methods []*clientAuthentication // empty for a client that only says who it is
+	read    bool                    // a method has read something
 }
 
 // names returns the methods as the log shows them.
@@ -101,7 +102,6 @@ func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, 
 		return nil, err
 	}
 	p := &presented{clientCredentials: clientCredentials{clientID: form.Get("client_id")}}
-	var first *clientCredentials
 	for i := range s.features.clientAuth {
 		method := &s.features.clientAuth[i]
 		c, err := method.read(r, form)
@@ -111,22 +111,31 @@ func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, 
 		if c == nil {
 			continue
 		}
-		if named := form.Get("client_id"); named != "" && c.clientID != "" && named != c.clientID {
-			return nil, refuse(CodeInvalidRequest, "The client_id is not that of the client's credentials.",
-				wrong("the client_id is not that of the credentials", named, c.clientID))
-		}
-		if first != nil && c.clientID == "" {
-			c.clientID = first.clientID
-		}
-		if first != nil && *c != *first {
-			return nil, errTwoWays("the request has two different credentials, of which one is of " + method.method)
-		}
-		first, p.clientCredentials = c, *c
-		if !method.secret || c.secret != "" { // an empty secret is as none
-			p.methods = append(p.methods, method)
+		if err := p.add(method, c, form.Get("client_id")); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// add adds what one method read. The request may name the client, and credentials may not
+// contradict it or each other.
+func (p *presented) add(method *clientAuthentication, c *clientCredentials, named string) error {
+	if named != "" && c.clientID != "" && named != c.clientID {
+		return refuse(CodeInvalidRequest, "The client_id is not that of the client's credentials.",
+			wrong("the client_id is not that of the credentials", named, c.clientID))
+	}
+	if p.read && c.clientID == "" {
+		c.clientID = p.clientID
+	}
+	if p.read && *c != p.clientCredentials {
+		return errTwoWays("the request has two different credentials, of which one is of " + method.method)
+	}
+	p.clientCredentials, p.read = *c, true
+	if !method.secret || c.secret != "" { // an empty secret is as none
+		p.methods = append(p.methods, method)
+	}
+	return nil
 }
 
 // checkAuthorizationHeader refuses what no method reads: another scheme of the Authorization
