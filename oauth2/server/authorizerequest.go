@@ -25,7 +25,7 @@ type authorization struct {
 	Asked       time.Time     `json:"asked"`             // when the request came
 	SentToLogin bool          `json:"sent_to_login,omitempty"`
 	Fresh       bool          `json:"fresh,omitempty"` // somebody was signed in when it was sent there
-	// Extra holds what features read, by the name of the parameter.
+	// Extra holds what features read, by the name of the parameter. It becomes Grant.Extra.
 	Extra map[string]string `json:"extra,omitempty"`
 }
 

@@ -31,7 +31,8 @@ func (b *badge) register(r *registry) {
 	s := r.server
 	r.addScope(Scope{Name: "doors:open", Text: "open doors"})
 	r.addGrant(badgeGrant, func(ctx context.Context, s *Server, t *TokenRequest) (*TokenResponse, error) {
-		return s.Issue(ctx, Issuance{Client: t.Client, Type: badgeGrant, Scopes: []string{"doors:open"}})
+		return s.Issue(ctx, Issuance{Client: t.Client, Type: badgeGrant, Scopes: []string{"doors:open"},
+			Extra: map[string]string{"door": t.Form.Get("door")}})
 	})
 	r.addClientAuthentication(clientAuthentication{method: badgeMethod,
 		read: func(r *http.Request, form Form) (*clientCredentials, error) {
@@ -57,6 +58,7 @@ func (b *badge) register(r *registry) {
 			if form.Get("door") == "closed" {
 				return refuse(CodeInvalidRequest, "The door is closed.", check("the door is closed"))
 			}
+			a.Extra = map[string]string{"door": form.Get("door")}
 			return nil
 		}})
 	r.addRegistration(func(_ *Registration, c *Client) error {
@@ -66,7 +68,8 @@ func (b *badge) register(r *registry) {
 		return nil
 	})
 	r.addClaims(func(_ context.Context, c *claimsRequest) (map[string]any, error) {
-		return map[string]any{"cnf": map[string]string{"badge": c.grant.ClientID}, "sub": "evil"}, nil
+		return map[string]any{"cnf": map[string]string{"badge": c.grant.ClientID}, "sub": "evil",
+			"door": c.grant.Extra["door"]}, nil
 	})
 	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
 		m["badge_endpoint"] = s.url("/badge/")
@@ -159,6 +162,13 @@ func TestUnitFeatureTokens(t *testing.T) {
 		claims := claimsOf(t, answer["access_token"].(string))
 		if cnf, _ := claims["cnf"].(map[string]any); cnf["badge"] != badgeClient || claims["sub"] != badgeClient {
 			t.Errorf("got cnf %v and sub %v, want the client in both", claims["cnf"], claims["sub"])
+		}
+	})
+	t.Run("what a feature keeps with the grant is in the token", func(t *testing.T) {
+		_, _, do := badges(t)
+		_, answer := do("POST", "/o/token/", grant+"&door=7", "Badge", "badge of "+badgeClient)
+		if claims := claimsOf(t, answer["access_token"].(string)); claims["door"] != "7" {
+			t.Errorf("got the door %v, want 7", claims["door"])
 		}
 	})
 	t.Run("the claim is told by introspection", func(t *testing.T) {

@@ -103,6 +103,10 @@ type Grant struct {
 	AuthInfo  auth.AuthInfo
 	Stamp     string // hash of the user's auth.Stamper stamp, or ""
 
+	// Extra is what features keep with the grant, by the name of a parameter or a claim. It
+	// may be nil, which is the same as empty.
+	Extra map[string]string
+
 	Created      time.Time
 	LastUsed     time.Time // when tokens were last issued
 	ExpiresAt    time.Time // of its code, or of the last of its tokens

@@ -19,7 +19,8 @@ type Issuance struct {
 	Scopes    []string
 	Resources []string
 	AuthInfo  auth.AuthInfo
-	Refresh   bool // a refresh token, too
+	Refresh   bool              // a refresh token, too
+	Extra     map[string]string // kept as Grant.Extra
 }
 
 // Issue starts a grant and returns its tokens. The user is loaded first; one who
@@ -63,7 +64,8 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 		return nil, err
 	}
 	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
-		Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at, MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
+		Extra: i.Extra, Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
+		MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {

@@ -23,7 +23,7 @@ var _ server.Store = (*OAuthStore)(nil)
 const (
 	oauthGrantColumns = `g.id, g.client_id, g.user_id, g.type, g.permissions, g.scopes, g.resources, g.session_id,
 		g.offline, g.auth_time, g.amr, g.acr, g.stamp, g.created, g.last_used, g.expires_at, g.max_expires_at,
-		g.revoked_at`
+		g.revoked_at, g.extra`
 	oauthAccessColumns  = `t.digest, t.id, t.grant_id, t.scopes, t.audience, t.issued, t.expires_at`
 	oauthRefreshColumns = `t.digest, t.grant_id, t.issued, t.expires_at, t.rotated, t.successor, t.sealed`
 	oauthCodeColumns    = `t.digest, t.grant_id, t.redirect_uri, t.challenge, t.nonce, t.expires_at, t.redeemed`

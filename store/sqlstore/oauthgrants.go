@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -17,7 +18,16 @@ func grantValues(g *server.Grant) []any {
 	}
 	return []any{g.ID, g.ClientID, g.UserID, g.Type, permissionsText(g.Permissions), noList, noList, g.SessionID,
 		g.Offline, micros(g.AuthInfo.AuthTime), amr, g.AuthInfo.ACR, g.Stamp, micros(g.Created), micros(g.LastUsed),
-		micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt)}
+		micros(g.ExpiresAt), micros(g.MaxExpiresAt), micros(g.RevokedAt), extraText(g.Extra)}
+}
+
+// extraText is what features keep with a grant, as it is stored.
+func extraText(extra map[string]string) any {
+	if len(extra) == 0 {
+		return nil
+	}
+	text, _ := json.Marshal(extra) // never fails for texts
+	return string(text)
 }
 
 // scanner is a row, or rows.
@@ -28,11 +38,11 @@ type scanner interface{ Scan(fields ...any) error }
 func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	var g server.Grant
 	var may permissionColumns
-	var amr sql.NullString
+	var amr, extra sql.NullString
 	var authTime, created, lastUsed, expiresAt, maxExpiresAt, revokedAt sql.NullInt64
 	err := row.Scan(append(before, &g.ID, &g.ClientID, &g.UserID, &g.Type, &may.permissions, &may.scopes,
 		&may.resources, &g.SessionID, &g.Offline, &authTime, &amr, &g.AuthInfo.ACR, &g.Stamp, &created, &lastUsed,
-		&expiresAt, &maxExpiresAt, &revokedAt)...)
+		&expiresAt, &maxExpiresAt, &revokedAt, &extra)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -43,6 +53,11 @@ func scanGrant(row scanner, before ...any) (*server.Grant, error) {
 	g.ExpiresAt, g.MaxExpiresAt, g.RevokedAt = instant(expiresAt), instant(maxExpiresAt), instant(revokedAt)
 	if amr.Valid {
 		if err := unlist(amr.String, &g.AuthInfo.AMR); err != nil {
+			return nil, err
+		}
+	}
+	if extra.Valid {
+		if err := json.Unmarshal([]byte(extra.String), &g.Extra); err != nil {
 			return nil, err
 		}
 	}

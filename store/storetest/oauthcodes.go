@@ -25,6 +25,7 @@ func oauthCodeFound(t *testing.T, open opener[oauthStore]) {
 		Permissions: server.Permissions{{Resource: "https://api.example/?x='", Scopes: []string{"read", "a:b"}},
 			{Scopes: []string{"openid", odd}}, {Resource: odd}},
 		AuthInfo: auth.AuthInfo{AuthTime: fraction, AMR: []string{"pwd", "one time"}, ACR: "urn:high"}, Stamp: "stamp",
+		Extra:   map[string]string{"door": odd, odd: ""},
 		Created: fraction, LastUsed: fraction, ExpiresAt: fraction.Add(time.Hour),
 		MaxExpiresAt: fraction.Add(time.Hour * 2)}
 	c := &server.Code{Digest: "c", GrantID: "g", RedirectURI: "https://web.example/cb?x=%00", Challenge: "challenge",
