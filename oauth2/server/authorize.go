@@ -91,6 +91,9 @@ func (s *Server) revalidate(ctx context.Context, a *authorization) (*Client, err
 	if cause == nil {
 		cause = client.changed(a)
 	}
+	if cause == nil {
+		cause = s.forgotten(a.Permissions)
+	}
 	if cause != nil {
 		return nil, ofClient(a.ClientID, refuse(CodeInvalidRequest,
 			"The application has changed meanwhile. Please go back to it and try again.", cause))
@@ -162,7 +165,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 // of it before. A program on the user's machine always needs one, because nothing proves
 // which program asks (RFC 8252 §8.6).
 func (c *Consent) covers(client *Client, a *authorization) bool {
-	return c.Covers(a.Permissions) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
+	return c.Covers(a.Permissions.withOffline()) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
 }
 
 // askToSignIn sends the browser to the login, and keeps the request meanwhile.

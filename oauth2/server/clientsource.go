@@ -21,7 +21,7 @@ type clientSource struct {
 type storedClients struct{}
 
 func (storedClients) register(r *registry) {
-	r.addClients(clientSource{owns: validClientID, find: func(ctx context.Context, id string) (*Client, error) {
+	r.addClientSource(clientSource{owns: validClientID, find: func(ctx context.Context, id string) (*Client, error) {
 		return r.config.Store.Client(ctx, id)
 	}})
 }

@@ -34,7 +34,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 		return
 	}
 	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
-		ReturnsTo: hostOf(a.RedirectURI), Native: isNative(a.RedirectURI)}
+		ReturnsTo: hostOf(a.RedirectURI), Native: client.Public() && isNative(a.RedirectURI)}
 	var agreed Permissions
 	if before != nil {
 		agreed = before.Permissions
@@ -66,16 +66,24 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree.", errDenied))
 		return
 	}
+	if _, _, err := p.terms.Narrow(a.Permissions.Scopes(), true); err != nil {
+		s.showError(w, r, refuse(CodeAccessDenied, "You signed in for less than that.", err))
+		return
+	}
 	at := now()
-	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{
-		UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions, Created: at, Updated: at}})
+	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{UserID: p.user.UserID(),
+		ClientID: client.ID, Permissions: a.Permissions.withOffline(), Created: at, Updated: at}})
 }
 
 // approveAuthorization adds the grant to what of is about, and sends its code.
 func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
 	p visitor, of Approval) {
 	lifetimes, err := s.lifetimes(LifetimeRequest{client, GrantAuthorizationCode, a.Permissions})
-	if err != nil {
+	switch {
+	case err != nil && of.Interaction != "": // as for the store below
+		s.showError(w, r, err)
+		return
+	case err != nil:
 		s.redirectError(w, r, a, err)
 		return
 	}
@@ -83,7 +91,7 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 	grant := &Grant{
 		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode,
 		Permissions: a.Permissions, Extra: a.Extra, SessionID: p.session, AuthInfo: p.login, Stamp: stampOf(p.user),
-		Offline: slices.Contains(a.Permissions.Scopes(), "offline_access"),
+		Offline: slices.Contains(a.Permissions.Scopes(), offlineAccess),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)

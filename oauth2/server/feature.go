@@ -31,6 +31,7 @@ type registry struct {
 	clients        []clientSource
 	clientAuth     []clientAuthentication
 	parameters     []requestParameters
+	repeatable     []string // fields of the token endpoint that may be there twice
 	registrations  []func(r *Registration, c *Client) error
 	tokenSteps     []func(ctx context.Context, t *tokenSpec, made *createdTokens) error
 	claims         []claimsFunc
@@ -60,8 +61,8 @@ func (r *registry) addGrant(name string, exchange exchangeFunc) {
 	r.grants[name] = exchange
 }
 
-// addClients adds a place where clients are looked for, before those that are there.
-func (r *registry) addClients(source clientSource) {
+// addClientSource adds a place where clients are looked for, before those that are there.
+func (r *registry) addClientSource(source clientSource) {
 	r.clients = slices.Insert(r.clients, 0, source)
 }
 
@@ -72,6 +73,9 @@ func (r *registry) addClientAuthentication(method clientAuthentication) {
 
 // addParameters adds parameters of the authorization request (RFC 6749 §8.2).
 func (r *registry) addParameters(p requestParameters) { r.parameters = append(r.parameters, p) }
+
+// mayRepeat says that a field of a token request may be there several times.
+func (r *registry) mayRepeat(name string) { r.repeatable = append(r.repeatable, name) }
 
 // addRegistration adds a check of what a client registers (RFC 7591 §2). It may put what it
 // read into the client.

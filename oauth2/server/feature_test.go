@@ -47,7 +47,7 @@ func (b *badge) register(r *registry) {
 			}
 			return nil, nil
 		}})
-	r.addClients(clientSource{
+	r.addClientSource(clientSource{
 		owns: func(id string) bool { return strings.HasPrefix(id, "https://badges.example/") },
 		find: func(ctx context.Context, id string) (*Client, error) {
 			return s.EnsureClient(ctx, Registration{ClientID: id, GrantTypes: []string{badgeGrant},

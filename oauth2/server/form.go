@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -68,13 +69,13 @@ func errNotText(name string) *Error {
 }
 
 // bodyForm reads the body of a POST: its type first, then its size, then what is
-// twice.
-func bodyForm(r *http.Request) (Form, error) {
+// twice. A "resource" may be there twice, and so may the fields that are named.
+func bodyForm(r *http.Request, repeatable ...string) (Form, error) {
 	values, err := bodyValues(r)
 	if err != nil {
 		return Form{}, err
 	}
-	return single(values)
+	return single(values, repeatable)
 }
 
 // isForm reports a request whose body is a form. Some clients name another charset
@@ -112,10 +113,10 @@ func bodyValues(r *http.Request) (url.Values, error) {
 }
 
 // single makes a Form of values.
-func single(values url.Values) (Form, error) {
+func single(values url.Values, repeatable []string) (Form, error) {
 	form := make(url.Values, len(values))
 	for name, all := range values {
-		if len(all) > 1 && name != "resource" {
+		if len(all) > 1 && name != "resource" && !slices.Contains(repeatable, name) {
 			return Form{}, errTwice(name)
 		}
 		for _, value := range all {

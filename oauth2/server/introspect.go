@@ -126,7 +126,7 @@ func (s *Server) introspectRefresh(ctx context.Context, client *Client, token st
 	if cause := refresh.fault(grant, now()); cause != nil {
 		return answer, badToken(cause)
 	}
-	return s.describe(ctx, grant, grant.Permissions.Scopes(), refresh.Issued, refresh.ExpiresAt)
+	return s.describe(ctx, grant, s.allowedNow(client, grant.Permissions).Scopes(), refresh.Issued, refresh.ExpiresAt)
 }
 
 // describe tells of a token of a grant, unless its user may not log in any more.

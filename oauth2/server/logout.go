@@ -23,7 +23,8 @@ type LogoutPage struct {
 // logout is a request to sign out that was found good.
 type logout struct {
 	ClientID string `json:"client_id,omitempty"`
-	Redirect string `json:"redirect,omitempty"` // with the state
+	URI      string `json:"uri,omitempty"`      // as it is registered
+	Redirect string `json:"redirect,omitempty"` // URI with the state
 	Host     string `json:"host,omitempty"`
 }
 
@@ -149,7 +150,7 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 			"the post_logout_redirect_uri is not registered", uri, client.PostLogoutRedirectURIs...)))
 	}
 	if uri != "" {
-		asked.Redirect, asked.Host = withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
+		asked.URI, asked.Redirect, asked.Host = uri, withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
 	}
 	return asked, token, nil
 }
@@ -191,7 +192,27 @@ func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p visitor,
 			Cause: errDenied})
 		return
 	}
+	if err := s.forgetReturn(r.Context(), &asked); err != nil {
+		s.showError(w, r, err)
+		return
+	}
 	s.logOut(w, r, p, asked)
+}
+
+// forgetReturn drops the address to go back to if the client is gone or the address is not registered any more. The
+// user is then signed out and stays here.
+func (s *Server) forgetReturn(ctx context.Context, asked *logout) error {
+	if asked.Redirect == "" {
+		return nil
+	}
+	client, err := s.findClient(ctx, asked.ClientID)
+	if err != nil {
+		return err
+	}
+	if client == nil || !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
+		asked.Redirect = ""
+	}
+	return nil
 }
 
 // endTimeout is for what must end though the browser is gone.

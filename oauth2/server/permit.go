@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // aboutLogin reports a scope of OpenID Connect. It is about the login and the userinfo endpoint, and so goes with no
@@ -22,6 +23,23 @@ func (s *Server) knowsScope(resource, scope string) bool {
 	}
 	at := s.resource(resource)
 	return at != nil && (at.Scopes == nil || slices.Contains(at.Scopes, scope))
+}
+
+// forgotten says what of a request that was kept this server does not know, such as a program of before or of later in
+// the same deployment. A page cannot show it, so nothing of it may be granted. It is nil if all is known.
+func (s *Server) forgotten(asked Permissions) error {
+	for _, each := range asked {
+		if each.Resource != "" && s.resource(each.Resource) == nil {
+			return setting("Config.Resources", "the server does not know the resource any more", each.Resource,
+				s.resourceIDs()...)
+		}
+		for _, scope := range each.Scopes {
+			if !s.knowsScope(each.Resource, scope) {
+				return setting("Config.Scopes and Resource.Scopes", "the server does not know the scope any more", scope)
+			}
+		}
+	}
+	return nil
 }
 
 // checkResourceScopes checks the scopes that resources list.
@@ -51,7 +69,8 @@ func (s *Server) permissionsOf(scopes, resources []string, named bool) (Permissi
 	for _, scope := range scopes {
 		if named && !slices.Contains(known, scope) {
 			return nil, refuse(CodeInvalidScope, "The scope has one that the resource does not know.",
-				setting("Resource.Scopes", "no resource of the request knows the scope", scope, resources...))
+				setting("Resource.Scopes", "no resource of the request, "+cause.Quote(strings.Join(resources, " "))+
+					", knows the scope", scope, s.scopesAt(resources)...))
 		}
 	}
 	if !slices.ContainsFunc(scopes, func(scope string) bool { return !s.aboutLogin(scope) }) {
@@ -65,6 +84,17 @@ func (s *Server) permissionsOf(scopes, resources []string, named bool) (Permissi
 		}
 	}
 	return asked, nil
+}
+
+// scopesAt returns the scopes that any of these resources knows, in the order of the configuration.
+func (s *Server) scopesAt(resources []string) []string {
+	var known []string
+	for _, scope := range s.config.Scopes {
+		if slices.ContainsFunc(resources, func(id string) bool { return s.knowsScope(id, scope.Name) }) {
+			known = append(known, scope.Name)
+		}
+	}
+	return known
 }
 
 // allowedNow returns what of a grant its client may have now. It has no resource that the client lost.
@@ -109,6 +139,15 @@ func (s *Server) tokenPermissions(client *Client, granted Permissions, want targ
 	}
 	if len(want.resources) > 0 {
 		allowed = allowed.of(want.resources)
+	} else {
+		// What was granted decides, and not what is left of it: a client that names no
+		// resource sends the token where it always did.
+		allowed = allowed.of(granted.defaultResources())
+	}
+	if len(allowed.Resources()) == 0 {
+		return nil, refuse(CodeInvalidTarget, "The resource is not there any more. Ask for another one.",
+			setting("Client.Resources and Config.Resources", "the client may not have the resource any more, which "+
+				"its tokens are for if it names none", "", resources...))
 	}
 	if !allowed.haveSameScopes() {
 		if len(want.resources) > 0 {
@@ -139,6 +178,15 @@ func (p Permissions) haveSameScopes() bool {
 		scopes, _ := p.At(resource)
 		return !containsAll(first, scopes) || !containsAll(scopes, first)
 	})
+}
+
+// defaultResources returns the APIs of a token whose client names none: all if they have the same scopes, and otherwise
+// the first one that has scopes.
+func (p Permissions) defaultResources() []string {
+	if p.haveSameScopes() {
+		return p.Resources()
+	}
+	return p.firstWithScopes()
 }
 
 // firstWithScopes returns the first API that has scopes.

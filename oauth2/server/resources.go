@@ -29,6 +29,7 @@ func (c *Config) checkResources(settings *backend.Settings) {
 		c.Resources = []Resource{{ID: c.Issuer}}
 	}
 	for i, resource := range c.Resources {
+		c.Resources[i].Scopes = slices.Clone(resource.Scopes)
 		settings.Refuse(!validResource(resource.ID),
 			"resource %q is no absolute URL without a fragment (RFC 8707 §2)", resource.ID)
 		settings.Refuse(resource.JWT && c.Keys == nil,

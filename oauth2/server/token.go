@@ -39,6 +39,9 @@ type TokenResponse struct {
 	ExpiresIn int64 // seconds
 	Scope     string
 
+	// Extra are further members of the answer. They replace none of those that the server makes.
+	Extra map[string]any
+
 	access, refresh, id hidden.String
 }
 
@@ -74,12 +77,22 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, r, err)
 		return
 	}
-	answerJSON(w, http.StatusOK, tokenAnswer{response.access.Reveal(), response.TokenType, response.ExpiresIn,
-		response.refresh.Reveal(), response.Scope, response.id.Reveal()})
+	answer := tokenAnswer{response.access.Reveal(), response.TokenType, response.ExpiresIn,
+		response.refresh.Reveal(), response.Scope, response.id.Reveal()}
+	if len(response.Extra) == 0 {
+		answerJSON(w, http.StatusOK, answer)
+		return
+	}
+	all, err := withMembers(answer, response.Extra)
+	if err != nil {
+		s.answerError(w, r, err)
+		return
+	}
+	answerJSON(w, http.StatusOK, all)
 }
 
 func (s *Server) exchange(r *http.Request) (*TokenResponse, error) {
-	form, err := bodyForm(r)
+	form, err := bodyForm(r, s.features.repeatable...)
 	if err != nil {
 		return nil, err
 	}
