@@ -75,12 +75,8 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 	if !req.twice["state"] {
 		a.State = form.Get("state")
 	}
-	if mode := form.Get("response_mode"); !req.twice["response_mode"] {
-		switch a.FormPost = mode == "form_post"; {
-		case mode != "" && mode != "query" && !a.FormPost:
-			return refuse(CodeInvalidRequest, "The response_mode must be query or form_post.",
-				wrong("the response_mode is not supported", mode))
-		}
+	if err := a.readResponseMode(req); err != nil {
+		return err
 	}
 	if err := s.checkTwice(req); err != nil {
 		return err
