@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 )
 
@@ -57,7 +56,7 @@ func (s *Server) deferRequest(w http.ResponseWriter, r *http.Request, a *authori
 		s.showError(w, r, err)
 		return
 	}
-	send(s.config.Path + "/authorize/?" + url.Values{"interaction": {id}}.Encode())
+	send(s.resumeURL(id))
 }
 
 // resume goes on with a request that was kept.
@@ -71,6 +70,9 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
 	if found == nil {
 		h.showError(w, r, refuse(CodeInvalidRequest, "This page has expired or was answered before. "+
 			"Please go back to the application and try again.", errNoInteraction))
+		return
+	}
+	if h.continueResumed(w, r, id) {
 		return
 	}
 	client, err := h.revalidate(r.Context(), &a)

@@ -76,14 +76,8 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, err)
 		return
 	}
-	if r.Method == http.MethodPost {
-		// A page of another site sends no cookies with it. The same request by GET
-		// has them.
-		r = r.Clone(r.Context())
-		if h.guard.CheckOrigin(r) != nil {
-			http.Redirect(w, r, withParams(h.config.Path+"/logout/", req.form.pairs()), http.StatusSeeOther)
-			return
-		}
+	if r.Method == http.MethodPost && h.logoutByGET(w, r, req.form) {
+		return
 	}
 	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
 		switch {
@@ -95,6 +89,22 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 			h.confirmLogout(w, r, *p, asked)
 		}
 	})
+}
+
+// logoutByGET sends a browser back with the same request by GET, and reports whether it has answered. A page of another
+// site sends no cookies with a POST. Browsers get a page in between: the form-action of the other site's page need
+// then name this server alone, wherever the logout leads.
+func (h *handler) logoutByGET(w http.ResponseWriter, r *http.Request, form Form) bool {
+	next := withParams(h.config.Path+"/logout/", form.pairs())
+	switch {
+	case wantsPage(r):
+		h.continueAt(w, r, next)
+	case h.guard.CheckOrigin(r) != nil:
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	default:
+		return false
+	}
+	return true
 }
 
 // readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -27,6 +26,7 @@ type Pages struct {
 	Logout       *template.Template // LogoutPage
 	Error        *template.Template // ErrorPage
 	FormPost     *template.Template // FormPostPage
+	Continue     *template.Template // ContinuePage
 
 	// Site is the look of the application around the content: navigation, style and
 	// whom to ask.
@@ -94,6 +94,7 @@ func newPages(own Pages) (*pages, error) {
 	for name, parsed := range map[string]**template.Template{
 		"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
 		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost,
+		"continue": &ps.Continue,
 	} {
 		if *parsed != nil {
 			continue
@@ -112,21 +113,6 @@ func newPages(own Pages) (*pages, error) {
 func (ps *pages) secure(w http.ResponseWriter, redirect string) {
 	ps.Site.Secure(w.Header(), formAction(redirect))
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-}
-
-// formAction is where forms may lead. Browsers hold the redirects that follow a
-// form to it, too, and an application's callback may redirect to hosts of its own.
-func formAction(redirect string) string {
-	u, err := url.Parse(redirect)
-	switch {
-	case redirect == "" || err != nil:
-		return "'self'"
-	case u.Scheme == "https":
-		return "'self' https:"
-	case u.Scheme == "http": // of a loopback host
-		return "'self' https: http://" + u.Host
-	}
-	return "'self' " + u.Scheme + ":"
 }
 
 // layout returns what every page has that answers r. A user who is signed in is in

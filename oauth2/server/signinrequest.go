@@ -9,7 +9,8 @@ import (
 // SignInRequest is what a login is needed for.
 type SignInRequest struct {
 	// ReturnTo is the path and query, shorter than 200 bytes, to which the browser
-	// must come back with GET after the login.
+	// must come back with GET after the login. A redirect will do, also from a form with
+	// form-action 'self' in its Content-Security-Policy: see [ContinuePage].
 	ReturnTo string
 	// Fresh wants a proof of who the user is now, though somebody is signed in.
 	Fresh  bool

@@ -1,0 +1,60 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatewarden/auth/page"
+)
+
+// ContinuePage is shown for a moment after a login, and after a form that another site sent. The answer has a Refresh
+// header, so the browser goes on to Next by itself. The page has a link to Next for browsers that do not follow the
+// header, and for users that come back from a program on their machine.
+//
+// Browsers hold every redirect that follows a form to form-action in the Content-Security-Policy of the page that has
+// the form (CSP Level 3 §6.4.1). A login page with form-action 'self' would therefore keep its user from the
+// application, if the login led there by redirects alone. This page ends the form's chain of redirects.
+type ContinuePage struct {
+	Layout
+	Next string // a path and query of this server
+}
+
+// continued is the parameter of addresses to which a ContinuePage led.
+const continued = "continued"
+
+// resumeURL is the path and query that goes on with a request that was kept.
+func (s *Server) resumeURL(id string, more ...string) string {
+	values := url.Values{"interaction": {id}}
+	for _, name := range more {
+		values.Set(name, "1")
+	}
+	return s.config.Path + "/authorize/?" + values.Encode()
+}
+
+// continueResumed ends the chain of redirects of a login form, and reports whether it has answered. Nothing in a
+// request says whether the browser is in such a chain, so every return from a login is answered like this, once.
+func (s *Server) continueResumed(w http.ResponseWriter, r *http.Request, id string) bool {
+	if r.Method != http.MethodGet || r.URL.Query().Has(continued) || !wantsPage(r) {
+		return false
+	}
+	s.continueAt(w, r, s.resumeURL(id, continued))
+	return true
+}
+
+// continueAt shows the page that leads to next, which must be a path of this server.
+func (s *Server) continueAt(w http.ResponseWriter, r *http.Request, next string) {
+	layout := s.question(page.SignedOut(r), "One moment") // which asks no store about the user
+	w.Header().Set("Refresh", "0; url="+next)
+	s.show(w, r, http.StatusOK, s.pages.Continue, ContinuePage{layout, next})
+}
+
+// wantsPage reports whether a browser asks for a page to show. Browsers send Sec-Fetch-Mode to https and to loopback
+// hosts, and ask for HTML everywhere. A program that asks for no page follows redirects as it likes, and needs no page
+// between them. A frame would not show the page, so an application that asks for a silent answer there gets redirects.
+func wantsPage(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	}
+	return strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html")
+}
