@@ -39,24 +39,30 @@ type sheet struct {
 	at       *url.URL
 	status   int
 	location string // of a redirect that the client does not follow
+	refresh  string // where the page goes on to by itself
 	text     string
 	body     map[string]any // if it is JSON
 }
 
-// open follows an address through redirects and forms, and returns the first page without such a form.
+// open follows an address through redirects, pages that go on by themselves, and forms. It returns the first page
+// without such a form.
 func (v *visitor) open(at string) sheet {
 	v.Helper()
 	page := v.do(http.MethodGet, at, nil)
 	for range 10 {
+		method := http.MethodPost
 		action, fields := formOf(page.text)
-		if fields == nil {
+		switch {
+		case page.refresh != "":
+			method, action, fields = http.MethodGet, page.refresh, nil
+		case fields == nil:
 			return page
 		}
 		to, err := page.at.Parse(action)
 		if err != nil {
 			v.Fatal(err)
 		}
-		page = v.do(http.MethodPost, to.String(), fields)
+		page = v.do(method, to.String(), fields)
 	}
 	v.Fatalf("no end of forms at %s: %s", page.at, page.text)
 	return page
@@ -83,6 +89,7 @@ func (v *visitor) do(method, at string, form url.Values) sheet {
 	}
 	page := sheet{at: answer.Request.URL, status: answer.StatusCode, location: answer.Header.Get("Location"),
 		text: string(text)}
+	page.refresh, _ = strings.CutPrefix(answer.Header.Get("Refresh"), "0; url=")
 	_ = json.Unmarshal(text, &page.body)
 	return page
 }

@@ -56,7 +56,7 @@ func TestInABrowserAnApplicationIsRegisteredLetInAndPutOut(t *testing.T) {
 	phone.do(phone.size(360, 740))
 	phone.open(app.at("openid profile reports:read reports:write"))
 	phone.fill("alice", "correct-horse-battery")
-	phone.click("main form button")
+	phone.toConsent()
 	if text := phone.text("main"); !strings.Contains(text, "Photo printer") || !strings.Contains(text, "read your reports") || !strings.Contains(text, "127.0.0.1:") {
 		t.Errorf("the consent page says %s", text)
 	}

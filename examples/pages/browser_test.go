@@ -53,7 +53,8 @@ func chromium(t *testing.T) context.Context {
 		ctx, cancel := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(path), chromedp.Headless,
 			chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 			chromedp.WSURLReadTimeout(time.Minute), chromedp.IgnoreCertErrors,
-			chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true))
+			chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true),
+			chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"))
 		t.Cleanup(cancel)
 		ctx, cancel = chromedp.NewContext(ctx)
 		t.Cleanup(cancel)
