@@ -22,7 +22,7 @@ type MemoryStore struct {
 	byUser       map[string]map[string]bool // identifiers of grants
 	byClient     map[string]map[string]bool
 	bySession    map[string]map[string]bool
-	rivals       map[rivalry]*rivals
+	liveGrants       map[limitKey]*liveGrants
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
 	access       *digest.Table[accessEntry]
@@ -35,7 +35,7 @@ type issued struct {
 	grant   *Grant
 	code    string
 	waiting bool // for the code to be redeemed
-	soon    int  // where it is in rivals.soon, or notRival
+	heapIndex    int  // its place in liveGrants.soon, or notTracked
 	access  map[string]bool
 	refresh map[string]bool
 }
@@ -48,7 +48,7 @@ func NewMemoryStore() *MemoryStore {
 		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
 		consentsOf: make(map[string]map[string]bool), owned: make(map[string]map[string]bool),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
-		bySession: make(map[string]map[string]bool), rivals: make(map[rivalry]*rivals),
+		bySession: make(map[string]map[string]bool), liveGrants: make(map[limitKey]*liveGrants),
 		codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: newAccessTable(), once: make(map[string]time.Time),
 	}

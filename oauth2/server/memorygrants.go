@@ -28,7 +28,7 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 		return Added{}, errExists
 	}
 	delete(s.interactions, a.Interaction)
-	surplus, full := s.surplus(a.Grant, a.Limit, a.EvictOldest, true)
+	surplus, full := s.toEvict(a.Grant, a.Limit, a.EvictOldest, true)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
@@ -54,7 +54,7 @@ func (s *MemoryStore) Start(ctx context.Context, grant *Grant, tokens Tokens, li
 	case s.grants[grant.ID] != nil:
 		return Added{}, errExists
 	}
-	surplus, full := s.surplus(grant, limit, evict, false)
+	surplus, full := s.toEvict(grant, limit, evict, false)
 	if full {
 		return Added{OverLimit: true}, nil
 	}
@@ -114,11 +114,11 @@ func (s *MemoryStore) EndAll(ctx context.Context, userID, kept, stamp string, no
 	}
 	defer unlock()
 	if of := s.grants[kept]; of != nil && of.grant.UserID == userID && of.grant.Live(now) {
-		s.retire(of)
+		s.untrack(of)
 		stamped := *of.grant
 		stamped.Stamp = stamp
 		of.grant = &stamped
-		s.compete(of)
+		s.track(of)
 	}
 	return s.endAll(s.byUser[userID], now, func(g *Grant) bool { return g.ID != kept }), nil
 }
@@ -142,7 +142,7 @@ func (s *MemoryStore) end(of *issued, now time.Time) {
 	if !of.grant.RevokedAt.IsZero() {
 		return
 	}
-	s.retire(of)
+	s.untrack(of)
 	before := of.until()
 	ended := *of.grant
 	ended.RevokedAt = now
@@ -158,13 +158,13 @@ func (s *MemoryStore) ended(ids []string) []Ended {
 
 // put adds a grant.
 func (s *MemoryStore) put(g *Grant) *issued {
-	of := &issued{grant: g, soon: notRival, access: make(map[string]bool), refresh: make(map[string]bool)}
+	of := &issued{grant: g, heapIndex: notTracked, access: make(map[string]bool), refresh: make(map[string]bool)}
 	s.grants[g.ID] = of
 	s.expiring.grants.Add(g.ID)
 	for _, each := range s.indexes(g) {
 		each.add(g.ID)
 	}
-	s.compete(of)
+	s.track(of)
 	return of
 }
 
@@ -178,7 +178,7 @@ func (s *MemoryStore) remove(of *issued) {
 	}
 	delete(s.codes, of.code)
 	delete(s.grants, of.grant.ID)
-	s.retire(of)
+	s.untrack(of)
 	for _, each := range s.indexes(of.grant) {
 		each.remove(of.grant.ID)
 	}

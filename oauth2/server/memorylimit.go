@@ -7,59 +7,59 @@ import (
 	"time"
 )
 
-// rivalry says which grants count against one limit: those of a user with one stamp, or
+// limitKey says which grants count against one limit: those of a user with one stamp, or
 // those that a client has for itself.
-type rivalry struct{ userID, stamp, clientID string }
+type limitKey struct{ userID, stamp, clientID string }
 
-func rivalryOf(g *Grant) rivalry {
+func limitKeyOf(g *Grant) limitKey {
 	if g.UserID == "" {
-		return rivalry{clientID: g.ClientID}
+		return limitKey{clientID: g.ClientID}
 	}
-	return rivalry{userID: g.UserID, stamp: g.Stamp}
+	return limitKey{userID: g.UserID, stamp: g.Stamp}
 }
 
-// rivals are the grants of one rivalry that have not ended. Those that expired are left
+// liveGrants are the grants of one limitKey that have not ended. Those that expired are left
 // out as soon as they are in the way, so that counting and finding the oldest are cheap.
-type rivals struct {
+type liveGrants struct {
 	byID []*issued // in order of ID
-	soon soonest
+	soon byExpiry
 }
 
-// soonest is a heap of grants, of which the first one expires first.
-type soonest []*issued
+// byExpiry is a heap of grants, of which the first one expires first.
+type byExpiry []*issued
 
-// notRival is the place in soonest of a grant that is not there.
-const notRival = -1
+// notTracked is the heapIndex of a grant that is not in a heap.
+const notTracked = -1
 
-func (q soonest) Len() int           { return len(q) }
-func (q soonest) Less(i, j int) bool { return q[i].grant.ExpiresAt.Before(q[j].grant.ExpiresAt) }
-func (q soonest) Swap(i, j int) {
+func (q byExpiry) Len() int           { return len(q) }
+func (q byExpiry) Less(i, j int) bool { return q[i].grant.ExpiresAt.Before(q[j].grant.ExpiresAt) }
+func (q byExpiry) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].soon, q[j].soon = i, j
+	q[i].heapIndex, q[j].heapIndex = i, j
 }
 
-func (q *soonest) Push(of any) {
+func (q *byExpiry) Push(of any) {
 	added := of.(*issued)
-	added.soon = len(*q)
+	added.heapIndex = len(*q)
 	*q = append(*q, added)
 }
 
-func (q *soonest) Pop() any {
+func (q *byExpiry) Pop() any {
 	last := len(*q) - 1
 	of := (*q)[last]
 	(*q)[last] = nil
-	*q, of.soon = (*q)[:last], notRival
+	*q, of.heapIndex = (*q)[:last], notTracked
 	return of
 }
 
 // at returns where a grant with this ID is in byID, or belongs.
-func (r *rivals) at(id string) int {
+func (r *liveGrants) at(id string) int {
 	i, _ := slices.BinarySearchFunc(r.byID, id, func(of *issued, id string) int { return cmp.Compare(of.grant.ID, id) })
 	return i
 }
 
-func (r *rivals) remove(of *issued) {
-	heap.Remove(&r.soon, of.soon)
+func (r *liveGrants) remove(of *issued) {
+	heap.Remove(&r.soon, of.heapIndex)
 	i := r.at(of.grant.ID)
 	if i > 0 {
 		r.byID = slices.Delete(r.byID, i, i+1)
@@ -69,58 +69,60 @@ func (r *rivals) remove(of *issued) {
 	r.byID = r.byID[1:]
 }
 
-// compete puts a grant among its rivals or, if it is there, where its expiry belongs.
-func (s *MemoryStore) compete(of *issued) {
+// track counts a grant against its limit. If it is counted already, it moves to where its expiry
+// belongs.
+func (s *MemoryStore) track(of *issued) {
 	if !of.grant.RevokedAt.IsZero() {
 		return
 	}
-	key := rivalryOf(of.grant)
-	r := s.rivals[key]
+	key := limitKeyOf(of.grant)
+	r := s.liveGrants[key]
 	if r == nil {
-		r = &rivals{}
-		s.rivals[key] = r
+		r = &liveGrants{}
+		s.liveGrants[key] = r
 	}
-	if of.soon != notRival {
-		heap.Fix(&r.soon, of.soon)
+	if of.heapIndex != notTracked {
+		heap.Fix(&r.soon, of.heapIndex)
 		return
 	}
 	heap.Push(&r.soon, of)
 	r.byID = slices.Insert(r.byID, r.at(of.grant.ID), of)
 }
 
-// retire takes a grant away from its rivals, if it is there.
-func (s *MemoryStore) retire(of *issued) {
-	if of.soon == notRival {
+// untrack counts a grant against its limit no more.
+func (s *MemoryStore) untrack(of *issued) {
+	if of.heapIndex == notTracked {
 		return
 	}
-	key := rivalryOf(of.grant)
-	r := s.rivals[key]
+	key := limitKeyOf(of.grant)
+	r := s.liveGrants[key]
 	if r.remove(of); len(r.byID) == 0 {
-		delete(s.rivals, key)
+		delete(s.liveGrants, key)
 	}
 }
 
-// live returns the rivals of a grant that are live when it is created.
-func (s *MemoryStore) liveRivals(grant *Grant) []*issued {
-	r := s.rivals[rivalryOf(grant)]
+// liveOf returns the grants that count against the limit of a new one and are live when it is
+// created.
+func (s *MemoryStore) liveOf(grant *Grant) []*issued {
+	r := s.liveGrants[limitKeyOf(grant)]
 	if r == nil {
 		return nil
 	}
 	for len(r.soon) > 0 && !grant.Created.Before(r.soon[0].grant.ExpiresAt) {
-		s.retire(r.soon[0])
+		s.untrack(r.soon[0])
 	}
 	return r.byID
 }
 
-// surplus returns the grants that must end so that a new one makes at most limit, in
+// toEvict returns the grants that must end so that a new one makes at most limit, in
 // order. If waiting is true, the new one waits for its code to be redeemed, and those
 // that wait are the first to end. If evict is false, none may end: full reports then that
 // there is no room.
-func (s *MemoryStore) surplus(grant *Grant, limit int, evict, waiting bool) (all []*issued, full bool) {
+func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all []*issued, full bool) {
 	if limit <= 0 {
 		return nil, false
 	}
-	live := s.liveRivals(grant)
+	live := s.liveOf(grant)
 	if len(live) < limit || !evict {
 		return nil, len(live) >= limit
 	}

@@ -179,6 +179,6 @@ func (s *MemoryStore) move(of *issued, now, expires time.Time) {
 	moved.LastUsed, moved.ExpiresAt = now, expires
 	if of.grant = &moved; !expires.Equal(before) {
 		s.expiring.grants.Add(moved.ID)
-		s.compete(of)
+		s.track(of)
 	}
 }
