@@ -30,7 +30,7 @@ const (
 // Client is an application that asks for tokens (RFC 6749 §2), as a [Store]
 // keeps it. The names in JSON are those of RFC 7591 §2 where it has one.
 type Client struct {
-	ID           string `json:"client_id"` // of A-Z, a-z, 0-9, "_" and "-"
+	ID           string `json:"client_id"` // visible ASCII, at most 200 bytes (RFC 6749 appendix A.1)
 	SecretDigest string `json:"secret_digest,omitempty"`
 	Name         string `json:"client_name,omitempty"` // what users are shown
 	Owner        string `json:"owner,omitempty"`       // the user who may change it, or ""
@@ -87,6 +87,9 @@ func (c *Client) Allows(grantType string) bool { return slices.Contains(c.GrantT
 func (c *Client) mayAskFor(resource string) bool {
 	return c.Resources == nil || slices.Contains(c.Resources, resource)
 }
+
+// isResource reports whether the client is a resource server of this identifier.
+func (c *Client) isResource(id string) bool { return slices.Contains(c.ResourceServer, id) }
 
 // CheckSecret compares in constant time. A client without a secret has none that
 // fits.

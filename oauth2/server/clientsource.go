@@ -42,6 +42,14 @@ var machinePrefix = strings.TrimSuffix(auth.Machine{ID: "x"}.UserID(), "x")
 
 func notVisible(c rune) bool { return c < ' ' || c > '~' }
 
+// clientIsAudience says why a client cannot have an identifier that isAudience reports.
+const clientIsAudience = "the client_id is that of a resource or of the issuer"
+
+// isAudience reports an identifier that access tokens have as their "aud". The ID tokens of a
+// client with it have the same one (OpenID Connect Core §2), and an API might take them for
+// access tokens.
+func (s *Server) isAudience(id string) bool { return id == s.config.Issuer || s.resource(id) != nil }
+
 // findClient returns the client with this identifier, or nil and nil.
 func (s *Server) findClient(ctx context.Context, id string) (*Client, error) {
 	for _, source := range s.features.clients {
@@ -68,6 +76,8 @@ func (s *Server) enabledClient(ctx context.Context, id string) (client *Client, 
 	switch {
 	case id == "":
 		return nil, errNoClientID, nil
+	case s.isAudience(id):
+		return nil, wrong(clientIsAudience, id), nil
 	case !s.ownsClient(id):
 		return nil, wrong("the client_id is longer than 200, or not of visible characters", id), nil
 	}

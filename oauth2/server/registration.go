@@ -297,6 +297,9 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 		return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, or more than 200.",
 			wrong("the client_id is not of an allowed form", c.ID))
 	}
+	if s.isAudience(c.ID) {
+		return metadataError("The client_id is that of a resource or of the issuer.", wrong(clientIsAudience, c.ID))
+	}
 	// A registration endpoint is to ignore the members that a client can do without (RFC 7591 §2).
 	if err := checkMembers(r.Members, false); err != nil {
 		return err
