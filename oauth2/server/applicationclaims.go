@@ -2,9 +2,8 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/gatewarden/auth"
 )
@@ -26,7 +25,7 @@ const (
 	ClaimsIntrospection ClaimsTarget = "introspection"
 )
 
-// ClaimsRequest is what [Config.Claims] is asked.
+// ClaimsRequest is what [Config.Claims] is asked. The function may keep it, and change its slices.
 type ClaimsRequest struct {
 	// Target is where the claims go. A function that looks only at the scopes tells every API
 	// the name and e-mail address of its users.
@@ -36,21 +35,14 @@ type ClaimsRequest struct {
 	User auth.User
 	// Client is the one that the token was issued to. It must not be changed.
 	Client *Client
+	// Caller is the client that introspects the token and reads the claims. It is nil for the
+	// other targets. It must not be changed.
+	Caller *Client
 	// Scopes are those of the token, and Resources the audience of the access token. Resources
-	// is nil for ID tokens.
+	// is nil for ID tokens. For ClaimsIntrospection it has only those that the Caller is
+	// (Client.ResourceServer): it is empty for a client that asks about its own token.
 	Scopes, Resources []string
 }
-
-// maxClaims is how long the claims of the application may be, in bytes of JSON. A token with
-// more might be too long for a header.
-const maxClaims = 4 << 10
-
-// ownClaims are those that the server and its features write. The application cannot set them.
-var ownClaims = map[string]bool{"iss": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
-	"auth_time": true, "nonce": true, "acr": true, "amr": true, "azp": true, "at_hash": true, "c_hash": true,
-	"s_hash": true, "sid": true, "client_id": true, "scope": true, "grant_id": true, "cnf": true, "act": true,
-	"may_act": true, "events": true, "active": true, "username": true, "token_type": true,
-	"authorization_details": true}
 
 // applicationClaims adds what Config.Claims returns.
 type applicationClaims struct{}
@@ -78,27 +70,19 @@ func (s *Server) applicationClaims(ctx context.Context, c *claimsRequest) (map[s
 		user = auth.Machine{ID: client.ID}
 	}
 	claims, err := s.config.Claims(ctx, ClaimsRequest{Target: targets[c.target], User: user, Client: client,
-		Scopes: c.scopes, Resources: c.resources})
+		Caller: c.caller, Scopes: slices.Clone(c.scopes), Resources: readersOf(c)})
 	if err != nil {
 		return nil, err
 	}
-	return claims, checkApplicationClaims(claims)
+	return claims, checkApplicationClaims(c.target, claims)
 }
 
-// checkApplicationClaims refuses claims that the server writes, and too many. A "sub" is left
-// alone, because the server's replaces it.
-func checkApplicationClaims(claims map[string]any) error {
-	for name := range claims {
-		if ownClaims[name] {
-			return fmt.Errorf("oauth2/server: Config.Claims returned the claim %q, which the server writes", name)
-		}
+// readersOf returns the resources that read the claims. A caller of the introspection endpoint is
+// not told what is for the other resources of the token.
+func readersOf(c *claimsRequest) []string {
+	resources := slices.Clone(c.resources)
+	if c.target == toIntrospection {
+		resources = slices.DeleteFunc(resources, func(id string) bool { return !c.caller.isResource(id) })
 	}
-	text, err := json.Marshal(claims)
-	if err != nil {
-		return fmt.Errorf("oauth2/server: Config.Claims: %w", err)
-	}
-	if len(text) > maxClaims {
-		return fmt.Errorf("oauth2/server: Config.Claims returned %d bytes of JSON, want at most %d", len(text), maxClaims)
-	}
-	return nil
+	return resources
 }

@@ -26,6 +26,7 @@ const (
 type claimsRequest struct {
 	target claimsTarget
 	client *Client   // nil for userinfo and introspection, whose answer is about the client grant.ClientID
+	caller *Client   // who introspects, nil for other targets
 	user   auth.User // nil if the client acts for itself
 	grant  *Grant
 	scopes []string

@@ -93,8 +93,7 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 	if err != nil {
 		return nil, err
 	}
-	mine := func(id string) bool { return slices.Contains(client.ResourceServer, id) }
-	if grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, mine) {
+	if grant.ClientID != client.ID && !slices.ContainsFunc(access.Audience, client.isResource) {
 		return nil, badToken(setting("Client.ResourceServer",
 			"the token was issued to another client, for a resource that the caller is not",
 			strings.Join(access.Audience, " "), client.ResourceServer...))
@@ -104,8 +103,8 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 		return nil, err
 	}
 	answer.TokenType, answer.ID, answer.Audience = "Bearer", access.ID, audience(access.Audience)
-	return s.withClaims(ctx, answer, &claimsRequest{target: toIntrospection, user: answer.user, grant: grant,
-		scopes: access.Scopes, resources: access.Audience})
+	return s.withClaims(ctx, answer, &claimsRequest{target: toIntrospection, caller: client, user: answer.user,
+		grant: grant, scopes: access.Scopes, resources: access.Audience})
 }
 
 var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
