@@ -185,7 +185,7 @@ func (s *Server) changeApplication(w http.ResponseWriter, r *http.Request, p vis
 	if !ok {
 		return
 	}
-	changed, err := s.ChangeClient(r.Context(), client, client.withForm(registration))
+	changed, err := s.ChangeClient(r.Context(), client, client.withForm(registration, s.config.DeveloperGrants))
 	if s.showFormError(w, r, page, err) {
 		return
 	}

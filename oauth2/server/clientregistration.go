@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -10,16 +11,22 @@ import (
 func (c *Client) Registration() Registration {
 	return Registration{ClientID: c.ID, ClientName: c.Name, Owner: c.Owner, TokenEndpointAuthMethod: c.AuthMethod,
 		RedirectURIs: slices.Clone(c.RedirectURIs), PostLogoutRedirectURIs: slices.Clone(c.PostLogoutRedirectURIs),
-		GrantTypes: slices.Clone(c.GrantTypes), Scope: strings.Join(c.Scopes, " "),
+		GrantTypes: slices.Clone(c.GrantTypes), Scope: cmp.Or(strings.Join(c.Scopes, " "), NoScope),
 		Resources: slices.Clone(c.Resources), ResourceServer: slices.Clone(c.ResourceServer),
 		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, AllowWithoutPKCE: c.AllowWithoutPKCE,
 		RefreshGrace: c.RefreshGrace, ClaimsInIDToken: c.ClaimsInIDToken}
 }
 
-// withForm returns the registration with what the form of the page shows. The rest stays as it is.
-func (c *Client) withForm(form Registration) Registration {
+// withForm returns the registration with what the form of the page shows. The rest stays as it is,
+// also the grants that are not shown because they are not for developers.
+func (c *Client) withForm(form Registration, shown []string) Registration {
 	r := c.Registration()
 	r.ClientName, r.GrantTypes = form.ClientName, form.GrantTypes
+	for _, grant := range c.GrantTypes {
+		if !slices.Contains(shown, grant) && !slices.Contains(r.GrantTypes, grant) {
+			r.GrantTypes = append(r.GrantTypes, grant)
+		}
+	}
 	r.RedirectURIs, r.PostLogoutRedirectURIs = form.RedirectURIs, form.PostLogoutRedirectURIs
 	switch {
 	case form.TokenEndpointAuthMethod == AuthNone:

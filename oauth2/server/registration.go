@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -28,7 +26,7 @@ type Registration struct {
 	PostLogoutRedirectURIs  []string    `json:"post_logout_redirect_uris,omitempty"`
 	GrantTypes              []string    `json:"grant_types,omitempty"` // nil is authorization_code
 	ResponseTypes           []string    `json:"response_types,omitempty"`
-	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server
+	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server; see NoScope
 	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
 	// IDTokenAlgorithm is one of those that Config.Keys sign by; "" is Config.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
@@ -50,6 +48,10 @@ type Registration struct {
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
 	ClaimsInIDToken  bool     `json:"claims_in_id_token,omitempty"` // see Client.ClaimsInIDToken
 }
+
+// NoScope is the Registration.Scope of a client that may ask for no scope. One that is left out is
+// every scope (RFC 7591 §2).
+const NoScope = " "
 
 // Format shows nothing of a Config, because a grant of the application may hold a secret, and package fmt prints it.
 func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
@@ -221,8 +223,8 @@ func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (
 // else meanwhile.
 var ErrClientChanged = errors.New("oauth2/server: the client is gone or was changed meanwhile")
 
-// ChangeClient puts what a registration says into a client as it was loaded. Its
-// identifier, its secret and its grants stay, but those of a client that is public
+// ChangeClient puts what a registration says into a client as it was loaded. It may keep what it
+// has, such as a scope, also where the server has that no longer. Its identifier, its secret and its grants stay, but those of a client that is public
 // from then on, or no longer, need another secret: see [Server.RenewSecret].
 func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registration) (*Client, error) {
 	changed := *client
@@ -290,126 +292,3 @@ func metadataError(description string, cause error) *Error {
 }
 
 var errPublicSecret = errors.New("the client is public (token_endpoint_auth_method none), and is to have a secret")
-
-// applyRegistration checks a registration and puts it into a client.
-func (s *Server) applyRegistration(c *Client, r Registration) error {
-	if !validClientID(c.ID) {
-		return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, or more than 200.",
-			wrong("the client_id is not of an allowed form", c.ID))
-	}
-	if s.isAudience(c.ID) {
-		return metadataError("The client_id is that of a resource or of the issuer.", wrong(clientIsAudience, c.ID))
-	}
-	// A registration endpoint is to ignore the members that a client can do without (RFC 7591 §2).
-	if err := checkMembers(r.Members, false); err != nil {
-		return err
-	}
-	if r.GrantTypes == nil {
-		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2
-	}
-	if err := s.checkGrants(r); err != nil {
-		return err
-	}
-	if err := s.checkAuthMethod(r); err != nil {
-		return err
-	}
-	scopes, err := s.registeredScopes(r.Scope)
-	if err != nil {
-		return err
-	}
-	if err := s.checkResources(r); err != nil {
-		return err
-	}
-	name := cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
-	c.Name, c.Owner, c.AuthMethod = name, r.Owner, r.TokenEndpointAuthMethod
-	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
-	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
-	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
-	c.FirstParty, c.AllowWithoutPKCE, c.ClaimsInIDToken = r.FirstParty, r.AllowWithoutPKCE, r.ClaimsInIDToken
-	if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
-		return err
-	}
-	for _, check := range []func(*Registration, *Client) error{checkPKCE, checkRefreshGrace} {
-		if err := check(&r, c); err != nil {
-			return err
-		}
-	}
-	for _, check := range s.features.registrations {
-		if err := check(&r, c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkGrants checks what a client is to use, and the form of its addresses.
-func (s *Server) checkGrants(r Registration) error {
-	for _, name := range r.GrantTypes {
-		if s.features.grants[name] == nil {
-			return unsupported("A grant type is not supported.", "the server has no such grant type", name,
-				s.grantNames()...)
-		}
-	}
-	if len(r.GrantTypes) == 0 {
-		return metadataError("There is no grant type.", check("the list of grant types is empty"))
-	}
-	for _, name := range r.ResponseTypes {
-		if name != "code" {
-			return unsupported("The one response type is code.", "the response type is not supported", name, "code")
-		}
-	}
-	for _, uri := range append(slices.Clone(r.RedirectURIs), r.PostLogoutRedirectURIs...) {
-		if err := CheckRedirectURI(uri); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkAuthMethod checks how a client authenticates.
-func (s *Server) checkAuthMethod(r Registration) error {
-	if r.DPoPBoundAccessTokens || r.RequirePushedRequests {
-		return unsupported("Tokens bound to keys and pushed authorization requests are not supported.",
-			"the registration has dpop_bound_access_tokens or require_pushed_authorization_requests", "")
-	}
-	method, known := r.TokenEndpointAuthMethod, s.authMethods()
-	if method != "" && !slices.Contains(known, method) {
-		return unsupported("The token_endpoint_auth_method is not supported.",
-			"the token_endpoint_auth_method is not supported", method, known...)
-	}
-	return nil
-}
-
-// checkResources checks what a client may ask tokens for, and which resources it is.
-func (s *Server) checkResources(r Registration) error {
-	if r.Resources != nil && len(r.Resources) == 0 { // some stores cannot tell it from nil: every one
-		return metadataError("There is no resource.", check("the list of resources is empty, and not left out"))
-	}
-	for _, id := range append(slices.Clone(r.Resources), r.ResourceServer...) {
-		if s.resource(id) == nil {
-			return metadataError("A resource is not known.",
-				setting("Config.Resources", "the server has no such resource", id, s.resourceIDs()...))
-		}
-	}
-	return nil
-}
-
-func (s *Server) registeredScopes(text string) ([]string, error) {
-	var scopes []string
-	if text == "" {
-		for _, scope := range s.config.Scopes {
-			scopes = append(scopes, scope.Name)
-		}
-		return scopes, nil
-	}
-	for _, name := range strings.Fields(text) {
-		if s.scope(name) == nil {
-			return nil, metadataError("A scope is not known.",
-				setting("Config.Scopes", "the server has no such scope", name))
-		}
-		if !slices.Contains(scopes, name) {
-			scopes = append(scopes, name)
-		}
-	}
-	return scopes, nil
-}
