@@ -44,6 +44,9 @@ func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*fou
 		return nil, failureOf(err)
 	case existing != nil:
 		user, f := l.load(ctx, existing.UserID())
+		if f == nil {
+			f = l.checkIssuer(ctx, user, profile.Issuer, profile.Subject)
+		}
 		if f != nil {
 			return nil, f
 		}
@@ -109,7 +112,9 @@ func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) 
 		return l.foundBy(ctx, owner)
 	}
 	if linked {
-		l.changed(ctx, user, Linked, identity)
+		if f := l.stillThere(ctx, user, identity); f != nil {
+			return nil, f
+		}
 	}
 	return &found{user: user}, nil
 }

@@ -259,19 +259,12 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 			return failureOf(by("Config.Allow", err))
 		}
 	}
-	identity := profile.Identity(a.UserID, now)
-	owner, linked, err := h.config.Store.Link(ctx, identity)
-	switch {
-	case err != nil:
-		return &failure{Reason: reasonUnavailable, cause: err, account: true}
-	case owner != a.UserID:
-		return refuse(reasonTaken, because("the identity is linked to another user", owner, a.UserID))
+	if f := h.linkTo(ctx, user, profile, now); f != nil {
+		f.account = true
+		return f
 	}
 	if f := h.keepTokens(ctx, user, profile, tokens); f != nil {
 		return f
-	}
-	if linked {
-		h.changed(ctx, user, Linked, identity)
 	}
 	redirect(w, landing(p, a.Next))
 	return nil

@@ -53,22 +53,29 @@ func (l *Credential) Pending() string { return l.pending }
 //   - after [Logins.FromToken] and [Logins.FromIDToken]
 //   - after [Logins.Authenticate], if Config.AppSecondFactor is set
 //
-// The user must be the one that the login was of. Nothing happens if pending is "". If Complete is not called within an
-// hour, the identity is not linked, and Config.ByEmail finds the user again at the next login. Errors are answered by
-// Guard.Refuse:
+// The user must be the one that the login was of. Only the UserID is read: Complete loads the user by Config.LoadUser, so
+// that it decides by what is true now, and not by what was true before the second factor. Nothing happens if pending is
+// "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again at
+// the next login. Errors are answered by Guard.Refuse:
 //
 //   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user or of another AuthStamp
+//   - [auth.ErrInsufficient], with the Code "inactive": the user is closed or was deleted
 //   - [auth.ErrInsufficient], with the Code "taken": the identity was linked to another user meanwhile
+//   - [auth.ErrInsufficient], with the Code "account_exists": the user has another identity of this issuer by now
 //   - any other error: the store failed. Complete may be called again
 func (l *Logins) Complete(ctx context.Context, user auth.User, pending string) error {
 	if pending == "" {
 		return nil
 	}
-	identity, err := l.openPending(user, pending, time.Now())
+	current, f := l.load(ctx, user.UserID())
+	if f != nil {
+		return f.err()
+	}
+	identity, err := l.openPending(current, pending, time.Now())
 	if err != nil {
 		return &auth.Error{Kind: auth.ErrInvalid, Cause: err}
 	}
-	if f := l.linkFound(ctx, &found{user, identity}); f != nil {
+	if f := l.linkFound(ctx, &found{current, identity}); f != nil {
 		return f.err()
 	}
 	return nil
@@ -89,25 +96,6 @@ func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Ide
 		return nil, errPendingStamp
 	}
 	return p.Identity, nil
-}
-
-// linkFound links the identity of an account that existed, if it is not linked.
-func (l *Logins) linkFound(ctx context.Context, who *found) *failure {
-	if who.unlinked == nil {
-		return nil
-	}
-	owner, linked, err := l.config.Store.Link(ctx, who.unlinked)
-	switch {
-	case err != nil:
-		return &failure{Reason: reasonUnavailable, cause: err}
-	case owner != who.user.UserID():
-		return &failure{Reason: reasonTaken, cause: because(
-			"the identity was linked to another user before the login was complete", owner, who.user.UserID())}
-	}
-	if linked {
-		l.changed(ctx, who.user, Linked, who.unlinked)
-	}
-	return nil
 }
 
 // The causes of logins that are not completed.

@@ -161,7 +161,8 @@ func TestUnitComplete(t *testing.T) {
 	}
 	t.Run("what was changed, expired or is of another user is refused", func(t *testing.T) {
 		refused("another user", f.users["bob"], good, auth.ErrInvalid)
-		refused("another stamp", &user{"alice", "new password", true}, good, auth.ErrInvalid)
+		other := f.logins.PendingAt(profile.Identity("alice", now), "another", now)
+		refused("another stamp", alice, other, auth.ErrInvalid)
 		refused("a character less", alice, good[1:], auth.ErrInvalid)
 		refused("another text", alice, "x", auth.ErrInvalid)
 		late := f.logins.PendingAt(profile.Identity("alice", now), stamp, now.Add(-time.Hour))

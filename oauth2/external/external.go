@@ -123,7 +123,8 @@ type Config struct {
 	NewUser func(ctx context.Context, p *Profile, id string) (auth.User, error)
 	// ByEmail finds the account with an address, for automatic linking; it is asked
 	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
-	// is none. Nil never links.
+	// is none. Nil never links. An account that has another identity of the same issuer
+	// is refused as by ErrAccountExists: the address may be another person's by now.
 	ByEmail func(ctx context.Context, address string) (Account, error)
 	// DropUnverified is called where ByEmail found an account whose owner never proved
 	// to have the address. Whoever made it may have waited for its owner to come
@@ -133,7 +134,8 @@ type Config struct {
 	DropUnverified func(ctx context.Context, user auth.User, p *Profile) error
 	// KeepTokens is given the tokens of the provider, which are dropped otherwise:
 	// encrypt what you keep. It is called before SignIn, and after a link. If ByEmail found the
-	// user, SignIn and the link come first, and it is not called if SignIn returns ErrAnswered.
+	// user, SignIn and the link come first, and it is not called if SignIn returns ErrAnswered, or
+	// for an app: the next login follows, of an identity that is linked.
 	KeepTokens func(ctx context.Context, user auth.User, p *Profile, tokens *Tokens) error
 
 	// NoLinking leaves out the handlers by which signed-in users link and unlink

@@ -34,8 +34,11 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 // codeFor returns where an app gets the code of a login.
 func (l *Logins) codeFor(ctx context.Context, a *attempt, who *found, login *Credential,
 	tokens *Tokens) (string, *failure) {
-	if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
-		return "", f
+	// Who has an account that existed may have to pass a second factor yet.
+	if who.unlinked == nil {
+		if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
+			return "", f
+		}
 	}
 	code, err := l.issueCode(ctx, who, login, a.Challenge)
 	if err != nil {
@@ -44,29 +47,27 @@ func (l *Logins) codeFor(ctx context.Context, a *attempt, who *found, login *Cre
 	return appURL(a, "login_code", code), nil
 }
 
-// finishSignIn signs a browser in, and then links an account that existed. If that fails, the browser gets none of what
-// Config.SignIn put into the headers. It returns true if Config.SignIn has answered.
+// finishSignIn signs a browser in, and then links an account that existed. If any step fails, the browser gets none of
+// what Config.SignIn put into the headers. It returns true if Config.SignIn has answered.
 func (l *Logins) finishSignIn(w http.ResponseWriter, r *http.Request, who *found, login *Credential,
 	tokens *Tokens) (answered bool, f *failure) {
-	ctx := r.Context()
+	ctx, before := r.Context(), w.Header().Clone()
 	if who.unlinked == nil {
-		if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
-			return false, f
-		}
-		return l.callSignIn(w, r, who.user, login)
-	}
-	before := w.Header().Clone()
-	if answered, f = l.callSignIn(w, r, who.user, login); f != nil || answered {
-		return answered, f
-	}
-	if f = l.linkFound(ctx, who); f == nil {
 		f = l.keepTokens(ctx, who.user, login.Profile, tokens)
+	}
+	if f == nil {
+		answered, f = l.callSignIn(w, r, who.user, login)
+	}
+	if f == nil && !answered && who.unlinked != nil {
+		if f = l.linkFound(ctx, who); f == nil {
+			f = l.keepTokens(ctx, who.user, login.Profile, tokens)
+		}
 	}
 	if f != nil {
 		clear(w.Header())
 		maps.Copy(w.Header(), before)
 	}
-	return false, f
+	return answered, f
 }
 
 func (l *Logins) callSignIn(w http.ResponseWriter, r *http.Request, user auth.User,
