@@ -39,7 +39,9 @@ func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 		h.login.Refuse(w, r.Request, err)
 		return
 	}
-	h.loggedIn(r, pair.SessionID)
+	if !h.finish(w, r, pair.SessionID) {
+		return
+	}
 	h.answer(w, pair)
 }
 
@@ -54,7 +56,9 @@ func (h handler) serveSliding(w http.ResponseWriter, r backend.Request) {
 		h.login.Refuse(w, r.Request, err)
 		return
 	}
-	h.loggedIn(r, sliding.SessionID)
+	if !h.finish(w, r, sliding.SessionID) {
+		return
+	}
 	backend.WriteJSON(w, http.StatusOK, map[string]string{"token": sliding.Token.Reveal()})
 }
 
@@ -172,8 +176,15 @@ func (h handler) options(r backend.Request) (Options, error) {
 	return options, nil
 }
 
-func (h handler) loggedIn(r backend.Request, id string) {
+// finish finishes a login and tells of it. If that fails, it ends what was issued, answers, and returns false.
+func (h handler) finish(w http.ResponseWriter, r backend.Request, id string) bool {
+	if err := backend.Finish(r.Context(), r.Credential); err != nil {
+		_, _ = h.Revoke(r.Context(), r.User.UserID(), id) // the tokens go nowhere
+		h.login.Refuse(w, r.Request, err)
+		return false
+	}
 	h.events.SendOf(r.Request, auth.Event{Kind: auth.EventLogin, UserID: r.User.UserID(), CredentialID: id})
+	return true
 }
 
 // answer writes a pair: the refresh token of a browser into its cookie.

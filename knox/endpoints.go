@@ -161,7 +161,15 @@ func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
 	if own := h.own(r); own != nil {
 		options.own = own.ID()
 	}
-	return h.Issue(r.Context(), r.User.UserID(), options)
+	issued, err := h.Issue(r.Context(), r.User.UserID(), options)
+	if err != nil {
+		return nil, err
+	}
+	if err := backend.Finish(r.Context(), r.Credential); err != nil {
+		_, _ = h.Revoke(r.Context(), issued.UserID(), issued.ID()) // its secret goes nowhere
+		return nil, err
+	}
+	return issued, nil
 }
 
 // refuse answers with err. Over the limit, the member "error" says so where

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -132,7 +133,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 		h.guard.Refuse(w, r.Request, err)
 		return
 	}
-	session, err := h.SignIn(w, r.Request, r.User, options)
+	session, err := h.signIn(w, r, options)
 	if err != nil {
 		h.guard.Refuse(w, r.Request, err)
 		return
@@ -146,6 +147,22 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 	answer := describe(session)
 	answer["next"] = next
 	backend.WriteJSON(w, http.StatusOK, answer)
+}
+
+// signIn starts the session and finishes the login. If that fails, there is no session, and the browser gets no cookie.
+func (h handler) signIn(w http.ResponseWriter, r backend.Request, options Options) (*Session, error) {
+	before := w.Header().Clone()
+	session, err := h.SignIn(w, r.Request, r.User, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := backend.Finish(r.Context(), r.Credential); err != nil {
+		_, _ = h.Revoke(r.Context(), session.UserID(), session.ID()) // its secret goes nowhere
+		clear(w.Header())
+		maps.Copy(w.Header(), before)
+		return nil, err
+	}
+	return session, nil
 }
 
 func (h handler) logout(w http.ResponseWriter, r backend.Request) {

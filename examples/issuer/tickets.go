@@ -89,11 +89,17 @@ func (ts *Tickets) Handlers(guard *auth.Guard) (backend.Routes, error) {
 		terms.MaxExpiresAt = backend.Earlier(now.Add(12*time.Hour), terms.MaxExpiresAt)
 		text, digest := ts.format.New(r.User.UserID())
 		ip, device := backend.ClientOf(r.Request)
+		id := backend.NewID()
 		ts.mu.Lock()
 		maps.DeleteFunc(ts.issued, func(_ string, t Ticket) bool { return !now.Before(t.ExpiresAt()) })
-		ts.issued[digest] = Ticket{ID: backend.NewID(), UserID: r.User.UserID(), digest: digest, terms: terms, IP: ip,
+		ts.issued[digest] = Ticket{ID: id, UserID: r.User.UserID(), digest: digest, terms: terms, IP: ip,
 			Device: backend.CleanText(device, 200), stamp: backend.Stamp("ticket", r.User)} // of the proved password
 		ts.mu.Unlock()
+		if err := backend.Finish(r.Context(), r.Credential); err != nil { // the login, now that a ticket is issued
+			ts.Revoke(r.User.UserID(), id)
+			login.Refuse(w, r.Request, err)
+			return
+		}
 		backend.WriteJSON(w, http.StatusOK, map[string]string{"ticket": text})
 	}}
 	return backend.Routes{{Path: "/login/", Handler: backend.NewEndpoint(login, login.Require(), post)}}, nil

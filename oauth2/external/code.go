@@ -61,8 +61,12 @@ const (
 //
 // A body without them is [auth.ErrNoCredentials], and a code that is unknown, used or
 // expired, or has another verifier, [auth.ErrInvalid]: it is then used up. The credential
-// is a [*Credential]. An account that Config.ByEmail found is linked when the code is
-// exchanged, unless Config.AppSecondFactor is set.
+// is a [*Credential].
+//
+// Authenticate links nothing itself: hooks and limits of an issuer may still refuse. An
+// account that Config.ByEmail found is linked by [Credential.Finish], which the endpoints
+// of knox, jwt and session call once they have issued. With Config.AppSecondFactor it is
+// linked by [Logins.Complete].
 func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	fields := backend.Fields{{Name: "login_code"}, {Name: "code_verifier"}}
 	if err := fields.FromLogin(r); err != nil {
@@ -103,10 +107,9 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if l.config.AppSecondFactor {
 		return user, l.credential(&data.Profile, who, data.At), nil
 	}
-	if f := l.linkFound(ctx, who); f != nil {
-		return nil, nil, f.err()
-	}
-	return user, l.credential(&data.Profile, &found{user: user}, data.At), nil
+	credential := l.credential(&data.Profile, &found{user: user}, data.At)
+	credential.finish = func(ctx context.Context) *failure { return l.linkFound(ctx, who) }
+	return user, credential, nil
 }
 
 // backendName is what credentials and events name these logins. It also tells our

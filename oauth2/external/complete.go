@@ -46,6 +46,19 @@ func (l *Logins) sealPending(identity *Identity, stamp string, now time.Time) st
 // identity is linked already. It is sealed and has at most 4096 characters of base64url, so that a browser may keep it.
 func (l *Credential) Pending() string { return l.pending }
 
+// Finish implements [backend.Finisher]: it links the identity of a login of an app to the account that Config.ByEmail
+// found, if there is one and Config.AppSecondFactor is not set. Call it after [Logins.Authenticate] if no endpoint of
+// knox, jwt or session does, once the login has succeeded. Errors are those of [Logins.Complete].
+func (l *Credential) Finish(ctx context.Context) error {
+	if l.finish == nil {
+		return nil
+	}
+	if f := l.finish(ctx); f != nil {
+		return f.err()
+	}
+	return nil
+}
+
 // Complete links the identity of a login to the user, after the login is complete. Call it with [Credential.Pending]
 // of the login
 //

@@ -196,7 +196,7 @@ func TestUnitComplete(t *testing.T) {
 }
 
 func TestUnitLinkedByApps(t *testing.T) {
-	t.Run("a code links when it is exchanged", func(t *testing.T) {
+	t.Run("a code links when the login has succeeded for which it was exchanged", func(t *testing.T) {
 		f := newFactors(t, nil, withApp)
 		code := f.browser().code(appStart)
 		f.wantLinked("the code was issued")
@@ -204,7 +204,11 @@ func TestUnitLinkedByApps(t *testing.T) {
 		if err != nil || u.UserID() != "alice" || credential.(*external.Credential).Pending() != "" {
 			t.Errorf("got %v %+v, %v", u, credential, err)
 		}
-		f.wantLinked("the code was exchanged", "1")
+		f.wantLinked("the code was exchanged, and nothing issued for it yet")
+		if err := backend.Finish(t.Context(), credential); err != nil {
+			t.Error(err)
+		}
+		f.wantLinked("the login has succeeded", "1")
 	})
 	t.Run("a code with a second factor to come links nothing until the login is complete", func(t *testing.T) {
 		f := newFactors(t, nil, func(a *app, c *external.Config) {
@@ -228,14 +232,17 @@ func TestUnitLinkedByApps(t *testing.T) {
 		}
 		f.wantLinked("another verifier")
 	})
-	t.Run("a code whose identity cannot be linked signs nobody in", func(t *testing.T) {
+	t.Run("a code whose identity cannot be linked fails the login", func(t *testing.T) {
 		f := newFactors(t, nil, func(a *app, c *external.Config) {
 			withApp(a, c)
 			c.Store = &failing{Store: a.store, method: "Link"}
 		})
-		u, _, err := f.redeem(f.browser().code(appStart), verifier)
-		if u != nil || !errors.Is(err, errDown) || auth.KindOf(err) != nil {
-			t.Errorf("got %v, %v, want the outage", u, err)
+		_, credential, err := f.redeem(f.browser().code(appStart), verifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := backend.Finish(t.Context(), credential); !errors.Is(err, errDown) || auth.KindOf(err) != nil {
+			t.Errorf("got %v, want the outage", err)
 		}
 	})
 	t.Run("an ID token of an app links when the application says that the login is complete", func(t *testing.T) {

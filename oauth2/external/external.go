@@ -100,8 +100,8 @@ type Config struct {
 	// host, or a scheme with a dot in it (RFC 8252 §7.1).
 	AppRedirects []string
 	// AppSecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
-	// Guard's Config.Login that calls Authenticate. If ByEmail found the user, Authenticate then links nothing: call
-	// [Logins.Complete] with [Credential.Pending] after the second factor.
+	// Guard's Config.Login that calls Authenticate. SignIn is not called for apps. If ByEmail found the user, the
+	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second factor.
 	AppSecondFactor bool
 
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed].

@@ -1,6 +1,7 @@
 package external
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ type Credential struct {
 	Profile *Profile
 	at      time.Time
 	pending string // see Pending
+	finish  func(ctx context.Context) *failure
 }
 
 var (
@@ -60,6 +62,7 @@ var (
 	_ auth.Ambient      = (*Credential)(nil)
 	_ auth.Primary      = (*Credential)(nil)
 	_ auth.AuthInformer = (*Credential)(nil)
+	_ backend.Finisher  = (*Credential)(nil)
 )
 
 // Backend returns "login".
