@@ -50,7 +50,16 @@ func updateOf(db *sql.DB) func(context.Context, func(*sql.Conn) error) error {
 			return err
 		}
 		defer conn.Close()
-		return change(conn)
+		if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		end := context.WithoutCancel(ctx) // a transaction that is left open fails the next one
+		if err := change(conn); err != nil {
+			_, fault := conn.ExecContext(end, "ROLLBACK")
+			return errors.Join(err, fault)
+		}
+		_, err = conn.ExecContext(end, "COMMIT")
+		return err
 	}
 }
 
