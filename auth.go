@@ -71,8 +71,8 @@ type Credential interface {
 // user with a nil error is a bug of the backend and answered with 500.
 //
 // A backend may implement the optional interfaces [Challenger], [Named],
-// [TokenOwner], [Ambient], [Stripper], [Varier] and [ProxyReader]. At least one
-// backend of a Guard must be a Challenger, or [Config].Challenges be set. A
+// [TokenOwner], [Conflicter], [Ambient], [Stripper], [Varier] and [ProxyReader]. At
+// least one backend of a Guard must be a Challenger, or [Config].Challenges be set. A
 // decorator around a backend has a method Unwrap() Authenticator: see [As].
 // Package authtest checks a backend against all this.
 type Authenticator interface {

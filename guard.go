@@ -123,6 +123,7 @@ type guarded struct {
 //     carry (RFC 9110 §15.5.2), or one cannot be sent
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]
+//   - a backend says that another one must not stand beside it: see [Conflicter]
 //   - a backend of Login is in a chain or Guard of Backends that is decorated as a
 //     whole, so that it cannot be asked alone in its decorator
 //   - a backend holds another one in a field and has no Unwrap method, so that
@@ -194,7 +195,7 @@ func newGuard(config Config, kin *family, setting string, backends []Authenticat
 		vary = append(vary, varyOf(backend)...)
 		g.backends = append(g.backends, b)
 	}
-	if err := checkOwners(backends); err != nil {
+	if err := errors.Join(checkOwners(backends), checkConflicts(backends)); err != nil {
 		return nil, err
 	}
 	g.challenges = mergeChallenges(append(challenges, config.Challenges...))

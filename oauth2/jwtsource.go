@@ -49,6 +49,7 @@ type JWTConfig struct {
 // JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks nobody
 // about a token: one that was revoked is good until it expires.
 type JWT struct {
+	issuer   string
 	verifier *jwt.Verifier
 	remote   *jwt.RemoteKeys // nil with JWTConfig.Keys
 	leeway   time.Duration   // which Resource gives a token that a source found, too
@@ -70,7 +71,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	source := &JWT{leeway: c.Leeway}
+	source := &JWT{issuer: c.Issuer, leeway: c.Leeway}
 	if c.Keys == nil {
 		remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: c.Issuer, Client: c.Client})
 		if err != nil {

@@ -2,6 +2,7 @@ package oauth2
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -45,8 +46,18 @@ func (a *Resource) locate(resource *url.URL) {
 func (a *Resource) MetadataURL() string { return a.metadata }
 
 // Register registers the metadata (RFC 9728 §3) with a router, at the path of
-// [Resource.MetadataURL].
-func (a *Resource) Register(mux auth.Mux) { a.routes().Register(mux, "") }
+// [Resource.MetadataURL]. That path follows from the path of Config.Resource, so
+// Resources on one router need different paths, also where their hosts differ. It
+// panics where the router does.
+func (a *Resource) Register(mux auth.Mux) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			panic(fmt.Sprintf("oauth2: the metadata of resource %q cannot be registered at %s. Resources on one router "+
+				"need different paths in Config.Resource: %v", a.config.Resource, a.path, fault))
+		}
+	}()
+	a.routes().Register(mux, "")
+}
 
 // Open returns the option that lets everybody read the metadata, for
 // [auth.Guard.Protect].

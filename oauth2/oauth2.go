@@ -52,7 +52,9 @@ type Config struct {
 	// InsecureHTTP allows a Resource and AuthorizationServers by plain http on any
 	// host: everybody on the way can then read the tokens.
 	InsecureHTTP bool
-	// Audience are further names of this API that tokens may be for.
+	// Audience are further names of this same API that tokens may be for. Another API needs
+	// a Resource and a guard of its own ([auth.Guard.With]): a token is good at each API
+	// that takes its audience.
 	Audience []string
 	// Sources are asked in order; the first that recognizes a token decides.
 	Sources []Source
@@ -107,6 +109,7 @@ var (
 	_ auth.Named         = (*Resource)(nil)
 	_ auth.Challenger    = (*Resource)(nil)
 	_ auth.TokenOwner    = (*Resource)(nil)
+	_ auth.Conflicter    = (*Resource)(nil)
 	_ auth.Ambient       = (*Resource)(nil)
 	_ auth.Varier        = (*Resource)(nil)
 )
@@ -331,7 +334,7 @@ func expired(found *Token, now time.Time) error {
 func (a *Resource) refused(found *Token) error {
 	switch {
 	case !slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }):
-		c := setting("aud", "", "Resource and Config.Audience")
+		c := setting("aud", "", anotherAudience)
 		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
 		return failed(c)
 	case len(found.Confirmation) > 0:

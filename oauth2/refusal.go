@@ -136,6 +136,13 @@ func setting(check, problem, name string) *cause.Check {
 	return &cause.Check{Name: check, Problem: problem, Owner: "Config", Setting: name}
 }
 
+// What to look at if a token is for another audience. The names of a second API must not go into the list of the
+// first one, because each token would then be good at both.
+const (
+	ownNames        = ", which is for names of this same API only. Another API needs a Resource and a guard of its own"
+	anotherAudience = "Resource and Config.Audience" + ownNames
+)
+
 // cause names the settings of [JWTConfig], or the arguments of [RequireBearerToken], for
 // those of package jwt.
 func (j *JWT) cause(err error) error {
@@ -152,6 +159,9 @@ func (j *JWT) cause(err error) error {
 	case "Audience", "Issuer":
 		if name := j.arguments[check.Setting]; name != "" {
 			return check.Under("RequireBearerToken", name)
+		}
+		if check.Setting == "Audience" {
+			return check.Under("JWTConfig", "Audience"+ownNames)
 		}
 		return check.Under("JWTConfig", check.Setting)
 	}
