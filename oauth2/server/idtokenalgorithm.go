@@ -42,7 +42,8 @@ type noKeyFor struct {
 // Error names the algorithm, the client and the settings.
 func (e *noKeyFor) Error() string {
 	return "oauth2/server: Config.Keys has no key that signs by " + string(e.algorithm) + ", which the client " +
-		strconv.Quote(e.client) + " wants of its ID tokens, see Client.IDTokenAlgorithm and Config.IDTokenAlgorithm"
+		strconv.Quote(e.client) + " wants of its ID tokens, see Client.IDTokenAlgorithm and Config.IDTokenAlgorithm" +
+		keyringMakesKeys
 }
 
 // idTokenAlgorithms returns those by which ID tokens can be signed, RS256 first (OpenID Connect

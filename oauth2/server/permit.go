@@ -79,8 +79,8 @@ func (s *Server) permissionsOf(scopes, resources []string, named bool) (Permissi
 	for _, each := range asked {
 		if each.Resource != "" && len(each.Scopes) == 0 {
 			return nil, refuse(CodeInvalidScope, "The scope has none that the resource knows.",
-				setting("Resource.Scopes", "a resource of the request knows none of its scopes", each.Resource,
-					scopes...))
+				setting("Resource.Scopes", "a resource of the request, "+cause.Quote(each.Resource)+
+					", knows none of its scopes", strings.Join(scopes, " "), s.scopesAt([]string{each.Resource})...))
 		}
 	}
 	return asked, nil

@@ -9,7 +9,10 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-var errNoSigningKey = errors.New("oauth2/server: Config.Keys has no asymmetric key that signs")
+// A keyring of a store without keys has none until something makes them.
+const keyringMakesKeys = ". A keyring makes keys by jwt.KeyringConfig.Generate, or one by Keyring.Rotate"
+
+var errNoSigningKey = errors.New("oauth2/server: Config.Keys has no asymmetric key that signs" + keyringMakesKeys)
 
 // keySet returns the keys at an instant.
 func (s *Server) keySet(ctx context.Context, at time.Time) (*jwt.KeySet, error) {
