@@ -30,7 +30,7 @@ const (
 
 var (
 	withoutPKCE   = map[string]any{"allow_without_pkce": true}
-	claimsInToken = map[string]any{"claims_in_id_token": true}
+	claimsInToken = map[string]any{"id_token_claims": true}
 )
 
 var logins = []login{
@@ -49,7 +49,7 @@ var logins = []login{
 
 	{name: "passport-openidconnect as it comes", script: passport, ours: withoutPKCE, noProfile: true},
 	{name: "passport-openidconnect as it comes with claims in the ID token", script: passport,
-		ours: map[string]any{"allow_without_pkce": true, "claims_in_id_token": true}},
+		ours: map[string]any{"allow_without_pkce": true, "id_token_claims": true}},
 	{name: "passport-openidconnect with userinfo and a nonce", script: passport,
 		theirs: []string{`{"nonce":true,"skipUserProfile":false}`}, ours: withoutPKCE},
 	{name: "passport-openidconnect as it comes where PKCE is required", script: passport, refused: "invalid_request"},

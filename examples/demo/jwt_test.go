@@ -256,7 +256,7 @@ func TestNoRequestFailsWhileKeysAreReplaced(t *testing.T) {
 		}
 	}()
 	for range 3 {
-		if err := ring.Rotate(ctx, time.Now()); err != nil {
+		if err := ring.Rotate(ctx, time.Now(), jwt.ES256); err != nil {
 			t.Fatal(err)
 		}
 		infos, err := ring.List(ctx, time.Now())

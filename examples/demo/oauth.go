@@ -47,6 +47,7 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Resources: []server.Resource{{ID: s.issuer, Name: name},
 			{ID: "http://127.0.0.1:8001/", Name: "Reports by JWT", JWT: true}, {ID: "http://127.0.0.1:8002/", Name: "Reports by introspection"}},
 		Prefix: "demo_", Claims: claims,
+		Grace:           server.NoGrace, // what it shows of a refresh token that comes again
 		Discovery:       server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"}, ACRValues: []string{passwordACR}},
 		Username:        func(u auth.User) string { return u.UserID() },
 		Developers:      auth.FullAccess,
@@ -76,7 +77,7 @@ func insecureIssuer(issuer string) bool {
 }
 
 // claims are what the userinfo endpoint tells besides "sub", and the ID tokens of clients that have
-// claims_in_id_token. APIs are told nothing about people.
+// id_token_claims. APIs are told nothing about people.
 func claims(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 	told := make(map[string]any)
 	if r.Target != server.ClaimsUserInfo && r.Target != server.ClaimsIDToken {

@@ -57,7 +57,7 @@ type Client struct {
 	// ClaimsInIDToken puts what Config.Claims returns into its ID tokens, for clients that read
 	// name and e-mail address there. Others get them at the userinfo endpoint (OpenID Connect
 	// Core §5.4).
-	ClaimsInIDToken bool `json:"claims_in_id_token,omitempty"`
+	ClaimsInIDToken bool `json:"id_token_claims,omitempty"`
 
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.
@@ -65,11 +65,16 @@ type Client struct {
 	// RefreshGrace is Config.Grace for this client, in seconds: 1 to 60, or -1 for none. 0 is
 	// Config.Grace, and none for a public client. A public client with a grace does not
 	// notice who steals its refresh token and uses it within that time.
-	RefreshGrace int `json:"refresh_grace,omitempty"`
+	RefreshGrace int `json:"refresh_token_grace,omitempty"`
 	// AllowWithoutPKCE lets a confidential client leave out PKCE (RFC 7636). A code that an
 	// attacker injects is then noticed only by a client that sends a nonce and checks it in
 	// the ID token (RFC 9700 §2.1.1).
 	AllowWithoutPKCE bool `json:"allow_without_pkce,omitempty"`
+	// IgnoreUnknownScopes is Config.IgnoreUnknownScopes for this client alone.
+	IgnoreUnknownScopes bool `json:"ignore_unknown_scopes,omitempty"`
+	// RevokeGrantWithAccessToken ends the whole grant if the client revokes an access token of
+	// it (RFC 7009 §2.1). Otherwise the refresh token stays good.
+	RevokeGrantWithAccessToken bool `json:"revoke_grant_with_access_token,omitempty"`
 	// Disabled clients get nothing, and what they had has ended.
 	Disabled bool `json:"disabled,omitempty"`
 

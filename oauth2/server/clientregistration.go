@@ -14,7 +14,8 @@ func (c *Client) Registration() Registration {
 		GrantTypes: slices.Clone(c.GrantTypes), Scope: cmp.Or(strings.Join(c.Scopes, " "), NoScope),
 		Resources: slices.Clone(c.Resources), ResourceServer: slices.Clone(c.ResourceServer),
 		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, AllowWithoutPKCE: c.AllowWithoutPKCE,
-		RefreshGrace: c.RefreshGrace, ClaimsInIDToken: c.ClaimsInIDToken}
+		RefreshGrace: c.RefreshGrace, ClaimsInIDToken: c.ClaimsInIDToken,
+		IgnoreUnknownScopes: c.IgnoreUnknownScopes, RevokeGrantWithAccessToken: c.RevokeGrantWithAccessToken}
 }
 
 // withForm returns the registration with what the form of the page shows. The rest stays as it is,

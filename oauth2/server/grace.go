@@ -43,8 +43,8 @@ func (c *Config) checkGrace(settings *backend.Settings) {
 // checkRefreshGrace checks the grace of one client.
 func checkRefreshGrace(r *Registration, c *Client) error {
 	if r.RefreshGrace < -1 || r.RefreshGrace > int(maxGrace/time.Second) {
-		return metadataError("The refresh_grace is not a number of seconds from -1 to 60.",
-			check("the refresh_grace is not a number of seconds from -1 to 60"))
+		return metadataError("The refresh_token_grace is not a number of seconds from -1 to 60.",
+			check("the refresh_token_grace is not a number of seconds from -1 to 60"))
 	}
 	c.RefreshGrace = r.RefreshGrace
 	return nil

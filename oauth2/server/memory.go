@@ -22,7 +22,7 @@ type MemoryStore struct {
 	byUser       map[string]map[string]bool // identifiers of grants
 	byClient     map[string]map[string]bool
 	bySession    map[string]map[string]bool
-	liveGrants       map[limitKey]*liveGrants
+	liveGrants   map[limitKey]*liveGrants
 	codes        map[string]*Code
 	refresh      map[string]*Refresh
 	access       *digest.Table[accessEntry]
@@ -32,12 +32,12 @@ type MemoryStore struct {
 
 // issued is a grant and the digests of what is its own.
 type issued struct {
-	grant   *Grant
-	code    string
-	waiting bool // for the code to be redeemed
-	heapIndex    int  // its place in liveGrants.soon, or notTracked
-	access  map[string]bool
-	refresh map[string]bool
+	grant     *Grant
+	code      string
+	waiting   bool // for the code to be redeemed
+	heapIndex int  // its place in liveGrants.soon, or notTracked
+	access    map[string]bool
+	refresh   map[string]bool
 }
 
 var _ Store = (*MemoryStore)(nil)

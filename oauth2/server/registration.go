@@ -44,9 +44,12 @@ type Registration struct {
 	Resources        []string `json:"resources,omitempty"`
 	ResourceServer   []string `json:"resource_server,omitempty"`
 	FirstParty       bool     `json:"first_party,omitempty"`
-	RefreshGrace     int      `json:"refresh_grace,omitempty"` // see Client.RefreshGrace
+	RefreshGrace     int      `json:"refresh_token_grace,omitempty"` // see Client.RefreshGrace
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
-	ClaimsInIDToken  bool     `json:"claims_in_id_token,omitempty"` // see Client.ClaimsInIDToken
+	ClaimsInIDToken  bool     `json:"id_token_claims,omitempty"` // see Client.ClaimsInIDToken
+
+	IgnoreUnknownScopes        bool `json:"ignore_unknown_scopes,omitempty"`          // see Client.IgnoreUnknownScopes
+	RevokeGrantWithAccessToken bool `json:"revoke_grant_with_access_token,omitempty"` // see Client.RevokeGrantWithAccessToken
 }
 
 // NoScope is the Registration.Scope of a client that may ask for no scope. One that is left out is

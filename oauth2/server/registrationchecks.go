@@ -44,6 +44,7 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE, c.ClaimsInIDToken = r.FirstParty, r.AllowWithoutPKCE, r.ClaimsInIDToken
+	c.IgnoreUnknownScopes, c.RevokeGrantWithAccessToken = r.IgnoreUnknownScopes, r.RevokeGrantWithAccessToken
 	if r.IDTokenAlgorithm != c.IDTokenAlgorithm {
 		if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
 			return err

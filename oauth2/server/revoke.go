@@ -89,6 +89,10 @@ func (s *Server) revokeAccess(ctx context.Context, client *Client, token string)
 	case grant.ClientID != client.ID:
 		return errNotYours(grant.ClientID)
 	}
+	if client.RevokeGrantWithAccessToken {
+		_, err = s.endGrant(ctx, grant)
+		return err
+	}
 	removed, err := s.config.Store.RemoveAccess(ctx, digest)
 	if removed {
 		s.sendEvent(ctx, auth.EventRevoked, grant.UserID, access.ID)

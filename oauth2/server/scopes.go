@@ -14,7 +14,8 @@ func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 		return s.clientScopes(client), nil
 	}
 	var scopes []string
-	lenient := s.config.IgnoreUnknownScopes && s.openID && slices.Contains(strings.Split(text, " "), "openid")
+	lenient := (s.config.IgnoreUnknownScopes || client.IgnoreUnknownScopes) && s.openID &&
+		slices.Contains(strings.Split(text, " "), "openid")
 	for scope := range strings.SplitSeq(text, " ") {
 		if lenient && backend.ValidScope(scope) && s.scope(scope) == nil {
 			continue

@@ -12,7 +12,7 @@ type TokenStore interface {
 	FindCode(ctx context.Context, digest string) (*Code, *Grant, error)
 
 	// Redeem uses up the code with this digest, adds tokens of its grant, and
-	// moves the grant's LastUsed to now and its Expires to the later one of
+	// moves the grant's LastUsed to now and its ExpiresAt to the later one of
 	// theirs. Of many calls at once with one digest at most one is Redeemed,
 	// and as soon as there was a second nothing of the grant is good: see
 	// [Verdict], of which it never returns Retried.
@@ -35,7 +35,7 @@ type TokenStore interface {
 
 	// AddAccess adds an access token to a grant that is live at now, and reports
 	// whether it did. If the token expires later than the grant, the grant's
-	// Expires moves there. LastUsed moves to now.
+	// ExpiresAt moves there. LastUsed moves to now.
 	AddAccess(ctx context.Context, access *Access, now time.Time) (bool, error)
 
 	// RemoveAccess ends an access token alone, and reports whether there was one.
@@ -87,7 +87,7 @@ type Tokens struct {
 	Refresh *Refresh // nil if there is none
 }
 
-// Expires returns the later expiry.
+// ExpiresAt returns the later expiry.
 func (t Tokens) ExpiresAt() time.Time {
 	if t.Refresh != nil && t.Refresh.ExpiresAt.After(t.Access.ExpiresAt) {
 		return t.Refresh.ExpiresAt

@@ -40,7 +40,7 @@ func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 	})).ServeHTTP(w, r)
 }
 
-// requireVisitor is visiting for what nobody else may do. It checks the origin of
+// requireVisitor is withVisitor for what nobody else may do. It checks the origin of
 // unsafe requests before anybody is authenticated.
 func (h *handler) requireVisitor(w http.ResponseWriter, r *http.Request,
 	next func(http.ResponseWriter, *http.Request, visitor)) {

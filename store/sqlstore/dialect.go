@@ -13,7 +13,7 @@ import (
 //   - Times are integers, see micros.
 //   - Flags are Go's bool. A migration gives them the type of the engine.
 //   - Texts are compared byte by byte. A migration sees to that by the collation of the columns.
-//   - A text is never NULL, unless NULL means something, so ” and NULL stay two values.
+//   - A text is never NULL, unless NULL means something, so an empty text and NULL stay two values.
 type dialect interface {
 	// name is also the folder of the migrations.
 	name() string
