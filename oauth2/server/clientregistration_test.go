@@ -17,7 +17,8 @@ func TestUnitClientRegistration(t *testing.T) {
 		return s.add(server.Registration{ClientID: "full", ClientName: "Full", Owner: "alice", TokenEndpointAuthMethod: "client_secret_post",
 			RedirectURIs: []string{"https://full.example/cb"}, PostLogoutRedirectURIs: []string{"https://full.example/"},
 			GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid read", Resources: []string{s.http.URL},
-			ResourceServer: []string{s.http.URL}, FirstParty: true, AllowWithoutPKCE: true, IDTokenAlgorithm: jwt.ES256, RefreshGrace: 5, ClaimsInIDToken: true})
+			ResourceServer: []string{s.http.URL}, FirstParty: true, AllowWithoutPKCE: true, IDTokenAlgorithm: jwt.ES256, RefreshGrace: 5, ClaimsInIDToken: true,
+			IgnoreUnknownScopes: true, RevokeGrantWithAccessToken: true})
 	}
 	t.Run("it has every field that a client keeps", func(t *testing.T) {
 		s := newService(t, nil)
