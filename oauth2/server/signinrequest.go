@@ -25,6 +25,10 @@ type SignInRequest struct {
 // of the application's own has to travel with the browser. It is nil if the path is another
 // one, or if the request has expired: the login goes on without it.
 //
+// A page that shows the Hint or the Client tells them to everybody who has the ReturnTo. A holder
+// can also go on with the request as another user, until the first one does: keep it out of logs and
+// links to others. It has no scopes and no state of the request in it, and it signs nobody in.
+//
 // A page puts the Hint into its form. A login looks at the ACR, asks for as much as it can, and
 // puts what it reached into the session:
 //
@@ -50,7 +54,12 @@ func (s *Server) SignInRequest(ctx context.Context, returnTo string) (*SignInReq
 	if cause != nil || err != nil { // the client is told when the browser comes back
 		return nil, err
 	}
-	return signInRequest(returnTo, client, &a), nil
+	return signInRequest(s.returnTo(id), client, &a), nil
+}
+
+// returnTo returns the address that goes on with a request that was kept.
+func (s *Server) returnTo(id string) string {
+	return s.config.Path + "/authorize/?" + url.Values{"interaction": {id}}.Encode()
 }
 
 // requestIn returns what names a request that was kept in the address that goes on with it, or "".

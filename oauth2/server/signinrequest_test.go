@@ -28,6 +28,16 @@ func TestUnitSignInRequest(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+	t.Run("the address is the one that the server made, whatever else the browser brings", func(t *testing.T) {
+		s, told := sent(t)
+		_, query, _ := strings.Cut(told.ReturnTo, "?")
+		for _, address := range []string{told.ReturnTo + "&x=" + strings.Repeat("x", 5000),
+			"/o/authorize/?next=//evil.example&" + query, told.ReturnTo + "#//evil.example"} {
+			if got, err := s.server.SignInRequest(t.Context(), address); err != nil || got == nil || got.ReturnTo != told.ReturnTo {
+				t.Errorf("want %s, got %+v %v", told.ReturnTo, got, err)
+			}
+		}
+	})
 	t.Run("it says that the user must prove anew who they are", func(t *testing.T) {
 		s := newService(t, nil)
 		s.as("alice").authorize("prompt", "login")
