@@ -1,10 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -63,8 +61,35 @@ var unsupportedMembers = map[string]unsupportedMember{
 // asks reports whether a value asks for what the server does not do. Null is a member that is left out
 // (RFC 7591 §2).
 func (m unsupportedMember) asks(value json.RawMessage) bool {
-	value = bytes.TrimSpace(value)
-	return string(value) != "null" && !slices.Contains(m.same, string(value))
+	plain := plainJSON(value)
+	return plain != "null" && !slices.Contains(m.same, plain)
+}
+
+// plainJSON returns a value without white space and needless escapes.
+func plainJSON(value json.RawMessage) string {
+	var decoded any
+	if json.Unmarshal(value, &decoded) != nil {
+		return string(value)
+	}
+	text, err := json.Marshal(decoded)
+	if err != nil {
+		return string(value)
+	}
+	return string(text)
+}
+
+// findMember returns the member of this name. Letters of either case are the same, as in the members
+// that encoding/json reads into a [Registration].
+func findMember(name string) (registered string, member unsupportedMember, known bool) {
+	if member, known = unsupportedMembers[name]; known {
+		return name, member, true
+	}
+	for registered, member = range unsupportedMembers {
+		if strings.EqualFold(registered, name) {
+			return registered, member, true
+		}
+	}
+	return name, unsupportedMember{}, false
 }
 
 // checkMembers refuses a registration with a member that asks for what the server does not do, by
@@ -72,7 +97,7 @@ func (m unsupportedMember) asks(value json.RawMessage) bool {
 func checkMembers(members map[string]json.RawMessage, lessSafe bool) error {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		value := members[name]
-		member, known := unsupportedMembers[name]
+		name, member, known := findMember(name)
 		if !known || !member.asks(value) || lessSafe && !member.lessSafe {
 			continue
 		}
@@ -85,7 +110,7 @@ func checkMembers(members map[string]json.RawMessage, lessSafe bool) error {
 
 // furtherMembers returns the members of a client in a file that [Registration] has no field for.
 func furtherMembers(client map[string]json.RawMessage) map[string]json.RawMessage {
-	maps.DeleteFunc(client, func(name string, _ json.RawMessage) bool { return registrationMembers[name] })
+	maps.DeleteFunc(client, func(name string, _ json.RawMessage) bool { return isReserved(registrationMembers, name) })
 	if len(client) == 0 {
 		return nil
 	}
@@ -93,11 +118,4 @@ func furtherMembers(client map[string]json.RawMessage) map[string]json.RawMessag
 }
 
 // registrationMembers are the members that a file can have a field for.
-var registrationMembers = func() map[string]bool {
-	names := map[string]bool{"client_secret": true}
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[Registration]()) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names[name] = true
-	}
-	return names
-}()
+var registrationMembers = append(memberNames(Registration{}), "client_secret")

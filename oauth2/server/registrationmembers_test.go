@@ -48,7 +48,8 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 	for _, member := range []string{
 		`"subject_type":"public"`, `"require_auth_time":false`, `"subject_type":null`, `"default_acr_values": []`,
 		`"logo_uri":"https://c.example/logo.png"`, `"contacts":["a@c.example"]`, `"jwks_uri":"https://c.example/jwks"`,
-		`"application_type":"web"`, `"client_name#de":"Laden"`, `"anything":{"else":1}`,
+		"\"request_uris\": [\n ]", `"default_acr_values": [ ]`, `"subject_type":"\u0070ublic"`,
+		`"Subject_Type":"public"`, `"application_type":"web"`, `"client_name#de":"Laden"`, `"anything":{"else":1}`,
 	} {
 		t.Run(member+" asks for nothing", func(t *testing.T) {
 			if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, member)); err != nil {
@@ -56,6 +57,22 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 			}
 		})
 	}
+	for _, member := range []string{`"Subject_Type":"pairwise"`, `"ſubject_type":"pairwise"`, `"DEFAULT_MAX_AGE":3600`} {
+		t.Run(member+" is refused by the name in small letters", func(t *testing.T) {
+			_, err := s.server.EnsureClient(t.Context(), registrationWith(t, member))
+			name := strings.ToLower(strings.ReplaceAll(strings.Split(member, `"`)[1], "ſ", "s"))
+			var e *server.Error
+			if !errors.As(err, &e) || !errors.Is(err, server.ErrUnsupported) || !strings.Contains(e.Description, name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("a member in capitals that takes effect is not among those that nothing reads", func(t *testing.T) {
+		r := registrationWith(t, `"First_Party":true,"Client_Secret":"x"`)
+		if !r.FirstParty || r.ClientSecret.Reveal() != "x" || len(r.Members) > 0 {
+			t.Errorf("%v %v", r.FirstParty, r.Members)
+		}
+	})
 	t.Run("a client that is there is not changed by a refused registration", func(t *testing.T) {
 		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"before"`)); err != nil {
 			t.Fatal(err)
@@ -80,7 +97,7 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 }
 
 func FuzzParseRegistrations(f *testing.F) {
-	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`} {
+	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`, `[{"First_Party":true}]`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -90,7 +107,8 @@ func FuzzParseRegistrations(f *testing.F) {
 		}
 		for _, r := range all {
 			for name := range r.Members {
-				if name == "client_id" || name == "client_secret" || name == "id_token_signed_response_alg" {
+				read := []string{"client_id", "client_secret", "id_token_signed_response_alg"}
+				if slices.Contains(read, strings.ToLower(name)) {
 					t.Errorf("%q is no further member", name)
 				}
 			}
