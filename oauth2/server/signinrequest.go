@@ -25,9 +25,9 @@ type SignInRequest struct {
 // of the application's own has to travel with the browser. It is nil if the path is another
 // one, or if the request has expired: the login goes on without it.
 //
-// A page that shows the Hint or the Client tells them to everybody who has the ReturnTo. A holder
-// can also go on with the request as another user, until the first one does: keep it out of logs and
-// links to others. It has no scopes and no state of the request in it, and it signs nobody in.
+// A page that shows the Hint or the Client tells them to everybody who has the ReturnTo. A holder can
+// also go on with the request, signed in as somebody else, until it expires. Keep the ReturnTo out of
+// logs, and out of links to others. It signs nobody in.
 //
 // A page puts the Hint into its form. A login looks at the ACR, asks for as much as it can, and
 // puts what it reached into the session:
