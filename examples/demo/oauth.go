@@ -131,6 +131,9 @@ func (a *app) addClients(ctx context.Context, file string) error {
 			// A file may be for several servers: the client is not there, rather than
 			// less safe than it says.
 			a.logger.WarnContext(ctx, "-clients: left out", "client", r.ClientID, "error", err)
+			if err := a.disableStored(ctx, r.ClientID); err != nil {
+				return err
+			}
 			continue
 		}
 		if refused := (*server.Error)(nil); errors.As(err, &refused) {

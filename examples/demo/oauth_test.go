@@ -313,6 +313,33 @@ func TestAnIssuerOfAnotherMachineByHTTPIsWarnedOf(t *testing.T) {
 	p.want(200, "GET", "/api/me", "Bearer "+token.Access)
 }
 
+// A client of a file that is refused now is not what an earlier run stored.
+func TestUnitARefusedClientOfAFileIsDisabled(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "clients.json")
+	args := []string{"-db", "sqlite:" + filepath.Join(dir, "demo.db"), "-clients", file}
+	start := func(member string) *program {
+		client := `{"client_id":"x","client_secret":"s3cret","grant_types":["client_credentials"]` + member + `}`
+		if err := os.WriteFile(file, []byte("["+client+"]"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return launch(t, args...)
+	}
+	p := start("")
+	p.token(200, newApplication("x", "s3cret"), "grant_type", "client_credentials")
+	p.stop(syscall.SIGTERM)
+	p = start(`,"dpop_bound_access_tokens":true`)
+	p.token(401, newApplication("x", "s3cret"), "grant_type", "client_credentials")
+	if !p.log.has("the client of an earlier run is disabled") {
+		t.Error(p.log.text())
+	}
+	p.stop(syscall.SIGTERM)
+	again := start(`,"dpop_bound_access_tokens":true`)
+	if again.log.has("the client of an earlier run is disabled") {
+		t.Error("it was disabled before")
+	}
+}
+
 func TestClientsOfAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "clients.json")
 	write := func(text string) {
