@@ -126,12 +126,17 @@ var (
 func (application) Add(context.Context, string, string) (auth.User, error) { return nil, nil }`,
 	"docs/oauth2.md": `
 var (
-	store        = server.NewMemoryStore()
-	srv          *server.Server
-	config       server.Config
-	sessionStore session.Store
-	username     string
-	r            *http.Request
+	store                  = server.NewMemoryStore()
+	keyStore               = jwt.NewMemoryKeyStore()
+	applicationKeys        []auth.Secret
+	srv                    *server.Server
+	config                 server.Config
+	sessionStore           session.Store
+	refunds                http.Handler
+	username               string
+	clientID, clientSecret string
+	w                      http.ResponseWriter
+	r                      *http.Request
 )`,
 	"docs/routers.md": `
 var (
@@ -180,6 +185,11 @@ func compile(t *testing.T, root, names, snippet string) {
 	t.Helper()
 	if strings.Contains(snippet, "gin.WrapH") {
 		names = strings.Replace(names, "*chi.Mux", "*gin.Engine", 1)
+	}
+	preamble := preamble
+	if strings.Contains(snippet, "oidc.NewProvider(") { // a client, which has nothing of this module
+		preamble = strings.Replace(preamble, "github.com/gatewarden/auth/oauth2\"\n", "golang.org/x/oauth2\"\n"+
+			"\t\"crypto/rand\"\n\t\"github.com/coreos/go-oidc/v3/oidc\"\n", 1)
 	}
 	if strings.Contains(snippet, "Provider: Forge{") { // of the snippet before it
 		names += `
