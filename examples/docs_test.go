@@ -187,7 +187,10 @@ func compile(t *testing.T, root, names, snippet string) {
 		names = strings.Replace(names, "*chi.Mux", "*gin.Engine", 1)
 	}
 	preamble := preamble
-	if strings.Contains(snippet, "oidc.NewProvider(") { // a client, which has nothing of this module
+	if strings.Contains(snippet, "shop.Exchange(") { // a client, which has nothing of this module
+		if !strings.Contains(snippet, "shop :=") { // of the snippet before it
+			names += "\nvar shop oauth2.Config\nvar token *oauth2.Token\n"
+		}
 		preamble = strings.Replace(preamble, "github.com/gatewarden/auth/oauth2\"\n", "golang.org/x/oauth2\"\n"+
 			"\t\"crypto/rand\"\n\t\"github.com/coreos/go-oidc/v3/oidc\"\n", 1)
 	}
