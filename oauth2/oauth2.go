@@ -21,8 +21,10 @@
 // server.Server in the same program knows its own.
 //
 // A token must name Resource in its audience: one that was made for another API is
-// refused here. A token without a user is an [auth.Machine], which routes admit with
-// [auth.AllowMachines]. [RequireBearerToken] is all of it in one call.
+// refused here. A program with several APIs has a Resource and a guard for each, by
+// [auth.Guard.With], and [auth.New] refuses two of one source in one guard. A token
+// without a user is an [auth.Machine], which routes admit with [auth.AllowMachines].
+// [RequireBearerToken] is all of it in one call.
 package oauth2
 
 import (
