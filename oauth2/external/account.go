@@ -86,16 +86,16 @@ func (l *Logins) byEmail(ctx context.Context, p *Profile) (auth.User, error) {
 func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
 	store := l.config.Store
 	id, owner, err := store.Reserve(ctx, &Reservation{ID: backend.NewID(), Issuer: profile.Issuer,
-		Subject: profile.Subject, ExpiresAt: backend.StoreTime(now.Add(reservationTTL))}, now)
+		Subject: profile.Subject, ExpiresAt: backend.StoreTime(now.Add(reservedFirst))}, now)
 	switch {
 	case err != nil:
 		return nil, &failure{Reason: reasonUnavailable, cause: err}
 	case owner != "": // another login was faster
 		return l.foundBy(ctx, owner)
 	}
-	made, err := l.newUser(ctx, profile, id)
-	if err != nil {
-		return nil, failureOf(err)
+	made, f := l.newUser(ctx, profile, id, now)
+	if f != nil {
+		return nil, f
 	}
 	user, f := l.load(ctx, made.UserID()) // before anything is linked to somebody who is not there
 	if f != nil {
@@ -117,15 +117,6 @@ func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) 
 		}
 	}
 	return &found{user: user}, nil
-}
-
-// newUser makes an account by Config.NewUser.
-func (l *Logins) newUser(ctx context.Context, p *Profile, id string) (auth.User, error) {
-	user, err := l.config.NewUser(ctx, p, id)
-	if err == nil && user == nil {
-		return nil, errors.New("oauth2/external: Config.NewUser returned neither a user nor an error")
-	}
-	return user, by("Config.NewUser", err)
 }
 
 // foundBy returns the user of an identity that is linked.
@@ -170,7 +161,7 @@ var (
 	errNoSuchEmail = errors.New("Config.ByEmail knows no user with the e-mail address, and Config.NewUser is nil")
 
 	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was unlinked " +
-		"again, or the account was reserved more than 30 days ago")
+		"again, or the reservation of the account has expired")
 )
 
 // load finds a user by Config.LoadUser.

@@ -25,6 +25,7 @@ var (
 	errUnknownCode   = errCode("no such code is kept: it was used, has expired or was never issued, see Config.CodeTTL")
 	errWrongVerifier = errCode("the code_verifier does not fit the code_challenge of the login (RFC 7636 §4.6)")
 	errCodeStamp     = errCode("the AuthStamp of the user has changed since the login, as with a new password")
+	errCodeUnlinked  = errCode("the identity was unlinked from the user since the login")
 	errVerifier      = malformed("login_code and code_verifier are both required.",
 		"the body has one of login_code and code_verifier without the other")
 	errLongVerifier = malformed("code_verifier has less than 43 or more than 128 characters.",
@@ -103,6 +104,11 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	if err := json.Unmarshal(kept.Data, &data); err != nil {
 		return nil, nil, backend.Outage(fmt.Errorf("oauth2/external: a code in the store: %w", err))
 	}
+	if data.Unlinked == nil {
+		if err := l.stillLinked(ctx, &data.Profile, kept.UserID); err != nil {
+			return nil, nil, err
+		}
+	}
 	who := &found{user, data.Unlinked}
 	if l.config.AppSecondFactor {
 		return user, l.credential(&data.Profile, who, data.At), nil
@@ -110,6 +116,18 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	credential := l.credential(&data.Profile, &found{user: user}, data.At)
 	credential.finish = func(ctx context.Context) *failure { return l.linkFound(ctx, who) }
 	return user, credential, nil
+}
+
+// stillLinked refuses a code whose identity was unlinked since, or is linked to another user.
+func (l *Logins) stillLinked(ctx context.Context, p *Profile, userID string) error {
+	has, err := l.config.Store.Identity(ctx, p.Issuer, p.Subject)
+	switch {
+	case err != nil:
+		return backend.Outage(err)
+	case has == nil || has.UserID != userID:
+		return errCodeUnlinked
+	}
+	return nil
 }
 
 // backendName is what credentials and events name these logins. It also tells our

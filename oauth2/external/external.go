@@ -113,8 +113,8 @@ type Config struct {
 	//
 	// The id is a version 7 UUID that Store reserved for this account. Take it as the ID of the user, or keep it in a
 	// column of the users that is unique. NewUser is called again with the same id by another login of the person at
-	// the same time, and by the next one within 30 days if the process ended, or the store failed, before the identity
-	// was linked. It must then return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no
+	// the same time, and by the next one within 30 days if NewUser returned the user or failed, and the identity was not
+	// linked then, or within an hour if the process ended in NewUser or NewUser refused the person. It must then return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no
 	// account is made twice, and none is left that its owner cannot reach. An identity that was linked and is unlinked
 	// gets another id.
 	//

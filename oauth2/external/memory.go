@@ -52,7 +52,7 @@ func (m *MemoryStore) RemoveUser(ctx context.Context, userID string) (int, error
 	defer m.mu.Unlock()
 	all := m.of(userID)
 	for _, identity := range all {
-		delete(m.identities, [2]string{identity.Issuer, identity.Subject})
+		m.remove(identity)
 	}
 	for digest, code := range m.codes {
 		if code.UserID == userID {

@@ -57,6 +57,7 @@ func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (owner strin
 	if err := m.add(identity); err != nil {
 		return "", false, err
 	}
+	m.dropReservation(key)
 	return identity.UserID, true, nil
 }
 
@@ -87,6 +88,13 @@ func (m *MemoryStore) Touch(ctx context.Context, seen *Identity) error {
 	return nil
 }
 
+// remove removes an identity, and the reservation of its key.
+func (m *MemoryStore) remove(identity *Identity) {
+	key := [2]string{identity.Issuer, identity.Subject}
+	delete(m.identities, key)
+	m.dropReservation(key)
+}
+
 // Unlink implements [Store].
 func (m *MemoryStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (*Identity, UnlinkVerdict, error) {
 	if err := ctx.Err(); err != nil {
@@ -102,6 +110,6 @@ func (m *MemoryStore) Unlink(ctx context.Context, userID, id string, keepLast bo
 	case keepLast && len(all) == 1:
 		return nil, UnlinkLast, nil
 	}
-	delete(m.identities, [2]string{all[i].Issuer, all[i].Subject})
+	m.remove(all[i])
 	return all[i], UnlinkRemoved, nil
 }

@@ -16,10 +16,6 @@ type Reservation struct {
 	ExpiresAt time.Time
 }
 
-// reservationTTL is how long a login that failed can be repeated without making another account. Each repetition
-// starts it anew.
-const reservationTTL = 30 * 24 * time.Hour
-
 // ReservationStore keeps which account is being made for an identity, so that of many first logins of one identity, at
 // once or one after another, all make the same account. The reservations of identities are a part of [Store], because
 // they are replaced by identities in one step.

@@ -65,8 +65,8 @@ type Store interface {
 	CodeStore
 	ReplayStore
 
-	// RemoveUser removes all identities and codes of a user, and returns how many
-	// identities that were.
+	// RemoveUser removes all identities and codes of a user, with the reservations of their
+	// keys, and returns how many identities that were.
 	RemoveUser(ctx context.Context, userID string) (int, error)
 	// Purge removes at most limit keys, codes and reservations that expired at now or before,
 	// and returns how many. If there are fewer than limit, nothing is left to remove.
@@ -82,14 +82,15 @@ type IdentityStore interface {
 	// Link adds an identity unless there is one of its key. It returns the user of identity
 	// and true, or the user that has it already and false. It is one step: of many that
 	// link one at once, one is told true. If the key is free, another identity with the
-	// same ID is an error. A reservation of the key stays.
+	// same ID is an error. An identity that is added drops the reservation of its key.
 	Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
 	// has the ID, user and key of this one. If there is no such identity, it writes nothing:
 	// what was unlinked does not come back.
 	Touch(ctx context.Context, identity *Identity) error
 	// Unlink removes an identity of a user by its ID and returns it. With keepLast it stays
-	// if the user has no other. Unless it was removed, the identity returned is nil. It
+	// if the user has no other. Unless it was removed, the identity returned is nil. A
+	// reservation of its key goes with it, so that what was reserved before links nothing. It
 	// is one step: of two that unlink a user's last two at once, one stays.
 	Unlink(ctx context.Context, userID, id string, keepLast bool) (*Identity, UnlinkVerdict, error)
 }

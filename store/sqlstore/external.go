@@ -62,6 +62,9 @@ func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (
 		if owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || owner != "" {
 			return err
 		}
+		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
+			return err
+		}
 		owner, linked = identity.UserID, true
 		return s.addIn(ctx, conn, identity)
 	})
@@ -104,6 +107,9 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 				return nil
 			}
 		}
+		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
+			return err
+		}
 		removed, verdict = identity, external.UnlinkRemoved
 		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}login_identities WHERE id = ?`), id)
 		return err
@@ -118,6 +124,9 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
 		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
+			return err
+		}
+		if err = s.dropReservationsIn(ctx, conn, userID); err != nil {
 			return err
 		}
 		if n, err = s.run(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {

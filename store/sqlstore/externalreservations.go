@@ -87,6 +87,28 @@ func (s *ExternalStore) ConfirmIn(ctx context.Context, conn *sql.Conn, reservati
 	return identity.UserID, true, nil
 }
 
+// dropReservationIn removes the reservation of a key, if there is one.
+func (s *ExternalStore) dropReservationIn(ctx context.Context, conn *sql.Conn, issuer, subject string) error {
+	_, err := s.run(ctx, conn, `DELETE FROM {prefix}login_reservations WHERE issuer = ? AND subject = ?`, issuer,
+		subject)
+	return err
+}
+
+// dropReservationsIn removes the reservations of the keys that the identities of a user have.
+func (s *ExternalStore) dropReservationsIn(ctx context.Context, conn *sql.Conn, userID string) error {
+	rows, err := conn.QueryContext(ctx, s.db.sql(loginIdentity+`user_id = ? ORDER BY created, id`), userID)
+	identities, err := all(rows, err, scanIdentity)
+	if err != nil {
+		return err
+	}
+	for _, identity := range identities {
+		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ownerIn returns the user that an identity is linked to, or "".
 func (s *ExternalStore) ownerIn(ctx context.Context, conn *sql.Conn, issuer, subject string) (owner string, err error) {
 	err = conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id FROM {prefix}login_identities

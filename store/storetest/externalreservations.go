@@ -15,7 +15,7 @@ func loginReservations(t *testing.T, open opener[loginStore]) {
 		"a key has one reservation, until an identity takes its place":           oneReservation,
 		"a reservation is there until the later of the times that were asked":    reservationExpires,
 		"an identity that is unlinked has its key reserved anew":                 reservedAnew,
-		"an identity that is linked without it leaves the reservation":           reservationStays,
+		"an identity that is linked without it drops the reservation":            reservationGoes,
 		"an identity is confirmed by the reservation of its key, and no other":   otherReservations,
 		"keys of reservations are told apart byte by byte":                       reservationKeys,
 		"the ID of another reservation or identity is an error, and adds none":   usedIDs,
@@ -103,14 +103,25 @@ func reservedAnew(s loginStore) {
 	s.reserve("r3", "1", noon, "r3", "")
 }
 
-func reservationStays(s loginStore) {
+func reservationGoes(s loginStore) {
+	s.reserve("other", "2", noon, "other", "")
 	s.reserve("r1", "1", noon, "r1", "")
 	s.link(loginIdentity("bob", "1"), "bob")
 	s.reserve("r2", "1", noon, "", "bob")
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "bob", false)
 	s.unlink("bob", "1", false, external.UnlinkRemoved)
-	s.reserve("r3", "1", noon, "r1", "")
+	// Who began before bob linked it comes too late, also after the next one has begun.
+	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
+	s.reserve("r3", "1", noon, "r3", "")
+	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
+	s.link(loginIdentity("bob", "1"), "bob")
+	if n, err := s.RemoveUser(s.Context(), "bob"); n != 1 || err != nil {
+		s.Errorf("RemoveUser: %d, %v, want 1", n, err)
+	}
+	s.confirm("r3", loginIdentity("alice", "1"), noon, "", false)
+	s.reserve("r1", "1", noon, "r1", "") // the ID is free
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "alice", true)
+	s.confirm("other", loginIdentity("alice", "2"), noon, "alice", true)
 }
 
 func otherReservations(s loginStore) {
