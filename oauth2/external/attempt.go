@@ -95,7 +95,7 @@ func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *a
 		text = a.encode()
 	}
 	c := l.cookie(p, a.State[:idLength])
-	c.Set(w.Header(), seal.Seal(l.seals, text, c.FullName()), l.config.AttemptTTL)
+	c.Set(w.Header(), seal.Seal(l.seals, text, l.bound(c.FullName())), l.config.AttemptTTL)
 }
 
 // maxSealed is the longest attempt, in bytes: browsers keep cookies of 4096.
@@ -134,7 +134,7 @@ func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time)
 	case count > 1:
 		return nil, errTwoAttempts
 	}
-	text, err := seal.Open(l.seals, value, c.FullName())
+	text, err := seal.Open(l.seals, value, l.bound(c.FullName()))
 	if err != nil {
 		return nil, errSealed
 	}

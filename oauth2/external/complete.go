@@ -34,12 +34,15 @@ func (l *Logins) credential(profile *Profile, who *found, now time.Time) *Creden
 	return c
 }
 
+// bound is what something is sealed for: its purpose, and this service. Another one that has the same keys opens it not.
+func (l *Logins) bound(purpose string) string { return purpose + " of " + l.origin + l.config.Path }
+
 func (l *Logins) sealPending(identity *Identity, stamp string, now time.Time) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // escaped, "<" takes six bytes
 	_ = encoder.Encode(pending{identity, stamp, now.Add(completeWithin).Unix()})
-	return seal.Seal(l.seals, text.Bytes(), pendingBound)
+	return seal.Seal(l.seals, text.Bytes(), l.bound(pendingBound))
 }
 
 // Pending returns the link to a user that waits until the login is complete, for [Logins.Complete]. It is "" if the
@@ -71,11 +74,12 @@ func (l *Credential) Finish(ctx context.Context) error {
 // "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again at
 // the next login. Errors are answered by Guard.Refuse:
 //
-//   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user or of another AuthStamp
+//   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user, of another AuthStamp or of another
+//     service (Config.URL and Path), or was used and what it linked is linked to the user no more
 //   - [auth.ErrInsufficient], with the Code "inactive": the user is closed or was deleted
 //   - [auth.ErrInsufficient], with the Code "taken": the identity was linked to another user meanwhile
 //   - [auth.ErrInsufficient], with the Code "account_exists": the user has another identity of this issuer by now
-//   - any other error: the store failed. Complete may be called again
+//   - any other error: the store failed. Let the user begin the login again, since pending may be used up
 func (l *Logins) Complete(ctx context.Context, user auth.User, pending string) error {
 	if pending == "" {
 		return nil
@@ -88,18 +92,39 @@ func (l *Logins) Complete(ctx context.Context, user auth.User, pending string) e
 	if err != nil {
 		return &auth.Error{Kind: auth.ErrInvalid, Cause: err}
 	}
-	if f := l.linkFound(ctx, &found{current, identity}); f != nil {
+	if f := l.linkPending(ctx, &found{current, identity}, time.Now()); f != nil {
 		return f.err()
 	}
 	return nil
 }
 
+// linkPending links the identity of a pending link, which is good once. If it was used before and what it linked is
+// still linked, as where a form is sent twice, there is nothing to do.
+func (l *Logins) linkPending(ctx context.Context, who *found, now time.Time) *failure {
+	identity := who.unlinked
+	fresh, err := l.config.Store.PutOnce(ctx, "pending "+identity.ID, now.Add(completeWithin), now)
+	if err != nil {
+		return &failure{Reason: reasonUnavailable, cause: err}
+	}
+	if fresh {
+		return l.linkFound(ctx, who)
+	}
+	has, err := l.config.Store.Identity(ctx, identity.Issuer, identity.Subject)
+	switch {
+	case err != nil:
+		return &failure{Reason: reasonUnavailable, cause: err}
+	case has != nil && has.UserID == who.user.UserID():
+		return nil
+	}
+	return &failure{Reason: reasonUsed, cause: errPendingUsed}
+}
+
 // openPending returns the identity to link to user. The error says why there is none.
 func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Identity, error) {
 	var p pending
-	text, err := seal.Open(l.seals, sealed, pendingBound)
+	text, err := seal.Open(l.seals, sealed, l.bound(pendingBound))
 	switch {
-	case err != nil || json.Unmarshal(text, &p) != nil || p.Identity == nil:
+	case err != nil || json.Unmarshal(text, &p) != nil || p.Identity == nil || p.Identity.ID == "":
 		return nil, errPendingSealed
 	case !now.Before(time.Unix(p.Expires, 0)):
 		return nil, errPendingLate
@@ -113,9 +138,10 @@ func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Ide
 
 // The causes of logins that are not completed.
 var (
-	errPendingSealed = errors.New("the pending link cannot be opened: it was changed, or sealed by a key that is not " +
-		"among Config.Keys")
+	errPendingSealed = errors.New("the pending link cannot be opened: it was changed, sealed by a key that is not " +
+		"among Config.Keys, or made with another Config.URL or Path")
 	errPendingLate  = errors.New("the pending link has expired: an hour has passed since the provider was left")
+	errPendingUsed  = errors.New("the pending link was used before, and the identity is not linked to the user by now")
 	errPendingStamp = errors.New("the AuthStamp of the user has changed since the provider was left, as with a new " +
 		"password")
 )

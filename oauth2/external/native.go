@@ -121,7 +121,7 @@ func (f *failure) err() error {
 	switch f.Reason {
 	case reasonUnavailable:
 		return backend.Outage(f.cause)
-	case reasonUntrusted, reasonRefused:
+	case reasonUntrusted, reasonRefused, reasonUsed:
 		return &auth.Error{Kind: auth.ErrInvalid, Cause: f.cause}
 	}
 	return &auth.Error{Kind: auth.ErrInsufficient, Code: string(f.Reason),

@@ -192,8 +192,8 @@ var (
 	errNoAttempt = errors.New("this browser sent no cookie for the state: it is another browser or host, the " +
 		"cookie has expired, or cookies are blocked")
 	errTwoAttempts = errors.New("this browser sent two cookies for the state, of which one may be planted")
-	errSealed      = errors.New("the cookie of the attempt cannot be opened: it was changed, or sealed by a key " +
-		"that is not among Config.Keys")
+	errSealed      = errors.New("the cookie of the attempt cannot be opened: it was changed, sealed by a key " +
+		"that is not among Config.Keys, or made with another Config.URL or Path")
 	errOtherState = errors.New("the cookie of the attempt is for another state")
 	errTooLate    = errors.New("the attempt has expired, see Config.AttemptTTL")
 )
