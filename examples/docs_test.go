@@ -17,6 +17,8 @@ const preamble = `package snippets
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"log"
@@ -42,6 +44,7 @@ import (
 	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/sqlstore"
 )
 
 type application struct{}
@@ -98,6 +101,9 @@ var _ netip.Addr
 var _ log.Logger
 var _ gin.Context
 var _ chi.Mux
+var _ sql.Conn
+var _ = errors.New
+var _ sqlstore.Config
 `
 
 // names are what the snippets of single pages assume besides.

@@ -104,7 +104,8 @@ type Config struct {
 	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second factor.
 	AppSecondFactor bool
 
-	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed].
+	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed]. It is called before anything is
+	// kept of the person, so it is where strangers are refused.
 	Allow func(ctx context.Context, p *Profile) error
 	// NewUser makes a user for an identity that is not linked to one. If nil, such a person is refused, so that only
 	// people whose identity was linked get in. Return [ErrAccountExists] to ask the person to sign in to the account

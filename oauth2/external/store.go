@@ -117,8 +117,10 @@ func (l *Logins) Identities(ctx context.Context, userID string) ([]*Identity, er
 	return l.config.Store.Identities(ctx, userID)
 }
 
-// RemoveUser forgets a user who is deleted. Without it, whoever had the account is told
-// that it is closed rather than made a new one.
+// RemoveUser forgets a user who is deleted. Call it after Config.LoadUser returns
+// [auth.ErrUserNotFound] for the user: a login that is under way then links nothing. The ID
+// must not become that of another user. Without RemoveUser, whoever had the account is
+// told that it is closed rather than made a new one.
 func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
 	_, err := l.config.Store.RemoveUser(ctx, userID)
 	return err
