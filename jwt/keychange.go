@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +21,10 @@ var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look
 // A key whose signs is earlier than that of the one that signs, such as zero,
 // never signs while there is that one, and verifies for Config.Keep from now: so
 // tokens of a predecessor of this service stay good. A key of an algorithm that is
-// not in Config.Algorithms verifies for as long, and signs only while there is no
-// key of the first of these.
+// not in Config.Algorithms verifies for Config.Keep from signs or now, whichever is
+// later. It signs only as long as there has been no key of the first of these, or if
+// that is retired without Config.Generate. One of them whose signs is earlier than
+// now signs nothing once its end is written down, whatever Config.Algorithms becomes.
 //
 // It is an error if the key cannot sign, if there is one with its identifier, or
 // if another instance adds one of its algorithm at the same time.
@@ -62,8 +63,8 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 	if err != nil {
 		return false, err
 	}
-	if epoch := time.Unix(0, 0); signs.Before(epoch) { // stores need not know earlier ones
-		signs = epoch
+	if signs.Before(onlyVerifies) || signs.Before(now) && !k.signsBy(key.algorithm) {
+		signs = onlyVerifies
 	}
 	record.Created, record.Signs = backend.StoreTime(now), backend.StoreTime(signs)
 	added, err := k.config.Store.Add(ctx, record, last)
@@ -74,23 +75,10 @@ func (k *Keyring) add(ctx context.Context, key *Key, signs, now time.Time) (bool
 		k.config.Logger.InfoContext(ctx, "jwt: new key", "kid", key.id, "algorithm", string(key.algorithm),
 			"signs", record.Signs)
 	}
-	return added, k.load(ctx, now)
-}
-
-// generate makes a key, unless another instance just did. k.busy is held.
-func (k *Keyring) generate(ctx context.Context, algorithm Algorithm, signs, now time.Time) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if err := k.load(ctx, now); err != nil {
+		return added, err
 	}
-	key, err := generateKey(algorithm, k.config.RSABits)
-	if err != nil {
-		return err
-	}
-	// Making an RSA key may take seconds, which are not the store's.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	_, err = k.add(ctx, key, signs, now)
-	return err
+	return added, k.settle(ctx, now)
 }
 
 // Rotate makes a key of each of these algorithms that takes over after
@@ -107,7 +95,7 @@ func (k *Keyring) Rotate(ctx context.Context, now time.Time, algorithms ...Algor
 		}
 	}
 	for _, algorithm := range algorithms {
-		key, err := generateKey(algorithm, k.config.RSABits)
+		key, err := k.makeKey(algorithm, k.config.RSABits)
 		if err != nil {
 			return err
 		}
@@ -125,7 +113,8 @@ func notAmong(algorithm Algorithm) error {
 
 // Promote lets a key sign at once here, and at other instances after
 // Config.Reload. Who has not fetched it yet refuses what it signs until they
-// have. It is an error if there is no such key, if it is dead, or if its algorithm
+// have. It takes back the end of a key whose algorithm was not in Config.Algorithms for
+// a while. It is an error if there is no such key, if it is dead, or if its algorithm
 // is not in Config.Algorithms.
 func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
@@ -139,8 +128,10 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 		return err
 	case info.State == KeyDead:
 		return fmt.Errorf("jwt: the key %q is dead", id)
-	case info.State == KeySigning:
+	case info.State == KeySigning && info.ExpiresAt.IsZero():
 		return nil
+	case info.State == KeySigning:
+		return k.change(ctx, id, info.Signs, time.Time{}, now)
 	case !slices.Contains(k.config.Algorithms, info.Algorithm):
 		return notAmong(info.Algorithm)
 	}
@@ -150,44 +141,47 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 // promote moves Signs of a key that is not dead. Others that are dead because
 // this one took over must stay so: it is written down first. k.busy is held.
 func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
-	var ends time.Time
 	for i, info := range k.infos(now) {
-		record := k.current.Load().records[i]
-		switch {
-		case info.ID == id:
-			ends = record.ExpiresAt
-		case info.State == KeyDead && record.ExpiresAt.IsZero():
-			if _, err := k.config.Store.Change(ctx, info.ID, info.Signs, info.ExpiresAt); err != nil {
+		if info.State == KeyDead && k.current.Load().records[i].ExpiresAt.IsZero() {
+			if _, err := k.config.Store.Limit(ctx, info.ID, info.ExpiresAt); err != nil {
 				return fmt.Errorf("jwt: key store: %w", err)
 			}
 		}
 	}
-	return k.change(ctx, id, now, ends, now)
+	return k.change(ctx, id, now, time.Time{}, now)
 }
 
 // Retire ends the trust in a key at once, as after a theft: what it signed is
 // good no more. Other instances follow after Config.Reload, and other services
 // when they fetch the keys again. If it was the one that signs, the one of its
 // algorithm before it signs again, else the next, else, with Config.Generate, a new
-// one. A key that is dead stays so. It is an error if there is no such key.
+// one. Without that, a key of an algorithm that is not in Config.Algorithms may sign in
+// place of the first one. A key that is dead stays so. It is an error if there is no such key.
 func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
-	ctx, end, err := k.begin(ctx)
+	stolen, err := k.retire(ctx, id, now)
 	if err != nil {
 		return err
+	}
+	return k.ensure(ctx, stolen, now)
+}
+
+// retire ends the trust in a key, and returns the algorithm that it signed for, or "".
+func (k *Keyring) retire(ctx context.Context, id string, now time.Time) (stolen Algorithm, err error) {
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return "", err
 	}
 	defer end()
 	info, err := k.find(ctx, id, now)
-	if err != nil {
-		return err
+	if err != nil || info.State == KeyDead {
+		return "", err
 	}
-	if info.State != KeyDead {
-		// One that is published only leaves the end of the list, too: by that
-		// Store.Add knows who comes first.
-		if err := k.change(ctx, id, backend.Earlier(info.Signs, now), now, now); err != nil {
-			return err
-		}
+	if info.State == KeySigning {
+		stolen = k.scheduleOf(info.Algorithm)
 	}
-	return k.ensure(ctx, now)
+	// One that is published only leaves the end of the list, too: by that
+	// Store.Add knows which one comes first.
+	return stolen, k.change(ctx, id, backend.Earlier(info.Signs, now), now, now)
 }
 
 // find loads the keys and describes one of them. k.busy is held.
@@ -219,41 +213,4 @@ func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.T
 		k.config.Logger.InfoContext(ctx, "jwt: key trusted no more", "kid", id, "ends", ends)
 	}
 	return k.load(ctx, now)
-}
-
-// ensure lets a key of each algorithm sign where none does: the next one or, with
-// Config.Generate, a new one. k.busy is held.
-func (k *Keyring) ensure(ctx context.Context, now time.Time) error {
-	for _, algorithm := range k.config.Algorithms {
-		signs, next := k.lookFor(algorithm, now)
-		var err error
-		switch {
-		case signs:
-		case next != "":
-			err = k.promote(ctx, next, now)
-		case k.config.Generate:
-			err = k.generate(ctx, algorithm, now, now)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lookFor reports whether a key signs in the schedule of an algorithm, and which is
-// the next one, or "". k.busy is held.
-func (k *Keyring) lookFor(algorithm Algorithm, now time.Time) (signs bool, next string) {
-	for _, info := range k.infos(now) {
-		if k.scheduleOf(info.Algorithm) != algorithm {
-			continue
-		}
-		switch info.State {
-		case KeySigning:
-			return true, ""
-		case KeyPublished:
-			next = cmp.Or(next, info.ID)
-		}
-	}
-	return false, next
 }

@@ -73,6 +73,24 @@ func (s *MemoryKeyStore) Change(ctx context.Context, id string, signs, ends time
 	return true, nil
 }
 
+// Limit implements [KeyStore].
+func (s *MemoryKeyStore) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.index(id)
+	if i < 0 || !s.records[i].ExpiresAt.IsZero() && !s.records[i].ExpiresAt.After(ends) {
+		return false, nil
+	}
+	changed := *s.records[i]
+	changed.ExpiresAt = ends
+	s.records = slices.Clone(s.records)
+	s.records[i] = &changed
+	return true, nil
+}
+
 // Remove implements [KeyStore].
 func (s *MemoryKeyStore) Remove(ctx context.Context, id string) (bool, error) {
 	if err := ctx.Err(); err != nil {

@@ -30,9 +30,15 @@ type KeyringConfig struct {
 	// Algorithms are those that keys sign by: one key of each at a time, each with a
 	// schedule of its own. The first is that of the tokens of [Tokens] and of access
 	// tokens. Nil is ES256, and RS256 for the ID tokens of an OpenID provider (OpenID
-	// Connect Core §15.1). One that is added later gets its key at once. Keys of one
-	// that is taken out verify for Keep after they began to sign. Symmetric keys are
-	// never published: only instances that share the store can check their tokens.
+	// Connect Core §15.1). One that is added later gets its key at once, with Generate.
+	// If that is the first, the key of its predecessor signs until the new one has been
+	// published for Publish, which signs what asks for its algorithm before, too.
+	//
+	// The key of one that is taken out verifies for Keep from then on: the first instance
+	// without the algorithm writes down when it ends, at its start or in Tend. If that was
+	// a mistake, give all instances the algorithm again: with Generate the next key is made
+	// at once, and without it Promote takes the end back. Symmetric keys are never
+	// published: only instances that share the store can check their tokens.
 	Algorithms []Algorithm
 	// RSABits is the length of new RSA keys, from 2048 to 8192; 0 is 3072. A shorter key
 	// signs faster: 2048 takes about a third of the time, and NIST SP 800-57 has it as
@@ -82,6 +88,8 @@ type Keyring struct {
 
 	busy   chan struct{}   // holds one of who asks the store
 	opened map[string]*Key // by what is sealed; guarded by busy
+
+	makeKey func(algorithm Algorithm, bits int) (*Key, error)
 }
 
 var _ KeySource = (*Keyring)(nil)
@@ -143,25 +151,33 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 		return nil, err
 	}
 	c.Keys = nil // they are in the seals, and nowhere that could be printed
-	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1)}
+	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1), makeKey: generateKey}
 	now := backend.StoreTime(time.Now())
-	ctx, end, err := k.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	if err := k.load(ctx, now); err != nil {
-		return nil, err
-	}
-	if err := k.current.Load().sealed; err != nil {
+	if err := k.start(ctx, now); err != nil {
 		return nil, err
 	}
 	if c.Generate {
-		if err := k.ensure(ctx, now); err != nil {
+		if err := k.ensure(ctx, "", now); err != nil {
 			return nil, err
 		}
 	}
 	return k, nil
+}
+
+// start loads the keys of the store, and refuses any that it cannot open.
+func (k *Keyring) start(ctx context.Context, now time.Time) error {
+	ctx, end, err := k.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := k.load(ctx, now); err != nil {
+		return err
+	}
+	if err := k.current.Load().sealed; err != nil {
+		return err
+	}
+	return k.settle(ctx, now)
 }
 
 // checkAlgorithms refuses algorithms that are unknown or there twice.

@@ -2,8 +2,6 @@ package jwt
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -34,7 +32,8 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 	signs := make(map[Algorithm]*Key) // by schedule
 	var others []*Key
 	usable := slices.DeleteFunc(slices.Clone(r.records), func(record *KeyRecord) bool { return r.shut[record.ID] })
-	for _, info := range k.plan(usable, now) {
+	infos := k.plan(usable, now)
+	for _, info := range infos {
 		key := r.keys[info.ID]
 		if info.State == KeyDead || key == nil {
 			continue
@@ -49,12 +48,8 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 		}
 		others = append(others, key)
 	}
-	var signing []*Key
-	for _, algorithm := range k.config.Algorithms {
-		if key := signs[algorithm]; key != nil {
-			signing = append(signing, key)
-		}
-	}
+	signing := k.signing(&r, signs, infos)
+	others = slices.DeleteFunc(others, func(key *Key) bool { return slices.Contains(signing, key) })
 	r.set = newKeySet(signing, slices.Concat(signing, others))
 	if before := k.current.Load(); before != nil && r.set.same(before.set) {
 		r.set = before.set // what was verified stays remembered
@@ -62,42 +57,83 @@ func (k *Keyring) arrange(old *ring, now time.Time) *ring {
 	return &r
 }
 
-// scheduleOf returns the algorithm in which keys of an algorithm replace each other.
-// It is their own, if that is in Config.Algorithms, or else the first one.
+// signing returns the keys that sign, in the order of Config.Algorithms. While a key of another
+// algorithm signs in place of the first one, the next key of that follows: it signs what asks for
+// its algorithm, which was signed by no key before.
+func (k *Keyring) signing(r *ring, signs map[Algorithm]*Key, infos []KeyInfo) (signing []*Key) {
+	for _, algorithm := range k.config.Algorithms {
+		key := signs[algorithm]
+		if key == nil {
+			continue
+		}
+		signing = append(signing, key)
+		if key.algorithm == algorithm {
+			continue
+		}
+		for _, info := range infos {
+			if next := r.keys[info.ID]; next != nil && info.State == KeyPublished && info.Algorithm == algorithm {
+				signing = append(signing, next)
+				break
+			}
+		}
+	}
+	return signing
+}
+
+// scheduleOf returns the algorithm in place of which keys of an algorithm sign. It is their own, if
+// that is in Config.Algorithms, or else the first one.
 func (k *Keyring) scheduleOf(algorithm Algorithm) Algorithm {
-	if slices.Contains(k.config.Algorithms, algorithm) {
+	if k.signsBy(algorithm) {
 		return algorithm
 	}
 	return k.config.Algorithms[0]
 }
 
-// plan says what each key is for at now, in the order of the records.
-func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
-	schedules := make(map[Algorithm][]*KeyRecord)
-	for _, r := range records {
-		schedule := k.scheduleOf(r.Algorithm)
-		schedules[schedule] = append(schedules[schedule], r)
-	}
-	infos := make(map[string]KeyInfo, len(records))
-	for algorithm, own := range schedules {
-		for _, info := range planSchedule(own, algorithm, k.config.Keep, now) {
-			infos[info.ID] = info
-		}
-	}
-	all := make([]KeyInfo, len(records))
-	for i, r := range records {
-		all[i] = infos[r.ID]
-	}
-	return all
+// signsBy reports whether an algorithm is in Config.Algorithms.
+func (k *Keyring) signsBy(algorithm Algorithm) bool {
+	return slices.Contains(k.config.Algorithms, algorithm)
 }
 
-// planSchedule is plan for the keys of one schedule. It goes through all instants at
+// plan says what each key is for at now, in the order of the records. The keys of an algorithm
+// replace each other, and of the algorithms that are not in Config.Algorithms one key signs as long
+// as there is none of the first one. What these signed under another configuration is not known
+// here, so only what [Keyring.settle] writes down ends the last key of each.
+func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
+	places := make(map[Algorithm][]int)
+	for i, r := range records {
+		places[r.Algorithm] = append(places[r.Algorithm], i)
+	}
+	infos := make([]KeyInfo, len(records))
+	for _, own := range places {
+		chain := make([]*KeyRecord, len(own))
+		for i, place := range own {
+			chain[i] = records[place]
+		}
+		for i, info := range planSchedule(chain, k.config.Keep, now) {
+			infos[own[i]] = info
+		}
+	}
+	missing := !slices.ContainsFunc(infos, func(info KeyInfo) bool {
+		return info.State == KeySigning && info.Algorithm == k.config.Algorithms[0]
+	})
+	for i := range slices.Backward(infos) {
+		switch {
+		case infos[i].State != KeySigning || k.signsBy(infos[i].Algorithm):
+		case missing:
+			missing = false
+		default:
+			infos[i].State = KeyVerifying
+		}
+	}
+	return infos
+}
+
+// planSchedule is plan for the keys of one algorithm. It goes through all instants at
 // which a key began to sign or was retired: a key signs from its Signs until one with
 // a later Signs does, again if that is retired, and verifies for keep after it signed
-// last. What has died never comes back. A key of another algorithm than that of the
-// schedule signs only as long as there is none of that.
-func planSchedule(records []*KeyRecord, algorithm Algorithm, keep time.Duration, now time.Time) []KeyInfo {
-	t := newTimeline(records, algorithm, now)
+// last. What has died never comes back.
+func planSchedule(records []*KeyRecord, keep time.Duration, now time.Time) []KeyInfo {
+	t := newTimeline(records, now)
 	signing := -1
 	for _, at := range t.instants {
 		before := signing
@@ -126,19 +162,25 @@ func planSchedule(records []*KeyRecord, algorithm Algorithm, keep time.Duration,
 	return t.infos
 }
 
+// onlyVerifies is the least Signs of a key, since stores need not know earlier instants. A key with
+// it and a written ExpiresAt was brought for what it signed elsewhere.
+var onlyVerifies = time.Unix(0, 0).UTC()
+
 // timeline is what planSchedule goes along.
 type timeline struct {
-	algorithm Algorithm
-	infos     []KeyInfo
-	begins    []time.Time // when each key begins to sign
-	instants  []time.Time // at which something changes, until now
+	infos    []KeyInfo
+	begins   []time.Time // when each key begins to sign
+	verifies []bool      // which keys never sign
+	instants []time.Time // at which something changes, until now
 }
 
-func newTimeline(records []*KeyRecord, algorithm Algorithm, now time.Time) *timeline {
-	t := &timeline{algorithm: algorithm, infos: make([]KeyInfo, len(records)), begins: make([]time.Time, len(records))}
+func newTimeline(records []*KeyRecord, now time.Time) *timeline {
+	n := len(records)
+	t := &timeline{infos: make([]KeyInfo, n), begins: make([]time.Time, n), verifies: make([]bool, n)}
 	for i, r := range records {
 		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
 		t.begins[i] = r.Signs
+		t.verifies[i] = r.Signs.Equal(onlyVerifies) && !r.ExpiresAt.IsZero()
 		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere
 			t.begins[i] = backend.Earlier(r.Created, now) // by a clock that may be ahead of ours
 		}
@@ -161,94 +203,9 @@ func (t *timeline) trusted(i int, at time.Time) bool {
 func (t *timeline) signingAt(at time.Time) int {
 	signing := -1
 	for i := range t.infos {
-		if t.begins[i].After(at) || !t.trusted(i, at) {
-			continue
-		}
-		if signing < 0 || t.infos[i].Algorithm == t.algorithm || t.infos[signing].Algorithm != t.algorithm {
+		if !t.begins[i].After(at) && t.trusted(i, at) && !t.verifies[i] {
 			signing = i
 		}
 	}
 	return signing
-}
-
-// nextKey reports whether the next key of an algorithm of Config.Algorithms is to be
-// made now, and when it signs.
-func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) (due bool, signs time.Time) {
-	if k.config.Rotate < 0 {
-		return false, signs
-	}
-	for _, info := range k.infos(now) {
-		switch {
-		case info.State == KeyPublished && info.Algorithm == algorithm: // the next one is there
-			return false, signs
-		case info.State == KeySigning && k.scheduleOf(info.Algorithm) == algorithm:
-			signs = info.Signs.Add(k.config.Rotate)
-		}
-	}
-	earliest := now.Add(k.config.Publish)
-	if signs.Before(earliest) { // nobody was there to do it in time
-		signs = earliest
-	}
-	return !signs.After(earliest), signs
-}
-
-// Tend does what is due at now: it makes the next keys, with Config.Generate, and
-// removes keys that have been dead for Config.Keep. [Keyring.Run] calls it.
-func (k *Keyring) Tend(ctx context.Context, now time.Time) error {
-	ctx, end, err := k.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer end()
-	if err := k.load(ctx, now); err != nil {
-		return err
-	}
-	if k.config.Generate {
-		if err := k.generateDue(ctx, now); err != nil {
-			return err
-		}
-	}
-	for _, info := range k.infos(now) {
-		if info.State == KeyDead && !now.Before(info.ExpiresAt.Add(k.config.Keep)) {
-			if _, err := k.config.Store.Remove(ctx, info.ID); err != nil {
-				return fmt.Errorf("jwt: key store: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
-// generateDue makes the keys that are due at now. k.busy is held.
-func (k *Keyring) generateDue(ctx context.Context, now time.Time) error {
-	if err := k.ensure(ctx, now); err != nil {
-		return err
-	}
-	for _, algorithm := range k.config.Algorithms {
-		if due, signs := k.nextKey(algorithm, now); due {
-			if err := k.generate(ctx, algorithm, signs, now); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Run calls Tend every Config.Reload, until ctx ends, and returns its error. Any
-// number of instances may: of a key that is due, one makes it. While Run runs,
-// requests do not wait for the store, but for a token that names an unknown key.
-func (k *Keyring) Run(ctx context.Context) error {
-	k.running.Add(1)
-	defer k.running.Add(-1)
-	ticker := time.NewTicker(k.config.Reload)
-	defer ticker.Stop()
-	for {
-		if err := k.Tend(ctx, backend.StoreTime(time.Now())); err != nil && ctx.Err() == nil {
-			k.config.Logger.ErrorContext(ctx, "jwt: cannot tend the keys", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
-		}
-	}
 }

@@ -195,9 +195,13 @@ type KeyStore interface {
 	// did: of many instances that replace one key at once, one does. A record with
 	// the same ID is an error.
 	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)
-	// Change writes Signs and Ends of the record with this identifier, and
+	// Change writes Signs and ExpiresAt of the record with this identifier, and
 	// reports whether there is one.
 	Change(ctx context.Context, id string, signs, ends time.Time) (bool, error)
+	// Limit writes ExpiresAt of the record with this identifier if that is zero or
+	// later than ends, and reports whether it did: it never gives back trust that
+	// another instance ended at the same time.
+	Limit(ctx context.Context, id string, ends time.Time) (bool, error)
 	// Remove removes a record, and reports whether there was one.
 	Remove(ctx context.Context, id string) (bool, error)
 }

@@ -69,6 +69,12 @@ func (s *JWTKeyStore) Change(ctx context.Context, id string, signs, expiresAt ti
 		micros(signs), micros(expiresAt), id))
 }
 
+// Limit implements [jwt.KeyStore].
+func (s *JWTKeyStore) Limit(ctx context.Context, id string, ends time.Time) (bool, error) {
+	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_keys SET expires_at = ?
+		WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)`), micros(ends), id, micros(ends)))
+}
+
 // Remove implements [jwt.KeyStore].
 func (s *JWTKeyStore) Remove(ctx context.Context, id string) (bool, error) {
 	return changed(s.db.exec(ctx, s.db.sql(`DELETE FROM {prefix}jwt_keys WHERE id = ?`), id))

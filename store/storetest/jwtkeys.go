@@ -16,6 +16,7 @@ func jwtKeyRing(t *testing.T, open opener[keyStore]) {
 	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
 	check(t, open, "the last one is that of the same algorithm", jwtKeysOfAlgorithm)
 	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
+	check(t, open, "the end of a key is limited and never put off", jwtKeysLimit)
 	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
 }
 
@@ -85,6 +86,35 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	}
 }
 
+func jwtKeysLimit(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "", true)
+	s.add(keyRecord("b", time.Hour), "a", true)
+	before := s.all()
+	for _, step := range []struct {
+		id          string
+		after, want time.Duration
+		did         bool
+	}{
+		{"a", 3 * time.Hour, 3 * time.Hour, true},
+		{"a", 3 * time.Hour, 3 * time.Hour, false},
+		{"a", 4 * time.Hour, 3 * time.Hour, false},
+		{"a", 2 * time.Hour, 2 * time.Hour, true},
+		{"unknown", time.Hour, 2 * time.Hour, false},
+	} {
+		did, err := s.Limit(t.Context(), step.id, noon.Add(step.after))
+		if did != step.did || err != nil {
+			t.Errorf("Limit of %s to %v: %v, %v, want %v", step.id, step.after, did, err, step.did)
+		}
+		if all := s.all(); !all[0].ExpiresAt.Equal(noon.Add(step.want)) || !all[0].Signs.Equal(noon) || !all[1].ExpiresAt.IsZero() {
+			t.Errorf("after Limit of %s to %v: %+v", step.id, step.after, all)
+		}
+	}
+	if !before[0].ExpiresAt.IsZero() {
+		t.Error("what was returned changed")
+	}
+}
+
 func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	s := open(t)
 	s.add(keyRecord("a", 0), "", true)
@@ -93,9 +123,10 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	_, one := s.Keys(ctx)
 	_, two := s.Add(ctx, keyRecord("b", 0), "a")
 	_, three := s.Change(ctx, "a", noon, noon)
-	_, four := s.Remove(ctx, "a")
-	if one == nil || two == nil || three == nil || four == nil {
-		t.Error(one, two, three, four)
+	_, four := s.Limit(ctx, "a", noon)
+	_, five := s.Remove(ctx, "a")
+	if one == nil || two == nil || three == nil || four == nil || five == nil {
+		t.Error(one, two, three, four, five)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"a"}) {
 		t.Error(got)
