@@ -60,18 +60,31 @@ func idTokenAlgorithms(set *jwt.KeySet) []string {
 	return names
 }
 
-// staticAlgorithms returns what Config.Keys sign by, if that is known without asking a store.
+// staticAlgorithms returns what Config.Keys sign by, if they say so. Of a keyring that has keys,
+// these are the algorithms that have one: a keyring may lack the key of an algorithm until somebody
+// adds it.
 func (c *Config) staticAlgorithms() (algorithms []jwt.Algorithm, known bool) {
 	switch keys := c.Keys.(type) {
 	case *jwt.KeySet:
-		for _, key := range publicKeys(keys) {
-			algorithms = append(algorithms, key.Algorithm())
-		}
-		return algorithms, true
+		return algorithmsOf(keys), true
 	case interface{ Algorithms() []jwt.Algorithm }:
-		return keys.Algorithms(), true
+		algorithms = keys.Algorithms()
+		set, err := c.Keys.Current(context.Background(), now())
+		if err != nil || set == nil || len(set.SigningKeys()) == 0 {
+			return algorithms, true
+		}
+		signing := algorithmsOf(set)
+		return slices.DeleteFunc(algorithms, func(a jwt.Algorithm) bool { return !slices.Contains(signing, a) }), true
 	}
 	return nil, false
+}
+
+// algorithmsOf returns those of the keys that sign what others can check.
+func algorithmsOf(set *jwt.KeySet) (algorithms []jwt.Algorithm) {
+	for _, key := range publicKeys(set) {
+		algorithms = append(algorithms, key.Algorithm())
+	}
+	return algorithms
 }
 
 // checkIDTokenAlgorithm fills in Config.IDTokenAlgorithm, and refuses keys of an OpenID provider
@@ -87,8 +100,8 @@ func (c *Config) checkIDTokenAlgorithm(settings *backend.Settings) {
 	}
 	settings.Refuse(wanted != "", "Config.Keys sign by %v, and not by Config.IDTokenAlgorithm, %s", algorithms, wanted)
 	settings.Refuse(wanted == "", "Config.Keys sign by %v, and not by RS256, which OpenID clients expect of ID tokens "+
-		"(OpenID Connect Core §15.1). Add a key (jwt.KeyringConfig.Algorithms, jwt.NewSigningKeySet), or set "+
-		"Config.IDTokenAlgorithm to one of these, and register it with each client", algorithms)
+		"(OpenID Connect Core §15.1). Add a key (jwt.KeyringConfig.Algorithms with Generate, Keyring.Add, "+
+		"jwt.NewSigningKeySet), or set Config.IDTokenAlgorithm to one of these, and register it with each client", algorithms)
 }
 
 // asymmetric are the algorithms that others can check.
