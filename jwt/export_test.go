@@ -115,3 +115,11 @@ func Material(key *Key) any {
 	}
 	return key.secret()
 }
+
+// BeforeKeyIsMade lets a keyring call do before it makes a key.
+func BeforeKeyIsMade(k *Keyring, do func()) {
+	k.makeKey = func(algorithm Algorithm, bits int) (*Key, error) {
+		do()
+		return generateKey(algorithm, bits)
+	}
+}
