@@ -34,7 +34,8 @@ func (l *Logins) credential(profile *Profile, who *found, now time.Time) *Creden
 	return c
 }
 
-// bound is what something is sealed for: its purpose, and this service. Another one that has the same keys opens it not.
+// bound is what something is sealed for: its purpose, and this service. Another service with the same keys cannot open
+// it.
 func (l *Logins) bound(purpose string) string { return purpose + " of " + l.origin + l.config.Path }
 
 func (l *Logins) sealPending(identity *Identity, stamp string, now time.Time) string {
@@ -69,9 +70,9 @@ func (l *Credential) Finish(ctx context.Context) error {
 //   - after [Logins.FromToken] and [Logins.FromIDToken]
 //   - after [Logins.Authenticate], if Config.AppSecondFactor is set
 //
-// The user must be the one that the login was of. Only the UserID is read: Complete loads the user by Config.LoadUser, so
-// that it decides by what is true now, and not by what was true before the second factor. Nothing happens if pending is
-// "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again at
+// The user must be the one that the login was of. Only the UserID is read: Complete loads the user by Config.LoadUser,
+// so that it decides by what is true now, and not by what was true before the second factor. Nothing happens if pending
+// is "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again at
 // the next login. Errors are answered by Guard.Refuse:
 //
 //   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user, of another AuthStamp or of another

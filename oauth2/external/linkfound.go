@@ -60,8 +60,8 @@ func (l *Logins) checkIssuer(ctx context.Context, user auth.User, issuer, subjec
 	return nil
 }
 
-// stillThere tells that an identity was linked to a user, who was loaded before. If the user was deleted meanwhile, it is
-// unlinked again, so that it does not become that of a later user with the same ID.
+// stillThere tells that an identity was linked to a user that was loaded before. If the user was deleted meanwhile, it
+// is unlinked again, so that it does not become that of a later user with the same ID.
 func (l *Logins) stillThere(ctx context.Context, user auth.User, linked *Identity) *failure {
 	_, f := l.load(ctx, user.UserID())
 	if f == nil || !errors.Is(f.cause, auth.ErrUserNotFound) {
