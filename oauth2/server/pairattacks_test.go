@@ -247,8 +247,7 @@ func (b before) Consent(ctx context.Context, user, client string) (*server.Conse
 
 func TestUnitRowsOfBefore(t *testing.T) {
 	all := []string{"openid", "read", "write"}
-	var s *several
-	s = &several{service: newService(t, func(c *server.Config) {
+	s := &several{service: newService(t, func(c *server.Config) {
 		c.Resources[0].Scopes, c.Resources[2].Scopes = []string{"read"}, []string{"write"}
 		c.Store = before{c.Store, server.Permissions{{Scopes: all}, {Resource: c.Issuer, Scopes: all}, {Resource: otherAPI, Scopes: all}},
 			server.Permissions{{Scopes: all}, {Resource: c.Issuer}, {Resource: otherAPI}}}
