@@ -139,7 +139,8 @@ func nextOf(path, next string) string {
 
 func (s *Server) registerApplication(w http.ResponseWriter, r *http.Request, p visitor) {
 	page := s.applicationPage(r, "Register an application", nil)
-	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential", Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
+	page.Edit, page.Form = true, ApplicationForm{ClientType: "confidential",
+		Grants: []string{GrantAuthorizationCode, GrantRefreshToken}}
 	if r.Method != http.MethodPost {
 		s.show(w, r, http.StatusOK, s.pages.Application, page)
 		return
@@ -249,10 +250,12 @@ func errNoApplication(cause error) *Error {
 
 // applicationPage is a page about a client, or about a new one.
 func (s *Server) applicationPage(r *http.Request, title string, client *Client) ApplicationPage {
-	page := ApplicationPage{Layout: s.layout(r, title), Client: client, Grants: s.config.DeveloperGrants, Path: s.applicationsPath()}
+	page := ApplicationPage{Layout: s.layout(r, title), Client: client, Grants: s.config.DeveloperGrants,
+		Path: s.applicationsPath()}
 	if client != nil {
 		page.Form = ApplicationForm{Name: client.Name, ClientType: "confidential", Grants: client.GrantTypes,
-			RedirectURIs: strings.Join(client.RedirectURIs, "\n"), PostLogoutRedirectURIs: strings.Join(client.PostLogoutRedirectURIs, "\n")}
+			RedirectURIs:           strings.Join(client.RedirectURIs, "\n"),
+			PostLogoutRedirectURIs: strings.Join(client.PostLogoutRedirectURIs, "\n")}
 		if client.Public() {
 			page.Form.ClientType = "public"
 		}
@@ -263,7 +266,8 @@ func (s *Server) applicationPage(r *http.Request, title string, client *Client) 
 // readApplication reads a form into the page and returns what it says. It takes
 // what django-oauth-toolkit's form sends: one grant with dashes in its name, which
 // implies the refresh token grant, and addresses with white space between them.
-func (s *Server) readApplication(w http.ResponseWriter, r *http.Request, page *ApplicationPage) (registration Registration, ok bool) {
+func (s *Server) readApplication(w http.ResponseWriter, r *http.Request,
+	page *ApplicationPage) (registration Registration, ok bool) {
 	values, err := bodyValues(r)
 	if err != nil {
 		s.showError(w, r, err)

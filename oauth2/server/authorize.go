@@ -46,7 +46,9 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		h.deferRequest(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) { h.continueAuthorization(w, r, client, a, p) })
+	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
+		h.continueAuthorization(w, r, client, a, p)
+	})
 }
 
 // deferRequest keeps a request and calls send with the address that goes on with it.
@@ -80,7 +82,9 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
 		h.showError(w, r, err)
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) { h.continueAuthorization(w, r, client, &a, p) })
+	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
+		h.continueAuthorization(w, r, client, &a, p)
+	})
 }
 
 // revalidate returns the client of a request that was kept, if it could ask the same

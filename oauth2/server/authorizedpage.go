@@ -105,7 +105,8 @@ func (s *Server) accessOf(ctx context.Context, userID, after string, limit int, 
 
 // authorized returns what is shown of a client.
 func (s *Server) authorized(client *Client, a access) Authorized {
-	shown := Authorized{Client: client, Consent: a.consent, Withdraw: s.authorizedPath() + clientSegment(client.ID) + "/delete/"}
+	shown := Authorized{Client: client, Consent: a.consent,
+		Withdraw: s.authorizedPath() + clientSegment(client.ID) + "/delete/"}
 	var may Permissions
 	if a.consent != nil {
 		may, shown.Since = a.consent.Permissions, a.consent.Created

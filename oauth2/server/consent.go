@@ -27,13 +27,15 @@ var (
 
 // showConsent asks the user. What is shown is kept: the form has nothing but the
 // identifier of the interaction and the answer.
-func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p visitor, before *Consent) {
+func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
+	p visitor, before *Consent) {
 	id, err := s.saveInteraction(r.Context(), p, kindConsent, a)
 	if err != nil {
 		s.redirectError(w, r, a, err)
 		return
 	}
-	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id, Action: s.config.Path + "/authorize/",
+	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id,
+		Action:    s.config.Path + "/authorize/",
 		ReturnsTo: hostOf(a.RedirectURI), Native: client.Public() && isNative(a.RedirectURI)}
 	var agreed Permissions
 	if before != nil {
@@ -71,8 +73,8 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	at := now()
-	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{UserID: p.user.UserID(),
-		ClientID: client.ID, Permissions: a.Permissions.withOffline(), Created: at, Updated: at}})
+	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{
+		UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions.withOffline(), Created: at, Updated: at}})
 }
 
 // approveAuthorization adds the grant to what of is about, and sends its code.
@@ -95,7 +97,8 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
 	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)
-	code := &Code{Digest: backend.TokenDigest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge, Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
+	code := &Code{Digest: backend.TokenDigest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge,
+		Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
 	}

@@ -108,7 +108,8 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	status := statusOf(e)
 	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic", Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())
+		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic",
+			Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())
 	}
 	answerJSON(w, status, struct {
 		Error       string `json:"error"`

@@ -141,7 +141,8 @@ func (s *Server) allowPost(w http.ResponseWriter, r *http.Request) bool {
 	}
 	s.report(r, http.StatusMethodNotAllowed, wrongMethod("The method must be POST.", r))
 	w.Header().Set("Allow", "POST")
-	answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest, "error_description": "The method must be POST."})
+	answerJSON(w, http.StatusMethodNotAllowed, map[string]string{"error": CodeInvalidRequest,
+		"error_description": "The method must be POST."})
 	return false
 }
 

@@ -110,7 +110,8 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
 
 // introspectRefresh tells the client whose refresh token it is, and nobody else.
-func (s *Server) introspectRefresh(ctx context.Context, client *Client, token string) (answer introspection, err error) {
+func (s *Server) introspectRefresh(ctx context.Context, client *Client,
+	token string) (answer introspection, err error) {
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))
 	switch {
 	case err != nil:
@@ -129,7 +130,8 @@ func (s *Server) introspectRefresh(ctx context.Context, client *Client, token st
 }
 
 // describe tells of a token of a grant, unless its user may not log in any more.
-func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, issued, expires time.Time) (introspection, error) {
+func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string,
+	issued, expires time.Time) (introspection, error) {
 	user, err := s.userOf(ctx, grant)
 	if isRefusal(err) {
 		return introspection{}, badToken(err)
@@ -137,8 +139,10 @@ func (s *Server) describe(ctx context.Context, grant *Grant, scopes []string, is
 	if err != nil {
 		return introspection{}, err
 	}
-	answer := introspection{Active: true, Scope: strings.Join(scopes, " "), ClientID: grant.ClientID, Subject: subjectOf(grant), Issuer: s.config.Issuer,
-		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime), ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR, user: user}
+	answer := introspection{Active: true, Scope: strings.Join(scopes, " "), ClientID: grant.ClientID,
+		Subject: subjectOf(grant), Issuer: s.config.Issuer,
+		Expires: expires.Unix(), Issued: issued.Unix(), AuthTime: unixOrZero(grant.AuthInfo.AuthTime),
+		ACR: grant.AuthInfo.ACR, AMR: grant.AuthInfo.AMR, user: user}
 	if user != nil && s.config.Username != nil {
 		answer.Username = s.config.Username(user)
 	}

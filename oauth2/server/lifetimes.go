@@ -31,7 +31,8 @@ var defaultLifetimes = Lifetimes{Code: time.Minute, Access: 10 * time.Minute, ID
 
 // or fills in what is zero.
 func (l Lifetimes) or(otherwise Lifetimes) Lifetimes {
-	return Lifetimes{cmp.Or(l.Code, otherwise.Code), cmp.Or(l.Access, otherwise.Access), cmp.Or(l.IDToken, otherwise.IDToken),
+	return Lifetimes{cmp.Or(l.Code, otherwise.Code), cmp.Or(l.Access, otherwise.Access),
+		cmp.Or(l.IDToken, otherwise.IDToken),
 		cmp.Or(l.RefreshIdle, otherwise.RefreshIdle), cmp.Or(l.RefreshAbsolute, otherwise.RefreshAbsolute)}
 }
 

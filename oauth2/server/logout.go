@@ -171,7 +171,8 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 		s.showError(w, r, err)
 		return
 	}
-	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id, Action: s.config.Path + "/logout/"}
+	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id,
+		Action: s.config.Path + "/logout/"}
 	if asked.ClientID != "" {
 		if page.Client, err = s.findClient(r.Context(), asked.ClientID); err != nil {
 			s.showError(w, r, err)

@@ -103,7 +103,8 @@ func (s *Server) RevokeAll(ctx context.Context, userID string) (int, error) {
 // RevokeOthers implements [auth.Revoker]. The grant whose token proved r stays.
 func (s *Server) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept := ""
-	if token, ok := auth.CredentialFrom[*oauth2.Token](r.Context()); ok && token.Issuer == s.config.Issuer && token.Subject == user.UserID() {
+	token, ok := auth.CredentialFrom[*oauth2.Token](r.Context())
+	if ok && token.Issuer == s.config.Issuer && token.Subject == user.UserID() {
 		kept = token.GrantID
 	}
 	_, err := s.revokeAll(r.Context(), user.UserID(), kept, stampOf(user))

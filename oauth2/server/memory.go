@@ -45,9 +45,11 @@ var _ Store = (*MemoryStore)(nil)
 // NewMemoryStore returns an empty store.
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{
-		clients: make(map[string]*Client), interactions: make(map[string]*Interaction), consents: make(map[string]map[string]*Consent),
+		clients: make(map[string]*Client), interactions: make(map[string]*Interaction),
+		consents:   make(map[string]map[string]*Consent),
 		consentsOf: make(map[string]map[string]bool), owned: make(map[string]map[string]bool),
-		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool), byClient: make(map[string]map[string]bool),
+		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool),
+		byClient:  make(map[string]map[string]bool),
 		bySession: make(map[string]map[string]bool), liveGrants: make(map[limitKey]*liveGrants),
 		codes: make(map[string]*Code), refresh: make(map[string]*Refresh),
 		access: newAccessTable(), once: make(map[string]time.Time),

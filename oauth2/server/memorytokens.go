@@ -63,7 +63,8 @@ func (s *MemoryStore) FindRefresh(ctx context.Context, digest string) (*Refresh,
 }
 
 // Rotate implements [Store].
-func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, tokens Tokens) (Rotation, error) {
+func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
+	tokens Tokens) (Rotation, error) {
 	unlock, err := s.change(ctx)
 	if err != nil {
 		return Rotation{}, err
@@ -106,7 +107,8 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
 	successor := s.refresh[r.Successor]
-	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() || !now.Before(successor.ExpiresAt) {
+	if since <= -grace || since >= grace || successor == nil || !successor.Rotated.IsZero() ||
+		!now.Before(successor.ExpiresAt) {
 		return nil
 	}
 	return successor.Sealed

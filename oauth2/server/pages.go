@@ -181,6 +181,7 @@ func (s *Server) postTo(w http.ResponseWriter, r *http.Request, uri string, para
 		params: func() [][2]string { return params }}
 	s.pages.secure(w, uri)
 	h := w.Header()
-	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "style-src", "script-src "+s.pages.script+"; style-src", 1))
+	const policy = "Content-Security-Policy"
+	h.Set(policy, strings.Replace(h.Get(policy), "style-src", "script-src "+s.pages.script+"; style-src", 1))
 	s.show(w, r, http.StatusOK, s.pages.FormPost, form)
 }

@@ -109,8 +109,8 @@ func (p Permissions) of(resources []string) Permissions {
 // offlineAccess is the scope of access that outlives the session (OpenID Connect Core §11).
 const offlineAccess = "offline_access"
 
-// withOffline returns p as a consent remembers it. Access that outlives the session is agreed to for the APIs of the same
-// page, so each of them has it too. It is then not joined with an API of another page.
+// withOffline returns p as a consent remembers it. Access that outlives the session is agreed to for the APIs of the
+// same page, so each of them has it too. It is then not joined with an API of another page.
 func (p Permissions) withOffline() Permissions {
 	if openID, _ := p.At(""); !slices.Contains(openID, offlineAccess) {
 		return p

@@ -42,7 +42,8 @@ func readPKCE(_ context.Context, form Form, client *Client, a *authorization) er
 		return refuse(CodeInvalidRequest, "The code_challenge_method must be S256.",
 			wrong("the code_challenge_method is missing or not supported", method, "S256"))
 	}
-	if sum, err := base64.RawURLEncoding.Strict().DecodeString(a.Challenge); err != nil || len(sum) != 32 || len(a.Challenge) != 43 {
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(a.Challenge)
+	if err != nil || len(sum) != 32 || len(a.Challenge) != 43 {
 		return refuse(CodeInvalidRequest, "The code_challenge is not 43 characters of base64url.",
 			wrong("the code_challenge is not 43 characters of base64url", a.Challenge))
 	}

@@ -30,5 +30,6 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 // user than the client has an ID token of (OpenID Connect Core §3.1.2.1), or by
 // something that does not tell when it was.
 func (s *Server) reauthIsPointless(a *authorization, p *visitor) bool {
-	return p.session == "" || p.login.AuthTime.IsZero() || a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
+	return p.session == "" || p.login.AuthTime.IsZero() ||
+		a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
 }

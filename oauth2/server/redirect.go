@@ -27,7 +27,8 @@ func CheckRedirectURI(uri string) error {
 			"such as com.example.app, and have neither fragment nor user.",
 		wrong("the redirect URI is not of an allowed form", uri))
 	u, err := url.Parse(uri)
-	if err != nil || len(uri) > maxURI || strings.ContainsFunc(uri, notInURI) || strings.Contains(uri, "#") || u.User != nil {
+	if err != nil || len(uri) > maxURI || strings.ContainsFunc(uri, notInURI) ||
+		strings.Contains(uri, "#") || u.User != nil {
 		return refused
 	}
 	switch {

@@ -49,7 +49,7 @@ type Registration struct {
 	ClaimsInIDToken  bool     `json:"id_token_claims,omitempty"` // see Client.ClaimsInIDToken
 
 	IgnoreUnknownScopes        bool `json:"ignore_unknown_scopes,omitempty"`          // see Client.IgnoreUnknownScopes
-	RevokeGrantWithAccessToken bool `json:"revoke_grant_with_access_token,omitempty"` // see Client.RevokeGrantWithAccessToken
+	RevokeGrantWithAccessToken bool `json:"revoke_grant_with_access_token,omitempty"` // see Client
 }
 
 // NoScope is the Registration.Scope of a client that may ask for no scope. One that is left out is
@@ -152,8 +152,8 @@ func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Cli
 }
 
 // EnsureClient makes a client what a registration says, whether or not it is there:
-// for clients of a configuration file. Config.DeveloperLimit is not for them. A registration without a secret leaves one
-// that is there, and a client that was disabled stays so. It needs a ClientID.
+// for clients of a configuration file. Config.DeveloperLimit is not for them. A registration without a secret leaves
+// one that is there, and a client that was disabled stays so. It needs a ClientID.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
 		return nil, metadataError("The client_id is missing.", errNoClientID)
@@ -209,7 +209,8 @@ func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 // Clients returns a page of the clients of owner or, if that is "", of all, in order of
 // ID, and the cursor of the next page, or "". A page that cannot be meant is
 // auth.ErrMalformed.
-func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (clients []*Client, next string, err error) {
+func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (clients []*Client, next string,
+	err error) {
 	if page, err = byClient(page); err != nil {
 		return nil, "", err
 	}
@@ -226,9 +227,10 @@ func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (
 // else meanwhile.
 var ErrClientChanged = errors.New("oauth2/server: the client is gone or was changed meanwhile")
 
-// ChangeClient puts what a registration says into a client as it was loaded. It may keep what it
-// has, such as a scope, also where the server has that no longer. Its identifier, its secret and its grants stay, but those of a client that is public
-// from then on, or no longer, need another secret: see [Server.RenewSecret].
+// ChangeClient puts what a registration says into a client as it was loaded. The client may keep
+// what it has, such as a scope, also where the server has that no longer. Its identifier, its
+// secret and its grants stay. One that becomes confidential needs a secret, and one that becomes
+// public loses it: see [Server.RenewSecret].
 func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registration) (*Client, error) {
 	changed := *client
 	if err := s.applyRegistration(&changed, r); err != nil {

@@ -11,6 +11,34 @@ import (
 // applyRegistration checks a registration and puts it into a client. A client may keep what it has
 // and the server has no longer, such as a scope: else its owner could change nothing of it.
 func (s *Server) applyRegistration(c *Client, r Registration) error {
+	if r.GrantTypes == nil {
+		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2
+	}
+	if err := s.checkRegistration(c, r); err != nil {
+		return err
+	}
+	scopes, err := s.registeredScopes(r.Scope, c)
+	if err != nil {
+		return err
+	}
+	algorithm := c.IDTokenAlgorithm
+	c.put(r, scopes)
+	if r.IDTokenAlgorithm != algorithm {
+		if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
+			return err
+		}
+	}
+	rules := []func(*Registration, *Client) error{checkPKCE, checkRefreshGrace}
+	for _, check := range append(rules, s.features.registrations...) {
+		if err := check(&r, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRegistration checks what needs no client that is filled in.
+func (s *Server) checkRegistration(c *Client, r Registration) error {
 	if !validClientID(c.ID) {
 		return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, "+
 			"or more than 200.", wrong("the client_id is not of an allowed form", c.ID))
@@ -22,45 +50,23 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 	if err := checkMembers(r.Members, false); err != nil {
 		return err
 	}
-	if r.GrantTypes == nil {
-		r.GrantTypes = []string{GrantAuthorizationCode} // RFC 7591 §2
+	for _, check := range []func(Registration, *Client) error{s.checkGrants, s.checkAuthMethod, s.checkResources} {
+		if err := check(r, c); err != nil {
+			return err
+		}
 	}
-	if err := s.checkGrants(r, c); err != nil {
-		return err
-	}
-	if err := s.checkAuthMethod(r, c); err != nil {
-		return err
-	}
-	scopes, err := s.registeredScopes(r.Scope, c)
-	if err != nil {
-		return err
-	}
-	if err := s.checkResources(r, c); err != nil {
-		return err
-	}
-	name := cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
-	c.Name, c.Owner, c.AuthMethod = name, r.Owner, r.TokenEndpointAuthMethod
+	return nil
+}
+
+// put puts what was checked into the client. The rules of registration put in the rest.
+func (c *Client) put(r Registration, scopes []string) {
+	c.Name = cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
+	c.Owner, c.AuthMethod = r.Owner, r.TokenEndpointAuthMethod
 	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE, c.ClaimsInIDToken = r.FirstParty, r.AllowWithoutPKCE, r.ClaimsInIDToken
 	c.IgnoreUnknownScopes, c.RevokeGrantWithAccessToken = r.IgnoreUnknownScopes, r.RevokeGrantWithAccessToken
-	if r.IDTokenAlgorithm != c.IDTokenAlgorithm {
-		if err := s.config.registerIDTokenAlgorithm(&r, c); err != nil {
-			return err
-		}
-	}
-	for _, check := range []func(*Registration, *Client) error{checkPKCE, checkRefreshGrace} {
-		if err := check(&r, c); err != nil {
-			return err
-		}
-	}
-	for _, check := range s.features.registrations {
-		if err := check(&r, c); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // checkGrants checks what a client is to use, and the form of its addresses.

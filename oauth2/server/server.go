@@ -122,7 +122,8 @@ type Config struct {
 
 	// Claims returns what the application tells of a user, at the userinfo endpoint and in
 	// tokens (OpenID Connect Core §5.1): see [ClaimsRequest]. Claims of the protocol, such as
-	// "exp", are an error in tokens and introspection, and more than 4 KiB of JSON in tokens. Every error is an outage. A "sub" is replaced.
+	// "exp", are an error in tokens and introspection. So are more than 4 KiB of JSON in tokens.
+	// Every error is an outage. A "sub" is replaced.
 	// If nil, only the claims of the protocol are told.
 	Claims func(ctx context.Context, r ClaimsRequest) (map[string]any, error)
 	// Discovery is what the metadata tell besides.

@@ -97,14 +97,9 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 			return err // UnlinkUnknown
 		}
 		if keepLast {
-			var others int
-			if err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
-				WHERE user_id = ? AND id <> ?`), userID, id).Scan(&others); err != nil {
-				return err
-			}
-			if others == 0 {
+			if last, err := s.isLastIn(ctx, conn, userID, id); err != nil || last {
 				verdict = external.UnlinkLast
-				return nil
+				return err
 			}
 		}
 		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
@@ -118,6 +113,14 @@ func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast 
 		return nil, external.UnlinkUnknown, err
 	}
 	return removed, verdict, nil
+}
+
+// isLastIn reports whether a user has no other identity than this one.
+func (s *ExternalStore) isLastIn(ctx context.Context, conn *sql.Conn, userID, id string) (bool, error) {
+	var others int
+	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
+		WHERE user_id = ? AND id <> ?`), userID, id).Scan(&others)
+	return others == 0, err
 }
 
 // RemoveUser implements [external.Store] in one transaction.
