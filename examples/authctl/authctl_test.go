@@ -358,7 +358,8 @@ func TestKeysAreShownAndReplaced(t *testing.T) {
 	line := func(out, state string) (id string) {
 		t.Helper()
 		for text := range strings.Lines(out) {
-			if fields := strings.Fields(text); len(fields) > 2 && fields[0] == state {
+			fields := strings.Fields(text)
+			if len(fields) > 2 && fields[0] == state && fields[1] == "ES256" {
 				id = fields[2]
 			}
 		}
