@@ -145,14 +145,14 @@ var buildDemo = sync.OnceValues(func() (string, error) {
 var demoBuilt bool
 
 // demo starts examples/demo as a newcomer does, and returns its URL.
-func demo(t *testing.T) string {
+func demo(t *testing.T, args ...string) string {
 	t.Helper()
 	demoBuilt = true
 	binary, err := buildDemo()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, "", binary, "-addr", "127.0.0.1:0", "-db", "memory:")
+	return serve(t, "", binary, append([]string{"-addr", "127.0.0.1:0", "-db", "memory:"}, args...)...)
 }
 
 func TestMain(m *testing.M) {

@@ -42,16 +42,9 @@ if (secret) {
 }
 const next = await refresh(tokens.refresh_token);
 did.refreshed = next.refresh_token !== tokens.refresh_token && Boolean(next.access_token);
-const revoke = async (token) =>
-  oauth.processRevocationResponse(await oauth.revocationRequest(as, client, how, token, options));
-if (secret) {
-  did.retried = (await refresh(tokens.refresh_token)).refresh_token === next.refresh_token;
-  await revoke(next.refresh_token);
-  did.inactive = await introspect(next.access_token);
-} else {
-  did.replayed = await code(() => refresh(tokens.refresh_token));
-  did.family = await code(() => refresh(next.refresh_token));
-}
+did.replayed = await code(() => refresh(tokens.refresh_token));
+did.family = await code(() => refresh(next.refresh_token));
+if (secret) did.inactive = await introspect(next.access_token);
 
 const stranger = await fetch(ask({ prompt: "none" }), { redirect: "manual" });
 did.none = await code(() => oauth.validateAuthResponse(as, client, new URL(stranger.headers.get("Location")), "state"));
@@ -63,7 +56,7 @@ const mixed = new URL(good);
 mixed.searchParams.set("iss", "https://evil.example");
 did.wrongIssuer = (await code(() => oauth.validateAuthResponse(as, client, mixed, "state"))) !== "nothing";
 const last = await redeem(oauth.validateAuthResponse(as, client, good, "state"));
-await revoke(last.refresh_token);
+await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, how, last.refresh_token, options));
 did.revoked = (await fetch(`${url}/api/me`, { headers: { Authorization: `Bearer ${last.access_token}` } })).status === 401;
 did.endSession = as.end_session_endpoint === `${url}/o/logout/`;
 console.log(JSON.stringify(did));

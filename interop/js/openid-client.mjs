@@ -35,15 +35,9 @@ if (secret) {
 }
 const next = await client.refreshTokenGrant(config, tokens.refresh_token);
 did.refreshed = next.refresh_token !== tokens.refresh_token && Boolean(next.access_token);
-if (secret) {
-  const again = await client.refreshTokenGrant(config, tokens.refresh_token);
-  did.retried = again.refresh_token === next.refresh_token;
-  await client.tokenRevocation(config, next.refresh_token);
-  did.inactive = (await client.tokenIntrospection(config, next.access_token)).active;
-} else {
-  did.replayed = await code(client.refreshTokenGrant(config, tokens.refresh_token));
-  did.family = await code(client.refreshTokenGrant(config, next.refresh_token));
-}
+did.replayed = await code(client.refreshTokenGrant(config, tokens.refresh_token));
+did.family = await code(client.refreshTokenGrant(config, next.refresh_token));
+if (secret) did.inactive = (await client.tokenIntrospection(config, next.access_token)).active;
 
 const stranger = await fetch(ask({ prompt: "none" }), { redirect: "manual" });
 did.none = await code(client.authorizationCodeGrant(config, new URL(stranger.headers.get("Location")), checks));
