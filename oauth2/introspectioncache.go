@@ -1,0 +1,144 @@
+package oauth2
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/loglimit"
+	"github.com/gatewarden/auth/internal/remember"
+)
+
+// Recaller implements [Recaller].
+func (i *Introspection) Recaller(source Source) Recall {
+	if source != Source(i) {
+		return nil
+	}
+	return i.recallOrAsk
+}
+
+// recallOrAsk is a [Recall]. It asks the server about a token that is not remembered, so that
+// the token is hashed once. Only a token with the characters of one reaches Owns and the server.
+func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.Time) (*Token, error) {
+	checked := i.config.Owns != nil
+	if checked && !isToken(token) {
+		return nil, nil
+	}
+	key, found, err := i.recall(token, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.Token != nil && found.plain:
+		return found.Token, nil
+	case found.Token != nil || !checked && !isToken(token):
+		return nil, nil
+	}
+	return i.wait(ctx, key, token)
+}
+
+// recall returns the key of a token, and what is remembered of it.
+func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
+	switch {
+	case token == "" || len(token) > auth.MaxAuthorization:
+		return key, found, errNoToken
+	case i.config.Owns != nil && !i.config.Owns(token):
+		return key, found, errNotOwned
+	}
+	key = i.good.Key(token)
+	if found, ok := i.good.Get(key, now); ok {
+		return key, found, nil
+	}
+	why, _ := i.bad.Get(key, now)
+	return key, found, why
+}
+
+// Inspect implements [Source].
+func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, error) {
+	key, found, err := i.recall(token, time.Now())
+	if found.Token != nil || err != nil {
+		return found.Token, err
+	}
+	return i.wait(ctx, key, token)
+}
+
+// flight is a question that several wait for.
+type flight struct {
+	done  chan struct{}
+	token *Token
+	err   error
+}
+
+// wait asks about a token, and waits for the answer.
+func (i *Introspection) wait(ctx context.Context, key remember.Key, token string) (*Token, error) {
+	f := i.ask(ctx, key, token)
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return nil, backend.Outage(ctx.Err())
+	}
+}
+
+// ask starts a question, or joins the one that is under way. It goes on if who asked
+// first goes away: others may wait.
+func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) *flight {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if f := i.flights[key]; f != nil {
+		return f
+	}
+	f := &flight{done: make(chan struct{})}
+	i.flights[key] = f
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.Timeout)
+		defer cancel()
+		f.token, f.err = i.answer(ctx, key, token)
+		i.mu.Lock()
+		delete(i.flights, key)
+		i.mu.Unlock()
+		close(f.done)
+	}()
+	return f
+}
+
+// answer asks, and remembers what the server said. What it could not say is not
+// remembered.
+func (i *Introspection) answer(ctx context.Context, key remember.Key, token string) (*Token, error) {
+	text, err := i.request(ctx, token)
+	asked := time.Now()
+	var found *Token
+	if err == nil {
+		found, err = parseIntrospection(text, i.config.Issuer, asked)
+		if auth.KindOf(err) == auth.ErrInvalid {
+			i.bad.Put(key, err, asked.Add(i.config.NegativeTTL), asked)
+			return nil, err
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("oauth2: introspection: %w", err)
+		i.logOutage(ctx, err, asked)
+		return nil, backend.Outage(err)
+	}
+	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
+	return found, nil
+}
+
+// logOutage writes that the server could not be asked, within the bound of such lines.
+func (i *Introspection) logOutage(ctx context.Context, err error, now time.Time) {
+	ok, leftOut := i.lines.Take(loglimit.Key{Backend: "introspection", Status: http.StatusServiceUnavailable}, now)
+	if !ok {
+		return
+	}
+	log := i.logger()
+	if leftOut > 0 {
+		log = log.With("left_out", leftOut)
+	}
+	log.ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
+}
+
+func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }
