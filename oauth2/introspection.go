@@ -13,6 +13,7 @@ import (
 	"github.com/gatewarden/auth/internal/fetch"
 	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/loglimit"
+	"github.com/gatewarden/auth/internal/once"
 	"github.com/gatewarden/auth/internal/remember"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -80,6 +81,8 @@ type Introspection struct {
 	mu      sync.Mutex
 	flights map[remember.Key]*flight
 	lines   loglimit.Limit // of outages: each made-up token would write one
+	rules   answerRules
+	odd     once.Set // members of another type that the log was told of
 }
 
 // answered is a token that the server said is active.
@@ -116,7 +119,7 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	}
 	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
 		bad:     remember.New[error](c.CacheSize),
-		flights: make(map[remember.Key]*flight)}
+		flights: make(map[remember.Key]*flight), rules: answerRules{issuer: c.Issuer}}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
 	} else {

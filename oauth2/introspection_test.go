@@ -263,26 +263,18 @@ func TestAnAnswerThatDecidesNothingIs503AndNotRemembered(t *testing.T) {
 		status     int
 		kind, body string
 	}{
-		"500":                 {500, "application/json", `{"active":false}`},
-		"401":                 {401, "application/json", `{"active":false}`},
-		"404":                 {404, "application/json", `{"active":false}`},
-		"a page":              {200, "text/html", `{"active":false}`},
-		"no JSON":             {200, "application/json", "no"},
-		"an array":            {200, "application/json", "[]"},
-		"null":                {200, "application/json", "null"},
-		"nothing":             {200, "application/json", ""},
-		"no active":           {200, "application/json", `{"sub":"alice"}`},
-		"active is a string":  {200, "application/json", `{"active":"true"}`},
-		"active is null":      {200, "application/json", `{"active":null}`},
-		"another issuer":      {200, "application/json", l.active("iss", "https://evil.example")},
-		"exp is a string":     {200, "application/json", l.active("exp", "soon")},
-		"exp is out of range": {200, "application/json", l.active("exp", 1e300)},
-		"exp is negative":     {200, "application/json", l.active("exp", -1)},
-		"aud is a number":     {200, "application/json", l.active("aud", 1)},
-		"sub is a number":     {200, "application/json", l.active("sub", 7)},
-		"cnf is a string":     {200, "application/json", l.active("cnf", "x")},
-		"cnf is empty":        {200, "application/json", l.active("cnf", map[string]any{})},
-		"more than 1 MiB":     {200, "application/json", `{"active":true,"x":"` + strings.Repeat("x", 1<<20) + `"}`},
+		"500":                {500, "application/json", `{"active":false}`},
+		"401":                {401, "application/json", `{"active":false}`},
+		"404":                {404, "application/json", `{"active":false}`},
+		"a page":             {200, "text/html", `{"active":false}`},
+		"no JSON":            {200, "application/json", "no"},
+		"an array":           {200, "application/json", "[]"},
+		"null":               {200, "application/json", "null"},
+		"nothing":            {200, "application/json", ""},
+		"no active":          {200, "application/json", `{"sub":"alice"}`},
+		"active is a string": {200, "application/json", `{"active":"true"}`},
+		"active is null":     {200, "application/json", `{"active":null}`},
+		"more than 1 MiB":    {200, "application/json", `{"active":true,"x":"` + strings.Repeat("x", 1<<20) + `"}`},
 	} {
 		before := l.asked.Load()
 		l.says(row.status, row.kind, row.body)
@@ -369,20 +361,6 @@ func TestAnIntrospectionThatCannotBeRightIsAnError(t *testing.T) {
 			t.Errorf("%s: %v", says, err)
 		}
 	}
-}
-
-func FuzzAnIntrospectionAnswer(f *testing.F) {
-	f.Add([]byte(`{"active":true,"sub":"alice","aud":["x"],"exp":1e9,"cnf":{"jkt":1}}`))
-	f.Add([]byte(`{"active":true,"exp":-1}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		token, err := oauth2.ParseIntrospection(text, "https://login.example", time.Now())
-		if token == nil || err != nil {
-			return
-		}
-		if !token.Expiry.IsZero() && !time.Now().Before(token.Expiry.Add(time.Minute)) || token.Issuer != "https://login.example" {
-			t.Errorf("%+v", token)
-		}
-	})
 }
 
 func TestAJWTOfAnIssuer(t *testing.T) {

@@ -2,85 +2,78 @@ package oauth2
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
-	"maps"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// parseIntrospection reads an answer (RFC 7662 §2.2). It is ErrInvalid for a token that is
-// not good. Any other error is an answer that decides nothing.
-func parseIntrospection(answer []byte, issuer string, now time.Time) (*Token, error) {
-	var a struct {
-		Active    *bool    `json:"active"`
-		Scope     string   `json:"scope"`
-		ClientID  string   `json:"client_id"`
-		Username  string   `json:"username"`
-		TokenType string   `json:"token_type"`
-		Expires   *float64 `json:"exp"`
-		Issued    *float64 `json:"iat"`
-		NotBefore *float64 `json:"nbf"`
-		Subject   string   `json:"sub"`
-		Audience  names    `json:"aud"`
-		Issuer    string   `json:"iss"`
-		ID        string   `json:"jti"`
-		AuthTime  *float64 `json:"auth_time"`
-		ACR       string   `json:"acr"`
-		AMR       names    `json:"amr"`
-	}
-	text, err := exactNames(answer)
-	if err == nil {
-		err = json.Unmarshal(text, &a)
-	}
+var errNoActive = errors.New("the answer has no active that is true or false (RFC 7662 §2.2)")
+
+// answerRules are what the configuration says about answers.
+type answerRules struct {
+	issuer string
+}
+
+// read reads an answer (RFC 7662 §2.2). It returns ErrInvalid for a token that is not good, and any other error for
+// an answer that decides nothing, which is one without active. odd are optional members of another type, which are
+// read as absent.
+func (a *answerRules) read(text []byte, now time.Time) (token *Token, odd []string, err error) {
+	m, err := membersOf(text)
 	if err != nil {
-		return nil, errors.New("an answer that is no JSON object of the right types")
+		return nil, nil, err
 	}
+	switch active, ok := m.flag("active"); {
+	case !ok:
+		return nil, nil, errNoActive
+	case !active:
+		return nil, nil, errInactive
+	}
+	token = a.token(m)
+	token.Claims = claimsIn(text)
+	notBefore := m.bound("nbf")
+	if token.Confirmation, err = confirmationOf(token.Claims["cnf"]); err != nil {
+		m.refuse("cnf", "of the answer is not an object with members")
+	}
+	if m.fault != nil {
+		return nil, m.odd, invalid(m.fault)
+	}
+	if err := a.check(token, notBefore, now); err != nil {
+		return nil, m.odd, err
+	}
+	return token, m.odd, nil
+}
+
+// token returns the token that an answer describes.
+func (a *answerRules) token(m *members) *Token {
+	issuer, _ := m.identifier("iss")
+	subject, _ := m.identifier("sub")
+	client, _ := m.identifier("client_id")
+	t := SharedToken(Token{Issuer: cmp.Or(issuer, a.issuer), Subject: subject, ClientID: client,
+		Username: m.text("username"), Audience: m.audience(), ID: m.text("jti"), Type: m.text("token_type"),
+		Expiry: m.bound("exp"), IssuedAt: m.instant("iat"),
+		Auth: auth.AuthInfo{ACR: m.text("acr"), AMR: m.list("amr"), AuthTime: m.instant("auth_time")}})
+	for _, each := range m.list("scope") { // a string (RFC 7662 §2.2), or an array as some servers write
+		t.Scope = append(t.Scope, strings.Fields(each)...)
+	}
+	return t
+}
+
+// check refuses a token that is active and yet not good here.
+func (a *answerRules) check(t *Token, notBefore, now time.Time) error {
 	switch {
-	case a.Active == nil:
-		return nil, errors.New("an answer without active")
-	case !*a.Active:
-		return nil, errInactive
-	case issuer != "" && a.Issuer != "" && a.Issuer != issuer:
-		return nil, &cause.Check{Name: "iss of the answer", Came: []string{a.Issuer}, Want: []string{issuer},
-			Owner: "IntrospectionConfig", Setting: "Issuer"}
-	}
-	t := SharedToken(Token{Issuer: cmp.Or(a.Issuer, issuer), Subject: a.Subject, ClientID: a.ClientID,
-		Username: a.Username, Audience: a.Audience, Scope: strings.Fields(a.Scope),
-		ID: a.ID, Type: a.TokenType, Auth: auth.AuthInfo{ACR: a.ACR, AMR: a.AMR}})
-	instant := func(seconds *float64) time.Time {
-		if seconds == nil {
-			return time.Time{}
-		}
-		if !(*seconds >= 0 && *seconds < 1<<40) {
-			err = errors.New("an answer with an instant out of range")
-			return time.Time{}
-		}
-		return time.Unix(int64(*seconds), 0).UTC()
-	}
-	t.Expiry, t.IssuedAt, t.Auth.AuthTime = instant(a.Expires), instant(a.Issued), instant(a.AuthTime)
-	notBefore := instant(a.NotBefore)
-	if err == nil {
-		err = json.Unmarshal(answer, &t.Claims)
-	}
-	if err == nil {
-		t.Confirmation, err = confirmationOf(t.Claims["cnf"])
-	}
-	if err != nil {
-		return nil, err
-	}
-	// What a server says is active it should know; but its clock is not ours.
-	switch {
+	case a.issuer != "" && t.Issuer != a.issuer:
+		return invalid(&cause.Check{Name: "iss of the answer", Came: []string{t.Issuer}, Want: []string{a.issuer},
+			Owner: "IntrospectionConfig", Setting: "Issuer"})
+	// What a server says is active it should know. But its clock is not ours.
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
-		return nil, offBy("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
+		return offBy("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
 	case notBefore.After(now.Add(maxEarly)):
-		return nil, offBy("nbf", "of an active token is ahead of our clock", notBefore.Sub(now))
+		return offBy("nbf", "of an active token is ahead of our clock", notBefore.Sub(now))
 	}
-	return t, nil
+	return nil
 }
 
 // offBy refuses a token by an instant in the answer.
@@ -88,31 +81,5 @@ func offBy(name, problem string, d time.Duration) error {
 	return invalid(&cause.Check{Name: name, Problem: problem, By: max(d.Truncate(time.Second), time.Second)})
 }
 
-// exactNames leaves out the members of an object whose names package json would
-// take for others: it does not tell "Active" from "active", and RFC 8259 does.
-func exactNames(text []byte) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool {
-		return strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' })
-	})
-	return json.Marshal(members)
-}
-
 // maxEarly is how far the server's clock may be ahead.
 const maxEarly = 5 * time.Second
-
-// names are a string or an array of strings, as "aud".
-type names []string
-
-// UnmarshalJSON reads either.
-func (n *names) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*n = names{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(n))
-}

@@ -113,7 +113,9 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 	asked := time.Now()
 	var found *Token
 	if err == nil {
-		found, err = parseIntrospection(text, i.config.Issuer, asked)
+		var odd []string
+		found, odd, err = i.rules.read(text, asked)
+		i.logOdd(ctx, odd)
 		if auth.KindOf(err) == auth.ErrInvalid {
 			i.bad.Put(key, err, asked.Add(i.config.NegativeTTL), asked)
 			return nil, err
@@ -142,3 +144,14 @@ func (i *Introspection) logOutage(ctx context.Context, err error, now time.Time)
 }
 
 func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }
+
+// logOdd writes which members of an answer were read as absent because they are of another type,
+// once for each member: the server will write the next answer in the same way.
+func (i *Introspection) logOdd(ctx context.Context, names []string) {
+	for _, name := range names {
+		if i.odd.First(name) {
+			i.logger().WarnContext(ctx, "oauth2: the server writes a member of introspection answers in another type "+
+				"than RFC 7662 §2.2 has, so it is read as absent", "member", name)
+		}
+	}
+}
