@@ -49,6 +49,11 @@ type IntrospectionConfig struct {
 	// those of others are not sent to it. Nil is every token.
 	Owns func(token string) bool
 
+	// Concurrent is how many questions may be under way at once. 0 is 100. While there are so many, a
+	// token that is not remembered is answered with 503 at once. So strangers with made-up tokens
+	// cannot make this API flood the server.
+	Concurrent int
+
 	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one
 	// may take; 0 is 5 seconds.
 	Client  *http.Client
@@ -73,16 +78,12 @@ type Introspection struct {
 	client   *http.Client
 	good     *remember.Tokens[answered]
 	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
-	endpoint struct {
-		sync.Mutex
-		url   string
-		until time.Time
-	}
-	mu      sync.Mutex
-	flights map[remember.Key]*flight
-	lines   loglimit.Limit // of outages: each made-up token would write one
-	rules   answerRules
-	odd     once.Set // members of another type that the log was told of
+	endpoint endpoint
+	mu       sync.Mutex
+	flights  map[remember.Key]*flight
+	lines    loglimit.Limit // of outages: each made-up token would write one
+	rules    answerRules
+	odd      once.Set // members of another type that the log was told of
 }
 
 // answered is a token that the server said is active.
@@ -102,13 +103,15 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	c := config
 	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
 	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
+	c.Concurrent = cmp.Or(c.Concurrent, 100)
 	s := backend.Settings{Package: "oauth2"}
 	s.Refuse(c.Issuer == "" && c.Endpoint == "", "IntrospectionConfig.Issuer or Endpoint is missing")
 	s.Need("IntrospectionConfig.ClientID", c.ClientID)
 	s.Refuse((c.ClientSecret == "") == (c.Key == nil), "either IntrospectionConfig.ClientSecret or Key must be set")
 	s.Refuse(c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil),
 		"IntrospectionConfig.Key must be asymmetric and have its private part")
-	s.Refuse(c.Timeout < 0 || c.CacheSize < 0, "Timeout or CacheSize is negative")
+	s.Refuse(c.Timeout < 0 || c.CacheSize < 0 || c.Concurrent < 0,
+		"IntrospectionConfig.Timeout, CacheSize or Concurrent is negative")
 	for _, setting := range [][2]string{{"Issuer", c.Issuer}, {"Endpoint", c.Endpoint}} {
 		if err := fetch.CheckURL(setting[1]); err != nil && setting[1] != "" {
 			s.Refuse(true, "IntrospectionConfig.%s %w", setting[0], err)
@@ -120,6 +123,7 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
 		bad:     remember.New[error](c.CacheSize),
 		flights: make(map[remember.Key]*flight), rules: answerRules{issuer: c.Issuer}}
+	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }
 	} else {

@@ -75,7 +75,10 @@ type flight struct {
 
 // wait asks about a token, and waits for the answer.
 func (i *Introspection) wait(ctx context.Context, key remember.Key, token string) (*Token, error) {
-	f := i.ask(ctx, key, token)
+	f, err := i.ask(ctx, key, token)
+	if err != nil {
+		return nil, i.outage(ctx, err, time.Now())
+	}
 	select {
 	case <-f.done:
 		return f.token, f.err
@@ -84,13 +87,17 @@ func (i *Introspection) wait(ctx context.Context, key remember.Key, token string
 	}
 }
 
-// ask starts a question, or joins the one that is under way. It goes on if who asked
-// first goes away: others may wait.
-func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) *flight {
+// ask starts a question, or joins the one that is under way. It goes on if the request that asked
+// first goes away, because others may wait.
+func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) (*flight, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if f := i.flights[key]; f != nil {
-		return f
+		return f, nil
+	}
+	if len(i.flights) >= i.config.Concurrent {
+		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
+			i.config.Concurrent)
 	}
 	f := &flight{done: make(chan struct{})}
 	i.flights[key] = f
@@ -103,7 +110,7 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 		i.mu.Unlock()
 		close(f.done)
 	}()
-	return f
+	return f, nil
 }
 
 // answer asks, and remembers what the server said. What it could not say is not
@@ -122,25 +129,26 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("oauth2: introspection: %w", err)
-		i.logOutage(ctx, err, asked)
-		return nil, backend.Outage(err)
+		return nil, i.outage(ctx, err, asked)
 	}
 	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
 	return found, nil
 }
 
-// logOutage writes that the server could not be asked, within the bound of such lines.
-func (i *Introspection) logOutage(ctx context.Context, err error, now time.Time) {
+// outage returns the answer to a question that the server did not decide. It also logs why, within the bound of such
+// lines.
+func (i *Introspection) outage(ctx context.Context, err error, now time.Time) error {
+	err = fmt.Errorf("oauth2: introspection: %w", err)
 	ok, leftOut := i.lines.Take(loglimit.Key{Backend: "introspection", Status: http.StatusServiceUnavailable}, now)
 	if !ok {
-		return
+		return backend.Outage(err)
 	}
 	log := i.logger()
 	if leftOut > 0 {
 		log = log.With("left_out", leftOut)
 	}
 	log.ErrorContext(ctx, "oauth2: cannot ask about a token", "error", err)
+	return backend.Outage(err)
 }
 
 func (i *Introspection) logger() *slog.Logger { return cmp.Or(i.config.Logger, slog.Default()) }

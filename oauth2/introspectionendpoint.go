@@ -2,46 +2,90 @@ package oauth2
 
 import (
 	"context"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gatewarden/auth/internal/fetch"
 )
 
-// locatedFor is how long the endpoint of the metadata is asked before it is looked
-// for again.
-const locatedFor = time.Hour
+const (
+	// locatedFor is how long the address in the metadata is used before the metadata is read again.
+	locatedFor = time.Hour
+	// locateCoolDown is the least time between two readings of the metadata, whatever came of the first.
+	locateCoolDown = 5 * time.Second
+)
 
-// where returns the endpoint.
-func (i *Introspection) where(ctx context.Context) (string, error) {
-	if i.config.Endpoint != "" {
-		return i.config.Endpoint, nil
-	}
-	e := &i.endpoint
-	e.Lock()
-	known, until := e.url, e.until
-	e.Unlock()
-	if known != "" && time.Now().Before(until) {
-		return known, nil
-	}
-	metadata, err := fetch.Discover(ctx, i.client, i.config.Issuer)
-	if err != nil {
-		return "", err
-	}
-	found, err := metadata.URL("introspection_endpoint")
-	if err != nil {
-		return "", err
-	}
-	e.Lock()
-	e.url, e.until = found, time.Now().Add(locatedFor)
-	e.Unlock()
-	return found, nil
+// endpoint is the address at which tokens are asked about. It reads the metadata of the issuer (RFC 8414 §2) once for
+// all questions that need it at the same time. An address that is known is used until the metadata names another
+// one, also while the metadata cannot be read.
+type endpoint struct {
+	fixed  string // of the configuration, or ""
+	issuer string
+	client *http.Client
+
+	mu      sync.Mutex
+	url     string
+	err     error // of the last reading
+	fresh   time.Time
+	next    time.Time     // no reading before this instant
+	running chan struct{} // closed at the end of the reading that is under way; nil if there is none
 }
 
-func (i *Introspection) forget(endpoint string) {
-	e := &i.endpoint
-	e.Lock()
-	defer e.Unlock()
-	if e.url == endpoint {
-		e.url = ""
+// where returns the address.
+func (e *endpoint) where(ctx context.Context) (string, error) {
+	if e.fixed != "" {
+		return e.fixed, nil
+	}
+	for {
+		e.mu.Lock()
+		now, running := time.Now(), e.running
+		url, err, known := e.url, e.err, e.url != ""
+		reads := running == nil && !now.Before(e.next) && !(known && now.Before(e.fresh))
+		if reads {
+			e.running = make(chan struct{})
+		}
+		e.mu.Unlock()
+		switch {
+		case reads:
+			e.read(ctx)
+			continue
+		case known:
+			return url, nil
+		case running == nil:
+			return "", err
+		}
+		select {
+		case <-running:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// read reads the metadata. The caller has set running.
+func (e *endpoint) read(ctx context.Context) {
+	var url string
+	metadata, err := fetch.Discover(ctx, e.client, e.issuer)
+	if err == nil {
+		url, err = metadata.URL("introspection_endpoint")
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := time.Now()
+	e.err, e.next = err, now.Add(locateCoolDown)
+	if err == nil {
+		e.url, e.fresh = url, now.Add(locatedFor)
+	}
+	close(e.running)
+	e.running = nil
+}
+
+// doubt notes that an address did not answer. The server may have moved, so the metadata is read again soon.
+func (e *endpoint) doubt(url string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.url == url {
+		e.fresh = time.Time{}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // request sends the request of RFC 7662 §2.1.
 func (i *Introspection) request(ctx context.Context, token string) ([]byte, error) {
-	endpoint, err := i.where(ctx)
+	endpoint, err := i.endpoint.where(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (i *Introspection) request(ctx context.Context, token string) ([]byte, erro
 	}
 	text, _, err := fetch.JSON(i.client, r)
 	if err != nil {
-		i.forget(endpoint) // it may have moved
+		i.endpoint.doubt(endpoint)
 	}
 	return text, err
 }
