@@ -1,0 +1,177 @@
+package jwt
+
+import (
+	"errors"
+	"maps"
+	"slices"
+)
+
+// Profile says how an issuer writes its access tokens: which claims hold scopes, which name the client, and how a
+// machine is told from a user. There are presets for [Gatewarden], which are tokens of this package, and for [Entra],
+// [Okta], [Auth0], [Keycloak], [Cognito], [Hydra], [Google], [GitHubActions] and [Kubernetes].
+//
+// It is plain data. Take a preset and change a field where your provider is set up in another way:
+//
+//	profile := jwt.Auth0()
+//	profile.ScopeClaims = []string{"scope", "permissions"}
+//
+// The zero value is any other issuer: scopes are in "scope" and "scp", the client is in "client_id", "azp", "cid" or
+// "appid", and a token whose subject is its client is a machine's (RFC 9068 §5).
+//
+// Unless Own is set, a token with any of these six claims, or one of ScopeClaims or ClientClaims, is limited to its
+// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3).
+type Profile struct {
+	// Own means that package jwt issued the tokens. Their claims "sid", "gen", "stamp" and "refresh_exp" then mean what
+	// they mean here, and a token without "scope" and "client_id" has full access. In tokens of others these claims
+	// mean nothing.
+	Own bool
+
+	// Types are the values of the header "typ" that are accepted, as in Issuer.Types, which comes first. Nil is
+	// "at+jwt" (RFC 9068 §4).
+	Types []string
+	// Kinds are claims that tell access tokens from others, and the values that they may have. All must be there.
+	Kinds map[string][]string
+	// BoundKinds are further values of Kinds, of tokens that are bound to a key and therefore no bearer tokens.
+	BoundKinds map[string][]string
+	// RequireOneOf are claims of which an access token of the issuer always has one and its ID tokens have not. Nil
+	// asks for no claim.
+	RequireOneOf []string
+	// AudienceClaim is held to Issuer.Audience in a token without "aud". Empty is no claim.
+	AudienceClaim string
+
+	// ScopeClaims hold scopes, each as a text with spaces between them or as an array. Nil is "scope" and "scp".
+	ScopeClaims []string
+	// MachineScopeClaims hold scopes as well, of machines only.
+	MachineScopeClaims []string
+	// ClientClaims name the client, the first that is there first. Nil is "client_id", "azp", "cid" and "appid".
+	ClientClaims []string
+
+	// Machines are signs of a token that stands for a program and not for a user. One is enough. Nil is a subject that
+	// is also one of ClientClaims. The identifier of the machine is its client, or else its subject.
+	Machines []Mark
+	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused.
+	Doubts []Mark
+	// AllMachines means that every token is a machine's, which its subject identifies.
+	AllMachines bool
+
+	// BindOneOf are claims that say which of the issuer's customers a token is of. Set them where the issuer gives
+	// tokens to everybody, for any audience. Issuer.RequireValues must then name one of them.
+	BindOneOf []string
+	// KeyIssuers means that the issuer publishes keys of several issuers in one set, each with a member "issuer". A key
+	// signs for the issuer only that it names, where "{tenantid}" stands for the claim "tid". A key without that
+	// member signs for no issuer. It is always so where Issuer.Issuer is a template.
+	KeyIssuers bool
+	// KeyIssuerAliases are issuers that a key may name in place of the token's, with "{tenantid}" as in KeyIssuers.
+	KeyIssuerAliases []string
+}
+
+// Rights are what a [Profile] reads in the claims of a token.
+type Rights struct {
+	// Scopes are what the token is limited to. A token without any of the claims of the profile has none.
+	Scopes []string
+	// Limited reports that the token has a claim with scopes or a client, or is a machine's. If it is false, the issuer
+	// said nothing about limits, which does not yet mean that there are none.
+	Limited bool
+	// ClientID is the client, or "".
+	ClientID string
+	// Machine is the identifier of the machine that the token stands for, or "" if it stands for a user.
+	Machine string
+	// Email is the claim "email" if "email_verified" is true, or "true", as some issuers write it. Otherwise it is "".
+	// An address in another claim is only as good as this one: see Issuer.AllowUnverifiedEmail.
+	Email string
+	// Bound reports a token that is bound to a key by "cnf" (RFC 7800 §3.1) or its kind. It must not be accepted as a
+	// bearer token.
+	Bound bool
+}
+
+// ProfileReader reads the rights of tokens by a [Profile]. It is immutable and safe for concurrent use.
+type ProfileReader struct {
+	profile Profile
+	signs   []string // claims that limit a token
+	kinds   []string // the names of profile.Kinds, in order
+}
+
+// The claims that limit a token of others, by the names that issuers use.
+var (
+	defaultScopeClaims  = []string{"scope", "scp"}
+	defaultClientClaims = []string{"client_id", "azp", "cid", "appid"}
+)
+
+// Reader returns a reader with a copy of the profile, or an error that says what is wrong with it.
+func (p Profile) Reader() (*ProfileReader, error) { return p.reader("sub") }
+
+// reader is Reader for tokens whose user is in this claim.
+func (p Profile) reader(userClaim string) (*ProfileReader, error) {
+	p = p.clone()
+	r := &ProfileReader{kinds: slices.Sorted(maps.Keys(p.Kinds))}
+	switch {
+	case p.Own:
+		p.ScopeClaims, p.ClientClaims = orDefault(p.ScopeClaims, "scope"), orDefault(p.ClientClaims, "client_id")
+	default:
+		p.ScopeClaims = orDefault(p.ScopeClaims, defaultScopeClaims...)
+		p.ClientClaims = orDefault(p.ClientClaims, defaultClientClaims...)
+		r.signs = slices.Concat(defaultScopeClaims, defaultClientClaims)
+	}
+	r.signs = append(append(r.signs, p.ScopeClaims...), p.ClientClaims...)
+	slices.Sort(r.signs)
+	r.signs = slices.Compact(r.signs)
+	if p.Machines == nil {
+		p.Machines = []Mark{{Claim: "sub", Of: p.ClientClaims}}
+		if p.Own && userClaim != "sub" {
+			p.Machines = append(p.Machines, Mark{Claim: userClaim, Of: p.ClientClaims})
+		}
+	}
+	r.profile = p
+	return r, p.check()
+}
+
+func orDefault(names []string, defaults ...string) []string {
+	if names == nil {
+		return defaults
+	}
+	return names
+}
+
+// check refuses what could only be a slip.
+func (p Profile) check() error {
+	for _, names := range [][]string{p.RequireOneOf, p.ScopeClaims, p.MachineScopeClaims, p.ClientClaims, p.BindOneOf} {
+		if slices.Contains(names, "") {
+			return errors.New("the profile names an empty claim")
+		}
+	}
+	for name, values := range p.Kinds {
+		if name == "" || len(values) == 0 {
+			return errors.New("Kinds of the profile has a claim without a name or without values")
+		}
+	}
+	for name := range p.BoundKinds {
+		if p.Kinds[name] == nil {
+			return errors.New("BoundKinds of the profile has a claim that Kinds has not")
+		}
+	}
+	for _, mark := range slices.Concat(p.Machines, p.Doubts) {
+		if err := mark.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing with p.
+func (p Profile) clone() Profile {
+	for _, names := range []*[]string{&p.Types, &p.RequireOneOf, &p.ScopeClaims, &p.MachineScopeClaims, &p.ClientClaims,
+		&p.BindOneOf, &p.KeyIssuerAliases} {
+		*names = slices.Clone(*names)
+	}
+	p.Kinds, p.BoundKinds = cloneValues(p.Kinds), cloneValues(p.BoundKinds)
+	p.Machines, p.Doubts = cloneMarks(p.Machines), cloneMarks(p.Doubts)
+	return p
+}
+
+func cloneValues(from map[string][]string) map[string][]string {
+	values := maps.Clone(from)
+	for name := range values {
+		values[name] = slices.Clone(values[name])
+	}
+	return values
+}

@@ -1,0 +1,155 @@
+package jwt
+
+// subjectIsClient is a token of a client that acts for itself (RFC 9068 §5).
+func subjectIsClient(claims ...string) Mark { return Mark{Claim: "sub", Of: claims} }
+
+// Gatewarden is the profile of tokens that [Tokens] issued, and of access tokens of an oauth2/server with the same
+// issuer. A token without "scope" and "client_id" has full access.
+func Gatewarden() Profile { return Profile{Own: true} }
+
+// Entra is the profile of Microsoft Entra ID, for tokens of version 1 and 2. Scopes of users are in "scp" and those of
+// machines in "roles". A token is a machine's if "idtyp" is "app", or if there is neither "idtyp" nor "scp" and the
+// subject is the object itself ("oid"). Any other token without "scp" is a user's, and limited to nothing. Keys must
+// name the issuer that they are for, as those at /{tenant}/discovery/v2.0/keys do.
+//
+// Without Issuer.Issuer as a template it is for one tenant: see Issuer.Tenants.
+func Entra() Profile {
+	return Profile{
+		Types:              []string{"JWT", "at+jwt"},
+		RequireOneOf:       []string{"azp", "appid"}, // ID tokens have neither
+		ScopeClaims:        []string{"scp"},
+		MachineScopeClaims: []string{"roles"},
+		ClientClaims:       []string{"azp", "appid"},
+		Machines: []Mark{
+			{Claim: "idtyp", Values: []string{"app"}},
+			{Claim: "sub", Of: []string{"oid"}, Without: []string{"idtyp", "scp"}},
+			subjectIsClient("azp", "appid"),
+		},
+		KeyIssuers: true,
+		// Tokens of version 1 have the issuer https://sts.windows.net/{tenantid}/, which no key names.
+		KeyIssuerAliases: []string{"https://login.microsoftonline.com/{tenantid}/v2.0"},
+	}
+}
+
+// Okta is the profile of an authorization server of Okta. A token is a machine's if its subject is its client and it
+// has no "uid", which the tokens of users have. "sub" is the user's login at Okta, which can change. Format.UserClaim
+// "uid" identifies users for good.
+func Okta() Profile {
+	return Profile{
+		Types:        []string{"", "JWT", "at+jwt", "okta-internal-at+jwt"},
+		RequireOneOf: []string{"cid"},
+		ScopeClaims:  []string{"scp"},
+		ClientClaims: []string{"cid"},
+		Machines:     []Mark{{Claim: "sub", Of: []string{"cid"}, Without: []string{"uid"}}},
+		Doubts: []Mark{
+			subjectIsClient("cid"), // a user whose login is the identifier of the client
+			{Without: []string{"uid"}},
+		},
+	}
+}
+
+// Auth0 is the profile of an Auth0 tenant, for both of its token dialects. To take permissions of Auth0's role-based
+// access control for scopes, add "permissions" to ScopeClaims. They are all that the user may do at the API, also where
+// the application asked for less.
+func Auth0() Profile {
+	return Profile{
+		Types:        []string{"JWT", "at+jwt"},
+		RequireOneOf: []string{"azp", "client_id"},
+		ScopeClaims:  []string{"scope"},
+		ClientClaims: []string{"azp", "client_id"},
+		Machines: []Mark{
+			{Claim: "gty", Values: []string{"client-credentials"}},
+			{Claim: "sub", Suffix: "@clients", Of: []string{"azp", "client_id"}},
+			subjectIsClient("azp", "client_id"),
+		},
+		Doubts: []Mark{{Claim: "sub", Suffix: "@clients"}},
+	}
+}
+
+// Keycloak is the profile of a realm of Keycloak. A token is a service account's if "preferred_username" is
+// "service-account-" and the client, and if it is of no session of a user or has the address that Keycloak writes for
+// service accounts only. Anybody who may choose a user name could have the first. What could be either is refused.
+//
+// Keycloak writes the API into "aud" only if a mapper of the client or of a client scope says so.
+func Keycloak() Profile {
+	clients := []string{"azp", "client_id", "clientId"}
+	address := []string{"clientHost", "clientAddress"}
+	session := []string{"sid", "session_state"}
+	account := Mark{Claim: "preferred_username", Prefix: "service-account-", Of: clients, AnyCase: true}
+	addressed, without := account, account
+	addressed.With, without.Without = address, session
+	return Profile{
+		Types:        []string{"JWT", "at+jwt"},
+		Kinds:        map[string][]string{"typ": {"Bearer"}},
+		BoundKinds:   map[string][]string{"typ": {"DPoP"}},
+		RequireOneOf: []string{"azp", "client_id"},
+		ScopeClaims:  []string{"scope"},
+		ClientClaims: clients,
+		Machines: []Mark{
+			addressed,
+			without,
+			{With: address, Without: []string{"preferred_username"}},
+			subjectIsClient(clients...),
+		},
+		Doubts: []Mark{
+			{Claim: "preferred_username", Prefix: "service-account-", AnyCase: true},
+			{Without: append([]string{"preferred_username"}, session...)},
+		},
+	}
+}
+
+// Cognito is the profile of a user pool of Amazon Cognito. Its access tokens have no "aud", unless the client asked for
+// a resource. Name the identifiers of the clients that may call in Issuer.Audience.
+func Cognito() Profile {
+	return Profile{
+		Types:         []string{"", "JWT"},
+		Kinds:         map[string][]string{"token_use": {"access"}},
+		AudienceClaim: "client_id",
+		ScopeClaims:   []string{"scope"},
+		ClientClaims:  []string{"client_id"},
+	}
+}
+
+// Hydra is the profile of Ory Hydra with access tokens as JWTs. What a subject is, the login application decides: it
+// must not give users a subject that is the identifier of a client.
+func Hydra() Profile {
+	return Profile{
+		Types:        []string{"JWT", "at+jwt"},
+		RequireOneOf: []string{"client_id"},
+		ClientClaims: []string{"client_id"},
+	}
+}
+
+// Google is the profile of https://accounts.google.com. Google's access tokens are not JWTs: these are ID tokens, of
+// people who signed in to the application that Issuer.Audience names, and of service accounts, which may ask for any
+// audience. Anybody can make a service account, so one of "sub", "email" and "hd" must be in Issuer.RequireValues. Both
+// are limited to nothing.
+func Google() Profile {
+	return Profile{
+		Types:        []string{"JWT"},
+		ClientClaims: []string{"azp"},
+		BindOneOf:    []string{"sub", "email", "hd"},
+	}
+}
+
+// GitHubActions is the profile of https://token.actions.githubusercontent.com. Every token is of a job, so of a machine,
+// and has no scopes. Every repository at GitHub can ask for tokens with any audience, so Issuer.RequireValues must name
+// a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is written.
+// Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
+func GitHubActions() Profile {
+	return Profile{
+		Types:       []string{"JWT", ""},
+		AllMachines: true,
+		BindOneOf: []string{"repository", "repository_id", "repository_owner", "repository_owner_id", "enterprise",
+			"enterprise_id"},
+	}
+}
+
+// Kubernetes is the profile of service account tokens of a cluster. Every token is a machine's, and its identifier is
+// the subject: "system:serviceaccount:" with namespace and name.
+func Kubernetes() Profile {
+	return Profile{
+		Types:       []string{"", "JWT"},
+		AllMachines: true,
+	}
+}
