@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,14 +36,38 @@ type IntrospectionConfig struct {
 	// an asymmetric one.
 	Key *jwt.Key
 
-	// TTL is how long the server's yes is remembered, at most until the token
-	// expires; 0 is 30 seconds, less than 0 is not at all. So long a token that was
-	// revoked stays good.
+	// Profile says how the server writes its answers, such as [jwt.Keycloak] and [jwt.Hydra], or
+	// [DjangoOAuthToolkit] and [Duende] of this package: which members hold scopes and the client, and
+	// which mark a machine's token. It also says which answers are about access tokens. The zero value
+	// fits servers that follow RFC 7662: if "sub" is the client, the token is a machine's.
+	Profile jwt.Profile
+	// SubjectMember is the member of an answer that names the user. Empty is "sub". Some servers have
+	// "username" only. A token without it is refused, unless Profile marks it as a machine's. A value
+	// that users may choose and change, such as "username", must be unique, and must not be given
+	// to another user later.
+	SubjectMember string
+	// AllowUnverifiedEmail takes an e-mail address in SubjectMember as it is. Without it an address
+	// counts only if "email_verified" is true and "email" is the same address. What is lost: a user who
+	// can register an address of another person at the server becomes that person here. The address in
+	// a "sub" is the server's own name for the user, and always counts.
+	AllowUnverifiedEmail bool
+	// MachinePrefix comes before the identifier of each machine: [auth.Machine]. Sources of several
+	// servers in one program need different ones, since client identifiers are unique at their server
+	// only (RFC 6749 §2.2).
+	MachinePrefix string
+	// AllowNoAudience takes tokens for which the answer has no "aud", which RFC 7662 §2.2 makes
+	// optional, and many servers do not write: absent, null, an empty list or an empty text. What is
+	// lost: a token that was issued for another API of the server is then good here, and that API can
+	// use the tokens which it receives here (RFC 9700 §2.3). An "aud" that is there must still name
+	// this API.
+	AllowNoAudience bool
+
+	// TTL is how long the server's yes is remembered, at most until the token expires. A token that
+	// was revoked stays good for so long. 0 is 30 seconds, and less than 0 is not at all.
 	TTL time.Duration
-	// NegativeTTL is how long its no is remembered; 0 is 10 seconds, less than 0 is
-	// not at all.
+	// NegativeTTL is how long its no is remembered. 0 is 10 seconds, and less than 0 is not at all.
 	NegativeTTL time.Duration
-	// CacheSize is how many answers of either kind are remembered; 0 is 10,000.
+	// CacheSize is how many answers of either kind are remembered. 0 is 10,000.
 	CacheSize int
 
 	// Owns tells the tokens of this server by their look, such as a prefix, so that
@@ -54,8 +79,8 @@ type IntrospectionConfig struct {
 	// cannot make this API flood the server.
 	Concurrent int
 
-	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one
-	// may take; 0 is 5 seconds.
+	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one may take. 0 is
+	// 5 seconds.
 	Client  *http.Client
 	Timeout time.Duration
 	// Logger is told of requests that fail. Nil is slog.Default.
@@ -70,7 +95,7 @@ func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
 // While the server is down, tokens that are not remembered are answered with 503. It
-// is safe for concurrent use; requests with the same token wait for one answer.
+// is safe for concurrent use. Requests with the same token wait for one answer.
 type Introspection struct {
 	config   IntrospectionConfig // without ClientSecret and Key
 	secret   hidden.String
@@ -117,12 +142,18 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 			s.Refuse(true, "IntrospectionConfig.%s %w", setting[0], err)
 		}
 	}
+	s.Refuse(len(c.Profile.BindOneOf) > 0,
+		"IntrospectionConfig.Profile is of an issuer that gives tokens to everybody, and has no introspection")
+	s.Refuse(slices.Contains(clientMembers, c.SubjectMember),
+		"IntrospectionConfig.SubjectMember names the client and not the user: %q", c.SubjectMember)
+	rules, err := newAnswerRules(c)
+	s.Add("IntrospectionConfig.Profile", err)
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	i := &Introspection{client: fetch.Client(c.Client), good: remember.New[answered](c.CacheSize),
 		bad:     remember.New[error](c.CacheSize),
-		flights: make(map[remember.Key]*flight), rules: answerRules{issuer: c.Issuer}}
+		flights: make(map[remember.Key]*flight), rules: rules}
 	i.endpoint = endpoint{fixed: c.Endpoint, issuer: c.Issuer, client: i.client}
 	if key := c.Key; key != nil {
 		i.assert = func(claims any) (string, error) { return jwt.Sign(key, "JWT", claims) }

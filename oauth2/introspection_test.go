@@ -234,7 +234,7 @@ func TestWhatIsNotGoodByTheAnswerIsInvalid(t *testing.T) {
 
 func TestTheNameOfAMemberIsExact(t *testing.T) {
 	l := newLogin(t)
-	l.says(200, "application/json", `{"active":true,"sub":"alice","Sub":"admin","\u017fub":"admin"}`)
+	l.says(200, "application/json", `{"active":true,"aud":"x","sub":"alice","Sub":"admin","\u017fub":"admin"}`)
 	token, err := l.source(nil).Inspect(t.Context(), "x")
 	if err != nil || token.Subject != "alice" || token.Claims["Sub"] != "admin" {
 		t.Errorf("%+v, %v", token, err)
@@ -355,7 +355,12 @@ func TestAnIntrospectionThatCannotBeRightIsAnError(t *testing.T) {
 		"ClientSecret or Key": {Issuer: "https://login.example", ClientID: "api"},
 		"asymmetric":          {Issuer: "https://login.example", ClientID: "api", Key: secret},
 		"not https":           {Endpoint: "http://login.example/x", ClientID: "api", ClientSecret: "x"},
-		"negative":            {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Timeout: -1},
+		"names the client":    {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", SubjectMember: "azp"},
+		"to everybody":        {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Profile: jwt.Google()},
+		"an empty claim": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x",
+			Profile: jwt.Profile{ScopeClaims: []string{""}}},
+		"Concurrent": {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Concurrent: -1},
+		"negative":   {Issuer: "https://login.example", ClientID: "api", ClientSecret: "x", Timeout: -1},
 	} {
 		if _, err := oauth2.NewIntrospection(c); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)

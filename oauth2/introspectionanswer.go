@@ -8,13 +8,27 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
+	"github.com/gatewarden/auth/jwt"
 )
 
 var errNoActive = errors.New("the answer has no active that is true or false (RFC 7662 §2.2)")
 
 // answerRules are what the configuration says about answers.
 type answerRules struct {
-	issuer string
+	issuer          string
+	profile         *jwt.ProfileReader
+	audienceMember  string // of the profile: stands for "aud", or ""
+	allowNoAudience bool
+	subjectMember   string
+	allowUnverified bool
+	machinePrefix   string
+}
+
+func newAnswerRules(c IntrospectionConfig) (answerRules, error) {
+	profile, err := c.Profile.Reader()
+	return answerRules{issuer: c.Issuer, profile: profile, audienceMember: c.Profile.AudienceClaim,
+		allowNoAudience: c.AllowNoAudience, subjectMember: cmp.Or(c.SubjectMember, "sub"),
+		allowUnverified: c.AllowUnverifiedEmail, machinePrefix: c.MachinePrefix}, err
 }
 
 // read reads an answer (RFC 7662 §2.2). It returns ErrInvalid for a token that is not good, and any other error for
@@ -31,42 +45,69 @@ func (a *answerRules) read(text []byte, now time.Time) (token *Token, odd []stri
 	case !active:
 		return nil, nil, errInactive
 	}
-	token = a.token(m)
-	token.Claims = claimsIn(text)
+	token = a.token(m, text)
 	notBefore := m.bound("nbf")
-	if token.Confirmation, err = confirmationOf(token.Claims["cnf"]); err != nil {
-		m.refuse("cnf", "of the answer is not an object with members")
+	if m.fault == nil {
+		m.fault = a.check(token, notBefore, now)
 	}
 	if m.fault != nil {
 		return nil, m.odd, invalid(m.fault)
 	}
-	if err := a.check(token, notBefore, now); err != nil {
-		return nil, m.odd, err
-	}
 	return token, m.odd, nil
 }
 
-// token returns the token that an answer describes.
-func (a *answerRules) token(m *members) *Token {
+// token returns the token that an answer describes. What refuses it is in m.fault.
+func (a *answerRules) token(m *members, text []byte) *Token {
+	m.checkKind()
+	rights := a.rights(m, text)
 	issuer, _ := m.identifier("iss")
-	subject, _ := m.identifier("sub")
-	client, _ := m.identifier("client_id")
-	t := SharedToken(Token{Issuer: cmp.Or(issuer, a.issuer), Subject: subject, ClientID: client,
-		Username: m.text("username"), Audience: m.audience(), ID: m.text("jti"), Type: m.text("token_type"),
-		Expiry: m.bound("exp"), IssuedAt: m.instant("iat"),
+	t := SharedToken(Token{Issuer: cmp.Or(issuer, a.issuer), ClientID: rights.ClientID, Scope: rights.Scopes,
+		Username: m.text("username"), ID: m.text("jti"), Type: bearerOr(m.text("token_type")),
+		Expiry: m.bound("exp"), IssuedAt: m.instant("iat"), Claims: claimsIn(text),
 		Auth: auth.AuthInfo{ACR: m.text("acr"), AMR: m.list("amr"), AuthTime: m.instant("auth_time")}})
-	for _, each := range m.list("scope") { // a string (RFC 7662 §2.2), or an array as some servers write
-		t.Scope = append(t.Scope, strings.Fields(each)...)
+	m.list("scope") // the profile has read it, and this tells of another type
+	a.setAudience(t, m)
+	a.setHolder(t, m, rights)
+	var err error
+	if t.Confirmation, err = confirmationOf(t.Claims["cnf"]); err != nil {
+		m.unreadable("cnf", "of the answer is not an object with members")
+	}
+	if rights.Bound && t.Confirmation == nil {
+		m.unreadable("the kind of the token",
+			"says that it is bound to a key, and no proof of it can be checked here")
 	}
 	return t
 }
 
-// check refuses a token that is active and yet not good here.
-func (a *answerRules) check(t *Token, notBefore, now time.Time) error {
+// bearerOr returns "token_type" (RFC 6749 §7.1). Some servers write the kind of the token there, which is no type.
+func bearerOr(typ string) string {
+	if strings.EqualFold(typ, "access_token") {
+		return "Bearer"
+	}
+	return typ
+}
+
+// setAudience sets for which APIs the token is.
+func (a *answerRules) setAudience(t *Token, m *members) {
+	t.Audience = m.audience()
+	if len(t.Audience) == 0 && a.audienceMember != "" {
+		if name, _ := m.identifier(a.audienceMember); name != "" {
+			t.Audience = []string{name}
+		}
+	}
+	if t.anyAudience = len(t.Audience) == 0; t.anyAudience && !a.allowNoAudience {
+		m.refuse(&cause.Check{Name: "aud",
+			Problem: "of the answer is missing, so it does not say that the token is for this API",
+			Owner:   "IntrospectionConfig", Setting: "AllowNoAudience"})
+	}
+}
+
+// check returns why a token that is active is not good here, or nil.
+func (a *answerRules) check(t *Token, notBefore, now time.Time) *cause.Check {
 	switch {
 	case a.issuer != "" && t.Issuer != a.issuer:
-		return invalid(&cause.Check{Name: "iss of the answer", Came: []string{t.Issuer}, Want: []string{a.issuer},
-			Owner: "IntrospectionConfig", Setting: "Issuer"})
+		return &cause.Check{Name: "iss of the answer", Came: []string{t.Issuer}, Want: []string{a.issuer},
+			Owner: "IntrospectionConfig", Setting: "Issuer"}
 	// What a server says is active it should know. But its clock is not ours.
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
 		return offBy("exp", "of an active token is past, so a clock may be wrong,", now.Sub(t.Expiry))
@@ -77,8 +118,8 @@ func (a *answerRules) check(t *Token, notBefore, now time.Time) error {
 }
 
 // offBy refuses a token by an instant in the answer.
-func offBy(name, problem string, d time.Duration) error {
-	return invalid(&cause.Check{Name: name, Problem: problem, By: max(d.Truncate(time.Second), time.Second)})
+func offBy(name, problem string, d time.Duration) *cause.Check {
+	return &cause.Check{Name: name, Problem: problem, By: max(d.Truncate(time.Second), time.Second)}
 }
 
 // maxEarly is how far the server's clock may be ahead.

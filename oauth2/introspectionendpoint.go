@@ -29,7 +29,7 @@ type endpoint struct {
 	err     error // of the last reading
 	fresh   time.Time
 	next    time.Time     // no reading before this instant
-	running chan struct{} // closed at the end of the reading that is under way; nil if there is none
+	running chan struct{} // closed at the end of the reading that is under way, if there is one
 }
 
 // where returns the address.

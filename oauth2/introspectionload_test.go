@@ -102,7 +102,8 @@ func TestUnitQuestionsAtOnceHaveABound(t *testing.T) {
 				if got := int(n.questions.Load()); got != row.want || len(failed) != 1000-row.want {
 					t.Errorf("want %d questions, got %d, and %d refusals", row.want, got, len(failed))
 				}
-				want := fmt.Sprintf("%d questions are under way already, which is IntrospectionConfig.Concurrent", row.want)
+				want := fmt.Sprintf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
+					row.want)
 				for _, err := range failed {
 					if auth.KindOf(err) != nil || !strings.Contains(err.Error(), want) {
 						t.Fatalf("want an outage with %q, got %v", want, err)
@@ -144,8 +145,10 @@ func TestUnitMetadataIsReadOnceForAll(t *testing.T) {
 	t.Run("questions at once share one reading", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := &network{takes: time.Second}
-			if failed := askAll(t, n.source(t, nil), 50); failed != nil || n.metadata.Load() != 1 || n.questions.Load() != 50 {
-				t.Errorf("want 1 reading and 50 questions, got %d, %d and %v", n.metadata.Load(), n.questions.Load(), failed)
+			failed := askAll(t, n.source(t, nil), 50)
+			if failed != nil || n.metadata.Load() != 1 || n.questions.Load() != 50 {
+				t.Errorf("want 1 reading and 50 questions, got %d, %d and %v",
+					n.metadata.Load(), n.questions.Load(), failed)
 			}
 		})
 	})
@@ -157,7 +160,8 @@ func TestUnitMetadataIsReadOnceForAll(t *testing.T) {
 			for range 3 {
 				before := n.metadata.Load()
 				for range 20 {
-					if failed := askAll(t, source, 20); len(failed) != 20 || !strings.Contains(failed[0].Error(), "no route") {
+					failed := askAll(t, source, 20)
+					if len(failed) != 20 || !strings.Contains(failed[0].Error(), "no route") {
 						t.Fatalf("want 20 outages with the reason, got %v", failed)
 					}
 				}

@@ -17,9 +17,9 @@ import (
 // one by one, so that one of another type costs as little as it can:
 //
 //   - an optional member is then absent, and goes into odd
-//   - a member that restricts the token or says whose it is refuses the token, by fault
+//   - a member that restricts the token or names its holder refuses the token, by fault
 //
-// Neither is an outage: the server said that the token is active, and it will say the same again.
+// It is no outage, because the server said that the token is active, and it will say the same again.
 type members struct {
 	all   map[string]json.RawMessage
 	odd   []string
@@ -56,11 +56,16 @@ func claimsIn(text []byte) map[string]any {
 	return all
 }
 
-// refuse notes that a member refuses the token.
-func (m *members) refuse(name, problem string) {
+// refuse notes why the token is refused.
+func (m *members) refuse(why *cause.Check) {
 	if m.fault == nil {
-		m.fault = &cause.Check{Name: name, Problem: problem}
+		m.fault = why
 	}
+}
+
+// unreadable refuses the token by a member of another type.
+func (m *members) unreadable(name, problem string) {
+	m.refuse(&cause.Check{Name: name, Problem: problem})
 }
 
 // flag returns a member that is true or false.
@@ -81,7 +86,7 @@ func (m *members) text(name string) string {
 	return text
 }
 
-// identifier returns a member that says whose a token is: a string or a whole number. there is
+// identifier returns a member that identifies something: a string or a whole number. there is
 // false if the answer does not have it.
 func (m *members) identifier(name string) (id string, there bool) {
 	value, there := m.all[name]
@@ -93,7 +98,7 @@ func (m *members) identifier(name string) (id string, there bool) {
 	}
 	digits := strings.TrimPrefix(string(value), "-")
 	if len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" {
-		m.refuse(name, "of the answer is not a string or a whole number")
+		m.unreadable(name, "of the answer is not a string or a whole number")
 		return "", true
 	}
 	return string(value), true
@@ -115,7 +120,7 @@ func (m *members) list(name string) []string {
 	return list
 }
 
-// audience returns "aud". An answer with none, an empty list or empty names names no audience.
+// audience returns "aud". If it is absent, an empty list or empty names, there is no audience.
 func (m *members) audience() []string {
 	value, there := m.all["aud"]
 	if !there {
@@ -123,7 +128,7 @@ func (m *members) audience() []string {
 	}
 	list, ok := stringsOf(value)
 	if !ok {
-		m.refuse("aud", "of the answer is not a string or an array of strings")
+		m.unreadable("aud", "of the answer is not a string or an array of strings")
 	}
 	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
 }
@@ -149,7 +154,7 @@ func (m *members) bound(name string) time.Time {
 	}
 	at, ok := instantOf(value)
 	if !ok {
-		m.refuse(name, "of the answer is not a number of seconds since 1970")
+		m.unreadable(name, "of the answer is not a number of seconds since 1970")
 	}
 	return at
 }

@@ -279,7 +279,7 @@ func (a *Resource) accept(ctx context.Context, found *Token, now time.Time) (aut
 		return nil, nil, err
 	}
 	if token.Machine() {
-		return auth.Machine{ID: token.ClientID}, token, nil
+		return auth.Machine{ID: token.machineID()}, token, nil
 	}
 	user, err := a.user(ctx, token)
 	if err != nil {
@@ -335,7 +335,7 @@ func expired(found *Token, now time.Time) error {
 // refused says why a token that a source knows is no good here, whatever the time, or nil.
 func (a *Resource) refused(found *Token) error {
 	switch {
-	case !slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) }):
+	case !a.isFor(found):
 		c := setting("aud", "", anotherAudience)
 		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
 		return failed(c)
@@ -352,10 +352,18 @@ func (a *Resource) refused(found *Token) error {
 		c := setting("sub", "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{found.Subject}
 		return failed(c)
-	case found.Machine() && found.ClientID == "":
+	case found.Machine() && found.machineID() == "":
 		return errNoHolder
 	}
 	return nil
+}
+
+// isFor reports whether a token is for this API.
+func (a *Resource) isFor(found *Token) bool {
+	if len(found.Audience) == 0 {
+		return found.anyAudience
+	}
+	return slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) })
 }
 
 // user finds the user of a token. Whoever is asked has no say but that the user is

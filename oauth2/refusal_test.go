@@ -207,7 +207,7 @@ func TestUnitARefusalByIntrospectionSaysWhyToTheLog(t *testing.T) {
 		"not yet":  {l.active("nbf", time.Now().Add(time.Hour).Unix()), "nbf of an active token is ahead of our clock by "},
 		"audience": {l.active("aud", "other"), `aud is "other", want "` + resource + `"; see Config.Resource`},
 		"bound":    {l.active("cnf", map[string]any{"x5t#S256": "x"}), `cnf "x5t#S256" binds the token`},
-		"refresh":  {l.active("token_type", "refresh_token"), `token_type is "refresh_token", want "Bearer"`},
+		"refresh":  {l.active("token_type", "refresh_token"), `token_type "refresh_token" is not of an access token`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			log := &lines{}

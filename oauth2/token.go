@@ -30,8 +30,10 @@ type Token struct {
 	shared *sharedToken  // see SharedToken
 	leeway time.Duration // how long after Expires it is good yet, where clocks differ
 
-	Expiry   time.Time // zero if not known
-	Subject  string    // "sub"; "" or the ClientID of a token that stands for its client
+	Expiry time.Time // zero if not known
+	// Subject is "sub", or the member that IntrospectionConfig.SubjectMember names. A token that
+	// stands for its client has "", the ClientID, or what its server calls the client's account.
+	Subject  string
 	ClientID string
 	GrantID  string // of our own server: the authorization it is of, or ""
 	// Stamp is the hash of its user's [auth.Stamper] stamp when it was issued, and
@@ -55,6 +57,10 @@ type Token struct {
 	// Claims are all members that the source got, as encoding/json has them; nil
 	// of our own server's opaque tokens.
 	Claims map[string]any
+
+	decided     bool   // the source decided whether a machine holds the token
+	anyAudience bool   // the source takes the token without an audience
+	machine     string // the identifier of the machine, with its prefix; "" of a user's token
 
 	backend string // "" is defaultName, so that most tokens need no copy with a name
 }
@@ -83,5 +89,15 @@ func (t *Token) AuthInfo() auth.AuthInfo { return t.Auth }
 func (t *Token) ExpiresAt() time.Time { return t.Expiry }
 
 // Machine reports a token that stands for its client and no user: one of the
-// client credentials grant (RFC 6749 §4.4, RFC 9068 §5).
-func (t *Token) Machine() bool { return t.Subject == "" || t.Subject == t.ClientID }
+// client credentials grant (RFC 6749 §4.4, RFC 9068 §5). [Introspection] and [JWT] tell by
+// their Profile. A token of another [Source] is a machine's if it has no Subject, or the
+// ClientID as its Subject.
+func (t *Token) Machine() bool {
+	if t.decided {
+		return t.machine != ""
+	}
+	return t.Subject == "" || t.Subject == t.ClientID
+}
+
+// machineID returns the identifier of the machine that holds the token.
+func (t *Token) machineID() string { return cmp.Or(t.machine, t.ClientID) }

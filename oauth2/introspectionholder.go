@@ -1,0 +1,79 @@
+package oauth2
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gatewarden/auth/internal/cause"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// setHolder sets the holder of the token. Only the marks of the profile make it a machine's. Otherwise SubjectMember
+// names the user, and without that member the token is refused. A server may leave the subject out of tokens of users
+// too, and out of refresh tokens that it describes.
+func (a *answerRules) setHolder(t *Token, m *members, rights jwt.Rights) {
+	t.decided = true
+	t.Subject, _ = m.identifier("sub") // one that cannot be read could be a machine's
+	if rights.Machine != "" {
+		t.machine = a.machinePrefix + rights.Machine
+		return
+	}
+	t.Subject, _ = m.identifier(a.subjectMember)
+	switch {
+	case t.Subject == "":
+		m.refuse(&cause.Check{Name: a.subjectMember,
+			Problem: "of the answer is missing, and the profile does not mark the token as a machine's",
+			Owner:   "IntrospectionConfig", Setting: "SubjectMember and IntrospectionConfig.Profile"})
+	case a.isUnverified(t.Subject, rights.Email):
+		m.refuse(&cause.Check{Name: a.subjectMember,
+			Problem: "is an e-mail address, and the answer does not say that it is verified",
+			Owner:   "IntrospectionConfig", Setting: "AllowUnverifiedEmail"})
+	}
+}
+
+// isUnverified reports an address that anybody could have claimed. A "sub" is the server's own name for the user.
+func (a *answerRules) isUnverified(subject, verified string) bool {
+	return !a.allowUnverified && a.subjectMember != "sub" && strings.Contains(subject, "@") && subject != verified
+}
+
+// clientMembers name the client. One that cannot be read refuses the token, since a machine's could otherwise pass for
+// a user's.
+var clientMembers = []string{"client_id", "azp", "cid", "appid"}
+
+// rights reads the rights of a token by the profile.
+func (a *answerRules) rights(m *members, text []byte) jwt.Rights {
+	for _, name := range clientMembers {
+		_, _ = m.identifier(name)
+	}
+	rights, err := a.profile.Read(text)
+	var check *cause.Check
+	switch {
+	case errors.As(err, &check):
+		m.refuse(check.Under("IntrospectionConfig", "Profile"))
+	case err != nil:
+		m.refuse(&cause.Check{Name: "the answer", Problem: "cannot be read", Err: err})
+	}
+	return rights
+}
+
+// kindMembers are where servers write which kind of token an answer is about, and otherKinds what they write of tokens
+// that are for the authorization server or for the client, and not for an API (RFC 6749 §1.5, OpenID Connect Core §2).
+// Keycloak writes "typ", Ory Hydra "token_use".
+var (
+	kindMembers = []string{"token_use", "token_type", "typ", "type"}
+	otherKinds  = []string{"refresh", "refresh_token", "refreshtoken", "offline", "id", "id_token", "idtoken", "logout",
+		"logout_token", "authorization_code"}
+)
+
+// checkKind refuses what is active and no access token.
+func (m *members) checkKind() {
+	for _, name := range kindMembers {
+		kind, ok := unquote(m.all[name])
+		plain := strings.TrimPrefix(strings.ToLower(kind), "urn:ietf:params:oauth:token-type:")
+		if ok && slices.Contains(otherKinds, strings.ReplaceAll(plain, "-", "_")) {
+			m.refuse(&cause.Check{Name: name, Came: []string{kind},
+				Problem: "is not of an access token (RFC 6749 §1.4)"})
+		}
+	}
+}
