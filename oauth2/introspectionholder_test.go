@@ -2,6 +2,7 @@ package oauth2_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,8 @@ type introspected struct {
 func newIntrospected(t *testing.T, change func(*oauth2.IntrospectionConfig)) *introspected {
 	t.Helper()
 	server := authtest.NewIntrospector(t)
-	c := oauth2.IntrospectionConfig{Issuer: server.URL(), ClientID: "api", ClientSecret: "secret"}
+	c := oauth2.IntrospectionConfig{Issuer: server.URL(), ClientID: "api", ClientSecret: "secret",
+		Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&c)
 	}

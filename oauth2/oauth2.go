@@ -130,6 +130,11 @@ func New(config Config) (*Resource, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
+	for i, source := range c.Sources { // which are not nil now
+		if err := sharedMachines([]Source{source}, c.Sources[:i]); err != nil {
+			return nil, fmt.Errorf("oauth2: Config.Sources: %w", err)
+		}
+	}
 	a := &Resource{config: c, audience: append([]string{c.Resource}, c.Audience...),
 		unrecognized: new(once.Memo[unrecognizedKey, error])}
 	for _, source := range c.Sources {
