@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -43,6 +42,13 @@ type RemoteKeysConfig struct {
 	// long a key that was not published in time is not found, and up to 4 times
 	// as long if its tokens came again and again before it was.
 	CoolDown time.Duration
+	// Patience is how long a token whose key is not known may wait for the next fetch, at
+	// most 5 seconds. It is for logins: a provider can sign an ID token by a key that it
+	// published a moment ago. If CoolDown ends within Patience, Renew waits until then and
+	// fetches once more. All that wait share that fetch, and at most 1,000 wait. 0 is not
+	// at all: a request of an API is answered at once. Set CoolDown to no more than
+	// Patience, so that every such token is looked for.
+	Patience time.Duration
 	// MaxStale is for how long after the last fetch that succeeded keys serve
 	// while the server is down; 0 is an hour, or twice Refresh if that is more.
 	// After that every token is answered with 503. Where Issuer publishes its
@@ -77,6 +83,9 @@ type RemoteKeys struct {
 	failure error         // of the last fetch
 	flight  *flight       // the fetch that is under way
 	missing map[string]miss
+	awaited *flight // the next fetch, for which Patience waits
+
+	waiting atomic.Int64 // how many wait because of their tokens
 }
 
 // fetched are keys and when they were fetched.
@@ -86,27 +95,7 @@ type fetched struct {
 	fresh time.Duration // for how long no other is due
 }
 
-// miss is when an identifier was looked for in vain, and for how long it is not
-// looked for again.
-type miss struct {
-	at   time.Time
-	wait time.Duration
-}
-
-// flight is a fetch that several wait for.
-type flight struct {
-	done chan struct{}
-	err  error
-}
-
 var _ KeySource = (*RemoteKeys)(nil)
-
-// maxMissing is how many unknown identifiers are remembered.
-const maxMissing = 1000
-
-// missingFor is for how many cool-downs, at most, an identifier that was not
-// found is not looked for again.
-const missingFor = 4
 
 // within reports that less than d lies between two instants. Instants are wall
 // clock: what one says that was set back since is not believed for as long as it
@@ -136,6 +125,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 	s.Refuse(c.URL == "" && name != c.Issuer, "the issuer %s has a query (RFC 8414 §2)", name)
 	s.Refuse(c.Timeout < 0 || c.Refresh < 0 || c.CoolDown < 0 || c.MaxStale < 0,
 		"Timeout, Refresh, CoolDown or MaxStale is negative")
+	s.Refuse(c.Patience < 0 || c.Patience > maxPatience, "RemoteKeysConfig.Patience is not within 0 and 5 seconds")
 	s.Refuse(c.CoolDown > c.Refresh || c.Refresh > c.MaxStale, "CoolDown is longer than Refresh, or that than MaxStale")
 	if err := s.Err(); err != nil {
 		return nil, err
@@ -153,10 +143,10 @@ func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error
 	if f != nil && within(now, f.at, f.fresh) {
 		return f.set, nil
 	}
-	under, first, err := k.begin(ctx, now)
+	under, mine, err := k.begin(ctx, now)
 	serve := f != nil && within(now, f.at, k.config.MaxStale)
-	if serve && !first {
-		return f.set, nil // whoever fetches: the old ones serve
+	if serve && (!mine || under.retry) {
+		return f.set, nil // while a server does not answer, the old keys serve
 	}
 	if err == nil {
 		err = under.wait(ctx)
@@ -176,140 +166,6 @@ func (k *RemoteKeys) usable(now time.Time) (*KeySet, error) {
 		return f.set, nil
 	}
 	return nil, errors.New("jwt: the keys are too old")
-}
-
-// Renew implements [KeySource]: it fetches, but at most once in CoolDown, and
-// not for an identifier that was looked for a while ago. It is an error if the
-// last fetch failed: nobody knows then whether there is such a key.
-func (k *RemoteKeys) Renew(ctx context.Context, id string, now time.Time) (*KeySet, error) {
-	set, err := k.usable(now)
-	if err == nil && (set.has(id) || k.isMissing(id, now)) {
-		return set, nil
-	}
-	under, _, err := k.begin(ctx, now)
-	if err == nil {
-		err = under.wait(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if set, err = k.usable(now); err == nil && !set.has(id) {
-		k.miss(id, now)
-	}
-	return set, err
-}
-
-func (k *RemoteKeys) isMissing(id string, now time.Time) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	m, ok := k.missing[id]
-	return ok && within(now, m.at, m.wait) && k.failure == nil
-}
-
-// miss remembers that there is no such key, if it was looked for just now: for
-// CoolDown at first, as the key may be about to be published, and for twice as
-// long each time.
-func (k *RemoteKeys) miss(id string, now time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	m, again := k.missing[id]
-	if now.After(k.tried) || again && m.at.Equal(k.tried) { // held back, or counted
-		return
-	}
-	if !again && len(k.missing) >= maxMissing {
-		clear(k.missing)
-	}
-	k.missing[id] = miss{k.tried, min(max(2*m.wait, k.config.CoolDown), missingFor*k.config.CoolDown)}
-}
-
-// begin starts a fetch, or joins the one that is under way. Within CoolDown of
-// the last one it is nil, or that one's error. It reports whether the caller
-// started it after one that succeeded: while a server does not answer, nobody
-// waits for it who has keys.
-func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, first bool, _ error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.flight != nil {
-		return k.flight, false, nil
-	}
-	if within(now, k.tried, k.config.CoolDown) {
-		return nil, false, k.failure
-	}
-	from := k.jwksURL.Reveal()
-	if k.url.Reveal() == "" && !within(now, k.located, k.config.MaxStale) {
-		from = "" // the issuer may have moved, and the old place still answer
-	}
-	k.tried = now
-	k.flight = &flight{done: make(chan struct{})}
-	go k.fly(context.WithoutCancel(ctx), k.flight, from, now)
-	return k.flight, k.failure == nil, nil
-}
-
-// wait waits for a fetch, or until the client goes away. A nil flight is over.
-func (f *flight) wait(ctx context.Context) error {
-	if f == nil {
-		return nil
-	}
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// fly does a fetch. It ends after the timeout, whoever waits for it.
-func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
-	defer close(under.done)
-	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
-	defer cancel()
-	set, where, maxAge, err := k.fetch(ctx, from)
-	if err != nil {
-		under.err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
-		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", under.err)
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.flight, k.failure = nil, under.err
-		k.jwksURL = k.url // look where the keys are by now
-		return
-	}
-	if before := k.current.Load(); before != nil && set.same(before.set) {
-		set = before.set // what was verified stays remembered
-	} else {
-		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.name, "keys", len(set.keys))
-	}
-	refresh := k.config.Refresh
-	if maxAge >= 0 {
-		refresh = min(max(maxAge, k.config.CoolDown), refresh)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.flight, k.failure, k.jwksURL = nil, nil, hidden.Of(where)
-	if from == "" {
-		k.located = now
-	}
-	k.current.Store(&fetched{set, now, refresh})
-}
-
-// fetch gets the keys, after finding out where they are if from is "".
-func (k *RemoteKeys) fetch(ctx context.Context, from string) (set *KeySet, where string, maxAge time.Duration, err error) {
-	if from == "" {
-		if from, err = k.discover(ctx, k.config.Issuer); err != nil {
-			return nil, "", 0, err
-		}
-	}
-	text, maxAge, err := k.get(ctx, from)
-	if err != nil {
-		return nil, "", 0, err
-	}
-	if set, err = ParseJWKS(text); err != nil {
-		return nil, "", 0, err
-	}
-	if len(set.keys) == 0 {
-		// Nobody's tokens can be checked with that, so it decides nothing.
-		return nil, "", 0, errors.New("a JWK Set without a key for us")
-	}
-	return set, from, maxAge, nil
 }
 
 // Check reports whether tokens can be checked now: a health check. It fetches

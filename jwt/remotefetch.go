@@ -1,0 +1,125 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatewarden/auth/internal/hidden"
+)
+
+// flight is a fetch that several wait for.
+type flight struct {
+	done  chan struct{}
+	err   error
+	retry bool // the fetch before it failed
+}
+
+// maxWaiting is how many requests may wait at once because of the keys that their tokens
+// name. Anybody can send such tokens, and a slow server must not hold them all.
+const maxWaiting = 1000
+
+var errTooManyWait = errors.New("jwt: 1,000 requests wait for keys already")
+
+// begin starts a fetch, or joins the one that is under way. Within CoolDown of the last
+// fetch it returns nil, or the error of that fetch. It reports whether the caller started
+// the fetch.
+func (k *RemoteKeys) begin(ctx context.Context, now time.Time) (_ *flight, mine bool, _ error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.flight != nil {
+		return k.flight, false, nil
+	}
+	if within(now, k.tried, k.config.CoolDown) {
+		return nil, false, k.failure
+	}
+	from := k.jwksURL.Reveal()
+	if k.url.Reveal() == "" && !within(now, k.located, k.config.MaxStale) {
+		from = "" // the issuer may have moved, and the old place still answer
+	}
+	k.tried = now
+	k.flight = &flight{done: make(chan struct{}), retry: k.failure != nil}
+	go k.fly(context.WithoutCancel(ctx), k.flight, from, now)
+	return k.flight, true, nil
+}
+
+// wait waits for a fetch, or until the client goes away. A nil flight is over.
+func (f *flight) wait(ctx context.Context) error {
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.done:
+		return f.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// join waits for a fetch that tokens asked for. At most maxWaiting wait at once.
+func (k *RemoteKeys) join(ctx context.Context, under *flight) error {
+	if under == nil {
+		return nil
+	}
+	defer k.waiting.Add(-1)
+	if k.waiting.Add(1) > maxWaiting {
+		return errTooManyWait
+	}
+	return under.wait(ctx)
+}
+
+// fly does a fetch. It ends after the timeout, whoever waits for it.
+func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
+	defer close(under.done)
+	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)
+	defer cancel()
+	set, where, maxAge, err := k.fetch(ctx, from)
+	if err != nil {
+		under.err = fmt.Errorf("jwt: keys of %s: %w", k.name, err)
+		k.logger().ErrorContext(ctx, "jwt: cannot fetch keys", "error", under.err)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.flight, k.failure = nil, under.err
+		k.jwksURL = k.url // look where the keys are by now
+		return
+	}
+	if before := k.current.Load(); before != nil && set.same(before.set) {
+		set = before.set // what was verified stays remembered
+	} else {
+		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.name, "keys", len(set.keys))
+	}
+	refresh := k.config.Refresh
+	if maxAge >= 0 {
+		refresh = min(max(maxAge, k.config.CoolDown), refresh)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.flight, k.failure, k.jwksURL = nil, nil, hidden.Of(where)
+	if from == "" {
+		k.located = now
+	}
+	k.current.Store(&fetched{set, now, refresh})
+}
+
+// fetch gets the keys, after finding out where they are if from is "".
+func (k *RemoteKeys) fetch(ctx context.Context, from string) (
+	set *KeySet, where string, maxAge time.Duration, err error) {
+	if from == "" {
+		if from, err = k.discover(ctx, k.config.Issuer); err != nil {
+			return nil, "", 0, err
+		}
+	}
+	text, maxAge, err := k.get(ctx, from)
+	if err != nil {
+		return nil, "", 0, err
+	}
+	if set, err = ParseJWKS(text); err != nil {
+		return nil, "", 0, err
+	}
+	if len(set.keys) == 0 {
+		// Such a set checks no token, so it decides nothing.
+		return nil, "", 0, errors.New("a JWK Set without a key for us")
+	}
+	return set, from, maxAge, nil
+}
