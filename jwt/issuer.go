@@ -181,29 +181,12 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 	if !ok {
 		return nil, nil, errSignatureText
 	}
-	keys, err := i.Keys.Current(ctx, now)
-	if err != nil || keys == nil {
-		return nil, nil, backend.Outage(err)
-	}
-	if h.keyID != "" && !keys.has(h.keyID) {
-		// Asking for a key is work for others: nothing is asked for a token that
-		// would be refused anyway.
-		if _, fault := i.examine(u, all, want, now); fault != nil {
-			return nil, nil, unprovedRefusal(keys, i.Keys, fault)
-		}
-		if methods[h.algorithm].SigningMethod == nil {
-			return nil, nil, i.otherAlg
-		}
-		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
-			return nil, nil, backend.Outage(err)
-		}
-	}
-	candidates := keys.find(h.keyID, h.algorithm)
-	if len(candidates) == 0 {
-		return nil, nil, noKey(keys, i.Keys, h)
-	}
-	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, u.input, signature) }) {
-		return nil, nil, errSignature
+	keys, err := i.verify(ctx, u, signature, func() *refusal {
+		_, fault := i.examine(u, all, want, now)
+		return fault
+	}, now)
+	if err != nil {
+		return nil, nil, err
 	}
 	token, fault := i.examine(u, all, want, now)
 	if fault != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// keyCause is why no key was tried on a token. The identifier that the token names is
+// keyCause is why no key fitted a token. The identifier that the token names is
 // not printed, as nothing is proved.
 type keyCause struct {
 	problem string
@@ -21,6 +21,7 @@ const (
 	keyIsUnknown = "no key has the kid of the header"
 	keyIsOther   = "the key with the kid of the header is not for its alg"
 	keyIsMissing = "no key is for the alg of the header"
+	keyIsWrong   = "the signature of the token does not hold: another key signed it, or it was changed"
 	keyIsUnnamed = "the header has no kid, and several keys are for its alg"
 )
 
@@ -55,6 +56,14 @@ func noKey(keys *KeySet, source KeySource, h *joseHeader) *refusal {
 		c.problem = keyIsUnnamed
 	}
 	return saysInvalid.because(c)
+}
+
+// badSignature refuses a token that was not signed by any of the keys it may be of.
+func badSignature(keys *KeySet, source KeySource) *refusal {
+	if _, ok := source.(*RemoteKeys); !ok {
+		return errSignature
+	}
+	return saysInvalid.because(&keyCause{problem: keyIsWrong, keys: keys, source: source})
 }
 
 // fit returns how many keys are for an algorithm.

@@ -21,6 +21,7 @@ type keyServer struct {
 	mu      sync.Mutex
 	keys    []*jwt.Key
 	down    bool
+	held    time.Duration // how long an answer takes
 	fetches int
 }
 
@@ -36,6 +37,12 @@ func (p *keyServer) setDown(down bool) {
 	p.down = down
 }
 
+func (p *keyServer) hold(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = d
+}
+
 func (p *keyServer) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,8 +51,12 @@ func (p *keyServer) count() int {
 
 func (p *keyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.fetches++
+	held := p.held
+	p.mu.Unlock()
+	time.Sleep(held) // in a bubble
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.down {
 		return nil, errors.New("down")
 	}

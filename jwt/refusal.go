@@ -162,8 +162,7 @@ var (
 	errEncrypted     = saysInvalid.refuse("the header of the token has enc or zip, which a signed token has not")
 	errTwiceInClaims = saysInvalid.refuse("the token has a claim twice")
 	errSignatureText = saysInvalid.refuse("the signature of the token is not base64url, or too long")
-	errSignature     = saysInvalid.refuse("the signature of the token does not hold: another key signed it, " +
-		"or it was changed")
+	errSignature     = saysInvalid.refuse(keyIsWrong)
 )
 
 // Refusals by what a store says.

@@ -40,7 +40,9 @@ type RemoteKeysConfig struct {
 	// CoolDown is the least time between two fetches, whatever tokens come, and
 	// after one that failed; 0 is 10 seconds, or Refresh if that is less. So
 	// long a key that was not published in time is not found, and up to 4 times
-	// as long if its tokens came again and again before it was.
+	// as long if its tokens came again and again before it was. A token whose
+	// signature no key fits is a reason to fetch, too, because a key may have
+	// been replaced without a new identifier (see [Refetcher]).
 	CoolDown time.Duration
 	// Patience is how long a token whose key is not known may wait for the next fetch, at
 	// most 5 seconds. It is for logins: a provider can sign an ID token by a key that it

@@ -145,7 +145,10 @@ type metadataKeys struct {
 	at   string // where they are
 }
 
-var _ jwt.KeySource = (*metadataKeys)(nil)
+var (
+	_ jwt.KeySource = (*metadataKeys)(nil)
+	_ jwt.Refetcher = (*metadataKeys)(nil)
+)
 
 // Current implements [jwt.KeySource].
 func (k *metadataKeys) Current(ctx context.Context, now time.Time) (*jwt.KeySet, error) {
@@ -163,6 +166,15 @@ func (k *metadataKeys) Renew(ctx context.Context, id string, now time.Time) (*jw
 		return nil, err
 	}
 	return keys.Renew(ctx, id, now)
+}
+
+// Refetch implements [jwt.Refetcher].
+func (k *metadataKeys) Refetch(ctx context.Context, known *jwt.KeySet, now time.Time) (*jwt.KeySet, error) {
+	keys, err := k.source(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return keys.Refetch(ctx, known, now)
 }
 
 func (k *metadataKeys) source(ctx context.Context, now time.Time) (*jwt.RemoteKeys, error) {
