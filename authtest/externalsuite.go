@@ -321,6 +321,9 @@ func (b *testBrowser) come(back answerBack) outcome {
 	b.profile = nil
 	b.mu.Unlock()
 	answer, body := b.send(method, back.to, back.form)
+	if to, err := answer.Location(); err == nil && back.form != nil && to.Path == back.to.Path {
+		answer, body = b.send(http.MethodGet, to, nil) // the answer of a form comes back by a GET of our own
+	}
 	got := outcome{status: answer.StatusCode, log: b.log.String()}
 	if found := dataReason.FindStringSubmatch(body); found != nil {
 		got.reason = found[1]

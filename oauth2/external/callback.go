@@ -22,15 +22,20 @@ const (
 
 // callback is [Handlers].Callback.
 func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) {
-	method := http.MethodGet
-	if p.formPost {
-		method = http.MethodPost
-	}
-	if r.Method != method {
-		h.wrongMethod(w, r, p, method)
+	var a *attempt
+	var f *failure
+	switch {
+	case r.Method == http.MethodGet:
+		a, f = h.finish(w, r, p)
+	case !p.formPost:
+		h.wrongMethod(w, r, p, http.MethodGet)
+		return
+	case r.Method == http.MethodPost:
+		a, f = h.relay(w, r, p)
+	default:
+		h.wrongMethod(w, r, p, "GET, POST")
 		return
 	}
-	a, f := h.finish(w, r, p)
 	if f != nil {
 		f.provider, f.attempt = p, a
 		h.fail(w, r, *f)
@@ -40,16 +45,13 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) 
 // finish ends an attempt; a failure has not been answered yet.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
 	ctx, now := r.Context(), time.Now()
-	form, err := readAnswer(r, p.formPost)
-	if err != nil {
-		return nil, &failure{Reason: reasonInvalid, cause: err}
+	form, f := h.readAnswer(r, p, now)
+	if f != nil {
+		return nil, f
 	}
-	if len(form["state"]) != 1 {
-		return nil, &failure{Reason: reasonInvalid, cause: stateFault(form)}
-	}
-	a, err := h.find(r, p, form.Get("state"), now)
-	if err != nil {
-		return nil, &failure{Reason: reasonExpired, cause: withAnswer(err, form)}
+	a, f := h.attemptOf(r, p, form, now)
+	if f != nil {
+		return nil, f
 	}
 	// Whatever comes of it, it comes once.
 	fresh, err := h.config.Store.PutOnce(ctx, a.once(), time.Unix(a.Expires, 0), now)
@@ -105,15 +107,27 @@ func (l *Logins) redeem(ctx context.Context, p *provider, e *endpoints, a *attem
 }
 
 // readAnswer returns the parameters that a browser came back with.
-func readAnswer(r *http.Request, formPost bool) (url.Values, error) {
-	if formPost {
-		return formOf(r)
+func (l *Logins) readAnswer(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
+	if p.formPost {
+		return l.openAnswer(r, p, now)
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, errQuery
+		return nil, &failure{Reason: reasonInvalid, cause: errQuery}
 	}
 	return values, nil
+}
+
+// attemptOf returns the attempt that an answer belongs to.
+func (l *Logins) attemptOf(r *http.Request, p *provider, form url.Values, now time.Time) (*attempt, *failure) {
+	if len(form["state"]) != 1 {
+		return nil, &failure{Reason: reasonInvalid, cause: stateFault(form)}
+	}
+	a, err := l.find(r, p, form.Get("state"), now)
+	if err != nil {
+		return nil, &failure{Reason: reasonExpired, cause: withAnswer(err, form)}
+	}
+	return a, nil
 }
 
 // formOf returns the fields of a form that is the body of r.
@@ -239,20 +253,8 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	if !backend.SameStamp(a.Stamp, backend.Stamp(backendName, user)) {
 		return refuse(reasonSignIn, errStampChanged)
 	}
-	// Who began must still be who is signed in. A POST of another site brings no cookie
-	// of a session, so there the attempt alone says who began.
-	if !p.formPost {
-		now, credential, err := h.guard.Authenticate(r)
-		switch {
-		case err != nil:
-			return &failure{Reason: reasonOf(err), cause: err, account: true}
-		case now.UserID() != a.UserID:
-			return refuse(reasonSignIn, because("another user than the one who began is signed in by now",
-				now.UserID(), a.UserID))
-		}
-		if err := mayLink(r, now, credential); err != nil {
-			return &failure{Reason: reasonNotAllowed, cause: err, account: true}
-		}
+	if f := h.checkStillSignedIn(r, a); f != nil {
+		return f
 	}
 	if h.config.Allow != nil {
 		if err := h.config.Allow(ctx, profile); err != nil {
@@ -267,5 +269,21 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 		return f
 	}
 	redirect(w, landing(p, a.Next))
+	return nil
+}
+
+// checkStillSignedIn refuses a link unless the user who began it is the one that is signed in now.
+func (h *handler) checkStillSignedIn(r *http.Request, a *attempt) *failure {
+	user, credential, err := h.guard.Authenticate(r)
+	switch {
+	case err != nil:
+		return &failure{Reason: reasonOf(err), cause: err, account: true}
+	case user.UserID() != a.UserID:
+		return &failure{Reason: reasonSignIn, account: true, cause: because(
+			"another user than the one who began is signed in by now", user.UserID(), a.UserID)}
+	}
+	if err := mayLink(r, user, credential); err != nil {
+		return &failure{Reason: reasonNotAllowed, cause: err, account: true}
+	}
 	return nil
 }

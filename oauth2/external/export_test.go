@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -36,4 +37,16 @@ var (
 // PendingAt returns what Credential.Pending would be for a login at an instant.
 func (l *Logins) PendingAt(identity *Identity, stamp string, at time.Time) string {
 	return l.sealPending(identity, stamp, at)
+}
+
+// RelayTTL is how long an answer that came by POST is good.
+const RelayTTL = relayTTL
+
+// AnswerAt returns an answer of a provider as it would be sealed so long from now.
+func (l *Logins) AnswerAt(provider string, form url.Values, from time.Duration) string {
+	sealed, err := l.sealAnswer(l.providers[provider], form, time.Now().Add(from))
+	if err != nil {
+		panic(err)
+	}
+	return sealed
 }

@@ -26,8 +26,9 @@ type Handlers struct {
 	// [Logins.Authenticate].
 	Start http.Handler
 	// Callback is where the provider sends browsers back, its redirect URI. It is
-	// for GET, or for POST where the provider answers by a form. The state of the
-	// attempt stands for a check of the origin then.
+	// for GET, and for POST if the provider answers by a form. The state of the
+	// attempt stands for a check of the origin then. The POST redirects to the GET, with
+	// the answer in a sealed parameter, so that the browser sends the cookies of this service.
 	Callback http.Handler
 	// Link sends the browser of a signed-in user to the provider, to link the
 	// account there: POST of a form of this service. The user must have signed in

@@ -46,7 +46,8 @@ type OIDC struct {
 	// says. See [Email.Authoritative] and [Logins.ForEmail].
 	Domains []string
 	// FormPost has the answer come by POST (OAuth 2.0 Form Post Response Mode). The
-	// cookie of the attempt is then sent with requests of other sites.
+	// cookie of the attempt is then sent with requests of other sites. An answer of more
+	// than 5 KiB is cut to the parameters that a login needs, and to "user".
 	FormPost bool
 	// Tenant is the claim that names the organization of a person, for [Profile.Tenant].
 	Tenant string

@@ -118,7 +118,7 @@ func TestALinkWithAppleDiesWithTheStamp(t *testing.T) {
 	a.mu.Lock()
 	a.users["alice"].stamp = "new"
 	a.mu.Unlock()
-	b.wants("another password", b.next(back), 403, "sign_in")
+	b.wants("another password", b.next(b.next(back)), 403, "sign_in")
 	if len(a.identities("alice")) != 0 {
 		t.Error("linked")
 	}

@@ -207,6 +207,7 @@ func (a *app) logged() int {
 type browser struct {
 	*app
 	client *http.Client
+	none   map[string]bool // the names of cookies of SameSite=None
 }
 
 func (a *app) browser() *browser {
@@ -217,7 +218,7 @@ func (a *app) browser() *browser {
 	client := *a.server.Client()
 	client.Jar = jar
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &browser{a, &client}
+	return &browser{a, &client, make(map[string]bool)}
 }
 
 // page is an answer that was read.
@@ -260,6 +261,9 @@ func (b *browser) do(method, to string, form url.Values, headers ...string) page
 		b.Fatal(err)
 	}
 	defer resp.Body.Close()
+	for _, cookie := range resp.Cookies() {
+		b.none[cookie.Name] = cookie.SameSite == http.SameSiteNoneMode
+	}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.Fatal(err)
@@ -288,7 +292,28 @@ func (b *browser) next(p page) page {
 	for _, found := range input.FindAllStringSubmatch(p.body, -1) {
 		form.Add(html.UnescapeString(found[1]), html.UnescapeString(found[2]))
 	}
-	return b.do("POST", html.UnescapeString(action.FindStringSubmatch(p.body)[1]), form, "Origin", b.idp.URL(), "Sec-Fetch-Site", "cross-site")
+	return b.postFrom(p, form)
+}
+
+// postFrom sends the form of a page of the provider. Only cookies of SameSite=None go with it.
+func (b *browser) postFrom(p page, form url.Values) page {
+	b.Helper()
+	all, at := b.client.Jar, mustURL(b.url)
+	few, err := newJar()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, cookie := range all.Cookies(at) {
+		if b.none[cookie.Name] {
+			few.SetCookies(at, []*http.Cookie{cookie})
+		}
+	}
+	b.client.Jar = few
+	defer func() { b.client.Jar = all }()
+	to := html.UnescapeString(action.FindStringSubmatch(p.body)[1])
+	answer := b.do("POST", to, form, "Origin", b.idp.URL(), "Sec-Fetch-Site", "cross-site")
+	all.SetCookies(at, (&http.Response{Header: answer.header}).Cookies())
+	return answer
 }
 
 // away goes to the provider, and returns what it sends the browser back with.
