@@ -123,6 +123,8 @@ var (
 	logins  *external.Logins
 	config  external.Config
 	user    auth.User
+	identity *external.Identity
+	refresh auth.Secret
 	pending string
 	t       *testing.T
 	w       http.ResponseWriter

@@ -139,11 +139,12 @@ func TestLoginByNodeOIDCProvider(t *testing.T) {
 
 	// Its tokens can be refreshed, and revoked not: it has no endpoint for that.
 	tokens := s.tokens
-	fresh, err := s.logins.Refresh(t.Context(), "node", tokens.Refresh())
+	grace := s.profile.Identity("grace", time.Now())
+	fresh, err := s.logins.Refresh(t.Context(), grace, tokens.Refresh())
 	if err != nil || fresh.Access() == tokens.Access() || fresh.ID() == "" {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.logins.Refresh(t.Context(), "node", "nothing"); err == nil {
+	if _, err := s.logins.Refresh(t.Context(), grace, "nothing"); err == nil {
 		t.Error("refreshed with nothing")
 	}
 

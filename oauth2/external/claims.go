@@ -14,7 +14,7 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 		return nil, err
 	}
 	a.expires = expiryOf(claims)
-	profile := &Profile{Issuer: rp.Issuer, Subject: token.Subject(), AuthInfo: token.AuthInfo(), Claims: claims}
+	profile := &Profile{Issuer: rp.issuerOf(token), Subject: token.Subject(), AuthInfo: token.AuthInfo(), Claims: claims}
 	if err := rp.addUserInfo(ctx, a, claims, profile.Subject); err != nil {
 		return nil, err
 	}
@@ -39,12 +39,19 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 	return profile, nil
 }
 
+// issuerOf returns the issuer of the identity that an ID token names. Aliases stand for Issuer.
+func (rp *relyingParty) issuerOf(token *jwt.Token) string {
+	if rp.Quirks.IssuerTemplate != "" {
+		return token.Issuer()
+	}
+	return rp.Issuer
+}
+
 // checkTenant holds a profile to the tenant that issued the ID token.
 func (rp *relyingParty) checkTenant(token *jwt.Token, profile *Profile) error {
 	if rp.Quirks.IssuerTemplate == "" {
 		return nil
 	}
-	profile.Issuer = token.Issuer()
 	if tenant := rp.tenantOf(profile.Issuer); tenant == "" || profile.Tenant != tenant {
 		return untrustedValue("the "+rp.Tenant+" of the ID token is not that of its issuer", profile.Tenant, tenant)
 	}

@@ -37,40 +37,11 @@ func (t *Tokens) Refresh() auth.Secret { return auth.Secret(t.refresh.Reveal()) 
 // ID returns the ID token, for [Logins.EndSessionURL], or "".
 func (t *Tokens) ID() auth.Secret { return auth.Secret(t.id.Reveal()) }
 
-// ErrRejected is returned by Refresh for tokens that the provider takes no more.
-var ErrRejected = errors.New("oauth2/external: the provider rejects the token")
-
 // maxToken is the longest token that a provider may issue, in bytes.
 const maxToken = 64 << 10
 
 // newSecret returns 26 characters of 130 random bits.
 func newSecret() string { return rand.Text() }
-
-// Refresh asks a provider for new tokens (RFC 6749 §6). Where the answer has no refresh
-// token, the old one stays good. It returns [ErrRejected] if the provider takes refresh
-// no more, and any other error if it cannot be asked.
-func (l *Logins) Refresh(ctx context.Context, providerName string, refresh auth.Secret) (*Tokens, error) {
-	p := l.providers[providerName]
-	if p == nil || refresh == "" {
-		return nil, fmt.Errorf("oauth2/external: no provider %q, or no refresh token", providerName)
-	}
-	now := time.Now()
-	e, err := p.endpoints(ctx, now)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := p.exchange(ctx, e, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh.Reveal()}}, now)
-	if isRefusal(err) {
-		return nil, fmt.Errorf("%w: %w", ErrRejected, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if tokens.Refresh() == "" {
-		tokens.refresh = hidden.Of(refresh.Reveal())
-	}
-	return tokens, nil
-}
 
 // RevokeToken tells a provider that a token is needed no more (RFC 7009), as where a
 // user deletes their account: Apple asks for that. It is an error if the provider has

@@ -917,21 +917,22 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 	if len(kept) != 1 || kept[0].Access() == "" || kept[0].Refresh() == "" || kept[0].ID() == "" || !slices.Contains(kept[0].Scopes, "openid") || time.Until(kept[0].ExpiresAt) < 59*time.Minute {
 		t.Fatalf("%d", len(kept))
 	}
-	fresh, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh())
+	of := a.last().Identity("alice", time.Now())
+	fresh, err := a.logins.Refresh(t.Context(), of, kept[0].Refresh())
 	if err != nil || fresh.Access() == kept[0].Access() || fresh.Refresh() == kept[0].Refresh() {
 		t.Errorf("%v", err)
 	}
-	if _, err := a.logins.Refresh(t.Context(), "acme", kept[0].Refresh()); !errors.Is(err, external.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), of, kept[0].Refresh()); !errors.Is(err, external.ErrRejected) {
 		t.Errorf("used twice: %v", err)
 	}
 	if err := a.logins.RevokeToken(t.Context(), "acme", fresh.Refresh()); err != nil {
 		t.Error(err)
 	}
-	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh()); !errors.Is(err, external.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), of, fresh.Refresh()); !errors.Is(err, external.ErrRejected) {
 		t.Errorf("revoked: %v", err)
 	}
 	a.idp.SetQuirks(authtest.Quirks{TokenStatus: 503})
-	if _, err := a.logins.Refresh(t.Context(), "acme", fresh.Refresh()); err == nil || errors.Is(err, external.ErrRejected) {
+	if _, err := a.logins.Refresh(t.Context(), of, fresh.Refresh()); err == nil || errors.Is(err, external.ErrRejected) {
 		t.Errorf("down: %v", err)
 	}
 	at, err := a.logins.EndSessionURL(t.Context(), "acme", kept[0].ID(), a.url+"/")
@@ -939,7 +940,7 @@ func TestTokensAreHandedOverOrDropped(t *testing.T) {
 		t.Errorf("%s %v", at, err)
 	}
 	for _, name := range []string{"nobody", ""} {
-		_, e1 := a.logins.Refresh(t.Context(), name, "x")
+		_, e1 := a.logins.Refresh(t.Context(), &external.Identity{Provider: name, Issuer: a.idp.URL(), Subject: "1"}, "x")
 		_, e2 := a.logins.EndSessionURL(t.Context(), name, "", "")
 		if e3 := a.logins.RevokeToken(t.Context(), name, "x"); e1 == nil || e2 == nil || e3 == nil {
 			t.Error(e1, e2, e3)

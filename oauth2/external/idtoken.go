@@ -35,8 +35,17 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.V
 	return jwt.NewVerifier(config)
 }
 
-// verify checks an ID token (OpenID Connect Core §3.1.3.7).
+// verify checks the ID token of a login (OpenID Connect Core §3.1.3.7).
 func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
+	token, claims, err := rp.verifySigned(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return token, claims, checkIDToken(token, claims, a)
+}
+
+// verifySigned checks what holds for every ID token that comes from the token endpoint, and no more.
+func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
 	idToken := a.tokens.id.Reveal()
 	if idToken == "" {
 		return nil, nil, untrusted("there is no ID token")
@@ -70,7 +79,7 @@ func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[
 		return nil, nil, errors.New("oauth2/external: a verifier returned another credential than a *jwt.Token")
 	}
 	claims, _ := jwt.ClaimsOf[map[string]any](token)
-	return token, maps.Clone(claims), checkIDToken(token, claims, idToken, a)
+	return token, maps.Clone(claims), nil
 }
 
 // inOwnTerms returns why a verifier refused an ID token, with the setting of the provider in place of the verifier's.
@@ -101,17 +110,13 @@ func (rp *relyingParty) otherIssuer(ctx context.Context, idToken string, why err
 }
 
 // checkIDToken checks what a Verifier does not know.
-func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *answer) error {
+func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
 	nonce, _ := claims["nonce"].(string)
-	party, _ := claims["azp"].(string)
-	switch {
-	case a.attempt.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(a.attempt.Nonce)) != 1:
+	if a.attempt.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(a.attempt.Nonce)) != 1 {
 		return untrusted("the ID token has another nonce, or none")
-	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
-		return untrustedValue("the azp of the ID token is missing or another client", party, a.clients...)
-	case claims["at_hash"] != nil && a.tokens.Access() != "" &&
-		claims["at_hash"] != halfHash(idToken, a.tokens.access.Reveal()):
-		return untrusted("the ID token is not of this access token (at_hash)")
+	}
+	if err := checkParties(token, claims, a); err != nil {
+		return err
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {
 		at := token.AuthInfo().AuthTime
@@ -119,6 +124,19 @@ func checkIDToken(token *jwt.Token, claims map[string]any, idToken string, a *an
 			return untrustedBy("the login at the provider is older than the max_age, or has no auth_time",
 				&oldLogin{at, *maxAge})
 		}
+	}
+	return nil
+}
+
+// checkParties checks for which client and with which access token an ID token was made.
+func checkParties(token *jwt.Token, claims map[string]any, a *answer) error {
+	party, _ := claims["azp"].(string)
+	switch {
+	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
+		return untrustedValue("the azp of the ID token is missing or another client", party, a.clients...)
+	case claims["at_hash"] != nil && a.tokens.Access() != "" &&
+		claims["at_hash"] != halfHash(a.tokens.id.Reveal(), a.tokens.access.Reveal()):
+		return untrusted("the ID token is not of this access token (at_hash)")
 	}
 	return nil
 }

@@ -103,6 +103,10 @@ type provider struct {
 	checkToken func(ctx context.Context, api *API) error
 	// profile says who it is.
 	profile func(ctx context.Context, a *answer) (*Profile, error)
+	// checkRefreshed holds an answer to a refresh token to an identity. It is nil if answers have no ID token.
+	checkRefreshed func(ctx context.Context, a *answer, identity *Identity) error
+	// ready returns an error if checkRefreshed could not tell now.
+	ready func(ctx context.Context, now time.Time) error
 }
 
 // answer is what a login has come to when the tokens are there.

@@ -195,7 +195,7 @@ func TestARefreshTokenThatIsNotReplacedStays(t *testing.T) {
 	})
 	a.browser().visit("/login/acme/")
 	a.idp.SetQuirks(authtest.Quirks{TokenAnswer: func(a map[string]any) { delete(a, "refresh_token") }})
-	fresh, err := a.logins.Refresh(t.Context(), "acme", kept.Refresh())
+	fresh, err := a.logins.Refresh(t.Context(), a.last().Identity("alice", time.Now()), kept.Refresh())
 	if err != nil || fresh.Refresh() != kept.Refresh() {
 		t.Errorf("%v", err)
 	}

@@ -128,7 +128,11 @@ func (o OIDC) ready(env environment, kind string) (*provider, error) {
 	p.clients = append([]string{p.clientID}, o.AppClientIDs...)
 	// The secrets are in what authenticates.
 	rp.ClientSecret, rp.Key = "", nil
-	p.profile = rp.verifyIdentity
+	p.profile, p.checkRefreshed = rp.verifyIdentity, rp.checkRefreshed
+	p.ready = func(ctx context.Context, now time.Time) error {
+		_, err := rp.keys.Current(ctx, now)
+		return err
+	}
 	return p, nil
 }
 

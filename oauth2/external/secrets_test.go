@@ -93,7 +93,8 @@ func TestUnitNothingPrintsASecret(t *testing.T) {
 
 func refreshError(t *testing.T, a *app, token string) error {
 	t.Helper()
-	_, err := a.logins.Refresh(t.Context(), "acme", auth.Secret(token))
+	_, err := a.logins.Refresh(t.Context(),
+		&external.Identity{Provider: "acme", Issuer: a.idp.URL(), Subject: "1"}, auth.Secret(token))
 	if !errors.Is(err, external.ErrRejected) {
 		t.Fatalf("want ErrRejected, got %v", err)
 	}
