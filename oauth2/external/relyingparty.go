@@ -118,10 +118,10 @@ func (o OIDC) ready(env environment, kind string) (*provider, error) {
 		found.from = strings.TrimSuffix(o.Issuer, "/") + "/.well-known/openid-configuration"
 	}
 	p.endpoints = found.endpoints
-	// ID tokens come from the provider itself, so a stranger cannot have it asked for keys
-	// that are not there: a new key is found soon.
+	// A login is worth waiting for: one by a key that was published since the last fetch is not refused (OpenID Connect
+	// Core §10.1.1).
 	rp.keys = &metadataKeys{found: found, config: jwt.RemoteKeysConfig{Client: env.client, Timeout: env.timeout,
-		CoolDown: time.Second, Logger: env.logger}}
+		CoolDown: keysCoolDown, Patience: keysPatience, Logger: env.logger}}
 	if _, err := newVerifier([]string{p.clientID}, rp.keys, rp.issuers()); err != nil {
 		return nil, fmt.Errorf("oauth2/external: %s: %w", kind, err)
 	}
@@ -135,6 +135,13 @@ func (o OIDC) ready(env environment, kind string) (*provider, error) {
 	}
 	return p, nil
 }
+
+const (
+	// keysCoolDown is how often the keys of a provider are fetched, at most.
+	keysCoolDown = time.Second
+	// keysPatience is how long a login waits for its turn.
+	keysPatience = 2 * time.Second
+)
 
 // authentication returns how the client authenticates.
 func (rp *relyingParty) authentication() func(context.Context, *endpoints, url.Values, http.Header) error {
