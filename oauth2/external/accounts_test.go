@@ -388,7 +388,7 @@ func TestAnAppGetsACodeThatIsGoodOnceForWhoHasTheVerifier(t *testing.T) {
 		t.Fatal(u, err)
 	}
 	proof, ok := credential.(*external.Credential)
-	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified || proof.Profile.Claims != nil || time.Since(proof.AuthInfo().AuthTime) > time.Minute {
+	if !ok || !proof.Primary() || proof.Profile.Email.Address != "alice@example.com" || !proof.Profile.Email.Verified || proof.Profile.Claims != nil || !proof.AuthInfo().AuthTime.IsZero() {
 		t.Errorf("%+v", credential)
 	}
 	if _, _, err := a.redeem(code, verifier); auth.KindOf(err) != auth.ErrInvalid {

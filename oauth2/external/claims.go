@@ -14,7 +14,8 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 		return nil, err
 	}
 	a.expires = expiryOf(claims)
-	profile := &Profile{Issuer: rp.issuerOf(token), Subject: token.Subject(), AuthInfo: token.AuthInfo(), Claims: claims}
+	profile := &Profile{Issuer: rp.issuerOf(token), Subject: token.Subject(), Claims: claims,
+		AuthInfo: toldAuthInfo(token.AuthInfo(), a.now)}
 	if err := rp.addUserInfo(ctx, a, claims, profile.Subject); err != nil {
 		return nil, err
 	}

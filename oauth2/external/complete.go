@@ -27,7 +27,7 @@ type pending struct {
 
 // credential returns the credential of a login.
 func (l *Logins) credential(profile *Profile, who *found, now time.Time) *Credential {
-	c := &Credential{Profile: profile, at: now}
+	c := &Credential{Profile: profile, info: l.authInfo(profile, now), at: now}
 	if who.unlinked != nil {
 		c.pending = l.sealPending(who.unlinked, backend.Stamp(backendName, who.user), now)
 	}

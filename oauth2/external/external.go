@@ -143,8 +143,16 @@ type Config struct {
 	// accounts. Set it where the steps above alone decide about identities, such as
 	// in a service for the people of an enterprise.
 	NoLinking bool
-	// LinkAge is how long ago who links or unlinks may have logged in; 0 is 5 minutes.
+	// LinkAge is how long ago a user who links or unlinks may have logged in. 0 is 5 minutes. A login of which the time
+	// is not known is refused: see AllowAssumedAuthTime.
 	LinkAge time.Duration
+	// AllowAssumedAuthTime are the names of providers that do not tell when a person proved who they are ("auth_time"),
+	// such as "github" and "google", and whose logins count as of the moment at which the browser comes back. What is
+	// lost: the provider may send a browser back without a question, days after its owner signed in there and left it
+	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there just
+	// now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not known.
+	// These refuse it, and everything else works.
+	AllowAssumedAuthTime []string
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
 	// password; nil is that none can. The last way in is never unlinked.
 	HasOtherWay func(ctx context.Context, user auth.User) (bool, error)
@@ -269,7 +277,8 @@ func New(config Config) (*Logins, error) {
 	for _, given := range c.Providers {
 		faults = append(faults, l.add(given, env))
 	}
-	c.Keys, c.Providers = nil, nil
+	c.Keys, c.Providers, c.AllowAssumedAuthTime = nil, nil, slices.Clone(c.AllowAssumedAuthTime)
+	faults = append(faults, l.checkAssumed())
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}

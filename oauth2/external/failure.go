@@ -32,6 +32,7 @@ const (
 	reasonTaken         reason = "taken"
 	reasonSignIn        reason = "sign_in"
 	reasonStale         reason = "stale"
+	reasonUnknownAge    reason = "age_unknown"
 	reasonLastWay       reason = "last_way"
 	reasonOrigin        reason = "cross_origin"
 	reasonNoProvider    reason = "no_provider"
@@ -79,6 +80,9 @@ var texts = map[reason]text{
 		"To change how you sign in, you must be signed in, all the time until it is done."},
 	reasonStale: {403, "Please sign in again", auth.ErrInsufficient,
 		"To change how you sign in, you must have signed in just now. Sign out and in again, and come back."},
+	reasonUnknownAge: {403, "This is not possible as you are signed in", auth.ErrInsufficient,
+		"To change how you sign in, you must have signed in just now, and the way you signed in does not tell when " +
+			"that was. Sign in another way, or ask the people who run {service}."},
 	reasonLastWay: {409, "This is your last way in", auth.ErrInsufficient,
 		"Without it you could not sign in any more. Add another way first, such as a password."},
 	reasonOrigin: {403, "That came from another site", auth.ErrCrossOrigin,
@@ -164,7 +168,7 @@ func (l *Logins) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	switch {
 	case f.account || a != nil && a.Purpose == toLink:
 		page.Account = l.config.AccountURL
-		if f.Reason == reasonSignIn || f.Reason == reasonStale {
+		if f.Reason == reasonSignIn || f.Reason == reasonStale || f.Reason == reasonUnknownAge {
 			page.SignIn += query(page.SignIn, "next", l.config.AccountURL)
 		} else {
 			page.SignIn = ""

@@ -119,7 +119,7 @@ func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
 		return err
 	}
 	if maxAge := a.attempt.MaxAge; maxAge != nil {
-		at := token.AuthInfo().AuthTime
+		at := toldAuthInfo(token.AuthInfo(), a.now).AuthTime
 		if at.IsZero() || a.now.Sub(at) > time.Duration(*maxAge)*time.Second+leeway {
 			return untrustedBy("the login at the provider is older than the max_age, or has no auth_time",
 				&oldLogin{at, *maxAge})

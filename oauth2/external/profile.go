@@ -28,7 +28,8 @@ type Profile struct {
 	// "tid" of Microsoft.
 	Tenant string
 
-	// AuthInfo is when and how the person proved their identity to the provider, if it says.
+	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not, and
+	// if it is more than a minute ahead of our clock.
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
 	// the userinfo endpoint. Numbers are [json.Number].
@@ -51,6 +52,7 @@ type Email struct {
 // credentials may be issued for it. It has full access.
 type Credential struct {
 	Profile *Profile
+	info    auth.AuthInfo
 	at      time.Time
 	pending string // see Pending
 	finish  func(ctx context.Context) *failure
@@ -77,15 +79,10 @@ func (l *Credential) Ambient() bool { return false }
 // Primary returns true.
 func (l *Credential) Primary() bool { return true }
 
-// AuthInfo returns when and how the person proved who they are: to the provider, if it
-// says, which can be long ago, or else by coming back from there.
-func (l *Credential) AuthInfo() auth.AuthInfo {
-	info := l.Profile.AuthInfo
-	if info.AuthTime.IsZero() {
-		info.AuthTime = l.at
-	}
-	return info
-}
+// AuthInfo returns when and how the person proved who they are to the provider, if the provider says. That can be long
+// ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login: see
+// Config.AllowAssumedAuthTime.
+func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
 
 // maxText is the longest text of a profile, in bytes; maxSubject that of a subject
 // (OpenID Connect Core §2).

@@ -199,8 +199,8 @@ func (h *handler) member(w http.ResponseWriter, r *http.Request, p *provider) (a
 	if err := mayLink(r, user, credential); err != nil {
 		return refuse(reasonNotAllowed, err)
 	}
-	if err := auth.Fresh(h.config.LinkAge)(r, user, credential); err != nil {
-		return refuse(reasonStale, err)
+	if f := h.checkFresh(credential); f != nil {
+		return refuse(f.Reason, f.cause)
 	}
 	return user, true
 }

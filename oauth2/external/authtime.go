@@ -1,0 +1,57 @@
+package external
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// checkAssumed refuses a name in Config.AllowAssumedAuthTime that is none of a provider.
+func (l *Logins) checkAssumed() error {
+	for _, name := range l.config.AllowAssumedAuthTime {
+		if l.providers[name] == nil {
+			return fmt.Errorf("oauth2/external: Config.AllowAssumedAuthTime has %q, which is no provider", name)
+		}
+	}
+	return nil
+}
+
+// authInfo returns when and how a person proved who they are, if the person came back at an instant.
+func (l *Logins) authInfo(p *Profile, back time.Time) auth.AuthInfo {
+	info := toldAuthInfo(p.AuthInfo, back)
+	if info.AuthTime.IsZero() && slices.Contains(l.config.AllowAssumedAuthTime, p.Provider) {
+		info.AuthTime = back
+	}
+	return info
+}
+
+// toldAuthInfo returns what an ID token tells of a login at the provider. A time that is ahead of our clock by no more
+// than clocks differ is now, and a later one tells nothing.
+func toldAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
+	switch at := info.AuthTime; {
+	case at.After(now.Add(leeway)):
+		info.AuthTime = time.Time{}
+	case at.After(now):
+		info.AuthTime = now
+	}
+	return info
+}
+
+// checkFresh refuses a user who wants to change how they sign in, and has not signed in just now.
+func (l *Logins) checkFresh(credential auth.Credential) *failure {
+	err := auth.Fresh(l.config.LinkAge)(nil, nil, credential)
+	if err == nil {
+		return nil
+	}
+	informer, ok := auth.As[auth.AuthInformer](credential)
+	if !ok || informer.AuthInfo().AuthTime.IsZero() {
+		return &failure{Reason: reasonUnknownAge, cause: fmt.Errorf("%w: %w", err, errUnknownAge)}
+	}
+	return &failure{Reason: reasonStale, cause: err}
+}
+
+var errUnknownAge = errors.New("if the user signed in by a provider that does not tell when, see " +
+	"Config.AllowAssumedAuthTime")
