@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -26,9 +25,13 @@ type document struct {
 }
 
 // locate says where the metadata is, between the host and the path of the resource
-// (RFC 9728 §3.1), and what it is. Both are of the configuration alone.
+// (RFC 9728 §3.1), and what it is. Both are of the configuration alone. Only a path that is
+// just the slash after the host is left out: /mcp and /mcp/ are two resources.
 func (a *Resource) locate(resource *url.URL) {
-	a.path = wellKnown + strings.TrimSuffix(resource.EscapedPath(), "/")
+	a.path = wellKnown
+	if path := resource.EscapedPath(); path != "/" {
+		a.path += path
+	}
 	a.metadata = resource.Scheme + "://" + resource.Host + a.path
 	if resource.RawQuery != "" {
 		a.metadata += "?" + resource.RawQuery

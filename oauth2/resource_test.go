@@ -281,7 +281,7 @@ func TestMetadata(t *testing.T) {
 		"https://h.example/mcp":     {"/.well-known/oauth-protected-resource/mcp", "https://h.example/.well-known/oauth-protected-resource/mcp"},
 		"https://h.example/":        {"/.well-known/oauth-protected-resource", "https://h.example/.well-known/oauth-protected-resource"},
 		"https://h.example":         {"/.well-known/oauth-protected-resource", "https://h.example/.well-known/oauth-protected-resource"},
-		"https://h.example:8443/a/": {"/.well-known/oauth-protected-resource/a", "https://h.example:8443/.well-known/oauth-protected-resource/a"},
+		"https://h.example:8443/a/": {"/.well-known/oauth-protected-resource/a/", "https://h.example:8443/.well-known/oauth-protected-resource/a/"},
 		"http://127.0.0.1:9/x?y=z":  {"/.well-known/oauth-protected-resource/x", "http://127.0.0.1:9/.well-known/oauth-protected-resource/x?y=z"},
 	} {
 		a := serve(t, oauth2.Config{Resource: id, Sources: []oauth2.Source{tokens()}, AuthorizationServers: []string{"https://login.example"}, ScopesSupported: []string{"read"}, ResourceName: "Näme"})
@@ -304,6 +304,30 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s: %d %s", id, got.status, got.body)
 		}
 	}
+	t.Run("a path with a slash at its end is another one, and nothing below it is served", func(t *testing.T) {
+		a := serve(t, oauth2.Config{Resource: "https://h.example/mcp/", Sources: []oauth2.Source{tokens()}})
+		if got := a.ask("GET", "/.well-known/oauth-protected-resource/mcp/x", ""); got.status != 401 {
+			t.Errorf("below it: %d", got.status)
+		}
+		mux := http.NewServeMux() // both can be served by one program
+		for _, id := range []string{"https://h.example/mcp/", "https://h.example/mcp"} {
+			api, err := oauth2.New(oauth2.Config{Resource: id, Sources: []oauth2.Source{tokens()}, LoadUser: load})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := api.MetadataURL(), strings.Replace(id, "/mcp", "/.well-known/oauth-protected-resource/mcp", 1); got != want {
+				t.Errorf("MetadataURL %s, want %s", got, want)
+			}
+			api.Register(mux)
+		}
+		for _, path := range []string{"/mcp/", "/mcp"} {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/oauth-protected-resource"+path, nil))
+			if want := `"resource":"https://h.example` + path + `",`; !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %d %s, want %s", path, w.Code, w.Body, want)
+			}
+		}
+	})
 	bare := serve(t, oauth2.Config{Sources: []oauth2.Source{tokens()}})
 	if got := bare.ask("GET", "/.well-known/oauth-protected-resource/mcp", ""); got.body != `{"resource":"https://api.example/mcp","bearer_methods_supported":["header"]}`+"\n" {
 		t.Errorf("empty lists: %s", got.body)
