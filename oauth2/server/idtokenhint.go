@@ -2,8 +2,14 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/internal/cause"
 	"github.com/gatewarden/auth/jwt"
 )
@@ -47,8 +53,17 @@ func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
 	}
 	typ, claims, err := jwt.Open(set, token)
 	if err != nil {
-		return nil, &badHint{&cause.Reason{Check: "its form or signature is none of Config.Keys", Err: err}}
+		fault := &badHint{&cause.Reason{Check: "its form or signature is none of Config.Keys", Err: err}}
+		if unproved := s.readUnproved(set, token); unproved != nil {
+			return nil, &unprovedHint{fault, unproved}
+		}
+		return nil, fault
 	}
+	return s.readHint(typ, claims)
+}
+
+// readHint reads what an ID token says.
+func (s *Server) readHint(typ string, claims []byte) (*hint, error) {
 	var h hint
 	switch {
 	case typ != "jwt":
@@ -61,4 +76,64 @@ func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
 		return nil, &badHint{check("it has no sub or no aud")}
 	}
 	return &h, nil
+}
+
+// unprovedHint is the badHint of a token whose key is not among Config.Keys any more. What it
+// says is as good as any other parameter of the request: anybody could have written it.
+type unprovedHint struct {
+	*badHint
+	says *hint
+}
+
+// Unwrap returns the badHint.
+func (u *unprovedHint) Unwrap() error { return u.badHint }
+
+// readUnproved returns what a token says that names a key which is not in set, or nil if the
+// token is none of this server by its form, or names a key that is there.
+func (s *Server) readUnproved(set *jwt.KeySet, token string) *hint {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || len(token) > auth.MaxAuthorization {
+		return nil
+	}
+	var header struct {
+		Type  string `json:"typ"`
+		KeyID string `json:"kid"`
+	}
+	if decodeSegment(parts[0], &header) != nil || header.KeyID == "" ||
+		slices.ContainsFunc(set.Keys(), func(k *jwt.Key) bool { return k.ID() == header.KeyID }) {
+		return nil
+	}
+	var claims json.RawMessage
+	if decodeSegment(parts[1], &claims) != nil {
+		return nil
+	}
+	h, err := s.readHint(strings.ToLower(header.Type), claims)
+	if err != nil {
+		return nil
+	}
+	return h
+}
+
+// decodeSegment reads one part of a JWT (RFC 7515 §3.1).
+func decodeSegment(text string, to any) error {
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(decoded, to)
+}
+
+// logoutHint reads the id_token_hint of a logout. A hint whose key was retired says only which
+// client asks, so the user is asked (OpenID Connect RP-Initiated Logout §2). The returned hint is
+// then nil, and the log has the reason.
+func (s *Server) logoutHint(r *http.Request, token string) (proved *hint, clientID string, err error) {
+	h, err := s.openIDToken(r.Context(), token)
+	if unproved := (*unprovedHint)(nil); errors.As(err, &unproved) {
+		s.report(r, http.StatusOK, refuse(CodeInvalidRequest, "The id_token_hint cannot be verified.", err))
+		return nil, unproved.says.Audience[0], nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	return h, h.Audience[0], nil
 }

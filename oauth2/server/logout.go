@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gatewarden/auth/page"
@@ -111,9 +110,10 @@ func (h *handler) logoutByGET(w http.ResponseWriter, r *http.Request, form Form)
 func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
 	asked.ClientID = form.Get("client_id")
 	if text := form.Get("id_token_hint"); text != "" {
-		token, err = s.openIDToken(r.Context(), text)
-		if err == nil && asked.ClientID != "" && !slices.Contains(token.Audience, asked.ClientID) {
-			err = &badHint{wrong("its aud is not the client_id", token.Audience[0], asked.ClientID)}
+		var of string
+		token, of, err = s.logoutHint(r, text)
+		if err == nil && asked.ClientID != "" && of != asked.ClientID {
+			err = &badHint{wrong("its aud is not the client_id", of, asked.ClientID)}
 		}
 		if bad := (*badHint)(nil); errors.As(err, &bad) {
 			err = refuse(CodeInvalidRequest,
@@ -122,7 +122,7 @@ func (s *Server) readLogout(r *http.Request, form Form) (asked logout, token *hi
 		if err != nil {
 			return asked, nil, err
 		}
-		asked.ClientID = token.Audience[0]
+		asked.ClientID = of
 	}
 	uri := form.Get("post_logout_redirect_uri")
 	if asked.ClientID == "" {
