@@ -21,7 +21,7 @@ func (a *app) openLogins(context.Context) (err error) {
 		return nil
 	}
 	a.logins, err = external.New(external.Config{
-		Providers: s.providers, URL: s.issuer, Name: name, Keys: keys, Store: a.loginStore,
+		Providers: s.providers, URL: s.origin, Name: name, Keys: keys, Store: a.loginStore,
 		LoadUser: a.users.load, Pages: external.Pages{Site: site},
 		NewUser: func(ctx context.Context, p *external.Profile, id string) (auth.User, error) {
 			if exists, err := a.users.claims(ctx, p.Email); err != nil || exists {
@@ -33,7 +33,7 @@ func (a *app) openLogins(context.Context) (err error) {
 			_, err := a.sessions.SignIn(w, r, u, session.Options{AuthInfo: proof.AuthInfo()})
 			return err
 		},
-		AppRedirects: []string{s.issuer + "/callback"},
+		AppRedirects: []string{s.origin + "/callback"},
 		HasOtherWay: func(_ context.Context, u auth.User) (bool, error) {
 			member, ok := auth.As[*user](u)
 			return ok && member.encoded != "", nil

@@ -41,6 +41,7 @@ type settings struct {
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
 	issuer                  string // what tokens name as theirs; the URL by default
+	origin                  string // scheme and host of issuer, below which the handlers are
 	clients                 string // file of OAuth 2 clients
 	providers               []external.Provider
 	origins                 []string // of providers by http
@@ -104,6 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	s.url = serverURL(s, listener.Addr())
 	s.issuer = cmp.Or(s.issuer, s.url)
+	s.origin = originOf(s.issuer)
 	_, s.port, _ = net.SplitHostPort(listener.Addr().String())
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	app, err := open(ctx, s, logger)
@@ -156,6 +158,15 @@ func welcome(stderr io.Writer, url string) {
 	fmt.Fprintf(stderr, "Gatewarden demo: open %s/ in a browser, or try: curl -i %s/api/public\n", url, url)
 	fmt.Fprintf(stderr, "Its users are %s. Their passwords stand on that page and in README.md.\n",
 		strings.Join(names, ", "))
+}
+
+// originOf returns a URL without its path. An issuer may have a path that no handler is below, since it is a name.
+func originOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // serverURL is the address as a browser would write it.

@@ -41,7 +41,7 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 			_, err := a.sessions.Logout(w, r)
 			return err
 		},
-		Keys: a.keyring, JWKSURL: s.issuer + "/.well-known/jwks.json",
+		Keys: a.keyring, JWKSURL: s.origin + "/.well-known/jwks.json",
 		Scopes: scopes,
 		// This API, and two that run elsewhere: see examples/oauth2-resource.
 		Resources: []server.Resource{{ID: s.issuer, Name: name},
