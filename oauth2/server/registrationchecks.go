@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"github.com/gatewarden/auth/backend"
 )
 
 // applyRegistration checks a registration and puts it into a client. A client may keep what it has
@@ -50,7 +48,8 @@ func (s *Server) checkRegistration(c *Client, r Registration) error {
 	if err := checkMembers(r.Members, false); err != nil {
 		return err
 	}
-	for _, check := range []func(Registration, *Client) error{s.checkGrants, s.checkAuthMethod, s.checkResources} {
+	for _, check := range []func(Registration, *Client) error{s.checkName, s.checkGrants, s.checkAuthMethod,
+		s.checkResources} {
 		if err := check(r, c); err != nil {
 			return err
 		}
@@ -60,7 +59,7 @@ func (s *Server) checkRegistration(c *Client, r Registration) error {
 
 // put puts what was checked into the client. The rules of registration put in the rest.
 func (c *Client) put(r Registration, scopes []string) {
-	c.Name = cmp.Or(backend.CleanText(strings.TrimSpace(r.ClientName), 200), c.ID)
+	c.Name = cmp.Or(shownName(r.ClientName), c.ID)
 	c.Owner, c.AuthMethod = r.Owner, r.TokenEndpointAuthMethod
 	c.RedirectURIs, c.PostLogoutRedirectURIs = slices.Clone(r.RedirectURIs), slices.Clone(r.PostLogoutRedirectURIs)
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
