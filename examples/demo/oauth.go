@@ -93,17 +93,17 @@ func claims(_ context.Context, r server.ClaimsRequest) (map[string]any, error) {
 	return told, nil
 }
 
-// builtIn are the clients that are always there.
+// builtIn are the clients that are always there. That everybody knows their secrets is what a demo is for.
 var builtIn = []server.Registration{
-	{ClientID: "demo-web", ClientSecret: "demo-web-secret", ClientName: "Demo web application",
+	{ClientID: "demo-web", ClientSecret: "demo-web-secret", AllowShortSecret: true, ClientName: "Demo web application",
 		RedirectURIs:           []string{"http://127.0.0.1:8000/callback", "http://127.0.0.1/callback"},
 		PostLogoutRedirectURIs: []string{"http://127.0.0.1:8000/", "http://127.0.0.1/"},
 		GrantTypes:             []string{server.GrantAuthorizationCode, server.GrantRefreshToken}},
 	{ClientID: "demo-cli", ClientName: "Demo command line", TokenEndpointAuthMethod: server.AuthNone,
 		RedirectURIs: []string{"http://127.0.0.1/callback", "http://[::1]/callback"},
 		GrantTypes:   []string{server.GrantAuthorizationCode, server.GrantRefreshToken}},
-	{ClientID: "demo-job", ClientSecret: "demo-job-secret", ClientName: "Demo job", Scope: "reports:read reports:write",
-		GrantTypes: []string{server.GrantClientCredentials}},
+	{ClientID: "demo-job", ClientSecret: "demo-job-secret", AllowShortSecret: true, ClientName: "Demo job",
+		Scope: "reports:read reports:write", GrantTypes: []string{server.GrantClientCredentials}},
 }
 
 // addClients registers those that are built in and those of a file.

@@ -319,17 +319,17 @@ func TestUnitARefusedClientOfAFileIsDisabled(t *testing.T) {
 	file := filepath.Join(dir, "clients.json")
 	args := []string{"-db", "sqlite:" + filepath.Join(dir, "demo.db"), "-clients", file}
 	start := func(member string) *program {
-		client := `{"client_id":"x","client_secret":"s3cret","grant_types":["client_credentials"]` + member + `}`
+		client := `{"client_id":"x","client_secret":"a-secret-of-24-characters","grant_types":["client_credentials"]` + member + `}`
 		if err := os.WriteFile(file, []byte("["+client+"]"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return launch(t, args...)
 	}
 	p := start("")
-	p.token(200, newApplication("x", "s3cret"), "grant_type", "client_credentials")
+	p.token(200, newApplication("x", "a-secret-of-24-characters"), "grant_type", "client_credentials")
 	p.stop(syscall.SIGTERM)
 	p = start(`,"dpop_bound_access_tokens":true`)
-	p.token(401, newApplication("x", "s3cret"), "grant_type", "client_credentials")
+	p.token(401, newApplication("x", "a-secret-of-24-characters"), "grant_type", "client_credentials")
 	if !p.log.has("the client of an earlier run is disabled") {
 		t.Error(p.log.text())
 	}
@@ -347,7 +347,7 @@ func TestClientsOfAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(`[{"client_id": "mine", "client_secret": "s3cret", "client_name": "Mine", "grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post", "software_id": "x"},
+	write(`[{"client_id": "mine", "client_secret": "a-secret-of-24-characters", "client_name": "Mine", "grant_types": ["client_credentials"], "scope": "reports:read", "token_endpoint_auth_method": "client_secret_post", "software_id": "x"},
 		{"client_id": "bare", "redirect_uris": ["http://127.0.0.1/callback"]},
 		{"client_id": "tv", "redirect_uris": ["http://127.0.0.1/callback"], "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]},
 		{"client_id": "bound", "redirect_uris": ["http://127.0.0.1/callback"], "dpop_bound_access_tokens": true},
@@ -360,7 +360,7 @@ func TestClientsOfAFile(t *testing.T) {
 			t.Errorf("log %s, want %q", p.log.text(), want)
 		}
 	}
-	mine := p.token(200, newApplication("mine", "s3cret"), "grant_type", "client_credentials")
+	mine := p.token(200, newApplication("mine", "a-secret-of-24-characters"), "grant_type", "client_credentials")
 	p.want(200, "GET", "/api/reports", "Bearer "+mine.Access)
 	p.want(403, "POST", "/api/reports", "Bearer "+mine.Access)
 	if status, text := p.do("GET", "/api/me", "Bearer "+mine.Access, ""); status != 200 || strings.TrimSpace(text) != `{"user":null,"backend":"oauth2","scopes":["reports:read"],"client":"mine"}` {

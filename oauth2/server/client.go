@@ -70,6 +70,9 @@ type Client struct {
 	// attacker injects is then noticed only by a client that sends a nonce and checks it in
 	// the ID token (RFC 9700 §2.1.1).
 	AllowWithoutPKCE bool `json:"allow_without_pkce,omitempty"`
+	// AllowShortSecret lets the operator choose a secret of fewer than 16 bytes. Whoever may ask often enough,
+	// or reads the database, finds such a secret by trying (RFC 6749 §10.10).
+	AllowShortSecret bool `json:"allow_short_secret,omitempty"`
 	// IgnoreUnknownScopes is Config.IgnoreUnknownScopes for this client alone.
 	IgnoreUnknownScopes bool `json:"ignore_unknown_scopes,omitempty"`
 	// RevokeGrantWithAccessToken ends the whole grant if the client revokes an access token of

@@ -18,7 +18,7 @@ func TestUnitClientRegistration(t *testing.T) {
 			RedirectURIs: []string{"https://full.example/cb"}, PostLogoutRedirectURIs: []string{"https://full.example/"},
 			GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid read", Resources: []string{s.http.URL},
 			ResourceServer: []string{s.http.URL}, FirstParty: true, AllowWithoutPKCE: true, IDTokenAlgorithm: jwt.ES256, RefreshGrace: 5, ClaimsInIDToken: true,
-			IgnoreUnknownScopes: true, RevokeGrantWithAccessToken: true})
+			IgnoreUnknownScopes: true, RevokeGrantWithAccessToken: true, AllowShortSecret: true})
 	}
 	t.Run("it has every field that a client keeps", func(t *testing.T) {
 		s := newService(t, nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/gatewarden/auth"
@@ -79,11 +80,37 @@ func parseBasic(value string) (id, secret string, ok bool) {
 	return id, secret, isText(id) && isText(secret)
 }
 
+// minSecret is the shortest secret that an operator may choose, in bytes: of random ones it has 128 bits.
+const minSecret = 16
+
+// setSecret gives a new client the secret of its registration or, if there is none, a random one.
+func (c *Client) setSecret(r Registration) (secret auth.Secret, err error) {
+	secret = r.ClientSecret
+	switch size := len(secret.Reveal()); {
+	case c.Public() && size > 0:
+		return "", metadataError("A public client has no secret.", errPublicSecret)
+	case c.Public():
+		return "", nil
+	case size == 0:
+		secret, c.SecretDigest = NewSecret()
+		return secret, nil
+	case size < minSecret && !c.AllowShortSecret:
+		return "", metadataError("The client_secret is shorter than 16 bytes. Leave it out to get a random one, or set "+
+			"allow_short_secret.", setting("Client.AllowShortSecret",
+			"the client_secret can be guessed (RFC 6749 §10.10): it has fewer bytes than 16", strconv.Itoa(size)))
+	}
+	c.SecretDigest = DigestSecret(secret)
+	return secret, nil
+}
+
 // auditSecrets lists what a shared secret loses.
 func auditSecrets(a *auditor) {
 	for _, c := range a.clients {
 		if c.Public() {
 			continue
+		}
+		if c.AllowShortSecret {
+			a.add("RFC 6749 §10.10", "client "+c.ID+" AllowShortSecret", "its secret may be found by trying")
 		}
 		if c.AuthMethod == AuthClientSecretPost {
 			a.add("RFC 6749 §2.3.1", "client "+c.ID+" AuthMethod",

@@ -270,18 +270,18 @@ func TestWhatAClientCannotBeRegisteredWith(t *testing.T) {
 
 func TestAClientOfAFileIsWhatTheFileSays(t *testing.T) {
 	s := newService(t, nil)
-	all, err := server.ParseRegistrations([]byte(`[{"client_id":"f","client_secret":"one","redirect_uris":["https://a.example/"],"unknown":{"a":1}}]`))
+	all, err := server.ParseRegistrations([]byte(`[{"client_id":"f","client_secret":"one of 16 bytes…","redirect_uris":["https://a.example/"],"unknown":{"a":1}}]`))
 	s.must(err)
 	first, err := s.server.EnsureClient(t.Context(), all[0])
 	s.must(err)
-	if !first.CheckSecret("one") {
+	if !first.CheckSecret("one of 16 bytes…") {
 		t.Error("the secret")
 	}
 	_, err = s.server.DisableClient(t.Context(), first, true)
 	s.must(err)
 	all[0].ClientSecret, all[0].ClientName = "", "Named"
 	again, err := s.server.EnsureClient(t.Context(), all[0])
-	if err != nil || again.Name != "Named" || !again.CheckSecret("one") || !again.Disabled || !again.Created.Equal(first.Created) {
+	if err != nil || again.Name != "Named" || !again.CheckSecret("one of 16 bytes…") || !again.Disabled || !again.Created.Equal(first.Created) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	if _, err := s.server.EnsureClient(t.Context(), server.Registration{RedirectURIs: []string{"https://a.example/"}}); err == nil {

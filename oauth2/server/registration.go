@@ -20,7 +20,7 @@ import (
 // own. A member that is left out is as it says there or, if it does not, empty.
 type Registration struct {
 	ClientID                string      `json:"client_id,omitempty"` // "" makes one
-	ClientSecret            auth.Secret `json:"-"`                   // "" makes one, for a confidential client
+	ClientSecret            auth.Secret `json:"-"`                   // at least 16 random bytes; "" makes one
 	ClientName              string      `json:"client_name,omitempty"`
 	RedirectURIs            []string    `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs  []string    `json:"post_logout_redirect_uris,omitempty"`
@@ -46,7 +46,8 @@ type Registration struct {
 	FirstParty       bool     `json:"first_party,omitempty"`
 	RefreshGrace     int      `json:"refresh_token_grace,omitempty"` // see Client.RefreshGrace
 	AllowWithoutPKCE bool     `json:"allow_without_pkce,omitempty"`
-	ClaimsInIDToken  bool     `json:"id_token_claims,omitempty"` // see Client.ClaimsInIDToken
+	AllowShortSecret bool     `json:"allow_short_secret,omitempty"` // see Client.AllowShortSecret
+	ClaimsInIDToken  bool     `json:"id_token_claims,omitempty"`    // see Client.ClaimsInIDToken
 
 	IgnoreUnknownScopes        bool `json:"ignore_unknown_scopes,omitempty"`          // see Client.IgnoreUnknownScopes
 	RevokeGrantWithAccessToken bool `json:"revoke_grant_with_access_token,omitempty"` // see Client
@@ -108,16 +109,9 @@ func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 	if err := s.applyRegistration(c, r); err != nil {
 		return nil, "", err
 	}
-	secret := r.ClientSecret
-	switch {
-	case c.Public():
-		if secret != "" {
-			return nil, "", metadataError("A public client has no secret.", errPublicSecret)
-		}
-	case secret == "":
-		secret, c.SecretDigest = NewSecret()
-	default:
-		c.SecretDigest = DigestSecret(secret)
+	secret, err := c.setSecret(r)
+	if err != nil {
+		return nil, "", err
 	}
 	return c, secret, nil
 }

@@ -65,6 +65,7 @@ func (c *Client) put(r Registration, scopes []string) {
 	c.GrantTypes, c.Scopes = slices.Clone(r.GrantTypes), scopes
 	c.Resources, c.ResourceServer = slices.Clone(r.Resources), slices.Clone(r.ResourceServer)
 	c.FirstParty, c.AllowWithoutPKCE, c.ClaimsInIDToken = r.FirstParty, r.AllowWithoutPKCE, r.ClaimsInIDToken
+	c.AllowShortSecret = r.AllowShortSecret
 	c.IgnoreUnknownScopes, c.RevokeGrantWithAccessToken = r.IgnoreUnknownScopes, r.RevokeGrantWithAccessToken
 }
 

@@ -100,13 +100,13 @@ func TestUnitAPublicClientMaySendAnEmptySecret(t *testing.T) {
 
 func TestHowAClientAuthenticates(t *testing.T) {
 	s := newService(t, nil)
-	s.add(server.Registration{ClientID: "by-basic", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_basic", ClientSecret: "s:e c+r%t/ü"})
+	s.add(server.Registration{ClientID: "by-basic", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_basic", ClientSecret: "s:e c+r%t/ü of 24 bytes"})
 	s.add(server.Registration{ClientID: "by-post", GrantTypes: []string{"client_credentials"}, TokenEndpointAuthMethod: "client_secret_post"})
 	off := s.add(server.Registration{ClientID: "off", GrantTypes: []string{"client_credentials"}})
 	_, err := s.server.DisableClient(t.Context(), off, true)
 	s.must(err)
 	job := s.secrets["job"]
-	encoded := url.QueryEscape("s:e c+r%t/ü")
+	encoded := url.QueryEscape("s:e c+r%t/ü of 24 bytes")
 	const grant = "grant_type=client_credentials&token=x"
 	for sentence, row := range map[string]struct {
 		query, body, authorization string
