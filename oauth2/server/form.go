@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // maxBody is the longest body, or query, that is read, in bytes.
@@ -53,8 +54,6 @@ func (f Form) pairs() (params [][2]string) {
 var errLongBody = &Error{Code: CodeInvalidRequest, Description: "The body is too long.",
 	Status: http.StatusRequestEntityTooLarge, Cause: errors.New("the body or the query is longer than 65536 bytes")}
 
-var errBodyUnreadable = errors.New("the form of the body is badly encoded")
-
 func errNoForm(cause error) *Error {
 	return refuse(CodeInvalidRequest, "The body must be application/x-www-form-urlencoded.", cause)
 }
@@ -68,10 +67,12 @@ func errNotText(name string) *Error {
 		wrong("a parameter is not UTF-8, or has a NUL", name))
 }
 
-// bodyForm reads the body of a POST: its type first, then its size, then what is
-// twice. A "resource" may be there twice, and so may the fields that are named.
+// bodyForm reads the body of a POST of a client: its type first, then its size, then what is
+// twice. A "resource" may be there twice, and so may the fields that are named. RFC 6749 §3.2 has
+// forms of one type; clients of django-oauth-toolkit send multipart/form-data too (RFC 7578).
+// Files in it are not read.
 func bodyForm(r *http.Request, repeatable ...string) (Form, error) {
-	values, err := bodyValues(r)
+	values, err := bodyValuesOf(r, backend.TypeForm, backend.TypeMultipart)
 	if err != nil {
 		return Form{}, err
 	}
@@ -80,19 +81,25 @@ func bodyForm(r *http.Request, repeatable ...string) (Form, error) {
 
 // isForm reports a request whose body is a form. Some clients name another charset
 // than UTF-8 and write ASCII.
-func isForm(r *http.Request) bool {
+func isForm(r *http.Request) bool { return hasType(r, backend.TypeForm) }
+
+// hasType reports a request with a body of one of these media types.
+func hasType(r *http.Request, types ...string) bool {
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
 		return false
 	}
 	kind, _, err := mime.ParseMediaType(lines[0])
-	return err == nil && kind == backend.TypeForm && r.Header.Get("Content-Encoding") == ""
+	return err == nil && slices.Contains(types, kind) && r.Header.Get("Content-Encoding") == ""
 }
 
-// bodyValues reads the body of a POST as it is, and puts it back: a backend of the
+// bodyValues reads the body of a POST of a browser as it is, and puts it back: a backend of the
 // guard may look for its credential there.
-func bodyValues(r *http.Request) (url.Values, error) {
-	if !isForm(r) {
+func bodyValues(r *http.Request) (url.Values, error) { return bodyValuesOf(r, backend.TypeForm) }
+
+// bodyValuesOf is bodyValues for a body of one of these media types.
+func bodyValuesOf(r *http.Request, types ...string) (url.Values, error) {
+	if !hasType(r, types...) {
 		return nil, errNoForm(wrong("the Content-Type is not a form, is there twice, or has a Content-Encoding",
 			r.Header.Get("Content-Type")))
 	}
@@ -107,7 +114,7 @@ func bodyValues(r *http.Request) (url.Values, error) {
 	}
 	values, err := body.Form()
 	if err != nil {
-		return nil, errNoForm(errBodyUnreadable)
+		return nil, errNoForm(&cause.Reason{Check: "the form of the body is badly encoded", Err: err})
 	}
 	return values, nil
 }

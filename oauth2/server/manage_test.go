@@ -524,6 +524,8 @@ func FuzzEveryEndpoint(f *testing.F) {
 	f.Add("/o/introspect/", "token=%00", "Bearer x", "text/plain")
 	f.Add("/o/userinfo/", "access_token=x&access_token=y", "Bearer", "application/x-www-form-urlencoded;charset=x")
 	f.Add("/o/authorize/", query().Encode(), "", "application/x-www-form-urlencoded")
+	f.Add("/o/token/", "--x\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\nclient_credentials\r\n--x--\r\n",
+		"Basic d2ViOng=", "multipart/form-data; boundary=x")
 	f.Add("/o/logout/", "id_token_hint=a.b.c&client_id=web", "", "application/x-www-form-urlencoded")
 	paths := []string{"/o/token/", "/o/introspect/", "/o/revoke_token/", "/o/userinfo/", "/o/authorize/", "/o/logout/", "/o/applications/register/", "/o/authorized_tokens/x/delete/"}
 	var s *service
