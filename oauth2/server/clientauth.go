@@ -37,6 +37,7 @@ type clientCredentials struct {
 // presented is what authenticates one request: credentials, and the methods that carried them.
 type presented struct {
 	clientCredentials
+	place   string                  // the address that the request came from: see placeOf
 	methods []*clientAuthentication // empty for a client that only says who it is
 	read    bool                    // a method has read something
 }
@@ -90,7 +91,7 @@ func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
 		return nil, err
 	}
 	if cause != nil {
-		return nil, ofClient(client.ID, errClient(cause))
+		return nil, ofClient(client.ID, refusedClient(cause))
 	}
 	return client, nil
 }
@@ -101,7 +102,7 @@ func (s *Server) readClientCredentials(r *http.Request, form Form) (*presented, 
 	if err := s.checkAuthorizationHeader(r, form); err != nil {
 		return nil, err
 	}
-	p := &presented{clientCredentials: clientCredentials{clientID: form.Get("client_id")}}
+	p := &presented{clientCredentials: clientCredentials{clientID: form.Get("client_id")}, place: placeOf(r)}
 	for i := range s.features.clientAuth {
 		method := &s.features.clientAuth[i]
 		c, err := method.read(r, form)
@@ -180,7 +181,11 @@ func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) 
 	if i < 0 {
 		return failed("the client may not authenticate by this method"), nil
 	}
-	return p.methods[i].check(ctx, client, &p.clientCredentials)
+	compare := func() (cause, err error) { return p.methods[i].check(ctx, client, &p.clientCredentials) }
+	if !p.methods[i].secret {
+		return compare()
+	}
+	return s.withoutGuessing(p.place, client, compare)
 }
 
 // mayAuthenticateBy reports whether a client is registered for a method.

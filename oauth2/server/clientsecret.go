@@ -55,7 +55,7 @@ func checkSecret(_ context.Context, client *Client, c *clientCredentials) (cause
 	case client.SecretDigest == "":
 		return errNoSecretKept, nil
 	case !client.CheckSecret(c.secret):
-		return check("the client secret is wrong"), nil
+		return errWrongSecret, nil
 	}
 	return nil, nil
 }
@@ -105,6 +105,9 @@ func (c *Client) setSecret(r Registration) (secret auth.Secret, err error) {
 
 // auditSecrets lists what a shared secret loses.
 func auditSecrets(a *auditor) {
+	if a.config.AllowGuessing {
+		a.add("RFC 6749 §2.3.1", "AllowGuessing", "client secrets can be tried as fast as the network allows")
+	}
 	for _, c := range a.clients {
 		if c.Public() {
 			continue

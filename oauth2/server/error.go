@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatewarden/auth"
 )
@@ -107,6 +109,10 @@ func (s *Server) answerError(w http.ResponseWriter, r *http.Request, err error) 
 			Status: http.StatusServiceUnavailable, Cause: err}
 	}
 	status := statusOf(e)
+	if throttled := (*auth.Error)(nil); status == http.StatusTooManyRequests && errors.As(e.Cause, &throttled) {
+		seconds := (throttled.RetryAfter + time.Second - 1) / time.Second // not too early
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", auth.Challenge{Scheme: "Basic",
 			Params: []auth.Param{{Name: "realm", Value: s.config.Name}}}.String())

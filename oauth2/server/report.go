@@ -84,7 +84,7 @@ func kindOf(err error) error {
 	if _, ok := err.(*auth.Error); ok || !errors.As(err, &e) {
 		return auth.KindOf(err)
 	}
-	if kind := auth.KindOf(e.Cause); kind == auth.ErrCrossOrigin {
+	if kind := auth.KindOf(e.Cause); kind == auth.ErrCrossOrigin || kind == auth.ErrThrottled {
 		return kind
 	}
 	if kind, ok := codeKinds[e.Code]; ok {

@@ -128,6 +128,11 @@ type Config struct {
 	Claims func(ctx context.Context, r ClaimsRequest) (map[string]any, error)
 	// Discovery is what the metadata tell besides.
 	Discovery Discovery
+	// AllowGuessing looks at every secret that a client sends. Otherwise, after 30 wrong secrets of
+	// a client from one address (IPv6: /64), further ones are 429 with Retry-After until 2 seconds
+	// have passed for each. From other addresses, the client is not affected (RFC 6749 §2.3.1). Each
+	// process counts for itself. Behind a proxy, set auth.Config.Proxies, or all clients have one address.
+	AllowGuessing bool
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string
 
@@ -178,6 +183,7 @@ type Server struct {
 	foreign *once.Memo[*auth.Error, error]
 	events  backend.Events
 	limits  grantLimits
+	guesses *guesses
 	access  string // prefixes
 	refresh string
 	code    string
@@ -202,7 +208,7 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error])}
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses()}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
 	s.setAddresses(settings)

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/internal/remember"
+)
+
+// The bounds for wrong secrets of one client from one address.
+const (
+	freeGuesses   = 30              // at once
+	guessInterval = 2 * time.Second // until there is another one
+	maxGuessing   = 10_000          // clients at addresses that are counted, each in about 100 bytes
+)
+
+// guesses counts wrong secrets, so that nobody can try many (RFC 6749 §2.3.1). It counts by client
+// and address: a stranger who sends wrong secrets of a client does not lock the client out, which
+// comes from another address. It is safe for concurrent use.
+type guesses struct {
+	mu   sync.Mutex // for a change of seen
+	seen *remember.Tokens[time.Time]
+}
+
+func newGuesses() *guesses { return &guesses{seen: remember.New[time.Time](maxGuessing)} }
+
+// wait returns how long no secret of the client is looked at from this address.
+func (g *guesses) wait(key remember.Key, now time.Time) time.Duration {
+	until, ok := g.seen.Get(key, now)
+	if !ok {
+		return 0
+	}
+	return max(until.Sub(now)-(freeGuesses-1)*guessInterval, 0)
+}
+
+// add counts a wrong secret. If others have used up what was free meanwhile, it returns how long to wait.
+func (g *guesses) add(key remember.Key, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait := g.wait(key, now); wait > 0 {
+		return wait
+	}
+	until, ok := g.seen.Get(key, now)
+	if !ok {
+		until = now
+	}
+	until = until.Add(guessInterval)
+	g.seen.Put(key, until, until, now)
+	return 0
+}
+
+// placeOf returns what counts as one address: an IPv4 address or an IPv6 /64. Clients without an
+// address, which come by a Unix socket, are at one place.
+func placeOf(r *http.Request) string {
+	addr := auth.ClientIP(r).Unmap().WithZone("")
+	if !addr.Is6() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr, 64).Masked().String()
+}
+
+// errWrongSecret is the cause of a refusal that counts as a guess.
+var errWrongSecret = check("the client secret is wrong")
+
+// withoutGuessing calls compare, which checks a secret, unless wrong ones of the client came from the
+// address of the request too often. A right one is refused then too, because a guess asks just that.
+func (s *Server) withoutGuessing(place string, client *Client, compare func() (cause, err error)) (cause, err error) {
+	if s.config.AllowGuessing {
+		return compare()
+	}
+	key := s.guesses.seen.Key(strconv.Itoa(len(client.ID)) + " " + client.ID + place)
+	if wait := s.guesses.wait(key, time.Now()); wait > 0 {
+		return tooManyGuesses(wait), nil
+	}
+	cause, err = compare()
+	if cause != errWrongSecret {
+		return cause, err
+	}
+	if wait := s.guesses.add(key, time.Now()); wait > 0 {
+		return tooManyGuesses(wait), nil
+	}
+	return cause, nil
+}
+
+// tooManyGuesses is the cause of a refusal without a look at the secret.
+func tooManyGuesses(wait time.Duration) error {
+	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait, Cause: setting(
+		"Config.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", fmt.Sprintf(
+			"too many wrong secrets of the client came from the address: %d, and then one in %v", freeGuesses, guessInterval), "")}
+}
+
+// refusedClient is the answer to a client that is not proved.
+func refusedClient(cause error) *Error {
+	if auth.KindOf(cause) != auth.ErrThrottled {
+		return errClient(cause)
+	}
+	return &Error{Code: CodeInvalidClient, Description: "Too many wrong secrets of this client. Try again later.",
+		Status: http.StatusTooManyRequests, Cause: cause}
+}
