@@ -42,9 +42,12 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	kept := adopted != nil && adopted.Digest == first.Digest
 	if adopted != nil {
 		if seen := s.tokens[adopted.Digest]; seen != nil {
-			s.end(seen.of, family.Created)
+			if !kept {
+				s.end(seen.of, family.Created)
+			}
 			return Started{Seen: true, Generation: s.generation(family.UserID)}, nil
 		}
 	}
@@ -65,15 +68,27 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 		started.Evicted = append(started.Evicted, oldest.family.ID)
 	}
 	l := s.add(family)
-	s.put(l, first)
+	if !kept {
+		s.put(l, first)
+	}
 	if adopted != nil {
-		used := *adopted
-		used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
-		s.put(l, &used)
-		l.adopted = adopted.ExpiresAt.Add(KeepExpired)
+		s.adopt(l, family, first, adopted)
 	}
 	s.queue.Add(family.ID)
 	return started, nil
+}
+
+// adopt adds a token of another system to a login: as the first one, if it has the digest
+// of that, and otherwise as rotated into it.
+func (s *MemoryStore) adopt(l *login, family *Family, first, adopted *Refresh) {
+	taken := *first
+	if adopted.Digest != first.Digest {
+		taken = *adopted
+		taken.FamilyID, taken.Rotated, taken.Successor = family.ID, family.Created, first.Digest
+	}
+	taken.Adopted = true
+	s.put(l, &taken)
+	l.adopted = taken.ExpiresAt.Add(KeepExpired)
 }
 
 // Find implements [Store].

@@ -20,7 +20,8 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 	}
 	if c.Digest != "" {
 		t := s.tokens[c.Digest]
-		used := t != nil && !t.refresh.Rotated.IsZero() && now.Sub(t.refresh.Rotated) >= c.Grace
+		used := t != nil && (!t.of.family.RevokedAt.IsZero() ||
+			!t.refresh.Rotated.IsZero() && now.Sub(t.refresh.Rotated) >= c.Grace)
 		live := t != nil && t.refresh.FamilyID == c.SessionID && now.Before(t.refresh.ExpiresAt)
 		if used || c.SessionID != "" && !live {
 			return true, nil

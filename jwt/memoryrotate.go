@@ -59,3 +59,47 @@ func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []by
 	}
 	return t.refresh.Sealed
 }
+
+// Use implements [Store].
+func (s *MemoryStore) Use(ctx context.Context, digest string, now, ends time.Time) (Rotation, error) {
+	if err := ctx.Err(); err != nil {
+		return Rotation{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tokens[digest]
+	if t == nil {
+		return Rotation{Verdict: Unknown}, nil
+	}
+	r, l := t.refresh, t.of
+	switch family := l.family; {
+	case !family.RevokedAt.IsZero():
+		return Rotation{Verdict: Revoked, Family: family}, nil
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
+		return Rotation{Verdict: Expired, Family: family}, nil
+	case !r.Rotated.IsZero():
+		s.end(l, now)
+		return Rotation{Verdict: Reused, Family: l.family}, nil
+	}
+	if ends.After(r.ExpiresAt) {
+		longer := *r
+		longer.ExpiresAt = ends
+		t.refresh = &longer
+	}
+	moved := *l.family
+	moved.LastUsed, moved.ExpiresAt = later(moved.LastUsed, now), later(moved.ExpiresAt, ends)
+	before := l.until
+	l.replace(&moved)
+	if l.keep(t.refresh.ExpiresAt.Add(KeepExpired)); !l.until.Equal(before) {
+		s.queue.Add(moved.ID)
+	}
+	return Rotation{Verdict: Kept, Family: &moved, Generation: s.generation(moved.UserID)}, nil
+}
+
+// later returns the later of two instants.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -37,7 +37,9 @@ type RefreshStore interface {
 	// it is a refresh token of another system that the first one replaces: it
 	// is added as rotated into first, and if its digest is there already,
 	// nothing is added, its family ends at family.Created, and Seen is
-	// reported. A family or a first digest that is there is an error.
+	// reported. If adopted and first have one digest, the adopted token stays good:
+	// first alone is added, as adopted, and Seen ends no family. Otherwise a first
+	// digest that is there is an error, and so is a family that is there.
 	//
 	// If the user has limit families already that are live at family.Created, where a
 	// limit of 0 is no limit, it adds nothing and uses nothing up, and reports OverLimit.
@@ -59,6 +61,13 @@ type RefreshStore interface {
 	// earlier, oldest first, at least up to one that did not, so that many refreshes
 	// do not fill the store.
 	Rotate(ctx context.Context, old string, now time.Time, grace time.Duration, next *Refresh) (Rotation, error)
+
+	// Use uses the refresh token with this digest and leaves it good, for
+	// Config.AllowRefreshReuse. It moves the family's LastUsed to now, and ExpiresAt of the
+	// token and of its family to ends, but none of them to an earlier instant. Of many calls
+	// at once with one digest, all are Kept. A token that Rotate used is Reused. The other
+	// verdicts are as those of Rotate.
+	Use(ctx context.Context, digest string, now, ends time.Time) (Rotation, error)
 }
 
 // FamilyStore lists and ends the families of a user, which are the user's logins. See [Store] for what holds
@@ -121,8 +130,9 @@ type Refresh struct {
 	FamilyID  string
 	Issued    time.Time
 	ExpiresAt time.Time
-	Rotated   time.Time // zero until it is used
+	Rotated   time.Time // zero until it is replaced
 	Successor string    // digest of the token that replaced it, or ""
+	Adopted   bool      // made by another system, and taken over by RefreshStore.Start, which sets it
 	// Sealed is this token, encrypted so that only who has its predecessor can
 	// read it; nil without a grace. It is kept with the predecessor's use and
 	// forgotten when this token is used itself.
@@ -156,13 +166,15 @@ const (
 	Retried
 	// Reused: it was used before, by whomever. Its family is ended now.
 	Reused
+	// Kept: it was used by RefreshStore.Use now, and stays good.
+	Kept
 )
 
-// Rotation is the outcome of RefreshStore.Rotate.
+// Rotation is the outcome of RefreshStore.Rotate and RefreshStore.Use.
 type Rotation struct {
 	Verdict    Verdict
 	Family     *Family // as it is after the verdict; nil if Unknown
-	Generation int64   // of the user, if Rotated or Retried
+	Generation int64   // of the user, if Rotated, Retried or Kept
 	Sealed     []byte  // of the successor, if Retried
 }
 
@@ -170,7 +182,8 @@ type Rotation struct {
 //
 // It is void if SessionID is not "" and names no live family of UserID; if
 // Digest is not "" and names a refresh token that was rotated Grace ago or
-// earlier or, with a SessionID, none of that family or one that is expired; if
+// earlier, or one of a family that was ended, or, with a SessionID, none of that
+// family or one that is expired; if
 // Generation is less than the user's; and, where Generation is negative, as in
 // tokens that others issued, if everything of the user until IssuedAt or later
 // was voided. IssuedAt is in whole seconds: what was issued in the second of the

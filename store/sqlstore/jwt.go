@@ -63,7 +63,7 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 		if started.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
 			return err
 		}
-		if started.Seen, err = s.endAdopted(ctx, conn, adopted, family.Created); err != nil || started.Seen {
+		if started.Seen, err = s.seen(ctx, conn, first, adopted, family.Created); err != nil || started.Seen {
 			return err
 		}
 		if limit > 0 {
@@ -79,15 +79,16 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 	return started, nil
 }
 
-// endAdopted ends the family of a token of another issuer that was adopted before, and reports
-// whether it was, in a transaction.
-func (s *JWTStore) endAdopted(ctx context.Context, conn *sql.Conn, adopted *jwt.Refresh, now time.Time) (bool, error) {
+// seen reports whether a token of another issuer was adopted before, and then ends its family unless the token
+// stays good, in a transaction.
+func (s *JWTStore) seen(ctx context.Context, conn *sql.Conn, first, adopted *jwt.Refresh,
+	now time.Time) (bool, error) {
 	if adopted == nil {
 		return false, nil
 	}
 	seen, owner, err := s.load(ctx, conn, adopted.Digest)
-	if err != nil || seen == nil {
-		return false, err
+	if err != nil || seen == nil || adopted.Digest == first.Digest {
+		return seen != nil, err
 	}
 	return true, s.end(ctx, conn, owner.ID, now)
 }
@@ -97,11 +98,13 @@ func (s *JWTStore) addAll(ctx context.Context, conn *sql.Conn, family *jwt.Famil
 	if _, err := conn.ExecContext(ctx, s.addFamily, familyValues(family)...); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, s.addToken, tokenValues(first)...); err != nil || adopted == nil {
+	one := *first
+	one.Adopted = adopted != nil && adopted.Digest == first.Digest
+	if _, err := conn.ExecContext(ctx, s.addToken, tokenValues(&one)...); err != nil || adopted == nil || one.Adopted {
 		return err
 	}
 	used := *adopted
-	used.FamilyID, used.Rotated, used.Successor = family.ID, family.Created, first.Digest
+	used.FamilyID, used.Rotated, used.Successor, used.Adopted = family.ID, family.Created, first.Digest, true
 	_, err := conn.ExecContext(ctx, s.addToken, tokenValues(&used)...)
 	return err
 }

@@ -85,7 +85,8 @@ func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 }
 
 // spent returns at most limit families that Purge removes: first those that expired, then
-// those that ended. In the latter, an adopted token was rotated when the family began.
+// those that ended. An adopted token of before version 4 of the tables is told by having been rotated when the
+// family began.
 func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, limit int) ([]string, error) {
 	kept := micros(now.Add(-jwt.KeepExpired))
 	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families f
@@ -99,7 +100,7 @@ func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, lim
 		WHERE revoked_at <= ? AND NOT (expires_at <= ?
 			AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?))
 		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r
-			WHERE r.family_id = f.id AND r.rotated = f.created AND r.expires_at > ?)
+			WHERE r.family_id = f.id AND (r.adopted = 1 OR r.rotated = f.created) AND r.expires_at > ?)
 		ORDER BY revoked_at LIMIT ? {lock}`), micros(now.Add(-jwt.KeepEnded)), micros(now), kept, kept, limit-len(ids))
 	return append(ids, ended...), err
 }

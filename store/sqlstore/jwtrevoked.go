@@ -17,7 +17,8 @@ const (
 	// jwtRevokedSliding is jwtRevoked for a token that is also a refresh token.
 	jwtRevokedSliding = `SELECT ` + jwtOwner + `,
 		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND family_id = ? AND expires_at > ?),
-		(SELECT COUNT(*) FROM {prefix}jwt_refresh WHERE digest = ? AND rotated <= ?)`
+		(SELECT COUNT(*) FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id
+			WHERE r.digest = ? AND (r.rotated <= ? OR f.revoked_at IS NOT NULL))`
 )
 
 // Revoked implements [jwt.Store] by one query.

@@ -28,13 +28,7 @@ func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now t
 	if err != nil || r == nil {
 		return rotation, err // Unknown
 	}
-	rotation.Family = family
-	switch {
-	case !family.RevokedAt.IsZero():
-		rotation.Verdict = jwt.Revoked
-		return rotation, nil
-	case !family.Live(now) || !now.Before(r.ExpiresAt):
-		rotation.Verdict = jwt.Expired
+	if rotation = refused(r, family, now); rotation.Verdict != jwt.Unknown {
 		return rotation, nil
 	}
 	if rotation.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
@@ -86,4 +80,64 @@ func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next
 	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET last_used = ?, expires_at = ?
 		WHERE id = ?`), micros(now), micros(next.ExpiresAt), next.FamilyID)
 	return err
+}
+
+// Use implements [jwt.Store] in one transaction.
+func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
+	var rotation jwt.Rotation
+	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+		rotation, err = s.use(ctx, conn, digest, now, ends)
+		return err
+	})
+	if err != nil {
+		return jwt.Rotation{}, err
+	}
+	return rotation, nil
+}
+
+func (s *JWTStore) use(ctx context.Context, conn *sql.Conn, digest string, now,
+	ends time.Time) (rotation jwt.Rotation, err error) {
+	r, family, err := s.load(ctx, conn, digest)
+	if err != nil || r == nil {
+		return rotation, err // Unknown
+	}
+	if rotation = refused(r, family, now); rotation.Verdict != jwt.Unknown {
+		return rotation, nil
+	}
+	if !r.Rotated.IsZero() {
+		rotation.Verdict, family.RevokedAt = jwt.Reused, now
+		return rotation, s.end(ctx, conn, family.ID, now)
+	}
+	if rotation.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
+		return rotation, err
+	}
+	rotation.Verdict = jwt.Kept
+	if ends.After(r.ExpiresAt) {
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_refresh SET expires_at = ?
+			WHERE digest = ?`), micros(ends), digest); err != nil {
+			return rotation, err
+		}
+	}
+	if now.After(family.LastUsed) {
+		family.LastUsed = now
+	}
+	if ends.After(family.ExpiresAt) {
+		family.ExpiresAt = ends
+	}
+	_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET last_used = ?, expires_at = ?
+		WHERE id = ?`), micros(family.LastUsed), micros(family.ExpiresAt), family.ID)
+	return rotation, err
+}
+
+// refused returns the verdict about a token that is no good whatever is done with it, or [jwt.Unknown] if it is
+// good or was replaced.
+func refused(r *jwt.Refresh, family *jwt.Family, now time.Time) jwt.Rotation {
+	rotation := jwt.Rotation{Family: family}
+	switch {
+	case !family.RevokedAt.IsZero():
+		rotation.Verdict = jwt.Revoked
+	case !family.Live(now) || !now.Before(r.ExpiresAt):
+		rotation.Verdict = jwt.Expired
+	}
+	return rotation
 }

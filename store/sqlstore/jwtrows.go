@@ -12,7 +12,7 @@ import (
 const (
 	jwtFamilyColumns = `f.id, f.user_id, f.client_id, f.scopes, f.created, f.last_used, f.expires_at, f.max_expires_at,
 		f.revoked_at, f.ip, f.user_agent, f.stamp, f.auth_time, f.amr, f.acr, f.claims`
-	jwtTokenColumns = `r.digest, r.family_id, r.issued, r.expires_at, r.rotated, r.successor, r.sealed`
+	jwtTokenColumns = `r.digest, r.family_id, r.issued, r.expires_at, r.rotated, r.successor, r.sealed, r.adopted`
 )
 
 // familyValues are the columns of a family, in the order of jwtFamilyColumns.
@@ -32,7 +32,8 @@ func familyValues(f *jwt.Family) []any {
 
 // tokenValues are the columns of a token, in the order of jwtTokenColumns.
 func tokenValues(r *jwt.Refresh) []any {
-	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed}
+	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed,
+		r.Adopted}
 }
 
 // familyRow is a family as it is scanned.
@@ -81,7 +82,8 @@ func scanToken(row *sql.Row) (*jwt.Refresh, *jwt.Family, error) {
 	var r jwt.Refresh
 	var f familyRow
 	var issued, expires, rotated sql.NullInt64
-	err := row.Scan(append([]any{&r.Digest, &r.FamilyID, &issued, &expires, &rotated, &r.Successor, &r.Sealed},
+	err := row.Scan(append([]any{&r.Digest, &r.FamilyID, &issued, &expires, &rotated, &r.Successor, &r.Sealed,
+		&r.Adopted},
 		f.fields()...)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil, nil

@@ -15,6 +15,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		{"rotation", jwtRotation},
 		{"the grace", jwtGrace},
 		{"adoption", jwtAdoption},
+		{"tokens that stay good", jwtKept},
 		{"ending", jwtEnding},
 		{"revocation", jwtRevocation},
 		{"purging", jwtPurging},

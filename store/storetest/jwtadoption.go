@@ -31,6 +31,14 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	if foreign.FamilyID != "" {
 		t.Error("the argument was changed")
 	}
+	unknown := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "x"}
+	s.revoked("one that nobody adopted", unknown, noon, false)
+	adopted := unknown
+	adopted.Digest = "foreign"
+	s.revoked("the adopted one", adopted, noon, true)
+	adopted.Grace = time.Minute
+	s.revoked("the adopted one, within the grace", adopted, noon.Add(time.Minute-time.Microsecond), false)
+	s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
 	started, err := s.Start(t.Context(), two, jwtToken(two, "first"), foreign, 0, false)
 	if err != nil || !started.Seen {
 		t.Error(started, err)
@@ -41,14 +49,7 @@ func jwtAdoptsOnce(t *testing.T, open opener[jwtStore]) {
 	if r, _ := s.find("2 first"); r != nil {
 		t.Error("a second family was started")
 	}
-	unknown := jwt.Claimed{UserID: "alice", Generation: -1, IssuedAt: noon, Digest: "x"}
-	s.revoked("one that nobody adopted", unknown, noon, false)
-	adopted := unknown
-	adopted.Digest = "foreign"
-	s.revoked("the adopted one", adopted, noon, true)
-	adopted.Grace = time.Minute
-	s.revoked("the adopted one, within the grace", adopted, noon.Add(time.Minute-time.Microsecond), false)
-	s.revoked("the adopted one, after the grace", adopted, noon.Add(time.Minute), true)
+	s.revoked("the adopted one of a family that ended", adopted, noon.Add(time.Second), true)
 	// It is remembered as long as it could be used.
 	if purged, err := s.Purge(t.Context(), one.ExpiresAt.Add(time.Hour), 10); purged != 0 || err != nil {
 		t.Error(purged, err)
