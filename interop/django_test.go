@@ -35,7 +35,13 @@ func (a account) UserID() string { return a.id }
 
 func beside(t *testing.T) *pair {
 	t.Helper()
-	p := &pair{theirs: serve(t, secret+"\n", python(t), "django/server.py")}
+	return besideWith(t, nil)
+}
+
+// besideWith is beside with arguments of django/server.py, and changes to our configuration.
+func besideWith(t *testing.T, change func(*jwt.Config), args ...string) *pair {
+	t.Helper()
+	p := &pair{theirs: serve(t, secret+"\n", python(t), append([]string{"django/server.py"}, args...)...)}
 	accounts := map[string]account{}
 	for _, name := range []string{"alice", "inactive"} {
 		who := map[string]any{"user": name}
@@ -72,10 +78,14 @@ func beside(t *testing.T) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.tokens, err = jwt.New(jwt.Config{
+	config := jwt.Config{
 		Keys: keys, Store: jwt.NewMemoryStore(), LoadUser: load,
 		Format: jwt.SimpleJWT(), AllowNoIssuer: true, AllowNoAudience: true, AllowNoSession: true,
-	})
+	}
+	if change != nil {
+		change(&config)
+	}
+	p.tokens, err = jwt.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

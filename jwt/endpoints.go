@@ -192,7 +192,7 @@ func (h handler) answer(w http.ResponseWriter, pair *Pair) {
 	body := map[string]string{"access": pair.Access.Reveal()}
 	if h.browser {
 		h.cookie.Set(w.Header(), pair.Refresh.Reveal(), max(time.Until(pair.RefreshExpires), time.Second))
-	} else {
+	} else if pair.Refresh != "" {
 		body["refresh"] = pair.Refresh.Reveal()
 	}
 	backend.WriteJSON(w, http.StatusOK, body)

@@ -42,9 +42,12 @@ type Options struct {
 	end time.Time
 	// proved is the user as the login proved them; nil is nobody.
 	proved auth.User
+	// kept is the identifier of a token of others that stays good; "" is none.
+	kept string
 }
 
-// Pair is an access token and the refresh token that gets the next pair.
+// Pair is an access token and the refresh token that gets the next pair. Refresh is ""
+// where the one that was presented stays good: see Config.AllowRefreshReuse.
 type Pair struct {
 	Access, Refresh               auth.Secret
 	AccessExpires, RefreshExpires time.Time
@@ -107,6 +110,7 @@ type making struct {
 	family     *Family
 	generation int64
 	id         string         // of the refresh or sliding token
+	kept       bool           // the token that was presented stays good
 	extra      map[string]any // claims of the application
 }
 
@@ -136,12 +140,20 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	if err != nil {
 		return nil, err
 	}
-	started, err := t.startFamily(ctx, family, m.refresh(k), adopted)
+	first := m.refresh(k)
+	if options.kept != "" {
+		first = m.keep(options.kept, adopted)
+		adopted = first
+	}
+	started, err := t.startFamily(ctx, family, first, adopted)
 	if err != nil {
 		return nil, err
 	}
 	if started.OverLimit {
 		return nil, ErrLimit
+	}
+	if started.Seen && m.kept {
+		return nil, errAdoptedMeanwhile
 	}
 	for _, id := range started.Evicted {
 		t.events.Send(ctx, auth.Event{Kind: auth.EventRevoked, UserID: family.UserID, CredentialID: id})
@@ -351,6 +363,9 @@ func (m *making) access() (auth.Secret, time.Time, error) {
 }
 
 func (m *making) pair() (*Pair, error) {
+	if m.kept {
+		return m.pairWith("")
+	}
 	refresh, err := m.refreshToken()
 	if err != nil {
 		return nil, err

@@ -169,8 +169,9 @@ var (
 var (
 	errRevoked = saysListed.refuse("the store says that the token is revoked: its login or all of the user's " +
 		"tokens were ended, or a sliding token was exchanged")
-	errEnded     = saysListed.refuse("the login of the token was ended")
-	errReused    = saysListed.refuse("the refresh token was used before, and its login is ended now; see Config.Grace")
+	errEnded  = saysListed.refuse("the login of the token was ended")
+	errReused = saysListed.refuse("the refresh token was used before, and its login is ended now; see " +
+		"Config.Grace and Config.AllowRefreshReuse")
 	errSeen      = saysListed.refuse("the token was exchanged or logged out before, and what came of it is ended now")
 	errUnknown   = saysInvalid.refuse("the store has no such token: it was purged, or the store is another one")
 	errNotTheirs = saysInvalid.refuse("the store has the token with another user or login than the token says")

@@ -14,7 +14,8 @@ import (
 // first. Errors are ErrInvalid for a token that is no good or whose user may not
 // log in or has another stamp; code and detail are those of simplejwt. A token
 // that was used before ends the login ([auth.EventReuse]), unless Config.Grace
-// gives its successor once more.
+// gives its successor once more. With Config.AllowRefreshReuse the token stays good,
+// and Refresh of the pair is "".
 func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 	m, err := t.rotate(ctx, refresh, refreshKind)
 	if err != nil {
@@ -24,7 +25,8 @@ func (t *Tokens) Refresh(ctx context.Context, refresh string) (*Pair, error) {
 }
 
 // RefreshSliding exchanges a sliding token, which must not have expired, for the
-// next one, once. It is no good any more after that, but for Config.Grace.
+// next one, once. It is no good any more after that, but for Config.Grace. With
+// Config.AllowRefreshReuse it stays good beside the next one.
 func (t *Tokens) RefreshSliding(ctx context.Context, token string) (*Sliding, error) {
 	m, err := t.rotate(ctx, token, slidingKind)
 	if err != nil {
@@ -42,7 +44,7 @@ func (t *Tokens) presented(ctx context.Context, token string, want wanted, now t
 	return known.token, nil
 }
 
-// rotate uses up a token, and returns what the next ones are made of. An error may be a
+// rotate uses a token, and returns what the next ones are made of. An error may be a
 // *refusal.
 func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, error) {
 	now := backend.StoreTime(time.Now())
@@ -54,21 +56,51 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 	if err != nil {
 		return nil, err
 	}
-	if old.sessionID == "" {
-		return t.adopt(ctx, old, k, now)
+	family, err := t.find(ctx, old)
+	if err == nil && family == nil {
+		var m *making
+		if m, err = t.adopt(ctx, old, k, now); err != errAdoptedMeanwhile {
+			return m, err
+		}
+		family, err = t.find(ctx, old)
 	}
-	digest := digestOf(old.id)
-	record, family, err := t.config.Store.Find(ctx, digest)
 	switch {
 	case err != nil:
-		return nil, backend.Outage(err)
-	case record == nil:
+		return nil, err
+	case family == nil: // purged since
 		return nil, errUnknown
-	case family.ID != old.sessionID || family.UserID != old.subject:
-		return nil, errNotTheirs
 	case !family.RevokedAt.IsZero():
 		return nil, errEnded
 	}
+	m, err := t.prepare(ctx, old, family, now)
+	if err != nil {
+		return nil, err
+	}
+	if t.config.AllowRefreshReuse {
+		return t.reuse(ctx, old, m, k)
+	}
+	return t.replace(ctx, old, m, k)
+}
+
+// find returns the family of a token, or nil if something else made the token and no login here took it over.
+func (t *Tokens) find(ctx context.Context, old *Token) (*Family, error) {
+	record, family, err := t.config.Store.Find(ctx, digestOf(old.id))
+	switch {
+	case err != nil:
+		return nil, backend.Outage(err)
+	case record == nil && old.sessionID == "":
+		return nil, nil
+	case record == nil:
+		return nil, errUnknown
+	case family.UserID != old.subject, old.sessionID != "" && family.ID != old.sessionID,
+		old.sessionID == "" && !record.Adopted: // the identifier of one of ours
+		return nil, errNotTheirs
+	}
+	return family, nil
+}
+
+// prepare loads the user of a family, and gets ready what is made for it.
+func (t *Tokens) prepare(ctx context.Context, old *Token, family *Family, now time.Time) (*making, error) {
 	user, err := t.config.LoadUser.Load(ctx, family.UserID)
 	if auth.KindOf(err) == auth.ErrInvalid {
 		return nil, t.noAccount(old, err)
@@ -82,44 +114,62 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 		}
 		return nil, errStamp
 	}
-	m, err := t.make(ctx, family, user, now)
-	if err != nil {
-		return nil, err
-	}
-	ttl := t.config.RefreshTTL
+	return t.make(ctx, family, user, now)
+}
+
+// nextExpiry returns when a refresh or sliding token that is made now expires.
+func (m *making) nextExpiry(k kind) time.Time {
+	ttl := m.t.config.RefreshTTL
 	if k == slidingKind {
-		ttl = t.config.SlidingTTL
+		ttl = m.t.config.SlidingTTL
 	}
-	next := &Refresh{Digest: digestOf(m.id), FamilyID: family.ID, Issued: now, ExpiresAt: backend.Earlier(family.MaxExpiresAt, wholeSecond(now.Add(ttl)))}
+	return backend.Earlier(m.family.MaxExpiresAt, wholeSecond(m.now.Add(ttl)))
+}
+
+// replace uses up a token for the one that m makes.
+func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
+	next := &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, ExpiresAt: m.nextExpiry(k)}
 	if t.config.Grace > 0 {
+		var err error
 		if next.Sealed, err = sealID(old.id, m.id); err != nil {
 			return nil, err
 		}
 	}
-	rotation, err := t.config.Store.Rotate(ctx, digest, now, t.config.Grace, next)
+	rotation, err := t.config.Store.Rotate(ctx, digestOf(old.id), m.now, t.config.Grace, next)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
 	switch rotation.Verdict {
 	case Rotated:
-		t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
+		t.refreshed(ctx, m.family)
 	case Retried:
 		// The same successor by its identifier, which is what a store knows.
 		if m.id, err = openID(old.id, rotation.Sealed); err != nil {
 			return nil, err
 		}
-	case Reused:
-		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
-		return nil, errReused
-	case Revoked:
-		return nil, errEnded
-	case Expired:
-		return nil, errOld
-	default: // purged since
-		return nil, errUnknown
+	default:
+		return nil, t.unusable(ctx, rotation.Verdict, m.family)
 	}
 	m.family, m.generation = rotation.Family, rotation.Generation
 	return m, nil
+}
+
+func (t *Tokens) refreshed(ctx context.Context, family *Family) {
+	t.events.Send(ctx, auth.Event{Kind: auth.EventRefreshed, UserID: family.UserID, CredentialID: family.ID})
+}
+
+// unusable returns the refusal for the verdict of a store about a token of a family.
+func (t *Tokens) unusable(ctx context.Context, verdict Verdict, family *Family) error {
+	switch verdict {
+	case Reused:
+		t.events.Send(ctx, auth.Event{Kind: auth.EventReuse, UserID: family.UserID, CredentialID: family.ID})
+		return errReused
+	case Revoked:
+		return errEnded
+	case Expired:
+		return errOld
+	}
+	return errUnknown // purged since
 }
 
 // adopt starts a session with a token that something else made with the same
@@ -139,6 +189,12 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		return nil, errAdopted
 	}
 	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, AuthInfo: old.login, Claims: map[string]any{}}
+	if t.config.AllowRefreshReuse {
+		options.kept = old.id
+	}
+	if t.config.AllowRefreshReuse && k == refreshKind {
+		options.end = old.expires
+	}
 	if k == slidingKind {
 		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
 		if !now.Before(options.end) {

@@ -59,6 +59,18 @@ type Config struct {
 	// second use ends the login, since nobody can tell a thief from a client
 	// that tries again.
 	Grace time.Duration
+	// AllowRefreshReuse leaves a refresh token good when it is used, as simplejwt does
+	// by default: the answer of a refresh is a new access token only. The refresh token
+	// ends RefreshTTL after the login, however often it is used, so that SessionTTL must
+	// be 0 or RefreshTTL, and Grace must be 0. It also ends by a logout, by Revoke and
+	// RevokeAll, with a change of the user's stamp, and when LoadUser refuses the user. A
+	// sliding token stays good until its own end beside the one that is got for it. A
+	// token of others (AllowNoSession) can be used again as well.
+	//
+	// It is for clients that do not store the refresh token of each answer. What is lost:
+	// a stolen refresh token works beside its owner's until it ends, and nothing tells
+	// that it was stolen (RFC 9700 §4.14.2). BrowserHandlers refuse it.
+	AllowRefreshReuse bool
 	// Leeway is how much clocks of instances may differ; see Issuer.Leeway.
 	Leeway time.Duration
 
@@ -96,7 +108,7 @@ type Config struct {
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
 	// refresh or sliding token of this kind starts a session when it is
-	// exchanged, once. Logging out of it elsewhere ends none of them here;
+	// exchanged, once unless AllowRefreshReuse is set. Logging out of it elsewhere ends none of them here;
 	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
 	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
@@ -185,6 +197,9 @@ func (c Config) withDefaults() Config {
 	c.Name, c.Cookie = cmp.Or(c.Name, defaultName), cmp.Or(c.Cookie, "refresh")
 	c.AccessTTL = cmp.Or(c.AccessTTL, 5*time.Minute)
 	c.RefreshTTL = cmp.Or(c.RefreshTTL, 24*time.Hour)
+	if c.AllowRefreshReuse {
+		c.SessionTTL = cmp.Or(c.SessionTTL, c.RefreshTTL)
+	}
 	c.SessionTTL = cmp.Or(c.SessionTTL, max(30*24*time.Hour, c.RefreshTTL))
 	c.SlidingTTL = cmp.Or(c.SlidingTTL, 5*time.Minute)
 	c.SlidingSessionTTL = cmp.Or(c.SlidingSessionTTL, max(24*time.Hour, c.SlidingTTL))
@@ -207,6 +222,7 @@ func (c Config) check(s *backend.Settings) {
 	s.Refuse(c.AccessTTL > c.RefreshTTL || c.RefreshTTL > c.SessionTTL || c.SlidingTTL > c.SlidingSessionTTL,
 		"AccessTTL is longer than RefreshTTL, that than SessionTTL, or SlidingTTL than SlidingSessionTTL")
 	s.Refuse(c.Grace < 0 || c.Grace > maxGrace, "Grace is not within 0 and a minute")
+	c.checkReuse(s)
 	s.Scopes("Config.Scopes", c.Scopes)
 }
 

@@ -1,6 +1,7 @@
 """A Django with djangorestframework-simplejwt, as its documentation sets it up.
 
-Its signing key is the first line of standard input. Beside the views of
+Its signing key is the first line of standard input. With the argument "defaults" it
+has no other setting of simplejwt, so that refresh tokens are not rotated. Beside the views of
 simplejwt it has /me, which wants an access token, and for the tests /make,
 /read and /user.
 """
@@ -29,8 +30,7 @@ settings.configure(
     ],
     SIMPLE_JWT={
         "SIGNING_KEY": sys.stdin.readline().strip(),
-        "ROTATE_REFRESH_TOKENS": True,
-        "BLACKLIST_AFTER_ROTATION": True,
+        **({} if "defaults" in sys.argv else {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}),
     },
 )
 

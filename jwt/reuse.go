@@ -1,0 +1,58 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatewarden/auth/backend"
+)
+
+// This file has what Config.AllowRefreshReuse changes: a login has one refresh token,
+// which stays good. The store keeps one record of it, whatever is made for it.
+
+// errAdoptedMeanwhile is the error of a token of others that another request took over at the same time.
+var errAdoptedMeanwhile = errors.New("jwt: the token was taken over meanwhile")
+
+// reuse uses a token that stays good, and makes what is given for it: an access token, or a
+// sliding token with the same identifier and a later end.
+func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
+	var ends time.Time // a refresh token keeps its own
+	if k == slidingKind {
+		ends = m.nextExpiry(k)
+	}
+	rotation, err := t.config.Store.Use(ctx, digestOf(old.id), m.now, ends)
+	if err != nil {
+		return nil, backend.Outage(err)
+	}
+	if rotation.Verdict != Kept {
+		return nil, t.unusable(ctx, rotation.Verdict, m.family)
+	}
+	t.refreshed(ctx, m.family)
+	m.id, m.kept, m.family, m.generation = old.id, true, rotation.Family, rotation.Generation
+	return m, nil
+}
+
+// keep makes the adopted token the first one of a family that is about to start: it stays good.
+// The store remembers it until neither it nor what is made for it can be used.
+func (m *making) keep(id string, adopted *Refresh) *Refresh {
+	m.id, m.kept = id, true
+	first := *adopted
+	first.FamilyID = m.family.ID
+	if m.family.ExpiresAt.After(first.ExpiresAt) {
+		first.ExpiresAt = m.family.ExpiresAt
+	}
+	return &first
+}
+
+// checkReuse refuses settings that AllowRefreshReuse contradicts.
+func (c Config) checkReuse(s *backend.Settings) {
+	s.Refuse(c.AllowRefreshReuse && c.Grace != 0,
+		"Grace with AllowRefreshReuse, which replaces no refresh token")
+	s.Refuse(c.AllowRefreshReuse && c.SessionTTL != c.RefreshTTL, "SessionTTL is not RefreshTTL: "+
+		"with AllowRefreshReuse a login ends with its refresh token")
+}
+
+// errBrowserReuse is the error of BrowserHandlers with AllowRefreshReuse.
+var errBrowserReuse = errors.New("jwt: BrowserHandlers with Config.AllowRefreshReuse: a browser takes each " +
+	"new refresh token from its cookie by itself, so give pages Tokens of their own, without it")
