@@ -51,6 +51,10 @@ func ambienceOf(said ambience, credential Credential) ambience {
 // for [Ambient] credentials. Handlers of login and logout call it always. A
 // request that opens a WebSocket is unsafe, though its method is GET (RFC 6455
 // §10.2): browsers let every page open one to any server.
+//
+// Old browsers send Origin without Sec-Fetch-Site. A page by http is then another origin
+// than a service by https of the same host (RFC 6454 §4), where the guard knows that the
+// client spoke https: by its own TLS, or as a proxy of Config.Proxies says.
 func (g *Guard) CheckOrigin(r *http.Request) error {
 	if g == nil {
 		return fmt.Errorf("%w: %w", ErrInternal, errNilGuard)
@@ -60,20 +64,36 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 		return nil // as http.CrossOriginProtection does, before the host is looked for
 	}
 	host, asked := g.config.Proxies.Host(r), r
-	if host != r.Host || webSocket {
+	insecure := g.isFromInsecurePage(r)
+	if host != r.Host || webSocket || insecure {
 		clone := *r
 		clone.Host = host
 		if webSocket {
 			clone.Method = http.MethodConnect
+		}
+		if insecure {
+			// http.CrossOriginProtection compares hosts only. It still allows the
+			// origins that it was told to trust.
+			clone.Header = r.Header.Clone()
+			clone.Header.Set("Sec-Fetch-Site", "cross-site")
 		}
 		asked = &clone
 	}
 	if err := g.config.CrossOrigin.Check(asked); err != nil {
 		g.warnOfProxies(r)
 		return &Error{Kind: ErrCrossOrigin, Cause: &originCause{err: err, origin: r.Header.Get("Origin"), host: host,
-			forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
+			insecure: insecure, forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
 	}
 	return nil
+}
+
+// isFromInsecurePage reports a request by https whose Origin is by http, and which says
+// nothing of its own about where it comes from.
+func (g *Guard) isFromInsecurePage(r *http.Request) bool {
+	const insecure = "http://"
+	origin := r.Header.Get("Origin")
+	return len(origin) > len(insecure) && strings.EqualFold(origin[:len(insecure)], insecure) &&
+		r.Header.Get("Sec-Fetch-Site") == "" && g.config.Proxies.Scheme(r) == "https"
 }
 
 // isSafe reports a method by which no page can change anything (RFC 9110 §9.2.1). TRACE, which
@@ -89,11 +109,15 @@ type originCause struct {
 	origin, host, forwarded string
 	peer                    netip.Addr
 	trusted                 bool // peer is a proxy of ours
+	insecure                bool // origin is http, and the request came by https
 }
 
 func (c *originCause) Error() string {
 	text := c.err.Error()
-	if c.origin != "" {
+	if c.insecure {
+		text = fmt.Sprintf("cross-origin request from a page by http: Origin is %s, and the client spoke https to the "+
+			"host %s", excerpt(c.origin), excerpt(c.host))
+	} else if c.origin != "" {
 		text += fmt.Sprintf(": Origin is %s, and the request is for the host %s", excerpt(c.origin), excerpt(c.host))
 	}
 	if c.forwarded != "" && !c.trusted {
