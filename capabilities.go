@@ -98,6 +98,13 @@ type Scoped interface {
 	Scopes() (scopes []string, limited bool)
 }
 
+// LimitExplainer is a credential that says why it is limited, such as a token in which no scopes were found. What
+// WhyLimited returns goes to the log with the refusal of a policy that asks for a scope or for full access, and never
+// to the client. It must hold nothing secret. An empty text says nothing.
+type LimitExplainer interface {
+	WhyLimited() string
+}
+
 // Primary is a credential by which users prove their identity anew: a
 // password, Basic, a session, an external login. Issuers turn only primary
 // credentials into new ones: a token that could mint tokens would outlive its

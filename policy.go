@@ -164,13 +164,31 @@ func AnyScope(some ...string) Policy {
 // own session, as opposed to one given to a third party. A nil credential is not
 // limited. One without [Scoped] is limited to nothing.
 func FullAccess(_ *http.Request, _ User, credential Credential) error {
-	if _, limited := scopesOf(credential); limited {
-		return errLimited
+	switch _, limited := scopesOf(credential); {
+	case !limited:
+		return nil
+	case whyLimited(credential) != "":
+		return &Error{Kind: ErrInsufficient, Cause: limitError{credential}}
 	}
-	return nil
+	return errLimited
 }
 
-var errLimited = insufficient("the credential is limited to scopes, and the route asks for full access. See auth.FullAccessOr")
+var errLimited = insufficient(limitedText)
+
+const limitedText = "the credential is limited to scopes, and the route asks for full access. See auth.FullAccessOr"
+
+// limitError is why FullAccess refuses a credential that says why it is limited.
+type limitError struct{ credential Credential }
+
+func (e limitError) Error() string { return limitedText + ". " + whyLimited(e.credential) }
+
+// whyLimited returns what a credential says of its limit, or "".
+func whyLimited(credential Credential) string {
+	if explainer, ok := As[LimitExplainer](credential); ok {
+		return explainer.WhyLimited()
+	}
+	return ""
+}
 
 // ReadOnlyOr agrees with the safe methods GET, HEAD, OPTIONS and TRACE (RFC
 // 9110 §9.2.1), and with others if policy does.
@@ -295,6 +313,10 @@ func (e scopeError) Error() string {
 	case len(e.want) == 0:
 		return "the route names no scopes"
 	}
-	return fmt.Sprintf("the credential has the scopes %.200q, and the route asks for %s of %q",
+	text := fmt.Sprintf("the credential has the scopes %.200q, and the route asks for %s of %q",
 		strings.Join(have, " "), e.count, e.want)
+	if why := whyLimited(e.credential); why != "" {
+		text += ". " + why
+	}
+	return text
 }

@@ -102,7 +102,8 @@ func newVerifier(w *world, s *signer, cacheSize int) (*jwt.Verifier, error) {
 		cacheSize = 4 * len(w.ids)
 	}
 	return jwt.NewVerifier(jwt.VerifierConfig{CacheSize: cacheSize, Issuers: []jwt.Issuer{{
-		Issuer: issuerURL, Audience: []string{audience}, Keys: keys, LoadUser: w.load}}})
+		Issuer: issuerURL, Audience: []string{audience}, Keys: keys,
+		Profile: jwt.Gatewarden(), LoadUser: w.load}}})
 }
 
 // jwtClient returns a client with a token of each user.

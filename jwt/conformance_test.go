@@ -71,7 +71,8 @@ func TestUnitVerifierKeepsTheContractOfABackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: "https://login.example",
-		Audience: []string{"https://api.example"}, Keys: keys, User: jwt.SubjectUser, Scoped: true}}, CacheSize: 10})
+		Audience: []string{"https://api.example"}, Keys: keys, Profile: jwt.Gatewarden(),
+		User: jwt.SubjectUser}}, CacheSize: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@
 //	go keys.Run(ctx)
 //	tokens, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{
 //		Issuer: "https://login.example", Audience: []string{"https://api.example"}, Keys: keys,
-//		User: jwt.SubjectUser,
+//		Profile: jwt.Gatewarden(), User: jwt.SubjectUser, // or Entra(), Keycloak(), …
 //	}}})
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
 //

@@ -14,7 +14,7 @@ import (
 // Name can be told of a token that is not proved.
 func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (*Token, *refusal) {
 	t := &Token{payload: u.payload, kind: otherKind}
-	if wrong, problem := t.read(all, i.Format); wrong != "" {
+	if wrong, problem := t.read(all, i.Format, i.reader.profile.Own); wrong != "" {
 		return nil, saysInvalid.failed(i.cause(wrong, problem, ""))
 	}
 	if fault := i.checkTimes(all, t, now); fault != nil {
@@ -26,8 +26,8 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 	if fault := i.checkAudience(all, t); fault != nil {
 		return nil, fault
 	}
-	if t.limited && !i.Scoped {
-		return nil, i.limitedToken(all)
+	if fault := i.checkRights(all, t); fault != nil {
+		return nil, fault
 	}
 	for _, name := range i.Require {
 		if value := lookup(all, name); value == "" || value == "null" {
@@ -95,6 +95,9 @@ func (i *issuer) checkKind(h *joseHeader, all []member, t *Token, want wanted) *
 		return saysType.failed(c)
 	}
 	if slices.Contains(want, t.kind) {
+		if c := i.reader.checkKinds(all); c != nil {
+			return saysType.failed(c)
+		}
 		return nil
 	}
 	c := i.cause("typ", "", "")
@@ -131,20 +134,6 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		return saysInvalid.failed(c)
 	}
 	return nil
-}
-
-// limitedToken refuses a token that is limited where the configuration expects tokens
-// with full access.
-func (i *issuer) limitedToken(all []member) *refusal {
-	name := "scope"
-	if lookup(all, name) == "" {
-		name = "client_id"
-	}
-	setting := "Scoped"
-	if i.own != nil {
-		setting = "Scopes"
-	}
-	return saysInvalid.failed(i.cause(name, "is there, so the token does not have full access", setting))
 }
 
 // checkOwn checks what tokens of ours have besides.

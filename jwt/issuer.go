@@ -27,11 +27,16 @@ type Issuer struct {
 	// Algorithms are those accepted; nil is every one that is asymmetric, and
 	// of a Keys that is a KeySet or Keyring those of its keys.
 	Algorithms []Algorithm
+	// Profile says whose rights a token carries: which claims hold scopes, name the client and mark machines. The zero
+	// value is any issuer that is not this library. For tokens that [Tokens] issued it must be [Gatewarden]. Otherwise
+	// they are limited to nothing, and their claims "gen" and "stamp" are not looked at, so Revocations does not know
+	// their login, and a change of the user's stamp does not end them.
+	Profile Profile
 	// Types are the values of the header "typ" that are accepted, in any case
-	// and with "application/" or not; "" is a token without. Nil is "at+jwt"
+	// and with "application/" or not; "" is a token without. Nil is Profile.Types, or else "at+jwt"
 	// (RFC 9068 §4), and with a Format.TypeClaim whatever it is. Issuers that
 	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
-	// then tells their access tokens from their ID tokens: make sure that it
+	// and Profile.Kinds then tells their access tokens from their ID tokens: make sure that it
 	// does.
 	Types []string
 	// Format is how tokens name their user; with a TypeClaim, only those of the
@@ -64,13 +69,18 @@ type Issuer struct {
 	// nobody: a token is then good until it expires, whatever happens.
 	Revocations Revocations
 
-	// Scoped accepts tokens that carry "scope" or "client_id" (RFC 9068 §2.2):
-	// their credentials are limited to these scopes. Without it such a token is
-	// refused, since it was made for somebody with fewer rights than its user. A
-	// token whose subject is its client stands for the client and for no user,
-	// whatever users are called (RFC 9068 §5): an [auth.Machine].
-	Scoped bool
-
+	// AllowFullAccess gives full access to tokens that carry no claim with scopes or a client at all, not even an empty
+	// one, and that are of no machine. Without it, tokens of others are limited to their scopes (RFC 9068 §2.2.3),
+	// and one without any passes only where a route asks for no scope. An issuer that names its limits in a claim that
+	// Profile does not know then hands out more than it meant to.
+	AllowFullAccess bool
+	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. Who steals one
+	// can use it, unless something else checks the proof of possession.
+	AllowBoundTokens bool
+	// AllowUnverifiedEmail lets an address name the user, in a Format.UserClaim other than "sub", without
+	// "email_verified" and the same address in "email". Whoever can write an address of another person into an account
+	// at the issuer is then taken for that person.
+	AllowUnverifiedEmail bool
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
 	// Issuer may be empty. Whoever has one of its keys may have made them for
 	// another purpose.
@@ -93,7 +103,8 @@ type Revocations interface {
 	Revoked(ctx context.Context, claimed Claimed, now time.Time) (bool, error)
 }
 
-// SubjectUser is an Issuer.User: a [Subject] of the token's subject.
+// SubjectUser is an Issuer.User: a [Subject] of [Token.Subject]. Subjects are unique at their issuer only, so it is for
+// one issuer.
 func SubjectUser(_ context.Context, token *Token) (auth.User, error) {
 	return Subject{token.subject}, nil
 }
@@ -104,9 +115,11 @@ type issuer struct {
 	algorithms map[Algorithm]bool // nil is every one that a key of Keys is for
 	types      []string
 	early      time.Duration // what "nbf" and "iat" may be ahead
-	own        *Config       // of Tokens that issue as this issuer, or nil
-	slash      *refusal      // of a token of another issuer that differs by a slash only
-	otherAlg   *refusal      // of a token by an algorithm that is not accepted
+	reader     *ProfileReader
+	noScopes   string   // why a token has no scopes, for the log
+	own        *Config  // of Tokens that issue as this issuer, or nil
+	slash      *refusal // of a token of another issuer that differs by a slash only
+	otherAlg   *refusal // of a token by an algorithm that is not accepted
 }
 
 const (
@@ -129,7 +142,8 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	refuse(len(config.Audience) == 0 && !config.AllowNoAudience, "Audience is missing")
 	refuse(slices.Contains(config.Audience, ""), "an Audience is empty")
 	s.Need(fmt.Sprintf("issuer %q: Keys", config.Issuer), config.Keys)
-	refuse((config.LoadUser == nil) == (config.User == nil), "either LoadUser or User must be set")
+	loads, makes := config.LoadUser != nil, config.User != nil
+	refuse(loads == makes && (loads || !config.Profile.AllMachines), "either LoadUser or User must be set")
 	refuse(config.Leeway < 0 || config.Leeway > maxLeeway, "Leeway is not within 0 and 5 minutes")
 	if config.Revocations != nil {
 		s.Need(fmt.Sprintf("issuer %q: Revocations", config.Issuer), config.Revocations) // a typed nil
@@ -137,9 +151,10 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	var err error
 	i.Format, err = config.Format.withDefaults()
 	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
+	i.readProfile(s)
 	// Whatever the caller does with these slices later does not change it.
 	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
-	i.Algorithms, i.Types = slices.Clone(config.Algorithms), slices.Clone(config.Types)
+	i.Algorithms, i.Types = slices.Clone(config.Algorithms), slices.Clone(i.Types)
 
 	_, static := config.Keys.(*KeySet)
 	_, keeps := config.Keys.(keeper)
@@ -233,7 +248,7 @@ func (i *issuer) loadUser(ctx context.Context, v *verified) (auth.User, error) {
 		return nil, i.refusedUser(v.token, "LoadUser", err)
 	}
 	if v.token.stamp == "" && i.own == nil {
-		return user, nil // others know of no stamps
+		return user, nil // others know of no stamps, and theirs are not read
 	}
 	stamper, ok := user.(auth.Stamper) // the usual case, found faster than by As
 	if !ok {

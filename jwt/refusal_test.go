@@ -84,10 +84,21 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 		{"a type claim", ourToken(claims{"token_type": `"refresh"`}),
 			func(i *jwt.Issuer) { i.Format = jwt.Format{TypeClaim: "token_type"} }, wrong,
 			`token_type is "refresh", want "access"`},
-		{"a scope", ourToken(claims{"scope": `"read"`}), nil, invalid,
-			"scope is there, so the token does not have full access; see Issuer.Scoped"},
-		{"a client", ourToken(claims{"client_id": `"web"`}), nil, invalid,
-			"client_id is there, so the token does not have full access; see Issuer.Scoped"},
+		{"a token bound to a key", ourToken(claims{"cnf": `{}`}), nil, invalid,
+			"cnf or the kind of the token binds it to a key, so it is no bearer token; see Issuer.AllowBoundTokens"},
+		{"a kind of the profile", ourToken(claims{"typ": `"Refresh"`}),
+			func(i *jwt.Issuer) { i.Profile, i.Types = jwt.Keycloak(), []string{"at+jwt"} }, wrong,
+			`typ is "Refresh", want "Bearer"; see Issuer.Profile`},
+		{"no claim that an access token has", ourToken(nil),
+			func(i *jwt.Issuer) { i.Profile, i.Types = jwt.Auth0(), []string{"at+jwt"} }, wrong,
+			"azp or client_id is missing, which an access token of the issuer has; see Issuer.Profile"},
+		{"a user or a machine", ourToken(claims{"azp": `"web"`, "sub": `"x@clients"`}),
+			func(i *jwt.Issuer) { i.Profile, i.Types = jwt.Auth0(), []string{"at+jwt"} }, "",
+			`sub "x@clients" may be a machine's, and the other claims do not agree; see Issuer.Profile`},
+		{"an address that is not verified", ourToken(claims{"upn": `"a@b.example"`}),
+			func(i *jwt.Issuer) { i.Format.UserClaim = "upn" }, "",
+			`upn "a@b.example" is an address, and the issuer does not say in email and email_verified that it is the ` +
+				"user's; see Issuer.AllowUnverifiedEmail"},
 		{"expired", ourToken(claims{"exp": in(-90)}), nil, expired, "exp is past by 1m30s; see Issuer.Leeway"},
 		{"no end", ourToken(claims{"exp": ""}), nil, invalid, "exp is missing; see Issuer.AllowNoExpiry"},
 		{"not yet", ourToken(claims{"nbf": in(3601)}), nil, invalid,
@@ -154,10 +165,12 @@ func TestUnitARefusedTokenSaysWhyToTheLogAndNothingMoreToTheClient(t *testing.T)
 				return nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("left the company")}
 			}
 		}, "", `sub "alice" is refused as a user; see Issuer.User: auth: invalid credential: left the company`},
-		{"the stamp of a user changed", ourToken(claims{"stamp": `"x"`}), loads, "",
+		{"the stamp of a user changed", ourToken(claims{"stamp": `"x"`}),
+			func(i *jwt.Issuer) { loads(i); i.Profile = jwt.Gatewarden() }, "",
 			"the user's stamp is another one than when the token was issued"},
 		{"the stamp of a user that has none", ourToken(claims{"stamp": `"x"`}), func(i *jwt.Issuer) {
 			i.User, i.LoadUser = nil, func(contextOf, string) (auth.User, error) { return jwt.Subject{ID: "alice"}, nil }
+			i.Profile = jwt.Gatewarden()
 		}, "", "the user that was loaded has none; see auth.Stamper"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {

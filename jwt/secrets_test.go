@@ -86,7 +86,7 @@ func TestUnitSettingsAreCopied(t *testing.T) {
 	ours := []string{"https://api.example"}
 	algorithms, types, required := []jwt.Algorithm{jwt.ES256}, []string{"at+jwt"}, []string{"jti"}
 	config := jwt.VerifierConfig{Schemes: []string{"Bearer"}, Issuers: []jwt.Issuer{{Issuer: serviceIssuer, Audience: ours, Keys: keys,
-		Algorithms: algorithms, Types: types, Require: required, Scoped: true, User: jwt.SubjectUser}}}
+		Algorithms: algorithms, Types: types, Require: required, User: jwt.SubjectUser}}}
 	verifier, err := jwt.NewVerifier(config)
 	if err != nil {
 		t.Fatal(err)

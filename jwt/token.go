@@ -22,8 +22,10 @@ type Token struct {
 	id         string
 	sessionID  string
 	clientID   string
+	machine    string // the identifier of the machine that the token stands for, or ""
 	scopes     []string
 	limited    bool
+	unscoped   string // why a limited token has no scopes, or ""
 	issued     time.Time
 	expires    time.Time // zero is never
 	login      auth.AuthInfo
@@ -40,6 +42,8 @@ var (
 	_ auth.AuthInformer = (*Token)(nil)
 	_ auth.Expirer      = (*Token)(nil)
 	_ auth.Ambient      = (*Token)(nil)
+
+	_ auth.LimitExplainer = (*Token)(nil)
 )
 
 // verified is a token and what was made of it, once.
@@ -69,7 +73,7 @@ func (t *Token) Audience() []string { return slices.Clone(t.audience) }
 // SessionID returns "sid", which all tokens of one login share, or "".
 func (t *Token) SessionID() string { return t.sessionID }
 
-// ClientID returns "client_id" (RFC 9068 §2.2), or "".
+// ClientID returns "client_id" (RFC 9068 §2.2), or the claim of Profile.ClientClaims that stands for it, or "".
 func (t *Token) ClientID() string { return t.clientID }
 
 // IssuedAt returns "iat", or the zero time.
@@ -78,9 +82,12 @@ func (t *Token) IssuedAt() time.Time { return t.issued }
 // ExpiresAt implements [auth.Expirer] by "exp".
 func (t *Token) ExpiresAt() time.Time { return t.expires }
 
-// Scopes implements [auth.Scoped]: a token that has "scope" or "client_id" is
-// limited to its scopes (RFC 9068 §2.2.3).
+// Scopes implements [auth.Scoped]. A token that has "scope" or "client_id" is
+// limited to its scopes (RFC 9068 §2.2.3), and so is every token of others; see [Profile] and Issuer.AllowFullAccess.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
+
+// WhyLimited implements [auth.LimitExplainer]: why a limited token has no scopes, or "".
+func (t *Token) WhyLimited() string { return t.unscoped }
 
 // Ambient returns false: no browser adds a token by itself.
 func (t *Token) Ambient() bool { return false }
@@ -119,9 +126,10 @@ type Subject struct{ ID string }
 // UserID returns the subject.
 func (s Subject) UserID() string { return s.ID }
 
-// read fills the token from claims. It returns the name of one that is not of its type,
-// and which type that is, or "".
-func (t *Token) read(all []member, f Format) (wrong, problem string) {
+// read fills the token from claims, but its rights. It returns the name of one that is not of its type,
+// and which type that is, or "". Claims that only this package defines are read if own is set: in tokens of others
+// they mean something else (RFC 7519 §4.3).
+func (t *Token) read(all []member, f Format, own bool) (wrong, problem string) {
 	text := func(name string) string {
 		value := lookup(all, name)
 		if value == "" {
@@ -146,25 +154,26 @@ func (t *Token) read(all []member, f Format) (wrong, problem string) {
 	}
 	t.issuer = text("iss")
 	t.id = text(f.IDClaim)
-	t.sessionID = text("sid")
-	t.clientID = text("client_id")
-	t.stamp = text("stamp")
+	if t.generation = -1; own {
+		t.sessionID, t.stamp = text("sid"), text("stamp")
+		if end, ok := number(f.RefreshExpClaim); ok {
+			t.refreshEnd = end.Unix()
+		}
+		if value := lookup(all, "gen"); value != "" {
+			n, ok := secondsOf(value)
+			if !ok || n < 0 {
+				wrong, problem = "gen", "is not a number"
+			}
+			t.generation = n
+		}
+	} else {
+		t.sessionID, _ = unquote(lookup(all, "sid")) // of OpenID Connect (Front-Channel Logout §3)
+	}
 	t.login.ACR = text("acr")
 	t.subject = subjectOf(lookup(all, f.UserClaim))
 	t.issued, _ = number("iat")
 	t.expires, _ = number("exp")
 	t.login.AuthTime, _ = number("auth_time")
-	if end, ok := number(f.RefreshExpClaim); ok {
-		t.refreshEnd = end.Unix()
-	}
-	t.generation = -1
-	if value := lookup(all, "gen"); value != "" {
-		n, ok := secondsOf(value)
-		if !ok || n < 0 {
-			wrong, problem = "gen", "is not a number"
-		}
-		t.generation = n
-	}
 	if value := lookup(all, "aud"); value != "" {
 		var ok bool
 		if t.audience, ok = stringsOf(value); !ok {
@@ -177,23 +186,8 @@ func (t *Token) read(all []member, f Format) (wrong, problem string) {
 			wrong, problem = "amr", "is not an array of strings"
 		}
 	}
-	if value := lookup(all, "scope"); value != "" {
-		// RFC 9068 §2.2.3; some issuers write an array.
-		scopes, ok := stringsOf(value)
-		if !ok {
-			wrong, problem = "scope", "is not a string"
-		}
-		for _, each := range scopes {
-			t.scopes = append(t.scopes, strings.Fields(each)...)
-		}
-		t.limited = true
-	}
-	t.limited = t.limited || lookup(all, "client_id") != ""
 	return wrong, problem
 }
-
-// isOfClient reports a token of a client that acts for itself (RFC 9068 §2.2).
-func (t *Token) isOfClient() bool { return t.clientID != "" && t.clientID == t.subject }
 
 // subjectOf reads the identifier of a user: a string or, as simplejwt wrote
 // before 5.5.1, a whole number. "" is none.

@@ -175,7 +175,7 @@ func New(config Config) (*Tokens, error) {
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{
 		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Format: c.Format, Leeway: c.Leeway,
-		LoadUser: c.LoadUser, Claims: c.Claims, Revocations: c.Store, Scoped: c.Scopes != nil,
+		LoadUser: c.LoadUser, Claims: c.Claims, Revocations: c.Store, Profile: Gatewarden(),
 		AllowNoIssuer: c.AllowNoIssuer, AllowNoAudience: c.AllowNoAudience,
 	})
 	t.issuer.own, t.issuer.types = &t.config, nil // kinds are told apart by checkKind

@@ -292,16 +292,18 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 	}
 	t.backend = v.config.Name
 	result := &verified{token: t, issuer: i}
-	if fault := i.checkSubject(t); fault != nil {
-		return nil, nil, fault
+	if t.machine == "" {
+		if fault := i.checkSubject(t); fault != nil {
+			return nil, nil, fault
+		}
 	}
 	if i.Claims != nil && t.kind != refreshKind { // which has none of the application's
 		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
 			return nil, nil, i.refusedClaims(err)
 		}
 	}
-	if t.isOfClient() {
-		result.user = auth.Machine{ID: t.clientID}
+	if t.machine != "" {
+		result.user = auth.Machine{ID: t.machine}
 	} else if i.User != nil {
 		if result.user, err = i.makeUser(ctx, t); err != nil {
 			return nil, nil, err

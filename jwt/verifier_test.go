@@ -92,7 +92,7 @@ func TestClaimsOfATokenHold(t *testing.T) {
 		types := func(all ...string) func(*jwt.Issuer) { return func(i *jwt.Issuer) { i.Types = all } }
 		noAudience := func(i *jwt.Issuer) { i.AllowNoAudience = true }
 		noIssuer := func(i *jwt.Issuer) { i.AllowNoIssuer = true }
-		scoped := func(i *jwt.Issuer) { i.Scoped = true }
+		own := func(i *jwt.Issuer) { i.Profile = jwt.Gatewarden() }
 		all := []presented{
 			{sentence: "typ at+jwt", token: typ("at+jwt")},
 			{sentence: "typ AT+JWT", token: typ("AT+JWT")},
@@ -177,16 +177,16 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "sub of a client, with an escape", token: ourToken(claims{"sub": `"\u0063lient:"`}), want: auth.ErrInvalid},
 			{sentence: "sub that begins with client", token: ourToken(claims{"sub": `"client"`}), user: "client"},
 
-			{sentence: "scope", token: ourToken(claims{"scope": `"read"`}), want: auth.ErrInvalid},
-			{sentence: "an empty scope", token: ourToken(claims{"scope": `""`}), want: auth.ErrInvalid},
-			{sentence: "scope in an array", token: ourToken(claims{"scope": `["read"]`}), want: auth.ErrInvalid},
-			{sentence: "client_id", token: ourToken(claims{"client_id": `"c1"`}), want: auth.ErrInvalid},
-			{sentence: "scope where tokens may be limited", token: ourToken(claims{"scope": `"read"`}), issuer: scoped},
-			{sentence: "an empty client_id", token: ourToken(claims{"client_id": `""`}), want: auth.ErrInvalid},
-			{sentence: "client_id where tokens may be limited", token: ourToken(claims{"client_id": `"c1"`}), issuer: scoped},
-			{sentence: "scope is null", token: ourToken(claims{"scope": `null`}), issuer: scoped, want: auth.ErrInvalid},
-			{sentence: "scope is a number", token: ourToken(claims{"scope": `1`}), issuer: scoped, want: auth.ErrInvalid},
-			{sentence: "no scope where tokens may be limited", token: ourToken(nil), issuer: scoped},
+			{sentence: "scope", token: ourToken(claims{"scope": `"read"`})},
+			{sentence: "an empty scope", token: ourToken(claims{"scope": `""`})},
+			{sentence: "scope in an array", token: ourToken(claims{"scope": `["read"]`})},
+			{sentence: "scope is null", token: ourToken(claims{"scope": `null`})},
+			{sentence: "scope is a number", token: ourToken(claims{"scope": `1`})},
+			{sentence: "client_id", token: ourToken(claims{"client_id": `"c1"`})},
+			{sentence: "an empty client_id", token: ourToken(claims{"client_id": `""`})},
+			{sentence: "a token bound to a key", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), want: auth.ErrInvalid},
+			{sentence: "a token of ours bound to a key", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), issuer: own, want: auth.ErrInvalid},
+			{sentence: "a token bound to a key, which is allowed", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), issuer: func(i *jwt.Issuer) { i.AllowBoundTokens = true }},
 
 			{sentence: "a payload that is an array", token: ours().sign("ES256", es256, `[`+payload(nil)+`]`), want: auth.ErrUnrecognized},
 			{sentence: "a payload that is a string", token: ours().sign("ES256", es256, `"x"`), want: auth.ErrUnrecognized},
@@ -199,15 +199,15 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "a payload with 100 more claims", token: ourToken(nil, many(100)...)},
 			{sentence: "a token in a token", token: ours().sign("ES256", es256, ourToken(nil)), want: auth.ErrUnrecognized},
 		}
-		for _, name := range []string{"jti", "sid", "client_id", "stamp", "acr"} {
+		for _, name := range []string{"jti", "sid", "stamp", "acr"} {
 			for _, bad := range []string{"1", "null", "true", `["x"]`, `{}`, `"\u0000"`, `"\ud800"`} {
-				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), issuer: scoped, want: auth.ErrInvalid})
+				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), issuer: own, want: auth.ErrInvalid})
 			}
 		}
 		for _, bad := range []string{"1", "null", `[1]`, `{}`, `["\u0000"]`} {
 			all = append(all, presented{sentence: "amr is " + bad, token: ourToken(claims{"amr": bad}), want: auth.ErrInvalid})
 		}
-		require := func(i *jwt.Issuer) { i.Require, i.Scoped = []string{"client_id", "iat", "jti"}, true }
+		require := func(i *jwt.Issuer) { i.Require = []string{"client_id", "iat", "jti"} }
 		complete := claims{"client_id": `"c1"`}
 		all = append(all, presented{sentence: "all claims of RFC 9068 §2.2", token: ourToken(complete), issuer: require})
 		for name, want := range map[string]error{"iss": auth.ErrUnrecognized, "exp": auth.ErrInvalid, "aud": auth.ErrInvalid, "sub": auth.ErrInvalid,
@@ -268,7 +268,7 @@ func TestTokensInTheFormatOfSimpleJWT(t *testing.T) {
 
 func TestATokenLimitedByItsScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		verifier := verifierOf(t, jwt.Issuer{Scoped: true, User: jwt.SubjectUser})
+		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser})
 		for value, want := range map[string][]string{`"read write"`: {"read", "write"}, `""`: nil, `["read","write"]`: {"read", "write"}} {
 			_, credential, err := verifier.VerifyToken(t.Context(), ourToken(claims{"scope": value}))
 			if err != nil {
@@ -282,11 +282,14 @@ func TestATokenLimitedByItsScopes(t *testing.T) {
 		if scopes, limited := credential.(auth.Scoped).Scopes(); err != nil || !limited || len(scopes) != 0 || credential.(*jwt.Token).ClientID() != "c1" {
 			t.Errorf("client_id alone: %q, %v, %v", scopes, limited, err)
 		}
-		if _, credential, err = verifier.VerifyToken(t.Context(), ourToken(nil)); err != nil {
-			t.Fatal(err)
-		}
-		if _, limited := credential.(auth.Scoped).Scopes(); limited {
-			t.Error("a token without scope is limited")
+		for sentence, issuer := range map[string]jwt.Issuer{"of ours": {Profile: jwt.Gatewarden()}, "where it is allowed": {AllowFullAccess: true}, "of others": {}} {
+			issuer.User = jwt.SubjectUser
+			if _, credential, err = verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); err != nil {
+				t.Fatal(err)
+			}
+			if _, limited := credential.(auth.Scoped).Scopes(); limited != (sentence == "of others") {
+				t.Errorf("a token without scope %s: limited is %v", sentence, limited)
+			}
 		}
 	})
 }
@@ -1039,7 +1042,7 @@ func TestATokenWhoseSubjectIsItsClientIsOfNoUser(t *testing.T) {
 	key := signing(t, jwt.EdDSA)
 	people := newPeople()
 	for sentence, issuer := range map[string]jwt.Issuer{"loaded": {LoadUser: people.load}, "from claims": {User: jwt.SubjectUser}} {
-		issuer.Issuer, issuer.Audience, issuer.Keys, issuer.Scoped = serviceIssuer, []string{"us"}, keySet(t, nil, key.Public()), true
+		issuer.Issuer, issuer.Audience, issuer.Keys = serviceIssuer, []string{"us"}, keySet(t, nil, key.Public())
 		verifier, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}})
 		if err != nil {
 			t.Fatal(err)

@@ -87,7 +87,8 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	}
 	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, Issuers: []jwt.Issuer{{
 		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types, Leeway: c.Leeway, Revocations: c.Revocations,
-		Require: required, Scoped: true, User: jwt.SubjectUser, Claims: readClaims,
+		Require: required, User: jwt.SubjectUser, Claims: readClaims,
+		AllowBoundTokens: true, // Resource asks for the proof
 	}}})
 	if err != nil {
 		return nil, err

@@ -41,7 +41,8 @@ func run(ctx context.Context, addr, issuer string, refresh time.Duration) error 
 	go keys.Run(ctx)
 	tokens, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{
 		Issuer: issuer, Audience: []string{"https://orders.example"}, Keys: keys,
-		User: jwt.SubjectUser, // nothing is known of users here but what tokens say
+		Profile: jwt.Gatewarden(), // the issuer is a service of ours
+		User:    jwt.SubjectUser,  // nothing is known of users here but what tokens say
 	}}})
 	if err != nil {
 		return err
