@@ -29,10 +29,16 @@ func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (
 	if fault := i.checkRights(all, t); fault != nil {
 		return nil, fault
 	}
+	if fault := i.checkTenant(all, t); fault != nil {
+		return nil, fault
+	}
 	for _, name := range i.Require {
 		if value := lookup(all, name); value == "" || value == "null" {
 			return nil, saysInvalid.failed(i.cause(name, "is missing", "Require"))
 		}
+	}
+	if fault := i.checkValues(all); fault != nil {
+		return nil, fault
 	}
 	if i.own != nil {
 		if fault := i.checkOwn(t); fault != nil {
@@ -118,6 +124,9 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		ours = i.own.audienceOf(t.kind)
 	}
 	if lookup(all, "aud") == "" {
+		if name := i.Profile.AudienceClaim; name != "" && len(ours) > 0 && isThere(lookup(all, name)) {
+			return i.checkAudienceClaim(all, name, ours)
+		}
 		if i.AllowNoAudience {
 			return nil
 		}
@@ -134,6 +143,17 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 		return saysInvalid.failed(c)
 	}
 	return nil
+}
+
+// checkAudienceClaim checks the claim that stands for "aud".
+func (i *issuer) checkAudienceClaim(all []member, name string, ours []string) *refusal {
+	value := lookup(all, name)
+	if says(value, func(text string) bool { return slices.Contains(ours, text) }) {
+		return nil
+	}
+	c := i.cause(name, "", "Audience")
+	c.Came, c.Want = []string{subjectOf(value)}, ours
+	return saysInvalid.failed(c)
 }
 
 // checkOwn checks what tokens of ours have besides.

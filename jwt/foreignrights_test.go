@@ -13,12 +13,17 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
+// absent is the value of a claim that is left out.
+type absent struct{}
+
 // foreignToken signs claims as another service does, with typ JWT.
 func foreignToken(t *testing.T, key *jwt.Key, changes map[string]any) string {
 	t.Helper()
 	all := map[string]any{"iss": ourIssuer, "aud": ourAudience, "sub": "alice", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
 	for name, value := range changes {
-		all[name] = value
+		if all[name] = value; value == (absent{}) {
+			delete(all, name)
+		}
 	}
 	token, err := jwt.Sign(key, "JWT", all)
 	if err != nil {

@@ -86,7 +86,7 @@ func FuzzVerifyToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, token string) {
 		source := &source{keys: keys}
-		verifier := verifierOf(t, jwt.Issuer{Keys: published{keys}, User: jwt.SubjectUser}, jwt.Issuer{Issuer: "joe", Keys: source, User: jwt.SubjectUser, AllowNoIssuer: true, AllowNoAudience: true})
+		verifier := verifierOf(t, jwt.Issuer{Keys: published{keys}, User: jwt.SubjectUser, MachinePrefix: "a/"}, jwt.Issuer{MachinePrefix: "b/", Issuer: "joe", Keys: source, User: jwt.SubjectUser, AllowNoIssuer: true, AllowNoAudience: true})
 		for range 2 {
 			user, credential, err := verifier.VerifyToken(t.Context(), token)
 			if err == nil {

@@ -16,8 +16,15 @@ import (
 // Issuer is whose tokens a [Verifier] accepts, and what they must say. Issuer,
 // Audience and Keys are required, and either LoadUser or User.
 type Issuer struct {
-	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4).
+	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4). It may be a template with the place of a tenant,
+	// such as "https://login.microsoftonline.com/{tenantid}/v2.0": "iss" must then be the template filled in with the
+	// claim "tid", and the key must name that issuer (Profile.KeyIssuers). Subjects are unique in a tenant only, so
+	// users and machines are then known by tenant, "/" and identifier.
 	Issuer string
+	// Tenants are those whose tokens are accepted, where Issuer is a template.
+	Tenants []string
+	// AllowAnyTenant accepts every tenant in place of Tenants. Everybody can make one, and decides what its tokens say.
+	AllowAnyTenant bool
 	// Audience are our own names: "aud" must have one of them (RFC 7519 §4.1.3).
 	Audience []string
 	// Keys are the issuer's: a [KeySet], [RemoteKeys] or a [Keyring]. They
@@ -45,6 +52,15 @@ type Issuer struct {
 	// Require are further claims that must be there, of whatever value, such as
 	// "client_id" and "jti" (RFC 9068 §2.2).
 	Require []string
+	// RequireValues are claims that must have one of these values: a text, a number or boolean as JSON writes it, or an
+	// array with one of them. An "email" counts only if "email_verified" is true. Issuers such as [GitHubActions] and
+	// [Google] give tokens for any audience to everybody. One of Profile.BindOneOf must then be here, unless
+	// AllowAnyCaller is set.
+	RequireValues map[string][]string
+	// MachinePrefix is put before the identifier of each machine, such as "github/". Two issuers of a Verifier need
+	// prefixes of which no one begins with the other. With the same prefix, equal identifiers are the same machine.
+	// Issuers of two Verifiers in one Guard need different ones as well, which is not checked.
+	MachinePrefix string
 	// Leeway is how much the issuer's clock and ours may differ: tokens live so
 	// much longer, and may be of a time so far ahead. 0 is none for "exp", and 5
 	// seconds for "nbf" and "iat", so that fresh tokens are not refused. It is
@@ -74,6 +90,12 @@ type Issuer struct {
 	// and one without any passes only where a route asks for no scope. An issuer that names its limits in a claim that
 	// Profile does not know then hands out more than it meant to.
 	AllowFullAccess bool
+	// AllowAnyCaller accepts tokens of everybody to whom the issuer gives them, where Profile.BindOneOf asks for one of
+	// RequireValues. Anybody on the internet can then call.
+	AllowAnyCaller bool
+	// AllowKeysWithoutIssuer accepts keys without a member "issuer" in spite of Profile.KeyIssuers. Whoever has a key
+	// of any tenant in the set can then sign for all of them.
+	AllowKeysWithoutIssuer bool
 	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. Who steals one
 	// can use it, unless something else checks the proof of possession.
 	AllowBoundTokens bool
@@ -116,10 +138,12 @@ type issuer struct {
 	types      []string
 	early      time.Duration // what "nbf" and "iat" may be ahead
 	reader     *ProfileReader
-	noScopes   string   // why a token has no scopes, for the log
-	own        *Config  // of Tokens that issue as this issuer, or nil
-	slash      *refusal // of a token of another issuer that differs by a slash only
-	otherAlg   *refusal // of a token by an algorithm that is not accepted
+	tenancy    *tenancy        // if Issuer is a template
+	values     []requiredValue // RequireValues
+	noScopes   string          // why a token has no scopes, for the log
+	own        *Config         // of Tokens that issue as this issuer, or nil
+	slash      *refusal        // of a token of another issuer that differs by a slash only
+	otherAlg   *refusal        // of a token by an algorithm that is not accepted
 }
 
 const (
@@ -152,6 +176,8 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	i.Format, err = config.Format.withDefaults()
 	s.Add(fmt.Sprintf("issuer %q: Format", config.Issuer), err)
 	i.readProfile(s)
+	i.readTenants(s)
+	i.readValues(s)
 	// Whatever the caller does with these slices later does not change it.
 	i.Audience, i.Require = slices.Clone(config.Audience), slices.Clone(config.Require)
 	i.Algorithms, i.Types = slices.Clone(config.Algorithms), slices.Clone(i.Types)
@@ -196,7 +222,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 	if !ok {
 		return nil, nil, errSignatureText
 	}
-	keys, err := i.verify(ctx, u, signature, func() *refusal {
+	keys, err := i.verify(ctx, u, all, signature, func() *refusal {
 		_, fault := i.examine(u, all, want, now)
 		return fault
 	}, now)

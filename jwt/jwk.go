@@ -178,6 +178,7 @@ func parseJWK(members map[string]json.RawMessage) (*Key, error) {
 	if kid != "" {
 		k.id = kid
 	}
+	k.readIssuer(members["issuer"])
 	return k, nil
 }
 

@@ -19,6 +19,7 @@ type Key struct {
 	id        string
 	algorithm Algorithm // by which it signs, or "" of a public key that names no algorithm
 	kty       string
+	issuer    string // the member "issuer" of a published key
 	// reveal returns the key itself. Package fmt prints the unexported fields of
 	// a struct without asking it, and cannot print what a function returns.
 	reveal func() halves
@@ -275,7 +276,9 @@ func (k *Key) Public() *Key {
 	if k.public() == nil {
 		return nil
 	}
-	return newKey(k.algorithm, k.kty, halves{public: k.public()}).WithID(k.id)
+	public := newKey(k.algorithm, k.kty, halves{public: k.public()}).WithID(k.id)
+	public.issuer = k.issuer
+	return public
 }
 
 // fits reports whether the key verifies tokens of this algorithm.

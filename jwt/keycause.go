@@ -18,11 +18,12 @@ type keyCause struct {
 }
 
 const (
-	keyIsUnknown = "no key has the kid of the header"
-	keyIsOther   = "the key with the kid of the header is not for its alg"
-	keyIsMissing = "no key is for the alg of the header"
-	keyIsWrong   = "the signature of the token does not hold: another key signed it, or it was changed"
-	keyIsUnnamed = "the header has no kid, and several keys are for its alg"
+	keyIsUnknown   = "no key has the kid of the header"
+	keyIsOther     = "the key with the kid of the header is not for its alg"
+	keyIsMissing   = "no key is for the alg of the header"
+	keyIsWrong     = "the signature of the token does not hold: another key signed it, or it was changed"
+	keyIsElsewhere = "the key of the token does not name its issuer, see Issuer.AllowKeysWithoutIssuer"
+	keyIsUnnamed   = "the header has no kid, and several keys are for its alg"
 )
 
 // Error builds the text.

@@ -40,7 +40,8 @@ func (k *RemoteKeys) Refetch(ctx context.Context, known *KeySet, now time.Time) 
 // verify returns the keys that verified the signature of a token. Asking for keys is work for
 // others, so nothing is asked for a token that good refuses by what it says. An error may be a
 // *refusal.
-func (i *issuer) verify(ctx context.Context, u unproved, signature []byte, good func() *refusal, now time.Time,
+func (i *issuer) verify(ctx context.Context, u unproved, all []member, signature []byte, good func() *refusal,
+	now time.Time,
 ) (*KeySet, error) {
 	h := u.header
 	keys, err := i.Keys.Current(ctx, now)
@@ -57,18 +58,18 @@ func (i *issuer) verify(ctx context.Context, u unproved, signature []byte, good 
 		if keys, err = i.Keys.Renew(ctx, h.keyID, now); err != nil || keys == nil {
 			return nil, backend.Outage(err)
 		}
-		return keys, i.signed(keys, u, signature)
+		return keys, i.signed(keys, u, all, signature)
 	}
-	fault := i.signed(keys, u, signature)
+	fault := i.signed(keys, u, all, signature)
 	if source, ok := i.Keys.(Refetcher); ok && fault != nil && methods[h.algorithm].SigningMethod != nil && good() == nil {
-		return i.verifyAgain(ctx, source, keys, fault, u, signature, now)
+		return i.verifyAgain(ctx, source, keys, fault, u, all, signature, now)
 	}
 	return keys, fault
 }
 
 // verifyAgain is verify by the keys that have replaced known, or fault if there are no others.
 func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySet, fault error, u unproved,
-	signature []byte, now time.Time,
+	all []member, signature []byte, now time.Time,
 ) (*KeySet, error) {
 	keys, err := source.Refetch(ctx, known, now)
 	switch {
@@ -77,15 +78,18 @@ func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySe
 	case keys == known:
 		return nil, fault
 	}
-	return keys, i.signed(keys, u, signature)
+	return keys, i.signed(keys, u, all, signature)
 }
 
 // signed returns nil if one of keys made the signature, or a *refusal.
-func (i *issuer) signed(keys *KeySet, u unproved, signature []byte) error {
+func (i *issuer) signed(keys *KeySet, u unproved, all []member, signature []byte) error {
 	h := u.header
 	candidates := keys.find(h.keyID, h.algorithm)
 	if len(candidates) == 0 {
 		return noKey(keys, i.Keys, h)
+	}
+	if candidates = i.keysOf(candidates, all); len(candidates) == 0 {
+		return saysInvalid.because(&keyCause{problem: keyIsElsewhere, keys: keys, source: i.Keys})
 	}
 	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, u.input, signature) }) {
 		return badSignature(keys, i.Keys)

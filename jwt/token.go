@@ -17,6 +17,7 @@ type Token struct {
 	backend    string
 	kind       kind
 	issuer     string
+	tenant     string // of an issuer that is a template, or ""
 	subject    string
 	audience   []string
 	id         string
@@ -63,8 +64,11 @@ func (t *Token) ID() string { return t.id }
 // Issuer returns "iss" (RFC 7519 §4.1.1).
 func (t *Token) Issuer() string { return t.issuer }
 
-// Subject returns "sub" (RFC 7519 §4.1.2), or the claim that stands for it. It
-// is unique with the issuer only.
+// Tenant returns the tenant of a token whose Issuer.Issuer is a template, or "".
+func (t *Token) Tenant() string { return t.tenant }
+
+// Subject returns "sub" (RFC 7519 §4.1.2), or the claim that stands for it, after the tenant and "/" if there is
+// a [Token.Tenant]. It is unique with the issuer only.
 func (t *Token) Subject() string { return t.subject }
 
 // Audience returns "aud" (RFC 7519 §4.1.3).

@@ -44,15 +44,16 @@ type VerifierConfig struct {
 // Verifier is the backend that checks tokens of one or several issuers. It is
 // safe for concurrent use.
 type Verifier struct {
-	config   VerifierConfig
-	byIssuer map[string]*issuer
-	noIssuer *issuer // of tokens without "iss"; nil if there is none
-	headers  headers
-	cache    *cache // nil if there is none
-	want     wanted
-	unknown  *refusal // of a token of another issuer
-	without  *refusal // of a token without "iss"
-	tooLong  *refusal
+	config    VerifierConfig
+	byIssuer  map[string]*issuer
+	templates []*issuer // issuers that are templates
+	noIssuer  *issuer   // of tokens without "iss"; nil if there is none
+	headers   headers
+	cache     *cache // nil if there is none
+	want      wanted
+	unknown   *refusal // of a token of another issuer
+	without   *refusal // of a token without "iss"
+	tooLong   *refusal
 	// malformed are the errors of package auth for a malformed header, in our words.
 	malformed once.Memo[*auth.Error, error]
 }
@@ -105,21 +106,34 @@ func newVerifier(s *backend.Settings, config VerifierConfig, issuers []*issuer) 
 		v.tooLong = tooLong(config.MaxLength, "") // Tokens have no setting for it
 	}
 	for _, i := range issuers {
-		if name := i.Issuer.Issuer; name != "" {
-			s.Refuse(v.byIssuer[name] != nil, "two issuers %q", name)
-			v.byIssuer[name] = i
-		}
+		v.add(s, i)
 		if i.AllowNoIssuer {
 			s.Refuse(v.noIssuer != nil,
 				"AllowNoIssuer is set for two issuers, so that nothing tells their tokens apart")
 			v.noIssuer = i
 		}
 	}
+	v.checkPrefixes(s, issuers)
 	v.nameIssuers(issuers)
 	if config.CacheSize > 0 {
 		v.cache = newCache(config.CacheSize, config.CacheTTL)
 	}
 	return v
+}
+
+// add makes an issuer known by its name.
+func (v *Verifier) add(s *backend.Settings, i *issuer) {
+	name := i.Issuer.Issuer
+	if i.tenancy != nil {
+		s.Refuse(slices.ContainsFunc(v.templates, func(other *issuer) bool { return other.Issuer.Issuer == name }),
+			"two issuers %q", name)
+		v.templates = append(v.templates, i)
+		return
+	}
+	if name != "" {
+		s.Refuse(v.byIssuer[name] != nil, "two issuers %q", name)
+		v.byIssuer[name] = i
+	}
 }
 
 // Backend returns Config.Name.
@@ -303,7 +317,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 		}
 	}
 	if t.machine != "" {
-		result.user = auth.Machine{ID: t.machine}
+		result.user = auth.Machine{ID: i.MachinePrefix + t.machine}
 	} else if i.User != nil {
 		if result.user, err = i.makeUser(ctx, t); err != nil {
 			return nil, nil, err
@@ -327,11 +341,17 @@ func (v *Verifier) issuerOf(value string) (*issuer, *refusal) {
 	if i := v.byIssuer[name]; i != nil {
 		return i, nil
 	}
+	if i, fault := v.ofTemplate(name); i != nil || fault != nil {
+		return i, fault
+	}
 	// The most common mistake of a configuration, and the token need not be printed to
 	// name it.
 	with, without := name+"/", strings.TrimSuffix(name, "/")
 	for _, near := range []string{with, without} {
 		if i := v.byIssuer[near]; i != nil {
+			return nil, i.slash
+		}
+		if i, _ := v.ofTemplate(near); i != nil {
 			return nil, i.slash
 		}
 	}
@@ -347,6 +367,9 @@ func (v *Verifier) nameIssuers(issuers []*issuer) {
 	var names []string
 	for _, i := range issuers {
 		i.otherAlg = i.otherAlgorithm()
+		if i.tenancy != nil {
+			i.tenancy.other = saysUnrecognized.static(i.cause("iss", "is of a tenant that is not accepted", "Tenants"))
+		}
 		if name := i.Issuer.Issuer; name != "" {
 			names = append(names, name)
 			near := i.cause("iss", "differs from ours only by a slash at its end", "Issuer")

@@ -354,7 +354,7 @@ func verifierOf(t testing.TB, issuers ...jwt.Issuer) *jwt.Verifier {
 func TestKeysOfOneIssuerVerifyNoTokensOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const otherIssuer = "https://other.example"
-		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser}, jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser, AllowNoIssuer: true})
+		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, MachinePrefix: "a/"}, jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser, AllowNoIssuer: true, MachinePrefix: "b/"})
 		of := func(issuer string) string { return payload(claims{"iss": issuer}) }
 		for _, header := range []string{es256, `{"alg":"ES256","typ":"at+jwt","kid":"ES256"}`} { // the same kid at both
 			for _, c := range []struct {

@@ -28,7 +28,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.V
 	for _, issuer := range issuers {
 		config.Issuers = append(config.Issuers, jwt.Issuer{
 			Issuer: issuer, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
-			Require: []string{"iat"}, AllowBoundTokens: true, // what else a provider puts there is not ours to forbid
+			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:", // what else a provider puts there is not ours to forbid
 			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
 		})
 	}
