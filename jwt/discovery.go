@@ -2,6 +2,8 @@ package jwt
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,14 +21,27 @@ func (k *RemoteKeys) discover(ctx context.Context, issuer string) (jwksURL strin
 	return metadata.URL("jwks_uri")
 }
 
-// get fetches JSON. The age is how long the answer may be kept, less than 0 if it
+// get fetches keys. The age is how long they may be kept, less than 0 if the answer
 // does not say.
-func (k *RemoteKeys) get(ctx context.Context, from string) (text []byte, maxAge time.Duration, err error) {
-	text, header, err := fetch.Get(ctx, k.client, from)
+func (k *RemoteKeys) get(ctx context.Context, from string) (set *KeySet, maxAge time.Duration, err error) {
+	answer, err := fetch.Document(ctx, k.client, from)
 	if err != nil {
 		return nil, 0, err
 	}
-	return text, maxAgeOf(header), nil
+	set, said, err := readJWKS(answer.Body)
+	if err == nil && len(set.keys) == 0 {
+		// Such a set checks no token, so it decides nothing.
+		err = errors.New("a JWK Set without a key for us")
+		if left := said.leftOut.String(); left != "" {
+			err = fmt.Errorf("%w: %s", err, left)
+		}
+	}
+	if err != nil {
+		place, _, _ := strings.Cut(from, "?")
+		return nil, 0, fmt.Errorf("%s: %w", place, answer.Unread(err))
+	}
+	set.said = said
+	return set, maxAgeOf(answer.Header), nil
 }
 
 // maxAgeOf reads Cache-Control (RFC 9111 §5.2.2): -1 is nothing said. What must

@@ -121,7 +121,8 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 // identifier is "kid", or the thumbprint if there is none. A public key without
 // "alg" verifies every algorithm of its type; a private one without signs as
 // [NewKey] says. Keys for encryption ("use", "key_ops"), weak and contradictory
-// ones are errors.
+// ones are errors. A member that is null counts as absent, and one of another type than
+// RFC 7517 §4 says is an error. [ParseJWKS], which reads the keys of others, is kinder.
 func ParseJWK(text []byte) (*Key, error) {
 	if len(text) > maxKeyText {
 		return nil, fmt.Errorf("jwt: a JWK has at most %d bytes", maxKeyText)
@@ -136,21 +137,18 @@ func ParseJWK(text []byte) (*Key, error) {
 const maxKeyText = 64 << 10
 
 func parseJWK(members map[string]json.RawMessage) (*Key, error) {
-	r := jwkReader{members: members}
-	kty, alg, kid := r.text("kty"), Algorithm(r.text("alg")), r.text("kid")
-	if use := r.text("use"); use != "" && use != "sig" {
-		return nil, errors.New("jwt: the JWK's use is not sig")
+	return (&jwkReader{members: members}).key()
+}
+
+// key reads the key.
+func (r *jwkReader) key() (*Key, error) {
+	kty, kid := r.text("kty"), r.optional("kid")
+	if !slices.Contains([]string{"oct", "RSA", "EC", "OKP"}, kty) {
+		r.fault("kty is unknown")
 	}
-	if raw, ok := members["key_ops"]; ok {
-		var ops []string
-		if json.Unmarshal(raw, &ops) != nil || !slices.Contains(ops, "verify") && !slices.Contains(ops, "sign") {
-			return nil, errors.New("jwt: the JWK's key_ops neither sign nor verify")
-		}
-	}
-	if _, ok := members["alg"]; ok {
-		if m, known := methods[alg]; !known || m.kty != kty {
-			return nil, errors.New("jwt: the JWK's alg is unknown or not one for its kty")
-		}
+	alg := r.purpose(kty)
+	if r.err != nil {
+		return nil, r.err
 	}
 	var material any
 	switch kty {
@@ -162,8 +160,6 @@ func parseJWK(members map[string]json.RawMessage) (*Key, error) {
 		material = r.ec()
 	case "OKP":
 		material = r.okp()
-	default:
-		return nil, errors.New("jwt: the JWK's kty is unknown")
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -186,6 +182,8 @@ func parseJWK(members map[string]json.RawMessage) (*Key, error) {
 type jwkReader struct {
 	members map[string]json.RawMessage
 	err     error
+	lenient bool     // an optional member of another type counts as absent
+	ignored []string // why such members do
 }
 
 func (r *jwkReader) fault(format string, args ...any) {
@@ -197,7 +195,7 @@ func (r *jwkReader) fault(format string, args ...any) {
 // text reads a string, "" if there is none.
 func (r *jwkReader) text(name string) (text string) {
 	if raw, ok := r.members[name]; ok {
-		if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, &text) != nil {
+		if isAbsent(raw) || json.Unmarshal(raw, &text) != nil {
 			r.fault("%s is no string", name)
 		}
 	}
@@ -213,7 +211,7 @@ func (r *jwkReader) bytes(name string) []byte {
 	return decoded
 }
 
-func (r *jwkReader) has(name string) bool { _, ok := r.members[name]; return ok }
+func (r *jwkReader) has(name string) bool { return !isAbsent(r.members[name]) }
 
 func (r *jwkReader) rsa() any {
 	n, e := r.bytes("n"), r.bytes("e")
@@ -308,42 +306,3 @@ func (r *jwkReader) okp() any {
 	}
 	return private
 }
-
-// ParseJWKS reads a JWK Set of public keys (RFC 7517 §5). Keys of unknown
-// types, for encryption, weak or broken are left out, as §5 asks for, and so
-// are symmetric ones, which nobody may publish; of private ones only the public
-// part is taken, and 100 keys at most. It is an error if the text is no JWK Set or longer than 1 MiB,
-// not if no key is left.
-func ParseJWKS(text []byte) (*KeySet, error) {
-	if len(text) > maxJWKS {
-		return nil, fmt.Errorf("jwt: a JWK Set has at most %d bytes", maxJWKS)
-	}
-	var set map[string]json.RawMessage
-	var list []json.RawMessage
-	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("jwt: a JWK Set is a JSON object")
-	}
-	if err := json.Unmarshal(set["keys"], &list); err != nil || list == nil {
-		return nil, errors.New("jwt: a JWK Set has an array, keys")
-	}
-	keys := make([]*Key, 0, min(len(list), maxKeys))
-	for _, text := range list {
-		if len(keys) == maxKeys {
-			break
-		}
-		var members map[string]json.RawMessage
-		if json.Unmarshal(text, &members) != nil {
-			continue
-		}
-		delete(members, "d") // is no secret any more, and costs time to check
-		if k, err := parseJWK(members); err == nil && k.public() != nil {
-			keys = append(keys, k.Public())
-		}
-	}
-	return newKeySet(nil, keys), nil
-}
-
-const (
-	maxJWKS = 1 << 20
-	maxKeys = 100
-)

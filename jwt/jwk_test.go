@@ -255,7 +255,6 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 		{"d is 0", ec, map[string]any{"d": encode(make([]byte, 32))}},
 		{"d is the order", ec, map[string]any{"d": order}},
 		{"an empty d", ec, map[string]any{"d": ""}},
-		{"d is null", ec, map[string]any{"d": json.RawMessage("null")}},
 		{"d is a number", ec, map[string]any{"d": 1}},
 		{"no crv", ec, map[string]any{"crv": nil}},
 		{"crv of another case", ec, map[string]any{"crv": "p-256"}},
@@ -310,17 +309,18 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 		{"alg of a secret on a public key", rfc7517A1RSA, map[string]any{"alg": "HS256"}},
 		{"alg of a public key on a secret", oct, map[string]any{"alg": "RS256"}},
 		{"alg none", ec, map[string]any{"alg": "none"}},
-		{"an empty alg", ec, map[string]any{"alg": ""}},
 		{"alg of encryption", rfc7517A1RSA, map[string]any{"alg": "RSA-OAEP"}},
-		{"alg is null", ec, map[string]any{"alg": json.RawMessage("null")}},
 		{"use is enc", ec, map[string]any{"use": "enc"}},
 		{"use of another case", ec, map[string]any{"use": "SIG"}},
 		{"use is a list", ec, map[string]any{"use": []string{"sig"}}},
 		{"key_ops of encryption", rfc7517A1RSA, map[string]any{"key_ops": []string{"encrypt", "wrapKey"}}},
 		{"no key_ops", ec, map[string]any{"key_ops": []string{}}},
 		{"key_ops is a text", ec, map[string]any{"key_ops": "verify"}},
-		{"key_ops is null", ec, map[string]any{"key_ops": json.RawMessage("null")}},
 		{"kid is a number", ec, map[string]any{"kid": 7}},
+		{"alg is a number", ec, map[string]any{"alg": 7}},
+		{"key_ops has a number", ec, map[string]any{"key_ops": []any{"verify", 7}}},
+		{"kty is null", ec, map[string]any{"kty": json.RawMessage("null")}},
+		{"x is null", ec, map[string]any{"x": json.RawMessage("null")}},
 	} {
 		if key, err := jwt.ParseJWK([]byte(with(t, c.jwk, c.change))); err == nil {
 			t.Errorf("%s: %v", c.sentence, key)
@@ -336,6 +336,7 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 }
 
 func TestAJWKThatIsRightIsTaken(t *testing.T) {
+	null := json.RawMessage("null")
 	for sentence, c := range map[string]struct {
 		jwk    string
 		change map[string]any
@@ -348,6 +349,13 @@ func TestAJWKThatIsRightIsTaken(t *testing.T) {
 		"an empty kid":                  {rfc7515A3Key, map[string]any{"kid": ""}},
 		"the algorithm of its curve":    {rfc7515A4Key, map[string]any{"alg": "ES512"}},
 		"another one of RSA":            {rfc7517A1RSA, map[string]any{"alg": "PS384"}},
+		"an empty alg":                  {rfc7515A3Key, map[string]any{"alg": ""}},
+		"alg is null":                   {rfc7515A3Key, map[string]any{"alg": null}},
+		"use is null":                   {rfc7515A3Key, map[string]any{"use": null}},
+		"kid is null":                   {rfc7515A3Key, map[string]any{"kid": null}},
+		"key_ops is null":               {rfc7515A3Key, map[string]any{"key_ops": null}},
+		"d is null":                     {rfc7515A3Key, map[string]any{"d": null}},
+		"oth is null":                   {rfc7517A2RSA, map[string]any{"oth": null}},
 		"names in another case as well": {rfc7515A3Key, map[string]any{"Kty": "RSA", "X": "AA", "ALG": "none"}},
 	} {
 		key, err := jwt.ParseJWK([]byte(with(t, c.jwk, c.change)))

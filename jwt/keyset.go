@@ -30,6 +30,7 @@ type KeySet struct {
 	signing []*Key // the first signs where nothing asks for an algorithm
 	keys    []*Key // those of signing first
 	byID    map[string][]*Key
+	said    *setNotes // of keys that were fetched
 }
 
 var _ KeySource = (*KeySet)(nil)

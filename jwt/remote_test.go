@@ -389,9 +389,11 @@ func TestTheSameKeysAreTheSamePointer(t *testing.T) {
 
 func TestStaleKeysServeForTheirTimeAndThenItIs503(t *testing.T) {
 	for sentence, fail := range map[string]func(*authtest.Issuer, bool){
-		"503":            (*authtest.Issuer).SetDown,
-		"no answer":      (*authtest.Issuer).SetBroken,
-		"HTML":           func(i *authtest.Issuer, on bool) { i.SetAnswer(map[bool]string{true: "text/html"}[on], "", "") },
+		"503":       (*authtest.Issuer).SetDown,
+		"no answer": (*authtest.Issuer).SetBroken,
+		"HTML": func(i *authtest.Issuer, on bool) {
+			i.SetAnswer(map[bool]string{true: "text/html"}[on], "", map[bool]string{true: "<html>"}[on])
+		},
 		"no JSON":        func(i *authtest.Issuer, on bool) { i.SetAnswer("", "", map[bool]string{true: "<html>"}[on]) },
 		"no keys at all": func(i *authtest.Issuer, on bool) { i.SetAnswer("", "", map[bool]string{true: `{"keys":[]}`}[on]) },
 		"2 MiB": func(i *authtest.Issuer, on bool) {

@@ -87,7 +87,7 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	if before := k.current.Load(); before != nil && set.same(before.set) {
 		set = before.set // what was verified stays remembered
 	} else {
-		k.logger().InfoContext(ctx, "jwt: keys fetched", "from", k.name, "keys", len(set.keys))
+		k.logFetched(ctx, set)
 	}
 	refresh := k.config.Refresh
 	if maxAge >= 0 {
@@ -102,6 +102,18 @@ func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now ti
 	k.current.Store(&fetched{set, now, refresh})
 }
 
+// logFetched tells of keys that changed, and of what of them is not taken.
+func (k *RemoteKeys) logFetched(ctx context.Context, set *KeySet) {
+	attributes := []any{"from", k.name, "keys", len(set.keys)}
+	if left := set.said.leftOut.String(); left != "" {
+		attributes = append(attributes, "left_out", left)
+	}
+	k.logger().InfoContext(ctx, "jwt: keys fetched", attributes...)
+	if ignored := set.said.ignored.String(); ignored != "" {
+		k.logger().WarnContext(ctx, "jwt: members of published keys are ignored", "from", k.name, "ignored", ignored)
+	}
+}
+
 // fetch gets the keys, after finding out where they are if from is "".
 func (k *RemoteKeys) fetch(ctx context.Context, from string) (
 	set *KeySet, where string, maxAge time.Duration, err error) {
@@ -110,16 +122,6 @@ func (k *RemoteKeys) fetch(ctx context.Context, from string) (
 			return nil, "", 0, err
 		}
 	}
-	text, maxAge, err := k.get(ctx, from)
-	if err != nil {
-		return nil, "", 0, err
-	}
-	if set, err = ParseJWKS(text); err != nil {
-		return nil, "", 0, err
-	}
-	if len(set.keys) == 0 {
-		// Such a set checks no token, so it decides nothing.
-		return nil, "", 0, errors.New("a JWK Set without a key for us")
-	}
-	return set, from, maxAge, nil
+	set, maxAge, err = k.get(ctx, from)
+	return set, from, maxAge, err
 }

@@ -23,7 +23,6 @@ var ErrNotThere = errors.New("404 Not Found")
 const (
 	maxHeader = 64 << 10 // the longest header of an answer that is read, in bytes
 	maxBody   = 1 << 20  // the longest body
-	maxURL    = 2 << 10  // the longest URL of metadata that is followed
 )
 
 // Client returns a client without cookies that follows redirects within a host
@@ -94,125 +93,61 @@ func Place(u *url.URL) string {
 // JSON type and at most 1 MiB. A 404 is ErrNotThere.
 func JSON(client *http.Client, r *http.Request) (text []byte, header http.Header, err error) {
 	a, err := Do(client, r)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, nil, err
-	case a.Status == http.StatusNotFound:
-		return nil, nil, fmt.Errorf("%s: %w", Place(r.URL), ErrNotThere)
-	case a.Status != http.StatusOK:
-		return nil, nil, fmt.Errorf("%s: status %d", Place(r.URL), a.Status)
-	case !a.IsJSON():
-		return nil, nil, fmt.Errorf("%s: the answer is of the type %s and not of a JSON type", Place(r.URL),
-			cause.Quote(a.MediaType))
+	}
+	if err := a.ok(r); err != nil {
+		return nil, nil, err
+	}
+	if err := a.notJSON(); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", Place(r.URL), err)
 	}
 	return a.Body, a.Header, nil
 }
 
-// Get is JSON of a GET.
-func Get(ctx context.Context, client *http.Client, from string) (text []byte, header http.Header, err error) {
+// Document gets JSON whatever media type the server names, for what its content proves to
+// be what was asked for. Many publish keys from a store of files, as text/plain or
+// binary/octet-stream, and RFC 7517 §5 asks for no type. The status must be 200. A 404 is
+// ErrNotThere.
+func Document(ctx context.Context, client *http.Client, from string) (*Answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r.Header.Set("Accept", "application/json, application/jwk-set+json")
-	return JSON(client, r)
-}
-
-// Metadata is what an issuer publishes of itself.
-type Metadata struct {
-	issuer  string
-	members map[string]json.RawMessage
-}
-
-// Discover gets the metadata of an issuer, by OpenID Connect Discovery §4 or, if
-// there is nothing, by RFC 8414 §3.
-func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadata, error) {
-	var missing []error
-	for _, from := range metadataURLs(issuer) {
-		text, _, err := Get(ctx, client, from)
-		if errors.Is(err, ErrNotThere) {
-			missing = append(missing, err)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		m, err := ParseMetadata(text, issuer)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", from, err)
-		}
-		return m, nil
-	}
-	return nil, fmt.Errorf("the issuer has no metadata: %w", errors.Join(missing...))
-}
-
-// metadataURLs are where metadata can be: after the issuer (OpenID), and between
-// its host and its path (RFC 8414 §3.1).
-func metadataURLs(issuer string) []string {
-	u, err := url.Parse(issuer)
+	a, err := Do(client, r)
 	if err != nil {
+		return nil, err
+	}
+	return a, a.ok(r)
+}
+
+// ok refuses an answer that is not 200.
+func (a *Answer) ok(r *http.Request) error {
+	switch a.Status {
+	case http.StatusOK:
+		return nil
+	case http.StatusNotFound:
+		return fmt.Errorf("%s: %w", Place(r.URL), ErrNotThere)
+	}
+	return fmt.Errorf("%s: status %d", Place(r.URL), a.Status)
+}
+
+// notJSON is that the answer has another media type.
+func (a *Answer) notJSON() error {
+	if a.IsJSON() {
 		return nil
 	}
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
-	return []string{
-		strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration",
-		u.Scheme + "://" + u.Host + "/.well-known/oauth-authorization-server" + path,
-	}
+	return fmt.Errorf("the answer is of the type %s and not of a JSON type", cause.Quote(a.MediaType))
 }
 
-// ParseMetadata reads metadata (RFC 8414 §3.3): it must be of the issuer that was
-// asked for, because another issuer could otherwise pass its keys off as those of this
-// one. The error shows both issuers, without user and query.
-func ParseMetadata(text []byte, issuer string) (*Metadata, error) {
-	m := &Metadata{issuer: issuer}
-	if err := json.Unmarshal(text, &m.members); err != nil {
-		return nil, errors.New("metadata is no JSON object")
+// Unread returns why a [Document] could not be read, with its media type if it is no JSON
+// and likely a page.
+func (a *Answer) Unread(why error) error {
+	if other := a.notJSON(); other != nil && !json.Valid(a.Body) {
+		return fmt.Errorf("%w: %w", other, why)
 	}
-	var named string
-	if json.Unmarshal(m.members["issuer"], &named) != nil || named != issuer {
-		if u, err := url.Parse(named); err == nil {
-			named = Place(u)
-		}
-		return nil, fmt.Errorf("metadata is of another issuer (RFC 8414 §3.3): it says %s, and the setting is %s",
-			cause.Quote(named), cause.Quote(issuer))
-	}
-	return m, nil
-}
-
-// URL returns a member that is a URL, which an issuer by https must have by https.
-func (m *Metadata) URL(name string) (string, error) {
-	var text string
-	if json.Unmarshal(m.members[name], &text) != nil || text == "" || len(text) > maxURL {
-		return "", fmt.Errorf("metadata of %s has no %s, or a very long one", m.issuer, name)
-	}
-	if of, err := url.Parse(m.issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(text, "https:") {
-		// http is for tests on one machine: nobody elsewhere names a place there.
-		return "", fmt.Errorf("metadata of %s: %s is not https", m.issuer, name)
-	}
-	if err := CheckURL(text); err != nil {
-		return "", fmt.Errorf("metadata of %s: %s %w", m.issuer, name, err)
-	}
-	return text, nil
-}
-
-// Flag returns a member that is true.
-func (m *Metadata) Flag(name string) bool {
-	var flag bool
-	return json.Unmarshal(m.members[name], &flag) == nil && flag
-}
-
-// List returns a member that is an array of strings, or nil.
-func (m *Metadata) List(name string) []string {
-	var list []string
-	if json.Unmarshal(m.members[name], &list) != nil {
-		return nil
-	}
-	return list
-}
-
-// Has reports a member that is there, and not null.
-func (m *Metadata) Has(name string) bool {
-	return len(m.members[name]) > 0 && string(m.members[name]) != "null"
+	return why
 }
 
 // CheckURL refuses URLs that must not be fetched. Its error does not repeat them: a

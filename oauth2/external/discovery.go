@@ -2,7 +2,6 @@ package external
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -106,8 +105,8 @@ func (d *discovery) ask(ctx context.Context) (*endpoints, error) {
 		"authorization_endpoint": &e.authorize, "token_endpoint": &e.token, "jwks_uri": &e.keys,
 		"userinfo_endpoint": &e.userInfo, "revocation_endpoint": &e.revoke, "end_session_endpoint": &e.end,
 	} {
-		required := to == &e.authorize || to == &e.token || to == &e.keys
-		if !required && !m.Has(name) {
+		if required := to == &e.authorize || to == &e.token || to == &e.keys; !required {
+			*to = m.OptionalURL(name)
 			continue
 		}
 		if *to, err = m.URL(name); err != nil {
@@ -117,6 +116,10 @@ func (d *discovery) ask(ctx context.Context) (*endpoints, error) {
 	if methods := m.List("token_endpoint_auth_methods_supported"); len(methods) > 0 {
 		e.post = !slices.Contains(methods, "client_secret_basic") && slices.Contains(methods, "client_secret_post")
 	}
+	if ignored := m.Ignored(); len(ignored) > 0 { // once an hour, as metadata is fresh so long
+		d.logger.WarnContext(ctx, "oauth2/external: members of the metadata are ignored", "issuer", d.issuer,
+			"ignored", ignored)
+	}
 	return e, nil
 }
 
@@ -124,15 +127,7 @@ func (d *discovery) metadata(ctx context.Context) (*fetch.Metadata, error) {
 	if d.from == "" {
 		return fetch.Discover(ctx, d.client, d.issuer)
 	}
-	text, _, err := fetch.Get(ctx, d.client, d.from)
-	if err != nil {
-		return nil, err
-	}
-	m, err := fetch.ParseMetadata(text, d.issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.from, err)
-	}
-	return m, nil
+	return fetch.MetadataAt(ctx, d.client, d.from, d.issuer)
 }
 
 // metadataKeys are the keys that the metadata of a provider names (jwks_uri).
