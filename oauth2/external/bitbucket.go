@@ -43,12 +43,12 @@ func bitbucketProfile(ctx context.Context, from *API, api string) (*Profile, err
 	if err != nil {
 		return nil, err
 	}
-	p := &Profile{Subject: ID(user, "uuid"), Name: Text(user, "display_name"), Username: Text(user, "username"),
+	p := &Profile{Subject: ID(user, "uuid"), Name: Text(user, "display_name"), Username: Exact(user, "username"),
 		Claims: user}
 	p.Name = cmp.Or(p.Name, p.Username)
 	links, _ := user["links"].(map[string]any)
 	avatar, _ := links["avatar"].(map[string]any)
-	p.Picture = Text(avatar, "href")
+	p.Picture = Exact(avatar, "href")
 	page, err := from.Get(ctx, api+"/2.0/user/emails")
 	if withoutScope(err) {
 		return p, nil

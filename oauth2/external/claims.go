@@ -20,8 +20,8 @@ func (rp *relyingParty) verifyIdentity(ctx context.Context, a *answer) (*Profile
 		return nil, err
 	}
 	profile.Email.Address, profile.Email.Verified = Exact(claims, "email"), Flag(claims, "email_verified")
-	profile.Name, profile.Username = Text(claims, "name"), Text(claims, "preferred_username")
-	profile.Picture = Text(claims, "picture")
+	profile.Name, profile.Username = Text(claims, "name"), Exact(claims, "preferred_username")
+	profile.Picture = Exact(claims, "picture")
 	if rp.Tenant != "" {
 		profile.Tenant = Exact(claims, rp.Tenant)
 	}

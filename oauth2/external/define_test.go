@@ -94,7 +94,7 @@ func TestUnitHooksOfAProvider(t *testing.T) {
 		if p.Subject != "1" || p.Issuer != a.idp.URL() || p.Provider != "acme" || p.AuthInfo.AuthTime.Equal(time.Unix(1, 0)) {
 			t.Errorf("got another identity: %+v", p)
 		}
-		if p.Email.Authoritative || p.Email.Source != "acme" || p.Username != "ab" || p.Claims["more"] != "x" {
+		if p.Email.Authoritative || p.Email.Source != "acme" || p.Username != "" || p.Claims["more"] != "x" {
 			t.Errorf("got %+v", p)
 		}
 	})

@@ -41,10 +41,10 @@ func (d Discord) Define() (Definition, error) {
 			if err != nil {
 				return nil, err
 			}
-			p := &Profile{Subject: ID(me, "id"), Name: Text(me, "global_name"), Username: Text(me, "username"),
+			p := &Profile{Subject: ID(me, "id"), Name: Text(me, "global_name"), Username: Exact(me, "username"),
 				Claims: me, Email: Email{Address: Exact(me, "email"), Verified: Flag(me, "verified")}}
 			p.Name = cmp.Or(p.Name, p.Username)
-			if avatar := Text(me, "avatar"); avatar != "" {
+			if avatar := Exact(me, "avatar"); avatar != "" {
 				p.Picture = "https://cdn.discordapp.com/avatars/" + url.PathEscape(p.Subject) + "/" +
 					url.PathEscape(avatar) + ".png"
 			}

@@ -46,8 +46,8 @@ func githubProfile(ctx context.Context, from *API, api string) (*Profile, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &Profile{Subject: ID(user, "id"), Name: Text(user, "name"), Username: Text(user, "login"),
-		Picture: Text(user, "avatar_url"), Claims: user}
+	p := &Profile{Subject: ID(user, "id"), Name: Text(user, "name"), Username: Exact(user, "login"),
+		Picture: Exact(user, "avatar_url"), Claims: user}
 	p.Name = cmp.Or(p.Name, p.Username)
 	// The address of the profile is what the person wrote there.
 	emails, err := from.List(ctx, api+"/user/emails")

@@ -55,7 +55,7 @@ func (g Google) Define() (Definition, error) {
 
 // complete holds the person to HostedDomain, and says what Google has a say about.
 func (g Google) complete(_ context.Context, _ *API, p *Profile) error {
-	if g.HostedDomain != "" && !strings.EqualFold(p.Tenant, g.HostedDomain) {
+	if g.HostedDomain != "" && lower(p.Tenant) != lower(g.HostedDomain) {
 		return by("Google.HostedDomain", fmt.Errorf("%w: %w", ErrNotAllowed,
 			because("the hd of the ID token is missing or another domain", p.Tenant, g.HostedDomain)))
 	}

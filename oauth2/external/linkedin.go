@@ -48,7 +48,7 @@ func (l LinkedIn) Define() (Definition, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &Profile{Subject: ID(me, "sub"), Name: Text(me, "name"), Picture: Text(me, "picture"), Claims: me,
+			return &Profile{Subject: ID(me, "sub"), Name: Text(me, "name"), Picture: Exact(me, "picture"), Claims: me,
 				Email: Email{Address: Exact(me, "email"), Verified: Flag(me, "email_verified")}}, nil
 		},
 		Quirks: OAuth2Quirks{

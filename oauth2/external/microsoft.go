@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gatewarden/auth"
 )
@@ -121,7 +120,7 @@ func (m Microsoft) complete(_ context.Context, _ *API, p *Profile) error {
 			because("the tenant of the account is not among them", p.Tenant, m.AllowTenants...)))
 	}
 	domain := domainOf(p.Email.Address)
-	listed := slices.ContainsFunc(m.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
+	listed := slices.ContainsFunc(m.Domains, func(d string) bool { return lower(d) == domain })
 	p.Email.Verified = single != "" && single != MicrosoftConsumers && listed
 	return nil
 }

@@ -62,10 +62,10 @@ func hostURL(kind, domain, double string) (string, error) {
 		return trimmed(double, ""), nil
 	case domain == "":
 		return "", errors.New("oauth2/external: " + kind + ".Domain is missing")
-	case domainOf("x@"+domain) != strings.ToLower(domain) || strings.ContainsAny(domain, "/:?#%") ||
+	case domainOf("x@"+domain) != lower(domain) || strings.ContainsAny(domain, "/:?#%") ||
 		strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, "."):
 		return "", errors.New("oauth2/external: " + kind +
 			".Domain is no domain: want it without https://, a path and a dot at its end")
 	}
-	return "https://" + strings.ToLower(domain), nil
+	return "https://" + lower(domain), nil
 }

@@ -20,9 +20,11 @@ type Profile struct {
 	Issuer  string
 	Subject string
 
-	Email    Email
-	Name     string // for people, as the person likes; "" if not told
-	Username string // what the provider calls the person; others may have it later
+	Email Email
+	Name  string // for people, as the person likes; "" if not told
+	// Username is what the provider calls the person. Others may have it later. It is "" if it would have to be
+	// changed to be shown, and so is Tenant.
+	Username string
 	Picture  string // an https URL, or ""
 	// Tenant is the organization that the person belongs to: the "hd" of Google, the
 	// "tid" of Microsoft.
@@ -43,7 +45,8 @@ type Email struct {
 	Verified bool
 	// Authoritative is that the provider decides whose the address is: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
-	// for it. It is what automatic linking needs; see Config.ByEmail.
+	// for it. It is what automatic linking needs; see Config.ByEmail. An address with other
+	// characters than ASCII never is.
 	Authoritative bool
 	Source        string // the provider's name
 }
@@ -143,7 +146,7 @@ func (p *Profile) check() bool {
 // finish fills in what does not depend on the provider's kind.
 func (p *Profile) finish(from *provider) {
 	p.Provider = from.name
-	p.Name, p.Username, p.Tenant = clean(p.Name), clean(p.Username), exact(p.Tenant)
+	p.Name, p.Username, p.Tenant, p.Picture = clean(p.Name), exact(p.Username), exact(p.Tenant), exact(p.Picture)
 	p.Email.Address, p.Email.Source = exact(p.Email.Address), from.name
 	domain := domainOf(p.Email.Address)
 	if domain == "" {
@@ -157,7 +160,23 @@ func (p *Profile) finish(from *provider) {
 	if !strings.HasPrefix(p.Picture, "https://") {
 		p.Picture = ""
 	}
-	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && listed
+	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && listed && isASCII(p.Email.Address)
+}
+
+// isASCII reports text that no lookup can take for other text by folding letters: "\u212a", the sign of the unit kelvin,
+// is a "k" in lower case. An addr-spec is ASCII (OpenID Connect Core §5.1, RFC 5322 §3.4.1).
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}
+
+// lower returns text with the letters A to Z in lower case, and no others.
+func lower(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
 }
 
 // domainOf returns the domain of an address in lower case, or "" for what is none.
@@ -166,5 +185,5 @@ func domainOf(address string) string {
 	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {
 		return ""
 	}
-	return strings.ToLower(address[at+1:])
+	return lower(address[at+1:])
 }

@@ -146,7 +146,7 @@ func base(env environment, kind, name, label, clientID string, domains []string)
 		if domainOf("x@"+domain) == "" {
 			return nil, fmt.Errorf("oauth2/external: %s.Domains: %q is no domain", kind, domain)
 		}
-		p.domains = append(p.domains, strings.ToLower(domain))
+		p.domains = append(p.domains, lower(domain))
 	}
 	return p, nil
 }

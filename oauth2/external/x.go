@@ -49,8 +49,8 @@ func (x X) Define() (Definition, error) {
 			}
 			me, _ := answer["data"].(map[string]any)
 			address := Exact(me, "confirmed_email")
-			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Username: Text(me, "username"),
-				Picture: Text(me, "profile_image_url"), Email: Email{Address: address, Verified: address != ""},
+			return &Profile{Subject: ID(me, "id"), Name: Text(me, "name"), Username: Exact(me, "username"),
+				Picture: Exact(me, "profile_image_url"), Email: Email{Address: address, Verified: address != ""},
 				Claims: me}, nil
 		},
 		// A code or token that is not good is an invalid request.
