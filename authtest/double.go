@@ -136,5 +136,10 @@ func (p *Provider) tellProfile(w http.ResponseWriter, r *http.Request, d *Double
 	if quirks.UserInfo != nil && status == http.StatusOK {
 		quirks.UserInfo(claims)
 	}
+	if quirks.SignUserInfo != nil && d.Profile == nil {
+		w.Header().Set("Content-Type", "application/jwt")
+		_, _ = w.Write([]byte(quirks.SignUserInfo(claims)))
+		return
+	}
 	writeJSON(w, status, claims)
 }

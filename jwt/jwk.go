@@ -174,7 +174,7 @@ func (r *jwkReader) key() (*Key, error) {
 	if kid != "" {
 		k.id = kid
 	}
-	k.readIssuer(members["issuer"])
+	k.readIssuer(r.members["issuer"])
 	return k, nil
 }
 

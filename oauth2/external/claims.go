@@ -2,7 +2,6 @@ package external
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gatewarden/auth/jwt"
 )
@@ -74,58 +73,4 @@ func (rp *relyingParty) complete(ctx context.Context, a *answer, profile *Profil
 		own.Tenant = profile.Tenant
 	}
 	return own, nil
-}
-
-// addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID
-// token lacks.
-func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[string]any, subject string) error {
-	if claims["email"] == nil {
-		delete(claims, "email_verified") // of no address
-	}
-	lacks := func(scope, claim string) bool { return slices.Contains(rp.scopes, scope) && claims[claim] == nil }
-	switch {
-	case rp.Quirks.NoUserInfo || a.tokens.Access() == "" || a.endpoints.userInfo == "":
-		return nil
-	case !lacks("email", "email") && !lacks("email", "email_verified") && !lacks("profile", "name"):
-		return nil
-	}
-	more, err := rp.userInfo(ctx, a)
-	if err != nil {
-		return err
-	}
-	if more["sub"] != subject { // OpenID Connect Core §5.3.2
-		return untrustedValue("userinfo is about another subject than the ID token", Text(more, "sub"), subject)
-	}
-	if _, ok := claims["email"]; ok && !sameText(more["email"], claims["email"]) {
-		delete(more, "email_verified") // of another address
-	}
-	for name, value := range more {
-		if _, ok := claims[name]; !ok { // what is signed counts
-			claims[name] = value
-		}
-	}
-	return nil
-}
-
-// sameText reports two texts that are equal. A claim may be a list or an object, which
-// cannot be compared and is no address.
-func sameText(a, b any) bool {
-	one, ok := a.(string)
-	other, also := b.(string)
-	return ok && also && one == other
-}
-
-// userInfo asks about the owner of the access token (OpenID Connect Core §5.3).
-func (p *provider) userInfo(ctx context.Context, a *answer) (map[string]any, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
-	defer cancel()
-	text, err := p.get(ctx, a.endpoints.userInfo, a.tokens)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := decode(text)
-	if err != nil {
-		return nil, untrusted("userinfo is no JSON object")
-	}
-	return claims, nil
 }

@@ -122,8 +122,17 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 // userAgent is what this package calls itself; GitHub refuses who has no name.
 const userAgent = "gatewarden"
 
-// get asks for something by the access token (RFC 6750 §2.1).
+// get asks for something by the access token, which must be JSON.
 func (p *provider) get(ctx context.Context, from string, tokens *Tokens) ([]byte, error) {
+	answer, err := p.ask(ctx, from, tokens, "")
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
+}
+
+// ask asks for something by the access token (RFC 6750 §2.1): for JSON, or for another media type if that is not "".
+func (p *provider) ask(ctx context.Context, from string, tokens *Tokens, other string) (*fetch.Answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, errors.New("the endpoint is no URL")
@@ -135,10 +144,10 @@ func (p *provider) get(ctx context.Context, from string, tokens *Tokens) ([]byte
 		return nil, err
 	case answer.Status != http.StatusOK:
 		return nil, &StatusError{answer.Status, fetch.Place(r.URL)}
-	case !answer.IsJSON():
+	case !answer.IsJSON() && (other == "" || answer.MediaType != other):
 		return nil, fmt.Errorf("%s answered %q, which is no JSON", fetch.Place(r.URL), answer.MediaType)
 	}
-	return answer.Body, nil
+	return answer, nil
 }
 
 // exchange sends a grant to the token endpoint (RFC 6749 §4.1.3, §5).

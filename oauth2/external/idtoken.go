@@ -23,14 +23,21 @@ import (
 // leeway is how much a provider's clock and ours may differ.
 const leeway = time.Minute
 
-func newVerifier(clients []string, keys jwt.KeySource, issuers []string) (*jwt.Verifier, error) {
+// newVerifier returns a Verifier of what a provider signs for clients. Each of change may change its issuers.
+func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change ...func(*jwt.Issuer)) (*jwt.Verifier,
+	error) {
 	config := jwt.VerifierConfig{CacheSize: -1, MaxLength: maxToken}
-	for _, issuer := range issuers {
-		config.Issuers = append(config.Issuers, jwt.Issuer{
-			Issuer: issuer, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
-			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:", // what else a provider puts there is not ours to forbid
+	for _, name := range issuers {
+		issuer := jwt.Issuer{
+			Issuer: name, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
+			// What else a provider puts there is not ours to forbid.
+			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:",
 			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
-		})
+		}
+		for _, each := range change {
+			each(&issuer)
+		}
+		config.Issuers = append(config.Issuers, issuer)
 	}
 	return jwt.NewVerifier(config)
 }
@@ -79,7 +86,7 @@ func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token
 		return nil, nil, errors.New("oauth2/external: a verifier returned another credential than a *jwt.Token")
 	}
 	claims, _ := jwt.ClaimsOf[map[string]any](token)
-	return token, maps.Clone(claims), nil
+	return token, withoutNull(maps.Clone(claims)), nil
 }
 
 // inOwnTerms returns why a verifier refused an ID token, with the setting of the provider in place of the verifier's.
@@ -130,9 +137,11 @@ func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
 
 // checkParties checks for which client and with which access token an ID token was made.
 func checkParties(token *jwt.Token, claims map[string]any, a *answer) error {
-	party, _ := claims["azp"].(string)
+	party := ID(claims, "azp")
+	_, text := claims["azp"].(string)
+	named := text || party != "" // a value of another type counts as none
 	switch {
-	case (claims["azp"] != nil || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
+	case (named || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
 		return untrustedValue("the azp of the ID token is missing or another client", party, a.clients...)
 	case claims["at_hash"] != nil && a.tokens.Access() != "" &&
 		claims["at_hash"] != halfHash(a.tokens.id.Reveal(), a.tokens.access.Reveal()):

@@ -86,7 +86,9 @@ type OIDCQuirks struct {
 	// address. It must not be set for one where an administrator can write addresses. No
 	// address is authoritative then, unless Complete says so.
 	AnyDomain bool
-	// NoUserInfo never asks the userinfo endpoint: all there is to know is in the ID token.
+	// NoUserInfo never asks the userinfo endpoint: all there is to know is in the ID token. Otherwise the endpoint is asked
+	// if the ID token lacks what Scopes ask for, and a login is an outage if it does not answer. An answer that the
+	// provider signed is verified. One that is encrypted cannot be read.
 	NoUserInfo bool
 	// NoMaxAge leaves "max_age" out, which the provider does not know.
 	NoMaxAge bool
