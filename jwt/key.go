@@ -217,7 +217,12 @@ func (k *Key) checkAlgorithm() error {
 		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm, k.public().(*ecdsa.PublicKey).Params().Name)
 	}
 	if secret, ok := k.secret().([]byte); ok && len(secret) < m.secret {
-		return fmt.Errorf("jwt: %s needs a secret of at least %d bytes (RFC 7518 §3.2), this one has %d", k.algorithm, m.secret, len(secret))
+		hint := ""
+		if len(secret) >= minShortSecret {
+			hint = "; see NewShortKey"
+		}
+		return fmt.Errorf("jwt: %s needs a secret of at least %d bytes (RFC 7518 §3.2), this one has %d%s",
+			k.algorithm, m.secret, len(secret), hint)
 	}
 	return nil
 }
