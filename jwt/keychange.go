@@ -14,6 +14,9 @@ import (
 // time.
 var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look at them and try again")
 
+// maxChanges is how often a change is tried that other instances overtake.
+const maxChanges = 5
+
 // Add brings a key of one's own. It is published at once and signs from signs
 // on: leave Config.Publish between, unless all who verify know it already. With
 // Config.Generate it takes the place of the next key of its algorithm on schedule.
@@ -114,15 +117,16 @@ func notAmong(algorithm Algorithm) error {
 // Promote lets a key sign at once here, and at other instances after
 // Config.Reload. Who has not fetched it yet refuses what it signs until they
 // have. It takes back the end of a key whose algorithm was not in Config.Algorithms for
-// a while. It is an error if there is no such key, if it is dead, or if its algorithm
-// is not in Config.Algorithms.
+// a while. It is an error if there is no such key, if it is dead, if its algorithm
+// is not in Config.Algorithms, or if another instance changes the key at the same time,
+// such as by Retire.
 func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer end()
-	info, err := k.find(ctx, id, now)
+	info, record, err := k.find(ctx, id, now)
 	switch {
 	case err != nil:
 		return err
@@ -131,16 +135,16 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	case info.State == KeySigning && info.ExpiresAt.IsZero():
 		return nil
 	case info.State == KeySigning:
-		return k.change(ctx, id, info.Signs, time.Time{}, now)
+		return k.change(ctx, record, info.Signs, time.Time{}, now)
 	case !slices.Contains(k.config.Algorithms, info.Algorithm):
 		return notAmong(info.Algorithm)
 	}
-	return k.promote(ctx, id, now)
+	return k.promote(ctx, record, now)
 }
 
 // promote moves Signs of a key that is not dead. Others that are dead because
 // this one took over must stay so: it is written down first. k.busy is held.
-func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
+func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time) error {
 	for i, info := range k.infos(now) {
 		if info.State == KeyDead && k.current.Load().records[i].ExpiresAt.IsZero() {
 			if _, err := k.config.Store.Limit(ctx, info.ID, info.ExpiresAt); err != nil {
@@ -148,7 +152,7 @@ func (k *Keyring) promote(ctx context.Context, id string, now time.Time) error {
 			}
 		}
 	}
-	return k.change(ctx, id, now, time.Time{}, now)
+	return k.change(ctx, record, now, time.Time{}, now)
 }
 
 // Retire ends the trust in a key at once, as after a theft: what it signed is
@@ -165,14 +169,26 @@ func (k *Keyring) Retire(ctx context.Context, id string, now time.Time) error {
 	return k.ensure(ctx, stolen, now)
 }
 
-// retire ends the trust in a key, and returns the algorithm that it signed for, or "".
+// retire ends the trust in a key, and returns the algorithm that it signed for, or "". If another
+// instance changes the key at the same time, it looks at the key again: a theft does not wait.
 func (k *Keyring) retire(ctx context.Context, id string, now time.Time) (stolen Algorithm, err error) {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer end()
-	info, err := k.find(ctx, id, now)
+	for range maxChanges {
+		stolen, err = k.retireOnce(ctx, id, now)
+		if !errors.Is(err, errMeanwhile) {
+			break
+		}
+	}
+	return stolen, err
+}
+
+// retireOnce is one try of retire. k.busy is held.
+func (k *Keyring) retireOnce(ctx context.Context, id string, now time.Time) (stolen Algorithm, err error) {
+	info, record, err := k.find(ctx, id, now)
 	if err != nil || info.State == KeyDead {
 		return "", err
 	}
@@ -181,36 +197,37 @@ func (k *Keyring) retire(ctx context.Context, id string, now time.Time) (stolen 
 	}
 	// One that is published only leaves the end of the list, too: by that
 	// Store.Add knows which one comes first.
-	return stolen, k.change(ctx, id, backend.Earlier(info.Signs, now), now, now)
+	return stolen, k.change(ctx, record, backend.Earlier(info.Signs, now), now, now)
 }
 
 // find loads the keys and describes one of them. k.busy is held.
-func (k *Keyring) find(ctx context.Context, id string, now time.Time) (KeyInfo, error) {
+func (k *Keyring) find(ctx context.Context, id string, now time.Time) (KeyInfo, *KeyRecord, error) {
 	if err := k.load(ctx, now); err != nil {
-		return KeyInfo{}, err
+		return KeyInfo{}, nil, err
 	}
 	infos := k.infos(now)
 	i := slices.IndexFunc(infos, func(info KeyInfo) bool { return info.ID == id })
 	if i < 0 {
-		return KeyInfo{}, fmt.Errorf("jwt: there is no key %q", id)
+		return KeyInfo{}, nil, fmt.Errorf("jwt: there is no key %q", id)
 	}
-	return infos[i], nil
+	return infos[i], k.current.Load().records[i], nil
 }
 
-// change writes when a key signs and ends. k.busy is held.
-func (k *Keyring) change(ctx context.Context, id string, signs, ends, now time.Time) error {
+// change writes when a key signs and ends, unless another instance changed it after it was
+// read as before. k.busy is held.
+func (k *Keyring) change(ctx context.Context, before *KeyRecord, signs, ends, now time.Time) error {
 	signs, ends = backend.StoreTime(signs), backend.StoreTime(ends)
-	found, err := k.config.Store.Change(ctx, id, signs, ends)
+	did, err := k.config.Store.Change(ctx, before, signs, ends)
 	switch {
 	case err != nil:
 		return fmt.Errorf("jwt: key store: %w", err)
-	case !found:
+	case !did:
 		return errMeanwhile
 	}
 	if ends.IsZero() {
-		k.config.Logger.InfoContext(ctx, "jwt: key changed", "kid", id, "signs", signs)
+		k.config.Logger.InfoContext(ctx, "jwt: key changed", "kid", before.ID, "signs", signs)
 	} else {
-		k.config.Logger.InfoContext(ctx, "jwt: key trusted no more", "kid", id, "ends", ends)
+		k.config.Logger.InfoContext(ctx, "jwt: key trusted no more", "kid", before.ID, "ends", ends)
 	}
 	return k.load(ctx, now)
 }

@@ -55,14 +55,14 @@ func (s *MemoryKeyStore) Add(ctx context.Context, record *KeyRecord, last string
 }
 
 // Change implements [KeyStore].
-func (s *MemoryKeyStore) Change(ctx context.Context, id string, signs, ends time.Time) (bool, error) {
+func (s *MemoryKeyStore) Change(ctx context.Context, before *KeyRecord, signs, ends time.Time) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.index(id)
-	if i < 0 {
+	i := s.index(before.ID)
+	if i < 0 || !s.records[i].Signs.Equal(before.Signs) || !s.records[i].ExpiresAt.Equal(before.ExpiresAt) {
 		return false, nil
 	}
 	changed := *s.records[i]

@@ -3,6 +3,7 @@ package jwt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -113,17 +114,19 @@ func (k *Keyring) endOf(info KeyInfo, infos []KeyInfo, now time.Time) time.Time 
 
 // need is what an algorithm lacks. Its zero value is nothing.
 type need struct {
-	promote string    // the identifier of the key to promote
-	make    bool      // a key
-	signs   time.Time // from when that signs
+	promote *KeyRecord // the key to promote
+	make    bool       // a key
+	signs   time.Time  // from when that signs
 }
 
 // needOf returns what an algorithm lacks to sign: the next key or, with Config.Generate, a new one.
 // A key of another algorithm signs in its place while the new one is published. After a theft
 // there is no time for that.
 func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
-	next, otherNext, otherSigns := "", "", false
-	for _, info := range k.infos(now) {
+	var next, otherNext *KeyRecord
+	otherSigns := false
+	records := k.current.Load().records
+	for i, info := range k.plan(records, now) {
 		own := info.Algorithm == algorithm
 		switch {
 		case k.scheduleOf(info.Algorithm) != algorithm:
@@ -132,17 +135,17 @@ func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
 		case info.State == KeySigning:
 			otherSigns = true
 		case info.State == KeyPublished && own:
-			next = cmp.Or(next, info.ID)
+			next = cmp.Or(next, records[i])
 		case info.State == KeyPublished:
-			otherNext = cmp.Or(otherNext, info.ID)
+			otherNext = cmp.Or(otherNext, records[i])
 		}
 	}
 	switch {
-	case otherSigns && !stolen && k.config.Generate && next == "":
+	case otherSigns && !stolen && k.config.Generate && next == nil:
 		return need{make: true, signs: now.Add(k.config.Publish)}
 	case otherSigns && (!stolen || !k.config.Generate):
 		return need{}
-	case next != "":
+	case next != nil:
 		return need{promote: next}
 	case k.config.Generate:
 		return need{make: true, signs: now}
@@ -190,11 +193,23 @@ func (k *Keyring) ensure(ctx context.Context, stolen Algorithm, now time.Time) e
 	return nil
 }
 
-// meet does what due returns, unless another instance just did. To make an RSA key may take seconds,
-// in which requests must find k.busy free.
-func (k *Keyring) meet(ctx context.Context, algorithm Algorithm, now time.Time, due func() need) error {
+// meet does what due returns, unless another instance just did. If another instance changes the key
+// at the same time, such as by Retire, it asks due again.
+func (k *Keyring) meet(ctx context.Context, algorithm Algorithm, now time.Time, due func() need) (err error) {
+	for range maxChanges {
+		err = k.meetOnce(ctx, algorithm, now, due)
+		if !errors.Is(err, errMeanwhile) {
+			break
+		}
+	}
+	return err
+}
+
+// meetOnce is one try of meet. To make an RSA key may take seconds, in which requests must find
+// k.busy free.
+func (k *Keyring) meetOnce(ctx context.Context, algorithm Algorithm, now time.Time, due func() need) error {
 	first := due()
-	if !first.make && first.promote == "" {
+	if !first.make && first.promote == nil {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -216,9 +231,13 @@ func (k *Keyring) meet(ctx context.Context, algorithm Algorithm, now time.Time, 
 		return err
 	}
 	switch again := due(); {
-	case again.promote != "":
-		return k.promote(ctx, again.promote, now)
-	case again.make && key != nil:
+	case again.promote != nil:
+		if err = k.promote(ctx, again.promote, now); errors.Is(err, errMeanwhile) {
+			return errors.Join(err, k.load(ctx, now)) // for the next try
+		}
+	case again.make && key == nil: // the key to promote was retired meanwhile
+		return errMeanwhile
+	case again.make:
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
 		_, err = k.add(ctx, key, again.signs, now)

@@ -208,9 +208,11 @@ type KeyStore interface {
 	// did: of many instances that replace one key at once, one does. A record with
 	// the same ID is an error.
 	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)
-	// Change writes Signs and ExpiresAt of the record with this identifier, and
-	// reports whether there is one.
-	Change(ctx context.Context, id string, signs, ends time.Time) (bool, error)
+	// Change writes Signs and ExpiresAt of the record with the identifier of before,
+	// if both are still as they are in before, and reports whether it did. The
+	// comparison and the write are one step: of two instances that change a key at
+	// the same time, one does, so no instance takes back an end that it did not see.
+	Change(ctx context.Context, before *KeyRecord, signs, ends time.Time) (bool, error)
 	// Limit writes ExpiresAt of the record with this identifier if that is zero or
 	// later than ends, and reports whether it did: it never gives back trust that
 	// another instance ended at the same time.

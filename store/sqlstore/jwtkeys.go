@@ -64,9 +64,15 @@ func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (b
 }
 
 // Change implements [jwt.KeyStore].
-func (s *JWTKeyStore) Change(ctx context.Context, id string, signs, expiresAt time.Time) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_keys SET signs = ?, expires_at = ? WHERE id = ?`),
-		micros(signs), micros(expiresAt), id))
+func (s *JWTKeyStore) Change(
+	ctx context.Context, before *jwt.KeyRecord, signs, expiresAt time.Time,
+) (bool, error) {
+	statement := `UPDATE {prefix}jwt_keys SET signs = ?, expires_at = ? WHERE id = ? AND signs = ? AND expires_at `
+	args := []any{micros(signs), micros(expiresAt), before.ID, micros(before.Signs)}
+	if before.ExpiresAt.IsZero() {
+		return changed(s.db.exec(ctx, s.db.sql(statement+`IS NULL`), args...))
+	}
+	return changed(s.db.exec(ctx, s.db.sql(statement+`= ?`), append(args, micros(before.ExpiresAt))...))
 }
 
 // Limit implements [jwt.KeyStore].

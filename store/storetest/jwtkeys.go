@@ -16,6 +16,8 @@ func jwtKeyRing(t *testing.T, open opener[keyStore]) {
 	check(t, open, "a key is there as it was added, in the order in which it signs", jwtKeysAsAdded)
 	check(t, open, "the last one is that of the same algorithm", jwtKeysOfAlgorithm)
 	check(t, open, "times are changed and keys removed, and what is not there is no error", jwtKeysChange)
+	check(t, open, "a key that was changed meanwhile is not changed", jwtKeysChangedMeanwhile)
+	check(t, open, "of 16 that change a key at once one does", jwtKeysChangeRace)
 	check(t, open, "the end of a key is limited and never put off", jwtKeysLimit)
 	check(t, open, "a context that ended is an error and no verdict", jwtKeysCancelled)
 }
@@ -62,7 +64,7 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	s.add(keyRecord("a", 0), "", true)
 	s.add(keyRecord("b", time.Hour), "a", true)
 	before := s.all()
-	s.change("a", noon.Add(2*time.Hour), noon.Add(3*time.Hour), true)
+	s.change(before[0], noon.Add(2*time.Hour), noon.Add(3*time.Hour), true)
 	after := s.all()
 	if after[0].ID != "b" || after[1].ID != "a" || !after[1].Signs.Equal(noon.Add(2*time.Hour)) ||
 		!after[1].ExpiresAt.Equal(noon.Add(3*time.Hour)) {
@@ -71,7 +73,7 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 	if !before[0].Signs.Equal(noon) {
 		t.Error("what was returned changed")
 	}
-	s.change("a", noon, time.Time{}, true)
+	s.change(after[1], noon, time.Time{}, true)
 	if all := s.all(); !all[0].ExpiresAt.IsZero() {
 		t.Errorf("%+v", all)
 	}
@@ -79,10 +81,68 @@ func jwtKeysChange(t *testing.T, open opener[keyStore]) {
 		if found, err := s.Remove(t.Context(), "a"); found != want || err != nil {
 			t.Error(found, err)
 		}
-		s.change("a", noon, noon, false)
+		s.change(before[0], noon, noon, false)
 	}
 	if got := s.ids(); !slices.Equal(got, []string{"b"}) {
 		t.Error(got)
+	}
+}
+
+// jwtKeysChangedMeanwhile checks that a key is changed only by a caller that knows its times.
+func jwtKeysChangedMeanwhile(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "", true)
+	s.add(keyRecord("b", time.Hour), "a", true)
+	undecided := s.all()[0]
+	if did, err := s.Limit(t.Context(), "a", noon.Add(time.Hour)); !did || err != nil {
+		t.Fatal(did, err)
+	}
+	s.change(undecided, noon.Add(time.Minute), time.Time{}, false) // an end is there by now
+	limited := s.all()[0]
+	s.change(limited, noon.Add(-time.Minute), noon, true)
+	for _, stale := range []*jwt.KeyRecord{undecided, limited} {
+		s.change(stale, noon.Add(2*time.Hour), time.Time{}, false)
+	}
+	retired := s.all()[0]
+	otherSigns := *retired
+	otherSigns.Signs = noon
+	s.change(&otherSigns, noon.Add(2*time.Hour), time.Time{}, false)
+	all := s.all()
+	if all[0].ID != "a" || !all[0].Signs.Equal(noon.Add(-time.Minute)) || !all[0].ExpiresAt.Equal(noon) {
+		t.Errorf("got %+v, want the key as it was retired", all[0])
+	}
+	if all[1].ID != "b" || !all[1].Signs.Equal(noon.Add(time.Hour)) || !all[1].ExpiresAt.IsZero() {
+		t.Errorf("got %+v, want the other key as it was", all[1])
+	}
+}
+
+// jwtKeysChangeRace checks that of many changes that know the same times one is made.
+func jwtKeysChangeRace(t *testing.T, open opener[keyStore]) {
+	s := open(t)
+	s.add(keyRecord("a", 0), "", true)
+	for range 5 {
+		before := s.all()[0]
+		did := make([]bool, 16)
+		together(len(did), func(i int) {
+			ends := time.Time{} // one half promotes it, the other half retires it
+			if i%2 == 0 {
+				ends = before.Signs.Add(time.Duration(i+1) * time.Second)
+			}
+			var err error
+			did[i], err = s.Change(t.Context(), before, before.Signs.Add(time.Duration(i+1)*time.Minute), ends)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		winner := slices.Index(did, true)
+		if winner < 0 || slices.Contains(did[winner+1:], true) {
+			t.Fatalf("got %v, want one change", did)
+		}
+		after := s.all()[0]
+		if want := before.Signs.Add(time.Duration(winner+1) * time.Minute); !after.Signs.Equal(want) ||
+			after.ExpiresAt.IsZero() != (winner%2 != 0) {
+			t.Fatalf("got %+v, want what number %d wrote", after, winner)
+		}
 	}
 }
 
@@ -122,7 +182,7 @@ func jwtKeysCancelled(t *testing.T, open opener[keyStore]) {
 	cancel()
 	_, one := s.Keys(ctx)
 	_, two := s.Add(ctx, keyRecord("b", 0), "a")
-	_, three := s.Change(ctx, "a", noon, noon)
+	_, three := s.Change(ctx, keyRecord("a", 0), noon, noon)
 	_, four := s.Limit(ctx, "a", noon)
 	_, five := s.Remove(ctx, "a")
 	if one == nil || two == nil || three == nil || four == nil || five == nil {
@@ -207,11 +267,11 @@ func (s keyStore) ids() (ids []string) {
 	return ids
 }
 
-// change changes the times of a key, and fails unless it is there as wanted.
-func (s keyStore) change(id string, signs, expiresAt time.Time, want bool) {
+// change changes the times of a key, and fails unless that is done as wanted.
+func (s keyStore) change(before *jwt.KeyRecord, signs, expiresAt time.Time, want bool) {
 	s.t.Helper()
-	if found, err := s.Change(s.t.Context(), id, signs, expiresAt); found != want || err != nil {
-		s.t.Errorf("Change of %s: %v, %v, want %v", id, found, err, want)
+	if did, err := s.Change(s.t.Context(), before, signs, expiresAt); did != want || err != nil {
+		s.t.Errorf("Change of %s: %v, %v, want %v", before.ID, did, err, want)
 	}
 }
 

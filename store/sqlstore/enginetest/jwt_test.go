@@ -200,7 +200,7 @@ func TestAKeyStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			return err
 		}, []string{"true 0s", "false 1h0m0s"}, 4},
 		{"changing", func(user string) error {
-			_, err := store.Change(t.Context(), user, now.Add(time.Hour), now)
+			_, err := store.Change(t.Context(), &jwt.KeyRecord{ID: user, Signs: now}, now.Add(time.Hour), now)
 			return err
 		}, []string{"true 1h0m0s"}, 1},
 		{"removing", func(user string) error { _, err := store.Remove(t.Context(), user); return err }, nil, 1},
