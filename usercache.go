@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,13 +30,15 @@ type CachedUsers struct {
 	limits UserCache
 
 	mu      sync.RWMutex
-	entries map[string]cachedUser
+	entries map[string]cachedUser // by the name that was loaded
 	expiry  *expiry.Queue[string] // of entries
+	names   map[string][]string   // by UserID: the names of entries that are not the UserID
 	flights map[string]*userFlight
 }
 
 type cachedUser struct {
 	user  User
+	id    string // its UserID
 	until time.Time
 }
 
@@ -61,7 +64,8 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 		limits.Timeout = 10 * time.Second
 	}
 	c := &CachedUsers{load: load, limits: limits,
-		entries: make(map[string]cachedUser), flights: make(map[string]*userFlight)}
+		entries: make(map[string]cachedUser), names: make(map[string][]string),
+		flights: make(map[string]*userFlight)}
 	c.expiry = expiry.Of(c.entries, func(entry cachedUser) time.Time { return entry.until })
 	return c
 }
@@ -115,7 +119,7 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		// Forget takes the flight away: what it brings is then old already.
+		// Forget takes the flight away: what it brings may be old already.
 		if c.flights[id] == flight {
 			delete(c.flights, id)
 			if flight.err == nil {
@@ -129,25 +133,52 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 
 // keep stores a user, and makes room first: c.mu is held. It looks at few users, for
 // others wait.
-func (c *CachedUsers) keep(id string, user User, until time.Time) {
-	if _, ok := c.entries[id]; !ok && len(c.entries) >= c.limits.Max {
-		drop := func(other string) { delete(c.entries, other) }
-		if removed, _ := c.expiry.Purge(time.Now(), c.limits.Max, drop); removed == 0 {
+func (c *CachedUsers) keep(name string, user User, until time.Time) {
+	c.drop(name)
+	if len(c.entries) >= c.limits.Max {
+		if removed, _ := c.expiry.Purge(time.Now(), c.limits.Max, c.drop); removed == 0 {
 			for other := range c.entries { // in random order
-				drop(other)
+				c.drop(other)
 				break
 			}
 		}
 	}
-	c.entries[id] = cachedUser{user, until}
-	c.expiry.Add(id)
+	id := user.UserID()
+	c.entries[name] = cachedUser{user, id, until}
+	if name != id {
+		c.names[id] = append(c.names[id], name)
+	}
+	c.expiry.Add(name)
 }
 
-// Forget drops a user from the cache. The next Load sees what the application
-// says now, even if another was under way when Forget was called.
+// drop removes the entry of a name, if there is one: c.mu is held.
+func (c *CachedUsers) drop(name string) {
+	entry, ok := c.entries[name]
+	if !ok {
+		return
+	}
+	delete(c.entries, name)
+	if name == entry.id {
+		return
+	}
+	others := slices.DeleteFunc(c.names[entry.id], func(other string) bool { return other == name })
+	if len(others) == 0 {
+		delete(c.names, entry.id)
+		return
+	}
+	c.names[entry.id] = others
+}
+
+// Forget drops a user from the cache: what was loaded by this name, and by any name what
+// has this UserID. The next Load sees what the application says now, even if another was
+// under way when Forget was called. Which user that one brings is not known, so loads that
+// are under way keep nothing, and later requests do not wait for them.
 func (c *CachedUsers) Forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.entries, id)
-	delete(c.flights, id)
+	c.drop(id)
+	for _, name := range slices.Clone(c.names[id]) {
+		c.drop(name)
+	}
+	clear(c.flights)
 }

@@ -1,0 +1,123 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatewarden/auth"
+)
+
+// directory is a loader that knows users by several names. It returns auth.ErrUserInactive for a user that is off.
+type directory struct {
+	ids map[string]string // by name
+	off map[string]bool   // by UserID
+}
+
+func (d *directory) load(_ context.Context, name string) (auth.User, error) {
+	id, ok := d.ids[name]
+	switch {
+	case !ok:
+		return nil, auth.ErrUserNotFound
+	case d.off[id]:
+		return nil, auth.ErrUserInactive
+	}
+	return user(id), nil
+}
+
+func TestUnitForgetDropsAUserThatWasLoadedByAnotherName(t *testing.T) {
+	open := func(t *testing.T, limits auth.UserCache, names ...string) (*directory, *auth.CachedUsers) {
+		d := &directory{map[string]string{"alice@example.com": "42", "CN=alice": "42", "42": "42", "bob@example.com": "43"},
+			map[string]bool{}}
+		c := auth.CacheUsers(d.load, limits)
+		for _, name := range names {
+			loaded(t, c, name)
+		}
+		return d, c
+	}
+	hour := auth.UserCache{TTL: time.Hour}
+	in := func(t *testing.T, c *auth.CachedUsers, name string, want bool) {
+		t.Helper()
+		if u, err := c.Load(t.Context(), name); (err == nil) != want {
+			t.Errorf("got %v, %v for %s, want that the user is in: %v", u, err, name, want)
+		}
+	}
+	t.Run("by the UserID, under each of the names", func(t *testing.T) {
+		names := []string{"alice@example.com", "CN=alice", "42", "bob@example.com"}
+		d, c := open(t, hour, names...)
+		d.off["42"], d.off["43"] = true, true
+		for _, name := range names {
+			in(t, c, name, true) // the cache says so
+		}
+		c.Forget("42")
+		for i, name := range names {
+			in(t, c, name, i == 3)
+		}
+	})
+	t.Run("by one name, and the other names stay", func(t *testing.T) {
+		d, c := open(t, hour, "alice@example.com", "CN=alice")
+		d.off["42"] = true
+		c.Forget("CN=alice")
+		in(t, c, "CN=alice", false)
+		in(t, c, "alice@example.com", true)
+		c.Forget("42")
+		in(t, c, "alice@example.com", false)
+	})
+	t.Run("and the one that has a name by now", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, c := open(t, hour, "alice@example.com")
+			d.ids["alice@example.com"] = "44" // the address was given to another person
+			time.Sleep(time.Hour)
+			loaded(t, c, "alice@example.com")
+			d.off["44"] = true
+			c.Forget("42")
+			in(t, c, "alice@example.com", true)
+			c.Forget("44")
+			in(t, c, "alice@example.com", false)
+		})
+	})
+	t.Run("after the cache was full", func(t *testing.T) {
+		d, c := open(t, auth.UserCache{TTL: time.Hour, Max: 3})
+		for i := range 50 {
+			name := fmt.Sprint("name ", i)
+			d.ids[name] = fmt.Sprint(i % 5)
+			loaded(t, c, name)
+		}
+		for i := range 5 {
+			d.off[fmt.Sprint(i)] = true
+			c.Forget(fmt.Sprint(i))
+		}
+		for i := range 50 {
+			in(t, c, fmt.Sprint("name ", i), false)
+		}
+	})
+	t.Run("also while it is loaded by that name", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _ := open(t, hour)
+			release, first := make(chan struct{}), true
+			c := auth.CacheUsers(func(ctx context.Context, name string) (auth.User, error) {
+				u, err := d.load(ctx, name)
+				if first {
+					first = false
+					<-release // it has read the row, and the user is disabled now
+				}
+				return u, err
+			}, hour)
+			done := make(chan struct{})
+			go func() {
+				_, _ = c.Load(t.Context(), "alice@example.com")
+				close(done)
+			}()
+			synctest.Wait()
+			d.off["42"] = true
+			c.Forget("42")
+			in(t, c, "alice@example.com", false)
+			close(release)
+			<-done
+			synctest.Wait()
+			in(t, c, "alice@example.com", false)
+		})
+	})
+}
