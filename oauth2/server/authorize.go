@@ -171,7 +171,7 @@ func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, c
 // of it before. A program on the user's machine always needs one, because nothing proves
 // which program asks (RFC 8252 §8.6).
 func (c *Consent) covers(client *Client, a *authorization) bool {
-	return c.Covers(a.Permissions.withOffline()) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
+	return c.Covers(a.Permissions) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
 }
 
 // askToSignIn sends the browser to the login, and keeps the request meanwhile.

@@ -37,11 +37,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 	page := ConsentPage{Layout: s.question(r, "Allow access?"), Client: client, Interaction: id,
 		Action:    s.config.Path + "/authorize/",
 		ReturnsTo: hostOf(a.RedirectURI), Native: client.Public() && isNative(a.RedirectURI)}
-	var agreed Permissions
-	if before != nil {
-		agreed = before.Permissions
-	}
-	page.Permissions = s.shownPermissions(a.Permissions, agreed)
+	page.Permissions = s.shownPermissions(a.Permissions, before.agreedBefore(a.Permissions))
 	s.pages.secure(w, a.RedirectURI)
 	s.show(w, r, http.StatusOK, s.pages.Consent, page)
 }

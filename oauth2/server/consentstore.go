@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -28,9 +29,28 @@ type Consent struct {
 	Created, Updated time.Time
 }
 
-// Covers reports whether the consent is to all of what is asked, pair by pair of a resource and a scope. A nil
+// Covers reports whether the consent is to all of what is asked, pair by pair of a resource and a scope. Where
+// offline_access is asked for, the consent must have it at each API that is asked for (OpenID Connect Core §11). A nil
 // consent is to nothing.
-func (c *Consent) Covers(asked Permissions) bool { return c != nil && c.Permissions.Cover(asked) }
+func (c *Consent) Covers(asked Permissions) bool {
+	return c != nil && c.Permissions.Cover(asked.withOffline())
+}
+
+// agreedBefore returns what of all the consent has, as a page shows it: offline_access only where the consent has it at
+// each API of all.
+func (c *Consent) agreedBefore(all Permissions) Permissions {
+	if c == nil {
+		return nil
+	}
+	missing := slices.ContainsFunc(all.Resources(), func(resource string) bool {
+		agreed, _ := c.Permissions.At(resource)
+		return !slices.Contains(agreed, offlineAccess)
+	})
+	if !missing {
+		return c.Permissions
+	}
+	return c.Permissions.filter(func(resource, scope string) bool { return resource != "" || scope != offlineAccess })
+}
 
 // Add returns the consent with what more has, as Approve remembers it. A nil consent is more itself.
 func (c *Consent) Add(more *Consent) *Consent {

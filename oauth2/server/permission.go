@@ -118,7 +118,7 @@ func (p Permissions) withOffline() Permissions {
 	all := slices.Clone(p)
 	for i, each := range all {
 		if each.Resource != "" {
-			all[i].Scopes = append(slices.Clone(each.Scopes), offlineAccess)
+			all[i].Scopes = union(each.Scopes, []string{offlineAccess})
 		}
 	}
 	return all

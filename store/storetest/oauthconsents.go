@@ -12,6 +12,7 @@ import (
 func oauthConsents(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "what is agreed to is added to what was", oauthConsentAdded)
 	check(t, open, "a grant that rests on a consent needs one that covers it", oauthConsentCovers)
+	check(t, open, "offline_access is recalled for the APIs of its page alone", oauthConsentOffline)
 	check(t, open, "consents are listed in order of client", oauthConsentsListed)
 	check(t, open, "withdrawing ends all that the client has of the user, and nothing else", oauthWithdrawn)
 	check(t, open, "what is refused or an error is not remembered", oauthNotRemembered)
@@ -67,6 +68,37 @@ func oauthConsentCovers(t *testing.T, open opener[oauthStore]) {
 	s.wantLive(false, "1", "3", "6", "of bob")
 	if code, _, err := s.FindCode(s.Context(), "3"); code != nil || err != nil {
 		t.Error("the code is there", err)
+	}
+}
+
+// oauthConsentOffline checks that offline_access is recalled only at the APIs of a page that showed it.
+func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	login := server.Permission{Scopes: []string{"openid", "offline_access"}}
+	at := func(resource string, scopes ...string) server.Permission {
+		return server.Permission{Resource: resource, Scopes: scopes}
+	}
+	approve := func(id string, remember *server.Consent, may ...server.Permission) bool {
+		t.Helper()
+		g := oauthGrant("alice", id)
+		g.Permissions = may
+		ok, err := s.approved(server.Approval{Grant: g, Code: oauthCode(g, id), Remember: remember, Recall: remember == nil})
+		s.must(err)
+		return ok
+	}
+	consent := oauthConsent(noon)
+	consent.Permissions = server.Permissions{login, at(oauthAPI, "read"), at(oauthOtherAPI, "read", "offline_access")}
+	if !approve("1", consent, login) {
+		t.Fatal("want the consent remembered")
+	}
+	if approve("2", nil, login, at(oauthAPI, "read")) || approve("3", nil, login, at(oauthAPI, "read"), at(oauthOtherAPI, "read")) {
+		t.Error("offline_access is recalled at an API for which the user was not asked")
+	}
+	if !approve("4", nil, login, at(oauthOtherAPI, "read")) {
+		t.Error("offline_access is not recalled at the API for which the user agreed to it")
+	}
+	if !approve("5", nil, server.Permission{Scopes: []string{"openid"}}, at(oauthAPI, "read"), at(oauthOtherAPI, "read")) {
+		t.Error("what the user agreed to is not recalled without offline_access")
 	}
 }
 
