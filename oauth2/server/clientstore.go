@@ -21,9 +21,9 @@ type ClientStore interface {
 
 	// ChangeClient puts client in place of the one with its ID if that was
 	// last changed at was, and reports whether it did: who changes what somebody
-	// else has changed meanwhile would undo it. If client is Disabled, its
-	// grants end at client.Updated in the same step, and it returns those that were live,
-	// in order of ID.
+	// else has changed meanwhile would undo it. If client is Disabled, or public where the
+	// one before was not ([Client.EndsGrants]), its grants end at client.Updated in the same
+	// step, and it returns those that were live, in order of ID.
 	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error)
 
 	// RemoveClient removes a client and all consents to it, ends its grants at

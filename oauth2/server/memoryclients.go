@@ -48,7 +48,7 @@ func (s *MemoryStore) ChangeClient(ctx context.Context, client *Client, was time
 	place{s.owned, before.Owner}.remove(client.ID)
 	place{s.owned, client.Owner}.add(client.ID)
 	s.clients[client.ID] = client
-	if !client.Disabled {
+	if !client.EndsGrants(before) {
 		return true, nil, nil
 	}
 	return true, s.ended(s.endAll(s.byClient[client.ID], client.Updated, nil)), nil

@@ -147,7 +147,9 @@ func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Cli
 
 // EnsureClient makes a client what a registration says, whether or not it is there:
 // for clients of a configuration file. Config.DeveloperLimit is not for them. A registration without a secret leaves
-// one that is there, and a client that was disabled stays so. It needs a ClientID.
+// one that is there, and a client that was disabled stays so. The grants of a confidential client that becomes public
+// end, as by [Server.ChangeClient]. Its RefreshGrace is what r says, at this call as at each later one. It needs a
+// ClientID.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
 		return nil, metadataError("The client_id is missing.", errNoClientID)
@@ -223,16 +225,18 @@ var ErrClientChanged = errors.New("oauth2/server: the client is gone or was chan
 
 // ChangeClient puts what a registration says into a client as it was loaded. The client may keep
 // what it has, such as a scope, also where the server has that no longer. Its identifier, its
-// secret and its grants stay. One that becomes confidential needs a secret, and one that becomes
-// public loses it: see [Server.RenewSecret].
+// secret and its grants stay. One that becomes confidential needs a secret: see
+// [Server.RenewSecret].
+//
+// A confidential client that becomes public loses its secret and its RefreshGrace, also if r has
+// one: give it another grace in a second change, if it must have one. Its grants end, since their
+// refresh tokens were bound to a client that authenticates (RFC 6749 §6, §10.4).
 func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registration) (*Client, error) {
 	changed := *client
 	if err := s.applyRegistration(&changed, r); err != nil {
 		return nil, err
 	}
-	if changed.Public() {
-		changed.SecretDigest = ""
-	}
+	changed.losesSecret(client)
 	return s.replaceClient(ctx, client, changed)
 }
 

@@ -41,10 +41,14 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	var ok bool
 	var ended []server.Ended
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		ends, err := s.endsGrants(ctx, conn, client)
+		if err != nil {
+			return err
+		}
 		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_clients
 			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?`),
 			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was)))
-		if err != nil || !ok || !client.Disabled {
+		if err != nil || !ok || !ends {
 			return err
 		}
 		ended, err = s.endRows(ctx, conn, client.Updated, `client_id = ?`, client.ID)
@@ -54,6 +58,17 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		return false, nil, err
 	}
 	return ok, ended, nil
+}
+
+// endsGrants reports whether the grants of a client end when client takes its place. It reads the
+// one before only if that decides.
+func (s *OAuthStore) endsGrants(ctx context.Context, conn *sql.Conn, client *server.Client) (bool, error) {
+	if client.Disabled || !client.Public() {
+		return client.Disabled, nil
+	}
+	before, err := scanClient(conn.QueryRowContext(ctx, s.db.sql(`SELECT client FROM {prefix}oauth_clients
+		WHERE id = ? {lock}`), client.ID))
+	return before != nil && client.EndsGrants(before), err
 }
 
 // AddInteraction implements [server.Store].

@@ -16,6 +16,10 @@ func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
 			c := &server.Client{ID: "web", Disabled: true, Created: noon, Updated: fraction}
 			return s.ChangeClient(s.Context(), c, noon)
 		},
+		"a confidential client that becomes public": func(s oauthStore) (bool, []server.Ended, error) {
+			c := &server.Client{ID: "web", AuthMethod: server.AuthNone, Created: noon, Updated: fraction}
+			return s.ChangeClient(s.Context(), c, noon)
+		},
 		"a client that is removed": func(s oauthStore) (bool, []server.Ended, error) {
 			return s.RemoveClient(s.Context(), "web", fraction)
 		},
@@ -25,6 +29,8 @@ func oauthClientEnds(t *testing.T, open opener[oauthStore]) {
 		})
 	}
 	check(t, open, "another change of a client ends nothing", oauthClientKeeps)
+	check(t, open, "a client ends what it had as a confidential one when it becomes public, and only then",
+		oauthPublicClientKeeps)
 }
 
 func oauthClientKeeps(t *testing.T, open opener[oauthStore]) {
@@ -35,6 +41,33 @@ func oauthClientKeeps(t *testing.T, open opener[oauthStore]) {
 		t.Errorf("got %v, %v, %v, want it changed and nothing ended", ok, ended, err)
 	}
 	s.wantLive(true, "1")
+}
+
+// oauthPublicClientKeeps checks that only the change from confidential to public ends something.
+func oauthPublicClientKeeps(t *testing.T, open opener[oauthStore]) {
+	s := open(t)
+	was := noon
+	change := func(method, name string, want ...server.Ended) {
+		t.Helper()
+		c := &server.Client{ID: "web", Name: name, AuthMethod: method, Created: noon, Updated: was.Add(time.Second)}
+		ok, ended, err := s.ChangeClient(s.Context(), c, was)
+		if !ok || !slices.Equal(ended, want) || err != nil {
+			t.Fatalf("%s: got %v, %v, %v, want it changed and %v ended", name, ok, ended, err, want)
+		}
+		was = c.Updated
+	}
+	s.start("alice", "1")
+	late := &server.Client{ID: "web", AuthMethod: server.AuthNone, Created: noon, Updated: fraction}
+	if ok, ended, err := s.ChangeClient(s.Context(), late, noon.Add(time.Microsecond)); ok || ended != nil || err != nil {
+		t.Fatalf("got %v, %v, %v of a change that is too late, want nothing", ok, ended, err)
+	}
+	change(server.AuthClientSecretPost, "another method")
+	change(server.AuthNone, "public", server.Ended{ID: "1", UserID: "alice"})
+	s.start("alice", "2")
+	change(server.AuthNone, "public still")
+	change("", "confidential again")
+	s.wantLive(true, "2")
+	change(server.AuthNone, "public again", server.Ended{ID: "2", UserID: "alice"})
 }
 
 // oauthPurgeEnded checks Purge of grants that ended.

@@ -245,6 +245,11 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 			ok, _, err := store.ChangeClient(ctx, c, now)
 			return check(ok, err)
 		}, all("client new", consent, ended(code), ended(tokens), ended(used), pending), 4},
+		{"making a client public", func(user string) error {
+			c := &server.Client{ID: user, Name: "new", AuthMethod: server.AuthNone, Updated: now.Add(time.Second)}
+			ok, _, err := store.ChangeClient(ctx, c, now)
+			return check(ok, err)
+		}, all("client new", consent, ended(code), ended(tokens), ended(used), pending), 5},
 		{"removing a client", func(user string) error {
 			ok, _, err := store.RemoveClient(ctx, user, now)
 			return check(ok, err)
