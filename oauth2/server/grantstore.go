@@ -10,13 +10,14 @@ import (
 // GrantStore keeps grants. Each is one authorization and the unit of revocation. See [Store].
 type GrantStore interface {
 	// Approve adds a grant and the code that stands for it. It is Answered if the interaction
-	// is not there any more, and uses it up otherwise. It is Refused if the client is
+	// is not there any more, or the request was answered before, and uses up both otherwise.
+	// It is Refused if the client is
 	// gone or Disabled by now, or the consent that it rests on does not cover it any more;
 	// see [Approval]. After that it is as Start about the limit, but with evict, grants
 	// end first that wait for their code to be redeemed: those of the client, then those
 	// of others, each in order of ID. So requests that nobody completes end at most one
 	// grant that is used. A grant ID or a digest that is there is an error. Nothing but the
-	// interaction was changed unless it is [Added.OK].
+	// interaction and the request was changed unless it is [Added.OK].
 	Approve(ctx context.Context, approval Approval) (Added, error)
 
 	// Start adds a grant that needs no code, with its tokens. It is Refused if the client
@@ -65,6 +66,11 @@ type Approval struct {
 	// Interaction is the digest of the page that the user answered, or "" if there was no page. It must be there and
 	// not have expired when Grant is Created. So one page has one answer, and an outage loses no page.
 	Interaction string
+	// Request is the key of the authorization request that this answers, or "" if the browser did not keep it. It is a
+	// key of PutOnce, which must be fresh when Grant is Created and is noted until RequestExpires. So one request leads
+	// to one code, in however many tabs its user goes on with it.
+	Request        string
+	RequestExpires time.Time
 	// Remember, if it is not nil, is added to the consent of Grant.UserID to
 	// Grant.ClientID with [Consent.Add]. If there is no consent yet, Remember becomes it.
 	Remember *Consent
@@ -78,7 +84,7 @@ type Approval struct {
 
 // Added is the answer of a store to a new client or grant.
 type Added struct {
-	Answered  bool     // nothing was added, because the interaction was answered before or has expired
+	Answered  bool     // nothing was added, because the interaction or the request was answered before, or has expired
 	Refused   bool     // nothing was added; the method says why
 	OverLimit bool     // nothing was added, because there are as many as the limit
 	Evicted   []string // identifiers of the grants that ended to make room, in the order of the method

@@ -29,11 +29,11 @@ func (s *seen) Redeem(ctx context.Context, digest string, now time.Time, tokens 
 	return s.Store.Redeem(ctx, digest, now, tokens)
 }
 
-func (s *seen) AddInteraction(ctx context.Context, interaction *server.Interaction) error {
+func (s *seen) AddInteraction(ctx context.Context, interaction *server.Interaction, limit int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.interactions = append(s.interactions, interaction)
-	return s.Store.AddInteraction(ctx, interaction)
+	return s.Store.AddInteraction(ctx, interaction, limit)
 }
 
 func TestUnitIdentifiers(t *testing.T) {

@@ -11,6 +11,9 @@ import (
 // interactionTTL is how long a page waits for an answer.
 const interactionTTL = 30 * time.Minute
 
+// maxPages is the most pages of a user that wait for an answer.
+const maxPages = 100
+
 // The kinds of interactions. The answer to one is none to another.
 const (
 	kindRequest = "request" // an authorization request that goes on after a login
@@ -43,7 +46,7 @@ func (s *Server) saveInteraction(ctx context.Context, p visitor, kind string, as
 	i.ExpiresAt = i.Created.Add(interactionTTL)
 	secret = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
 	i.Digest = digestOf(secret)
-	return secret, s.config.Store.AddInteraction(ctx, i)
+	return secret, s.config.Store.AddInteraction(ctx, i, maxPages)
 }
 
 // loadInteraction returns an interaction of a kind, or nil, and reads what it asks into

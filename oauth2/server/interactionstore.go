@@ -7,8 +7,12 @@ import (
 
 // InteractionStore keeps pages that wait for a user. See [Store].
 type InteractionStore interface {
-	// AddInteraction adds an interaction. A digest that is there is an error.
-	AddInteraction(ctx context.Context, interaction *Interaction) error
+	// AddInteraction adds an interaction. If its user has limit others or more, those with the
+	// least IDs are removed, whether they have expired or not, until the new one makes limit.
+	// However many are added at once, there are never more. A limit of 0 is none, and so is
+	// that of an interaction without a UserID. A digest that is there is an error, and nothing
+	// was removed then.
+	AddInteraction(ctx context.Context, interaction *Interaction, limit int) error
 
 	// Interaction returns the interaction with this digest, or nil and nil if there
 	// is none or it has expired at now.
@@ -26,7 +30,7 @@ type InteractionStore interface {
 type Interaction struct {
 	ID        string // for tables and logs. It is not secret, and opens nothing
 	Digest    string // of the secret; the store's key
-	UserID    string // who may answer; "" until somebody logged in
+	UserID    string // may answer
 	SessionID string // in which session, or ""
 	Created   time.Time
 	ExpiresAt time.Time

@@ -590,7 +590,7 @@ func TestUnitPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := fmt.Sprint("interaction", i)
-		s.must(store.AddInteraction(t.Context(), &server.Interaction{ID: id, Digest: id, Created: past, ExpiresAt: past, Data: []byte("{}")}))
+		s.must(store.AddInteraction(t.Context(), &server.Interaction{ID: id, Digest: id, Created: past, ExpiresAt: past, Data: []byte("{}")}, 0))
 	}
 	good := s.tokens("alice").text("access_token")
 	t.Run("a batch has at most limit records of all kinds together", func(t *testing.T) {

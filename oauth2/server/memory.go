@@ -15,6 +15,7 @@ type MemoryStore struct {
 	mu           sync.RWMutex
 	clients      map[string]*Client
 	interactions map[string]*Interaction
+	pagesOf      map[string][]*Interaction      // by user, in order of ID
 	consents     map[string]map[string]*Consent // by user and client
 	grants       map[string]*issued
 	consentsOf   map[string]map[string]bool // users that agreed to something, by client
@@ -46,6 +47,7 @@ var _ Store = (*MemoryStore)(nil)
 func NewMemoryStore() *MemoryStore {
 	s := &MemoryStore{
 		clients: make(map[string]*Client), interactions: make(map[string]*Interaction),
+		pagesOf:    make(map[string][]*Interaction),
 		consents:   make(map[string]map[string]*Consent),
 		consentsOf: make(map[string]map[string]bool), owned: make(map[string]map[string]bool),
 		grants: make(map[string]*issued), byUser: make(map[string]map[string]bool),

@@ -13,12 +13,12 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 		return Added{}, err
 	}
 	defer unlock()
-	if a.Interaction != "" && s.waitingPage(a.Interaction, a.Grant.Created) == nil {
+	if s.answered(a) {
 		return Added{Answered: true}, nil
 	}
 	before := s.consents[a.Grant.UserID][a.Grant.ClientID]
 	if !s.enabled(a.Grant.ClientID) || a.Recall && !before.Covers(a.Grant.Permissions) {
-		delete(s.interactions, a.Interaction)
+		s.useUp(a)
 		return Added{Refused: true}, nil
 	}
 	switch {
@@ -27,7 +27,7 @@ func (s *MemoryStore) Approve(ctx context.Context, a Approval) (Added, error) {
 	case s.grants[a.Grant.ID] != nil || s.codes[a.Code.Digest] != nil:
 		return Added{}, errExists
 	}
-	delete(s.interactions, a.Interaction)
+	s.useUp(a)
 	surplus, full := s.toEvict(a.Grant, a.Limit, a.EvictOldest, true)
 	if full {
 		return Added{OverLimit: true}, nil

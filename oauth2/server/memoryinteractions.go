@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
 // AddInteraction implements [Store].
-func (s *MemoryStore) AddInteraction(ctx context.Context, interaction *Interaction) error {
+func (s *MemoryStore) AddInteraction(ctx context.Context, interaction *Interaction, limit int) error {
 	unlock, err := s.change(ctx)
 	if err != nil {
 		return err
@@ -15,9 +17,34 @@ func (s *MemoryStore) AddInteraction(ctx context.Context, interaction *Interacti
 	if s.interactions[interaction.Digest] != nil {
 		return errExists
 	}
+	user := interaction.UserID
+	if limit > 0 && user != "" {
+		for len(s.pagesOf[user]) >= limit {
+			s.removePage(s.pagesOf[user][0].Digest)
+		}
+	}
 	s.interactions[interaction.Digest] = interaction
 	s.expiring.interactions.Add(interaction.Digest)
+	if user != "" {
+		i, _ := slices.BinarySearchFunc(s.pagesOf[user], interaction.ID, byInteractionID)
+		s.pagesOf[user] = slices.Insert(s.pagesOf[user], i, interaction)
+	}
 	return nil
+}
+
+func byInteractionID(i *Interaction, id string) int { return cmp.Compare(i.ID, id) }
+
+// removePage forgets an interaction, if it is there.
+func (s *MemoryStore) removePage(digest string) {
+	i := s.interactions[digest]
+	if i == nil {
+		return
+	}
+	delete(s.interactions, digest)
+	of := slices.DeleteFunc(s.pagesOf[i.UserID], func(other *Interaction) bool { return other == i })
+	if s.pagesOf[i.UserID] = of; len(of) == 0 {
+		delete(s.pagesOf, i.UserID)
+	}
 }
 
 // Interaction implements [Store].
@@ -46,7 +73,23 @@ func (s *MemoryStore) ConsumeInteraction(ctx context.Context, digest string, now
 	defer unlock()
 	i := s.waitingPage(digest, now)
 	if i != nil {
-		delete(s.interactions, digest)
+		s.removePage(digest)
 	}
 	return i, nil
+}
+
+// answered reports whether what an approval answers was answered before.
+func (s *MemoryStore) answered(a Approval) bool {
+	if a.Interaction != "" && s.waitingPage(a.Interaction, a.Grant.Created) == nil {
+		return true
+	}
+	return a.Request != "" && s.noted(a.Request, a.Grant.Created)
+}
+
+// useUp uses up what an approval answers.
+func (s *MemoryStore) useUp(a Approval) {
+	s.removePage(a.Interaction)
+	if a.Request != "" {
+		s.note(a.Request, a.RequestExpires)
+	}
 }

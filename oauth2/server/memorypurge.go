@@ -39,6 +39,6 @@ func (s *MemoryStore) Purge(ctx context.Context, now time.Time, limit int) (int,
 			delete(s.refresh, digest)
 			delete(s.grants[r.GrantID].refresh, digest)
 		}),
-		step(s.expiring.interactions, func(digest string) { delete(s.interactions, digest) }),
+		step(s.expiring.interactions, s.removePage),
 		step(s.expiring.once, func(key string) { delete(s.once, key) }))
 }

@@ -506,11 +506,11 @@ func (f *failing) RemoveClient(ctx context.Context, id string, now time.Time) (b
 	return f.Store.RemoveClient(ctx, id, now)
 }
 
-func (f *failing) AddInteraction(ctx context.Context, interaction *server.Interaction) error {
+func (f *failing) AddInteraction(ctx context.Context, interaction *server.Interaction, limit int) error {
 	if f.hit() {
 		return errBroken
 	}
-	return f.Store.AddInteraction(ctx, interaction)
+	return f.Store.AddInteraction(ctx, interaction, limit)
 }
 
 func (f *failing) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {

@@ -65,7 +65,8 @@ func (c notedConn) QueryContext(_ context.Context, query string, _ []driver.Name
 		return &notedRows{columns: []string{"n"}, row: []driver.Value{int64(1)}}, nil
 	case strings.HasPrefix(query, "SELECT disabled"):
 		return &notedRows{columns: []string{"disabled"}, row: []driver.Value{false}}, nil
-	case strings.HasPrefix(query, "SELECT id FROM gatewarden_oauth_grants"):
+	case strings.HasPrefix(query, "SELECT id FROM gatewarden_oauth_grants"),
+		strings.HasPrefix(query, "SELECT id FROM gatewarden_oauth_interactions"):
 		return &notedRows{columns: []string{"id"}, row: []driver.Value{"oldest"}}, nil
 	case strings.HasPrefix(query, "SELECT user_id FROM gatewarden_onetime"):
 		return &notedRows{columns: []string{"user_id"}, row: []driver.Value{"alice"}}, nil
@@ -233,7 +234,7 @@ func oauthCalls(e otherEngine) map[string]func(ctx context.Context) error {
 	own := &server.Grant{ID: "g", ClientID: "web", Created: then, ExpiresAt: then.Add(time.Hour)}
 	tokens := server.Tokens{Access: &server.Access{GrantID: "g"}, Refresh: &server.Refresh{GrantID: "g"}}
 	approval := server.Approval{Grant: grant, Code: &server.Code{GrantID: "g"}, Limit: 1, EvictOldest: true,
-		Interaction: "i", Remember: &server.Consent{UserID: "alice", ClientID: "web"}}
+		Interaction: "i", Request: "r", Remember: &server.Consent{UserID: "alice", ClientID: "web"}}
 	return map[string]func(ctx context.Context) error{
 		"lock: Approve": func(ctx context.Context) error { return second(s.Approve(ctx, approval)) },
 		"lock: Start":   func(ctx context.Context) error { return second(s.Start(ctx, grant, tokens, 1, true)) },
@@ -242,6 +243,9 @@ func oauthCalls(e otherEngine) map[string]func(ctx context.Context) error {
 		},
 		"lock: AddClient": func(ctx context.Context) error {
 			return second(s.AddClient(ctx, &server.Client{ID: "web", Owner: "alice"}, 1))
+		},
+		"lock: AddInteraction": func(ctx context.Context) error {
+			return s.AddInteraction(ctx, &server.Interaction{ID: "i", UserID: "alice"}, 1)
 		},
 		"lock: Withdraw": func(ctx context.Context) error { return second(s.Withdraw(ctx, "alice", "web", then)) },
 		"lock: EndAll":   func(ctx context.Context) error { return second(s.EndAll(ctx, "alice", "", "", then)) },

@@ -99,6 +99,9 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 		return nil, err
 	}
 	waiting, err := s.useInteraction(ctx, conn, a)
+	if err == nil && waiting && a.Request != "" {
+		waiting, err = s.db.note(ctx, conn, "oauth_once", a.Request, a.RequestExpires, a.Grant.Created)
+	}
 	if err != nil || !waiting {
 		added.Answered = err == nil
 		return nil, err

@@ -71,60 +71,6 @@ func (s *OAuthStore) endsGrants(ctx context.Context, conn *sql.Conn, client *ser
 	return before != nil && client.EndsGrants(before), err
 }
 
-// AddInteraction implements [server.Store].
-func (s *OAuthStore) AddInteraction(ctx context.Context, i *server.Interaction) error {
-	data := i.Data
-	if data == nil {
-		data = []byte{}
-	}
-	_, err := s.db.exec(ctx, s.db.sql(insert("oauth_interactions", oauthInteractionColumns)),
-		i.Digest, i.ID, i.UserID, i.SessionID, micros(i.Created), micros(i.ExpiresAt), data)
-	return err
-}
-
-const (
-	oauthInteractionColumns = `digest, id, user_id, session_id, created, expires_at, data`
-	oauthInteraction        = `SELECT ` + oauthInteractionColumns + `
-		FROM {prefix}oauth_interactions WHERE digest = ? AND expires_at > ?`
-)
-
-// Interaction implements [server.Store].
-func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
-	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.sql(oauthInteraction), digest, micros(now)))
-}
-
-// ConsumeInteraction implements [server.Store] in one transaction.
-func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
-	now time.Time) (taken *server.Interaction, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		statement := s.db.sql(oauthInteraction + ` {lock}`)
-		taken, err = scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
-		if err != nil || taken == nil {
-			return err
-		}
-		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_interactions WHERE digest = ?`), digest)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return taken, nil
-}
-
-func scanInteraction(row scanner) (*server.Interaction, error) {
-	var i server.Interaction
-	var created, expires sql.NullInt64
-	err := row.Scan(&i.Digest, &i.ID, &i.UserID, &i.SessionID, &created, &expires, &i.Data)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	i.Created, i.ExpiresAt = instant(created), instant(expires)
-	return &i, nil
-}
-
 const oauthConsentColumns = `user_id, client_id, permissions, scopes, resources, created, updated`
 
 // Consent implements [server.Store].

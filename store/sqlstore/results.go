@@ -92,14 +92,18 @@ func (db *DB) deleteFirst(table, key, condition, order string) string {
 // putOnce writes a key into a table, and reports whether it was not there or had expired, in a
 // transaction of its own.
 func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (fresh bool, err error) {
-	err = db.update(ctx, func(conn *sql.Conn) error {
-		if _, err := conn.ExecContext(ctx, db.sql(`DELETE FROM {prefix}`+table+`
-			WHERE {key} = ? AND expires_at <= ?`), key, micros(now)); err != nil {
-			return err
-		}
-		fresh, err = changed(conn.ExecContext(ctx, db.sql(db.dialect.insertNew(table, "{key}, expires_at")),
-			key, micros(expires)))
+	err = db.update(ctx, func(conn *sql.Conn) (err error) {
+		fresh, err = db.note(ctx, conn, table, key, expires, now)
 		return err
 	})
 	return fresh && err == nil, err
+}
+
+// note is putOnce, in a transaction.
+func (db *DB) note(ctx context.Context, conn *sql.Conn, table, key string, expires, now time.Time) (bool, error) {
+	if _, err := conn.ExecContext(ctx, db.sql(`DELETE FROM {prefix}`+table+`
+		WHERE {key} = ? AND expires_at <= ?`), key, micros(now)); err != nil {
+		return false, err
+	}
+	return changed(conn.ExecContext(ctx, db.sql(db.dialect.insertNew(table, "{key}, expires_at")), key, micros(expires)))
 }

@@ -23,6 +23,8 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		{"consents", oauthConsents},
 		{"permissions", oauthPermissions},
 		{"answers", oauthAnswers},
+		{"pages that wait", oauthPages},
+		{"requests", oauthRequests},
 		{"codes", oauthCodes},
 		{"refresh tokens", oauthRefresh},
 		{"the grace", oauthGrace},

@@ -120,7 +120,7 @@ func oauthAnswerRace(t *testing.T, open opener[oauthStore]) {
 func (s oauthStore) show(digest string) {
 	s.Helper()
 	s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: digest, UserID: "alice", Created: noon,
-		ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
+		ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}, 0))
 }
 
 // answer approves a grant by the answer to a page, at an instant.

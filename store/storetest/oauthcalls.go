@@ -31,7 +31,7 @@ func oauthCancelled(t *testing.T, open opener[oauthStore]) {
 	_, err = s.started(other, tokens)
 	s.must(err)
 	s.must(s.AddInteraction(t.Context(), &server.Interaction{Digest: "x", Created: noon, ExpiresAt: noon.Add(time.Hour),
-		Data: []byte("{}")}))
+		Data: []byte("{}")}, 0))
 	before := s.state()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -87,7 +87,7 @@ func (s oauthStore) clientCalls(ctx context.Context) map[string]func() error {
 		},
 		"RemoveClient": func() error { _, _, err := s.RemoveClient(ctx, "x", noon); return err },
 		"AddInteraction": func() error {
-			return s.AddInteraction(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)})
+			return s.AddInteraction(ctx, &server.Interaction{Digest: "new", ExpiresAt: noon.Add(time.Hour)}, 0)
 		},
 		"Interaction":        func() error { _, err := s.Interaction(ctx, "x", noon); return err },
 		"ConsumeInteraction": func() error { _, err := s.ConsumeInteraction(ctx, "x", noon); return err },

@@ -17,13 +17,13 @@ func oauthInteractionTaken(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	want := &server.Interaction{ID: "0190163d-8694-739b-aea5-966c26f8ad91", Digest: "d", UserID: odd, SessionID: "s",
 		Created: fraction, ExpiresAt: noon.Add(time.Hour), Data: []byte(`{"a":"\u0000ü"}`)}
-	s.must(s.AddInteraction(s.Context(), want))
+	s.must(s.AddInteraction(s.Context(), want, 0))
 	if err := s.AddInteraction(s.Context(), &server.Interaction{Digest: "d",
-		ExpiresAt: noon.Add(time.Hour)}); err == nil {
+		ExpiresAt: noon.Add(time.Hour)}, 0); err == nil {
 		t.Error("it was added again")
 	}
 	s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "bare", Created: noon,
-		ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}))
+		ExpiresAt: noon.Add(time.Hour), Data: []byte("{}")}, 0))
 	for _, row := range []struct {
 		digest string
 		now    time.Time

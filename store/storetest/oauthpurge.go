@@ -20,14 +20,14 @@ func oauthPurges(t *testing.T, open opener[oauthStore]) {
 		id := fmt.Sprint("over", i)
 		s.start("alice", id, func(g *server.Grant) { g.ExpiresAt = noon })
 		s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: id, Created: noon, ExpiresAt: noon,
-			Data: []byte("{}")}))
+			Data: []byte("{}")}, 0))
 		_, err := s.PutOnce(s.Context(), id, noon, noon.Add(-time.Second))
 		s.must(err)
 	}
 	s.start("alice", "good", func(g *server.Grant) { g.ExpiresAt = noon.Add(9 * time.Hour) })
 	s.approve("alice", "pending", "code")
 	s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "good", Created: noon,
-		ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}))
+		ExpiresAt: noon.Add(time.Microsecond), Data: []byte("{}")}, 0))
 	_, err := s.PutOnce(s.Context(), "good", noon.Add(time.Microsecond), noon)
 	s.must(err)
 	if n, err := s.Purge(s.Context(), noon.Add(-time.Microsecond), 9); n != 0 || err != nil {

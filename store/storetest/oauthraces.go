@@ -97,7 +97,7 @@ func oauthGraceRace(t *testing.T, open opener[oauthStore]) {
 func oauthOnceRace(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
 	s.must(s.AddInteraction(s.Context(), &server.Interaction{Digest: "i", Created: noon, ExpiresAt: noon.Add(time.Hour),
-		Data: []byte("{}")}))
+		Data: []byte("{}")}, 0))
 	var fresh, taken atomic.Int32
 	together(32, func(int) {
 		if ok, err := s.PutOnce(s.Context(), "k", noon.Add(time.Hour), noon); err != nil {

@@ -25,7 +25,7 @@ func TestUnitAllowAndDenyRace(t *testing.T) {
 	for round := range 5 {
 		digest := fmt.Sprint("page", round)
 		if err := store.AddInteraction(t.Context(), &server.Interaction{ID: digest, Digest: digest, UserID: "alice", Created: noon,
-			ExpiresAt: noon.Add(time.Hour)}); err != nil {
+			ExpiresAt: noon.Add(time.Hour)}, 0); err != nil {
 			t.Fatal(err)
 		}
 		var won, granted atomic.Int32

@@ -155,7 +155,7 @@ func TestAnOAuthStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				must(true, err)
 			}
 		}
-		must(true, store.AddInteraction(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}))
+		must(true, store.AddInteraction(ctx, &server.Interaction{Digest: user, Created: now, ExpiresAt: now.Add(time.Hour), Data: []byte("{}")}, 0))
 	}
 	const client, consent, pending = "client old", "consent [read]", "pending"
 	code := []string{"code live true", "code redeemed false"}
