@@ -82,6 +82,7 @@ func (KeyringConfig) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.KeyringC
 type Keyring struct {
 	config  KeyringConfig
 	seals   keySeals
+	derive  func(purpose string) ([]auth.Secret, error)
 	current atomic.Pointer[ring]
 	asked   atomic.Int64 // when the store was asked last, in nanoseconds since 1970
 	running atomic.Int32 // calls of Run
@@ -150,8 +151,9 @@ func NewKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	if err := errors.Join(s.Err(), err); err != nil {
 		return nil, err
 	}
+	derive := deriver(slices.Clone(c.Keys))
 	c.Keys = nil // they are in the seals, and nowhere that could be printed
-	k := &Keyring{config: c, seals: seals, busy: make(chan struct{}, 1), makeKey: generateKey}
+	k := &Keyring{config: c, seals: seals, derive: derive, busy: make(chan struct{}, 1), makeKey: generateKey}
 	now := backend.StoreTime(time.Now())
 	if err := k.start(ctx, now); err != nil {
 		return nil, err

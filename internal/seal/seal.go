@@ -47,14 +47,19 @@ func (k Key) Open(dst, nonce, ciphertext, additional []byte) ([]byte, error) {
 	return k.open(dst, nonce, ciphertext, additional)
 }
 
-// New returns a key that is derived from secret for this purpose alone (HKDF with
-// SHA-256, RFC 5869).
-func New(secret, purpose string) (Key, error) {
+// Derive returns 32 bytes that are derived from secret for this purpose alone (HKDF with SHA-256, RFC 5869).
+func Derive(secret, purpose string) (string, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, 32)
+	return string(key), err
+}
+
+// New returns a key that is derived from secret for this purpose alone, as by Derive.
+func New(secret, purpose string) (Key, error) {
+	key, err := Derive(secret, purpose)
 	if err != nil {
 		return Key{}, err
 	}
-	block, err := aes.NewCipher(key)
+	block, err := aes.NewCipher([]byte(key))
 	if err != nil {
 		return Key{}, err
 	}
@@ -103,9 +108,12 @@ func Seal(keys []Key, text []byte, bound string) string {
 	return base64.RawURLEncoding.EncodeToString(keys[0].Seal(nonce, nonce, text, []byte(bound)))
 }
 
-// Open returns what Seal sealed with one of keys. The only error is ErrNotOurs.
-func Open(keys []Key, sealed, bound string) ([]byte, error) {
-	if len(sealed) > maxSealed {
+// Open returns what Seal sealed with one of keys, of at most 4096 bytes. The only error is ErrNotOurs.
+func Open(keys []Key, sealed, bound string) ([]byte, error) { return OpenLong(keys, sealed, bound, maxSealed) }
+
+// OpenLong is Open for what no cookie holds, of at most limit bytes.
+func OpenLong(keys []Key, sealed, bound string, limit int) ([]byte, error) {
+	if len(sealed) > limit {
 		return nil, ErrNotOurs
 	}
 	all, err := base64.RawURLEncoding.DecodeString(sealed)
