@@ -7,14 +7,20 @@ import (
 	"strings"
 )
 
-// maxPath is the longest path that LocalPath accepts, in bytes.
-const maxPath = 1024
+const (
+	// maxPath is the longest path without its query that LocalPath accepts, in bytes.
+	maxPath = 1024
+	// maxAddress is the longest one with its query, in bytes. That of an authorization request that waits
+	// for a login has up to 5250.
+	maxAddress = 6 << 10
+)
 
 // LocalPath returns next as a path of this server, with its query. It returns
 // false if a browser could take it for another server's (CWE-601). Use it for
 // every place to which a login redirects.
 func LocalPath(next string) (string, bool) {
-	if len(next) > maxPath || !strings.HasPrefix(next, "/") {
+	path, _, _ := strings.Cut(next, "?")
+	if len(path) > maxPath || len(next) > maxAddress || !strings.HasPrefix(next, "/") {
 		return "", false
 	}
 	for i := range len(next) {

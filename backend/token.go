@@ -2,6 +2,7 @@ package backend
 
 import (
 	"cmp"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -149,10 +150,31 @@ const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 // NewToken returns a token for owner. The length must be within MinTokenLength and
 // MaxTokenLength, the prefix at most MaxTokenPrefix.
 func NewToken(prefix, owner string, length int) string {
+	return newToken(prefix, owner, length, func(chunk []byte) { _, _ = rand.Read(chunk) }) // which never fails
+}
+
+// DeriveToken is NewToken for a token that can be made again: it is the same for the same arguments, and for others it
+// looks random to everybody who does not have the key, of at least 32 random bytes. The label must name the one use of
+// the token.
+func DeriveToken(prefix, owner string, length int, key, label string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	var block []byte
+	return newToken(prefix, owner, length, func(chunk []byte) { // as HKDF-Expand (RFC 5869 §2.3)
+		for i := 0; i < len(chunk); i += len(block) {
+			mac.Reset()
+			mac.Write(block)
+			mac.Write([]byte(label + "\x00" + prefix + "\x00" + owner))
+			block = mac.Sum(nil)
+			copy(chunk[i:], block)
+		}
+	})
+}
+
+func newToken(prefix, owner string, length int, read func(chunk []byte)) string {
 	token := make([]byte, 0, len(prefix)+length)
 	token = append(token, prefix...)
 	token = append(token, Shard(owner)...)
-	token = appendRandom(token, length-shardLength-checksumLength)
+	token = appendRandom(token, length-shardLength-checksumLength, read)
 	return string(appendChecksum(token, crc32.ChecksumIEEE(token)))
 }
 
@@ -163,10 +185,10 @@ func Shard(owner string) string {
 	return string([]byte{alphabet[n%62], alphabet[n/62%62], alphabet[n/3844%62]})
 }
 
-func appendRandom(token []byte, n int) []byte {
+func appendRandom(token []byte, n int, read func(chunk []byte)) []byte {
 	var chunk [64]byte
 	for {
-		_, _ = rand.Read(chunk[:]) // never fails
+		read(chunk[:])
 		for _, b := range chunk {
 			if n == 0 {
 				return token

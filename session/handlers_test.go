@@ -75,7 +75,7 @@ func TestWhereALoginLeads(t *testing.T) {
 	for _, next := range []string{
 		"//evil.example", `/\evil.example`, `\\evil.example`, `\/evil.example`, "https://evil.example", "https:evil.example", "http:/evil.example",
 		"javascript:alert(1)", "data:text/html,x", "/\t/evil.example", "/\n/evil.example", "\t//evil.example", " //evil.example", "/\x00/evil.example",
-		"evil.example", "?x", "#x", "/a b", "/\x7f", "/ä", "/" + strings.Repeat("a", 2000), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
+		"evil.example", "?x", "#x", "/a b", "/\x7f", "/ä", "/" + strings.Repeat("a", 2000), "/?" + strings.Repeat("a", 6144), "/%zz", "///evil.example", "/\r\nSet-Cookie: a=b", "\u2028//evil.example",
 	} {
 		answer := s.do("POST", "/session/login", form("next", next), "X-Login", "alice")
 		if answer.StatusCode != 303 || answer.Header.Get("Location") != "/" {

@@ -25,6 +25,8 @@ type notes struct {
 const (
 	notesTTL = 30 * time.Minute
 	maxNotes = 2500 // bytes before sealing: browsers keep cookies of 4096
+	// maxReturn is the longest way back that notes keep, in bytes. It leaves room for flashes.
+	maxReturn = 1024
 )
 
 // AddFlash keeps a text for the browser's next page, without a session: a

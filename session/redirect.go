@@ -35,7 +35,7 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 			return
 		}
 		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			if back, ok := backend.LocalPath(requested(r)); ok {
+			if back, ok := backend.LocalPath(requested(r)); ok && len(back) <= maxReturn {
 				s.setReturn(w, r, back)
 			}
 		}

@@ -8,9 +8,11 @@ import (
 
 // serveAuthorize is the authorization endpoint (RFC 6749 §3.1).
 //
-// A request that needs its user to sign in, or that came by POST, is kept as an
-// interaction: the address that the browser comes back to is short, has nothing of
-// the request in it, and needs no cookie of another site's POST.
+// The browser keeps a request that needs its user to sign in, or that came by POST, sealed in an
+// address. So it comes back without a cookie of another site's POST, and strangers fill no store.
+//
+// GET is not safe here, because it may lead to a code. HEAD is: it checks the request, and asks,
+// keeps and issues nothing.
 func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	switch r.Method {
@@ -46,44 +48,46 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		h.deferRequest(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 		return
 	}
-	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
-		h.continueAuthorization(w, r, client, a, p)
-	})
+	h.proceed(w, r, client, a)
 }
 
-// deferRequest keeps a request and calls send with the address that goes on with it.
+// deferRequest calls send with an address that holds a request and goes on with it.
 func (s *Server) deferRequest(w http.ResponseWriter, r *http.Request, a *authorization, send func(returnTo string)) {
-	id, err := s.saveInteraction(r.Context(), visitor{}, kindRequest, a)
+	kept, err := s.keepRequest(a)
 	if err != nil {
 		s.showError(w, r, err)
 		return
 	}
-	send(s.resumeURL(id))
+	send(s.resumeURL(kept))
 }
 
-// resume goes on with a request that was kept.
-func (h *handler) resume(w http.ResponseWriter, r *http.Request, id string) {
-	var a authorization
-	found, err := h.loadInteraction(r.Context(), id, kindRequest, &a)
+// resume goes on with a request that the browser kept.
+func (h *handler) resume(w http.ResponseWriter, r *http.Request, kept string) {
+	a, cause := h.keptRequest(kept)
+	if cause != nil {
+		h.showError(w, r, errOver(cause))
+		return
+	}
+	if h.continueResumed(w, r, kept) {
+		return
+	}
+	client, err := h.revalidate(r.Context(), a)
 	if err != nil {
 		h.showError(w, r, err)
 		return
 	}
-	if found == nil {
-		h.showError(w, r, refuse(CodeInvalidRequest, "This page has expired or was answered before. "+
-			"Please go back to the application and try again.", errNoInteraction))
-		return
-	}
-	if h.continueResumed(w, r, id) {
-		return
-	}
-	client, err := h.revalidate(r.Context(), &a)
-	if err != nil {
-		h.showError(w, r, err)
+	h.proceed(w, r, client, a)
+}
+
+// proceed goes on with a good request, as whoever is signed in.
+func (h *handler) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", pageType)
+		w.WriteHeader(http.StatusOK)
 		return
 	}
 	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
-		h.continueAuthorization(w, r, client, &a, p)
+		h.continueAuthorization(w, r, client, a, p)
 	})
 }
 
@@ -174,7 +178,7 @@ func (c *Consent) covers(client *Client, a *authorization) bool {
 	return c.Covers(a.Permissions) && !a.prompts("consent") && !(client.Public() && isNative(a.RedirectURI))
 }
 
-// askToSignIn sends the browser to the login, and keeps the request meanwhile.
+// askToSignIn sends the browser to the login, with the address that holds the request.
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor,
 	cause error) {
 	if p != nil && a.SentToLogin && s.reauthIsPointless(a, p) {

@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
 // authorization is an authorization request that was found good (RFC 6749
-// §4.1.1), as an interaction keeps it.
+// §4.1.1), as an address or the page of a user keeps it.
 type authorization struct {
+	ID          string        `json:"id,omitempty"` // once the browser keeps it
 	ClientID    string        `json:"client_id"`
 	RedirectURI string        `json:"redirect_uri"`        // where the answer goes
 	Sent        bool          `json:"sent,omitempty"`      // the client named it
@@ -72,7 +74,7 @@ func readRedirect(req authorizationForm, client *Client) (*Client, *authorizatio
 func (s *Server) readRequest(ctx context.Context, req authorizationForm, client *Client, a *authorization) error {
 	form := req.form
 	// First how to answer, so that errors are answered in that way, too.
-	if !req.twice["state"] {
+	if !req.twice["state"] && isPrintable(form.Get("state")) {
 		a.State = form.Get("state")
 	}
 	if err := a.readResponseMode(req); err != nil {
@@ -81,8 +83,8 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 	if err := s.checkTwice(req); err != nil {
 		return err
 	}
-	if len(form.Get("state")) > maxState {
-		return refuse(CodeInvalidRequest, "A parameter is too long.", wrong("a parameter is too long", "state"))
+	if !isPrintable(form.Get("state")) {
+		return refuse(CodeInvalidRequest, "The state has a character that it must not have.", errState)
 	}
 	if err := s.checkKind(form); err != nil {
 		return err
@@ -107,11 +109,15 @@ func (s *Server) readRequest(ctx context.Context, req authorizationForm, client 
 			return err
 		}
 	}
-	return nil
+	return a.checkLength()
 }
 
-// maxState is the longest state, in bytes.
-const maxState = 4 * maxURI
+var errState = check("the state has another character than %x20 to %x7E (RFC 6749 appendix A.5)")
+
+// isPrintable reports a text of VSCHAR alone (RFC 6749 appendix A).
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' })
+}
 
 // requestKinds are parameters that make a request another one. They are refused unless a
 // feature reads them.

@@ -20,7 +20,8 @@ var (
 	errMaxAge       = errors.New("the login is older than max_age, or does not tell when it was")
 	errDenied       = errors.New("the user did not agree")
 	errNotRecalled  = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
-	errTaken        = errors.New("the form was answered before, or has expired")
+	errTaken        = errors.New("the form, or its request in another tab, was answered before, or has expired")
+	errAnswered     = errors.New("the request was answered before: it leads to one code")
 	errOtherUser    = errors.New("the page was shown to another user")
 	errOtherSession = errors.New("the page was shown in another session of the user")
 )
@@ -57,7 +58,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		return
 	}
 	if form.Get("allow") == "" {
-		if err := s.consume(r.Context(), page); err != nil {
+		if err := s.useUp(r.Context(), page, &a); err != nil {
 			s.showError(w, r, err)
 			return
 		}
@@ -92,13 +93,14 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 		Offline: slices.Contains(a.Permissions.Scopes(), offlineAccess),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),
 	}
-	secret := backend.NewToken(s.code, p.user.UserID(), backend.DefaultTokenLength)
+	secret := s.codeFor(a, p)
 	code := &Code{Digest: backend.TokenDigest(secret, s.code), GrantID: grant.ID, Challenge: a.Challenge,
 		Nonce: a.Nonce, ExpiresAt: grant.ExpiresAt}
 	if a.Sent {
 		code.RedirectURI = a.RedirectURI
 	}
 	limit := s.limitFor(grant)
+	of.Request, of.RequestExpires = a.answerKey(), a.answerExpires()
 	of.Grant, of.Code, of.Limit, of.EvictOldest = grant, code, limit.most, limit.evict
 	added, err := s.config.Store.Approve(r.Context(), of)
 	switch {
@@ -106,6 +108,8 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 		s.showError(w, r, err)
 	case err != nil:
 		s.redirectError(w, r, a, err)
+	case added.Answered && of.Interaction == "":
+		s.sendAgain(w, r, a, secret)
 	case added.Answered:
 		s.showError(w, r, errForgery(errTaken))
 	case added.Refused:

@@ -23,9 +23,9 @@ type ContinuePage struct {
 // continued is the parameter of addresses to which a ContinuePage led.
 const continued = "continued"
 
-// resumeURL is the path and query that goes on with a request that was kept.
-func (s *Server) resumeURL(id string, more ...string) string {
-	values := url.Values{"interaction": {id}}
+// resumeURL is the path and query that goes on with a request which the browser keeps there.
+func (s *Server) resumeURL(kept string, more ...string) string {
+	values := url.Values{"interaction": {kept}}
 	for _, name := range more {
 		values.Set(name, "1")
 	}
@@ -34,11 +34,11 @@ func (s *Server) resumeURL(id string, more ...string) string {
 
 // continueResumed ends the chain of redirects of a login form, and reports whether it has answered. Nothing in a
 // request says whether the browser is in such a chain, so every return from a login is answered like this, once.
-func (s *Server) continueResumed(w http.ResponseWriter, r *http.Request, id string) bool {
+func (s *Server) continueResumed(w http.ResponseWriter, r *http.Request, kept string) bool {
 	if r.Method != http.MethodGet || r.URL.Query().Has(continued) || !wantsPage(r) {
 		return false
 	}
-	s.continueAt(w, r, s.resumeURL(id, continued))
+	s.continueAt(w, r, s.resumeURL(kept, continued))
 	return true
 }
 

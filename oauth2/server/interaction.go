@@ -16,7 +16,6 @@ const maxPages = 100
 
 // The kinds of interactions. The answer to one is none to another.
 const (
-	kindRequest = "request" // an authorization request that goes on after a login
 	kindConsent = "consent"
 	kindLogout  = "logout"
 )
@@ -27,9 +26,8 @@ type interactionData struct {
 	Asked json.RawMessage `json:"asked"`
 }
 
-// saveInteraction keeps what a page asks, and returns the secret that names it in addresses
-// and forms. With a zero person any holder of the secret may go on with it. The page
-// of a user is for that user alone.
+// saveInteraction keeps what a page asks a user, and returns the secret that names it in the
+// form. The answer is that user's alone.
 func (s *Server) saveInteraction(ctx context.Context, p visitor, kind string, asked any) (secret string, err error) {
 	text, err := json.Marshal(asked)
 	if err != nil {
@@ -39,10 +37,7 @@ func (s *Server) saveInteraction(ctx context.Context, p visitor, kind string, as
 	if err != nil {
 		return "", err
 	}
-	i := &Interaction{ID: backend.NewID(), SessionID: p.session, Created: now(), Data: data}
-	if p.user != nil {
-		i.UserID = p.user.UserID()
-	}
+	i := &Interaction{ID: backend.NewID(), UserID: p.user.UserID(), SessionID: p.session, Created: now(), Data: data}
 	i.ExpiresAt = i.Created.Add(interactionTTL)
 	secret = backend.NewToken("", i.UserID, backend.DefaultTokenLength)
 	i.Digest = digestOf(secret)
@@ -92,4 +87,17 @@ func (s *Server) consume(ctx context.Context, i *Interaction) error {
 		return errForgery(errTaken)
 	}
 	return err
+}
+
+// useUp uses up the page of a request whose answer leads to no code, and with it the request.
+func (s *Server) useUp(ctx context.Context, page *Interaction, a *authorization) error {
+	key := a.answerKey()
+	if key == "" {
+		return s.consume(ctx, page)
+	}
+	fresh, err := s.config.Store.PutOnce(ctx, key, a.answerExpires(), now())
+	if err == nil && !fresh {
+		return errForgery(errTaken)
+	}
+	return err // the page is of no use without its request
 }

@@ -75,6 +75,11 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		h.showError(w, r, err)
 		return
 	}
+	if r.Method == http.MethodHead { // asks and ends nothing
+		w.Header().Set("Content-Type", pageType)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	if r.Method == http.MethodPost && h.logoutByGET(w, r, req.form) {
 		return
 	}

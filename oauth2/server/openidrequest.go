@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // loginParameters say how the user is to sign in (OpenID Connect Core §3.1.2.1). They are read
@@ -18,6 +19,10 @@ func readLogin(_ context.Context, form Form, _ *Client, a *authorization) error 
 	for _, name := range []string{"nonce", "login_hint", "acr_values"} {
 		if len(form.Get(name)) > maxURI {
 			return refuse(CodeInvalidRequest, "A parameter is too long.", wrong("a parameter is too long", name))
+		}
+		if strings.ContainsFunc(form.Get(name), unicode.IsControl) {
+			return refuse(CodeInvalidRequest, "A parameter has a control character.",
+				wrong("a parameter has a control character", name))
 		}
 	}
 	a.Nonce, a.LoginHint, a.ACR = form.Get("nonce"), form.Get("login_hint"), strings.Fields(form.Get("acr_values"))

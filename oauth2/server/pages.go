@@ -75,6 +75,9 @@ func (p FormPostPage) Params() [][2]string {
 	return p.params()
 }
 
+// pageType is the type of every page.
+const pageType = "text/html; charset=utf-8"
+
 //go:embed templates/*.html
 var files embed.FS
 
@@ -145,7 +148,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page *
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Type", pageType)
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes())
 }

@@ -462,7 +462,8 @@ func TestUnitARefusedPageLeavesTheReasonInTheLog(t *testing.T) {
 		"a form of no page": {func() answer { return send(alice, url.Values{"interaction": {"x"}}) },
 			"the interaction is unknown, expired or answered, or of another page", "page"},
 		"a return of no login": {alice.doing("GET", "/o/authorize/?interaction=x", ""),
-			"the interaction is unknown, expired or answered, or of another page", "page"},
+			"the request in the address was changed or cut on the way, or sealed by other keys than " +
+				"Config.RequestKeys", "page"},
 		"no developer": {func() answer { return s.as("bob").do("GET", "/o/applications/", "") },
 			`Config.Developers refused the user: …bob is no developer`, "page"},
 		"an application of others": {alice.doing("GET", "/o/applications/web/", ""),

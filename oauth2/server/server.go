@@ -46,7 +46,9 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/internal/once"
+	"github.com/gatewarden/auth/internal/seal"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 )
@@ -83,6 +85,13 @@ type Config struct {
 	// and so no OpenID Connect. Access tokens are signed by the first asymmetric key that
 	// signs, and ID tokens by the one of the client's algorithm.
 	Keys jwt.KeySource
+	// RequestKeys seal the authorization requests of browsers that have to sign in first. The browser
+	// keeps such a request in its address, so strangers fill no store. Each key has at least 32 random
+	// bytes. The first seals and all open, so a new one is given to all instances in second place first.
+	// If nil, they are derived from the application keys of a [jwt.Keyring] in Keys. Without one, there
+	// is a random key: a login that comes back to another instance, or after a restart, must then start
+	// again at the application.
+	RequestKeys []auth.Secret
 	// IDTokenAlgorithm signs the ID tokens of clients that registered no
 	// id_token_signed_response_alg. Empty is RS256, which such clients expect (OpenID Connect
 	// Registration §2) and a provider must have (OpenID Connect Discovery §3). An operator
@@ -187,6 +196,8 @@ type Server struct {
 	access  string // prefixes
 	refresh string
 	code    string
+	seals   []seal.Key    // of requests that browsers keep
+	codeKey hidden.String // of codes that answer these
 }
 
 // exchangeFunc is [GrantType].Exchange of one grant.
@@ -218,6 +229,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	c.Lifetimes = c.Lifetimes.or(defaultLifetimes)
 	settings.Add("Config.Lifetimes", c.Lifetimes.check())
 	s.setPrefixes(settings)
+	settings.Add("Config.RequestKeys", s.setRequestKeys())
 	s.events = backend.NewEvents(c.Observer, backendName)
 	c.Discovery.check(settings)
 	c.checkResources(settings)
@@ -231,6 +243,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	if err := settings.Err(); err != nil {
 		return nil, err
 	}
+	c.RequestKeys = nil // they are in the seals, and nowhere that could be printed
 	s.findHash = hashFinder(c.Store)
 	var err error
 	if s.pages, err = newPages(c.Pages); err != nil {

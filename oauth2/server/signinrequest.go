@@ -8,8 +8,9 @@ import (
 
 // SignInRequest is what a login is needed for.
 type SignInRequest struct {
-	// ReturnTo is the path and query, shorter than 200 bytes, to which the browser
-	// must come back with GET after the login. A redirect will do, also from a form with
+	// ReturnTo is the path and query to which the browser must come back with GET after the login. It
+	// holds the request of the application, sealed. It has mostly less than 1000 bytes, and at most 5250,
+	// all of them of A-Z, a-z, 0-9 and "/?=-_". A redirect will do, also from a form with
 	// form-action 'self' in its Content-Security-Policy: see [ContinuePage].
 	ReturnTo string
 	// Fresh wants a proof of who the user is now, though somebody is signed in.
@@ -26,7 +27,8 @@ type SignInRequest struct {
 // one, or if the request has expired: the login goes on without it.
 //
 // A page that shows the Hint or the Client tells them to everybody who has the ReturnTo. A holder can
-// also go on with the request, signed in as somebody else, until it expires. Keep the ReturnTo out of
+// also go on with the request, signed in as somebody else, until it was answered or expires after 30
+// minutes. Keep the ReturnTo out of
 // logs, and out of links to others. It signs nobody in.
 //
 // A page puts the Hint into its form. A login looks at the ACR, asks for as much as it can, and
@@ -41,28 +43,22 @@ type SignInRequest struct {
 //		return err
 //	}
 func (s *Server) SignInRequest(ctx context.Context, returnTo string) (*SignInRequest, error) {
-	id := s.requestIn(returnTo)
-	if id == "" {
+	kept := s.requestIn(returnTo)
+	if kept == "" {
 		return nil, nil
 	}
-	var a authorization
-	found, err := s.loadInteraction(ctx, id, kindRequest, &a)
-	if found == nil || err != nil {
-		return nil, err
+	a, cause := s.keptRequest(kept)
+	if cause != nil {
+		return nil, nil
 	}
 	client, cause, err := s.enabledClient(ctx, a.ClientID)
 	if cause != nil || err != nil { // the client is told when the browser comes back
 		return nil, err
 	}
-	return signInRequest(s.returnTo(id), client, &a), nil
+	return signInRequest(s.resumeURL(kept), client, a), nil
 }
 
-// returnTo returns the address that goes on with a request that was kept.
-func (s *Server) returnTo(id string) string {
-	return s.config.Path + "/authorize/?" + url.Values{"interaction": {id}}.Encode()
-}
-
-// requestIn returns what names a request that was kept in the address that goes on with it, or "".
+// requestIn returns what an address holds that goes on with a request, or "".
 func (s *Server) requestIn(returnTo string) string {
 	u, err := url.Parse(returnTo)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path != s.config.Path+"/authorize/" {

@@ -1,0 +1,133 @@
+package server
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
+	"github.com/gatewarden/auth/internal/seal"
+	"github.com/gatewarden/auth/jwt"
+)
+
+// An authorization request whose user must sign in first is kept by the browser: sealed, in the address to which the
+// login leads back. So strangers fill no store, no cookie is needed to go on, and every instance that has the same keys
+// can. What the store keeps is the identifier of a request that was answered, so that it leads to one code.
+
+// maxKept is the longest sealed request, in bytes. Many servers and proxies take lines of 8 KiB, and the address is a
+// parameter of the login page's own address.
+const maxKept = 5 << 10
+
+// maxRequest is the longest request, in bytes, before it is sealed.
+const maxRequest = maxKept*3/4 - 28 // of AES-GCM
+
+// sealedFor names what is sealed, and by which server. Both are bound to it.
+func (s *Server) sealedFor() string { return "authorization request to " + s.config.Issuer }
+
+// The causes of refusals for a request that the browser kept.
+var (
+	errSealedRequest = errors.New("the request in the address was changed or cut on the way, or sealed by other keys " +
+		"than Config.RequestKeys. Instances need the same ones")
+	errLateRequest = fmt.Errorf("the request came more than %v ago", interactionTTL)
+)
+
+// setRequestKeys takes the keys of Config.RequestKeys or, without them, of Config.Keys. Otherwise it is a random one.
+func (s *Server) setRequestKeys() error {
+	c := &s.config
+	keys := c.RequestKeys
+	if ring, ok := c.Keys.(*jwt.Keyring); ok && len(keys) == 0 {
+		var err error
+		if keys, err = ring.DeriveKeys("oauth2 requests"); err != nil {
+			return err
+		}
+	}
+	if len(keys) == 0 {
+		random := make([]byte, seal.MinKey)
+		_, _ = rand.Read(random) // never fails
+		keys = []auth.Secret{auth.Secret(random)}
+	}
+	var err error
+	if s.seals, err = seal.All(keys, "gatewarden oauth2 requests"); err != nil {
+		return err
+	}
+	codes, err := seal.Derive(keys[0].Reveal(), "gatewarden oauth2 codes")
+	s.codeKey = hidden.Of(codes)
+	return err
+}
+
+// encode returns the request as JSON. It writes "<" and "&" as they are, because they would take six bytes.
+func (a *authorization) encode() ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(a)
+	return text.Bytes(), err
+}
+
+// checkLength refuses a request that would not fit into an address, whether or not its user must sign in.
+func (a *authorization) checkLength() error {
+	kept := *a
+	kept.ID, kept.SentToLogin, kept.Fresh = backend.NewID(), true, true
+	text, err := kept.encode()
+	if err == nil && len(text) > maxRequest {
+		return refuse(CodeInvalidRequest, "The request is too long.",
+			wrong("the request, with its state, has more bytes than an address holds", strconv.Itoa(len(text)),
+				strconv.Itoa(maxRequest)+" or fewer"))
+	}
+	return err
+}
+
+// keepRequest returns a request as an address holds it. The request keeps its identifier for as long as it lives, so
+// all addresses that were made of one request have one answer.
+func (s *Server) keepRequest(a *authorization) (string, error) {
+	kept := *a
+	if kept.ID == "" {
+		kept.ID = backend.NewID()
+	}
+	text, err := kept.encode()
+	if err != nil {
+		return "", err
+	}
+	return seal.Seal(s.seals, text, s.sealedFor()), nil
+}
+
+// keptRequest returns the request that an address holds. The error is the cause of a refusal.
+func (s *Server) keptRequest(kept string) (*authorization, error) {
+	text, err := seal.OpenLong(s.seals, kept, s.sealedFor(), maxKept)
+	if err != nil {
+		return nil, errSealedRequest
+	}
+	a := &authorization{}
+	switch {
+	case json.Unmarshal(text, a) != nil || a.ID == "":
+		return nil, errOtherVersion
+	case !now().Before(a.Asked.Add(interactionTTL)):
+		return nil, errLateRequest
+	}
+	return a, nil
+}
+
+// answerKey is the key of PutOnce by which the store knows that a request was answered. It is "" for a request that
+// the browser did not keep.
+func (a *authorization) answerKey() string {
+	if a.ID == "" {
+		return ""
+	}
+	return "request " + a.ID
+}
+
+// answerExpires is when nothing can answer the request any more. A page that it led to may wait for its time
+// after the request has expired.
+func (a *authorization) answerExpires() time.Time { return a.Asked.Add(2 * interactionTTL) }
+
+// errOver refuses a request that came back too late, or again.
+func errOver(cause error) *Error {
+	return refuse(CodeInvalidRequest, "This page has expired or was answered before. "+
+		"Please go back to the application and try again.", cause)
+}
