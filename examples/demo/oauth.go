@@ -52,6 +52,7 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Username:        func(u auth.User) string { return u.UserID() },
 		Developers:      auth.FullAccess,
 		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
+		DeveloperScopes: server.DeveloperScopes{Machines: []string{"reports:read", "reports:write"}},
 		// Visitors try as many logins and applications as they like.
 		Limit: server.NoLimit, ClientLimit: server.NoLimit, DeveloperLimit: server.NoLimit,
 		Observer: observer, Logger: a.logger,

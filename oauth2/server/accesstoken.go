@@ -67,12 +67,12 @@ func (s *Server) recall(ctx context.Context, token string, at time.Time) (*oauth
 		return nil, err
 	}
 	if token := s.toldOf(access, grant, at); token != nil {
-		return token, nil
+		return s.ofOwner(ctx, grant, token)
 	}
 	if err := refusalOf(access, grant, at); err != nil {
 		return nil, err
 	}
-	return s.tell(access, grant), nil
+	return s.ofOwner(ctx, grant, s.tell(access, grant))
 }
 
 // find returns an access token that is good, and its grant.

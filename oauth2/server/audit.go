@@ -31,6 +31,7 @@ func Audit(config Config, clients ...*Client) []Finding {
 	}
 	a.auditTransport()
 	a.auditTokens()
+	auditDevelopers(a)
 	return a.found
 }
 

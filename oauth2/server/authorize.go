@@ -94,7 +94,7 @@ func (h *handler) proceed(w http.ResponseWriter, r *http.Request, client *Client
 // revalidate returns the client of a request that was kept, if it could ask the same
 // now.
 func (s *Server) revalidate(ctx context.Context, a *authorization) (*Client, error) {
-	client, cause, err := s.enabledClient(ctx, a.ClientID)
+	client, cause, err := s.askingClient(ctx, a.ClientID)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (s *Server) identifyClient(ctx context.Context, req authorizationForm) (*Cl
 			return nil, nil, errTwice(name)
 		}
 	}
-	client, cause, err := s.enabledClient(ctx, req.form.Get("client_id"))
+	client, cause, err := s.askingClient(ctx, req.form.Get("client_id"))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,7 +33,9 @@ type Client struct {
 	ID           string `json:"client_id"` // visible ASCII, at most 200 bytes (RFC 6749 appendix A.1)
 	SecretDigest string `json:"secret_digest,omitempty"`
 	Name         string `json:"client_name,omitempty"` // what users are shown
-	Owner        string `json:"owner,omitempty"`       // the user who may change it, or ""
+	// Owner is the user who may change it, or "". It has nothing while the owner is disabled or deleted:
+	// it gets no tokens, and those that it has for itself are not good.
+	Owner string `json:"owner,omitempty"`
 
 	// AuthMethod is how it authenticates. "" is with its secret, by Basic or in
 	// the body: clients that try both are many.

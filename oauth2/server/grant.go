@@ -8,10 +8,14 @@ import (
 )
 
 // userOf loads the user of a grant, who must be as when it was given. It is nil
-// for a grant of a client's own.
+// for a grant of a client's own, whose owner may log in.
 func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	if grant.UserID == "" {
-		return nil, nil
+		fault, err := s.grantOwnerFault(ctx, grant)
+		if fault != nil {
+			return nil, errGrant(fault)
+		}
+		return nil, err
 	}
 	user, err := s.config.LoadUser.Load(ctx, grant.UserID)
 	if err != nil {

@@ -23,10 +23,11 @@ func (ClientCredentials) Exchange(ctx context.Context, s *Server, r *TokenReques
 		return nil, err
 	}
 	if r.Form.Get("scope") == "" {
-		scopes = slices.DeleteFunc(slices.Clone(scopes), isOpenIDScope)
-	} else if i := slices.IndexFunc(scopes, isOpenIDScope); i >= 0 {
-		return nil, refuse(CodeInvalidScope, "The scope has one that is about a user.",
-			wrong("the scope is about a user, and client_credentials has no user", scopes[i]))
+		scopes = slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool {
+			return s.machineScopeFault(r.Client, scope) != nil
+		})
+	} else if err := s.checkMachineScopes(r.Client, scopes); err != nil {
+		return nil, err
 	}
 	resources, err := s.resourcesOf(r.Form.All("resource"), r.Client)
 	if err != nil {

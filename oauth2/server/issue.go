@@ -24,7 +24,8 @@ type Issuance struct {
 }
 
 // Issue starts a grant and returns its tokens. The user is loaded first; one who
-// may not log in gets nothing, and the error is invalid_grant. So it is, with the cause
+// may not log in gets nothing, and the error is invalid_grant. Without a user, it is the Owner of the
+// client that is loaded, and the error is unauthorized_client. So it is, with the cause
 // [ErrLimit] or [ErrClientLimit], if there are as many grants as allowed.
 func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, error) {
 	if issuance.Client == nil || issuance.Type == "" {
@@ -33,6 +34,11 @@ func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, 
 	for _, scope := range issuance.Scopes {
 		if cause := s.scopeFault(issuance.Client, scope); cause != nil {
 			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.", cause)
+		}
+	}
+	if issuance.UserID == "" {
+		if err := s.checkMachine(ctx, issuance); err != nil {
+			return nil, err
 		}
 	}
 	resources, err := s.resourcesOf(issuance.Resources, issuance.Client)
@@ -64,7 +70,7 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 		return nil, err
 	}
 	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
-		Extra: i.Extra, Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
+		Extra: withOwner(&i), Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
 		MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User

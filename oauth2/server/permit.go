@@ -100,7 +100,7 @@ func (s *Server) scopesAt(resources []string) []string {
 // allowedNow returns what of a grant its client may have now. It has no resource that the client lost.
 func (s *Server) allowedNow(client *Client, granted Permissions) Permissions {
 	allowed := granted.filter(func(resource, scope string) bool {
-		return slices.Contains(client.Scopes, scope) && s.knowsScope(resource, scope)
+		return s.allowsScope(client, scope) && s.knowsScope(resource, scope)
 	})
 	return slices.DeleteFunc(allowed, func(each Permission) bool {
 		return each.Resource != "" && (s.resource(each.Resource) == nil || !client.mayAskFor(each.Resource))

@@ -41,6 +41,9 @@ func (s *Server) scopeFault(client *Client, scope string) error {
 		return setting("Config.Scopes", "the server has no such scope", scope)
 	case !slices.Contains(client.Scopes, scope):
 		return setting("Client.Scopes", "the client does not have the scope", scope, client.Scopes...)
+	case !s.allowsScope(client, scope):
+		return setting("Config.DeveloperScopes.Users", "the client has an owner, and the scope is not for developers",
+			scope, s.config.DeveloperScopes.Users...)
 	}
 	return nil
 }
@@ -69,7 +72,7 @@ func (s *Server) resourceIDs() []string {
 func (s *Server) clientScopes(client *Client) []string {
 	var scopes []string
 	for _, scope := range client.Scopes {
-		if s.scope(scope) != nil {
+		if s.scope(scope) != nil && s.allowsScope(client, scope) {
 			scopes = append(scopes, scope)
 		}
 	}

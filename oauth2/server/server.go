@@ -164,6 +164,9 @@ type Config struct {
 	// DeveloperGrants are the grants that these may have; nil is
 	// authorization_code and refresh_token.
 	DeveloperGrants []string
+	// DeveloperScopes bounds the scopes of clients that have an Owner. By default, such a client
+	// may ask users for every scope, and has none for itself.
+	DeveloperScopes DeveloperScopes
 	// DeveloperLimit is the most clients that a Registration.Owner may have. One more is
 	// refused, with ErrDeveloperLimit as its cause. 0 is 100, and NoLimit is none.
 	DeveloperLimit int
@@ -238,6 +241,7 @@ func newServer(config Config, features []feature) (*Server, error) {
 	c.Grants = nil
 	c.checkScopes(settings)
 	s.checkResourceScopes(settings)
+	s.checkDeveloperScopes(settings)
 	settings.Refuse(s.features.pagesForPeople && c.SignIn == nil, "pages for people need Config.SignIn: "+
 		"those of the authorization code grant, Config.Developers and Config.Logout")
 	if err := settings.Err(); err != nil {

@@ -121,6 +121,9 @@ func (s *Server) grant(ctx context.Context, client *Client, form Form) (*TokenRe
 	if !client.Allows(name) {
 		return nil, refuse(CodeUnauthorizedClient, "The client may not use this grant.", grantNotAllowed(client, name))
 	}
+	if err := s.checkOwner(ctx, client, name); err != nil {
+		return nil, err
+	}
 	response, err := grant(ctx, s, &TokenRequest{Client: client, Form: form, Now: now()})
 	if err == nil && response == nil {
 		return nil, fmt.Errorf("oauth2/server: the grant %s returned neither tokens nor an error", name)
