@@ -20,6 +20,13 @@ import (
 // ErrNotThere is a 404.
 var ErrNotThere = errors.New("404 Not Found")
 
+var errRedirected = errors.New("redirected elsewhere, or too often")
+
+// down is why a server does not answer as it would at another time.
+type down struct{ error }
+
+func (d down) Unwrap() error { return d.error }
+
 const (
 	maxHeader = 64 << 10 // the longest header of an answer that is read, in bytes
 	maxBody   = 1 << 20  // the longest body
@@ -40,7 +47,7 @@ func Client(client *http.Client) *http.Client {
 	c.Jar = nil
 	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if len(via) > 3 || r.URL.Scheme != via[0].URL.Scheme || r.URL.Host != via[0].URL.Host {
-			return errors.New("redirected elsewhere, or too often")
+			return errRedirected
 		}
 		return nil
 	}
@@ -57,7 +64,8 @@ type Answer struct {
 
 // IsJSON reports a JSON type (RFC 6839 §3.1).
 func (a *Answer) IsJSON() bool {
-	return a.MediaType == "application/json" || strings.HasPrefix(a.MediaType, "application/") && strings.HasSuffix(a.MediaType, "+json")
+	return a.MediaType == "application/json" ||
+		strings.HasPrefix(a.MediaType, "application/") && strings.HasSuffix(a.MediaType, "+json")
 }
 
 // Do sends a request and reads the answer, of whatever status, of at most 1 MiB.
@@ -67,12 +75,16 @@ func Do(client *http.Client, r *http.Request) (*Answer, error) {
 		if whole := (*url.Error)(nil); errors.As(err, &whole) {
 			err = whole.Err // which does not repeat the URL: it may have a secret
 		}
-		return nil, fmt.Errorf("%s: %w", Place(r.URL), err)
+		err = fmt.Errorf("%s: %w", Place(r.URL), err)
+		if !errors.Is(err, errRedirected) {
+			err = down{err}
+		}
+		return nil, err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", Place(r.URL), err)
+		return nil, down{fmt.Errorf("%s: %w", Place(r.URL), err)}
 	}
 	if len(text) > maxBody {
 		return nil, fmt.Errorf("%s: the answer is longer than 1 MiB", Place(r.URL))
@@ -130,7 +142,11 @@ func (a *Answer) ok(r *http.Request) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("%s: %w", Place(r.URL), ErrNotThere)
 	}
-	return fmt.Errorf("%s: status %d", Place(r.URL), a.Status)
+	err := fmt.Errorf("%s: status %d", Place(r.URL), a.Status)
+	if a.Status >= 500 || a.Status == http.StatusTooManyRequests {
+		return down{err}
+	}
+	return err
 }
 
 // notJSON is that the answer has another media type.

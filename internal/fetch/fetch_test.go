@@ -82,23 +82,24 @@ func issuerWith(t *testing.T, path string, documents map[string]string) (issuer 
 
 func TestUnitTheFirstDocumentOfTheIssuerDecides(t *testing.T) {
 	const ours, others = `{"issuer":"ISSUER","name":"ours"}`, `{"issuer":"https://other.example","name":"other"}`
+	type places map[string]string
 	for sentence, row := range map[string]struct {
 		path      string
-		documents map[string]string
+		documents places
 		asked     int
 	}{
-		"after the issuer":                    {"/a", map[string]string{"/a" + openID: ours, oauth + "/a": others}, 1},
-		"between host and path":               {"/a", map[string]string{oauth + "/a": ours}, 2},
-		"between them, as OpenID providers":   {"/a", map[string]string{openID + "/a": ours}, 3},
-		"an issuer without a path":            {"", map[string]string{oauth: ours}, 2},
-		"an issuer with a slash":              {"/", map[string]string{openID: ours}, 1},
-		"behind another issuer's document":    {"/a", map[string]string{"/a" + openID: others, oauth + "/a": ours}, 2},
-		"behind a page":                       {"/a", map[string]string{"/a" + openID: "<html>", oauth + "/a": ours}, 2},
-		"behind a login page elsewhere":       {"/a", map[string]string{"/a" + openID: "https://login.example/", oauth + "/a": ours}, 2},
-		"behind a document without an issuer": {"/a", map[string]string{"/a" + openID: `{}`, oauth + "/a": ours}, 2},
-		"behind null":                         {"/a", map[string]string{"/a" + openID: `null`, oauth + "/a": ours}, 2},
-		"behind a 403, as a store of files":   {"/a", map[string]string{"/a" + openID: "403", oauth + "/a": ours}, 2},
-		"behind a 500":                        {"/a", map[string]string{"/a" + openID: "500", oauth + "/a": "503", openID + "/a": ours}, 3},
+		"after the issuer":                    {"/a", places{"/a" + openID: ours, oauth + "/a": others}, 1},
+		"between host and path":               {"/a", places{oauth + "/a": ours}, 2},
+		"between them, as OpenID providers":   {"/a", places{openID + "/a": ours}, 3},
+		"an issuer without a path":            {"", places{oauth: ours}, 2},
+		"an issuer with a slash":              {"/", places{openID: ours}, 1},
+		"behind another issuer's document":    {"/a", places{"/a" + openID: others, oauth + "/a": ours}, 2},
+		"behind a page":                       {"/a", places{"/a" + openID: "<html>", oauth + "/a": ours}, 2},
+		"behind a login page elsewhere":       {"/a", places{"/a" + openID: "https://login.example/", oauth + "/a": ours}, 2},
+		"behind a document without an issuer": {"/a", places{"/a" + openID: `{}`, oauth + "/a": ours}, 2},
+		"behind null":                         {"/a", places{"/a" + openID: `null`, oauth + "/a": ours}, 2},
+		"behind a 403, as a store of files":   {"/a", places{"/a" + openID: "403", oauth + "/a": ours}, 2},
+		"behind a 400 and a 405":              {"/a", places{"/a" + openID: "400", oauth + "/a": "405", openID + "/a": ours}, 3},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			issuer, asked := issuerWith(t, row.path, row.documents)
@@ -125,6 +126,16 @@ func TestUnitTheFirstDocumentOfTheIssuerDecides(t *testing.T) {
 			t.Errorf("want the causes of all places, got %v", err)
 		}
 	})
+	for sentence, status := range map[string]string{"an error of the server": "500", "a server that is down": "503",
+		"a server that has had too many requests": "429"} {
+		t.Run(sentence+" is asked once", func(t *testing.T) {
+			issuer, asked := issuerWith(t, "/a", map[string]string{"/a" + openID: status, oauth + "/a": ours})
+			_, err := fetch.Discover(t.Context(), fetch.Client(nil), issuer)
+			if err == nil || len(*asked) != 1 || !strings.Contains(err.Error(), issuer+openID+": status "+status) {
+				t.Errorf("want the status by one request, got %v by %v", err, *asked)
+			}
+		})
+	}
 	t.Run("a host that cannot be reached is asked once", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
@@ -182,7 +193,8 @@ func TestUnitAnOptionalMemberOfMetadataThatIsOddIsAbsent(t *testing.T) {
 // FuzzMetadata reads any document: what it yields is of the issuer that was asked for, and
 // a URL may be fetched.
 func FuzzMetadata(f *testing.F) {
-	for _, member := range []string{`null`, `7`, `"https://x.example"`, `"https:x"`, `["a",null]`, `true`, `"http://127.0.0.1/"`} {
+	for _, member := range []string{`null`, `7`, `"https://x.example"`, `"https:x"`, `["a",null]`, `true`,
+		`"http://127.0.0.1/"`} {
 		f.Add(`{"issuer":"https://a.example","it":` + member + `}`)
 	}
 	f.Add(`{"issuer":null}`)

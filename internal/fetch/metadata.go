@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,8 +28,9 @@ type Metadata struct {
 }
 
 // Discover gets the metadata of an issuer. The first place that has a document of exactly
-// this issuer decides: OpenID Connect Discovery §4, RFC 8414 §3.1, or RFC 8414 §5. The
-// error names each place and why it has no such document.
+// this issuer decides: OpenID Connect Discovery §4, RFC 8414 §3.1, or RFC 8414 §5. A server
+// that is down is not asked for the others. The error names each place that was asked, and
+// why it has no such document.
 func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadata, error) {
 	var faults missing
 	for _, from := range metadataURLs(issuer) {
@@ -38,18 +38,12 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadat
 		if err == nil {
 			return m, nil
 		}
-		if ctx.Err() != nil || unreachable(err) {
+		if errors.As(err, new(down)) {
 			return nil, err // and the other places are on the same host
 		}
 		faults = append(faults, err)
 	}
 	return nil, faults
-}
-
-// unreachable reports that no connection came about.
-func unreachable(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // missing is why no place has metadata.
