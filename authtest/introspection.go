@@ -114,69 +114,69 @@ func IntrospectionShapes(issuer, audience string) []IntrospectionShape {
 	}
 }
 
-// with returns a copy of an answer with more members.
-func with(answer, more map[string]any) map[string]any {
+// answerWith returns a copy of an answer with more members.
+func answerWith(answer, more map[string]any) map[string]any {
 	all := maps.Clone(answer)
 	merge(all, more) // nil leaves one out
 	return all
 }
 
 func keycloakShape(times map[string]any, audience string) IntrospectionShape {
-	all := with(times, map[string]any{"jti": "onrtro:7f1d", "typ": "Bearer", "token_type": "Bearer", "acr": "1",
+	all := answerWith(times, map[string]any{"jti": "onrtro:7f1d", "typ": "Bearer", "token_type": "Bearer", "acr": "1",
 		"aud": []string{audience, "account"}, "scope": "read write", "email_verified": true,
 		"realm_access": map[string]any{"roles": []string{"offline_access"}}})
-	user := with(all, map[string]any{"sub": "alice", "azp": "web", "client_id": "web", "sid": "nbXqqfrE",
+	user := answerWith(all, map[string]any{"sub": "alice", "azp": "web", "client_id": "web", "sid": "nbXqqfrE",
 		"username": "alice", "preferred_username": "alice", "email": "alice@example.com",
 		"allowed-origins": []string{"https://web.example"}})
 	return IntrospectionShape{
 		Server: "Keycloak",
 		User:   user,
-		Machine: with(all, map[string]any{"sub": "52f2da9c-9632-4fdf-88ce-83af14abc5a9", "azp": "job",
+		Machine: answerWith(all, map[string]any{"sub": "52f2da9c-9632-4fdf-88ce-83af14abc5a9", "azp": "job",
 			"client_id": "job", "scope": "read", "username": "service-account-job",
 			"preferred_username": "service-account-job",
 			"clientHost":         "192.0.2.1", "clientAddress": "192.0.2.1", "email_verified": false}),
-		Refresh: with(user, map[string]any{"typ": "Refresh", "token_type": nil, "realm_access": nil}),
+		Refresh: answerWith(user, map[string]any{"typ": "Refresh", "token_type": nil, "realm_access": nil}),
 	}
 }
 
 func hydraShape(times map[string]any, audience string) IntrospectionShape {
-	all := with(times, map[string]any{"nbf": times["iat"], "aud": []string{audience}, "token_type": "Bearer",
+	all := answerWith(times, map[string]any{"nbf": times["iat"], "aud": []string{audience}, "token_type": "Bearer",
 		"token_use": "access_token", "ext": map[string]any{}})
-	user := with(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write"})
+	user := answerWith(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write"})
 	return IntrospectionShape{
 		Server:  "Ory Hydra",
 		User:    user,
-		Machine: with(all, map[string]any{"sub": "job", "client_id": "job", "scope": "read"}),
-		Refresh: with(user, map[string]any{"token_use": "refresh_token"}),
+		Machine: answerWith(all, map[string]any{"sub": "job", "client_id": "job", "scope": "read"}),
+		Refresh: answerWith(user, map[string]any{"token_use": "refresh_token"}),
 	}
 }
 
 func djangoShape(times map[string]any) IntrospectionShape {
-	all := with(times, map[string]any{"iss": nil, "iat": nil})
+	all := answerWith(times, map[string]any{"iss": nil, "iat": nil})
 	return IntrospectionShape{
 		Server:  "django-oauth-toolkit",
-		User:    with(all, map[string]any{"scope": "read write", "client_id": "web", "username": "alice"}),
-		Machine: with(all, map[string]any{"scope": "read", "client_id": "job"}),
+		User:    answerWith(all, map[string]any{"scope": "read write", "client_id": "web", "username": "alice"}),
+		Machine: answerWith(all, map[string]any{"scope": "read", "client_id": "job"}),
 	}
 }
 
 func springShape(times map[string]any, audience string) IntrospectionShape {
-	all := with(times, map[string]any{"nbf": times["iat"], "jti": "2c7a2a5e-0d5b-4a6f-9a3e-6b1d9a2f6f5e",
+	all := answerWith(times, map[string]any{"nbf": times["iat"], "jti": "2c7a2a5e-0d5b-4a6f-9a3e-6b1d9a2f6f5e",
 		"aud": []string{audience}, "token_type": "Bearer"})
 	return IntrospectionShape{
 		Server:  "Spring Authorization Server",
-		User:    with(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write"}),
-		Machine: with(all, map[string]any{"sub": "job", "client_id": "job", "scope": "read"}),
-		Refresh: with(times, map[string]any{"iss": nil, "client_id": "web"}),
+		User:    answerWith(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write"}),
+		Machine: answerWith(all, map[string]any{"sub": "job", "client_id": "job", "scope": "read"}),
+		Refresh: answerWith(times, map[string]any{"iss": nil, "client_id": "web"}),
 	}
 }
 
 func duendeShape(times map[string]any, audience string) IntrospectionShape {
-	all := with(times, map[string]any{"nbf": times["iat"], "jti": "A0F4D1", "aud": audience})
+	all := answerWith(times, map[string]any{"nbf": times["iat"], "jti": "A0F4D1", "aud": audience})
 	return IntrospectionShape{
 		Server: "Duende IdentityServer",
-		User: with(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write", "idp": "local",
+		User: answerWith(all, map[string]any{"sub": "alice", "client_id": "web", "scope": "read write", "idp": "local",
 			"amr": "pwd", "auth_time": times["iat"], "sid": "5B2E"}),
-		Machine: with(all, map[string]any{"client_id": "job", "scope": "read"}),
+		Machine: answerWith(all, map[string]any{"client_id": "job", "scope": "read"}),
 	}
 }
