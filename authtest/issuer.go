@@ -42,6 +42,7 @@ type Issuer struct {
 	held        chan struct{}
 	fetches     int
 	more        map[string]any // metadata
+	keyIssuer   string
 }
 
 // signingKey is a key and what golang-jwt signs with.
@@ -240,12 +241,27 @@ func (i *Issuer) Fetches() int {
 	return i.fetches
 }
 
+// SetKeyIssuer publishes each key with this member "issuer", as Microsoft Entra ID does. Empty publishes them without.
+func (i *Issuer) SetKeyIssuer(issuer string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keyIssuer = issuer
+}
+
 func (i *Issuer) jwks() any {
-	keys := []json.RawMessage{}
+	i.mu.Lock()
+	keyIssuer := i.keyIssuer
+	i.mu.Unlock()
+	keys := []map[string]any{}
 	for _, key := range i.Keys() {
-		if text, err := key.MarshalJWK(false); err == nil {
-			keys = append(keys, text)
+		var members map[string]any
+		if text, err := key.MarshalJWK(false); err != nil || json.Unmarshal(text, &members) != nil {
+			continue
 		}
+		if keyIssuer != "" {
+			members["issuer"] = keyIssuer
+		}
+		keys = append(keys, members)
 	}
 	return map[string]any{"keys": keys}
 }
