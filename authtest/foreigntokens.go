@@ -107,28 +107,34 @@ const (
 
 func entraTokens() []ForeignToken {
 	pairwise := "AbXh3kPq0yJ8vC5n1uT7wRz2mD4sLe6gF9oKiQaHbYc"
-	user := map[string]any{"aio": "x", "azp": entraApp, "azpacr": "1", "name": "Alice", "oid": entraObject, "sub": pairwise,
+	user := map[string]any{"aio": "x", "azp": entraApp, "azpacr": "1", "name": "Alice", "oid": entraObject,
+		"sub":                pairwise,
 		"preferred_username": "alice@acme.example", "rh": "x", "scp": "Reports.Read Reports.Write", "tid": entraTenant,
 		"uti": "x", "ver": "2.0"}
 	older := map[string]any{"acr": "1", "amr": []string{"pwd"}, "appid": entraApp, "appidacr": "1", "oid": entraObject,
 		"scp": "Reports.Read", "sub": pairwise, "tid": entraTenant, "unique_name": "alice@acme.example",
 		"upn": "alice@acme.example", "ver": "1.0"}
-	program := map[string]any{"azp": entraApp, "azpacr": "1", "oid": entraObject, "sub": entraObject, "tid": entraTenant,
+	program := map[string]any{"azp": entraApp, "azpacr": "1", "oid": entraObject, "sub": entraObject,
+		"tid":   entraTenant,
 		"roles": []string{"Reports.Write.All"}, "ver": "2.0"}
 	return []ForeignToken{
-		{Name: "a user's", Type: "JWT", Claims: user, User: pairwise, Scopes: []string{"Reports.Read", "Reports.Write"}},
+		{Name: "a user's", Type: "JWT", Claims: user, User: pairwise, Scopes: []string{"Reports.Read",
+			"Reports.Write"}},
 		{Name: "a user's, version 1", Type: "JWT", Claims: older, User: pairwise, Scopes: []string{"Reports.Read"}},
-		{Name: "a user's with app roles", Type: "JWT", User: pairwise, Scopes: []string{"Reports.Read", "Reports.Write"},
+		{Name: "a user's with app roles", Type: "JWT", User: pairwise, Scopes: []string{"Reports.Read",
+			"Reports.Write"},
 			Claims: with(user, map[string]any{"roles": []string{"Admin"}})},
 		{Name: "a user's with app roles and without scp", Type: "JWT", User: pairwise,
 			Claims: with(user, map[string]any{"scp": nil, "roles": []string{"Admin"}})},
-		{Name: "a user's, marked as one", Type: "JWT", User: pairwise, Scopes: []string{"Reports.Read", "Reports.Write"},
+		{Name: "a user's, marked as one", Type: "JWT", User: pairwise, Scopes: []string{"Reports.Read",
+			"Reports.Write"},
 			Claims: with(user, map[string]any{"idtyp": "user"})},
 		{Name: "a machine's", Type: "JWT", Claims: program, Machine: entraApp, Scopes: []string{"Reports.Write.All"}},
 		{Name: "a machine's, marked as one", Type: "JWT", Machine: entraApp, Scopes: []string{"Reports.Write.All"},
 			Claims: with(program, map[string]any{"idtyp": "app"})},
 		{Name: "a machine's, version 1", Type: "JWT", Machine: entraApp,
-			Claims: map[string]any{"appid": entraApp, "appidacr": "2", "idp": "x", "oid": entraObject, "sub": entraObject,
+			Claims: map[string]any{"appid": entraApp, "appidacr": "2", "idp": "x", "oid": entraObject,
+				"sub": entraObject,
 				"tid": entraTenant, "ver": "1.0"}},
 		{Name: "an ID token", Type: "JWT", Claims: map[string]any{"name": "Alice", "nonce": "n", "oid": entraObject,
 			"preferred_username": "alice@acme.example", "sub": pairwise, "tid": entraTenant, "ver": "2.0"}},
@@ -142,7 +148,8 @@ func oktaTokens() []ForeignToken {
 	return []ForeignToken{
 		{Name: "a user's", Claims: user, User: login, Scopes: []string{"openid", "reports:read"}},
 		{Name: "a machine's", Machine: client, Scopes: []string{"reports:read"},
-			Claims: map[string]any{"ver": 1, "jti": "AT.x", "cid": client, "scp": []string{"reports:read"}, "sub": client}},
+			Claims: map[string]any{"ver": 1, "jti": "AT.x", "cid": client, "scp": []string{"reports:read"},
+				"sub": client}},
 		{Name: "of a user whose login is the name of the client", Claims: with(user, map[string]any{"sub": client})},
 		{Name: "an ID token", Claims: map[string]any{"ver": 1, "jti": "ID.x", "amr": []string{"pwd"}, "idp": "00o1",
 			"nonce": "n", "auth_time": 1, "at_hash": "x", "sub": "00u3w8n6c2Lm7Yt4d357"}},
@@ -160,9 +167,12 @@ func auth0Tokens() []ForeignToken {
 		{Name: "a user's in the dialect of RFC 9068", Type: "at+jwt", User: subject, Scopes: []string{"reports:read"},
 			Claims: map[string]any{"sub": subject, "client_id": client, "jti": "x", "scope": "reports:read"}},
 		{Name: "a machine's", Type: "JWT", Machine: client, Scopes: []string{"reports:read"},
-			Claims: map[string]any{"sub": client + "@clients", "azp": client, "gty": "client-credentials", "scope": "reports:read"}},
-		{Name: "a machine's in the dialect of RFC 9068", Type: "at+jwt", Machine: client, Scopes: []string{"reports:read"},
-			Claims: map[string]any{"sub": client + "@clients", "client_id": client, "jti": "x", "scope": "reports:read"}},
+			Claims: map[string]any{"sub": client + "@clients", "azp": client, "gty": "client-credentials",
+				"scope": "reports:read"}},
+		{Name: "a machine's in the dialect of RFC 9068", Type: "at+jwt", Machine: client,
+			Scopes: []string{"reports:read"},
+			Claims: map[string]any{"sub": client + "@clients", "client_id": client, "jti": "x",
+				"scope": "reports:read"}},
 		{Name: "an ID token", Type: "JWT", Claims: map[string]any{"sub": subject, "sid": "s", "nonce": "n",
 			"email": "alice@acme.example", "email_verified": true}},
 	}
@@ -174,7 +184,8 @@ func keycloakTokens() []ForeignToken {
 		"allowed-origins": []string{"https://web.example"}, "realm_access": map[string]any{"roles": []string{"staff"}},
 		"scope": "openid reports", "email_verified": true, "name": "Alice", "preferred_username": "alice",
 		"email": "alice@acme.example"}
-	service := map[string]any{"jti": "trrtcc:x", "typ": "Bearer", "azp": "billing", "acr": "1", "sub": account, "scope": "reports",
+	service := map[string]any{"jti": "trrtcc:x", "typ": "Bearer", "azp": "billing", "acr": "1", "sub": account,
+		"scope":      "reports",
 		"clientHost": "10.0.0.1", "clientAddress": "10.0.0.1", "client_id": "billing", "email_verified": false,
 		"preferred_username": "service-account-billing"}
 	return []ForeignToken{
@@ -184,12 +195,15 @@ func keycloakTokens() []ForeignToken {
 		{Name: "a user's, lightweight", Type: "JWT", User: subject, Scopes: []string{"openid"}, Claims: map[string]any{
 			"jti": "x", "typ": "Bearer", "azp": "web", "sid": "s", "scope": "openid", "sub": subject}},
 		{Name: "a service account's", Type: "JWT", Claims: service, Machine: "billing", Scopes: []string{"reports"}},
-		{Name: "a service account's of a client in upper case", Type: "JWT", Machine: "Billing", Scopes: []string{"reports"},
+		{Name: "a service account's of a client in upper case", Type: "JWT", Machine: "Billing",
+			Scopes: []string{"reports"},
 			Claims: with(service, map[string]any{"azp": "Billing", "client_id": "Billing"})},
-		{Name: "a service account's, exchanged by another", Type: "JWT", Machine: "billing", Scopes: []string{"reports"},
+		{Name: "a service account's, exchanged by another", Type: "JWT", Machine: "billing",
+			Scopes: []string{"reports"},
 			Claims: with(service, map[string]any{"azp": "gateway"})},
 		{Name: "a service account's with a session, as of older versions", Type: "JWT", Machine: "billing",
-			Scopes: []string{"reports"}, Claims: with(service, map[string]any{"session_state": "s", "client_id": nil, "clientId": "billing"})},
+			Scopes: []string{"reports"}, Claims: with(service, map[string]any{"session_state": "s", "client_id": nil,
+				"clientId": "billing"})},
 		{Name: "of a user who took the name of a service account", Type: "JWT",
 			Claims: with(user, map[string]any{"azp": "billing", "preferred_username": "service-account-billing"})},
 		{Name: "of a user or a service account, without a name and a session", Type: "JWT",
@@ -206,10 +220,12 @@ func keycloakTokens() []ForeignToken {
 func cognitoTokens() []ForeignToken {
 	const client, subject = "3n4b5urk1ft4fl3mg5e62d9ado", "aaaa1111-bb22-4c33-8d44-eeee55555555"
 	user := map[string]any{"aud": nil, "sub": subject, "cognito:groups": []string{"staff"}, "token_use": "access",
-		"scope": "api/read", "auth_time": 1, "version": 2, "client_id": client, "username": "alice", "jti": "x", "event_id": "x"}
+		"scope": "api/read", "auth_time": 1, "version": 2, "client_id": client, "username": "alice", "jti": "x",
+		"event_id": "x"}
 	return []ForeignToken{
 		{Name: "a user's", Claims: user, User: subject, Scopes: []string{"api/read"}},
-		{Name: "a machine's", Machine: client, Scopes: []string{"api/read"}, Claims: map[string]any{"aud": nil, "sub": client,
+		{Name: "a machine's", Machine: client, Scopes: []string{"api/read"}, Claims: map[string]any{"aud": nil,
+			"sub":       client,
 			"token_use": "access", "scope": "api/read", "auth_time": 1, "version": 2, "jti": "x", "client_id": client}},
 		{Name: "an ID token", Claims: map[string]any{"aud": client, "sub": subject, "token_use": "id", "auth_time": 1,
 			"cognito:username": "alice", "email": "alice@acme.example", "email_verified": true}},
@@ -220,9 +236,11 @@ func hydraTokens() []ForeignToken {
 	const client = "f2b1c3d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d"
 	return []ForeignToken{
 		{Name: "a user's", Type: "JWT", User: "alice", Scopes: []string{"openid", "offline"}, Claims: map[string]any{
-			"client_id": client, "ext": map[string]any{}, "jti": "x", "nbf": 1, "scp": []string{"openid", "offline"}, "sub": "alice"}},
+			"client_id": client, "ext": map[string]any{}, "jti": "x", "nbf": 1, "scp": []string{"openid", "offline"},
+			"sub": "alice"}},
 		{Name: "a machine's", Type: "JWT", Machine: client, Scopes: []string{"reports"}, Claims: map[string]any{
-			"client_id": client, "ext": map[string]any{}, "jti": "x", "nbf": 1, "scp": []string{"reports"}, "sub": client}},
+			"client_id": client, "ext": map[string]any{}, "jti": "x", "nbf": 1, "scp": []string{"reports"},
+			"sub": client}},
 		{Name: "an ID token", Type: "JWT", Claims: map[string]any{"at_hash": "x", "auth_time": 1, "jti": "x", "rat": 1,
 			"sid": "s", "sub": "alice"}},
 	}
@@ -234,27 +252,34 @@ func googleTokens() []ForeignToken {
 		{Name: "a person's", Type: "JWT", User: "107691503500061507151", Claims: map[string]any{
 			"azp": "1234-x.apps.googleusercontent.com", "sub": "107691503500061507151", "hd": "acme.example",
 			"email": "alice@acme.example", "email_verified": true, "at_hash": "x"}},
-		{Name: "a service account's", Type: "JWT", Machine: account, Claims: map[string]any{"azp": account, "sub": account,
+		{Name: "a service account's", Type: "JWT", Machine: account, Claims: map[string]any{"azp": account,
+			"sub":   account,
 			"email": "billing@acme.iam.gserviceaccount.com", "email_verified": true}},
 	}
 }
 
 func gitHubTokens() []ForeignToken {
 	const subject = "repo:acme/shop:environment:prod"
-	return []ForeignToken{{Name: "a job's", Type: "JWT", Machine: subject, Claims: map[string]any{"jti": "x", "sub": subject,
-		"environment": "prod", "ref": "refs/heads/main", "sha": "x", "repository": "acme/shop", "repository_owner": "acme",
+	return []ForeignToken{{Name: "a job's", Type: "JWT", Machine: subject, Claims: map[string]any{"jti": "x",
+		"sub":         subject,
+		"environment": "prod", "ref": "refs/heads/main", "sha": "x", "repository": "acme/shop",
+		"repository_owner":    "acme",
 		"repository_owner_id": "65", "repository_id": "74", "repository_visibility": "private", "actor": "alice",
-		"actor_id": "12", "workflow": "deploy", "event_name": "push", "run_id": "1", "runner_environment": "github-hosted",
-		"job_workflow_ref": "acme/shop/.github/workflows/deploy.yml@refs/heads/main"}}}
+		"actor_id": "12", "workflow": "deploy", "event_name": "push", "run_id": "1",
+		"runner_environment": "github-hosted",
+		"job_workflow_ref":   "acme/shop/.github/workflows/deploy.yml@refs/heads/main"}}}
 }
 
 func kubernetesTokens() []ForeignToken {
 	const subject = "system:serviceaccount:shop:billing"
 	return []ForeignToken{
-		{Name: "a service account's, bound to a pod", Machine: subject, Claims: map[string]any{"jti": "x", "nbf": 1, "sub": subject,
+		{Name: "a service account's, bound to a pod", Machine: subject, Claims: map[string]any{"jti": "x", "nbf": 1,
+			"sub": subject,
 			"kubernetes.io": map[string]any{"namespace": "shop", "pod": map[string]any{"name": "billing-0", "uid": "x"},
 				"serviceaccount": map[string]any{"name": "billing", "uid": "x"}, "warnafter": 1}}},
-		{Name: "a service account's, without an end", Machine: subject, Claims: map[string]any{"sub": subject, "exp": nil,
-			"kubernetes.io/serviceaccount/namespace": "shop", "kubernetes.io/serviceaccount/service-account.name": "billing"}},
+		{Name: "a service account's, without an end", Machine: subject, Claims: map[string]any{"sub": subject,
+			"exp":                                    nil,
+			"kubernetes.io/serviceaccount/namespace": "shop",
+			"kubernetes.io/serviceaccount/service-account.name": "billing"}},
 	}
 }

@@ -56,8 +56,8 @@ func (v *Verifier) checkPrefixes(s *backend.Settings, issuers []*issuer) {
 			a, b := i.MachinePrefix, other.MachinePrefix
 			same := a == b && a != "" // which says that their machines are the same ones
 			s.Refuse(!same && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)),
-				"the issuers %q and %q could have machines of one identifier. Set Issuer.MachinePrefix for both, so that "+
-					"no prefix begins with the other", other.Issuer.Issuer, i.Issuer.Issuer)
+				"the issuers %q and %q could have machines of one identifier. Set Issuer.MachinePrefix for both, so "+
+					"that no prefix begins with the other", other.Issuer.Issuer, i.Issuer.Issuer)
 		}
 	}
 }

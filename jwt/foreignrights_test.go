@@ -19,7 +19,8 @@ type absent struct{}
 // foreignToken signs claims as another service does, with typ JWT.
 func foreignToken(t *testing.T, key *jwt.Key, changes map[string]any) string {
 	t.Helper()
-	all := map[string]any{"iss": ourIssuer, "aud": ourAudience, "sub": "alice", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
+	all := map[string]any{"iss": ourIssuer, "aud": ourAudience, "sub": "alice", "iat": time.Now().Unix(),
+		"exp": time.Now().Add(time.Minute).Unix()}
 	for name, value := range changes {
 		if all[name] = value; value == (absent{}) {
 			delete(all, name)
@@ -51,7 +52,8 @@ func foreignVerifier(t *testing.T, key *jwt.Key, change func(*jwt.Issuer)) *jwt.
 func ask(t *testing.T, v auth.Authenticator, token string, policies ...auth.Policy) (status int, log string) {
 	t.Helper()
 	var lines bytes.Buffer
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{v}, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{v}, Logger: slog.New(slog.NewTextHandler(&lines,
+		nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,10 +94,12 @@ func TestUnitATokenOfOthersIsLimited(t *testing.T) {
 func TestUnitAForgottenProfileIsInTheLog(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	token := foreignToken(t, key, map[string]any{"sid": "s", "gen": 0})
-	for sentence, policy := range map[string]auth.Policy{"full access": auth.FullAccess, "a scope": auth.Scopes("read"), "both": auth.FullAccessOr("read")} {
+	for sentence, policy := range map[string]auth.Policy{"full access": auth.FullAccess,
+		"a scope": auth.Scopes("read"), "both": auth.FullAccessOr("read")} {
 		t.Run(sentence, func(t *testing.T) {
 			code, log := ask(t, foreignVerifier(t, key, nil), token, policy)
-			if code != 403 || !strings.Contains(log, "jwt.Gatewarden()") || !strings.Contains(log, "Issuer.AllowFullAccess") {
+			if code != 403 || !strings.Contains(log, "jwt.Gatewarden()") || !strings.Contains(log,
+				"Issuer.AllowFullAccess") {
 				t.Errorf("%d: %s", code, log)
 			}
 		})
@@ -122,7 +126,10 @@ func TestUnitAllowFullAccessIsForTokensWithoutAnySign(t *testing.T) {
 		}
 	}
 	t.Run("a machine has never full access", func(t *testing.T) {
-		v := foreignVerifier(t, key, func(i *jwt.Issuer) { i.AllowFullAccess, i.Profile, i.User = true, jwt.Kubernetes(), nil })
+		v := foreignVerifier(t, key, func(i *jwt.Issuer) {
+			i.AllowFullAccess, i.Profile, i.User = true,
+				jwt.Kubernetes(), nil
+		})
 		if code, _ := ask(t, v, foreignToken(t, key, nil), auth.AllowMachines, auth.FullAccess); code != 403 {
 			t.Errorf("%d", code)
 		}
@@ -133,8 +140,12 @@ func TestUnitOurClaimsMeanNothingInTokensOfOthers(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	people := newPeople()
 	v := foreignVerifier(t, key, func(i *jwt.Issuer) { i.User, i.LoadUser = nil, people.load })
-	own := foreignVerifier(t, key, func(i *jwt.Issuer) { i.Profile, i.User, i.LoadUser = jwt.Gatewarden(), nil, people.load })
-	for name, value := range map[string]any{"stamp": "2026-11-27", "gen": "three", "refresh_exp": "never", "sid": map[string]any{}} {
+	own := foreignVerifier(t, key, func(i *jwt.Issuer) {
+		i.Profile, i.User, i.LoadUser = jwt.Gatewarden(), nil,
+			people.load
+	})
+	for name, value := range map[string]any{"stamp": "2026-11-27", "gen": "three", "refresh_exp": "never",
+		"sid": map[string]any{}} {
 		t.Run(name, func(t *testing.T) {
 			token := foreignToken(t, key, map[string]any{name: value})
 			if code, log := ask(t, v, token); code != 200 {
@@ -171,15 +182,21 @@ func TestUnitAnAddressNamesItsUserOnlyIfItIsVerified(t *testing.T) {
 		{"a user name that is the verified address", "preferred_username",
 			map[string]any{"preferred_username": address, "email": address, "email_verified": true}, false, 200},
 		{"a user name that is another's address", "preferred_username",
-			map[string]any{"preferred_username": address, "email": "eve@evil.example", "email_verified": true}, false, 401},
+			map[string]any{"preferred_username": address, "email": "eve@evil.example", "email_verified": true}, false,
+			401},
 		{"a user name in upper case", "preferred_username",
-			map[string]any{"preferred_username": strings.ToUpper(address), "email": address, "email_verified": true}, false, 401},
+			map[string]any{"preferred_username": strings.ToUpper(address), "email": address, "email_verified": true},
+			false, 401},
 		{"upn alone", "upn", map[string]any{"upn": address}, false, 401},
-		{"a user name that is no address", "preferred_username", map[string]any{"preferred_username": "alice"}, false, 200},
+		{"a user name that is no address", "preferred_username", map[string]any{"preferred_username": "alice"}, false,
+			200},
 		{"a subject is the issuer's own", "sub", map[string]any{"sub": address}, false, 200},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
-			v := foreignVerifier(t, key, func(i *jwt.Issuer) { i.Format.UserClaim, i.AllowUnverifiedEmail = row.claim, row.allow })
+			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
+				i.Format.UserClaim, i.AllowUnverifiedEmail = row.claim,
+					row.allow
+			})
 			code, log := ask(t, v, foreignToken(t, key, row.claims))
 			if code != row.want || code == 401 && !strings.Contains(log, "AllowUnverifiedEmail") {
 				t.Errorf("want %d, got %d: %s", row.want, code, log)

@@ -16,8 +16,9 @@ import (
 // Issuer is whose tokens a [Verifier] accepts, and what they must say. Issuer,
 // Audience and Keys are required, and either LoadUser or User.
 type Issuer struct {
-	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4). It may be a template with the place of a tenant,
-	// such as "https://login.microsoftonline.com/{tenantid}/v2.0": "iss" must then be the template filled in with the
+	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4). It may be a template with the place of a
+	// tenant, such as "https://login.microsoftonline.com/{tenantid}/v2.0": "iss" must then be the template filled in
+	// with the
 	// claim "tid", and the key must name that issuer (Profile.KeyIssuers). Subjects are unique in a tenant only, so
 	// users and machines are then known by tenant, "/" and identifier.
 	Issuer string

@@ -15,7 +15,8 @@ func (i *issuer) readProfile(s *backend.Settings) {
 	if i.Types == nil && i.Format.TypeClaim == "" {
 		i.Types = reader.profile.Types
 	}
-	i.noScopes = "the token has no scopes in " + strings.Join(reader.profile.ScopeClaims, " or ") + "; see Issuer.Profile"
+	i.noScopes = "the token has no scopes in " + strings.Join(reader.profile.ScopeClaims, " or ") +
+		"; see Issuer.Profile"
 	if !reader.profile.Own {
 		i.noScopes += ", which is jwt.Gatewarden() for tokens that package jwt issued, and Issuer.AllowFullAccess"
 	}
@@ -28,7 +29,8 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 	case c != nil:
 		return saysNoUser.failed(c)
 	case rights.Bound && !i.AllowBoundTokens:
-		return saysInvalid.failed(i.cause("cnf", "or the kind of the token binds it to a key, so it is no bearer token", i.unlessOwn("AllowBoundTokens")))
+		return saysInvalid.failed(i.cause("cnf",
+			"or the kind of the token binds it to a key, so it is no bearer token", i.unlessOwn("AllowBoundTokens")))
 	case rights.Limited && i.own != nil && i.own.Scopes == nil:
 		return i.limitedToken(all)
 	}
@@ -38,8 +40,9 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 		t.unscoped = i.noScopes
 	}
 	if t.machine == "" && i.isUnverified(t.subject, rights.Email) {
-		c := i.cause(i.Format.UserClaim, "is an address, and the issuer does not say in email and email_verified that it "+
-			"is the user's", "AllowUnverifiedEmail")
+		c := i.cause(i.Format.UserClaim,
+			"is an address, and the issuer does not say in email and email_verified that it "+
+				"is the user's", "AllowUnverifiedEmail")
 		c.Came = []string{t.subject}
 		return saysNoUser.failed(c)
 	}

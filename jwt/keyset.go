@@ -147,5 +147,6 @@ func (s *KeySet) same(other *KeySet) bool {
 
 // same reports whether two keys are one by everything that can be told of them.
 func (k *Key) same(other *Key) bool {
-	return k.id == other.id && k.issuer == other.issuer && k.algorithm == other.algorithm && k.kty == other.kty && k.Thumbprint() == other.Thumbprint()
+	return k.id == other.id && k.issuer == other.issuer && k.algorithm == other.algorithm && k.kty == other.kty &&
+		k.Thumbprint() == other.Thumbprint()
 }

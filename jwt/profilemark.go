@@ -44,10 +44,7 @@ func (m *Mark) holds(all []member) (ok bool, name, value string) {
 	}
 	claim := lookup(all, m.Claim)
 	if len(m.Of) == 0 {
-		return says(claim, func(text string) bool {
-			inner, ok := m.inner(text)
-			return ok && (len(m.Values) == 0 || slices.ContainsFunc(m.Values, func(v string) bool { return m.same(v, inner) }))
-		}), "", ""
+		return says(claim, m.fits), "", ""
 	}
 	inner, ok := m.inner(subjectOf(claim))
 	if !ok || inner == "" {
@@ -59,6 +56,13 @@ func (m *Mark) holds(all []member) (ok bool, name, value string) {
 		}
 	}
 	return false, "", ""
+}
+
+// fits reports whether a value has Prefix and Suffix, and one of Values between them.
+func (m *Mark) fits(text string) bool {
+	inner, ok := m.inner(text)
+	return ok && (len(m.Values) == 0 ||
+		slices.ContainsFunc(m.Values, func(value string) bool { return m.same(value, inner) }))
 }
 
 // inner returns what is between Prefix and Suffix.

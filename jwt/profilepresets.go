@@ -132,10 +132,10 @@ func Google() Profile {
 	}
 }
 
-// GitHubActions is the profile of https://token.actions.githubusercontent.com. Every token is of a job, so of a machine,
-// and has no scopes. Every repository at GitHub can ask for tokens with any audience, so Issuer.RequireValues must name
-// a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is written.
-// Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
+// GitHubActions is the profile of https://token.actions.githubusercontent.com. Every token is of a job, so of a
+// machine, and has no scopes. Every repository at GitHub can ask for tokens with any audience, so Issuer.RequireValues
+// must name a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is
+// written. Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
 func GitHubActions() Profile {
 	return Profile{
 		Types:       []string{"JWT", ""},

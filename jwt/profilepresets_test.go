@@ -2,6 +2,7 @@ package jwt_test
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,8 @@ func presetVerifier(t *testing.T, idp *authtest.Issuer, token authtest.ForeignTo
 	} else if client, ok := token.Claims["aud"].(string); ok {
 		audience = []string{client} // of an ID token
 	}
-	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: idp.URL(), Audience: audience, Keys: keys,
+	v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: idp.URL(), Audience: audience,
+		Keys:    keys,
 		Profile: token.Profile, User: jwt.SubjectUser, AllowAnyCaller: true, AllowNoExpiry: ends}}})
 	if err != nil {
 		t.Fatal(err)
@@ -105,8 +107,9 @@ func TestUnitAPresetWithAnotherField(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: idp.URL(), Audience: []string{"test"},
-				Keys: keys, Profile: token.Profile, Format: jwt.Format{UserClaim: "uid"}, User: jwt.SubjectUser}}})
+			v, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{Issuer: idp.URL(),
+				Audience: []string{"test"},
+				Keys:     keys, Profile: token.Profile, Format: jwt.Format{UserClaim: "uid"}, User: jwt.SubjectUser}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +118,8 @@ func TestUnitAPresetWithAnotherField(t *testing.T) {
 				t.Errorf("uid as the user: %v, %v", user, err)
 			}
 			machine := oktaMachine()
-			if user, _, err = v.VerifyToken(t.Context(), machine.Mint(idp, nil)); err != nil || user != (auth.Machine{ID: machine.Machine}) {
+			if user, _, err = v.VerifyToken(t.Context(), machine.Mint(idp, nil)); err != nil ||
+				user != (auth.Machine{ID: machine.Machine}) {
 				t.Errorf("a machine, which has no uid: %v, %v", user, err)
 			}
 		}
@@ -124,64 +128,119 @@ func TestUnitAPresetWithAnotherField(t *testing.T) {
 
 func oktaMachine() authtest.ForeignToken {
 	all := authtest.ForeignTokens()
-	return all[slices.IndexFunc(all, func(f authtest.ForeignToken) bool { return f.Provider == "Okta" && f.Machine != "" })]
+	return all[slices.IndexFunc(all, func(f authtest.ForeignToken) bool {
+		return f.Provider == "Okta" &&
+			f.Machine != ""
+	})]
 }
 
-// FuzzProfiles reads any claims by each preset. A token that has a sign of a machine is of no user, one with any claim
-// of scopes or a client is limited, and a machine always is.
-func FuzzProfiles(f *testing.F) {
-	var names []string
+// presetReaders returns a reader of each preset, by its name, and one of any issuer, by "".
+func presetReaders(t testing.TB) map[string]*jwt.ProfileReader {
+	t.Helper()
+	readers := map[string]*jwt.ProfileReader{}
 	profiles := map[string]jwt.Profile{"": {}}
 	for _, token := range authtest.ForeignTokens() {
 		profiles[token.Provider] = token.Profile
+	}
+	for name, profile := range profiles {
+		reader, err := profile.Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		readers[name] = reader
+	}
+	return readers
+}
+
+// checkReaders reads claims by each preset, and compares what comes with what the providers say. A token that has a
+// sign of a machine is of no user, one with any claim of scopes or a client is limited, and a machine always is.
+func checkReaders(t *testing.T, readers map[string]*jwt.ProfileReader, text string) (read int) {
+	t.Helper()
+	var claims map[string]any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&claims); err != nil {
+		claims = nil
+	}
+	for name, reader := range readers {
+		rights, err := reader.Read([]byte(text))
+		if err != nil {
+			continue
+		}
+		read++
+		if claims == nil {
+			t.Fatalf("%s: encoding/json cannot read %q, and the profile can", name, text)
+		}
+		if rights.Machine == "" && machineByHand(name, claims) {
+			t.Errorf("%s: a user in spite of a sign of a machine: %+v of %q", name, rights, text)
+		}
+		if !rights.Limited && (rights.Machine != "" || signByHand(name, claims)) {
+			t.Errorf("%s: not limited: %+v of %q", name, rights, text)
+		}
+		for _, scope := range rights.Scopes {
+			if !strings.Contains(textsOf(claims), scope) {
+				t.Errorf("%s: the scope %q is not in %q", name, scope, text)
+			}
+		}
+		if rights.Email != "" && (claims["email"] != rights.Email || claims["email_verified"] != true &&
+			claims["email_verified"] != "true") {
+			t.Errorf("%s: the address %q is not verified in %q", name, rights.Email, text)
+		}
+	}
+	return read
+}
+
+// FuzzProfiles reads any claims by each preset.
+func FuzzProfiles(f *testing.F) {
+	for _, token := range authtest.ForeignTokens() {
 		text, err := json.Marshal(token.Claims)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(string(text))
 	}
-	for _, seed := range []string{"", "{", "null", "[]", `{"sub":1,"azp":1}`, `{"scope":null,"sub":"a"}`, `{"gty":["client-credentials"],"azp":"x"}`,
-		`{"sub":"x@clients","azp":"x"}`, `{"preferred_username":"SERVICE-ACCOUNT-x","azp":"X","typ":"Bearer"}`, `{"idtyp":"app","azp":"x"}`,
-		`{"sub":"\u0061","cid":"a"}`, `{"cnf":{},"sub":"a"}`, `{"scp":[["a"]],"cid":"b","uid":"c","sub":"d"}`} {
+	for _, seed := range []string{"", "{", "null", "[]", `{"sub":1,"azp":1}`, `{"scope":null,"sub":"a"}`,
+		`{"gty":["client-credentials"],"azp":"x"}`, `{"sub":"x@clients","azp":"x"}`, `{"idtyp":"app","azp":"x"}`,
+		`{"preferred_username":"SERVICE-ACCOUNT-x","azp":"X","typ":"Bearer"}`, `{"sub":"\u0061","cid":"a"}`,
+		`{"cnf":{},"sub":"a"}`, `{"scp":[["a"]],"cid":"b","uid":"c","sub":"d"}`} {
 		f.Add(seed)
 	}
-	readers := map[string]*jwt.ProfileReader{}
-	for name, profile := range profiles {
-		reader, err := profile.Reader()
-		if err != nil {
-			f.Fatal(err)
-		}
-		readers[name] = reader
-		names = append(names, name)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var claims map[string]any
-		decoder := json.NewDecoder(strings.NewReader(text))
-		decoder.UseNumber()
-		if err := decoder.Decode(&claims); err != nil {
-			claims = nil
-		}
+	readers := presetReaders(f)
+	f.Fuzz(func(t *testing.T, text string) { checkReaders(t, readers, text) })
+}
+
+// Claims that mean something to a preset, put together by chance with values that agree more often than not.
+func TestUnitPresetsReadAnyClaims(t *testing.T) {
+	names := []string{"sub", "oid", "idtyp", "scp", "scope", "roles", "azp", "appid", "client_id", "clientId", "cid",
+		"uid", "gty",
+		"typ", "token_use", "preferred_username", "sid", "session_state", "clientHost", "cnf", "email",
+		"email_verified"}
+	values := []string{"null", `"a"`, `"a"`, `"a"`, `"b"`, `""`, "1", `"1"`, `["a","b"]`, `{}`, "true", `"app"`,
+		`"access"`, `"Bearer"`,
+		`"DPoP"`, `"client-credentials"`, `["client-credentials"]`, `"a@clients"`, `"service-account-a"`,
+		`"Service-Account-A"`,
+		`"service-account-b"`, `"A"`, `"\u0061"`, `"\u0000"`, "1.0", "[[]]", `"a@b.example"`}
+	fitting := map[string]string{"typ": `"Bearer"`, "token_use": `"access"`}
+	readers, random, read := presetReaders(t), rand.New(rand.NewPCG(1, 2)), 0
+	for range 20_000 {
+		var members []string
 		for _, name := range names {
-			rights, err := readers[name].Read([]byte(text))
-			if err != nil {
-				continue
-			}
-			if claims == nil {
-				t.Fatalf("%s: encoding/json cannot read %q, and the profile can", name, text)
-			}
-			if user := rights.Machine == ""; user && machineByHand(name, claims) {
-				t.Errorf("%s: a user in spite of a sign of a machine: %+v of %q", name, rights, text)
-			}
-			if !rights.Limited && (rights.Machine != "" || signByHand(name, claims)) {
-				t.Errorf("%s: not limited: %+v of %q", name, rights, text)
-			}
-			for _, scope := range rights.Scopes {
-				if !strings.Contains(textsOf(claims), scope) {
-					t.Errorf("%s: the scope %q is not in %q", name, scope, text)
-				}
+			switch value, fits := fitting[name]; {
+			case random.IntN(2) == 0:
+			case fits && random.IntN(4) > 0:
+				members = append(members, `"`+name+`":`+value)
+			default:
+				members = append(members, `"`+name+`":`+values[random.IntN(len(values))])
 			}
 		}
-	})
+		read += checkReaders(t, readers, "{"+strings.Join(members, ",")+"}")
+		if t.Failed() {
+			return
+		}
+	}
+	if read < 50_000 {
+		t.Errorf("only %d claims could be read", read)
+	}
 }
 
 // signByHand reports a claim that limits a token.
@@ -213,12 +272,14 @@ func machineByHand(name string, claims map[string]any) bool {
 	case "Kubernetes", "GitHubActions":
 		return true
 	case "Entra":
-		return claims["idtyp"] == "app" || claims["idtyp"] == nil && claims["scp"] == nil && is("oid") || is("azp", "appid")
+		return claims["idtyp"] == "app" || claims["idtyp"] == nil && claims["scp"] == nil && is("oid") || is("azp",
+			"appid")
 	case "Okta":
 		return is("cid")
 	case "Auth0":
 		return claims["gty"] == "client-credentials" || is("azp", "client_id") ||
-			text("azp") != "" && text("sub") == text("azp")+"@clients" && !strings.ContainsAny(text("azp"), "\x00\uFFFD")
+			text("azp") != "" && text("sub") == text("azp")+"@clients" && !strings.ContainsAny(text("azp"),
+				"\x00\uFFFD")
 	case "Keycloak":
 		return text("azp") != "" && !strings.ContainsAny(text("azp"), "\x00\uFFFD") &&
 			text("preferred_username") == "service-account-"+text("azp") || is("azp", "client_id", "clientId")

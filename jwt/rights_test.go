@@ -35,7 +35,8 @@ func checkRights(t *testing.T, all []readRights) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(got.Scopes, row.want.Scopes) || got.Limited != row.want.Limited || got.ClientID != row.want.ClientID ||
+			if !slices.Equal(got.Scopes, row.want.Scopes) || got.Limited != row.want.Limited ||
+				got.ClientID != row.want.ClientID ||
 				got.Machine != row.want.Machine || got.Email != row.want.Email || got.Bound != row.want.Bound {
 				t.Errorf("want %+v, got %+v", row.want, got)
 			}
@@ -46,8 +47,10 @@ func checkRights(t *testing.T, all []readRights) {
 func TestUnitRightsOfAnyIssuer(t *testing.T) {
 	var any jwt.Profile
 	rows := []readRights{
-		{"scope is a text", any, `{"sub":"a","scope":"read write"}`, jwt.Rights{Scopes: []string{"read", "write"}, Limited: true}, ""},
-		{"scp is a text", any, `{"sub":"a","scp":"read write"}`, jwt.Rights{Scopes: []string{"read", "write"}, Limited: true}, ""},
+		{"scope is a text", any, `{"sub":"a","scope":"read write"}`, jwt.Rights{Scopes: []string{"read", "write"},
+			Limited: true}, ""},
+		{"scp is a text", any, `{"sub":"a","scp":"read write"}`, jwt.Rights{Scopes: []string{"read", "write"},
+			Limited: true}, ""},
 		{"scp is an array", any, `{"sub":"a","scp":["read","write"]}`,
 			jwt.Rights{Scopes: []string{"read", "write"}, Limited: true}, ""},
 		{"a subject that is a number is the client with the same digits", any, `{"sub":17,"client_id":"17"}`,

@@ -56,45 +56,59 @@ func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 		log                string
 	}{
 		{"a tenant that is listed", entraV2, fill(entraV2, tenantA), tenantA, listed, quoted(entraV2), nil, ""},
-		{"a tenant of version 1 that is listed", entraV1, fill(entraV1, tenantA), tenantA, listed, quoted(entraV2), nil, ""},
+		{"a tenant of version 1 that is listed", entraV1, fill(entraV1, tenantA), tenantA, listed, quoted(entraV2),
+			nil, ""},
 		{"any tenant", entraV2, fill(entraV2, tenantB), tenantB, every, quoted(entraV2), nil, ""},
 		{"another tenant than is listed", entraV2, fill(entraV2, tenantB), tenantB, listed, quoted(entraV2),
 			auth.ErrUnrecognized, "iss is of a tenant that is not accepted; see Issuer.Tenants"},
-		{"tid of another tenant than iss", entraV2, fill(entraV2, tenantA), tenantB, every, quoted(entraV2), auth.ErrInvalid,
+		{"tid of another tenant than iss", entraV2, fill(entraV2, tenantA), tenantB, every, quoted(entraV2),
+			auth.ErrInvalid,
 			"the key of the token does not name its issuer"},
 		{"tid of another tenant than iss, and no key names an issuer", entraV2, fill(entraV2, tenantA), tenantB,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "", auth.ErrInvalid, "is not the tenant of iss"},
-		{"no tid", entraV2, fill(entraV2, tenantA), "", func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "",
+			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "", auth.ErrInvalid,
+			"is not the tenant of iss"},
+		{"no tid", entraV2, fill(entraV2, tenantA), "",
+			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "",
 			auth.ErrInvalid, "is not the tenant of iss"},
 		{"the template itself", entraV2, entraV2, "{tenantid}", every, quoted(entraV2), auth.ErrUnrecognized, ""},
-		{"more than a tenant in its place", entraV2, fill(entraV2, tenantA+"/x"), tenantA + "/x", every, quoted(entraV2),
+		{"more than a tenant in its place", entraV2, fill(entraV2, tenantA+"/x"), tenantA + "/x", every,
+			quoted(entraV2),
 			auth.ErrUnrecognized, ""},
 		{"no tenant in its place", entraV2, fill(entraV2, ""), "", every, quoted(entraV2), auth.ErrUnrecognized, ""},
-		{"a slash too many", entraV2, fill(entraV2, tenantA) + "/", tenantA, every, quoted(entraV2), auth.ErrUnrecognized,
+		{"a slash too many", entraV2, fill(entraV2, tenantA) + "/", tenantA, every, quoted(entraV2),
+			auth.ErrUnrecognized,
 			"differs from ours only by a slash at its end"},
 
-		{"a key of this tenant", entraV2, fill(entraV2, tenantA), tenantA, every, quoted(fill(entraV2, tenantA)), nil, ""},
-		{"a key of personal accounts", entraV2, fill(entraV2, tenantA), tenantA, every, quoted(fill(entraV2, consumers)),
+		{"a key of this tenant", entraV2, fill(entraV2, tenantA), tenantA, every, quoted(fill(entraV2, tenantA)), nil,
+			""},
+		{"a key of personal accounts", entraV2, fill(entraV2, tenantA), tenantA, every, quoted(fill(entraV2,
+			consumers)),
 			auth.ErrInvalid, "the key of the token does not name its issuer, see Issuer.AllowKeysWithoutIssuer"},
 		{"a key of personal accounts, and a token of version 1", entraV1, fill(entraV1, tenantA), tenantA, every,
 			quoted(fill(entraV2, consumers)), auth.ErrInvalid, "the key of the token"},
-		{"a key of personal accounts, and their tid beside another iss", entraV1, fill(entraV1, tenantA), consumers, every,
+		{"a key of personal accounts, and their tid beside another iss", entraV1, fill(entraV1, tenantA), consumers,
+			every,
 			quoted(fill(entraV2, consumers)), auth.ErrInvalid, "the key of the token"},
-		{"a key of no issuer", entraV2, fill(entraV2, tenantA), tenantA, every, "", auth.ErrInvalid, "the key of the token"},
+		{"a key of no issuer", entraV2, fill(entraV2, tenantA), tenantA, every, "", auth.ErrInvalid,
+			"the key of the token"},
 		{"a key of no issuer, which is allowed", entraV2, fill(entraV2, tenantA), tenantA,
 			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "", nil, ""},
 		{"a key whose issuer is null has none", entraV2, fill(entraV2, tenantA), tenantA,
 			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, "null", nil, ""},
 		{"a key with an empty issuer", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `""`, auth.ErrInvalid, "the key of the token"},
+			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `""`, auth.ErrInvalid,
+			"the key of the token"},
 		{"a key whose issuer is no text", entraV2, fill(entraV2, tenantA), tenantA,
-			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `["x"]`, auth.ErrInvalid, "the key of the token"},
-		{"one tenant, and a key for all", fill(entraV2, tenantA), fill(entraV2, tenantA), tenantA, nil, quoted(entraV2), nil, ""},
+			func(i *jwt.Issuer) { every(i); i.AllowKeysWithoutIssuer = true }, `["x"]`, auth.ErrInvalid,
+			"the key of the token"},
+		{"one tenant, and a key for all", fill(entraV2, tenantA), fill(entraV2, tenantA), tenantA, nil,
+			quoted(entraV2), nil, ""},
 		{"one tenant of version 1, and a key for all", fill(entraV1, tenantA), fill(entraV1, tenantA), tenantA, nil,
 			quoted(entraV2), nil, ""},
 		{"one tenant, and a key of personal accounts", fill(entraV2, tenantA), fill(entraV2, tenantA), tenantA, nil,
 			quoted(fill(entraV2, consumers)), auth.ErrInvalid, "the key of the token"},
-		{"one tenant of version 1, a key of personal accounts, and their tid", fill(entraV1, tenantA), fill(entraV1, tenantA),
+		{"one tenant of version 1, a key of personal accounts, and their tid", fill(entraV1, tenantA), fill(entraV1,
+			tenantA),
 			consumers, nil, quoted(fill(entraV2, consumers)), auth.ErrInvalid, "the key of the token"},
 		{"one tenant of version 1, a key for all, and another tid", fill(entraV1, tenantA), fill(entraV1, tenantA),
 			consumers, nil, quoted(entraV2), auth.ErrInvalid, "the key of the token"},
@@ -125,8 +139,13 @@ func TestUnitIdentifiersOfTenants(t *testing.T) {
 	key := signing(t, jwt.ES256)
 	var loaded string
 	entra := func(i *jwt.Issuer) {
-		i.Issuer, i.Profile, i.Keys, i.AllowAnyTenant = entraV2, jwt.Entra(), publishedFor(t, key, quoted(entraV2)), true
-		i.User, i.LoadUser = nil, func(_ contextOf, id string) (auth.User, error) { loaded = id; return jwt.Subject{ID: id}, nil }
+		i.Issuer, i.Profile, i.Keys, i.AllowAnyTenant = entraV2, jwt.Entra(), publishedFor(t, key, quoted(entraV2)),
+			true
+		i.User, i.LoadUser = nil, func(_ contextOf, id string) (auth.User,
+			error) {
+			loaded = id
+			return jwt.Subject{ID: id}, nil
+		}
 	}
 	claims := func(more map[string]any) map[string]any {
 		all := map[string]any{"iss": fill(entraV2, tenantA), "tid": tenantA, "azp": "app"}
@@ -162,17 +181,28 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 		change func(*jwt.Issuer)
 		want   string
 	}{
-		"no tenants":                     {func(*jwt.Issuer) {}, "either Tenants or AllowAnyTenant must be set"},
-		"both":                           {func(i *jwt.Issuer) { i.Tenants, i.AllowAnyTenant = []string{tenantA}, true }, "either Tenants"},
-		"a tenant with a slash":          {func(i *jwt.Issuer) { i.Tenants = []string{"a/b"} }, "a Tenant is not made of"},
-		"an empty tenant":                {func(i *jwt.Issuer) { i.Tenants = []string{""} }, "a Tenant is not made of"},
-		"the place twice":                {func(i *jwt.Issuer) { i.Issuer, i.AllowAnyTenant = entraV2+"{tenantid}", true }, "twice"},
-		"tenants of one that is exact":   {func(i *jwt.Issuer) { i.Issuer, i.Tenants = "x", []string{tenantA} }, "has no {tenantid}"},
-		"tokens without iss":             {func(i *jwt.Issuer) { i.AllowAnyTenant, i.AllowNoIssuer = true, true }, "AllowNoIssuer"},
-		"any tenant of one that is none": {func(i *jwt.Issuer) { i.Issuer, i.AllowAnyTenant = "x", true }, "has no {tenantid}"},
+		"no tenants": {func(*jwt.Issuer) {}, "either Tenants or AllowAnyTenant must be set"},
+		"both": {func(i *jwt.Issuer) {
+			i.Tenants, i.AllowAnyTenant = []string{tenantA},
+				true
+		}, "either Tenants"},
+		"a tenant with a slash": {func(i *jwt.Issuer) { i.Tenants = []string{"a/b"} },
+			"a Tenant is not made of"},
+		"an empty tenant": {func(i *jwt.Issuer) { i.Tenants = []string{""} }, "a Tenant is not made of"},
+		"the place twice": {func(i *jwt.Issuer) {
+			i.Issuer, i.AllowAnyTenant = entraV2+"{tenantid}",
+				true
+		}, "twice"},
+		"tenants of one that is exact": {func(i *jwt.Issuer) { i.Issuer, i.Tenants = "x", []string{tenantA} },
+			"has no {tenantid}"},
+		"tokens without iss": {func(i *jwt.Issuer) { i.AllowAnyTenant, i.AllowNoIssuer = true, true },
+			"AllowNoIssuer"},
+		"any tenant of one that is none": {func(i *jwt.Issuer) { i.Issuer, i.AllowAnyTenant = "x", true },
+			"has no {tenantid}"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			issuer := jwt.Issuer{Issuer: entraV2, Audience: []string{"a"}, Keys: keySet(t, nil, key.Public()), User: jwt.SubjectUser}
+			issuer := jwt.Issuer{Issuer: entraV2, Audience: []string{"a"}, Keys: keySet(t, nil, key.Public()),
+				User: jwt.SubjectUser}
 			row.change(&issuer)
 			_, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer}})
 			if err == nil || !strings.Contains(err.Error(), row.want) {
@@ -181,7 +211,8 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 		})
 	}
 	t.Run("a template twice", func(t *testing.T) {
-		issuer := jwt.Issuer{Issuer: entraV2, Audience: []string{"a"}, Keys: keySet(t, nil, key.Public()), User: jwt.SubjectUser,
+		issuer := jwt.Issuer{Issuer: entraV2, Audience: []string{"a"}, Keys: keySet(t, nil, key.Public()),
+			User:           jwt.SubjectUser,
 			AllowAnyTenant: true, MachinePrefix: "m:"}
 		if _, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{issuer, issuer}}); err == nil ||
 			!strings.Contains(err.Error(), "two issuers") {
@@ -192,7 +223,8 @@ func TestUnitSettingsOfTenants(t *testing.T) {
 
 func TestUnitAKeyThatIsPublishedForAnotherIssuerIsAnotherKey(t *testing.T) {
 	key := signing(t, jwt.ES256)
-	if got := publishedFor(t, key, quoted(entraV2)).Keys()[0]; got.Issuer() != entraV2 || got.Public().Issuer() != entraV2 {
+	if got := publishedFor(t, key, quoted(entraV2)).Keys()[0]; got.Issuer() != entraV2 ||
+		got.Public().Issuer() != entraV2 {
 		t.Errorf("%q, %q", got.Issuer(), got.Public().Issuer())
 	}
 	if got := publishedFor(t, key, "1").Keys()[0].Issuer(); got != "" {

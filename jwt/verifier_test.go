@@ -185,8 +185,10 @@ func TestClaimsOfATokenHold(t *testing.T) {
 			{sentence: "client_id", token: ourToken(claims{"client_id": `"c1"`})},
 			{sentence: "an empty client_id", token: ourToken(claims{"client_id": `""`})},
 			{sentence: "a token bound to a key", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), want: auth.ErrInvalid},
-			{sentence: "a token of ours bound to a key", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), issuer: own, want: auth.ErrInvalid},
-			{sentence: "a token bound to a key, which is allowed", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), issuer: func(i *jwt.Issuer) { i.AllowBoundTokens = true }},
+			{sentence: "a token of ours bound to a key", token: ourToken(claims{"cnf": `{"jkt":"x"}`}), issuer: own,
+				want: auth.ErrInvalid},
+			{sentence: "a token bound to a key, which is allowed", token: ourToken(claims{"cnf": `{"jkt":"x"}`}),
+				issuer: func(i *jwt.Issuer) { i.AllowBoundTokens = true }},
 
 			{sentence: "a payload that is an array", token: ours().sign("ES256", es256, `[`+payload(nil)+`]`), want: auth.ErrUnrecognized},
 			{sentence: "a payload that is a string", token: ours().sign("ES256", es256, `"x"`), want: auth.ErrUnrecognized},
@@ -201,7 +203,8 @@ func TestClaimsOfATokenHold(t *testing.T) {
 		}
 		for _, name := range []string{"jti", "sid", "stamp", "acr"} {
 			for _, bad := range []string{"1", "null", "true", `["x"]`, `{}`, `"\u0000"`, `"\ud800"`} {
-				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}), issuer: own, want: auth.ErrInvalid})
+				all = append(all, presented{sentence: name + " is " + bad, token: ourToken(claims{name: bad}),
+					issuer: own, want: auth.ErrInvalid})
 			}
 		}
 		for _, bad := range []string{"1", "null", `[1]`, `{}`, `["\u0000"]`} {
@@ -282,7 +285,8 @@ func TestATokenLimitedByItsScopes(t *testing.T) {
 		if scopes, limited := credential.(auth.Scoped).Scopes(); err != nil || !limited || len(scopes) != 0 || credential.(*jwt.Token).ClientID() != "c1" {
 			t.Errorf("client_id alone: %q, %v, %v", scopes, limited, err)
 		}
-		for sentence, issuer := range map[string]jwt.Issuer{"of ours": {Profile: jwt.Gatewarden()}, "where it is allowed": {AllowFullAccess: true}, "of others": {}} {
+		for sentence, issuer := range map[string]jwt.Issuer{"of ours": {Profile: jwt.Gatewarden()},
+			"where it is allowed": {AllowFullAccess: true}, "of others": {}} {
 			issuer.User = jwt.SubjectUser
 			if _, credential, err = verifierOf(t, issuer).VerifyToken(t.Context(), ourToken(nil)); err != nil {
 				t.Fatal(err)
@@ -354,7 +358,9 @@ func verifierOf(t testing.TB, issuers ...jwt.Issuer) *jwt.Verifier {
 func TestKeysOfOneIssuerVerifyNoTokensOfAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const otherIssuer = "https://other.example"
-		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, MachinePrefix: "a/"}, jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser, AllowNoIssuer: true, MachinePrefix: "b/"})
+		verifier := verifierOf(t, jwt.Issuer{User: jwt.SubjectUser, MachinePrefix: "a/"},
+			jwt.Issuer{Issuer: otherIssuer, Keys: theirs().keys, User: jwt.SubjectUser, AllowNoIssuer: true,
+				MachinePrefix: "b/"})
 		of := func(issuer string) string { return payload(claims{"iss": issuer}) }
 		for _, header := range []string{es256, `{"alg":"ES256","typ":"at+jwt","kid":"ES256"}`} { // the same kid at both
 			for _, c := range []struct {
