@@ -27,7 +27,9 @@ const (
 	ES256 Algorithm = "ES256" // ECDSA with P-256
 	ES384 Algorithm = "ES384" // P-384
 	ES512 Algorithm = "ES512" // P-521
-	EdDSA Algorithm = "EdDSA" // Ed25519
+	// EdDSA is that with Ed25519. RFC 9864 §2.2 names it Ed25519, and keys, tokens and
+	// Issuer.Algorithms that do so are read, too.
+	EdDSA Algorithm = "EdDSA"
 )
 
 // method is how an algorithm signs and verifies, and with which keys.
@@ -66,3 +68,12 @@ func pss(name string, hash crypto.Hash) golang.SigningMethod {
 
 // symmetric reports an algorithm whose key both makes and checks tokens.
 func (a Algorithm) symmetric() bool { return methods[a].kty == "oct" }
+
+// canonical returns the one name by which an algorithm is known here. RFC 9864 §2.2 calls
+// EdDSA with Ed25519 by the name of its curve.
+func (a Algorithm) canonical() Algorithm {
+	if a == "Ed25519" {
+		return EdDSA
+	}
+	return a
+}

@@ -186,7 +186,9 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 	_, static := config.Keys.(*KeySet)
 	_, keeps := config.Keys.(keeper)
 	local := static || keeps
-	for _, algorithm := range i.Algorithms {
+	for n, algorithm := range i.Algorithms {
+		algorithm = algorithm.canonical()
+		i.Algorithms[n] = algorithm
 		refuse(methods[algorithm].SigningMethod == nil, fmt.Sprintf("there is no algorithm %q here", algorithm))
 		refuse(algorithm.symmetric() && !local, "symmetric algorithms need a KeySet or Keyring")
 	}

@@ -321,6 +321,7 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 		{"key_ops has a number", ec, map[string]any{"key_ops": []any{"verify", 7}}},
 		{"kty is null", ec, map[string]any{"kty": json.RawMessage("null")}},
 		{"x is null", ec, map[string]any{"x": json.RawMessage("null")}},
+		{"Ed25519 as the alg of another curve", ec, map[string]any{"alg": "Ed25519"}},
 	} {
 		if key, err := jwt.ParseJWK([]byte(with(t, c.jwk, c.change))); err == nil {
 			t.Errorf("%s: %v", c.sentence, key)
@@ -356,6 +357,7 @@ func TestAJWKThatIsRightIsTaken(t *testing.T) {
 		"key_ops is null":               {rfc7515A3Key, map[string]any{"key_ops": null}},
 		"d is null":                     {rfc7515A3Key, map[string]any{"d": null}},
 		"oth is null":                   {rfc7517A2RSA, map[string]any{"oth": null}},
+		"Ed25519, as in RFC 9864":       {rfc8037Key, map[string]any{"alg": "Ed25519"}},
 		"names in another case as well": {rfc7515A3Key, map[string]any{"Kty": "RSA", "X": "AA", "ALG": "none"}},
 	} {
 		key, err := jwt.ParseJWK([]byte(with(t, c.jwk, c.change)))

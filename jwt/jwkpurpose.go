@@ -36,7 +36,7 @@ func (r *jwkReader) purpose(kty string) Algorithm {
 	if ops, ok := r.operations(); ok && !slices.Contains(ops, "verify") && !slices.Contains(ops, "sign") {
 		r.fault("key_ops neither sign nor verify")
 	}
-	alg := Algorithm(r.optional("alg"))
+	alg := Algorithm(r.optional("alg")).canonical()
 	if m, known := methods[alg]; alg != "" && (!known || m.kty != kty) {
 		r.fault("alg is unknown or not one for its kty")
 	}

@@ -98,7 +98,7 @@ func parseHeader(segment string) (*joseHeader, bool) {
 			}
 			switch m.name {
 			case "alg":
-				h.algorithm = Algorithm(text)
+				h.algorithm = Algorithm(text).canonical()
 			case "kid":
 				h.keyID = text
 			case "typ":
