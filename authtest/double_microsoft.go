@@ -1,6 +1,9 @@
 package authtest
 
-import "net/http"
+import (
+	"encoding/json"
+	"net/http"
+)
 
 // microsoftDouble imitates Microsoft Entra: each tenant is an issuer, and the metadata of
 // "common" and "organizations" names a template in place of one.
@@ -14,8 +17,7 @@ func microsoftDouble() Double {
 		},
 		serve: func(p *Provider, mux *http.ServeMux) {
 			p.handle(mux, "GET /{tenant}/v2.0/.well-known/openid-configuration", p.microsoftMetadata)
-			mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys",
-				func(w http.ResponseWriter, r *http.Request) { p.serveKeys(w, r) })
+			mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", p.microsoftKeys)
 		},
 	}
 }
@@ -38,5 +40,28 @@ func (p *Provider) microsoftMetadata(w http.ResponseWriter, r *http.Request) {
 		"token_endpoint":         at + "/oauth2/v2.0/token",
 		"jwks_uri":               at + "/discovery/v2.0/keys",
 		"userinfo_endpoint":      p.URL() + "/userinfo",
+	})
+}
+
+// microsoftKeys are the keys of all tenants. Each names the issuer that it signs for, which for those of organizations
+// is a template.
+func (p *Provider) microsoftKeys(w http.ResponseWriter, r *http.Request) {
+	p.fetched(r, func() {
+		_, quirks := p.state()
+		var all []map[string]any
+		for _, key := range p.Keys() {
+			text, err := key.MarshalJWK(false)
+			members := map[string]any{}
+			if err != nil || json.Unmarshal(text, &members) != nil {
+				continue
+			}
+			members["issuer"] = p.URL() + "/{tenantid}/v2.0"
+			if quirks.Key != nil {
+				quirks.Key(members)
+			}
+			dropNil(members)
+			all = append(all, members)
+		}
+		p.answer(w, r, map[string]any{"keys": all})
 	})
 }

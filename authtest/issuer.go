@@ -83,6 +83,11 @@ func newIssuer(t testing.TB, mux *http.ServeMux) *Issuer {
 }
 
 func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
+	i.fetched(r, func() { i.answer(w, r, i.jwks()) })
+}
+
+// fetched counts a request for the keys, and answers it when it is not held.
+func (i *Issuer) fetched(r *http.Request, answer func()) {
 	i.mu.Lock()
 	i.fetches++
 	held := i.held
@@ -94,7 +99,7 @@ func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	i.answer(w, r, i.jwks())
+	answer()
 }
 
 // URL is the issuer's identifier, which is the "iss" of its tokens.

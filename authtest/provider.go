@@ -66,6 +66,8 @@ type Quirks struct {
 
 	// Metadata changes the metadata that the issuer publishes.
 	Metadata func(members map[string]any)
+	// Key changes a key that Microsoft publishes, such as its "issuer". A member that is nil is left out.
+	Key func(members map[string]any)
 
 	// IDToken changes the claims of the ID token. A claim that is nil is left out.
 	IDToken func(claims map[string]any)
