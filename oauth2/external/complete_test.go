@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 // factors is an app where alice@example.com is authoritative and finds alice, who has a second factor.
 type factors struct {
 	*app
+	guarded sync.Mutex
 	pending []string // of each login that SignIn was given
 	tokens  int      // how often KeepTokens was called
 }
@@ -39,7 +41,9 @@ func newFactors(t *testing.T, err error, configure func(*app, *external.Config))
 		}
 		signIn := c.SignIn
 		c.SignIn = func(w http.ResponseWriter, r *http.Request, u auth.User, login *external.Credential) error {
+			f.guarded.Lock()
 			f.pending = append(f.pending, login.Pending())
+			f.guarded.Unlock()
 			if errors.Is(err, external.ErrAnswered) {
 				http.Error(w, "second factor", http.StatusForbidden)
 			}
@@ -108,7 +112,7 @@ func TestUnitLinkedWhenTheLoginIsComplete(t *testing.T) {
 func TestUnitSessionsOfLoginsThatFail(t *testing.T) {
 	t.Run("where the link or the tokens fail, the browser does not get the session", func(t *testing.T) {
 		for sentence, configure := range map[string]func(*app, *external.Config){
-			"the link": func(a *app, c *external.Config) { c.Store = &failing{Store: a.store, method: "Link"} },
+			"the link": func(a *app, c *external.Config) { c.Store = &failing{Store: a.store, method: "LinkFirst"} },
 			"the tokens": func(_ *app, c *external.Config) {
 				c.KeepTokens = func(context.Context, auth.User, *external.Profile, *external.Tokens) error { return errDown }
 			},
@@ -235,7 +239,7 @@ func TestUnitLinkedByApps(t *testing.T) {
 	t.Run("a code whose identity cannot be linked fails the login", func(t *testing.T) {
 		f := newFactors(t, nil, func(a *app, c *external.Config) {
 			withApp(a, c)
-			c.Store = &failing{Store: a.store, method: "Link"}
+			c.Store = &failing{Store: a.store, method: "LinkFirst"}
 		})
 		_, credential, err := f.redeem(f.browser().code(appStart), verifier)
 		if err != nil {

@@ -591,6 +591,13 @@ func (f *failing) Link(ctx context.Context, i *external.Identity) (string, bool,
 	return f.Store.Link(ctx, i)
 }
 
+func (f *failing) LinkFirst(ctx context.Context, i *external.Identity) (string, bool, error) {
+	if err := f.err("LinkFirst"); err != nil {
+		return "", false, err
+	}
+	return f.Store.LinkFirst(ctx, i)
+}
+
 func (f *failing) Reserve(ctx context.Context, r *external.Reservation, now time.Time) (string, string, error) {
 	if err := f.err("Reserve"); err != nil {
 		return "", "", err

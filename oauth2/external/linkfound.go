@@ -13,13 +13,12 @@ func (l *Logins) linkFound(ctx context.Context, who *found) *failure {
 	if who.unlinked == nil {
 		return nil
 	}
-	if f := l.checkIssuer(ctx, who.user, who.unlinked.Issuer, who.unlinked.Subject); f != nil {
-		return f
-	}
-	owner, linked, err := l.config.Store.Link(ctx, who.unlinked)
+	owner, linked, err := l.config.Store.LinkFirst(ctx, who.unlinked)
 	switch {
 	case err != nil:
 		return &failure{Reason: reasonUnavailable, cause: err}
+	case owner == "":
+		return &failure{Reason: reasonAccountExists, cause: errOtherPerson}
 	case owner != who.user.UserID():
 		return &failure{Reason: reasonTaken, cause: because(
 			"the identity was linked to another user before the login was complete", owner, who.user.UserID())}
@@ -46,7 +45,8 @@ func (l *Logins) linkTo(ctx context.Context, user auth.User, profile *Profile, n
 }
 
 // checkIssuer refuses an account that has another identity of an issuer. An issuer can give an address that was of one
-// person to another person, and an account that was found by the address is that of the first one.
+// person to another person, and an account that was found by the address is that of the first one. It refuses before the
+// login goes on. What decides is LinkFirst, when the login is complete.
 func (l *Logins) checkIssuer(ctx context.Context, user auth.User, issuer, subject string) *failure {
 	all, err := l.config.Store.Identities(ctx, user.UserID())
 	if err != nil {

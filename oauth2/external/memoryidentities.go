@@ -45,6 +45,16 @@ func (m *MemoryStore) of(userID string) (all []*Identity) {
 
 // Link implements [Store].
 func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error) {
+	return m.link(ctx, identity, false)
+}
+
+// LinkFirst implements [Store].
+func (m *MemoryStore) LinkFirst(ctx context.Context, identity *Identity) (owner string, linked bool, err error) {
+	return m.link(ctx, identity, true)
+}
+
+// link is Link, or LinkFirst if first is set.
+func (m *MemoryStore) link(ctx context.Context, identity *Identity, first bool) (owner string, linked bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", false, err
 	}
@@ -53,6 +63,9 @@ func (m *MemoryStore) Link(ctx context.Context, identity *Identity) (owner strin
 	key := [2]string{identity.Issuer, identity.Subject}
 	if has := m.identities[key]; has != nil {
 		return has.UserID, false, nil
+	}
+	if first && slices.ContainsFunc(m.of(identity.UserID), func(has *Identity) bool { return has.Issuer == identity.Issuer }) {
+		return "", false, nil
 	}
 	if err := m.add(identity); err != nil {
 		return "", false, err

@@ -125,7 +125,7 @@ func TestUnitLoginsOfAppsThatAreRefused(t *testing.T) {
 		t.Run("one whose identity cannot be linked leaves no credential: "+issuer, func(t *testing.T) {
 			f := newFactors(t, nil, func(a *app, c *external.Config) {
 				withApp(a, c)
-				c.Store = &failing{Store: a.store, method: "Link"}
+				c.Store = &failing{Store: a.store, method: "LinkFirst"}
 			})
 			w, n := f.exchange(t, issuer, nil)
 			if w.Code != http.StatusServiceUnavailable || n != 0 || len(w.Header().Values("Set-Cookie")) != 0 {

@@ -84,6 +84,10 @@ type IdentityStore interface {
 	// link one at once, one is told true. If the key is free, another identity with the
 	// same ID is an error. An identity that is added drops the reservation of its key.
 	Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
+	// LinkFirst is Link for a user who must have no other identity of the issuer. If the user has one, and the key is
+	// free, it adds nothing and returns "" and false. It is one step: of many that link identities of one issuer to one
+	// user at once by LinkFirst, one is told true.
+	LinkFirst(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
 	// Touch writes Provider, Email, EmailVerified, Name and LastUsed of the identity that
 	// has the ID, user and key of this one. If there is no such identity, it writes nothing:
 	// what was unlinked does not come back.

@@ -58,9 +58,31 @@ func scanIdentity(row scanner) (*external.Identity, error) {
 
 // Link implements [external.Store] in one transaction.
 func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (owner string, linked bool, err error) {
+	return s.link(ctx, identity, false)
+}
+
+// LinkFirst implements [external.Store] in one transaction.
+func (s *ExternalStore) LinkFirst(ctx context.Context, identity *external.Identity) (owner string, linked bool,
+	err error) {
+	return s.link(ctx, identity, true)
+}
+
+// link is Link, or LinkFirst if first is set.
+func (s *ExternalStore) link(ctx context.Context, identity *external.Identity, first bool) (owner string, linked bool,
+	err error) {
 	err = s.db.update(ctx, func(conn *sql.Conn) error {
+		if first {
+			if err := s.db.lockOwner(ctx, conn, identity.UserID); err != nil {
+				return err
+			}
+		}
 		if owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || owner != "" {
 			return err
+		}
+		if first {
+			if has, err := s.hasIssuerIn(ctx, conn, identity.UserID, identity.Issuer); err != nil || has {
+				return err
+			}
 		}
 		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
 			return err
@@ -72,6 +94,14 @@ func (s *ExternalStore) Link(ctx context.Context, identity *external.Identity) (
 		return "", false, err
 	}
 	return owner, linked, nil
+}
+
+// hasIssuerIn reports whether a user has an identity of an issuer.
+func (s *ExternalStore) hasIssuerIn(ctx context.Context, conn *sql.Conn, userID, issuer string) (bool, error) {
+	var n int
+	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT COUNT(*) FROM {prefix}login_identities
+		WHERE user_id = ? AND issuer = ?`), userID, issuer).Scan(&n)
+	return n > 0, err
 }
 
 // Touch implements [external.Store].

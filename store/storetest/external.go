@@ -12,6 +12,7 @@ import (
 func External(t *testing.T, open func(t *testing.T) external.Store) {
 	checkAspects(t, func(t *testing.T) loginStore { return loginStore{t, open(t)} }, []aspect[loginStore]{
 		{"identities", loginIdentities},
+		{"first identities of an issuer", loginFirst},
 		{"touching", loginTouch},
 		{"unlinking", loginUnlink},
 		{"removing a user", loginRemoveUser},

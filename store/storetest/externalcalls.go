@@ -73,6 +73,10 @@ func loginCancelled(t *testing.T, open opener[loginStore]) {
 		"Link of one that is there": func(s loginStore) error {
 			return errorOfThree(s.Link(ctx, loginIdentity("alice", "1")))
 		},
+		"LinkFirst": func(s loginStore) error { return errorOfThree(s.LinkFirst(ctx, loginIdentity("bob", "new"))) },
+		"LinkFirst of a user who has one": func(s loginStore) error {
+			return errorOfThree(s.LinkFirst(ctx, loginIdentity("alice", "new")))
+		},
 		"Touch":      func(s loginStore) error { return s.Touch(ctx, touched) },
 		"Unlink":     func(s loginStore) error { return errorOfThree(s.Unlink(ctx, "alice", "1", false)) },
 		"RemoveUser": func(s loginStore) error { return errorOf(s.RemoveUser(ctx, "alice")) },

@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// loginFirst checks LinkFirst.
+func loginFirst(t *testing.T, open opener[loginStore]) {
+	check(t, open, "LinkFirst links to a user who has no identity of the issuer, and returns whose it is if linked",
+		loginFirstLinks)
+	check(t, open, "LinkFirst adds nothing to a user who has an identity of the issuer", loginFirstRefuses)
+	check(t, open, "of 32 identities of one issuer that LinkFirst links to one user at once one is", loginFirstRace)
+}
+
+// linkFirst checks what LinkFirst returns.
+func (s loginStore) linkFirst(user, subject, issuer, owner string, linked bool) {
+	s.Helper()
+	identity := loginIdentity(user, user+" "+issuer+subject)
+	identity.Issuer, identity.Subject = issuer, subject
+	got, added, err := s.LinkFirst(s.Context(), identity)
+	if err != nil || got != owner || added != linked {
+		s.Errorf("LinkFirst of %s to %s returned %q, %v, %v, want %q, %v", subject, user, got, added, err, owner, linked)
+	}
+}
+
+func loginFirstLinks(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.reserve("r", "1", noon.Add(time.Hour), "r", "")
+	s.linkFirst("alice", "1", loginIssuer, "alice", true)
+	if got := s.find("1"); got == nil || got.UserID != "alice" {
+		t.Errorf("found %+v, want that of alice", got)
+	}
+	s.linkFirst("alice", "1", loginIssuer, "alice", false) // it is there
+	s.linkFirst("bob", "1", loginIssuer, "alice", false)
+	s.linkFirst("alice", "1", loginIssuer+"/", "alice", true) // another issuer
+	s.linkFirst("bob", "2", loginIssuer, "bob", true)
+	// The reservation of the key is gone: it links nothing later.
+	late := loginIdentity("carol", "late")
+	late.Subject = "1"
+	if owner, linked, err := s.Confirm(s.Context(), "r", late, noon); owner != "alice" || linked || err != nil {
+		t.Errorf("Confirm returned %q, %v, %v, want alice", owner, linked, err)
+	}
+}
+
+func loginFirstRefuses(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	s.link(loginIdentity("alice", "1"), "alice")
+	s.reserve("r", "2", noon.Add(time.Hour), "r", "")
+	s.linkFirst("alice", "2", loginIssuer, "", false)
+	if s.find("2") != nil || len(s.list("alice")) != 1 {
+		t.Errorf("alice has %+v, want one", s.list("alice"))
+	}
+	s.reserve("other", "2", noon.Add(time.Hour), "r", "") // it stays
+	s.linkFirst("Alice", "3", loginIssuer, "Alice", true) // another user
+	removed, _, err := s.Unlink(s.Context(), "alice", "1", false)
+	if err != nil || removed == nil {
+		t.Fatal(removed, err)
+	}
+	s.linkFirst("alice", "2", loginIssuer, "alice", true)
+}
+
+func loginFirstRace(t *testing.T, open opener[loginStore]) {
+	s := open(t)
+	for round := range loginRounds {
+		user := fmt.Sprint("contended", round)
+		var linked atomic.Int32
+		together(32, func(i int) {
+			owner, first, err := s.LinkFirst(s.Context(), loginIdentity(user, fmt.Sprint(user, " ", i)))
+			switch {
+			case err != nil:
+				t.Error(err)
+			case first:
+				linked.Add(1)
+			case owner != "":
+				t.Errorf("got the owner %q, want none", owner)
+			}
+		})
+		if linked.Load() != 1 || len(s.list(user)) != 1 {
+			t.Errorf("%d were told that they linked, and %s has %d, want 1", linked.Load(), user, len(s.list(user)))
+		}
+	}
+}
