@@ -14,7 +14,10 @@ type revocationEndpoint struct{}
 
 func (revocationEndpoint) register(r *registry) {
 	s := r.server
-	r.addRoutes(func(h *handler, to router) { to.handle("/revoke_token", http.HandlerFunc(h.serveRevoke)) })
+	r.addRoutes(func(h *handler, to router) {
+		// A page that is a public client signs out by it (RFC 7009 §2.3).
+		to.handle("/revoke_token", allowEverywhere("POST", http.HandlerFunc(h.serveRevoke)))
+	})
 	r.addMetadata(func(_ context.Context, _ time.Time, m metadata) error {
 		m["revocation_endpoint"] = s.url("/revoke_token/")
 		m["revocation_endpoint_auth_methods_supported"] = s.authMethods()
