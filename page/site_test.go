@@ -164,7 +164,7 @@ func TestSecure(t *testing.T) {
 				}
 			}
 			if strings.Contains(policy, "script-src") || header.Get("Cache-Control") != "no-store" ||
-				header.Get("X-Frame-Options") != "DENY" || header.Get("Referrer-Policy") != "no-referrer" {
+				header.Get("X-Frame-Options") != "DENY" || header.Get("Referrer-Policy") != "same-origin" {
 				t.Errorf("headers %v", header)
 			}
 		})

@@ -71,7 +71,8 @@ type OneTimeConfig struct {
 //
 // The page behind the link must not give the token away: put it into the
 // fragment, which browsers send nobody, or into the path of a page that sends
-// "Referrer-Policy: no-referrer" and loads nothing from elsewhere. The page
+// "Referrer-Policy: same-origin" and loads nothing from elsewhere. With "no-referrer"
+// browsers send "Origin: null" with its form, which a guard refuses. The page
 // posts it, to [Reset] or a handler that calls Redeem. A GET must only Check:
 // programs that look for malware follow every link of a mail.
 //

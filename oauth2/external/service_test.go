@@ -365,7 +365,7 @@ func (b *browser) wants(sentence string, p page, status int, reason string) {
 	if p.status != status || p.reason() != reason {
 		b.Errorf("%s: %d %q, want %d %q\n%s", sentence, p.status, p.reason(), status, reason, p.body)
 	}
-	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "no-referrer" {
+	if csp := p.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || p.header.Get("Cache-Control") != "no-store" || p.header.Get("Referrer-Policy") != "same-origin" {
 		b.Errorf("%s: %v", sentence, p.header)
 	}
 	if strings.Contains(p.body, "<b>") {

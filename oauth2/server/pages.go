@@ -115,6 +115,7 @@ func newPages(own Pages) (*pages, error) {
 // to redirect, if that is not "".
 func (ps *pages) secure(w http.ResponseWriter, redirect string) {
 	ps.Site.Secure(w.Header(), formAction(redirect))
+	w.Header().Set("Referrer-Policy", "no-referrer") // unless there is a form: see show
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
@@ -149,6 +150,9 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page *
 		return
 	}
 	w.Header().Set("Content-Type", pageType)
+	if bytes.Contains(text.Bytes(), []byte("<form")) { // which needs an Origin: see page.Site.Secure
+		w.Header().Set("Referrer-Policy", "same-origin")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes())
 }
