@@ -50,6 +50,7 @@ func (a *app) openOAuth(ctx context.Context) (err error) {
 		Grace:           server.NoGrace, // what it shows of a refresh token that comes again
 		Discovery:       server.Discovery{Claims: []string{"name", "preferred_username", "email", "email_verified"}, ACRValues: []string{passwordACR}},
 		Username:        func(u auth.User) string { return u.UserID() },
+		SecretHashes:    a.hasher, // of -clients
 		Developers:      auth.FullAccess,
 		DeveloperGrants: []string{server.GrantAuthorizationCode, server.GrantRefreshToken, server.GrantClientCredentials},
 		DeveloperScopes: server.DeveloperScopes{Machines: []string{"reports:read", "reports:write"}},
@@ -120,7 +121,7 @@ func (a *app) addClients(ctx context.Context, file string) error {
 			return fmt.Errorf("-clients: %w", err)
 		}
 		for _, r := range more {
-			if r.ClientSecret == "" && r.TokenEndpointAuthMethod == "" {
+			if r.ClientSecret == "" && r.ClientSecretHash == "" && r.TokenEndpointAuthMethod == "" {
 				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made
 			}
 			all = append(slices.Clip(all), a.supported(r))

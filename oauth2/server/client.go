@@ -37,6 +37,12 @@ type Client struct {
 	// it gets no tokens, and those that it has for itself are not good.
 	Owner string `json:"owner,omitempty"`
 
+	// SecretHash is its secret as another system hashed it, while SecretDigest is "": see
+	// Registration.ClientSecretHash. The first request with the right secret puts SecretDigest in its place.
+	SecretHash string `json:"secret_hash,omitempty"`
+	// SecretReplaces is a digest of the SecretHash that SecretDigest has replaced, or "".
+	SecretReplaces string `json:"secret_replaces,omitempty"`
+
 	// AuthMethod is how it authenticates. "" is with its secret, by Basic or in
 	// the body: clients that try both are many.
 	AuthMethod string `json:"token_endpoint_auth_method,omitempty"`
@@ -101,8 +107,7 @@ func (c *Client) mayAskFor(resource string) bool {
 // isResource reports whether the client is a resource server of this identifier.
 func (c *Client) isResource(id string) bool { return slices.Contains(c.ResourceServer, id) }
 
-// CheckSecret compares in constant time. A client without a secret has none that
-// fits.
+// CheckSecret compares with SecretDigest in constant time. A client without one has no secret that fits.
 func (c *Client) CheckSecret(secret string) bool {
 	digest := DigestSecret(auth.Secret(secret))
 	return c.SecretDigest != "" && subtle.ConstantTimeCompare([]byte(digest), []byte(c.SecretDigest)) == 1

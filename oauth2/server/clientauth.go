@@ -182,8 +182,11 @@ func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) 
 		return failed("the client may not authenticate by this method"), nil
 	}
 	compare := func() (cause, err error) { return p.methods[i].check(ctx, client, &p.clientCredentials) }
-	if !p.methods[i].secret {
+	switch {
+	case !p.methods[i].secret:
 		return compare()
+	case client.hashed():
+		return s.checkHashed(ctx, p.place, client.ID, p.secret)
 	}
 	return s.withoutGuessing(p.place, client, compare)
 }

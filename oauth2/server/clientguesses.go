@@ -29,6 +29,11 @@ type guesses struct {
 
 func newGuesses() *guesses { return &guesses{seen: remember.New[time.Time](maxGuessing)} }
 
+// key returns the key of a client at an address.
+func (g *guesses) key(client, place string) remember.Key {
+	return g.seen.Key(strconv.Itoa(len(client)) + " " + client + place)
+}
+
 // wait returns how long no secret of the client is looked at from this address.
 func (g *guesses) wait(key remember.Key, now time.Time) time.Duration {
 	until, ok := g.seen.Get(key, now)
@@ -73,7 +78,7 @@ func (s *Server) withoutGuessing(place string, client *Client, compare func() (c
 	if s.config.AllowGuessing {
 		return compare()
 	}
-	key := s.guesses.seen.Key(strconv.Itoa(len(client.ID)) + " " + client.ID + place)
+	key := s.guesses.key(client.ID, place)
 	if wait := s.guesses.wait(key, time.Now()); wait > 0 {
 		return tooManyGuesses(wait), nil
 	}

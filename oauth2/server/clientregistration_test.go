@@ -10,7 +10,7 @@ import (
 
 // notKept are the fields of a Registration that no client keeps.
 var notKept = map[string]bool{"ClientSecret": true, "ResponseTypes": true, "DPoPBoundAccessTokens": true,
-	"RequirePushedRequests": true, "Members": true}
+	"RequirePushedRequests": true, "Members": true, "ClientSecretHash": true}
 
 func TestUnitClientRegistration(t *testing.T) {
 	full := func(s *service) *server.Client {

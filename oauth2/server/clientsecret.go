@@ -52,7 +52,7 @@ func readSecret(_ *http.Request, form Form) (*clientCredentials, error) {
 // checkSecret compares the secret.
 func checkSecret(_ context.Context, client *Client, c *clientCredentials) (cause, err error) {
 	switch {
-	case client.SecretDigest == "":
+	case client.SecretDigest == "": // what is hashed is not checked here, but by checkHashed
 		return errNoSecretKept, nil
 	case !client.CheckSecret(c.secret):
 		return errWrongSecret, nil
@@ -83,14 +83,21 @@ func parseBasic(value string) (id, secret string, ok bool) {
 // minSecret is the shortest secret that an operator may choose, in bytes: of random ones it has 128 bits.
 const minSecret = 16
 
-// setSecret gives a new client the secret of its registration or, if there is none, a random one.
-func (c *Client) setSecret(r Registration) (secret auth.Secret, err error) {
+// setSecret gives a new client the secret of its registration, or the hash of one. If there is neither, the
+// secret is random.
+func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err error) {
 	secret = r.ClientSecret
+	hash := r.ClientSecretHash.Reveal()
 	switch size := len(secret.Reveal()); {
-	case c.Public() && size > 0:
+	case size > 0 && hash != "":
+		return "", metadataError("There is a client_secret and a client_secret_hash.",
+			check("the registration has a client_secret and a client_secret_hash"))
+	case c.Public() && (size > 0 || hash != ""):
 		return "", metadataError("A public client has no secret.", errPublicSecret)
 	case c.Public():
 		return "", nil
+	case hash != "":
+		return "", s.setHash(c, hash)
 	case size == 0:
 		secret, c.SecretDigest = NewSecret()
 		return secret, nil
@@ -111,6 +118,10 @@ func auditSecrets(a *auditor) {
 	for _, c := range a.clients {
 		if c.Public() {
 			continue
+		}
+		if c.hashed() {
+			a.add("RFC 6749 §2.3.1", "client "+c.ID+" SecretHash",
+				"each secret that anybody sends costs a slow hash, until the client has sent the right one")
 		}
 		if c.AllowShortSecret {
 			a.add("RFC 6749 §10.10", "client "+c.ID+" AllowShortSecret", "its secret may be found by trying")

@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -88,5 +90,31 @@ func TestUnitALogoutWithAnIDTokenOfARetiredKey(t *testing.T) {
 	})
 	t.Run("the authorization endpoint still refuses it", func(t *testing.T) {
 		sent(t, s, "a retired hint", s.as("alice").authorize("id_token_hint", hint), "invalid_request")
+	})
+}
+
+func FuzzUnitAHintThatIsNotSignedSignsNobodyOut(f *testing.F) {
+	f.Add(`{"alg":"ES256","typ":"JWT","kid":"x"}`, `{"iss":"ISSUER","sub":"alice","aud":"web","sid":"session-alice"}`, "sig")
+	f.Add(`{"kid":"x","typ":"jwt"}`, `{"iss":"ISSUER","sub":"alice","aud":["web","app"]}`, "")
+	f.Add(`null`, `[]`, ".")
+	var s *service
+	var access, cookie string
+	var handlers *server.Handlers
+	f.Fuzz(func(t *testing.T, header, claims, signature string) {
+		if s == nil {
+			s = newService(t, nil)
+			access = s.tokens("alice", "scope", "openid read").text("access_token")
+			handlers, cookie = s.handlers(), s.as("alice").cookie
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		hint := encode([]byte(header)) + "." + encode([]byte(strings.ReplaceAll(claims, "ISSUER", s.config.Issuer))) + "." + signature
+		r := httptest.NewRequest("GET", "/o/logout/?id_token_hint="+url.QueryEscape(hint), nil)
+		r.Header.Set("Cookie", "login="+cookie)
+		w := &recorder{header: http.Header{}}
+		handlers.ServeHTTP(w, r)
+		_, err := s.server.Inspect(t.Context(), access)
+		if w.status >= 500 || w.header.Get("Set-Cookie") != "" || w.header.Get("Location") != "" || err != nil {
+			t.Errorf("%d %v %v", w.status, w.header, err)
+		}
 	})
 }

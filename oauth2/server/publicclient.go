@@ -15,7 +15,7 @@ func (c *Client) becomesPublic(before *Client) bool { return c.Public() && !befo
 // its secret, and a grace that was given to it before it became public (RFC 9700 §2.2.2, §4.14.2).
 func (c *Client) losesSecret(before *Client) {
 	if c.Public() {
-		c.SecretDigest = ""
+		c.SecretDigest, c.SecretHash, c.SecretReplaces = "", "", ""
 	}
 	if c.becomesPublic(before) {
 		c.RefreshGrace = min(c.RefreshGrace, 0)

@@ -19,8 +19,11 @@ import (
 // Registration describes a client in the names of RFC 7591 §2, and a few of our
 // own. A member that is left out is as it says there or, if it does not, empty.
 type Registration struct {
-	ClientID                string      `json:"client_id,omitempty"` // "" makes one
-	ClientSecret            auth.Secret `json:"-"`                   // at least 16 random bytes; "" makes one
+	ClientID     string      `json:"client_id,omitempty"` // "" makes one
+	ClientSecret auth.Secret `json:"-"`                   // at least 16 random bytes; "" makes one
+	// ClientSecretHash is a secret in place of ClientSecret, as another system hashed it. Config.SecretHashes reads
+	// it. The first request with the right secret replaces it by a digest, in the store.
+	ClientSecretHash        auth.Secret `json:"-"`
 	ClientName              string      `json:"client_name,omitempty"`
 	RedirectURIs            []string    `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs  []string    `json:"post_logout_redirect_uris,omitempty"`
@@ -65,12 +68,13 @@ func (Config) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Config") }
 func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Registration") }
 
 // ParseRegistrations reads a JSON array of clients, of which each may have a
-// "client_secret". Members that have no field are in Registration.Members. No member may be
+// "client_secret" or "client_secret_hash". Members that have no field are in Registration.Members. No member may be
 // of another type.
 func ParseRegistrations(text []byte) ([]Registration, error) {
 	var all []struct {
 		Registration
 		Secret string `json:"client_secret"`
+		Hash   string `json:"client_secret_hash"`
 	}
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
@@ -82,7 +86,7 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	registrations := make([]Registration, len(all))
 	for i, each := range all {
 		registrations[i] = each.Registration
-		registrations[i].ClientSecret = auth.Secret(each.Secret)
+		registrations[i].ClientSecret, registrations[i].ClientSecretHash = auth.Secret(each.Secret), auth.Secret(each.Hash)
 		registrations[i].Members = furtherMembers(members[i])
 	}
 	return registrations, nil
@@ -109,7 +113,7 @@ func (s *Server) NewClient(r Registration) (*Client, auth.Secret, error) {
 	if err := s.applyRegistration(c, r); err != nil {
 		return nil, "", err
 	}
-	secret, err := c.setSecret(r)
+	secret, err := s.setSecret(c, r)
 	if err != nil {
 		return nil, "", err
 	}
@@ -181,9 +185,7 @@ func (s *Server) ensureOnce(ctx context.Context, r Registration) (*Client, error
 	if err != nil {
 		return nil, err
 	}
-	if r.ClientSecret == "" && !c.Public() && before.SecretDigest != "" {
-		c.SecretDigest = before.SecretDigest
-	}
+	c.keepSecret(before, r)
 	c.Created, c.Disabled = before.Created, before.Disabled
 	c.Updated = after(before)
 	changed, ended, err := s.config.Store.ChangeClient(ctx, c, before.Updated)
@@ -249,6 +251,7 @@ func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth
 	changed := *client
 	var secret auth.Secret
 	secret, changed.SecretDigest = NewSecret()
+	changed.SecretHash, changed.SecretReplaces = "", ""
 	c, err := s.replaceClient(ctx, client, changed)
 	if err != nil {
 		return nil, "", err

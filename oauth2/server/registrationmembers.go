@@ -118,4 +118,4 @@ func furtherMembers(client map[string]json.RawMessage) map[string]json.RawMessag
 }
 
 // registrationMembers are the members that a file can have a field for.
-var registrationMembers = append(memberNames(Registration{}), "client_secret")
+var registrationMembers = append(memberNames(Registration{}), "client_secret", "client_secret_hash")

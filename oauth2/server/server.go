@@ -137,6 +137,10 @@ type Config struct {
 	Claims func(ctx context.Context, r ClaimsRequest) (map[string]any, error)
 	// Discovery is what the metadata tell besides.
 	Discovery Discovery
+	// SecretHashes verifies secrets of clients that another system has hashed: see
+	// Registration.ClientSecretHash. A *password.Hasher reads those of Django. At most 2 are
+	// verified at once, and 100 of a client wait. Nil reads none.
+	SecretHashes SecretHasher
 	// AllowGuessing looks at every secret that a client sends. Otherwise, after 30 wrong secrets of
 	// a client from one address (IPv6: /64), further ones are 429 with Retry-After until 2 seconds
 	// have passed for each. From other addresses, the client is not affected (RFC 6749 §2.3.1). Each
@@ -196,11 +200,14 @@ type Server struct {
 	events  backend.Events
 	limits  grantLimits
 	guesses *guesses
-	access  string // prefixes
-	refresh string
-	code    string
-	seals   []seal.Key    // of requests that browsers keep
-	codeKey hidden.String // of codes that answer these
+	hashes  *hashQueue
+	// shortSecrets are clients whose short secret was logged.
+	shortSecrets *once.Set
+	access       string // prefixes
+	refresh      string
+	code         string
+	seals        []seal.Key    // of requests that browsers keep
+	codeKey      hidden.String // of codes that answer these
 }
 
 // exchangeFunc is [GrantType].Exchange of one grant.
@@ -222,7 +229,8 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses()}
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(),
+		hashes: newHashQueue(), shortSecrets: new(once.Set)}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
 	s.setAddresses(settings)
