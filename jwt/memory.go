@@ -43,13 +43,8 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept := adopted != nil && adopted.Digest == first.Digest
-	if adopted != nil {
-		if seen := s.tokens[adopted.Digest]; seen != nil {
-			if !kept {
-				s.end(seen.of, family.Created)
-			}
-			return Started{Seen: true, Generation: s.generation(family.UserID)}, nil
-		}
+	if s.seen(adopted, kept, family.Created) {
+		return Started{Seen: true, Generation: s.generation(family.UserID)}, nil
 	}
 	if s.logins[family.ID] != nil || s.tokens[first.Digest] != nil {
 		return Started{}, errExists
@@ -76,6 +71,18 @@ func (s *MemoryStore) Start(ctx context.Context, family *Family, first, adopted 
 	}
 	s.queue.Add(family.ID)
 	return started, nil
+}
+
+// seen reports whether a token of another system was adopted before, and then ends its
+// login unless the token stays good.
+func (s *MemoryStore) seen(adopted *Refresh, kept bool, now time.Time) bool {
+	if adopted == nil || s.tokens[adopted.Digest] == nil {
+		return false
+	}
+	if !kept {
+		s.end(s.tokens[adopted.Digest].of, now)
+	}
+	return true
 }
 
 // adopt adds a token of another system to a login: as the first one, if it has the digest

@@ -18,14 +18,8 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 			return true, nil
 		}
 	}
-	if c.Digest != "" {
-		t := s.tokens[c.Digest]
-		used := t != nil && (!t.of.family.RevokedAt.IsZero() ||
-			!t.refresh.Rotated.IsZero() && now.Sub(t.refresh.Rotated) >= c.Grace)
-		live := t != nil && t.refresh.FamilyID == c.SessionID && now.Before(t.refresh.ExpiresAt)
-		if used || c.SessionID != "" && !live {
-			return true, nil
-		}
+	if c.Digest != "" && s.spent(c, now) {
+		return true, nil
 	}
 	o := s.owners[c.UserID]
 	if o == nil { // generation 0, and nothing is void
@@ -35,4 +29,17 @@ func (s *MemoryStore) Revoked(ctx context.Context, c Claimed, now time.Time) (bo
 		return !o.voided.IsZero() && !c.IssuedAt.After(o.voided), nil
 	}
 	return c.Generation < o.generation, nil
+}
+
+// spent reports whether the refresh token of c is of no use any more.
+func (s *MemoryStore) spent(c Claimed, now time.Time) bool {
+	t := s.tokens[c.Digest]
+	if t == nil {
+		return c.SessionID != ""
+	}
+	r, family := t.refresh, t.of.family
+	if !family.RevokedAt.IsZero() || !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
+		return true
+	}
+	return c.SessionID != "" && (r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt))
 }

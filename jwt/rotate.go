@@ -184,27 +184,9 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	case void:
 		return nil, errRevoked
 	}
-	var all map[string]json.RawMessage
-	if err := old.Decode(&all); err != nil {
-		return nil, errAdopted
-	}
-	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, AuthInfo: old.login, Claims: map[string]any{}}
-	if t.config.AllowRefreshReuse {
-		options.kept = old.id
-	}
-	if t.config.AllowRefreshReuse && k == refreshKind {
-		options.end = old.expires
-	}
-	if k == slidingKind {
-		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
-		if !now.Before(options.end) {
-			return nil, errSlidEnd
-		}
-	}
-	for name, value := range all {
-		if t.checkClaims(map[string]any{name: nil}) == nil {
-			options.Claims[name] = value
-		}
+	options, err := t.adoptedOptions(old, k, now)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := t.family(now, options, k); err != nil {
 		return nil, errAdopted
@@ -227,6 +209,31 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 		return nil, errRevoked
 	}
 	return m, nil
+}
+
+// adoptedOptions are the particulars of a login that starts with a token of something else.
+func (t *Tokens) adoptedOptions(old *Token, k kind, now time.Time) (Options, error) {
+	options := Options{Scopes: old.scopes, Limited: old.limited, ClientID: old.clientID, AuthInfo: old.login,
+		Claims: map[string]any{}}
+	var all map[string]json.RawMessage
+	if err := old.Decode(&all); err != nil {
+		return options, errAdopted
+	}
+	for name, value := range all {
+		if t.checkClaims(map[string]any{name: nil}) == nil {
+			options.Claims[name] = value
+		}
+	}
+	if t.config.AllowRefreshReuse {
+		options.kept, options.end = old.id, old.expires
+	}
+	if k == slidingKind {
+		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
+		if !now.Before(options.end) {
+			return options, errSlidEnd
+		}
+	}
+	return options, nil
 }
 
 // noAccount refuses a token by what a loader says of its user.
