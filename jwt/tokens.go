@@ -63,9 +63,10 @@ type Config struct {
 	// by default: the answer of a refresh is a new access token only. The refresh token
 	// ends RefreshTTL after the login, however often it is used, so that SessionTTL must
 	// be 0 or RefreshTTL, and Grace must be 0. It also ends by a logout, by Revoke and
-	// RevokeAll, with a change of the user's stamp, and when LoadUser refuses the user. A
-	// sliding token stays good until its own end beside the one that is got for it. A
-	// token of others (AllowNoSession) can be used again as well.
+	// RevokeAll, when LoadUser refuses the user, and with a change of the user's stamp,
+	// except that RevokeOthers keeps the login that changed it. A sliding token stays good
+	// until its own end beside the one that is got for it. A token of others
+	// (AllowNoSession) can be used again as well.
 	//
 	// It is for clients that do not store the refresh token of each answer. What is lost:
 	// a stolen refresh token works beside its owner's until it ends, and nothing tells
