@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -178,8 +179,12 @@ func (h handler) options(r backend.Request) (Options, error) {
 
 // finish finishes a login and tells of it. If that fails, it ends what was issued, answers, and returns false.
 func (h handler) finish(w http.ResponseWriter, r backend.Request, id string) bool {
-	if err := backend.Finish(r.Context(), r.Credential); err != nil {
-		_, _ = h.Revoke(r.Context(), r.User.UserID(), id) // the tokens go nowhere
+	err := backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: r.User.UserID(),
+		CredentialID: id, Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
+			_, err := h.Revoke(ctx, r.User.UserID(), id)
+			return err
+		}})
+	if err != nil {
 		h.login.Refuse(w, r.Request, err)
 		return false
 	}

@@ -2,6 +2,7 @@ package knox
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -165,8 +166,12 @@ func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := backend.Finish(r.Context(), r.Credential); err != nil {
-		_, _ = h.Revoke(r.Context(), issued.UserID(), issued.ID()) // its secret goes nowhere
+	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: issued.UserID(),
+		CredentialID: issued.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
+			_, err := h.Revoke(ctx, issued.UserID(), issued.ID())
+			return err
+		}})
+	if err != nil {
 		return nil, err
 	}
 	return issued, nil

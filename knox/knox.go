@@ -123,7 +123,8 @@ type Config struct {
 	// Observer is told of logins, logouts and what becomes of tokens.
 	Observer auth.Observer
 	// Logger is warned, once for each user, of a login that proves another AuthStamp than
-	// LoadUser finds. If nil, it is slog.Default.
+	// LoadUser finds. It is told of a token that the store cannot revoke after its login
+	// failed. If nil, it is slog.Default.
 	Logger *slog.Logger
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -156,8 +157,12 @@ func (h handler) signIn(w http.ResponseWriter, r backend.Request, options Option
 	if err != nil {
 		return nil, err
 	}
-	if err := backend.Finish(r.Context(), r.Credential); err != nil {
-		_, _ = h.Revoke(r.Context(), session.UserID(), session.ID()) // its secret goes nowhere
+	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: session.UserID(),
+		CredentialID: session.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
+			_, err := h.Revoke(ctx, session.UserID(), session.ID())
+			return err
+		}})
+	if err != nil {
 		clear(w.Header())
 		maps.Copy(w.Header(), before)
 		return nil, err

@@ -98,8 +98,8 @@ type Config struct {
 	// Observer is told of logins, logouts and what becomes of sessions.
 	Observer auth.Observer
 	// Logger is warned, once, of a login whose cookie browsers will not keep, and, once for
-	// each user, of a login that proves another AuthStamp than LoadUser finds. Nil is
-	// slog.Default.
+	// each user, of a login that proves another AuthStamp than LoadUser finds. It is told of a
+	// session that the store cannot revoke after its login failed. Nil is slog.Default.
 	Logger *slog.Logger
 }
 

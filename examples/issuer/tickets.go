@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -95,8 +96,9 @@ func (ts *Tickets) Handlers(guard *auth.Guard) (backend.Routes, error) {
 		ts.issued[digest] = Ticket{ID: id, UserID: r.User.UserID(), digest: digest, terms: terms, IP: ip,
 			Device: backend.CleanText(device, 200), stamp: backend.Stamp("ticket", r.User)} // of the proved password
 		ts.mu.Unlock()
-		if err := backend.Finish(r.Context(), r.Credential); err != nil { // the login, now that a ticket is issued
-			ts.Revoke(r.User.UserID(), id)
+		issued := backend.Issued{Backend: "ticket", UserID: r.User.UserID(), CredentialID: id,
+			Revoke: func(context.Context) error { ts.Revoke(r.User.UserID(), id); return nil }}
+		if err := backend.FinishOrRevoke(r.Context(), r.Credential, issued); err != nil { // the login, now that it has one
 			login.Refuse(w, r.Request, err)
 			return
 		}
