@@ -33,7 +33,8 @@ func ofIssuer(t *testing.T, issuer, audience string) *oauth2.JWT {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer, Audience: []string{audience}, Keys: keys})
+	source, err := oauth2.NewJWT(oauth2.JWTConfig{Issuer: issuer, Audience: []string{audience}, Keys: keys,
+		MachinePrefix: issuer + "/"})
 	if err != nil {
 		t.Fatal(err)
 	}

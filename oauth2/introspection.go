@@ -51,9 +51,10 @@ type IntrospectionConfig struct {
 	// can register an address of another person at the server becomes that person here. The address in
 	// a "sub" is the server's own name for the user, and always counts.
 	AllowUnverifiedEmail bool
-	// MachinePrefix comes before the identifier of each machine: [auth.Machine]. Sources of several
-	// servers in one program need different ones, since client identifiers are unique at their server
-	// only (RFC 6749 §2.2).
+	// MachinePrefix comes before the identifier of each machine, such as "shop/": [auth.Machine].
+	// Sources of several servers in one guard need different ones, since client identifiers are unique
+	// at their server only (RFC 6749 §2.2). [New] and [auth.New] refuse prefixes of which one starts with
+	// the other one, unless they are the same: that says that it is one server.
 	MachinePrefix string
 	// AllowNoAudience takes tokens for which the answer has no "aud", which RFC 7662 §2.2 makes
 	// optional, and many servers do not write: absent, null, an empty list or an empty text. What is

@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +22,8 @@ import (
 
 // JWTConfig is the configuration of a [JWT]. Issuer and Audience are required.
 type JWTConfig struct {
-	// Issuer is the authorization server, compared byte by byte (RFC 9068 §4).
+	// Issuer is the authorization server, compared byte by byte (RFC 9068 §4). It may be a template, as
+	// in jwt.Issuer, and then needs Keys, and Tenants or AllowAnyTenant.
 	Issuer string
 	// Audience are names of this API, of which a token must have one.
 	Audience []string
@@ -27,29 +32,51 @@ type JWTConfig struct {
 	Keys   jwt.KeySource
 	Client *http.Client // as in jwt.RemoteKeysConfig
 
-	// Algorithms are those accepted; nil is every asymmetric one.
+	// Profile says how the issuer writes access tokens, such as [jwt.Keycloak], [jwt.Entra], [jwt.Auth0]
+	// and [jwt.Okta]: their "typ", the claims with scopes and the client, what marks a machine's token,
+	// and what tells them from ID tokens. Claims of RFC 9068 that the profile does not ask for may be
+	// missing. The zero value, and [jwt.Gatewarden], are issuers that follow RFC 9068.
+	Profile jwt.Profile
+	// UserClaim names the user. Empty is "sub". AllowUnverifiedEmail is as in jwt.Issuer: it takes an
+	// e-mail address in another claim although the issuer does not say that it is verified.
+	UserClaim            string
+	AllowUnverifiedEmail bool
+	// MachinePrefix comes before the identifier of each machine, as in [IntrospectionConfig].
+	MachinePrefix string
+
+	// Tenants, AllowAnyTenant, RequireValues, AllowAnyCaller and AllowKeysWithoutIssuer are as in
+	// jwt.Issuer: which customers of an issuer that many share may call. Issuers that give tokens for
+	// every audience to everybody, such as those of [jwt.Google] and [jwt.GitHubActions], need
+	// RequireValues.
+	Tenants                []string
+	AllowAnyTenant         bool
+	RequireValues          map[string][]string
+	AllowAnyCaller         bool
+	AllowKeysWithoutIssuer bool
+
+	// Algorithms are those accepted. Nil is every asymmetric one.
 	Algorithms []jwt.Algorithm
-	// Types are as in jwt.Issuer. Nil is "at+jwt" (RFC 9068 §2.1). Issuers that
-	// write "JWT" issue ID tokens of the same type: what else tells them apart is
-	// then their audience alone.
+	// Types are as in jwt.Issuer. Nil is Profile.Types, or "at+jwt" (RFC 9068 §2.1). Without a Profile,
+	// only their audience tells access tokens from ID tokens of an issuer that writes "JWT".
 	Types []string
-	// AllowMissing are claims of RFC 9068 §2.2 that may be missing, of client_id, iat
-	// and jti: issuers from before it leave some out. A token without client_id
-	// that stands for a client cannot be told from a user's.
+	// AllowMissing are claims of RFC 9068 §2.2 that may be missing, of client_id, iat and jti, for an
+	// issuer without a Profile. A token of a machine without client_id cannot be told from a user's.
 	AllowMissing []string
 	// Leeway is as in jwt.Issuer.
 	Leeway time.Duration
-	// Revocations is asked at every request whether a token is void; nil is nobody.
+	// Revocations is asked at every request whether a token is void. If nil, tokens cannot be revoked.
 	Revocations jwt.Revocations
-	// CacheSize is how many verified tokens are remembered; 0 is 10,000, less than
-	// 0 is none.
+	// CacheSize is how many verified tokens are remembered. 0 is 10,000, and less than 0 is not at all.
 	CacheSize int
 }
 
-// JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks nobody
-// about a token: one that was revoked is good until it expires.
+// JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks no server
+// about a token, so one that was revoked is good until it expires.
 type JWT struct {
 	issuer   string
+	prefix   string              // of machines
+	bound    map[string][]string // Profile.BoundKinds
+	audience string              // Profile.AudienceClaim
 	verifier *jwt.Verifier
 	remote   *jwt.RemoteKeys // nil with JWTConfig.Keys
 	leeway   time.Duration   // which Resource gives a token that a source found, too
@@ -71,7 +98,11 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	source := &JWT{issuer: c.Issuer, leeway: c.Leeway}
+	source := &JWT{issuer: c.Issuer, leeway: c.Leeway, prefix: c.MachinePrefix, audience: c.Profile.AudienceClaim,
+		bound: maps.Clone(c.Profile.BoundKinds)}
+	for name, kinds := range source.bound {
+		source.bound[name] = slices.Clone(kinds)
+	}
 	if c.Keys == nil {
 		remote, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: c.Issuer, Client: c.Client})
 		if err != nil {
@@ -79,15 +110,13 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 		}
 		source.remote, c.Keys = remote, remote
 	}
-	var required []string
-	for _, claim := range []string{"client_id", "iat", "jti"} { // package jwt has the others
-		if !slices.Contains(c.AllowMissing, claim) {
-			required = append(required, claim)
-		}
-	}
 	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, Issuers: []jwt.Issuer{{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types, Leeway: c.Leeway, Revocations: c.Revocations,
-		Require: required, User: jwt.SubjectUser, Claims: readClaims,
+		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types,
+		Leeway: c.Leeway, Revocations: c.Revocations, Profile: c.Profile, Require: c.required(), User: jwt.SubjectUser,
+		Format: jwt.Format{UserClaim: c.UserClaim}, AllowUnverifiedEmail: c.AllowUnverifiedEmail,
+		MachinePrefix: c.MachinePrefix, Tenants: c.Tenants, AllowAnyTenant: c.AllowAnyTenant,
+		RequireValues: c.RequireValues, AllowAnyCaller: c.AllowAnyCaller,
+		AllowKeysWithoutIssuer: c.AllowKeysWithoutIssuer, Claims: source.readClaims,
 		AllowBoundTokens: true, // Resource asks for the proof
 	}}})
 	if err != nil {
@@ -97,10 +126,33 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 	return source, nil
 }
 
-func (c JWTConfig) check() error {
+// followsRFC9068 reports an issuer that writes the claims of RFC 9068 §2.2.
+func (c *JWTConfig) followsRFC9068() bool {
+	return c.Profile.Own || reflect.ValueOf(c.Profile).IsZero()
+}
+
+// required returns the claims that a token must have besides those that package jwt asks for.
+func (c *JWTConfig) required() (claims []string) {
+	if !c.followsRFC9068() {
+		return nil // the profile says what an access token has
+	}
+	for _, claim := range []string{"client_id", "iat", "jti"} {
+		if !slices.Contains(c.AllowMissing, claim) {
+			claims = append(claims, claim)
+		}
+	}
+	return claims
+}
+
+func (c *JWTConfig) check() error {
 	s := backend.Settings{Package: "oauth2"}
+	s.Refuse(c.AllowMissing != nil && !c.followsRFC9068(),
+		"JWTConfig.AllowMissing is for issuers without a Profile, which says what its tokens have")
 	s.Refuse(c.Issuer == "" || len(c.Audience) == 0, "JWTConfig.Issuer or Audience is missing")
-	if c.Issuer != "" && c.Keys == nil { // its metadata is fetched
+	template := strings.Contains(c.Issuer, "{tenantid}")
+	s.Refuse(template && c.Keys == nil,
+		"JWTConfig.Keys is missing: there is no metadata of an Issuer that is a template")
+	if c.Issuer != "" && c.Keys == nil && !template { // its metadata is fetched
 		if err := fetch.CheckURL(c.Issuer); err != nil {
 			s.Refuse(true, "JWTConfig.Issuer %w", err)
 		}
@@ -155,7 +207,7 @@ func (j *JWT) recall(ctx context.Context, token string, _ time.Time) (*Token, er
 
 // Inspect implements [Source].
 func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
-	_, credential, err := j.verifier.VerifyToken(ctx, token)
+	user, credential, err := j.verifier.VerifyToken(ctx, token)
 	switch auth.KindOf(err) {
 	case auth.ErrInvalid, auth.ErrMalformed:
 		return nil, invalid(j.cause(err))
@@ -170,7 +222,7 @@ func (j *JWT) Inspect(ctx context.Context, token string) (*Token, error) {
 		return nil, backend.Outage(errors.New("oauth2: a verifier returned another credential than a *jwt.Token"))
 	}
 	claims, _ := jwt.ClaimsOf[*claims](verified)
-	return claims.token(verified, j.leeway), nil
+	return claims.token(j, verified, user), nil
 }
 
 // unrecognized puts a refusal of package jwt into the words of this package. It is made once,
@@ -191,24 +243,40 @@ type claims struct {
 }
 
 // readClaims is a jwt.Issuer.Claims.
-func readClaims(payload []byte) (any, error) {
+func (j *JWT) readClaims(payload []byte) (any, error) {
 	c := &claims{}
 	if err := json.Unmarshal(payload, &c.all); err != nil {
 		return nil, err
 	}
 	var err error
-	c.confirmation, err = confirmationOf(c.all["cnf"])
-	return c, err
+	if c.confirmation, err = confirmationOf(c.all["cnf"]); err != nil {
+		return nil, err
+	}
+	for name, kinds := range j.bound {
+		kind, _ := c.all[name].(string)
+		if c.confirmation == nil && slices.Contains(kinds, kind) {
+			return nil, fmt.Errorf("%s is %q, so the token is bound to a key, and cnf does not say to which",
+				name, kind)
+		}
+	}
+	return c, nil
 }
 
 // token returns the Token of a token with these claims.
-func (c *claims) token(verified *jwt.Token, leeway time.Duration) *Token {
+func (c *claims) token(j *JWT, verified *jwt.Token, user auth.User) *Token {
 	if made := c.made.Load(); made != nil {
 		return made
 	}
-	t := SharedToken(Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(), Audience: verified.Audience(), ID: verified.ID(),
-		IssuedAt: verified.IssuedAt(), Expiry: verified.ExpiresAt(), Auth: verified.AuthInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: leeway})
+	t := SharedToken(Token{Issuer: verified.Issuer(), Subject: verified.Subject(), ClientID: verified.ClientID(),
+		Audience: verified.Audience(), ID: verified.ID(), IssuedAt: verified.IssuedAt(), Expiry: verified.ExpiresAt(),
+		Auth: verified.AuthInfo(), Confirmation: c.confirmation, Claims: c.all, leeway: j.leeway, decided: true})
 	t.Scope, _ = verified.Scopes()
+	if machine, ok := user.(auth.Machine); ok {
+		t.machine = machine.ID // with its prefix
+	}
+	if name, ok := c.all[j.audience].(string); ok && len(t.Audience) == 0 {
+		t.Audience = []string{name}
+	}
 	c.made.Store(t)
 	return t
 }

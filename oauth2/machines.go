@@ -15,6 +15,8 @@ func (i *Introspection) machines() (server, prefix string) {
 	return cmp.Or(i.config.Issuer, i.config.Endpoint), i.config.MachinePrefix
 }
 
+func (j *JWT) machines() (server, prefix string) { return j.issuer, j.prefix }
+
 // sharedMachines returns an error if a machine of one source could get the identifier of a machine of another server.
 // Client identifiers are unique at their server only (RFC 6749 §2.2), and routes may tell machines apart by them.
 func sharedMachines(a, b []Source) error {
@@ -36,10 +38,11 @@ func sameMachines(a, b Source) error {
 	}
 	server, prefix := one.machines()
 	its, itsPrefix := other.machines()
-	if server == its || !strings.HasPrefix(prefix, itsPrefix) && !strings.HasPrefix(itsPrefix, prefix) {
+	same := prefix == itsPrefix && prefix != "" // which says that their machines are the same ones
+	if server == its || same || !strings.HasPrefix(prefix, itsPrefix) && !strings.HasPrefix(itsPrefix, prefix) {
 		return nil
 	}
-	return fmt.Errorf("machines of %s and of %s can have the same identifier. Set MachinePrefix of both sources, such as %q "+
-		"and %q, so that no prefix starts with the other one. If it is one server, give both sources the same Issuer",
+	return fmt.Errorf("machines of %s and of %s can have the same identifier. Set MachinePrefix of both sources, such as "+
+		"%q and %q, so that no prefix starts with the other one. If it is one server, give both the same prefix",
 		server, its, "a/", "b/")
 }

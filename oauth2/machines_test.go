@@ -27,13 +27,15 @@ func TestUnitMachinesOfTwoServersDoNotGetOneIdentifier(t *testing.T) {
 		refused    bool
 	}{
 		{"two servers without prefixes", askedAt(t, a, "", ""), askedAt(t, b, "", ""), true},
-		{"two servers with one prefix", askedAt(t, a, "", "x/"), askedAt(t, b, "", "x/"), true},
+		{"one prefix says that it is one server", askedAt(t, a, "", "x/"), askedAt(t, b, "", "x/"), false},
 		{"a prefix that starts with the other one", askedAt(t, a, "", "x/"), askedAt(t, b, "", "x/y/"), true},
 		{"one prefix is not enough, since clients may be called like it",
 			askedAt(t, a, "", ""), askedAt(t, b, "", "x/"), true},
 		{"two servers that are known by where they are asked", askedAt(t, "", a, ""), askedAt(t, "", b, ""), true},
 		{"two prefixes", askedAt(t, a, "", "a/"), askedAt(t, b, "", "b/"), false},
 		{"one server that is asked in two ways", askedAt(t, a, "", ""), askedAt(t, a, a+"/introspect", ""), false},
+		{"JWTs of two servers", ofIssuer(t, a, resource), ofIssuer(t, b, resource), false},
+		{"JWTs of one server and introspection of another one", ofIssuer(t, a, resource), askedAt(t, b, "", ""), true},
 		{"JWTs and introspection of one server", ofIssuer(t, a, resource), askedAt(t, a, "", ""), false},
 		{"a source that does not say", tokens(), askedAt(t, a, "", ""), false},
 	} {

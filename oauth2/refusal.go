@@ -151,19 +151,28 @@ func (j *JWT) cause(err error) error {
 	if !ok {
 		return why
 	}
-	switch check.Setting {
-	case "Types", "Algorithms", "Leeway":
-		return check.Under("JWTConfig", check.Setting)
-	case "Require":
-		return check.Under("JWTConfig", "AllowMissing")
-	case "Audience", "Issuer":
-		if name := j.arguments[check.Setting]; name != "" {
-			return check.Under("RequireBearerToken", name)
-		}
-		if check.Setting == "Audience" {
-			return check.Under("JWTConfig", "Audience"+ownNames)
-		}
-		return check.Under("JWTConfig", check.Setting)
+	if name := j.arguments[check.Setting]; name == "profile" {
+		return check.Under("RequireBearerTokenOf", name)
+	} else if name != "" {
+		return check.Under("RequireBearerToken", name)
+	}
+	if name := settingsOfJWT[check.Setting]; name != "" {
+		return check.Under("JWTConfig", name)
 	}
 	return check.Under("", "") // which JWTConfig does not have
+}
+
+// settingsOfJWT are the settings of [JWTConfig] for those of jwt.Issuer.
+var settingsOfJWT = map[string]string{
+	"Types":                "Types and JWTConfig.Profile",
+	"Require":              "AllowMissing and JWTConfig.Profile",
+	"Algorithms":           "Algorithms",
+	"Leeway":               "Leeway",
+	"Issuer":               "Issuer",
+	"Audience":             "Audience" + ownNames,
+	"Profile":              "Profile",
+	"Format":               "UserClaim",
+	"AllowUnverifiedEmail": "AllowUnverifiedEmail",
+	"RequireValues":        "RequireValues",
+	"Tenants":              "Tenants",
 }

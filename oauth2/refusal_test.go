@@ -161,7 +161,9 @@ func TestUnitARefusedJWTNamesTheSettingsOfJWTConfig(t *testing.T) {
 	}
 	t.Run("each source says why it does not know a token", func(t *testing.T) {
 		l := newLogin(t)
-		asked := l.source(func(c *oauth2.IntrospectionConfig) { c.Owns = func(string) bool { return false } })
+		asked := l.source(func(c *oauth2.IntrospectionConfig) {
+			c.Issuer, c.Endpoint, c.Owns = issuer.URL(), l.URL, func(string) bool { return false }
+		})
 		a := loggedAPI(t, log, oauth2.Config{Sources: []oauth2.Source{source, asked}})
 		a.refused(log, marker, "cannot be read; IntrospectionConfig.Owns says that the token is of another server")
 	})
@@ -182,6 +184,12 @@ func TestUnitARefusalOfRequireBearerTokenNamesItsArguments(t *testing.T) {
 	t.Run("the resource", func(t *testing.T) {
 		token := issuer.MintWith(map[string]any{"typ": "at+jwt"}, map[string]any{"aud": "other", "client_id": "web"})
 		api{t, s.URL}.refused(log, token, `aud is "other", want "`+resource+`"; see RequireBearerToken.resource`)
+	})
+	t.Run("the profile", func(t *testing.T) {
+		token := issuer.MintWith(map[string]any{"typ": "JWT"}, map[string]any{"aud": resource, "client_id": "web"})
+		api{t, s.URL}.refused(log, token, `typ is "JWT", want "at+jwt"; see RequireBearerTokenOf.profile`)
+		token = issuer.Mint(map[string]any{"aud": resource})
+		api{t, s.URL}.refused(log, token, `client_id is missing; see RequireBearerTokenOf.profile`)
 	})
 	t.Run("an issuer by http", func(t *testing.T) {
 		_, err := oauth2.RequireBearerToken("http://login.example", resource)
