@@ -109,7 +109,9 @@ func Seal(keys []Key, text []byte, bound string) string {
 }
 
 // Open returns what Seal sealed with one of keys, of at most 4096 bytes. The only error is ErrNotOurs.
-func Open(keys []Key, sealed, bound string) ([]byte, error) { return OpenLong(keys, sealed, bound, maxSealed) }
+func Open(keys []Key, sealed, bound string) ([]byte, error) {
+	return OpenLong(keys, sealed, bound, maxSealed)
+}
 
 // OpenLong is Open for what no cookie holds, of at most limit bytes.
 func OpenLong(keys []Key, sealed, bound string, limit int) ([]byte, error) {
