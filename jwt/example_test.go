@@ -116,3 +116,19 @@ func ExampleNewVerifier() {
 	fmt.Println(user.UserID(), "of team", said.Team)
 	// Output: alice of team red
 }
+
+func ExampleProfile() {
+	profile := jwt.Auth0()
+	profile.ScopeClaims = []string{"scope", "permissions"} // all that the user may do at the API
+	reader, err := profile.Reader()
+	if err != nil {
+		panic(err)
+	}
+	user, err := reader.Read([]byte(`{"sub":"auth0|64b7","azp":"web","scope":"openid","permissions":["read","write"]}`))
+	fmt.Printf("%q of client %s, machine %q, %v\n", user.Scopes, user.ClientID, user.Machine, err)
+	job, err := reader.Read([]byte(`{"sub":"job@clients","azp":"job","gty":"client-credentials","scope":"read"}`))
+	fmt.Printf("%q of client %s, machine %q, %v\n", job.Scopes, job.ClientID, job.Machine, err)
+	// Output:
+	// ["openid" "read" "write"] of client web, machine "", <nil>
+	// ["read"] of client job, machine "job", <nil>
+}
