@@ -66,7 +66,7 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 		return saysInvalid.failed(i.off("iat", "is ahead of our clock", t.issued.Sub(now)))
 	}
 	value := lookup(all, "nbf")
-	if value == "" {
+	if !isThere(value) {
 		return nil
 	}
 	seconds, ok := secondsOf(value)
@@ -123,7 +123,7 @@ func (i *issuer) checkAudience(all []member, t *Token) *refusal {
 	if i.own != nil && t.kind != accessKind {
 		ours = i.own.audienceOf(t.kind)
 	}
-	if lookup(all, "aud") == "" {
+	if !isThere(lookup(all, "aud")) {
 		if name := i.Profile.AudienceClaim; name != "" && len(ours) > 0 && isThere(lookup(all, name)) {
 			return i.checkAudienceClaim(all, name, ours)
 		}

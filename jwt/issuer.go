@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -145,6 +146,7 @@ type issuer struct {
 	own        *Config         // of Tokens that issue as this issuer, or nil
 	slash      *refusal        // of a token of another issuer that differs by a slash only
 	otherAlg   *refusal        // of a token by an algorithm that is not accepted
+	told       sync.Map        // names of claims that tellIgnored has logged
 }
 
 const (

@@ -35,6 +35,7 @@ type Token struct {
 	refreshEnd int64  // "refresh_exp" of a sliding token
 	payload    string
 	claims     any
+	ignored    []string // optional claims of another type
 }
 
 var (
@@ -129,69 +130,6 @@ type Subject struct{ ID string }
 
 // UserID returns the subject.
 func (s Subject) UserID() string { return s.ID }
-
-// read fills the token from claims, but its rights. It returns the name of one that is not of its type,
-// and which type that is, or "". Claims that only this package defines are read if own is set: in tokens of others
-// they mean something else (RFC 7519 §4.3).
-func (t *Token) read(all []member, f Format, own bool) (wrong, problem string) {
-	text := func(name string) string {
-		value := lookup(all, name)
-		if value == "" {
-			return ""
-		}
-		s, ok := unquote(value)
-		if !ok {
-			wrong, problem = name, "is not a string"
-		}
-		return s
-	}
-	number := func(name string) (time.Time, bool) {
-		value := lookup(all, name)
-		if value == "" {
-			return time.Time{}, false
-		}
-		n, ok := secondsOf(value)
-		if !ok {
-			wrong, problem = name, "is not a number of seconds since 1970"
-		}
-		return time.Unix(n, 0).UTC(), true
-	}
-	t.issuer = text("iss")
-	t.id = text(f.IDClaim)
-	if t.generation = -1; own {
-		t.sessionID, t.stamp = text("sid"), text("stamp")
-		if end, ok := number(f.RefreshExpClaim); ok {
-			t.refreshEnd = end.Unix()
-		}
-		if value := lookup(all, "gen"); value != "" {
-			n, ok := secondsOf(value)
-			if !ok || n < 0 {
-				wrong, problem = "gen", "is not a number"
-			}
-			t.generation = n
-		}
-	} else {
-		t.sessionID, _ = unquote(lookup(all, "sid")) // of OpenID Connect (Front-Channel Logout §3)
-	}
-	t.login.ACR = text("acr")
-	t.subject = subjectOf(lookup(all, f.UserClaim))
-	t.issued, _ = number("iat")
-	t.expires, _ = number("exp")
-	t.login.AuthTime, _ = number("auth_time")
-	if value := lookup(all, "aud"); value != "" {
-		var ok bool
-		if t.audience, ok = stringsOf(value); !ok {
-			wrong, problem = "aud", "is not a string or an array of strings"
-		}
-	}
-	if value := lookup(all, "amr"); value != "" {
-		var ok bool
-		if t.login.AMR, ok = stringsOf(value); !ok {
-			wrong, problem = "amr", "is not an array of strings"
-		}
-	}
-	return wrong, problem
-}
 
 // subjectOf reads the identifier of a user: a string or, as simplejwt wrote
 // before 5.5.1, a whole number. "" is none.

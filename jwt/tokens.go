@@ -182,7 +182,7 @@ func New(config Config) (*Tokens, error) {
 	})
 	t.issuer.own, t.issuer.types = &t.config, nil // kinds are told apart by checkKind
 	t.config.Format = t.issuer.Format
-	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Schemes: c.Schemes, Realm: c.Realm,
+	t.verifier = newVerifier(&s, VerifierConfig{Name: c.Name, Logger: c.Logger, Schemes: c.Schemes, Realm: c.Realm,
 		CacheSize: c.CacheSize, CacheTTL: c.CacheTTL}, []*issuer{t.issuer})
 	t.verifier.want = wantAccessOrSliding
 	if s.Err() == nil {

@@ -3,6 +3,7 @@ package jwt
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,6 +40,11 @@ type VerifierConfig struct {
 	// [auth.MaxAuthorization]. No header has a longer one: it is for tokens that came
 	// otherwise, such as ID tokens of a provider that puts hundreds of groups there.
 	MaxLength int
+
+	// Logger is told of optional claims that are of another type than they must have and
+	// therefore count as absent, such as "acr": 1. Each claim of an issuer is told once.
+	// Nil is slog.Default.
+	Logger *slog.Logger
 }
 
 // Verifier is the backend that checks tokens of one or several issuers. It is
@@ -305,6 +311,10 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 		v.headers.keep(u.segment, u.header)
 	}
 	t.backend = v.config.Name
+	if t.ignored != nil {
+		i.tellIgnored(ctx, v.config.Logger, t.ignored)
+		t.ignored = nil
+	}
 	result := &verified{token: t, issuer: i}
 	if t.machine == "" {
 		if fault := i.checkSubject(t); fault != nil {
@@ -328,7 +338,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 
 // issuerOf returns whose tokens have this "iss".
 func (v *Verifier) issuerOf(value string) (*issuer, *refusal) {
-	if value == "" {
+	if !isThere(value) {
 		if v.noIssuer == nil {
 			return nil, v.without
 		}
