@@ -42,6 +42,12 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 	return jwt.NewVerifier(config)
 }
 
+// bindKeys holds keys to the issuers that they name.
+func (rp *relyingParty) bindKeys(issuer *jwt.Issuer) {
+	issuer.Profile.KeyIssuers = rp.Quirks.KeyIssuers
+	issuer.AllowKeysWithoutIssuer = rp.Quirks.AllowKeysWithoutIssuer
+}
+
 // verify checks the ID token of a login (OpenID Connect Core §3.1.3.7).
 func (rp *relyingParty) verify(ctx context.Context, a *answer) (*jwt.Token, map[string]any, error) {
 	token, claims, err := rp.verifySigned(ctx, a)
@@ -67,7 +73,7 @@ func (rp *relyingParty) verifySigned(ctx context.Context, a *answer) (*jwt.Token
 		}
 		issuers = []string{iss}
 	}
-	verifier, err := newVerifier(a.clients, rp.keys, issuers)
+	verifier, err := newVerifier(a.clients, rp.keys, issuers, rp.bindKeys)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -32,9 +32,13 @@ type Microsoft struct {
 	// AllowAnyTenant admits people of every tenant. Anybody can make one. With
 	// "organizations", people's own accounts are still refused.
 	AllowAnyTenant bool
-	Scopes         []string          // nil is "profile" and "email"
-	Params         map[string]string // of the authorization request, such as "domain_hint"
-	Domains        []string          // as in [OIDC]
+	// AllowKeysWithoutIssuer accepts keys that do not say for which tenants they sign, where Tenant is "common" or
+	// "organizations". Microsoft says so of each of its keys, since those of people's own accounts are among them. A key
+	// of one kind of accounts that leaks is then good for all tenants.
+	AllowKeysWithoutIssuer bool
+	Scopes                 []string          // nil is "profile" and "email"
+	Params                 map[string]string // of the authorization request, such as "domain_hint"
+	Domains                []string          // as in [OIDC]
 	// BaseURL is that of a national cloud, or of a double in tests. If empty, it is
 	// https://login.microsoftonline.com.
 	BaseURL string
@@ -55,6 +59,8 @@ func (m Microsoft) Define() (Definition, error) {
 		Quirks: OIDCQuirks{
 			MetadataURL: host + "/" + m.Tenant + "/v2.0/.well-known/openid-configuration",
 			NoUserInfo:  true, NoMaxAge: true, Complete: m.complete,
+			// The keys of one tenant come from a place of its own, so there it is enough that no key names another one.
+			KeyIssuers: true, AllowKeysWithoutIssuer: m.AllowKeysWithoutIssuer || m.single() != "",
 		}}
 	o.Issuer = host + "/" + cmp.Or(m.single(), m.Tenant) + "/v2.0"
 	if m.single() == "" {
@@ -85,6 +91,9 @@ func (m Microsoft) check() error {
 		}
 		if len(m.AllowTenants) > 0 || m.AllowAnyTenant {
 			return errors.New("oauth2/external: Microsoft.AllowTenants or AllowAnyTenant beside one Tenant")
+		}
+		if m.AllowKeysWithoutIssuer {
+			return errors.New("oauth2/external: Microsoft.AllowKeysWithoutIssuer beside one Tenant, which needs it not")
 		}
 		return nil
 	}

@@ -81,6 +81,13 @@ type OIDCQuirks struct {
 	// has Issuer as [Profile.Issuer].
 	IssuerAliases []string
 
+	// KeyIssuers is that the provider publishes the keys of several issuers in one set, each with a member "issuer". A key
+	// signs only ID tokens of the issuer that it names, in which "{tenantid}" stands for the claim "tid" of the ID token.
+	KeyIssuers bool
+	// AllowKeysWithoutIssuer accepts keys without that member in spite of KeyIssuers. Each of them can then sign for
+	// every issuer of the provider.
+	AllowKeysWithoutIssuer bool
+
 	// AnyDomain believes "email_verified" of addresses in any domain, even where Domains
 	// are listed. It is for providers that serve everybody and have sent a mail to each
 	// address. It must not be set for one where an administrator can write addresses. No

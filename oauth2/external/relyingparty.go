@@ -70,6 +70,8 @@ func (o OIDC) check(kind string) error {
 		fault = "Quirks.IssuerTemplate needs Quirks.IsTenant and Tenant, and has no IssuerAliases"
 	case q.IssuerTemplate == "" && q.IsTenant != nil:
 		fault = "Quirks.IsTenant without IssuerTemplate"
+	case q.AllowKeysWithoutIssuer && !q.KeyIssuers:
+		fault = "Quirks.AllowKeysWithoutIssuer without KeyIssuers"
 	case slices.Contains(q.IssuerAliases, ""):
 		fault = "Quirks.IssuerAliases has an empty one"
 	case slices.Contains(o.AppClientIDs, ""):
