@@ -42,6 +42,48 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
+// FuzzAnswerByPOST posts what a page of another site can send beside a good attempt, follows the redirect, and sends the
+// query alone as well: nobody is signed in, and nothing is a crash.
+func FuzzAnswerByPOST(f *testing.F) {
+	f.Add("code=x&state=S&iss=I", "answer=x")
+	f.Add("state=S&user=%7B&session_state="+strings.Repeat("x", 7000), "answer=&answer=")
+	f.Add("error=access_denied&error_description=<script>&state=S", "code=x&state=S")
+	a := newApp(f, byForm)
+	handlers := a.handlers()
+	f.Fuzz(func(t *testing.T, body, query string) {
+		begin, start := httptest.NewRequest("GET", "/login/acme/", nil), httptest.NewRecorder()
+		begin.SetPathValue("provider", "acme")
+		handlers.Start.ServeHTTP(start, begin)
+		state := mustURL(start.Header().Get("Location")).Query().Get("state")
+		fill, cookie := strings.NewReplacer("S", state, "I", a.idp.URL()), start.Header().Get("Set-Cookie")
+		send := func(method, query, body string) *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest(method, "/login/acme/callback/", strings.NewReader(body)), httptest.NewRecorder()
+			r.SetPathValue("provider", "acme")
+			r.URL.RawQuery = query
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Cookie", strings.SplitN(cookie, ";", 2)[0])
+			handlers.Callback.ServeHTTP(w, r)
+			if w.Code != http.StatusSeeOther && (w.Code < 400 || w.Code >= 500 && w.Code != 503) || a.logged() != 0 ||
+				strings.Contains(w.Body.String(), "<script") {
+				t.Errorf("%s %q %q: %d", method, query, body, w.Code)
+			}
+			return w
+		}
+		send("GET", fill.Replace(query), "")
+		w := send("POST", "", fill.Replace(body))
+		if w.Code != http.StatusSeeOther {
+			return
+		}
+		to := mustURL(w.Header().Get("Location"))
+		if to.Path != "/login/acme/callback/" || to.Host != "" || len(to.RawQuery) > 7500 {
+			t.Errorf("%q leads to %.300q", body, to)
+		}
+		if w := send("GET", to.RawQuery, ""); w.Code == http.StatusSeeOther {
+			t.Errorf("%q: the GET leads to %q", body, w.Header().Get("Location"))
+		}
+	})
+}
+
 // FuzzStart sends what pages can send a browser with.
 func FuzzStart(f *testing.F) {
 	f.Add("next=/a&max_age=7")
