@@ -48,22 +48,31 @@ func (s *Server) identifyClient(ctx context.Context, req authorizationForm) (*Cl
 	if cause != nil {
 		return nil, nil, refuse(CodeInvalidRequest, "The application that sent you here is not known.", cause)
 	}
-	return readRedirect(req, client)
+	return s.readRedirect(req, client)
 }
 
-// readRedirect reads where the answer to a request goes.
-func readRedirect(req authorizationForm, client *Client) (*Client, *authorization, error) {
+// readRedirect reads where the answer to a request goes. A client with one registered URI may leave it out (RFC 6749
+// §3.1.2.3), unless it asks for an ID token (OpenID Connect Core §3.1.2.1).
+func (s *Server) readRedirect(req authorizationForm, client *Client) (*Client, *authorization, error) {
 	elsewhere := func(failed, value string) error {
 		return ofClient(client.ID, refuse(CodeInvalidRequest,
 			"The address to which the application wants you sent back is none that it has registered.",
 			setting("Client.RedirectURIs", failed, value, client.RedirectURIs...)))
 	}
+	missing := func(failed string) error {
+		return ofClient(client.ID, refuse(CodeInvalidRequest,
+			"The address to which the application wants you sent back is missing: it must send a redirect_uri.",
+			setting("Client.RedirectURIs", failed, "", client.RedirectURIs...)))
+	}
 	a := &authorization{ClientID: client.ID, RedirectURI: req.form.Get("redirect_uri"), MaxAge: -1, Asked: now()}
 	switch a.Sent = a.RedirectURI != ""; {
 	case a.Sent && !matchRedirect(client.RedirectURIs, a.RedirectURI):
 		return nil, nil, elsewhere("the redirect_uri is not registered", a.RedirectURI)
-	case !a.Sent && len(client.RedirectURIs) != 1: // RFC 6749 §3.1.2.3
-		return nil, nil, elsewhere("the redirect_uri is missing, and the client has not exactly one", "")
+	case !a.Sent && len(client.RedirectURIs) != 1:
+		return nil, nil, missing("the redirect_uri is missing, and the client has not exactly one")
+	case !a.Sent && s.openID && slices.Contains(strings.Split(req.form.Get("scope"), " "), "openid"):
+		return nil, nil, missing("the redirect_uri is missing, which a request with the scope openid must have " +
+			"(OpenID Connect Core §3.1.2.1)")
 	case !a.Sent:
 		a.RedirectURI = client.RedirectURIs[0]
 	}

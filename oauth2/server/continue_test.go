@@ -46,7 +46,7 @@ func TestUnitContinueAfterLogin(t *testing.T) {
 		"a script is redirected":                {script, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := s.as("alice").do("GET", s.returnPath("client_id", "first", "redirect_uri", "-"), "", c.headers...)
+			a := s.as("alice").do("GET", s.returnPath("client_id", "first", "redirect_uri", "https://first.example/cb"), "", c.headers...)
 			if got := a.StatusCode == http.StatusOK && a.refreshed() != ""; got != c.page {
 				t.Errorf("want page %v, got %d %v", c.page, a.StatusCode, a.Header)
 			}
@@ -57,7 +57,7 @@ func TestUnitContinueAfterLogin(t *testing.T) {
 	}
 	t.Run("the page leads on once, has no code and is not kept", func(t *testing.T) {
 		b := s.as("alice")
-		path := s.returnPath("client_id", "first", "redirect_uri", "-")
+		path := s.returnPath("client_id", "first", "redirect_uri", "https://first.example/cb")
 		a := b.do("GET", path, "", navigates...)
 		next := a.refreshed()
 		if want := strings.Replace(path, "?", "?continued=1&", 1); next != want {
@@ -91,7 +91,7 @@ func TestUnitContinueAfterLogin(t *testing.T) {
 		}
 	})
 	t.Run("a request that needs no login leads to no page", func(t *testing.T) {
-		a := s.as("alice").do("GET", "/o/authorize/?"+query("client_id", "first", "redirect_uri", "-").Encode(), "",
+		a := s.as("alice").do("GET", "/o/authorize/?"+query("client_id", "first", "redirect_uri", "https://first.example/cb").Encode(), "",
 			navigates...)
 		if a.StatusCode != http.StatusSeeOther || a.location("code") == "" {
 			t.Errorf("want the code, got %d %v", a.StatusCode, a.Header)

@@ -268,7 +268,7 @@ func TestUnitHEADChangesNothing(t *testing.T) {
 	rows := store.rows.Load()
 	for name, address := range map[string]string{
 		"a request":                   "/o/authorize/?" + query().Encode(),
-		"one of a first-party client": "/o/authorize/?" + query("client_id", "first", "redirect_uri", "-").Encode(),
+		"one of a first-party client": "/o/authorize/?" + query("client_id", "first", "redirect_uri", "https://first.example/cb").Encode(),
 		"one that needs a consent":    "/o/authorize/?" + query("prompt", "consent").Encode(),
 		"one that needs a login":      "/o/authorize/?" + query("prompt", "login").Encode(),
 		"a return from the login":     path,

@@ -24,7 +24,7 @@ func TestAUserSeesAndEndsWhatApplicationsMayDo(t *testing.T) {
 	s := newService(t, nil)
 	tokens, bobs := s.tokens("alice", "scope", "openid read"), s.tokens("bob")
 	pending := s.as("alice").code("scope", "openid write")
-	first := s.as("alice").authorize("client_id", "first", "redirect_uri", "-").location("code")
+	first := s.as("alice").authorize("client_id", "first", "redirect_uri", "https://first.example/cb").location("code")
 	page := s.as("alice").do("GET", "/o/authorized_tokens/", "")
 	for _, text := range []string{"Web &lt;b&gt;shop", "read your reports", "write &lt;reports&gt;", `action="/o/authorized_tokens/web/delete/"`, `action="/o/authorized_tokens/first/delete/"`} {
 		if !strings.Contains(page.body, text) {
@@ -60,7 +60,7 @@ func TestAUserSeesAndEndsWhatApplicationsMayDo(t *testing.T) {
 	if !s.good(bobs.text("access_token")) {
 		t.Error("bob's has ended")
 	}
-	if a := s.post("/o/token/", "first", "grant_type", "authorization_code", "code", first, "code_verifier", verifier); a.StatusCode != 200 {
+	if a := s.post("/o/token/", "first", "redirect_uri", "https://first.example/cb", "grant_type", "authorization_code", "code", first, "code_verifier", verifier); a.StatusCode != 200 {
 		t.Errorf("another client's: %d %s", a.StatusCode, a.body)
 	}
 	if a := s.as("alice").authorize(); a.StatusCode != 200 {

@@ -369,6 +369,8 @@ func TestUnitARefusedAuthorizationRequestLeavesTheReasonInTheLog(t *testing.T) {
 				`"https://web.example/callback?a=b", see Client.RedirectURIs`, "page"},
 		"no address of several": {ask("client_id", "app", "redirect_uri", "-"),
 			"the redirect_uri is missing, and the client has not exactly one", "page"},
+		"no address, with openid": {ask("redirect_uri", "-"),
+			"the redirect_uri is missing, which a request with the scope openid must have", "page"},
 		"no response_type": {ask("response_type", "-"), `client "web": …the response_type is missing`,
 			"invalid_request The response_type is missing."},
 		"another response_type": {ask("response_type", "token"),
