@@ -41,7 +41,7 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := h.readRequest(r.Context(), req, client, a); err != nil {
-		h.redirectError(w, r, a, err)
+		h.refuseRequest(w, r, client, a, err)
 		return
 	}
 	if r.Method == http.MethodPost {
@@ -187,7 +187,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 		return
 	}
 	if a.prompts("none") {
-		s.redirectError(w, r, a, refuse(CodeLoginRequired, "The user must sign in.", cause))
+		s.refuseLogin(w, r, client, a, p, refuse(CodeLoginRequired, "The user must sign in.", cause))
 		return
 	}
 	kept := *a

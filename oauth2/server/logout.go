@@ -25,6 +25,8 @@ type logout struct {
 	URI      string `json:"uri,omitempty"`      // as it is registered
 	Redirect string `json:"redirect,omitempty"` // URI with the state
 	Host     string `json:"host,omitempty"`
+
+	client *Client // with ClientID, while the request is read
 }
 
 // initiatedLogout is OpenID Connect RP-Initiated Logout. It has an endpoint where there are ID
@@ -86,7 +88,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
 		switch {
 		case p == nil: // done already
-			h.loggedOut(w, r, asked)
+			h.leaveSignedOut(w, r, asked)
 		case token != nil && token.Subject == p.user.UserID() && token.SessionID == p.session && p.session != "":
 			h.logOut(w, r, *p, asked)
 		default:
@@ -164,6 +166,7 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 		return asked, nil, ofClient(client.ID, unknown(setting("Client.PostLogoutRedirectURIs",
 			"the post_logout_redirect_uri is not registered", uri, client.PostLogoutRedirectURIs...)))
 	}
+	asked.client = client
 	if uri != "" {
 		asked.URI, asked.Redirect, asked.Host = uri, withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
 	}

@@ -27,6 +27,7 @@ type Pages struct {
 	Error        *template.Template // ErrorPage
 	FormPost     *template.Template // FormPostPage
 	Continue     *template.Template // ContinuePage
+	Leave        *template.Template // LeavePage
 
 	// Site is the look of the application around the content: navigation, style and
 	// whom to ask.
@@ -97,7 +98,7 @@ func newPages(own Pages) (*pages, error) {
 	for name, parsed := range map[string]**template.Template{
 		"consent": &ps.Consent, "authorized": &ps.Authorized, "applications": &ps.Applications,
 		"application": &ps.Application, "logout": &ps.Logout, "error": &ps.Error, "form_post": &ps.FormPost,
-		"continue": &ps.Continue,
+		"continue": &ps.Continue, "leave": &ps.Leave,
 	} {
 		if *parsed != nil {
 			continue
