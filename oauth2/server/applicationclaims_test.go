@@ -34,7 +34,7 @@ func (t *told) take() []server.ClaimsRequest {
 func TestUnitClaimsOfTheApplication(t *testing.T) {
 	newTold := func(t *testing.T) (*service, *told) {
 		hook := &told{claims: map[string]any{"name": "Alice", "sub": "mallory"}}
-		s := newService(t, func(c *server.Config) { c.Claims = hook.of })
+		s := newService(t, func(c *server.Config) { c.Claims, c.AllowAnyAudienceAtUserInfo = hook.of, true })
 		client, err := s.server.Client(t.Context(), "web")
 		s.must(err)
 		r := client.Registration()

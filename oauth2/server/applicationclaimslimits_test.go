@@ -20,7 +20,7 @@ func telling(target server.ClaimsTarget, claims map[string]any) func(context.Con
 
 func TestUnitLimitsOfClaimsByTarget(t *testing.T) {
 	ask := func(t *testing.T, target server.ClaimsTarget, claims map[string]any) answer {
-		s := newService(t, func(c *server.Config) { c.Claims = telling(target, claims) })
+		s := newService(t, func(c *server.Config) { c.Claims, c.AllowAnyAudienceAtUserInfo = telling(target, claims), true })
 		a := s.redeem(s.as("alice").code("resource", "https://jwt.example/api", "scope", "openid read"))
 		switch {
 		case a.StatusCode == 200 && target == server.ClaimsUserInfo:

@@ -35,6 +35,7 @@ func (openIDConnect) register(r *registry) {
 	r.addParameters(s.hintParameter())
 	r.config.checkIDTokenAlgorithm(r.settings)
 	r.addAudit(auditIDTokens)
+	r.addAudit(auditUserInfo)
 	r.addTokenStep(s.addIDToken)
 	r.addRoutes(func(h *handler, to router) {
 		to.handle("/userinfo", allowEverywhere("GET, POST", http.HandlerFunc(h.serveUserInfo)))

@@ -110,6 +110,11 @@ type Config struct {
 	// Resources are the APIs that tokens are for (RFC 8707). The first is meant
 	// where a request names none. Nil is one with the issuer's URL.
 	Resources []Resource
+	// AllowAnyAudienceAtUserInfo makes tokens for every resource good at the userinfo endpoint, if they
+	// have the scope openid. An API that is sent such a token can then read the profile of its user. If
+	// false, the audience must have the issuer, the URL of the endpoint or, as it does where the client
+	// names no resource, the first of Resources that the client may have (RFC 9068 §4).
+	AllowAnyAudienceAtUserInfo bool
 	// Grants are the ways to get tokens; nil is [AuthorizationCode],
 	// [RefreshToken] and [ClientCredentials].
 	Grants []GrantType

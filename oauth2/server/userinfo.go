@@ -11,7 +11,7 @@ import (
 )
 
 // serveUserInfo is the userinfo endpoint (OpenID Connect Core §5.3): it takes an
-// access token with the scope "openid" in the header or, of a POST, in the body
+// access token for it with the scope "openid" in the header or, of a POST, in the body
 // (RFC 6750 §2.1, §2.2).
 func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost {
@@ -48,6 +48,9 @@ func (s *Server) userInfo(r *http.Request) (json.RawMessage, error) {
 	if user == nil || !slices.Contains(access.Scopes, "openid") {
 		return nil, &auth.Error{Kind: auth.ErrInsufficient, Code: auth.CodeInsufficientScope,
 			Params: []auth.Param{{Name: "scope", Value: "openid"}}, Cause: noOpenID(access.Scopes)}
+	}
+	if err := s.checkUserInfoAudience(r.Context(), access, grant); err != nil {
+		return nil, err
 	}
 	claims, err := s.withClaims(r.Context(), map[string]any{"sub": grant.UserID},
 		&claimsRequest{target: toUserInfo, user: user, grant: grant, scopes: access.Scopes, resources: access.Audience})
