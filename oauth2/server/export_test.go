@@ -5,4 +5,5 @@ package server
 var (
 	MatchRedirect = matchRedirect
 	HalfHash      = halfHash
+	InPlainCase   = inPlainCase
 )

@@ -124,6 +124,12 @@ var errOneAtATime = errors.New("the resources have different scopes, and all sco
 func (s *Server) tokenPermissions(client *Client, granted Permissions, want target) (Permissions, error) {
 	allowed := s.allowedNow(client, granted)
 	resources := allowed.Resources()
+	want.resources = s.registeredAs(want.resources)
+	for _, id := range want.resources {
+		if s.resource(id) == nil && nearResource(id, resources) != "" {
+			return nil, s.errUnknownResource(id, nil)
+		}
+	}
 	if len(resources) == 0 || !containsAll(resources, want.resources) {
 		return nil, refuse(CodeInvalidTarget,
 			"The resource is none that was granted, or the client may not have it any more.",

@@ -72,9 +72,9 @@ func (s *Server) resource(id string) *Resource {
 // resourcesOf reads resource indicators (RFC 8707 §2).
 func (s *Server) resourcesOf(asked []string, client *Client) ([]string, error) {
 	var resources []string
-	for _, id := range asked {
+	for _, id := range s.registeredAs(asked) {
 		if cause := s.resourceFault(client, id); cause != nil {
-			return nil, refuse(CodeInvalidTarget, "The resource is not known, or not for this client.", cause)
+			return nil, s.errUnknownResource(id, cause)
 		}
 		if !slices.Contains(resources, id) {
 			resources = append(resources, id)
