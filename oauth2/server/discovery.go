@@ -1,8 +1,10 @@
 package server
 
 import (
+	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatewarden/auth/backend"
 )
@@ -16,11 +18,17 @@ type Discovery struct {
 	// ACRValues are what the logins of the application can reach, the best first:
 	// acr_values_supported.
 	ACRValues []string
+	// UILocales are the languages of the login and the pages, as BCP 47 writes them, such as "de" or "pt-BR":
+	// ui_locales_supported.
+	UILocales []string
 	// DocumentationURL leads to what developers of clients need to know: service_documentation.
 	DocumentationURL string
 	// PolicyURL says how clients may use what they learn, and TermsURL what they agree to:
 	// op_policy_uri and op_tos_uri.
 	PolicyURL, TermsURL string
+	// Members are further members by their names, such as those of an extension, as encoding/json writes
+	// them. They replace none that the server has itself.
+	Members map[string]any
 }
 
 // check refuses what no client could use.
@@ -32,6 +40,11 @@ func (d Discovery) check(settings *backend.Settings) {
 		settings.Refuse(wrong, "Config.Discovery.%s %q is no URL of a page", name, text)
 	}
 	settings.Refuse(slices.Contains(d.Claims, ""), "Config.Discovery.Claims has an empty name")
+	for _, tag := range d.UILocales {
+		settings.Refuse(!isLanguageTag(tag), "Config.Discovery.UILocales has %q, which is no language tag", tag)
+	}
+	_, err := json.Marshal(d.Members)
+	settings.Refuse(err != nil, "Config.Discovery.Members are not JSON: %w", err)
 	settings.Refuse(slices.Contains(d.ACRValues, ""), "Config.Discovery.ACRValues has an empty value")
 }
 
@@ -46,6 +59,28 @@ func (d Discovery) addTo(m metadata) {
 	if len(d.ACRValues) > 0 {
 		m["acr_values_supported"] = d.ACRValues
 	}
+	if len(d.UILocales) > 0 {
+		m["ui_locales_supported"] = d.UILocales
+	}
+}
+
+// addMembers adds the further members, when all others are there.
+func (d Discovery) addMembers(m metadata) {
+	for name, value := range d.Members {
+		if _, has := m[name]; !has {
+			m[name] = value
+		}
+	}
+}
+
+// isLanguageTag reports a text of the form of a language tag: parts of 1 to 8 letters and digits (RFC 5646 §2.1).
+func isLanguageTag(text string) bool {
+	for part := range strings.SplitSeq(text, "-") {
+		if part == "" || len(part) > 8 || strings.Trim(part, alphanumeric) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // protocolClaims are those that ID tokens have by themselves.

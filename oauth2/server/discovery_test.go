@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,9 +32,24 @@ func TestUnitDiscovery(t *testing.T) {
 			}
 		}
 	})
+	t.Run("languages and further members are told, and replace nothing", func(t *testing.T) {
+		s := newService(t, func(c *server.Config) {
+			c.Discovery = server.Discovery{UILocales: []string{"de", "pt-BR"}, Members: map[string]any{
+				"check_session_iframe": "https://a.example/", "issuer": "https://evil.example", "scopes_supported": []string{"evil"}}}
+		})
+		for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+			m := s.stranger().do("GET", path, "")
+			if got := fmt.Sprint(m.json("ui_locales_supported")); got != "[de pt-BR]" {
+				t.Errorf("ui_locales_supported: %s", got)
+			}
+			if m.text("check_session_iframe") != "https://a.example/" || m.text("issuer") != s.http.URL || strings.Contains(m.body, "evil") {
+				t.Errorf("%s", m.body)
+			}
+		}
+	})
 	t.Run("metadata tells nothing that was not said", func(t *testing.T) {
 		m := newService(t, nil).stranger().do("GET", "/.well-known/openid-configuration", "")
-		for _, name := range []string{"service_documentation", "op_policy_uri", "op_tos_uri", "acr_values_supported"} {
+		for _, name := range []string{"service_documentation", "op_policy_uri", "op_tos_uri", "acr_values_supported", "ui_locales_supported"} {
 			if m.json(name) != nil {
 				t.Errorf("%s: %v", name, m.json(name))
 			}
@@ -44,6 +60,9 @@ func TestUnitDiscovery(t *testing.T) {
 		"a policy that is no URL is refused":      {PolicyURL: "policy"},
 		"terms by a script are refused":           {TermsURL: "javascript:alert(1)"},
 		"documentation without a host is refused": {DocumentationURL: "https:///docs"},
+		"a language that is none is refused":      {UILocales: []string{"de", "de_DE"}},
+		"an empty language is refused":            {UILocales: []string{""}},
+		"a member that is no JSON is refused":     {Members: map[string]any{"x": func() {}}},
 		"an empty claim is refused":               {Claims: []string{""}},
 		"an empty acr is refused":                 {ACRValues: []string{"1", ""}},
 	} {

@@ -38,6 +38,7 @@ func (s *Server) metadata(ctx context.Context, now time.Time) (metadata, error) 
 			return nil, err
 		}
 	}
+	s.config.Discovery.addMembers(m)
 	return m, nil
 }
 
