@@ -377,6 +377,23 @@ func TestAnIssuerWithAPathIsFoundInAllThreePlaces(t *testing.T) {
 	}
 }
 
+// RFC 8414 §3.1 and OpenID Connect Discovery §4.1 leave out the slash at the end of an issuer.
+func TestUnitAnIssuerWithASlashAtTheEnd(t *testing.T) {
+	for _, issuer := range []string{"/tenant/", "/"} {
+		t.Run(issuer+" is in the metadata as it is, and not in their address", func(t *testing.T) {
+			s := newBare(t, func(c *server.Config) { c.Issuer += issuer })
+			path := strings.TrimSuffix(issuer, "/")
+			for _, at := range []string{"/.well-known/oauth-authorization-server" + path, "/.well-known/openid-configuration" + path,
+				path + "/.well-known/openid-configuration"} {
+				a := s.stranger().do("GET", at, "")
+				if a.StatusCode != 200 || a.text("issuer") != s.http.URL+issuer || a.text("token_endpoint") != s.http.URL+"/o/token/" {
+					t.Errorf("%s: %d %s", at, a.StatusCode, a.body)
+				}
+			}
+		})
+	}
+}
+
 func TestTheHostOfARequestHasNoSay(t *testing.T) {
 	s := newService(t, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
