@@ -70,6 +70,9 @@ func (r Registration) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Regi
 // ParseRegistrations reads a JSON array of clients, of which each may have a
 // "client_secret" or "client_secret_hash". Members that have no field are in Registration.Members. No member may be
 // of another type.
+//
+// It is an error if a member comes twice in one client, or if its name differs from one of ours in
+// the case of letters alone (RFC 8259 §4).
 func ParseRegistrations(text []byte) ([]Registration, error) {
 	var all []struct {
 		Registration
@@ -79,8 +82,8 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
 	}
-	var members []map[string]json.RawMessage
-	if err := json.Unmarshal(text, &members); err != nil {
+	members, err := clientMembers(text)
+	if err != nil {
 		return nil, fmt.Errorf("oauth2/server: clients: %w", err)
 	}
 	registrations := make([]Registration, len(all))

@@ -67,12 +67,6 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a member in capitals that takes effect is not among those that nothing reads", func(t *testing.T) {
-		r := registrationWith(t, `"First_Party":true,"Client_Secret":"x"`)
-		if !r.FirstParty || r.ClientSecret.Reveal() != "x" || len(r.Members) > 0 {
-			t.Errorf("%v %v", r.FirstParty, r.Members)
-		}
-	})
 	t.Run("a client that is there is not changed by a refused registration", func(t *testing.T) {
 		if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"client_name":"before"`)); err != nil {
 			t.Fatal(err)
@@ -96,8 +90,51 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 	})
 }
 
+func TestUnitEachMemberOfAFileHasOneMeaning(t *testing.T) {
+	for _, row := range []struct{ text, want string }{
+		{`[{"client_id":"x","require_signed_request_object":true,"require_signed_request_object":false}]`, `"require_signed_request_object" comes twice`},
+		{`[{"client_id":"x","client_id":"x"}]`, `"client_id" comes twice`},
+		{`[{"client_id":"x","client_\u0069d":"y"}]`, `"client_id" comes twice`},
+		{`[{"client_id":"x"},{"logo_uri":"a","client_id":"y","logo_uri":"b"}]`, `number 2: the member "logo_uri" comes twice`},
+		{`[{"client_id":"x","dpop_bound_access_tokens":true,"DPoP_bound_access_tokens":false}]`, `"DPoP_bound_access_tokens" must be written "dpop_bound_access_tokens"`},
+		{`[{"client_id":"x","Scope":"read"}]`, `"Scope" must be written "scope"`},
+		{`[{"client_id":"x","Client_Secret":"hunter2 is secret"}]`, `"Client_Secret" must be written "client_secret"`},
+		{`[{"client_id":"x","ſcope":"read"}]`, `must be written "scope"`},
+	} {
+		t.Run(row.text+" is refused", func(t *testing.T) {
+			all, err := server.ParseRegistrations([]byte(row.text))
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Fatalf("got %d clients and %v, want an error with %q", len(all), err, row.want)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error has a value: %v", err)
+			}
+		})
+	}
+	for _, text := range []string{
+		`[{"client_id":"x"},{"client_id":"x"}]`,
+		`[{"client_id":"x","logo_uri":"a","Logo_URI":"b"}]`,
+		`[{"client_id":"x","anything":{"a":1,"a":2}}]`,
+		`[null]`,
+	} {
+		t.Run(text+" is taken", func(t *testing.T) {
+			if _, err := server.ParseRegistrations([]byte(text)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("two members that differ in the case of letters are two", func(t *testing.T) {
+		s := newService(t, nil)
+		_, err := s.server.EnsureClient(t.Context(), registrationWith(t, `"require_auth_time":false,"Require_Auth_Time":true`))
+		if !errors.Is(err, server.ErrUnsupported) {
+			t.Errorf("got %v, want that each of them is looked at", err)
+		}
+	})
+}
+
 func FuzzParseRegistrations(f *testing.F) {
-	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`, `[{"First_Party":true}]`} {
+	for _, text := range []string{`[]`, `[{"client_id":"c","subject_type":"pairwise"}]`, `[{"redirect_uris":["https://a/"],"x":null}]`, `[null]`, `{}`, `[{"First_Party":true}]`,
+		`[{"client_id":"c","client_id":"d"}]`, `[{"a":1,"A":2}]`} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
