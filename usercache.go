@@ -44,9 +44,10 @@ type cachedUser struct {
 
 // userFlight is one load in progress that several requests may wait for.
 type userFlight struct {
-	done chan struct{}
-	user User
-	err  error
+	done  chan struct{}
+	until time.Time // TTL after its start
+	user  User
+	err   error
 }
 
 // CacheUsers returns a cache in front of load. Pass its Load method as
@@ -91,8 +92,8 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 		return entry.user, nil
 	}
 	flight, ok := c.flights[id]
-	if !ok {
-		flight = &userFlight{done: make(chan struct{})}
+	if !ok || !now.Before(flight.until) { // what an earlier load read is too old by now
+		flight = &userFlight{done: make(chan struct{}), until: now.Add(c.limits.TTL)}
 		c.flights[id] = flight
 		go c.fly(context.WithoutCancel(ctx), id, flight)
 	}
@@ -109,7 +110,6 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 // fly does the load. It ends at the latest after the timeout, if the loader
 // heeds its context.
 func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
-	until := time.Now().Add(c.limits.TTL) // from before the load: what it reads may be old when it ends
 	ctx, cancel := context.WithTimeout(ctx, c.limits.Timeout)
 	defer cancel()
 	flight.err = errors.New("auth: user loader panicked")
@@ -123,7 +123,7 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 		if c.flights[id] == flight {
 			delete(c.flights, id)
 			if flight.err == nil {
-				c.keep(id, flight.user, until)
+				c.keep(id, flight.user, flight.until) // from before the load: what it reads may be old when it ends
 			}
 		}
 		close(flight.done)

@@ -121,3 +121,21 @@ func TestUnitForgetDropsAUserThatWasLoadedByAnotherName(t *testing.T) {
 		})
 	})
 }
+
+func TestUnitARequestWaitsForNoLoadThatBeganBeforeTheTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{map[string]string{"alice": "alice"}, map[string]bool{}}
+		c := auth.CacheUsers(func(ctx context.Context, name string) (auth.User, error) {
+			u, err := d.load(ctx, name) // it has read the row
+			time.Sleep(4 * time.Second)
+			return u, err
+		}, auth.UserCache{TTL: time.Second})
+		go func() { _, _ = c.Load(t.Context(), "alice") }()
+		synctest.Wait()
+		d.off["alice"] = true
+		time.Sleep(time.Second)
+		if u, err := c.Load(t.Context(), "alice"); err == nil {
+			t.Errorf("got %v, as the row was a TTL before the request began", u)
+		}
+	})
+}
