@@ -2,7 +2,11 @@ package server_test
 
 import (
 	"context"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -38,17 +42,19 @@ func (h *hasher) VerifySecret(ctx context.Context, secret, encoded string) (bool
 	return h.Hasher.VerifySecret(ctx, secret, encoded)
 }
 
-// newHasher returns a hasher and a hash that it made of secretOfDjango as Django does.
+// newHasher returns a hasher and a hash of secretOfDjango as Django makes it, with few iterations.
 func newHasher(t *testing.T) (h *hasher, encoded string) {
 	t.Helper()
-	inner, err := password.NewHasher(password.HasherConfig{Format: password.FormatDjangoPBKDF2, Iterations: 600_000})
+	inner, err := password.NewHasher(password.HasherConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if encoded, err = inner.Hash(t.Context(), secretOfDjango); err != nil {
+	const salt, iterations = "abcdefghijklmnopqrstuv", 1000
+	key, err := pbkdf2.Key(sha256.New, secretOfDjango, []byte(salt), iterations, sha256.Size)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &hasher{Hasher: inner}, encoded
+	return &hasher{Hasher: inner}, fmt.Sprintf("pbkdf2_sha256$%d$%s$%s", iterations, salt, base64.StdEncoding.EncodeToString(key))
 }
 
 // imported returns a service with the client django, which is registered with a hash.

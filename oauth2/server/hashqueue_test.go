@@ -29,6 +29,7 @@ func TestUnitHashQueue(t *testing.T) {
 				}()
 			}
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if most.Load() != hashesAtOnce || len(q.clients) != 0 || len(q.slots) != 0 {
 				t.Errorf("%d at once; left: %v, %d", most.Load(), q.clients, len(q.slots))
 			}
