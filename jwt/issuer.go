@@ -23,7 +23,7 @@ type Issuer struct {
 	// claim "tid", and the key must name that issuer (Profile.KeyIssuers). Subjects are unique in a tenant only, so
 	// users and machines are then known by tenant, "/" and identifier.
 	Issuer string
-	// Tenants are those whose tokens are accepted, where Issuer is a template.
+	// Tenants are the tenants with tokens that are accepted, where Issuer is a template.
 	Tenants []string
 	// AllowAnyTenant accepts every tenant in place of Tenants. Everybody can make one, and decides what its tokens say.
 	AllowAnyTenant bool
@@ -92,18 +92,18 @@ type Issuer struct {
 	// and one without any passes only where a route asks for no scope. An issuer that names its limits in a claim that
 	// Profile does not know then hands out more than it meant to.
 	AllowFullAccess bool
-	// AllowAnyCaller accepts tokens of everybody to whom the issuer gives them, where Profile.BindOneOf asks for one of
+	// AllowAnyCaller accepts tokens of every customer of the issuer, where Profile.BindOneOf asks for one of
 	// RequireValues. Anybody on the internet can then call.
 	AllowAnyCaller bool
-	// AllowKeysWithoutIssuer accepts keys without a member "issuer" in spite of Profile.KeyIssuers. Whoever has a key
+	// AllowKeysWithoutIssuer accepts keys without a member "issuer" in spite of Profile.KeyIssuers. A key
 	// of any tenant in the set can then sign for all of them.
 	AllowKeysWithoutIssuer bool
-	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. Who steals one
-	// can use it, unless something else checks the proof of possession.
+	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. A stolen one
+	// can be used, unless something else checks the proof of possession.
 	AllowBoundTokens bool
 	// AllowUnverifiedEmail lets an address name the user, in a Format.UserClaim other than "sub", without
-	// "email_verified" and the same address in "email". Whoever can write an address of another person into an account
-	// at the issuer is then taken for that person.
+	// "email_verified" and the same address in "email". An account at the issuer that shows
+	// the address of another person is then taken for that person.
 	AllowUnverifiedEmail bool
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
 	// Issuer may be empty. Whoever has one of its keys may have made them for
