@@ -45,8 +45,8 @@ func (l *Logins) linkTo(ctx context.Context, user auth.User, profile *Profile, n
 }
 
 // checkIssuer refuses an account that has another identity of an issuer. An issuer can give an address that was of one
-// person to another person, and an account that was found by the address is that of the first one. It refuses before the
-// login goes on. What decides is LinkFirst, when the login is complete.
+// person to another person, and an account that was found by the address is that of the first one. It refuses before
+// the login goes on. What decides is LinkFirst, when the login is complete.
 func (l *Logins) checkIssuer(ctx context.Context, user auth.User, issuer, subject string) *failure {
 	all, err := l.config.Store.Identities(ctx, user.UserID())
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID token lacks. If the endpoint cannot
-// be asked, the login is an outage: without the address, Config.ByEmail would not be asked, and Config.NewUser could make
-// a second account.
+// addUserInfo adds what the userinfo endpoint tells of what was asked for, and the ID token lacks. If the endpoint
+// cannot be asked, the login is an outage: without the address, Config.ByEmail would not be asked, and Config.NewUser
+// could make a second account.
 func (rp *relyingParty) addUserInfo(ctx context.Context, a *answer, claims map[string]any, subject string) error {
 	if claims["email"] == nil {
 		delete(claims, "email_verified") // of no address
