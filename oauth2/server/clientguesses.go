@@ -19,9 +19,8 @@ const (
 	maxGuessing   = 10_000          // clients at addresses that are counted, each in about 100 bytes
 )
 
-// guesses counts wrong secrets, so that nobody can try many (RFC 6749 §2.3.1). It counts by client
-// and address: a stranger who sends wrong secrets of a client does not lock the client out, which
-// comes from another address. It is safe for concurrent use.
+// guesses counts wrong secrets, so that a stranger cannot try many (RFC 6749 §2.3.1). It counts by
+// client and address: wrong secrets from one address do not lock the client out at another one. It is safe for concurrent use.
 type guesses struct {
 	mu   sync.Mutex // for a change of seen
 	seen *remember.Tokens[time.Time]
@@ -94,9 +93,10 @@ func (s *Server) withoutGuessing(place string, client *Client, compare func() (c
 
 // tooManyGuesses is the cause of a refusal without a look at the secret.
 func tooManyGuesses(wait time.Duration) error {
+	failed := fmt.Sprintf("too many wrong secrets of the client came from the address: %d, and then one in %v",
+		freeGuesses, guessInterval)
 	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: wait, Cause: setting(
-		"Config.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", fmt.Sprintf(
-			"too many wrong secrets of the client came from the address: %d, and then one in %v", freeGuesses, guessInterval), "")}
+		"Config.AllowGuessing, and auth.Config.Proxies if the address is that of a proxy", failed, "")}
 }
 
 // refusedClient is the answer to a client that is not proved.

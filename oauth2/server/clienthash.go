@@ -19,7 +19,7 @@ type SecretHasher interface {
 	VerifySecret(ctx context.Context, secret, encoded string) (bool, error)
 }
 
-// hashed reports a client whose secret is kept as another system hashed it.
+// hashed reports a client with a secret as another system hashed it.
 func (c *Client) hashed() bool { return c.SecretDigest == "" && c.SecretHash != "" }
 
 // setHash gives a client the hash of its registration.
@@ -168,8 +168,8 @@ func (s *Server) verifyHashed(ctx context.Context, client *Client, secret string
 func (s *Server) replaceHash(ctx context.Context, client *Client, secret string) {
 	if len(secret) < minSecret && !client.AllowShortSecret {
 		if s.shortSecrets.First(client.ID) {
-			s.logger().WarnContext(ctx, "oauth2/server: the secret of a client is shorter than 16 bytes, so its slow hash is kept. "+
-				"Renew the secret, or set Client.AllowShortSecret", "client", client.ID)
+			s.logger().WarnContext(ctx, "oauth2/server: the secret of a client is shorter than 16 bytes, so its slow hash "+
+				"is kept. Renew the secret, or set Client.AllowShortSecret", "client", client.ID)
 		}
 		return
 	}

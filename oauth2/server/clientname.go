@@ -53,7 +53,7 @@ const (
 	emojiStyle         = '\ufe0f'
 )
 
-// hiddenRune returns the first hidden character of a name. Those that a script or an emoji needs are none.
+// hiddenRune returns the first hidden character of a name. Those that a script or an emoji needs do not count.
 func hiddenRune(name string) (rune, bool) {
 	all := []rune(" " + name + " ")
 	for i, r := range all {

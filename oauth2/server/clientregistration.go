@@ -15,7 +15,8 @@ func (c *Client) Registration() Registration {
 		Resources: slices.Clone(c.Resources), ResourceServer: slices.Clone(c.ResourceServer),
 		IDTokenAlgorithm: c.IDTokenAlgorithm, FirstParty: c.FirstParty, AllowWithoutPKCE: c.AllowWithoutPKCE,
 		RefreshGrace: c.RefreshGrace, ClaimsInIDToken: c.ClaimsInIDToken,
-		AllowShortSecret: c.AllowShortSecret, IgnoreUnknownScopes: c.IgnoreUnknownScopes, RevokeGrantWithAccessToken: c.RevokeGrantWithAccessToken}
+		AllowShortSecret: c.AllowShortSecret, IgnoreUnknownScopes: c.IgnoreUnknownScopes,
+		RevokeGrantWithAccessToken: c.RevokeGrantWithAccessToken}
 }
 
 // withForm returns the registration with what the form of the page shows. The rest stays as it is,

@@ -83,7 +83,7 @@ func parseBasic(value string) (id, secret string, ok bool) {
 // minSecret is the shortest secret that an operator may choose, in bytes: of random ones it has 128 bits.
 const minSecret = 16
 
-// setSecret gives a new client the secret of its registration, or the hash of one. If there is neither, the
+// setSecret gives a new client the secret of its registration, or the hash of one. Without both, the
 // secret is random.
 func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err error) {
 	secret = r.ClientSecret

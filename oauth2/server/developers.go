@@ -17,7 +17,7 @@ type DeveloperScopes struct {
 	// Users are the scopes that the clients may ask users for. Nil is every scope, as the user is asked.
 	Users []string
 	// Machines are the scopes that the clients get for themselves, by the client credentials grant or by
-	// [Server.Issue] without a user. Nil is none: no user and no operator agrees to them (RFC 9700 §2.3).
+	// [Server.Issue] without a user. Nil allows no scope, because no user agrees to them (RFC 9700 §2.3).
 	Machines []string
 }
 
@@ -81,7 +81,7 @@ func (s *Server) ownerFault(ctx context.Context, owner string) (fault, err error
 	return nil, err
 }
 
-// askingClient is enabledClient for a client that asks a user, whose owner may log in.
+// askingClient is enabledClient for a client that asks a user. The owner of the client must be able to log in.
 func (s *Server) askingClient(ctx context.Context, id string) (client *Client, cause, err error) {
 	client, cause, err = s.enabledClient(ctx, id)
 	if cause == nil && err == nil {
@@ -90,7 +90,7 @@ func (s *Server) askingClient(ctx context.Context, id string) (client *Client, c
 	return client, cause, err
 }
 
-// checkOwner refuses tokens for a client whose owner may not log in. What is presented with a code or a refresh
+// checkOwner refuses tokens for a client if its owner may not log in. What is presented with a code or a refresh
 // token is no good then, as if its user were the one.
 func (s *Server) checkOwner(ctx context.Context, client *Client, grantType string) error {
 	fault, err := s.ownerFault(ctx, client.Owner)

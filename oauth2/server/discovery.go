@@ -27,7 +27,7 @@ type Discovery struct {
 	// op_policy_uri and op_tos_uri.
 	PolicyURL, TermsURL string
 	// Members are further members by their names, such as those of an extension, as encoding/json writes
-	// them. They replace none that the server has itself.
+	// them. A member that the server has itself stays as it is.
 	Members map[string]any
 }
 

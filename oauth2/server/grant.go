@@ -8,7 +8,7 @@ import (
 )
 
 // userOf loads the user of a grant, who must be as when it was given. It is nil
-// for a grant of a client's own, whose owner may log in.
+// for a grant of a client's own. The owner of that client must be able to log in.
 func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	if grant.UserID == "" {
 		fault, err := s.grantOwnerFault(ctx, grant)

@@ -78,7 +78,7 @@ func (s *Server) readHint(typ string, claims []byte) (*hint, error) {
 	return &h, nil
 }
 
-// unprovedHint is the badHint of a token whose key is not among Config.Keys any more. What it
+// unprovedHint is the badHint of a token that names a key which is not among Config.Keys any more. What it
 // says is as good as any other parameter of the request: anybody could have written it.
 type unprovedHint struct {
 	*badHint
@@ -89,7 +89,7 @@ type unprovedHint struct {
 func (u *unprovedHint) Unwrap() error { return u.badHint }
 
 // readUnproved returns what a token says that names a key which is not in set, or nil if the
-// token is none of this server by its form, or names a key that is there.
+// token has not the form of one of this server, or names a key that is there.
 func (s *Server) readUnproved(set *jwt.KeySet, token string) *hint {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || len(token) > auth.MaxAuthorization {
@@ -123,7 +123,7 @@ func decodeSegment(text string, to any) error {
 	return json.Unmarshal(decoded, to)
 }
 
-// logoutHint reads the id_token_hint of a logout. A hint whose key was retired says only which
+// logoutHint reads the id_token_hint of a logout. A hint of a key that was retired says only which
 // client asks, so the user is asked (OpenID Connect RP-Initiated Logout §2). The returned hint is
 // then nil, and the log has the reason.
 func (s *Server) logoutHint(r *http.Request, token string) (proved *hint, clientID string, err error) {

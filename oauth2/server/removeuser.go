@@ -6,7 +6,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// RemoveUser forgets a user who is deleted: it ends the user's grants, forgets what the user agreed to, and
+// RemoveUser forgets a deleted user: it ends the user's grants, forgets what the user agreed to, and
 // removes the clients that the user is the Owner of, with all that these have. To keep a client, give it another
 // Owner first. Call it after Config.LoadUser returns [auth.ErrUserNotFound] for the user, so that nothing is
 // added meanwhile. The ID must not become that of another user.

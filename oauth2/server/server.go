@@ -144,7 +144,7 @@ type Config struct {
 	Discovery Discovery
 	// SecretHashes verifies secrets of clients that another system has hashed: see
 	// Registration.ClientSecretHash. A *password.Hasher reads those of Django. At most 2 are
-	// verified at once, and 100 of a client wait. Nil reads none.
+	// verified at once, and 100 of a client wait. If nil, no such secret is read.
 	SecretHashes SecretHasher
 	// AllowGuessing looks at every secret that a client sends. Otherwise, after 30 wrong secrets of
 	// a client from one address (IPv6: /64), further ones are 429 with Retry-After until 2 seconds
@@ -174,7 +174,7 @@ type Config struct {
 	// authorization_code and refresh_token.
 	DeveloperGrants []string
 	// DeveloperScopes bounds the scopes of clients that have an Owner. By default, such a client
-	// may ask users for every scope, and has none for itself.
+	// may ask users for every scope, and has no scope for itself.
 	DeveloperScopes DeveloperScopes
 	// DeveloperLimit is the most clients that a Registration.Owner may have. One more is
 	// refused, with ErrDeveloperLimit as its cause. 0 is 100, and NoLimit is none.
@@ -206,7 +206,7 @@ type Server struct {
 	limits  grantLimits
 	guesses *guesses
 	hashes  *hashQueue
-	// shortSecrets are clients whose short secret was logged.
+	// shortSecrets are clients of which a short secret was logged.
 	shortSecrets *once.Set
 	access       string // prefixes
 	refresh      string
