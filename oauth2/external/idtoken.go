@@ -30,7 +30,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 	for _, name := range issuers {
 		issuer := jwt.Issuer{
 			Issuer: name, Audience: clients, Keys: keys, Types: []string{"JWT", ""}, Leeway: leeway,
-			// What else a provider puts there is not ours to forbid.
+			// What else a provider puts there is not ours to forbid. No machine of it is looked at.
 			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:",
 			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
 		}

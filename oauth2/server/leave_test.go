@@ -10,8 +10,8 @@ import (
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
-// developed is a service with a client that the user bob registered.
-func developed(t *testing.T) *service {
+// withDeveloper is a service with a client that the user bob registered.
+func withDeveloper(t *testing.T) *service {
 	s := newService(t, nil)
 	s.add(server.Registration{ClientID: "bobs", ClientName: "Bob & Co", Owner: "bob", RedirectURIs: []string{"https://phish.example/login"},
 		PostLogoutRedirectURIs: []string{"https://phish.example/bye"}})
@@ -31,7 +31,7 @@ func asks(t *testing.T, a answer, status int) string {
 }
 
 func TestUnitNoOpenRedirector(t *testing.T) {
-	s := developed(t)
+	s := withDeveloper(t)
 	of := func(pairs ...string) []string {
 		return append([]string{"client_id", "bobs", "redirect_uri", "https://phish.example/login"}, pairs...)
 	}
@@ -103,7 +103,7 @@ func TestUnitNoOpenRedirector(t *testing.T) {
 }
 
 func TestUnitLogoutIsNoOpenRedirector(t *testing.T) {
-	s := developed(t)
+	s := withDeveloper(t)
 	address := func(more string) string {
 		return "/o/logout/?client_id=bobs&state=s&post_logout_redirect_uri=https%3A%2F%2Fphish.example%2Fbye" + more
 	}
