@@ -122,7 +122,7 @@ func (d *decision) state(kind error, stated *Error) {
 // presented returns the position of the challenge of the scheme that was presented, if
 // the failure is about what it carried, or -1.
 func (g *Guard) presented(r *http.Request, backend *guarded, attribute string) int {
-	scheme, _, err := Authorization(r)
+	scheme, _, err := g.authorization(r)
 	if err != nil || attribute == "" {
 		return -1
 	}

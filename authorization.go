@@ -6,15 +6,17 @@ import (
 	"strings"
 )
 
-// MaxAuthorization is the longest Authorization value that is read, in bytes.
-// A longer one is ErrMalformed before anything looks at its content.
+// MaxAuthorization is the longest Authorization value that is read, in bytes, unless
+// Config.MaxAuthorization allows more. A longer one is ErrMalformed before anything looks at
+// its content.
 const MaxAuthorization = 8 << 10
 
 var (
 	errTwoAuthorizations error = &Error{Kind: ErrMalformed, Detail: "More than one Authorization header.",
 		Cause: errors.New("two lines of one request could be of two people (RFC 9110 §5.3)")}
 	errLongAuthorization error = &Error{Kind: ErrMalformed, Detail: "Authorization header is too long.",
-		Cause: errors.New("the header is longer than auth.MaxAuthorization, 8 KiB")}
+		Cause: errors.New("the header is longer than auth.MaxAuthorization, 8 KiB, or what auth.Config.MaxAuthorization " +
+			"allows")}
 )
 
 // Authorization returns the scheme of the request's Authorization header and
@@ -24,7 +26,8 @@ var (
 //
 // It returns ErrNoCredentials if the header is absent or empty, and
 // ErrMalformed if there is more than one or it is longer than
-// [MaxAuthorization]. It does not allocate.
+// [MaxAuthorization], or than Config.MaxAuthorization of the Guard that asks. It does not
+// allocate.
 func Authorization(r *http.Request) (scheme, value string, err error) {
 	lines := r.Header["Authorization"]
 	if len(lines) == 0 {
@@ -34,7 +37,7 @@ func Authorization(r *http.Request) (scheme, value string, err error) {
 		return "", "", errTwoAuthorizations
 	}
 	line := lines[0]
-	if len(line) > MaxAuthorization {
+	if tooLong(r, len(line)) {
 		return "", "", errLongAuthorization
 	}
 	// Loops of our own: every request of every backend comes by here.

@@ -35,6 +35,14 @@ type Config struct {
 	// Challenges are sent with those of the backends on a 401.
 	Challenges []Challenge
 
+	// MaxAuthorization is the longest Authorization value that is read, in bytes, up to 64
+	// KiB. 0 is the constant [MaxAuthorization], 8 KiB. Some issuers sign longer tokens:
+	// those of Microsoft Entra ID list up to 200 groups and then have 11 KB. Set
+	// jwt.VerifierConfig.MaxLength as well. Longer values cost a stranger's request more
+	// work, such as decoding. A proxy in front, and http.Server.MaxHeaderBytes for all
+	// headers together (1 MiB by default), must let them through.
+	MaxAuthorization int
+
 	// CrossOrigin decides which unsafe requests may carry an [Ambient]
 	// credential. If nil, those of the same origin and those that no browser
 	// sent. AddTrustedOrigin allows more.
@@ -141,6 +149,9 @@ func New(config Config) (*Guard, error) {
 		return nil, errors.New("auth: Config.Backends is empty")
 	}
 	if err := config.Proxies.check(); err != nil {
+		return nil, err
+	}
+	if err := config.checkLong(); err != nil {
 		return nil, err
 	}
 	if err := checkNames(config.Backends, config.Login); err != nil {

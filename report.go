@@ -60,7 +60,7 @@ func (g *Guard) explain(r *http.Request, err error) error {
 	if KindOf(err) != ErrNoCredentials || absentStatement(err) != nil {
 		return err
 	}
-	scheme, value, absent := Authorization(r)
+	scheme, value, absent := g.authorization(r)
 	switch {
 	case absent == nil && containsFold(g.spoken, scheme):
 		return err

@@ -148,8 +148,10 @@ func (g *Guard) prove(w http.ResponseWriter, r *http.Request, route string) (pro
 	// Two Authorization lines or a huge one concern every backend, also those
 	// that read another header.
 	if lines := asked.Header["Authorization"]; len(lines) > 1 || len(lines) == 1 && len(lines[0]) > MaxAuthorization {
-		_, _, err := Authorization(asked)
-		return proof{}, failure{err: err}
+		asked = g.withLong(asked, len(lines[0]))
+		if _, _, err := Authorization(asked); KindOf(err) == ErrMalformed {
+			return proof{}, failure{err: err}
+		}
 	}
 	if asked != r {
 		defer func() { r.Body = asked.Body }() // a backend that read it has put it back

@@ -37,8 +37,9 @@ type VerifierConfig struct {
 	CacheTTL time.Duration
 
 	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB; 0 is
-	// [auth.MaxAuthorization]. No header has a longer one: it is for tokens that came
-	// otherwise, such as ID tokens of a provider that puts hundreds of groups there.
+	// [auth.MaxAuthorization]. A token in a header may be longer only if
+	// auth.Config.MaxAuthorization allows it. Tokens that came otherwise need nothing else,
+	// such as ID tokens of a provider that puts hundreds of groups there.
 	MaxLength int
 
 	// Logger is told of optional claims that are of another type than they must have and
@@ -221,7 +222,7 @@ func restateHeader(stated *auth.Error) error {
 //   - ErrInvalid: the issuer's, and no good: signature, algorithm, header,
 //     expiry, audience, type, a missing claim, revoked, or a user who is gone,
 //     inactive or has another stamp
-//   - ErrMalformed: longer than 8 KiB
+//   - ErrMalformed: longer than VerifierConfig.MaxLength
 //   - any other error: keys, revocations or the user could not be asked
 //
 // The credential is a [*Token].

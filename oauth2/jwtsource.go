@@ -68,6 +68,11 @@ type JWTConfig struct {
 	Revocations jwt.Revocations
 	// CacheSize is how many verified tokens are remembered. 0 is 10,000, and less than 0 is not at all.
 	CacheSize int
+
+	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB. 0 is
+	// [auth.MaxAuthorization]. A header is read so far only if auth.Config.MaxAuthorization
+	// allows it.
+	MaxLength int
 }
 
 // JWT is a [Source] of JWT access tokens (RFC 9068) of one issuer. It asks no server
@@ -110,7 +115,7 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 		}
 		source.remote, c.Keys = remote, remote
 	}
-	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, Issuers: []jwt.Issuer{{
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, MaxLength: c.MaxLength, Issuers: []jwt.Issuer{{
 		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types,
 		Leeway: c.Leeway, Revocations: c.Revocations, Profile: c.Profile, Require: c.required(), User: jwt.SubjectUser,
 		Format: jwt.Format{UserClaim: c.UserClaim}, AllowUnverifiedEmail: c.AllowUnverifiedEmail,

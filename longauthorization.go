@@ -1,0 +1,50 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+)
+
+// maxLongAuthorization is the largest Config.MaxAuthorization.
+const maxLongAuthorization = 64 << 10
+
+// longKey is the context key for the longest Authorization value that a Guard accepts. Only
+// requests whose header is longer than MaxAuthorization have one.
+type longKey struct{}
+
+// checkLong checks Config.MaxAuthorization and sets its default.
+func (c *Config) checkLong() error {
+	c.MaxAuthorization = cmp.Or(c.MaxAuthorization, MaxAuthorization)
+	if c.MaxAuthorization < MaxAuthorization || c.MaxAuthorization > maxLongAuthorization {
+		return fmt.Errorf("auth: Config.MaxAuthorization is not within 8 KiB and 64 KiB: %d", c.MaxAuthorization)
+	}
+	return nil
+}
+
+// withLong returns r with the longest Authorization value that the Guard accepts, if r needs
+// more than MaxAuthorization and not more than that.
+func (g *Guard) withLong(r *http.Request, length int) *http.Request {
+	if length <= MaxAuthorization || length > g.config.MaxAuthorization {
+		return r
+	}
+	return r.WithContext(context.WithValue(r.Context(), longKey{}, g.config.MaxAuthorization))
+}
+
+// tooLong reports an Authorization value that is longer than is read of this request.
+func tooLong(r *http.Request, length int) bool {
+	if length <= MaxAuthorization { // as nearly all are
+		return false
+	}
+	most, _ := r.Context().Value(longKey{}).(int)
+	return length > most
+}
+
+// authorization is [Authorization] of a request that the Guard has been asked about.
+func (g *Guard) authorization(r *http.Request) (scheme, value string, err error) {
+	if lines := r.Header["Authorization"]; len(lines) == 1 {
+		r = g.withLong(r, len(lines[0]))
+	}
+	return Authorization(r)
+}
