@@ -4,8 +4,9 @@ package auth
 // tokens can tell. Two APIs of one authorization server are an example: only the audience parts their tokens.
 //
 // [New] and [Guard.With] call Conflict with each of the other backends, whatever the order of the list, and return its
-// error. If both of a pair are a Conflicter, both are asked. Backends of a chain and of a nested Guard count one by one.
-// The other backend is as it stands in the list, so look it up by [As]. Without Conflicter, [TokenOwner] alone decides.
+// error. If both of a pair are a Conflicter, both are asked. Backends of a chain and of a nested Guard count one by
+// one. The other backend is as it stands in the list, so look it up by [As]. Without Conflicter, [TokenOwner] alone
+// decides.
 type Conflicter interface {
 	Conflict(other Authenticator) error
 }

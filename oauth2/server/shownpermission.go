@@ -14,7 +14,9 @@ type ShownPermission struct {
 // ShownScope is a scope on a page.
 type ShownScope struct {
 	Scope
-	Before bool // on a [ConsentPage], the user agreed to it before, at each of the Resources; to offline_access, at each API of the page
+	// Before is, on a [ConsentPage], that the user agreed to it before at each of the Resources. For
+	// offline_access it is at each API of the page.
+	Before bool
 }
 
 // shownPermissions returns what a page shows, in the order of the configuration. It leaves out what gives nothing now,

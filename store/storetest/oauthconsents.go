@@ -91,7 +91,8 @@ func oauthConsentOffline(t *testing.T, open opener[oauthStore]) {
 	if !approve("1", consent, login) {
 		t.Fatal("want the consent remembered")
 	}
-	if approve("2", nil, login, at(oauthAPI, "read")) || approve("3", nil, login, at(oauthAPI, "read"), at(oauthOtherAPI, "read")) {
+	if approve("2", nil, login, at(oauthAPI, "read")) ||
+		approve("3", nil, login, at(oauthAPI, "read"), at(oauthOtherAPI, "read")) {
 		t.Error("offline_access is recalled at an API for which the user was not asked")
 	}
 	if !approve("4", nil, login, at(oauthOtherAPI, "read")) {
