@@ -63,8 +63,9 @@ type IntrospectionConfig struct {
 	// this API.
 	AllowNoAudience bool
 
-	// TTL is how long the server's yes is remembered, at most until the token expires. A token that
-	// was revoked stays good for so long. 0 is 30 seconds, and less than 0 is not at all.
+	// TTL is how long the server's yes is remembered, from the question on, at most until the token
+	// expires. A token that was revoked stays good for so long. 0 is 30 seconds. Less than 0 is not
+	// at all: each request then asks by itself, so see Concurrent.
 	TTL time.Duration
 	// NegativeTTL is how long its no is remembered. 0 is 10 seconds, and less than 0 is not at all.
 	NegativeTTL time.Duration
@@ -96,7 +97,8 @@ func (IntrospectionConfig) Format(f fmt.State, _ rune) {
 
 // Introspection is a [Source] that asks the server which issued a token (RFC 7662).
 // While the server is down, tokens that are not remembered are answered with 503. It
-// is safe for concurrent use. Requests with the same token wait for one answer.
+// is safe for concurrent use. Requests with the same token wait for one answer, unless
+// IntrospectionConfig.TTL is less than 0.
 type Introspection struct {
 	config   IntrospectionConfig // without ClientSecret and Key
 	secret   hidden.String
@@ -106,8 +108,9 @@ type Introspection struct {
 	bad      *remember.Tokens[error] // why, apart: strangers must not push out good ones
 	endpoint endpoint
 	mu       sync.Mutex
-	flights  map[remember.Key]*flight
-	lines    loglimit.Limit // of outages: each made-up token would write one
+	flights  map[remember.Key]*flight // the last one of each token
+	asking   int                      // flights that are under way
+	lines    loglimit.Limit           // of outages: each made-up token would write one
 	rules    answerRules
 	odd      once.Set // members of another type that the log was told of
 }

@@ -68,6 +68,7 @@ func (i *Introspection) Inspect(ctx context.Context, token string) (*Token, erro
 
 // flight is a question that several wait for.
 type flight struct {
+	began time.Time
 	done  chan struct{}
 	token *Token
 	err   error
@@ -87,26 +88,31 @@ func (i *Introspection) wait(ctx context.Context, key remember.Key, token string
 	}
 }
 
-// ask starts a question, or joins the one that is under way. It goes on if the request that asked
-// first goes away, because others may wait.
+// ask starts a question, or joins the one that is under way, if that began less than TTL ago: the token may have been
+// revoked since then (RFC 7662 §4). It goes on if the request that asked first goes away, because others may wait.
 func (i *Introspection) ask(ctx context.Context, key remember.Key, token string) (*flight, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if f := i.flights[key]; f != nil {
+	now := time.Now()
+	if f := i.flights[key]; f != nil && now.Sub(f.began) < i.config.TTL {
 		return f, nil
 	}
-	if len(i.flights) >= i.config.Concurrent {
+	if i.asking >= i.config.Concurrent {
 		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
 			i.config.Concurrent)
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{began: now, done: make(chan struct{})}
 	i.flights[key] = f
+	i.asking++
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.config.Timeout)
 		defer cancel()
-		f.token, f.err = i.answer(ctx, key, token)
+		f.token, f.err = i.answer(ctx, key, token, f.began)
 		i.mu.Lock()
-		delete(i.flights, key)
+		i.asking--
+		if i.flights[key] == f {
+			delete(i.flights, key)
+		}
 		i.mu.Unlock()
 		close(f.done)
 	}()
@@ -114,8 +120,9 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 }
 
 // answer asks, and remembers what the server said. What it could not say is not
-// remembered.
-func (i *Introspection) answer(ctx context.Context, key remember.Key, token string) (*Token, error) {
+// remembered. It is remembered from began on, because a token that was revoked while the
+// server answered is good for no longer than any other.
+func (i *Introspection) answer(ctx context.Context, key remember.Key, token string, began time.Time) (*Token, error) {
 	text, err := i.request(ctx, token)
 	asked := time.Now()
 	var found *Token
@@ -124,14 +131,14 @@ func (i *Introspection) answer(ctx context.Context, key remember.Key, token stri
 		found, odd, err = i.rules.read(text, asked)
 		i.logOdd(ctx, odd)
 		if auth.KindOf(err) == auth.ErrInvalid {
-			i.bad.Put(key, err, asked.Add(i.config.NegativeTTL), asked)
+			i.bad.Put(key, err, began.Add(i.config.NegativeTTL), asked)
 			return nil, err
 		}
 	}
 	if err != nil {
 		return nil, i.outage(ctx, err, asked)
 	}
-	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, asked.Add(i.config.TTL)), asked)
+	i.good.Put(key, answered{found, isToken(token)}, backend.Earlier(found.Expiry, began.Add(i.config.TTL)), asked)
 	return found, nil
 }
 
