@@ -71,6 +71,10 @@ type IntrospectionConfig struct {
 	NegativeTTL time.Duration
 	// CacheSize is how many answers of either kind are remembered. 0 is 10,000.
 	CacheSize int
+	// MaxLength is the longest token that is asked about, in bytes, at most 64 KiB. 0 is
+	// [auth.MaxAuthorization]. A header is read so far only if auth.Config.MaxAuthorization
+	// allows it.
+	MaxLength int
 
 	// Owns tells the tokens of this server by their look, such as a prefix, so that
 	// those of others are not sent to it. Nil is every token.
@@ -131,6 +135,7 @@ var (
 func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	c := config
 	c.TTL, c.NegativeTTL = cmp.Or(c.TTL, 30*time.Second), cmp.Or(c.NegativeTTL, 10*time.Second)
+	c.MaxLength = cmp.Or(c.MaxLength, auth.MaxAuthorization)
 	c.CacheSize, c.Timeout = cmp.Or(c.CacheSize, 10_000), cmp.Or(c.Timeout, 5*time.Second)
 	c.Concurrent = cmp.Or(c.Concurrent, 100)
 	s := backend.Settings{Package: "oauth2"}
@@ -139,6 +144,7 @@ func NewIntrospection(config IntrospectionConfig) (*Introspection, error) {
 	s.Refuse((c.ClientSecret == "") == (c.Key == nil), "either IntrospectionConfig.ClientSecret or Key must be set")
 	s.Refuse(c.Key != nil && (!c.Key.CanSign() || c.Key.Public() == nil),
 		"IntrospectionConfig.Key must be asymmetric and have its private part")
+	s.Refuse(c.MaxLength < 0 || c.MaxLength > 64<<10, "IntrospectionConfig.MaxLength is not within 0 and 64 KiB")
 	s.Refuse(c.Timeout < 0 || c.CacheSize < 0 || c.Concurrent < 0,
 		"IntrospectionConfig.Timeout, CacheSize or Concurrent is negative")
 	for _, setting := range [][2]string{{"Issuer", c.Issuer}, {"Endpoint", c.Endpoint}} {

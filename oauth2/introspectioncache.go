@@ -44,7 +44,7 @@ func (i *Introspection) recallOrAsk(ctx context.Context, token string, now time.
 // recall returns the key of a token, and what is remembered of it.
 func (i *Introspection) recall(token string, now time.Time) (key remember.Key, found answered, err error) {
 	switch {
-	case token == "" || len(token) > auth.MaxAuthorization:
+	case token == "" || len(token) > i.config.MaxLength:
 		return key, found, errNoToken
 	case i.config.Owns != nil && !i.config.Owns(token):
 		return key, found, errNotOwned
