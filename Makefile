@@ -6,7 +6,7 @@ MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
-.PHONY: test test-providers tools chromium clients proxies fuzz bench bench-packages release
+.PHONY: test test-providers java tools chromium clients proxies fuzz bench bench-packages release
 
 test: tools chromium clients proxies
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
@@ -49,13 +49,32 @@ interop/.venv/.installed: interop/requirements.txt
 	interop/.venv/bin/python -m pip install --disable-pip-version-check -q -r interop/requirements.txt
 	@touch $@
 
-# Spring Security against our provider, apart from `make test` because Maven fetches 100 MB for it.
-test-providers:
+# Spring Security against our provider, and our resource servers against a real Keycloak and a real Ory Hydra. They are
+# apart from `make test` because Maven fetches 300 MB for them, and Go builds Hydra for minutes.
+KEYCLOAK = 26.7.3
+
+test-providers: java interop/keycloak/target/$(KEYCLOAK) interop/hydra/target/hydra
+	cd interop/spring && for v in $(SPRING_BOOT); do mvn -B -q package -Dspring-boot.version=$$v || exit 1; done
+	cd interop && go vet -tags providers . && GATEWARDEN_REQUIRE_SERVICES=1 go test -race -tags providers \
+		-run 'TestSpring|TestKeycloak|TestHydra' .
+
+java:
 	@{ command -v java >/dev/null && command -v mvn >/dev/null; } || if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jdk-headless maven >/dev/null; \
 	else echo "no Java and Maven" >&2; exit 1; fi
-	cd interop/spring && for v in $(SPRING_BOOT); do mvn -B -q package -Dspring-boot.version=$$v || exit 1; done
-	cd interop && go vet -tags providers . && GATEWARDEN_REQUIRE_SERVICES=1 go test -race -tags providers -run TestSpring .
+
+interop/keycloak/target/$(KEYCLOAK): interop/keycloak/realm.json | java
+	rm -rf interop/keycloak/target && mkdir -p interop/keycloak/target
+	cd interop/keycloak && mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack \
+		-Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK):zip -DoutputDirectory=$(CURDIR)/interop/keycloak/target
+	mv interop/keycloak/target/keycloak-$(KEYCLOAK) interop/keycloak/target/keycloak
+	mkdir -p interop/keycloak/target/keycloak/data/import
+	cp interop/keycloak/realm.json interop/keycloak/target/keycloak/data/import/
+	@touch $@
+
+# A module of its own, with the replacement that Hydra's go.mod has.
+interop/hydra/target/hydra: interop/hydra/go.mod
+	cd interop/hydra && GOWORK=off go build -tags sqlite -o target/hydra github.com/ory/hydra/v2
 
 # The proxies that interop/ runs. They are installed only where no systemd would start them as services.
 HAVE_PROXIES = command -v nginx >/dev/null && command -v haproxy >/dev/null && command -v caddy >/dev/null

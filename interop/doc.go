@@ -18,8 +18,11 @@
 //
 //   - nginx, HAProxy and Caddy hand on certificates and addresses
 //
-// The package holds tests only. `make clients`, `make proxies` and, for Spring Security, `make test-providers` install
-// what they need, in the versions that package.json, requirements.txt and spring/pom.xml name.
+//   - an API of ours checks the tokens of Keycloak and Ory Hydra, by [jwt.Verifier], by oauth2.JWT and by introspection
+//
+// The package holds tests only. `make clients` and `make proxies` install what they need, in the versions that
+// package.json and requirements.txt name. `make test-providers` installs Spring Security, Keycloak and Hydra, in the
+// versions of spring/pom.xml, the Makefile and hydra/go.mod.
 package interop
 
 import (
