@@ -90,6 +90,9 @@ func parseHeader(segment string) (*joseHeader, bool) {
 		h.refused = errTwiceInHeader
 	}
 	for _, m := range all {
+		if (m.name == "kid" || m.name == "typ") && !isThere(m.value) {
+			continue // null, which some issuers write for what they leave out
+		}
 		switch m.name {
 		case "alg", "kid", "typ":
 			text, ok := unquote(m.value)
