@@ -19,6 +19,7 @@ type introspection struct {
 	ClientID  string   `json:"client_id,omitempty"`
 	Username  string   `json:"username,omitempty"`
 	TokenType string   `json:"token_type,omitempty"`
+	TokenUse  string   `json:"token_use,omitempty"` // what a refresh token is, so that no API takes it
 	Expires   int64    `json:"exp,omitempty"`
 	Issued    int64    `json:"iat,omitempty"`
 	Subject   string   `json:"sub,omitempty"`
@@ -126,7 +127,12 @@ func (s *Server) introspectRefresh(ctx context.Context, client *Client,
 	if cause := refresh.fault(grant, now()); cause != nil {
 		return answer, badToken(cause)
 	}
-	return s.describe(ctx, grant, s.allowedNow(client, grant.Permissions).Scopes(), refresh.Issued, refresh.ExpiresAt)
+	answer, err = s.describe(ctx, grant, s.allowedNow(client, grant.Permissions).Scopes(), refresh.Issued,
+		refresh.ExpiresAt)
+	if err == nil {
+		answer.TokenUse = "refresh_token"
+	}
+	return answer, err
 }
 
 // describe tells of a token of a grant, unless its user may not log in any more.

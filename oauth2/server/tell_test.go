@@ -35,7 +35,7 @@ func TestWhatIntrospectionTells(t *testing.T) {
 	}
 	r := s.post("/o/introspect/", "web", "token", tokens.text("refresh_token"))
 	exp, _ = r.json("exp").(float64)
-	if iat, _ := r.json("iat").(float64); r.json("active") != true || r.json("token_type") != nil || exp-iat != 14*24*3600 || r.json("sub") != "alice" {
+	if iat, _ := r.json("iat").(float64); r.json("active") != true || r.json("token_type") != nil || r.json("token_use") != "refresh_token" || a.json("token_use") != nil || exp-iat != 14*24*3600 || r.json("sub") != "alice" {
 		t.Error(r.body)
 	}
 	job := s.post("/o/token/", "job", "grant_type", "client_credentials").text("access_token")
