@@ -143,6 +143,8 @@ var (
 	refunds                http.Handler
 	username               string
 	clientID, clientSecret string
+	hasher                 *password.Hasher
+	file                   []byte
 	w                      http.ResponseWriter
 	r                      *http.Request
 )`,
