@@ -23,10 +23,14 @@ func (c *Config) checkLong() error {
 	return nil
 }
 
-// withLong returns r with the longest Authorization value that the Guard accepts, if r needs
-// more than MaxAuthorization and not more than that.
+// withLong returns r with the longest Authorization value that the Guard accepts, if the value of r is longer than
+// MaxAuthorization. What another Guard around this one accepts does not count.
 func (g *Guard) withLong(r *http.Request, length int) *http.Request {
-	if length <= MaxAuthorization || length > g.config.MaxAuthorization {
+	if length <= MaxAuthorization {
+		return r
+	}
+	around, _ := r.Context().Value(longKey{}).(int)
+	if around == g.config.MaxAuthorization || around == 0 && length > g.config.MaxAuthorization {
 		return r
 	}
 	return r.WithContext(context.WithValue(r.Context(), longKey{}, g.config.MaxAuthorization))

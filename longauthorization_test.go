@@ -40,4 +40,24 @@ func TestUnitTheCeilingOfTheAuthorizationHeaderIsASetting(t *testing.T) {
 			t.Errorf("a ceiling of %d and %d bytes: want %d, got %d %s", row.most, row.length, row.want, w.Code, w.Body)
 		}
 	}
+	t.Run("of another guard does not count", func(t *testing.T) {
+		make := func(most int, backend auth.Authenticator) *auth.Guard {
+			guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{backend}, Challenges: bearer, MaxAuthorization: most})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return guard
+		}
+		strict := make(0, backend)
+		asks := auth.AuthenticatorFunc(func(r *http.Request) (auth.User, auth.Credential, error) {
+			return strict.Authenticate(r)
+		})
+		outer := make(64<<10, asks)
+		h := outer.Require(auth.AllowMachines)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		w := httptest.NewRecorder()
+		long := "Bearer " + strings.Repeat("a", 20<<10)
+		if h.ServeHTTP(w, request("GET", "/", "Authorization", long)); w.Code != http.StatusBadRequest {
+			t.Errorf("a guard of 8 KiB behind one of 64 KiB: want 400 for 20 KiB, got %d", w.Code)
+		}
+	})
 }

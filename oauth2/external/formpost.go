@@ -25,6 +25,8 @@ const (
 	relayParameter = "answer"
 	// maxRelayed is the longest answer that is sealed, in bytes: servers and proxies refuse URLs of more than 8 KiB.
 	maxRelayed = 5 << 10
+	// maxSealedRelay is the longest sealed answer: base64 of the answer, with nonce and tag.
+	maxSealedRelay = (maxRelayed + 28 + 2) / 3 * 4
 )
 
 // keptIfLong are the parameters of a long answer that are sealed: those that a login cannot do without, and of the rest
@@ -113,7 +115,7 @@ func (l *Logins) openAnswer(r *http.Request, p *provider, now time.Time) (url.Va
 		return nil, &failure{Reason: reasonInvalid, cause: because("a parameter is repeated", relayParameter)}
 	}
 	var answer relayed
-	text, err := seal.Open(l.seals, query.Get(relayParameter), l.relayBound(p))
+	text, err := seal.OpenLong(l.seals, query.Get(relayParameter), l.relayBound(p), maxSealedRelay)
 	switch {
 	case err != nil || json.Unmarshal(text, &answer) != nil:
 		return nil, &failure{Reason: reasonInvalid, cause: errRelaySealed}

@@ -1,6 +1,7 @@
 package external_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -175,4 +176,23 @@ func TestUnitAnswersByPOST(t *testing.T) {
 			t.Errorf("the log does not say why: %s", a.log)
 		}
 	})
+}
+
+func TestUnitALongAnswerByPOSTArrives(t *testing.T) {
+	for name, sizes := range map[string][]int{"session_state": {2700, 2900, 4500, 5200}, "code": {2900, 3000, 4000}} {
+		for _, size := range sizes {
+			t.Run(fmt.Sprintf("%s of %d bytes", name, size), func(t *testing.T) {
+				a := newApp(t, byForm)
+				a.idp.SetQuirks(authtest.Quirks{Answer: func(v url.Values) { v.Set(name, strings.Repeat("x", size)) }})
+				b := a.browser()
+				p := b.follow(b.away("/login/acme/"))
+				if p.reason() == "invalid_request" {
+					t.Errorf("the answer did not arrive: %s", a.log)
+				}
+				if name != "code" && p.status != http.StatusOK {
+					t.Errorf("status %d, want 200: %s", p.status, a.log)
+				}
+			})
+		}
+	}
 }

@@ -14,6 +14,9 @@ import (
 // ErrRejected is returned by [Logins.Refresh] for tokens that the provider takes no more.
 var ErrRejected = errors.New("oauth2/external: the provider rejects the token")
 
+// ErrUnchecked is the error of [Logins.Refresh] for a provider that answered and whose keys cannot be had.
+var ErrUnchecked = errors.New("oauth2/external: the new ID token cannot be checked now")
+
 // Refresh asks a provider for new tokens (RFC 6749 §6). The identity says which provider that is, and whose the tokens
 // are: it is one of [Logins.Identities], or was made by [Profile.Identity] when Config.KeepTokens was given the tokens.
 // Of its fields Provider, Issuer and Subject are read.
@@ -24,6 +27,8 @@ var ErrRejected = errors.New("oauth2/external: the provider rejects the token")
 //   - [ErrRejected]: the provider takes refresh no more
 //   - [ErrUntrusted]: the answer is not what it should be, such as an ID token of somebody else. No tokens are
 //     returned, and the provider may take refresh no more. Let the user sign in again
+//   - [ErrUnchecked]: the provider has taken refresh, and the keys for its new ID token cannot be fetched. The
+//     returned Tokens hold the refresh token to try with later, and no other token
 //   - any other error: the provider cannot be asked. The same refresh token can be tried again
 func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.Secret) (*Tokens, error) {
 	p, err := l.providerOf(identity)
@@ -49,6 +54,9 @@ func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.S
 	if err == nil && p.checkRefreshed != nil {
 		answer := &answer{endpoints: e, tokens: tokens, clients: []string{p.clientID}, now: now}
 		err = p.checkRefreshed(ctx, answer, identity)
+		if err != nil && !isRefusal(err) && !isUntrusted(err) {
+			return tokens.unchecked(refresh), fmt.Errorf("%w: %w", ErrUnchecked, err)
+		}
 	}
 	switch {
 	case isRefusal(err):
@@ -62,6 +70,15 @@ func (l *Logins) Refresh(ctx context.Context, identity *Identity, refresh auth.S
 		tokens.refresh = hidden.Of(refresh.Reveal())
 	}
 	return tokens, nil
+}
+
+// unchecked returns the tokens without those that were not checked. The refresh token is the next one, if there is one.
+func (t *Tokens) unchecked(last auth.Secret) *Tokens {
+	next := &Tokens{refresh: t.refresh}
+	if t.Refresh() == "" {
+		next.refresh = hidden.Of(last.Reveal())
+	}
+	return next
 }
 
 // providerOf returns the provider of an identity.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,4 +209,44 @@ func TestUnitRefreshOfWhom(t *testing.T) {
 			t.Errorf("afterwards: got %v", err)
 		}
 	})
+}
+
+func TestUnitARefreshThatCannotBeChecked(t *testing.T) {
+	a, of, kept := keeping(t, "acme", nil)
+	var down atomic.Bool
+	logins, err := external.New(external.Config{
+		URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store, LoadUser: a.load,
+		Providers: []external.Provider{a.acme()}, AppRedirects: []string{"https://app.example/"},
+		Logger: slog.New(slog.NewTextHandler(a.log, nil)),
+		Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/jwks.json" && down.Load() {
+				return nil, errDown
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := logins.Refresh(t.Context(), of, kept.Refresh())
+	if err != nil {
+		t.Fatal(err)
+	}
+	down.Store(true)
+	a.idp.Rotate(jwt.RS256) // while its keys cannot be had
+	a.idp.Retire()
+	unchecked, err := logins.Refresh(t.Context(), of, tokens.Refresh())
+	if !errors.Is(err, external.ErrUnchecked) || unchecked == nil || unchecked.Refresh() == "" ||
+		unchecked.Access() != "" || unchecked.ID() != "" {
+		t.Fatalf("got %+v, %v, want the refresh token alone and ErrUnchecked", unchecked, err)
+	}
+	down.Store(false)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // keys are asked for once in a cool-down
+	defer cancel()
+	for err = external.ErrUnchecked; errors.Is(err, external.ErrUnchecked) && ctx.Err() == nil; {
+		unchecked, err = logins.Refresh(ctx, of, unchecked.Refresh())
+	}
+	if err != nil || unchecked.ID() == "" {
+		t.Errorf("later, with the refresh token that was returned: %v", err)
+	}
 }
