@@ -18,8 +18,8 @@ import (
 // The zero value is any other issuer: scopes are in "scope" and "scp", the client is in "client_id", "azp", "cid" or
 // "appid", and a token whose subject is its client is a machine's (RFC 9068 §5).
 //
-// Unless Own is set, a token with any of these six claims, or one of ScopeClaims or ClientClaims, is limited to its
-// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3).
+// A token with any of these six claims, or one of ScopeClaims or ClientClaims, is limited to its scopes, whatever the
+// claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
 type Profile struct {
 	// Own means that package jwt issued the tokens. Their claims "sid", "gen", "stamp" and "refresh_exp" then mean what
 	// they mean here, and a token without "scope" and "client_id" has full access. In tokens of others these claims
@@ -47,7 +47,7 @@ type Profile struct {
 	ClientClaims []string
 
 	// Machines are signs of a token that stands for a program and not for a user. One is enough. Nil is a subject that
-	// is also one of ClientClaims. The identifier of the machine is its client, or else its subject.
+	// is also one of ClientClaims or of the default client claims. The identifier of the machine is its client, or else its subject.
 	Machines []Mark
 	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused.
 	Doubts []Mark
@@ -88,13 +88,17 @@ type Rights struct {
 type ProfileReader struct {
 	profile Profile
 	signs   []string // claims that limit a token
+	clients []string // claims that name the client
 	kinds   []string // the names of profile.Kinds, in order
 }
 
-// The claims that limit a token of others, by the names that issuers use.
+// limiting are claims that always limit a token.
+type limiting struct{ scopes, clients []string }
+
+// The claims that limit tokens of ours, and those of others by the names that issuers use.
 var (
-	defaultScopeClaims  = []string{"scope", "scp"}
-	defaultClientClaims = []string{"client_id", "azp", "cid", "appid"}
+	ownClaims   = limiting{[]string{"scope"}, []string{"client_id"}}
+	otherClaims = limiting{[]string{"scope", "scp"}, []string{"client_id", "azp", "cid", "appid"}}
 )
 
 // Reader returns a reader with a copy of the profile, or an error that says what is wrong with it.
@@ -104,32 +108,39 @@ func (p Profile) Reader() (*ProfileReader, error) { return p.reader("sub") }
 func (p Profile) reader(userClaim string) (*ProfileReader, error) {
 	p = p.clone()
 	r := &ProfileReader{kinds: slices.Sorted(maps.Keys(p.Kinds))}
-	switch {
-	case p.Own:
-		p.ScopeClaims, p.ClientClaims = orDefault(p.ScopeClaims, "scope"), orDefault(p.ClientClaims, "client_id")
-	default:
-		p.ScopeClaims = orDefault(p.ScopeClaims, defaultScopeClaims...)
-		p.ClientClaims = orDefault(p.ClientClaims, defaultClientClaims...)
-		r.signs = slices.Concat(defaultScopeClaims, defaultClientClaims)
+	names := ownClaims // whatever the profile names besides, they limit a token
+	if !p.Own {
+		names = otherClaims
 	}
-	r.signs = append(append(r.signs, p.ScopeClaims...), p.ClientClaims...)
-	slices.Sort(r.signs)
-	r.signs = slices.Compact(r.signs)
+	p.ScopeClaims, p.ClientClaims = orDefault(p.ScopeClaims, names.scopes), orDefault(p.ClientClaims, names.clients)
+	r.clients = union(p.ClientClaims, names.clients)
+	r.signs = union(names.scopes, p.ScopeClaims, r.clients)
 	if p.Machines == nil {
-		p.Machines = []Mark{{Claim: "sub", Of: p.ClientClaims}}
+		p.Machines = []Mark{{Claim: "sub", Of: r.clients}}
 		if p.Own && userClaim != "sub" {
-			p.Machines = append(p.Machines, Mark{Claim: userClaim, Of: p.ClientClaims})
+			p.Machines = append(p.Machines, Mark{Claim: userClaim, Of: r.clients})
 		}
 	}
 	r.profile = p
 	return r, p.check()
 }
 
-func orDefault(names []string, defaults ...string) []string {
+func orDefault(names, defaults []string) []string {
 	if names == nil {
 		return defaults
 	}
 	return names
+}
+
+// union returns all names, each once.
+func union(lists ...[]string) []string {
+	var all []string
+	for _, name := range slices.Concat(lists...) {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // check refuses what could only be a slip.

@@ -93,7 +93,7 @@ func (r *ProfileReader) machine(all []member, client string) (is bool, id string
 	}
 	for i := range r.profile.Machines {
 		if holds, name, value := r.profile.Machines[i].holds(all); holds {
-			if slices.Contains(r.profile.ClientClaims, name) {
+			if slices.Contains(r.clients, name) {
 				return true, value
 			}
 			return true, client
