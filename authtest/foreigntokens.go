@@ -255,6 +255,11 @@ func googleTokens() []ForeignToken {
 		{Name: "a service account's", Type: "JWT", Machine: account, Claims: map[string]any{"azp": account,
 			"sub":   account,
 			"email": "billing@acme.iam.gserviceaccount.com", "email_verified": true}},
+		{Name: "a service account's, with its address as azp", Type: "JWT", Machine: account, Claims: map[string]any{
+			"azp": "billing@acme.iam.gserviceaccount.com", "sub": account,
+			"email": "billing@acme.iam.gserviceaccount.com", "email_verified": true}},
+		{Name: "of a person or a service account, without azp", Type: "JWT", Claims: map[string]any{"sub": account,
+			"hd": "acme.example"}},
 	}
 }
 

@@ -47,11 +47,14 @@ type Profile struct {
 	ClientClaims []string
 
 	// Machines are signs of a token that stands for a program and not for a user. One is enough. Nil is a subject that
-	// is also one of ClientClaims or of the default client claims. The identifier of the machine is its client, or else its subject.
+	// is also one of ClientClaims or of the default client claims.
 	Machines []Mark
+	// MachineClaim identifies machines. Set it where customers of the issuer choose how the subject is written. Empty
+	// is the client, or else the subject.
+	MachineClaim string
 	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused.
 	Doubts []Mark
-	// AllMachines means that every token is a machine's, which its subject identifies.
+	// AllMachines means that every token is a machine's, which MachineClaim or else its subject identifies.
 	AllMachines bool
 
 	// BindOneOf are claims that say which of the issuer's customers a token is of. Set them where the issuer gives

@@ -16,6 +16,8 @@ type Mark struct {
 	Prefix, Suffix string
 	Values         []string
 	Of             []string
+	// Not turns the condition around: Claim must be there, and be anything else. It does not go with Of.
+	Not bool
 	// AnyCase compares without regard to upper and lower case.
 	AnyCase bool
 	// With are claims of which one must be there, if any are named. Without are claims that must not be there.
@@ -28,6 +30,9 @@ func (m Mark) check() error {
 	}
 	if m.Claim != "" && m.Prefix == "" && m.Suffix == "" && len(m.Values) == 0 && len(m.Of) == 0 {
 		return errors.New("a Mark of the profile does not say what the value of its Claim must be")
+	}
+	if m.Not && (m.Claim == "" || len(m.Of) > 0) {
+		return errors.New("a Mark of the profile has Not without Claim, or with Of")
 	}
 	return nil
 }
@@ -44,7 +49,7 @@ func (m *Mark) holds(all []member) (ok bool, name, value string) {
 	}
 	claim := lookup(all, m.Claim)
 	if len(m.Of) == 0 {
-		return says(claim, m.fits), "", ""
+		return isThere(claim) && says(claim, m.fits) != m.Not, "", ""
 	}
 	inner, ok := m.inner(subjectOf(claim))
 	if !ok || inner == "" {

@@ -124,11 +124,27 @@ func Hydra() Profile {
 // people who signed in to the application that Issuer.Audience names, and of service accounts, which may ask for any
 // audience. Anybody can make a service account, so one of "sub", "email" and "hd" must be in Issuer.RequireValues. Both
 // are limited to nothing.
+//
+// A token is a service account's if "azp" is its subject or address, or if "azp" or "email" is an address of one. Its
+// subject identifies it. Any other token is refused, unless "azp" is the client of an application, as in those of
+// people.
 func Google() Profile {
+	const account = ".gserviceaccount.com"
 	return Profile{
 		Types:        []string{"JWT"},
 		ClientClaims: []string{"azp"},
-		BindOneOf:    []string{"sub", "email", "hd"},
+		Machines: []Mark{
+			subjectIsClient("azp"),
+			{Claim: "azp", Of: []string{"email"}, AnyCase: true},
+			{Claim: "azp", Suffix: account, AnyCase: true},
+			{Claim: "email", Suffix: account, AnyCase: true},
+		},
+		MachineClaim: "sub",
+		Doubts: []Mark{
+			{Without: []string{"azp"}},
+			{Claim: "azp", Suffix: ".apps.googleusercontent.com", Not: true},
+		},
+		BindOneOf: []string{"sub", "email", "hd"},
 	}
 }
 

@@ -216,7 +216,7 @@ func TestUnitPresetsReadAnyClaims(t *testing.T) {
 		"typ", "token_use", "preferred_username", "sid", "session_state", "clientHost", "cnf", "email",
 		"email_verified"}
 	values := []string{"null", `"a"`, `"a"`, `"a"`, `"b"`, `""`, "1", `"1"`, `["a","b"]`, `{}`, "true", `"app"`,
-		`"access"`, `"Bearer"`,
+		`"a.apps.googleusercontent.com"`, `"access"`, `"Bearer"`,
 		`"DPoP"`, `"client-credentials"`, `["client-credentials"]`, `"a@clients"`, `"service-account-a"`,
 		`"Service-Account-A"`,
 		`"service-account-b"`, `"A"`, `"\u0061"`, `"\u0000"`, "1.0", "[[]]", `"a@b.example"`}
@@ -286,7 +286,8 @@ func machineByHand(name string, claims map[string]any) bool {
 	case "Gatewarden", "Cognito", "Hydra":
 		return is("client_id")
 	case "Google":
-		return is("azp")
+		return is("azp") || !strings.HasSuffix(text("azp"), ".apps.googleusercontent.com") ||
+			strings.HasSuffix(text("email"), ".gserviceaccount.com")
 	}
 	return is("client_id", "azp", "cid", "appid")
 }

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -65,7 +66,8 @@ func (r *ProfileReader) read(all []member) (Rights, *cause.Check) {
 	}
 	isMachine, id := r.machine(all, rights.ClientID)
 	if isMachine && id == "" {
-		return rights, r.fault("sub", "or a client is missing, and the token is a machine's")
+		return rights, r.fault(cmp.Or(r.profile.MachineClaim, "sub or a client"),
+			"is missing, and the token is a machine's")
 	}
 	if !isMachine {
 		if c := r.doubt(all); c != nil {
@@ -84,19 +86,22 @@ func (r *ProfileReader) read(all []member) (Rights, *cause.Check) {
 
 // machine reports whether the token stands for a program, and which one.
 func (r *ProfileReader) machine(all []member, client string) (is bool, id string) {
+	identify := func(otherwise string) string {
+		if name := r.profile.MachineClaim; name != "" {
+			return subjectOf(lookup(all, name))
+		}
+		return otherwise
+	}
 	subject := subjectOf(lookup(all, "sub"))
 	if r.profile.AllMachines {
-		return true, subject
-	}
-	if client == "" {
-		client = subject
+		return true, identify(subject)
 	}
 	for i := range r.profile.Machines {
 		if holds, name, value := r.profile.Machines[i].holds(all); holds {
 			if slices.Contains(r.clients, name) {
-				return true, value
+				return true, identify(value)
 			}
-			return true, client
+			return true, identify(cmp.Or(client, subject))
 		}
 	}
 	return false, ""

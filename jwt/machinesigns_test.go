@@ -1,0 +1,54 @@
+package jwt_test
+
+import (
+	"testing"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+func TestUnitAServiceAccountOfGoogleIsNoUser(t *testing.T) {
+	const email = `"email":"sa@p.iam.gserviceaccount.com","email_verified":true`
+	machine := func(client, email string) jwt.Rights {
+		return jwt.Rights{Limited: true, ClientID: client, Machine: "1077", Email: email}
+	}
+	const address, person = "sa@p.iam.gserviceaccount.com", "12-x.apps.googleusercontent.com"
+	checkRights(t, []readRights{
+		{"azp is the subject", jwt.Google(), `{"sub":"1077","azp":"1077"}`, machine("1077", ""), ""},
+		{"azp is the address", jwt.Google(), `{"sub":"1077","azp":"` + address + `",` + email + `}`,
+			machine(address, address), ""},
+		{"azp is an address of a service account, without email", jwt.Google(),
+			`{"sub":"1077","azp":"` + address + `"}`, machine(address, ""), ""},
+		{"the address is of a service account, without azp", jwt.Google(), `{"sub":"1077",` + email + `}`,
+			machine("", address), ""},
+		{"also behind the client of an application", jwt.Google(), `{"sub":"1077","azp":"` + person + `",` + email + `}`,
+			machine(person, address), ""},
+		{"azp is an address as email has it", jwt.Google(), `{"sub":"1077","azp":"a@b.example","email":"a@b.example"}`,
+			machine("a@b.example", ""), ""},
+		{"no azp may be either", jwt.Google(), `{"sub":"1077","email":"alice@acme.example","email_verified":true}`,
+			jwt.Rights{}, "azp"},
+		{"azp of another kind may be either", jwt.Google(), `{"sub":"1077","azp":"1078"}`, jwt.Rights{}, "azp"},
+		{"a machine without a subject", jwt.Google(), `{` + email + `}`, jwt.Rights{}, "sub"},
+		{"a person's", jwt.Google(), `{"sub":"1","azp":"` + person + `"}`,
+			jwt.Rights{Limited: true, ClientID: person}, ""},
+	})
+}
+
+func TestUnitASignThatTurnsAround(t *testing.T) {
+	profile := jwt.Profile{Machines: []jwt.Mark{{Claim: "kind", Values: []string{"user"}, Not: true}}}
+	machine := jwt.Rights{Machine: "a", Limited: true}
+	checkRights(t, []readRights{
+		{"another value", profile, `{"sub":"a","kind":"app"}`, machine, ""},
+		{"another type", profile, `{"sub":"a","kind":{}}`, machine, ""},
+		{"another case", profile, `{"sub":"a","kind":"User"}`, machine, ""},
+		{"the value", profile, `{"sub":"a","kind":"user"}`, jwt.Rights{}, ""},
+		{"no value", profile, `{"sub":"a","kind":null}`, jwt.Rights{}, ""},
+	})
+	for sentence, mark := range map[string]jwt.Mark{
+		"Not with Of":       {Claim: "sub", Of: []string{"azp"}, Not: true},
+		"Not without Claim": {With: []string{"azp"}, Not: true},
+	} {
+		if _, err := (jwt.Profile{Machines: []jwt.Mark{mark}}).Reader(); err == nil {
+			t.Errorf("%s: want an error", sentence)
+		}
+	}
+}
