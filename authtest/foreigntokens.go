@@ -265,7 +265,7 @@ func googleTokens() []ForeignToken {
 
 func gitHubTokens() []ForeignToken {
 	const subject = "repo:acme/shop:environment:prod"
-	return []ForeignToken{{Name: "a job's", Type: "JWT", Machine: subject, Claims: map[string]any{"jti": "x",
+	return []ForeignToken{{Name: "a job's", Type: "JWT", Machine: "74", Claims: map[string]any{"jti": "x",
 		"sub":         subject,
 		"environment": "prod", "ref": "refs/heads/main", "sha": "x", "repository": "acme/shop",
 		"repository_owner":    "acme",

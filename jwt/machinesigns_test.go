@@ -52,3 +52,19 @@ func TestUnitASignThatTurnsAround(t *testing.T) {
 		}
 	}
 }
+
+// A repository chooses how its subjects are written, and two may choose the same.
+func TestUnitTwoRepositoriesAreTwoMachines(t *testing.T) {
+	bySubject := jwt.GitHubActions()
+	bySubject.MachineClaim = "sub"
+	const subject = `"sub":"environment:production"`
+	checkRights(t, []readRights{
+		{"one", jwt.GitHubActions(), `{` + subject + `,"repository_id":"10"}`,
+			jwt.Rights{Limited: true, Machine: "10"}, ""},
+		{"another", jwt.GitHubActions(), `{` + subject + `,"repository_id":"20"}`,
+			jwt.Rights{Limited: true, Machine: "20"}, ""},
+		{"without a repository", jwt.GitHubActions(), `{` + subject + `}`, jwt.Rights{}, "repository_id"},
+		{"by subject, which a setting allows", bySubject, `{` + subject + `}`,
+			jwt.Rights{Limited: true, Machine: "environment:production"}, ""},
+	})
+}

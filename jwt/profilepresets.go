@@ -152,10 +152,13 @@ func Google() Profile {
 // machine, and has no scopes. Every repository at GitHub can ask for tokens with any audience, so Issuer.RequireValues
 // must name a repository, its owner or an enterprise. "sub" does not count, as each repository may choose how it is
 // written. Use "repository_id" and "repository_owner_id" rather than names, which others may take after a change.
+//
+// The machine is the repository, by "repository_id". To tell its branches and environments apart, ask for them in
+// Issuer.RequireValues. With MachineClaim "sub", two repositories that chose the same subject are one machine.
 func GitHubActions() Profile {
 	return Profile{
 		Types:       []string{"JWT", ""},
-		AllMachines: true,
+		AllMachines: true, MachineClaim: "repository_id",
 		BindOneOf: []string{"repository", "repository_id", "repository_owner", "repository_owner_id", "enterprise",
 			"enterprise_id"},
 	}

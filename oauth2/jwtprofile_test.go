@@ -107,7 +107,7 @@ func TestUnitAnIssuerThatManyShareIsBound(t *testing.T) {
 		}
 		a := newResource(t, source)
 		for repository, want := range map[string]string{
-			"74": "client:github/repo:acme/shop", "75": "see JWTConfig.RequireValues"} {
+			"74": "client:github/74", "75": "see JWTConfig.RequireValues"} {
 			user, _, err := a.VerifyToken(t.Context(), mint(map[string]any{"aud": resource, "sub": "repo:acme/shop",
 				"repository_id": repository}))
 			if err != nil && !strings.Contains(err.Error(), want) || err == nil && user.UserID() != want {
