@@ -68,3 +68,33 @@ func TestUnitTwoRepositoriesAreTwoMachines(t *testing.T) {
 			jwt.Rights{Limited: true, Machine: "environment:production"}, ""},
 	})
 }
+
+// A client that cannot be read could be the subject, and the token a machine's (RFC 9068 §2.2, §5).
+func TestUnitAClientThatCannotBeReadIsRefused(t *testing.T) {
+	clientID := jwt.Profile{ClientClaims: []string{"clientId"}}
+	var rows []readRights
+	for _, value := range []string{"5.0", `["svc"]`, `{"id":"svc"}`, "true", "[]", `"a\u0000"`, "1e3"} {
+		for _, one := range []struct {
+			name, claim string
+			profile     jwt.Profile
+		}{
+			{"any issuer", "client_id", jwt.Profile{}}, {"any issuer", "cid", jwt.Profile{}},
+			{"another client claim", "clientId", clientID}, {"Auth0", "azp", jwt.Auth0()},
+			{"Okta", "cid", jwt.Okta()}, {"Hydra", "client_id", jwt.Hydra()}, {"ours", "client_id", jwt.Gatewarden()},
+			{"any issuer", "sub", jwt.Profile{}}, {"Google", "azp", jwt.Google()},
+		} {
+			claims := `{"sub":"svc","uid":"u","azp":"web","` + one.claim + `":` + value + `}`
+			switch one.claim {
+			case "sub":
+				claims = `{"sub":` + value + `}`
+			case "azp":
+				claims = `{"sub":"svc","azp":` + value + `}`
+			case "client_id":
+				claims = `{"sub":"svc","client_id":` + value + `}`
+			}
+			rows = append(rows, readRights{one.name + ": " + one.claim + " is " + value, one.profile, claims,
+				jwt.Rights{}, one.claim})
+		}
+	}
+	checkRights(t, rows)
+}

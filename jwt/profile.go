@@ -20,6 +20,9 @@ import (
 //
 // A token with any of these six claims, or one of ScopeClaims or ClientClaims, is limited to its scopes, whatever the
 // claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
+//
+// A token is refused if its client, or a claim that Machines or Doubts compare with another one, is neither a text nor a
+// whole number. Null counts as missing.
 type Profile struct {
 	// Own means that package jwt issued the tokens. Their claims "sid", "gen", "stamp" and "refresh_exp" then mean what
 	// they mean here, and a token without "scope" and "client_id" has full access. In tokens of others these claims
@@ -89,10 +92,11 @@ type Rights struct {
 
 // ProfileReader reads the rights of tokens by a [Profile]. It is immutable and safe for concurrent use.
 type ProfileReader struct {
-	profile Profile
-	signs   []string // claims that limit a token
-	clients []string // claims that name the client
-	kinds   []string // the names of profile.Kinds, in order
+	profile  Profile
+	signs    []string // claims that limit a token
+	clients  []string // claims that name the client
+	compared []string // claims that are compared with each other to find machines
+	kinds    []string // the names of profile.Kinds, in order
 }
 
 // limiting are claims that always limit a token.
@@ -122,6 +126,12 @@ func (p Profile) reader(userClaim string) (*ProfileReader, error) {
 		p.Machines = []Mark{{Claim: "sub", Of: r.clients}}
 		if p.Own && userClaim != "sub" {
 			p.Machines = append(p.Machines, Mark{Claim: userClaim, Of: r.clients})
+		}
+	}
+	r.compared = p.ClientClaims
+	for _, mark := range slices.Concat(p.Machines, p.Doubts) {
+		if len(mark.Of) > 0 {
+			r.compared = union(r.compared, []string{mark.Claim}, mark.Of)
 		}
 	}
 	r.profile = p

@@ -59,6 +59,9 @@ func (r *ProfileReader) read(all []member) (Rights, *cause.Check) {
 			break
 		}
 	}
+	if c := r.unreadable(all); c != nil {
+		return rights, c
+	}
 	for _, name := range r.profile.ClientClaims {
 		if rights.ClientID = subjectOf(lookup(all, name)); rights.ClientID != "" {
 			break
@@ -82,6 +85,20 @@ func (r *ProfileReader) read(all []member) (Rights, *cause.Check) {
 	rights.Email = verifiedEmail(all)
 	rights.Bound = r.bound(all)
 	return rights, nil
+}
+
+// unreadable refuses a token if a claim that is compared to find machines is no identifier. A machine's could otherwise
+// pass for a user's.
+func (r *ProfileReader) unreadable(all []member) *cause.Check {
+	for _, m := range all {
+		if !slices.Contains(r.compared, m.name) || !isThere(m.value) {
+			continue
+		}
+		if _, text := unquote(m.value); !text && subjectOf(m.value) == "" {
+			return r.fault(m.name, "is not a string or a whole number")
+		}
+	}
+	return nil
 }
 
 // machine reports whether the token stands for a program, and which one.

@@ -3,6 +3,7 @@ package oauth2
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ type answerRules struct {
 	issuer          string
 	profile         *jwt.ProfileReader
 	audienceMember  string // of the profile: stands for "aud", or ""
+	clientClaims    []string
 	allowNoAudience bool
 	subjectMember   string
 	allowUnverified bool
@@ -27,6 +29,7 @@ type answerRules struct {
 func newAnswerRules(c IntrospectionConfig) (answerRules, error) {
 	profile, err := c.Profile.Reader()
 	return answerRules{issuer: c.Issuer, profile: profile, audienceMember: c.Profile.AudienceClaim,
+		clientClaims:    slices.Clone(c.Profile.ClientClaims),
 		allowNoAudience: c.AllowNoAudience, subjectMember: cmp.Or(c.SubjectMember, "sub"),
 		allowUnverified: c.AllowUnverifiedEmail, machinePrefix: c.MachinePrefix}, err
 }

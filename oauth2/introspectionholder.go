@@ -37,14 +37,17 @@ func (a *answerRules) isUnverified(subject, verified string) bool {
 	return !a.allowUnverified && a.subjectMember != "sub" && strings.Contains(subject, "@") && subject != verified
 }
 
-// clientMembers name the client. One that cannot be read refuses the token, since a machine's could otherwise pass for
-// a user's.
+// clientMembers name the client. One that cannot be read refuses the token, as do "sub" and the profile's own, since a
+// machine's could otherwise pass for a user's.
 var clientMembers = []string{"client_id", "azp", "cid", "appid"}
 
 // rights reads the rights of a token by the profile.
 func (a *answerRules) rights(m *members, text []byte) jwt.Rights {
-	for _, name := range clientMembers {
-		_, _ = m.identifier(name)
+	_, _ = m.identifier("sub")
+	for _, names := range [][]string{clientMembers, a.clientClaims} {
+		for _, name := range names {
+			_, _ = m.identifier(name)
+		}
 	}
 	rights, err := a.profile.Read(text)
 	var check *cause.Check

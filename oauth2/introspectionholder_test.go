@@ -142,6 +142,9 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 		{"a user by the subject", nil, edit(base, "sub", "alice", "username", "web"), "alice"},
 		{"a machine by the subject", nil, edit(base, "sub", "web"), "client:web"},
 		{"a machine by numbers", nil, edit(base, "sub", 17, "client_id", "17"), "client:17"},
+		{"nor does one that the profile names",
+			func(c *oauth2.IntrospectionConfig) { c.Profile.ClientClaims = []string{"clientId"} },
+			edit(base, "sub", "web", "clientId", []string{"web"}), "clientId of the answer is not a string"},
 		{"a client that cannot be read does not make a user", nil, edit(base, "sub", "web", "azp", []string{"web"}),
 			"azp of the answer is not a string or a whole number"},
 
