@@ -131,6 +131,15 @@ func TestUnitAllowFullAccessIsForTokensWithoutAnySign(t *testing.T) {
 			}
 		}
 	}
+	t.Run("scopes of machines are a sign in the token of a user", func(t *testing.T) {
+		v := foreignVerifier(t, key, func(i *jwt.Issuer) {
+			i.AllowFullAccess, i.Profile.MachineScopeClaims = true, []string{"roles"}
+		})
+		token := foreignToken(t, key, map[string]any{"roles": []string{"read"}})
+		if code, _ := ask(t, v, token, auth.FullAccessOr("reports:write")); code != 403 {
+			t.Errorf("want 403, got %d", code)
+		}
+	})
 	t.Run("a machine has never full access", func(t *testing.T) {
 		v := foreignVerifier(t, key, func(i *jwt.Issuer) {
 			i.AllowFullAccess, i.Profile, i.User = true,

@@ -18,8 +18,8 @@ import (
 // The zero value is any other issuer: scopes are in "scope" and "scp", the client is in "client_id", "azp", "cid" or
 // "appid", and a token whose subject is its client is a machine's (RFC 9068 §5).
 //
-// A token with any of these six claims, or one of ScopeClaims or ClientClaims, is limited to its scopes, whatever the
-// claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
+// A token with any of these six claims, or one of ScopeClaims, MachineScopeClaims or ClientClaims, is limited to its
+// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
 //
 // A token is refused if its client, or a claim that Machines or Doubts compare with another one, is neither a text nor a
 // whole number. Null counts as missing.
@@ -44,7 +44,7 @@ type Profile struct {
 
 	// ScopeClaims hold scopes, each as a text with spaces between them or as an array. Nil is "scope" and "scp".
 	ScopeClaims []string
-	// MachineScopeClaims hold scopes as well, of machines only.
+	// MachineScopeClaims hold scopes as well, of machines only. A user's token with one of them is limited, too.
 	MachineScopeClaims []string
 	// ClientClaims name the client, the first that is there first. Nil is "client_id", "azp", "cid" and "appid".
 	ClientClaims []string
@@ -121,7 +121,7 @@ func (p Profile) reader(userClaim string) (*ProfileReader, error) {
 	}
 	p.ScopeClaims, p.ClientClaims = orDefault(p.ScopeClaims, names.scopes), orDefault(p.ClientClaims, names.clients)
 	r.clients = union(p.ClientClaims, names.clients)
-	r.signs = union(names.scopes, p.ScopeClaims, r.clients)
+	r.signs = union(names.scopes, p.ScopeClaims, p.MachineScopeClaims, r.clients)
 	if p.Machines == nil {
 		p.Machines = []Mark{{Claim: "sub", Of: r.clients}}
 		if p.Own && userClaim != "sub" {
