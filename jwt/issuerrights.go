@@ -49,12 +49,16 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 	return nil
 }
 
-// isUnverified reports a user claim that is an address of which the issuer does not say that it is the user's. A "sub"
+// isUnverified reports a user claim that is an address of which the issuer does not say that it is the user's. Whatever
+// is in "email" is one (OpenID Connect Core §5.7). A "sub"
 // is the issuer's own identifier, whatever it looks like (RFC 7519 §4.1.2).
 func (i *issuer) isUnverified(subject, verified string) bool {
 	return i.Format.UserClaim != "sub" && !i.Profile.Own && !i.AllowUnverifiedEmail &&
-		strings.Contains(subject, "@") && subject != verified
+		(i.Format.UserClaim == "email" || strings.ContainsAny(subject, atSigns)) && subject != verified
 }
+
+// atSigns are the characters that mail programs and readers take for an "@".
+const atSigns = "@\uff20\ufe6b"
 
 // limitedToken refuses a token that is limited where the configuration expects tokens
 // with full access.

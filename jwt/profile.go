@@ -21,7 +21,7 @@ import (
 // A token with any of these six claims, or one of ScopeClaims, MachineScopeClaims or ClientClaims, is limited to its
 // scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
 //
-// A token is refused if its client, or a claim that Machines or Doubts compare with another one, is neither a text nor a
+// A token is refused if its client, or a claim that Machines or Doubts compare with another one, is not a text or a
 // whole number. Null counts as missing.
 type Profile struct {
 	// Own means that package jwt issued the tokens. Their claims "sid", "gen", "stamp" and "refresh_exp" then mean what

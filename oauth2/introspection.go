@@ -46,8 +46,8 @@ type IntrospectionConfig struct {
 	// that users may choose and change, such as "username", must be unique, and must not be given
 	// to another user later.
 	SubjectMember string
-	// AllowUnverifiedEmail takes an e-mail address in SubjectMember as it is. Without it an address
-	// counts only if "email_verified" is true and "email" is the same address. What is lost: a user who
+	// AllowUnverifiedEmail takes an e-mail address in SubjectMember as it is. Without it an address,
+	// and whatever is in "email", counts only if "email_verified" is true and "email" is the same address. What is lost: a user who
 	// can register an address of another person at the server becomes that person here. The address in
 	// a "sub" is the server's own name for the user, and always counts.
 	AllowUnverifiedEmail bool

@@ -32,9 +32,12 @@ func (a *answerRules) setHolder(t *Token, m *members, rights jwt.Rights) {
 	}
 }
 
-// isUnverified reports an address that anybody could have claimed. A "sub" is the server's own name for the user.
+// isUnverified reports an address that anybody could have claimed. Whatever is in "email" is one (OpenID Connect Core
+// §5.7). A "sub" is the server's own name for the user.
 func (a *answerRules) isUnverified(subject, verified string) bool {
-	return !a.allowUnverified && a.subjectMember != "sub" && strings.Contains(subject, "@") && subject != verified
+	const atSigns = "@\uff20\ufe6b" // what mail programs and readers take for an "@"
+	return !a.allowUnverified && a.subjectMember != "sub" && subject != verified &&
+		(a.subjectMember == "email" || strings.ContainsAny(subject, atSigns))
 }
 
 // clientMembers name the client. One that cannot be read refuses the token, as do "sub" and the profile's own, since a

@@ -166,6 +166,11 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 			edit(base, "username", "web"), "web"},
 		{"django: no username and no client", django, edit(base, "client_id", absent), "client_id is missing"},
 
+		{"no address in email counts unless it is verified",
+			func(c *oauth2.IntrospectionConfig) { c.SubjectMember = "email" },
+			edit(base, "sub", "7", "email", "admin"), "the answer does not say that it is verified"},
+		{"a verified email that is no address", func(c *oauth2.IntrospectionConfig) { c.SubjectMember = "email" },
+			edit(base, "sub", "7", "email", "admin", "email_verified", true), "admin"},
 		{"a prefix of machines", func(c *oauth2.IntrospectionConfig) { c.MachinePrefix = "shop/" },
 			edit(base, "sub", "web"), "client:shop/web"},
 		{"a prefix of machines is not one of users", func(c *oauth2.IntrospectionConfig) { c.MachinePrefix = "shop/" },
