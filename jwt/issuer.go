@@ -83,8 +83,8 @@ type Issuer struct {
 	// [ClaimsOf]: see [ClaimsAs]. It is called once, after the signature and all
 	// claims were found good; an error makes the token invalid.
 	Claims func(payload []byte) (any, error)
-	// Revocations is asked at every request whether a token is void. Nil is
-	// nobody: a token is then good until it expires, whatever happens.
+	// Revocations is asked at every request whether a token is void, for a machine by
+	// the UserID of its [auth.Machine]. If nil, a token is good until it expires.
 	Revocations Revocations
 
 	// AllowFullAccess gives full access to tokens that carry no claim with scopes or a client at all, not even an empty
@@ -101,8 +101,8 @@ type Issuer struct {
 	// AllowBoundTokens accepts tokens that are bound to a key by "cnf" (RFC 7800) as if they were not. A stolen one
 	// can be used, unless something else checks the proof of possession.
 	AllowBoundTokens bool
-	// AllowUnverifiedEmail lets an address name the user, in a Format.UserClaim other than "sub", without
-	// "email_verified" and the same address in "email". An account at the issuer that shows
+	// AllowUnverifiedEmail lets an address, or any "email", name the user, in a Format.UserClaim other than "sub",
+	// without "email_verified" and the same address in "email". An account at the issuer that shows
 	// the address of another person is then taken for that person.
 	AllowUnverifiedEmail bool
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
@@ -261,6 +261,9 @@ func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.Us
 
 func (i *issuer) claimed(t *Token) Claimed {
 	c := Claimed{SessionID: t.sessionID, UserID: t.subject, Generation: t.generation, IssuedAt: t.issued}
+	if t.machine != "" && t.generation < 0 { // no user with its subject, and no login of ours
+		c.UserID = auth.Machine{ID: i.MachinePrefix + t.machine}.UserID()
+	}
 	if i.own == nil && t.generation < 0 {
 		c.SessionID = "" // a session of others, which this store cannot know
 	}
