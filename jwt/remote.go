@@ -139,7 +139,7 @@ func NewRemoteKeys(config RemoteKeysConfig) (*RemoteKeys, error) {
 }
 
 // Current implements [KeySource]. It is an error if the keys are older than
-// MaxStale and cannot be fetched.
+// MaxStale and cannot be fetched, and if 1,000 requests wait already.
 func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error) {
 	f := k.current.Load()
 	if f != nil && within(now, f.at, f.fresh) {
@@ -151,7 +151,7 @@ func (k *RemoteKeys) Current(ctx context.Context, now time.Time) (*KeySet, error
 		return f.set, nil // while a server does not answer, the old keys serve
 	}
 	if err == nil {
-		err = under.wait(ctx)
+		err = k.join(ctx, under)
 	}
 	if err != nil && serve {
 		return f.set, nil
