@@ -68,18 +68,26 @@ func (a *answerRules) rights(m *members, text []byte) jwt.Rights {
 // Keycloak writes "typ", Ory Hydra "token_use".
 var (
 	kindMembers = []string{"token_use", "token_type", "typ", "type"}
-	otherKinds  = []string{"refresh", "refresh_token", "refreshtoken", "offline", "id", "id_token", "idtoken", "logout",
+	otherKinds  = []string{"rt", "refresh", "refresh_token", "refreshtoken", "offline", "id", "id_token", "idtoken", "logout",
 		"logout_token", "authorization_code"}
 )
 
 // checkKind refuses what is active and no access token.
 func (m *members) checkKind() {
 	for _, name := range kindMembers {
-		kind, ok := unquote(m.all[name])
-		plain := strings.TrimPrefix(strings.ToLower(kind), "urn:ietf:params:oauth:token-type:")
-		if ok && slices.Contains(otherKinds, strings.ReplaceAll(plain, "-", "_")) {
-			m.refuse(&cause.Check{Name: name, Came: []string{kind},
-				Problem: "is not of an access token (RFC 6749 §1.4)"})
+		kinds, _ := stringsOf(m.all[name])
+		for _, kind := range kinds {
+			if slices.Contains(otherKinds, plainKind(kind)) {
+				m.refuse(&cause.Check{Name: name, Came: []string{kind},
+					Problem: "is not of an access token (RFC 6749 §1.4)"})
+			}
 		}
 	}
+}
+
+// plainKind returns a kind without what servers write around it (RFC 8693 §3, RFC 7515 §4.1.9).
+func plainKind(kind string) string {
+	plain := strings.TrimPrefix(strings.ToLower(kind), "urn:ietf:params:oauth:token-type:")
+	plain = strings.TrimSuffix(strings.TrimPrefix(plain, "application/"), "+jwt")
+	return strings.NewReplacer("-", "_", " ", "_").Replace(plain)
 }
