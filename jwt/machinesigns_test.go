@@ -98,3 +98,15 @@ func TestUnitAClientThatCannotBeReadIsRefused(t *testing.T) {
 	}
 	checkRights(t, rows)
 }
+
+func TestUnitAUserOfKeycloakWithTheNameOfAServiceAccountIsRefused(t *testing.T) {
+	const name = `"typ":"Bearer","sub":"1","azp":"web","preferred_username":"service-account-web"`
+	machine := jwt.Rights{Limited: true, ClientID: "web", Machine: "web"}
+	checkRights(t, []readRights{
+		{"without a session", jwt.Keycloak(), `{` + name + `}`, jwt.Rights{}, "may be a machine's"},
+		{"with a clientId of another", jwt.Keycloak(), `{"typ":"Bearer","sub":"1","azp":"web","clientId":"a",` +
+			`"clientHost":"h","preferred_username":"service-account-a"}`, jwt.Rights{}, "may be a machine's"},
+		{"client_id and no session is a machine", jwt.Keycloak(), `{` + name + `,"client_id":"web"}`, machine, ""},
+		{"an address is a machine", jwt.Keycloak(), `{` + name + `,"clientHost":"h","sid":"s"}`, machine, ""},
+	})
+}

@@ -67,17 +67,20 @@ func Auth0() Profile {
 }
 
 // Keycloak is the profile of a realm of Keycloak. A token is a service account's if "preferred_username" is
-// "service-account-" and the client, and if it is of no session of a user or has the address that Keycloak writes for
-// service accounts only. Anybody who may choose a user name could have the first. What could be either is refused.
+// "service-account-" and the client, and if it has the address that Keycloak writes for service accounts only, or
+// "client_id" and no session of a user. Anybody who may choose a user name could have the first. What could be either is
+// refused. Answers of introspection always have "client_id" and no address: keep users from names that start with
+// "service-account-" there, if they can have tokens without a session ("sid").
 //
 // Keycloak writes the API into "aud" only if a mapper of the client or of a client scope says so.
 func Keycloak() Profile {
 	clients := []string{"azp", "client_id", "clientId"}
 	address := []string{"clientHost", "clientAddress"}
 	session := []string{"sid", "session_state"}
-	account := Mark{Claim: "preferred_username", Prefix: "service-account-", Of: clients, AnyCase: true}
+	account := Mark{Claim: "preferred_username", Prefix: "service-account-", Of: []string{"azp", "client_id"},
+		AnyCase: true}
 	addressed, without := account, account
-	addressed.With, without.Without = address, session
+	addressed.With, without.With, without.Without = address, []string{"client_id"}, session
 	return Profile{
 		Types:        []string{"JWT", "at+jwt"},
 		Kinds:        map[string][]string{"typ": {"Bearer"}},
