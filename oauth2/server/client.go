@@ -42,6 +42,9 @@ type Client struct {
 	SecretHash string `json:"secret_hash,omitempty"`
 	// SecretReplaces is a digest of the SecretHash that SecretDigest has replaced, or "".
 	SecretReplaces string `json:"secret_replaces,omitempty"`
+	// SecretsRetired are digests of the last 50 secrets and hashes that [Server.RenewSecret] retired. A registration
+	// with one of them does not bring it back: see [Server.EnsureClient].
+	SecretsRetired []string `json:"secrets_retired,omitempty"`
 
 	// AuthMethod is how it authenticates. "" is with its secret, by Basic or in
 	// the body: clients that try both are many.

@@ -68,8 +68,14 @@ func placeOf(r *http.Request) string {
 	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
-// errWrongSecret is the cause of a refusal that counts as a guess.
-var errWrongSecret = check("the client secret is wrong")
+// The causes of refusals that count as guesses.
+var (
+	errWrongSecret   = check("the client secret is wrong")
+	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash of it")
+)
+
+// isGuess reports whether a refusal counts as a guess.
+func isGuess(cause error) bool { return cause == errWrongSecret || cause == errRetiredSecret }
 
 // withoutGuessing calls compare, which checks a secret, unless wrong ones of the client came from the
 // address of the request too often. A right one is refused then too, because a guess asks just that.
@@ -82,7 +88,7 @@ func (s *Server) withoutGuessing(place string, client *Client, compare func() (c
 		return tooManyGuesses(wait), nil
 	}
 	cause, err = compare()
-	if cause != errWrongSecret {
+	if !isGuess(cause) {
 		return cause, err
 	}
 	if wait := s.guesses.add(key, time.Now()); wait > 0 {

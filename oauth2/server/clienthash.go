@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,18 +34,6 @@ func (s *Server) setHash(c *Client, encoded string) error {
 	}
 	c.SecretHash = encoded
 	return nil
-}
-
-// keepSecret keeps the secret that a client had before, if its registration says nothing new of it. The hash of a
-// file is nothing new after it was replaced.
-func (c *Client) keepSecret(before *Client, r Registration) {
-	hash := r.ClientSecretHash.Reveal()
-	switch {
-	case c.Public():
-	case r.ClientSecret == "" && hash == "" && (before.SecretDigest != "" || before.SecretHash != ""),
-		hash != "" && before.SecretReplaces == digestOf(hash):
-		c.SecretDigest, c.SecretHash, c.SecretReplaces = before.SecretDigest, before.SecretHash, before.SecretReplaces
-	}
 }
 
 // The bounds for the work of verifying hashes.
@@ -155,8 +144,11 @@ func (s *Server) verifyHashed(ctx context.Context, client *Client, secret string
 	if err != nil {
 		return nil, err
 	}
-	if !right {
+	switch {
+	case !right:
 		return errWrongSecret, nil
+	case slices.Contains(client.SecretsRetired, DigestSecret(auth.Secret(secret))):
+		return errRetiredSecret, nil
 	}
 	s.replaceHash(ctx, client, secret)
 	return nil, nil

@@ -157,6 +157,10 @@ func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Cli
 // one that is there, and a client that was disabled stays so. The grants of a confidential client that becomes public
 // end, as by [Server.ChangeClient]. Its RefreshGrace is what r says, at this call as at each later one. It needs a
 // ClientID.
+//
+// Another secret in the registration takes the place of the one that is there. A secret or a hash that
+// [Server.RenewSecret] retired does not: the client keeps what it has, and the log warns. To use such a secret all
+// the same, remove the client first.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
 	if r.ClientID == "" {
 		return nil, metadataError("The client_id is missing.", errNoClientID)
@@ -188,7 +192,7 @@ func (s *Server) ensureOnce(ctx context.Context, r Registration) (*Client, error
 	if err != nil {
 		return nil, err
 	}
-	c.keepSecret(before, r)
+	s.keepSecret(ctx, c, before, r)
 	c.Created, c.Disabled = before.Created, before.Disabled
 	c.Updated = after(before)
 	changed, ended, err := s.config.Store.ChangeClient(ctx, c, before.Updated)
@@ -245,13 +249,14 @@ func (s *Server) ChangeClient(ctx context.Context, client *Client, r Registratio
 	return s.replaceClient(ctx, client, changed)
 }
 
-// RenewSecret gives a confidential client another secret; the old one is worth
-// nothing from then on.
+// RenewSecret gives a confidential client another secret. The old one is worth nothing from then on, also if a
+// registration still has it or its hash when [Server.EnsureClient] is called again.
 func (s *Server) RenewSecret(ctx context.Context, client *Client) (*Client, auth.Secret, error) {
 	if client.Public() {
 		return nil, "", metadataError("A public client has no secret.", errPublicSecret)
 	}
 	changed := *client
+	changed.retireSecret()
 	var secret auth.Secret
 	secret, changed.SecretDigest = NewSecret()
 	changed.SecretHash, changed.SecretReplaces = "", ""

@@ -18,7 +18,8 @@ func oauthClients(t *testing.T, open opener[oauthStore]) {
 
 func oauthClientFound(t *testing.T, open opener[oauthStore]) {
 	s := open(t)
-	want := &server.Client{ID: "A_b-1", SecretDigest: "digest", SecretHash: "a$1$" + odd, SecretReplaces: "before", Name: odd, Owner: odd,
+	want := &server.Client{ID: "A_b-1", SecretDigest: "digest", SecretHash: "a$1$" + odd, SecretReplaces: "before",
+		SecretsRetired: []string{"one", "two"}, Name: odd, Owner: odd,
 		AuthMethod: server.AuthClientSecretBasic, RedirectURIs: []string{"https://a.example/?x=1&y='"},
 		PostLogoutRedirectURIs: []string{"com.example:/bye"}, GrantTypes: []string{"authorization_code", "x"},
 		Scopes: []string{"read", "a:b"}, Resources: []string{"https://api.example/"},
