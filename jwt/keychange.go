@@ -116,10 +116,10 @@ func notAmong(algorithm Algorithm) error {
 
 // Promote lets a key sign at once here, and at other instances after
 // Config.Reload. Who has not fetched it yet refuses what it signs until they
-// have. It takes back the end of a key whose algorithm was not in Config.Algorithms for
-// a while. It is an error if there is no such key, if it is dead, if its algorithm
+// have. It is an error if there is no such key, if it is dead, if its algorithm
 // is not in Config.Algorithms, or if another instance changes the key at the same time,
-// such as by Retire.
+// such as by Retire. An end that is written down stays, because a clock that is behind
+// cannot tell whether Retire wrote it: so it is an error, too, if the key has one.
 func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 	ctx, end, err := k.begin(ctx)
 	if err != nil {
@@ -132,10 +132,11 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 		return err
 	case info.State == KeyDead:
 		return fmt.Errorf("jwt: the key %q is dead", id)
-	case info.State == KeySigning && info.ExpiresAt.IsZero():
-		return nil
+	case !record.ExpiresAt.IsZero():
+		return fmt.Errorf("jwt: the key %q ends at %v, which is for good: use Keyring.Rotate to make another", id,
+			record.ExpiresAt)
 	case info.State == KeySigning:
-		return k.change(ctx, record, info.Signs, time.Time{}, now)
+		return nil
 	case !slices.Contains(k.config.Algorithms, info.Algorithm):
 		return notAmong(info.Algorithm)
 	}
@@ -147,12 +148,21 @@ func (k *Keyring) Promote(ctx context.Context, id string, now time.Time) error {
 func (k *Keyring) promote(ctx context.Context, record *KeyRecord, now time.Time) error {
 	for i, info := range k.infos(now) {
 		if info.State == KeyDead && k.current.Load().records[i].ExpiresAt.IsZero() {
-			if _, err := k.config.Store.Limit(ctx, info.ID, info.ExpiresAt); err != nil {
-				return fmt.Errorf("jwt: key store: %w", err)
+			if err := k.limit(ctx, info); err != nil {
+				return err
 			}
 		}
 	}
 	return k.change(ctx, record, now, time.Time{}, now)
+}
+
+// limit writes down when a key ended that is dead by the schedule, so that it stays dead for an
+// instance with a longer Config.Keep. k.busy is held.
+func (k *Keyring) limit(ctx context.Context, info KeyInfo) error {
+	if _, err := k.config.Store.Limit(ctx, info.ID, info.ExpiresAt); err != nil {
+		return fmt.Errorf("jwt: key store: %w", err)
+	}
+	return nil
 }
 
 // Retire ends the trust in a key at once, as after a theft: what it signed is
@@ -189,8 +199,11 @@ func (k *Keyring) retire(ctx context.Context, id string, now time.Time) (stolen 
 // retireOnce is one try of retire. k.busy is held.
 func (k *Keyring) retireOnce(ctx context.Context, id string, now time.Time) (stolen Algorithm, err error) {
 	info, record, err := k.find(ctx, id, now)
-	if err != nil || info.State == KeyDead {
+	switch {
+	case err != nil:
 		return "", err
+	case info.State == KeyDead:
+		return "", k.limit(ctx, info)
 	}
 	if info.State == KeySigning {
 		stolen = k.scheduleOf(info.Algorithm)

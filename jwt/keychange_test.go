@@ -76,17 +76,6 @@ func TestUnitAKeyThatIsRetiredElsewhereAtTheSameTimeStaysDead(t *testing.T) {
 			t.Errorf("%q signs, want the first one, %q", got, first)
 		}
 	})
-	t.Run("Promote does not take back an end that came meanwhile", func(t *testing.T) {
-		store := jwt.NewMemoryKeyStore()
-		hooked := &beforeChange{KeyStore: store}
-		promotes, retires := newRing(t, hooked, of(jwt.ES256, jwt.EdDSA)), newRing(t, store, nil) // ends that of EdDSA
-		id := signersOf(t, promotes, now)[jwt.EdDSA]
-		hooked.do = func() { retireNow(t, retires, id, now.Add(time.Second)) }
-		if err := promotes.Promote(t.Context(), id, now.Add(time.Second)); err == nil {
-			t.Error("Promote returned nil")
-		}
-		wantDead(t, promotes, id, now.Add(time.Second))
-	})
 	t.Run("of two that are retired at two instances the second does not sign, and a new one does", func(t *testing.T) {
 		store := jwt.NewMemoryKeyStore()
 		hooked := &beforeChange{KeyStore: store}

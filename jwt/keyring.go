@@ -37,7 +37,7 @@ type KeyringConfig struct {
 	// The key of one that is taken out verifies for Keep from then on: the first instance
 	// without the algorithm writes down when it ends, at its start or in Tend. If that was
 	// a mistake, give all instances the algorithm again: with Generate the next key is made
-	// at once, and without it Promote takes the end back. Symmetric keys are never
+	// at once, and without it call Rotate, since the end stays. Symmetric keys are never
 	// published: only instances that share the store can check their tokens.
 	Algorithms []Algorithm
 	// RSABits is the length of new RSA keys, from 2048 to 8192; 0 is 3072. A shorter key

@@ -121,7 +121,8 @@ type need struct {
 
 // needOf returns what an algorithm lacks to sign: the next key or, with Config.Generate, a new one.
 // A key of another algorithm signs in its place while the new one is published. After a theft
-// there is no time for that.
+// there is no time for that. A key that is published and has an end was retired, although a clock
+// that is behind does not say so.
 func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
 	var next, otherNext *KeyRecord
 	otherSigns := false
@@ -130,6 +131,7 @@ func (k *Keyring) needOf(algorithm Algorithm, stolen bool, now time.Time) need {
 		own := info.Algorithm == algorithm
 		switch {
 		case k.scheduleOf(info.Algorithm) != algorithm:
+		case info.State == KeyPublished && !records[i].ExpiresAt.IsZero():
 		case info.State == KeySigning && own:
 			return need{}
 		case info.State == KeySigning:
