@@ -14,10 +14,12 @@ import (
 // DeveloperScopes bounds the scopes of clients with an Owner, which any developer can register. It bounds
 // what is issued, so that it also counts for clients that were registered before it was set.
 type DeveloperScopes struct {
-	// Users are the scopes that the clients may ask users for. Nil is every scope, as the user is asked.
+	// Users are the scopes that the clients may ask users for, and the most that Machines allows. Nil is every scope,
+	// as the user is asked.
 	Users []string
 	// Machines are the scopes that the clients get for themselves, by the client credentials grant or by
-	// [Server.Issue] without a user. Nil allows no scope, because no user agrees to them (RFC 9700 §2.3).
+	// [Server.Issue] without a user, and when such a grant is refreshed. Those that Users leaves out are not among
+	// them. Nil allows no scope, because no user agrees to them (RFC 9700 §2.3).
 	Machines []string
 }
 
@@ -52,6 +54,12 @@ func (s *Server) machineScopeFault(client *Client, scope string) error {
 	}
 	return setting("Config.DeveloperScopes.Machines",
 		"the client has an owner, and the scope is not for the machines of developers", scope, allowed...)
+}
+
+// allowsMachine reports whether a client may have a scope in a grant without a user. The application decides about
+// scopes of OpenID Connect, which [Server.Issue] takes.
+func (s *Server) allowsMachine(client *Client, scope string) bool {
+	return isOpenIDScope(scope) || s.machineScopeFault(client, scope) == nil
 }
 
 // checkMachineScopes refuses scopes that a client may not have without a user.
@@ -118,7 +126,7 @@ func (s *Server) checkMachine(ctx context.Context, i Issuance) error {
 		return errOwner(fault)
 	}
 	for _, scope := range i.Scopes {
-		if fault := s.machineScopeFault(i.Client, scope); fault != nil && !isOpenIDScope(scope) {
+		if fault := s.machineScopeFault(i.Client, scope); !s.allowsMachine(i.Client, scope) {
 			return refuse(CodeInvalidScope, "The scope has one that the client may not have for itself.", fault)
 		}
 	}

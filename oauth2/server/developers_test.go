@@ -70,6 +70,25 @@ func TestUnitScopesOfDevelopersClients(t *testing.T) {
 		}
 		refused(t, "write", s.machine("scope", "read write"), 400, "invalid_scope")
 	})
+	t.Run("a refresh gives a machine no scope that the setting does not allow any more", func(t *testing.T) {
+		s, log := developed(t, readable)
+		token := s.post("/o/token/", "bots", "grant_type", "urn:example:own").text("refresh_token")
+		again := s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token", token)
+		if again.StatusCode != 200 || again.text("scope") != "read" {
+			t.Fatalf("while it is allowed: %d %s", again.StatusCode, again.body)
+		}
+		c := s.config
+		c.DeveloperScopes.Machines = nil
+		other, err := server.New(c)
+		s.must(err)
+		s.http.Config.Handler, err = other.Handlers(s.guard)
+		s.must(err)
+		log.take()
+		refused(t, "then", s.post("/o/token/", "bots", "grant_type", "refresh_token", "refresh_token", again.text("refresh_token")), 400, "invalid_scope")
+		if told := log.take(); !strings.Contains(told, "Config.DeveloperScopes") {
+			t.Errorf("the log: %s", told)
+		}
+	})
 	ask := []string{"client_id", "shop", "redirect_uri", "https://shop.example/cb"}
 	t.Run("users are asked for every scope by default, and for those of the setting otherwise", func(t *testing.T) {
 		s, _ := developed(t, nil)

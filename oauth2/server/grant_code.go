@@ -48,7 +48,7 @@ func (AuthorizationCode) Exchange(ctx context.Context, s *Server, r *TokenReques
 	if cause := code.fault(r.Form.Get("redirect_uri"), r, grant); cause != nil {
 		return nil, errGrant(cause)
 	}
-	may, err := s.tokenPermissions(r.Client, grant.Permissions, target{resources: r.Form.All("resource")})
+	may, err := s.tokenPermissions(r.Client, grant, target{resources: r.Form.All("resource")})
 	if err != nil {
 		return nil, err
 	}

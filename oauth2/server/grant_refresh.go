@@ -27,7 +27,7 @@ func (RefreshToken) Exchange(ctx context.Context, s *Server, r *TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	may, err := s.tokenPermissions(r.Client, grant.Permissions, refreshTarget(r.Form))
+	may, err := s.tokenPermissions(r.Client, grant, refreshTarget(r.Form))
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ func (s *Server) introspectRefresh(ctx context.Context, client *Client,
 	if cause := refresh.fault(grant, now()); cause != nil {
 		return answer, badToken(cause)
 	}
-	answer, err = s.describe(ctx, grant, s.allowedNow(client, grant.Permissions).Scopes(), refresh.Issued,
+	answer, err = s.describe(ctx, grant, s.allowedNow(client, grant).Scopes(), refresh.Issued,
 		refresh.ExpiresAt)
 	if err == nil {
 		answer.TokenUse = "refresh_token"

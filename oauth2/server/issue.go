@@ -65,13 +65,13 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 	if err != nil {
 		return nil, err
 	}
-	token, err := s.tokenPermissions(i.Client, may, target{resources: may.Resources()})
-	if err != nil {
-		return nil, err
-	}
 	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
 		Extra: withOwner(&i), Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
 		MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
+	token, err := s.tokenPermissions(i.Client, grant, target{resources: may.Resources()})
+	if err != nil {
+		return nil, err
+	}
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {

@@ -97,10 +97,12 @@ func (s *Server) scopesAt(resources []string) []string {
 	return known
 }
 
-// allowedNow returns what of a grant its client may have now. It has no resource that the client lost.
-func (s *Server) allowedNow(client *Client, granted Permissions) Permissions {
-	allowed := granted.filter(func(resource, scope string) bool {
-		return s.allowsScope(client, scope) && s.knowsScope(resource, scope)
+// allowedNow returns what of a grant its client may have now. It has no resource that the client lost. A grant without
+// a user is a machine's, with the scopes of machines alone.
+func (s *Server) allowedNow(client *Client, grant *Grant) Permissions {
+	allowed := grant.Permissions.filter(func(resource, scope string) bool {
+		return s.allowsScope(client, scope) && s.knowsScope(resource, scope) &&
+			(grant.UserID != "" || s.allowsMachine(client, scope))
 	})
 	return slices.DeleteFunc(allowed, func(each Permission) bool {
 		return each.Resource != "" && (s.resource(each.Resource) == nil || !client.mayAskFor(each.Resource))
@@ -121,8 +123,8 @@ var errOneAtATime = errors.New("the resources have different scopes, and all sco
 //
 // If the client names no resource, the token is for all resources that have the scopes it names. If it names no scopes
 // either, the token is for all resources if they have the same scopes, and otherwise for the first one.
-func (s *Server) tokenPermissions(client *Client, granted Permissions, want target) (Permissions, error) {
-	allowed := s.allowedNow(client, granted)
+func (s *Server) tokenPermissions(client *Client, grant *Grant, want target) (Permissions, error) {
+	granted, allowed := grant.Permissions, s.allowedNow(client, grant)
 	resources := allowed.Resources()
 	want.resources = s.registeredAs(want.resources)
 	for _, id := range want.resources {
@@ -172,7 +174,7 @@ func noScopeLeft(left, granted Permissions, client *Client) error {
 		return nil
 	}
 	return refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
-		setting("Client.Scopes and Config.Scopes", "the client may have none of the granted scopes any more",
+		setting("Client.Scopes, Config.Scopes and Config.DeveloperScopes", "the client may have none of the granted scopes any more",
 			strings.Join(granted.Scopes(), " "), client.Scopes...))
 }
 
