@@ -144,6 +144,9 @@ func partOf(h textproto.MIMEHeader) (p part, err error) {
 	if _, p.file = params["filename"]; p.file {
 		return p, nil
 	}
+	if len(h["Content-Transfer-Encoding"]) > 1 {
+		return p, errParts
+	}
 	if encoding := h.Get("Content-Transfer-Encoding"); encoding != "" &&
 		!strings.EqualFold(encoding, "7bit") && !strings.EqualFold(encoding, "8bit") &&
 		!strings.EqualFold(encoding, "binary") {
@@ -207,6 +210,11 @@ func (b Body) partValues() (url.Values, error) {
 	for _, p := range all {
 		if !p.file {
 			values.Add(p.name, p.value)
+		}
+	}
+	for _, p := range all { // a reader that takes the last part of a name would see the file
+		if p.file && values.Has(p.name) {
+			return nil, errFile
 		}
 	}
 	return values, nil

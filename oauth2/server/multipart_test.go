@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"mime/multipart"
+	"net/http/httptest"
 	"net/textproto"
 	"strings"
 	"testing"
@@ -103,4 +104,33 @@ func TestUnitClientsSendFormsOfSeveralParts(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestUnitPartsThatTwoReadersReadApart(t *testing.T) {
+	g := newGuessed(t, nil)
+	part := func(headers, value string) string {
+		return "--b\r\nContent-Disposition: form-data; " + headers + "\r\n\r\n" + value + "\r\n"
+	}
+	client := part(`name="client_id"`, "job") + part(`name="client_secret"`, g.secret)
+	grant := part(`name="grant_type"`, "client_credentials")
+	for _, row := range []struct {
+		name, body string
+		want       int
+	}{
+		{"one text of each name", client + grant, 200},
+		{"a file of a name that is not asked for", client + grant + part(`name="x"; filename="y"`, "z"), 200},
+		{"a text and a file of one name", client + grant + part(`name="grant_type"; filename=""`, "refresh_token"), 400},
+		{"two encodings of a part", client + part("name=\"grant_type\"\r\nContent-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64",
+			"client_credentials"), 400},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), "POST", "/o/token/", strings.NewReader(row.body+"--b--"))
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			w := httptest.NewRecorder()
+			g.handlers.ServeHTTP(w, r)
+			if w.Code != row.want {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, row.want)
+			}
+		})
+	}
 }
