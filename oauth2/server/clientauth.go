@@ -84,7 +84,7 @@ func (s *Server) authenticate(r *http.Request, form Form) (*Client, error) {
 		return nil, err
 	}
 	if cause != nil {
-		return nil, errClient(cause)
+		return nil, refusedClient(s.unknownClient(p, cause))
 	}
 	cause, err = s.checkClient(r.Context(), client, p)
 	if err != nil {

@@ -58,14 +58,29 @@ func (g *guesses) add(key remember.Key, now time.Time) time.Duration {
 	return 0
 }
 
+// nat64 has the IPv4 addresses that a translator puts into IPv6 (RFC 6052 §2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // placeOf returns what counts as one address: an IPv4 address or an IPv6 /64. Clients without an
 // address, which come by a Unix socket, are at one place.
+//
+// Requests that a browser sends for a page have a place of their own. A page of a stranger can post a form with wrong
+// secrets from the network of a client, and would keep the client out otherwise.
 func placeOf(r *http.Request) string {
-	addr := auth.ClientIP(r).Unmap().WithZone("")
-	if !addr.Is6() {
-		return addr.String()
+	place := ""
+	switch addr := auth.ClientIP(r).Unmap().WithZone(""); {
+	case nat64.Contains(addr):
+		bytes := addr.As16()
+		place = netip.AddrFrom4([4]byte(bytes[12:])).String()
+	case addr.Is6():
+		place = netip.PrefixFrom(addr, 64).Masked().String()
+	default:
+		place = addr.String()
 	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
+	if r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		place += " page"
+	}
+	return place
 }
 
 // The causes of refusals that count as guesses.
@@ -95,6 +110,19 @@ func (s *Server) withoutGuessing(place string, client *Client, compare func() (c
 		return tooManyGuesses(wait), nil
 	}
 	return cause, nil
+}
+
+// unknownClient returns why an unknown client is refused. Its secrets are counted as those of a client that is there, so
+// that the answers do not tell which clients there are. They have a table of their own, because a stranger can make
+// up any number of them.
+func (s *Server) unknownClient(p *presented, cause error) error {
+	if s.config.AllowGuessing || len(p.methods) == 0 {
+		return cause
+	}
+	if wait := s.unknown.add(s.unknown.key(p.clientID, p.place), time.Now()); wait > 0 {
+		return tooManyGuesses(wait)
+	}
+	return cause
 }
 
 // tooManyGuesses is the cause of a refusal without a look at the secret.

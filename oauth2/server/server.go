@@ -205,6 +205,7 @@ type Server struct {
 	events  backend.Events
 	limits  grantLimits
 	guesses *guesses
+	unknown *guesses // of clients that there are not
 	hashes  *hashQueue
 	// shortSecrets are clients of which a short secret was logged.
 	shortSecrets *once.Set
@@ -234,7 +235,7 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(),
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(), unknown: newGuesses(),
 		hashes: newHashQueue(), shortSecrets: new(once.Set)}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
