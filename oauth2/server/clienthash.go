@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,10 +117,14 @@ func acquire(ctx context.Context, places chan struct{}) error {
 // checkHashed verifies a secret of a client against Client.SecretHash, and replaces that with the digest of the
 // right one.
 func (s *Server) checkHashed(ctx context.Context, place, id, secret string) (cause, err error) {
-	if wait := s.guesses.wait(s.guesses.key(id, place), time.Now()); wait > 0 && !s.config.AllowGuessing {
+	key := s.guesses.key(id, place)
+	if wait := s.guesses.wait(key, time.Now()); wait > 0 && !s.config.AllowGuessing {
 		return tooManyGuesses(wait), nil
 	}
 	leave, err := s.hashes.enter(ctx, id)
+	if errors.Is(err, errHashQueue) { // it held a place in the queue, as a guess does
+		s.guesses.add(key, time.Now())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +139,14 @@ func (s *Server) checkHashed(ctx context.Context, place, id, secret string) (cau
 		}
 		return s.verifyHashed(ctx, client, secret)
 	})
+}
+
+// bcryptReads is how many bytes of a secret bcrypt looks at.
+const bcryptReads = 72
+
+// readsTooLittle reports a hash by bcrypt of the secret itself, in the form of Django or of crypt.
+func readsTooLittle(encoded string) bool {
+	return strings.HasPrefix(encoded, "bcrypt$") || strings.HasPrefix(encoded, "$2")
 }
 
 func (s *Server) verifyHashed(ctx context.Context, client *Client, secret string) (cause, err error) {
@@ -164,6 +177,9 @@ func (s *Server) replaceHash(ctx context.Context, client *Client, secret string)
 				"is kept. Renew the secret, or set Client.AllowShortSecret", "client", client.ID)
 		}
 		return
+	}
+	if len(secret) > bcryptReads && readsTooLittle(client.SecretHash) {
+		return // another secret that begins alike would take its place
 	}
 	changed := *client
 	changed.SecretDigest, changed.SecretHash = DigestSecret(auth.Secret(secret)), ""

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2/server"
@@ -235,6 +237,38 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 	})
 }
 
+// readsStart is a SecretHasher of secrets that begin alike, as bcrypt reads them.
+type readsStart struct{}
+
+func (readsStart) CheckHash(string) error { return nil }
+
+func (readsStart) VerifySecret(_ context.Context, secret, encoded string) (bool, error) {
+	return strings.HasSuffix(encoded, secret[:min(len(secret), 72)]), nil
+}
+
+func TestUnitAHashThatReadsPartOfASecretIsKept(t *testing.T) {
+	start := strings.Repeat("0123456789ab", 6)
+	for _, row := range []struct {
+		hash, secret string
+		kept         bool
+	}{
+		{"bcrypt$$2b$04$" + start, start + "x", true},
+		{"$2b$04$" + start, start + "x", true},
+		{"bcrypt$$2b$04$" + start, start, false},
+		{"bcrypt_sha256$$2b$04$" + start, start + "x", false},
+	} {
+		t.Run(fmt.Sprintf("%.14s and a secret of %d bytes", row.hash, len(row.secret)), func(t *testing.T) {
+			s, _, _ := imported(t, row.hash, false, func(c *server.Config) { c.SecretHashes = readsStart{} })
+			if a := s.asDjango("/o/token/", row.secret); a.StatusCode != 200 {
+				t.Fatalf("%d %s", a.StatusCode, a.body)
+			}
+			if c := s.kept(); (c.SecretHash != "") != row.kept {
+				t.Errorf("the hash is %q", c.SecretHash)
+			}
+		})
+	}
+}
+
 func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 	h, encoded := newHasher(t)
 	for sentence, row := range map[string]struct {
@@ -283,6 +317,47 @@ func TestUnitHashesThatCannotBeRegistered(t *testing.T) {
 			RedirectURIs: []string{"https://c.example/"}})
 		if err != nil || c.SecretHash != "" {
 			t.Errorf("%+v %v", c, err)
+		}
+	})
+}
+
+// takesTime is a SecretHasher that takes 6 seconds, which is longer than a secret waits for its turn.
+type takesTime struct{}
+
+func (takesTime) CheckHash(string) error { return nil }
+
+func (takesTime) VerifySecret(_ context.Context, secret, encoded string) (bool, error) {
+	time.Sleep(6 * time.Second)
+	return encoded == "hash of "+secret, nil
+}
+
+func TestUnitASecretThatWaitsInVainIsAGuess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuessed(t, func(c *server.Config) { c.SecretHashes = takesTime{} })
+		_, err := g.server.EnsureClient(t.Context(), server.Registration{ClientID: "django", GrantTypes: []string{"client_credentials"},
+			ClientSecretHash: "hash of " + secretOfDjango})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const here = "192.0.2.66:1"
+		var late atomic.Int32
+		var group sync.WaitGroup
+		for range 40 {
+			group.Go(func() {
+				if g.ask("/o/token/", here, "django", "wrong").Code == 503 {
+					late.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		if late.Load() != 39 {
+			t.Errorf("%d of 40 waited in vain", late.Load())
+		}
+		if w := g.ask("/o/token/", here, "django", "wrong"); w.Code != 429 {
+			t.Errorf("one more: %d", w.Code)
+		}
+		if w := g.ask("/o/token/", "192.0.2.67:1", "django", secretOfDjango); w.Code != 200 {
+			t.Errorf("the client at another address: %d %s", w.Code, w.Body)
 		}
 	})
 }
