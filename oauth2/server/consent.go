@@ -65,6 +65,10 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 		s.redirectError(w, r, &a, refuse(CodeAccessDenied, "The user did not agree.", errDenied))
 		return
 	}
+	if s.mustLogIn(&a, &p) != nil {
+		s.askAgain(w, r, page, &a)
+		return
+	}
 	if _, _, err := p.terms.Narrow(a.Permissions.Scopes(), true); err != nil {
 		s.showError(w, r, refuse(CodeAccessDenied, "You signed in for less than that.", err))
 		return

@@ -1,10 +1,17 @@
 package server
 
 import (
+	"net/http"
 	"time"
 )
 
-// mustLogIn says why a user must sign in, or again. It is nil if the user need not.
+// loginGrace is how long a login that came after the request counts as new, however short max_age is. A user needs
+// that time to come back and to read the consent page. Otherwise no request with max_age=0 would ever end.
+const loginGrace = 5 * time.Minute
+
+// mustLogIn says why a user must sign in, or again. It is nil if the user need not. It is asked whenever a request
+// goes on, because a login that was new enough when the request came can be too old when the user comes back (OpenID
+// Connect Core §3.1.2.1, max_age).
 func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 	if p == nil {
 		return errNotSignedIn
@@ -13,14 +20,16 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 	// What a browser or proxy proves anew with every request, such as Basic, has no
 	// session, and does not tell when somebody was last there.
 	sinceAsked := p.session != "" && !at.IsZero() && !at.Before(a.Asked)
+	maxAge := a.MaxAge
+	if sinceAsked && maxAge >= 0 {
+		maxAge = max(maxAge, loginGrace)
+	}
 	switch {
 	case a.Subject != "" && a.Subject != p.user.UserID():
 		return wrong("another user than that of the id_token_hint is signed in", p.user.UserID(), a.Subject)
-	case sinceAsked:
-		return nil
-	case a.prompts("login") || a.prompts("select_account"):
+	case !sinceAsked && (a.prompts("login") || a.prompts("select_account")):
 		return errPromptLogin
-	case a.MaxAge >= 0 && (p.session == "" || at.IsZero() || time.Since(at) > a.MaxAge):
+	case maxAge >= 0 && (p.session == "" || at.IsZero() || time.Since(at) > maxAge):
 		return errMaxAge
 	}
 	return nil
@@ -32,4 +41,14 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 func (s *Server) reauthIsPointless(a *authorization, p *visitor) bool {
 	return p.session == "" || p.login.AuthTime.IsZero() ||
 		a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
+}
+
+// askAgain answers a consent page whose user must sign in again first, because the login grew older than max_age while
+// the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST of the client.
+func (s *Server) askAgain(w http.ResponseWriter, r *http.Request, page *Interaction, a *authorization) {
+	if err := s.consume(r.Context(), page); err != nil {
+		s.showError(w, r, err)
+		return
+	}
+	s.deferRequest(w, r, a, func(returnTo string) { http.Redirect(w, r, returnTo, http.StatusSeeOther) })
 }
