@@ -126,7 +126,7 @@ func (c *Client) changed(a *authorization) error {
 		return wrong("the redirect_uri is not registered any more", a.RedirectURI, c.RedirectURIs...)
 	case !c.Allows(GrantAuthorizationCode):
 		return grantNotAllowed(c, GrantAuthorizationCode)
-	case len(a.Permissions) == 0:
+	case len(a.Permissions) == 0 || a.Version != requestVersion:
 		return errOtherVersion
 	case a.Challenge == "" && !c.mayLeaveOutPKCE():
 		return errChallengeMissing

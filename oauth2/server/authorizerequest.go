@@ -10,6 +10,7 @@ import (
 // authorization is an authorization request that was found good (RFC 6749
 // §4.1.1), as an address or the page of a user keeps it.
 type authorization struct {
+	Version     int           `json:"v"`            // requestVersion
 	ID          string        `json:"id,omitempty"` // once the browser keeps it
 	ClientID    string        `json:"client_id"`
 	RedirectURI string        `json:"redirect_uri"`        // where the answer goes
@@ -64,7 +65,8 @@ func (s *Server) readRedirect(req authorizationForm, client *Client) (*Client, *
 			"The address to which the application wants you sent back is missing: it must send a redirect_uri.",
 			setting("Client.RedirectURIs", failed, "", client.RedirectURIs...)))
 	}
-	a := &authorization{ClientID: client.ID, RedirectURI: req.form.Get("redirect_uri"), MaxAge: -1, Asked: now()}
+	a := &authorization{Version: requestVersion, ClientID: client.ID, RedirectURI: req.form.Get("redirect_uri"),
+		MaxAge: -1, Asked: now()}
 	switch a.Sent = a.RedirectURI != ""; {
 	case a.Sent && !matchRedirect(client.RedirectURIs, a.RedirectURI):
 		return nil, nil, elsewhere("the redirect_uri is not registered", a.RedirectURI)

@@ -27,6 +27,11 @@ const maxKept = 5 << 10
 // maxRequest is the longest request, in bytes, before it is sealed.
 const maxRequest = maxKept*3/4 - 28 // of AES-GCM
 
+// requestVersion is the version of what addresses and pages keep. Raise it with every member that a program without it
+// must not leave out. While the instances of a service are replaced, one of another version then refuses the request,
+// and drops no check of it.
+const requestVersion = 1
+
 // sealedFor names what is sealed, and by which server. Both are bound to it.
 func (s *Server) sealedFor() string { return "authorization request to " + s.config.Issuer }
 
@@ -105,7 +110,7 @@ func (s *Server) keptRequest(kept string) (*authorization, error) {
 	}
 	a := &authorization{}
 	switch {
-	case json.Unmarshal(text, a) != nil || a.ID == "":
+	case json.Unmarshal(text, a) != nil || a.ID == "" || a.Version != requestVersion:
 		return nil, errOtherVersion
 	case !now().Before(a.Asked.Add(interactionTTL)):
 		return nil, errLateRequest
