@@ -44,7 +44,7 @@ func readAuthorizationForm(r *http.Request) (authorizationForm, error) {
 			switch {
 			case len(all) > 1 && name != "resource":
 				req.twice[name] = true
-			case !isText(value):
+			case !isText(value) || !isText(name):
 				return authorizationForm{}, errNotText(name)
 			case value != "":
 				form.Add(name, value)

@@ -43,14 +43,6 @@ func (f Form) All(name string) []string {
 	return f.values()[name]
 }
 
-// pairs returns each parameter with its first value.
-func (f Form) pairs() (params [][2]string) {
-	for name, values := range f.values() {
-		params = append(params, [2]string{name, values[0]})
-	}
-	return params
-}
-
 var errLongBody = &Error{Code: CodeInvalidRequest, Description: "The body is too long.",
 	Status: http.StatusRequestEntityTooLarge, Cause: errors.New("the body or the query is longer than 65536 bytes")}
 
@@ -127,7 +119,7 @@ func single(values url.Values, repeatable []string) (Form, error) {
 			return Form{}, errTwice(name)
 		}
 		for _, value := range all {
-			if !isText(value) {
+			if !isText(value) || !isText(name) {
 				return Form{}, errNotText(name)
 			}
 			if value != "" {

@@ -76,11 +76,11 @@ func (s *Server) showLeave(w http.ResponseWriter, r *http.Request, client *Clien
 
 // leaveSignedOut leads to where a logout ends for a browser in which nobody was signed in.
 func (s *Server) leaveSignedOut(w http.ResponseWriter, r *http.Request, asked logout) {
-	if asked.Redirect == "" || asked.client == nil || asked.client.Owner == "" {
+	if asked.URI == "" || asked.client == nil || asked.client.Owner == "" {
 		s.loggedOut(w, r, asked)
 		return
 	}
-	page := LeavePage{Layout: s.question(r, "You are signed out"), Client: asked.client, ReturnsTo: asked.Host,
-		Next: template.URL(asked.Redirect)} // a registered one, which has no script
+	page := LeavePage{Layout: s.question(r, "You are signed out"), Client: asked.client, ReturnsTo: asked.host(),
+		Next: template.URL(asked.redirect())} // a registered one, which has no script
 	s.show(w, r, http.StatusOK, s.pages.Leave, page)
 }

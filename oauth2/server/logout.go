@@ -22,12 +22,17 @@ type LogoutPage struct {
 // logout is a request to sign out that was found good.
 type logout struct {
 	ClientID string `json:"client_id,omitempty"`
-	URI      string `json:"uri,omitempty"`      // as it is registered
-	Redirect string `json:"redirect,omitempty"` // URI with the state
-	Host     string `json:"host,omitempty"`
+	URI      string `json:"uri,omitempty"` // where it leads afterwards, or ""
+	State    string `json:"state,omitempty"`
 
 	client *Client // with ClientID, while the request is read
 }
+
+// redirect returns the URI with the state, or "".
+func (l *logout) redirect() string { return withParams(l.URI, [][2]string{{"state", l.State}}) }
+
+// host is where the URI leads, for people. It is "" without a URI.
+func (l *logout) host() string { return hostOf(l.URI) }
 
 // initiatedLogout is OpenID Connect RP-Initiated Logout. It has an endpoint where there are ID
 // tokens, which name the session to end.
@@ -72,7 +77,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerLogout(w, r, p, req.form) })
 		return
 	}
-	asked, token, err := h.readLogout(r, req.form)
+	asked, token, err := h.findLogout(r, req.form)
 	if err != nil {
 		h.showError(w, r, err)
 		return
@@ -82,7 +87,7 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	if r.Method == http.MethodPost && h.logoutByGET(w, r, req.form) {
+	if r.Method == http.MethodPost && h.logoutByGET(w, r, asked, token) {
 		return
 	}
 	h.withVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p *visitor) {
@@ -97,20 +102,12 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// logoutByGET sends a browser back with the same request by GET, and reports whether it has answered. A page of another
-// site sends no cookies with a POST. Browsers get a page in between: the form-action of the other site's page need
-// then name this server alone, wherever the logout leads.
-func (h *handler) logoutByGET(w http.ResponseWriter, r *http.Request, form Form) bool {
-	next := withParams(h.config.Path+"/logout/", form.pairs())
-	switch {
-	case wantsPage(r):
-		h.continueAt(w, r, next)
-	case h.guard.CheckOrigin(r) != nil:
-		http.Redirect(w, r, next, http.StatusSeeOther)
-	default:
-		return false
+// findLogout returns the logout that the parameters ask for, or that the address holds.
+func (s *Server) findLogout(r *http.Request, form Form) (asked logout, token *hint, err error) {
+	if kept := form.Get("interaction"); kept != "" {
+		return s.keptLogout(r.Context(), kept)
 	}
-	return true
+	return s.readLogout(r, form)
 }
 
 // readLogout reads the parameters (OpenID Connect RP-Initiated Logout §2).
@@ -166,11 +163,17 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 		return asked, nil, ofClient(client.ID, unknown(setting("Client.PostLogoutRedirectURIs",
 			"the post_logout_redirect_uri is not registered", uri, client.PostLogoutRedirectURIs...)))
 	}
-	asked.client = client
-	if uri != "" {
-		asked.URI, asked.Redirect, asked.Host = uri, withParams(uri, [][2]string{{"state", form.Get("state")}}), hostOf(uri)
+	if asked.client = client; uri == "" {
+		return asked, token, nil
 	}
-	return asked, token, nil
+	if asked.URI, asked.State = uri, form.Get("state"); !isPrintable(asked.State) {
+		return asked, nil, ofClient(client.ID, refuse(CodeInvalidRequest,
+			"The state has a character that it must not have.", errState))
+	}
+	if err := asked.checkLength(); err != nil {
+		return asked, nil, ofClient(client.ID, err)
+	}
+	return asked, token, s.checkReturn(ctx, &asked)
 }
 
 func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
@@ -179,7 +182,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 		s.showError(w, r, err)
 		return
 	}
-	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.Host, Interaction: id,
+	page := LogoutPage{Layout: s.question(r, "Sign out?"), ReturnsTo: asked.host(), Interaction: id,
 		Action: s.config.Path + "/logout/"}
 	if asked.ClientID != "" {
 		if page.Client, err = s.findClient(r.Context(), asked.ClientID); err != nil {
@@ -187,7 +190,7 @@ func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor
 			return
 		}
 	}
-	s.pages.secure(w, asked.Redirect)
+	s.pages.secure(w, asked.redirect())
 	s.show(w, r, http.StatusOK, s.pages.Logout, page)
 }
 
@@ -211,26 +214,34 @@ func (s *Server) answerLogout(w http.ResponseWriter, r *http.Request, p visitor,
 			Cause: errDenied})
 		return
 	}
-	if err := s.forgetReturn(r.Context(), &asked); err != nil {
+	if err := s.checkReturn(r.Context(), &asked); err != nil {
 		s.showError(w, r, err)
 		return
 	}
 	s.logOut(w, r, p, asked)
 }
 
-// forgetReturn drops the address to go back to if the client is gone or the address is not registered any more. The
-// user is then signed out and stays here.
-func (s *Server) forgetReturn(ctx context.Context, asked *logout) error {
-	if asked.Redirect == "" {
+// checkReturn drops the address to go back to if the client may not ask users any more, or the address is not
+// registered any more. The user is then signed out and stays here, and the log has the reason. A page that anybody
+// disabled must get no visitors from here (RFC 9700 §4.11).
+func (s *Server) checkReturn(ctx context.Context, asked *logout) error {
+	if asked.URI == "" {
 		return nil
 	}
-	client, err := s.findClient(ctx, asked.ClientID)
+	client, cause, err := s.askingClient(ctx, asked.ClientID)
 	if err != nil {
 		return err
 	}
-	if client == nil || !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
-		asked.Redirect = ""
+	if cause == nil && !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
+		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI, client.PostLogoutRedirectURIs...)
 	}
+	if cause != nil {
+		s.logger().InfoContext(ctx, "oauth2/server: a logout does not lead back to the client", "client", asked.ClientID,
+			"error", cause)
+		*asked = logout{}
+		return nil
+	}
+	asked.client = client
 	return nil
 }
 
@@ -259,10 +270,10 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked
 }
 
 func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, asked logout) {
-	if asked.Redirect == "" {
+	if asked.URI == "" {
 		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
 		return
 	}
-	w.Header().Set("Location", asked.Redirect)
+	w.Header().Set("Location", asked.redirect())
 	w.WriteHeader(http.StatusSeeOther)
 }

@@ -110,7 +110,7 @@ func withParams(uri string, params [][2]string) string {
 			continue
 		}
 		b.WriteByte(separator)
-		b.WriteString(p[0] + "=" + url.QueryEscape(p[1]))
+		b.WriteString(url.QueryEscape(p[0]) + "=" + url.QueryEscape(p[1]))
 		separator = '&'
 	}
 	return b.String()
