@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth/backend"
@@ -15,9 +14,6 @@ import (
 
 // maxAttempt is the longest that a browser may be away.
 const maxAttempt = 10 * time.Minute
-
-// maxAttempts is how many a browser has under way, in as many tabs.
-const maxAttempts = 5
 
 // purpose is what an attempt is for. One begun for the one is no good for the other.
 type purpose string
@@ -78,28 +74,14 @@ func (l *Logins) cookie(p *provider, id string) backend.Cookie {
 }
 
 // begin fills in what is random and gives the attempt to the browser.
-func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) {
+func (l *Logins) begin(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, now time.Time) error {
 	a.Provider, a.State, a.Verifier = p.name, newSecret(), newSecret()+newSecret()
 	if p.nonce {
 		a.Nonce = newSecret()
 	}
 	a.Expires = now.Add(l.config.AttemptTTL).Unix()
-	if others := l.attempts(r); len(others) >= maxAttempts {
-		for _, id := range others {
-			l.cookie(p, id).Clear(w.Header())
-		}
-	}
-	text := a.encode()
-	if len(text) > maxSealed {
-		a.Next = "/"
-		text = a.encode()
-	}
-	c := l.cookie(p, a.State[:idLength])
-	c.Set(w.Header(), seal.Seal(l.seals, text, l.bound(c.FullName())), l.config.AttemptTTL)
+	return l.keep(w, r, p, a)
 }
-
-// maxSealed is the longest attempt, in bytes: browsers keep cookies of 4096.
-const maxSealed = 2800
 
 // encode writes "<" and "&" as they are: escaped they take six bytes.
 func (a *attempt) encode() []byte {
@@ -108,17 +90,6 @@ func (a *attempt) encode() []byte {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(a) // of strings and numbers
 	return text.Bytes()
-}
-
-// attempts returns the identifiers of the cookies of attempts.
-func (l *Logins) attempts(r *http.Request) (ids []string) {
-	prefix := backend.Cookie{Name: l.config.Cookie + "-", Insecure: l.config.InsecureCookie}.FullName()
-	for _, c := range r.Cookies() {
-		if id, ok := strings.CutPrefix(c.Name, prefix); ok && len(id) == idLength {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // find returns the attempt that this browser keeps under a state. The error says why there is none.
@@ -135,6 +106,9 @@ func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time)
 		return nil, errTwoAttempts
 	}
 	text, err := seal.Open(l.seals, value, l.bound(c.FullName()))
+	if err == nil {
+		text, err = unpack(text)
+	}
 	if err != nil {
 		return nil, errSealed
 	}

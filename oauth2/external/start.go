@@ -54,6 +54,9 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 		}
 	}
 	a.Next = "/"
+	if len(query.Get("next")) > maxNext {
+		return errLongNext
+	}
 	if next, ok := backend.LocalPath(query.Get("next")); ok {
 		a.Next = next
 	}
@@ -95,7 +98,10 @@ func (l *Logins) send(w http.ResponseWriter, r *http.Request, p *provider, a *at
 		l.fail(w, r, failure{Reason: reasonUnavailable, provider: p, attempt: a, cause: err})
 		return
 	}
-	l.begin(w, r, p, a, now)
+	if err := l.begin(w, r, p, a, now); err != nil {
+		l.fail(w, r, failure{Reason: reasonInvalid, provider: p, cause: err})
+		return
+	}
 	query := url.Values{"response_type": {"code"}, "client_id": {p.clientID}, "redirect_uri": {l.RedirectURI(p.name)},
 		"state": {a.State}}
 	for name, value := range p.params {
