@@ -15,6 +15,10 @@ import (
 // discover finds out where an issuer publishes its keys.
 func (k *RemoteKeys) discover(ctx context.Context, issuer string) (jwksURL string, err error) {
 	metadata, err := fetch.Discover(ctx, k.client, issuer)
+	if fetch.IsMissing(err) {
+		// A service of New that publishes its keys alone is one of these.
+		err = fmt.Errorf("%w; if it publishes only its keys, set RemoteKeysConfig.URL to their URL", err)
+	}
 	if err != nil {
 		return "", err
 	}

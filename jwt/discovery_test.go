@@ -278,6 +278,36 @@ func TestErrorsSayNothingThatTheAnswerOrTheQuerySays(t *testing.T) {
 	}
 }
 
+func TestUnitAnIssuerThatPublishesItsKeysAloneIsToldTheSetting(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/.well-known/jwks.json" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, jwksOf(t))
+	})
+	t.Run("by Issuer the error names RemoteKeysConfig.URL", func(t *testing.T) {
+		log, err := fetchOnce(t, jwt.RemoteKeysConfig{Issuer: server.URL})
+		for _, want := range []string{"oauth-authorization-server: 404", "only its keys, set RemoteKeysConfig.URL"} {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(log, want) {
+				t.Errorf("want %q, and got %v, logged: %s", want, err, log)
+			}
+		}
+	})
+	t.Run("by URL there is no error", func(t *testing.T) {
+		if _, err := fetchOnce(t, jwt.RemoteKeysConfig{URL: server.URL + "/.well-known/jwks.json"}); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an issuer that is down is not told the setting", func(t *testing.T) {
+		down := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		if _, err := fetchOnce(t, jwt.RemoteKeysConfig{Issuer: down.URL}); err == nil ||
+			strings.Contains(err.Error(), "RemoteKeysConfig") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 // moving is an issuer whose keys are first at one place, then at another.
 type moving struct {
 	*httptest.Server

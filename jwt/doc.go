@@ -7,13 +7,14 @@
 // Choose package knox where one service does both: its tokens are shorter, end
 // at once, and have nothing to rotate.
 //
-// A service that checks tokens of another:
+// A service that checks tokens of another, which publishes its keys by [NewJWKSHandler]:
 //
-//	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{Issuer: "https://login.example"})
+//	keys, err := jwt.NewRemoteKeys(jwt.RemoteKeysConfig{URL: "https://login.example/.well-known/jwks.json"})
 //	go keys.Run(ctx)
 //	tokens, err := jwt.NewVerifier(jwt.VerifierConfig{Issuers: []jwt.Issuer{{
 //		Issuer: "https://login.example", Audience: []string{"https://api.example"}, Keys: keys,
-//		Profile: jwt.Gatewarden(), User: jwt.SubjectUser, // or Entra(), Keycloak(), …
+//		Profile: jwt.Gatewarden(), // Entra(), Keycloak(), … for tokens of a provider
+//		User:    jwt.SubjectUser,
 //	}}})
 //	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{tokens}})
 //

@@ -20,7 +20,8 @@ import (
 // required.
 type RemoteKeysConfig struct {
 	// URL is where the JWK Set is published (RFC 7517 §5): https, or http on a
-	// loopback address.
+	// loopback address. A service of [New] with a [NewJWKSHandler] is known by it, because it
+	// publishes its keys alone.
 	URL string
 	// Issuer is the issuer whose metadata says where (OpenID Connect Discovery
 	// §4, RFC 8414 §3). The metadata must name exactly this issuer.

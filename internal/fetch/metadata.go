@@ -46,6 +46,9 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (*Metadat
 	return nil, faults
 }
 
+// IsMissing reports an error of Discover about an issuer that answers and has no metadata at any place.
+func IsMissing(err error) bool { return errors.As(err, new(missing)) }
+
 // missing is why no place has metadata.
 type missing []error
 
