@@ -18,6 +18,7 @@ import (
 // or read them, and in no store, so that strangers cannot fill one.
 type notes struct {
 	Return  string   `json:"r,omitempty"` // where a login leads back to
+	Again   string   `json:"a,omitempty"` // ID of the session whose user was sent to log in again
 	Flashes []string `json:"f,omitempty"`
 	Until   int64    `json:"u"` // seconds since 1970
 }
@@ -91,7 +92,7 @@ func (s *Sessions) readNotes(w http.ResponseWriter, r *http.Request) (n notes) {
 }
 
 func (s *Sessions) setNotes(w http.ResponseWriter, n notes) {
-	if n.Return == "" && len(n.Flashes) == 0 {
+	if n.Return == "" && n.Again == "" && len(n.Flashes) == 0 {
 		s.notes.Clear(w.Header())
 		return
 	}

@@ -17,7 +17,8 @@ import (
 // wanted to go; a sealed cookie remembers that. Everything else is answered by
 // otherwise (if nil, auth.WriteProblem): programs, scripts of pages and requests
 // with an Authorization header get 401 and challenges, and a user who is logged in
-// and may not do something gets 403. A browser that waits for a page gets no
+// and may not do something gets 403. A user who was sent to log in again for [auth.Fresh], did so,
+// and is refused as before gets its 401, and the log says why. A browser that waits for a page gets no
 // challenge that would raise its own password dialog.
 func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWriter, *http.Request, *auth.Problem)) func(http.ResponseWriter, *http.Request, *auth.Problem) {
 	if otherwise == nil {
@@ -27,7 +28,7 @@ func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWrit
 		h := w.Header()
 		h.Add("Vary", "Accept, Sec-Fetch-Mode")
 		if p.Status != http.StatusUnauthorized || !WantsPage(r) || r.Header["Authorization"] != nil ||
-			r.URL.Path == path || requested(r) == path { // that would go round in circles
+			r.URL.Path == path || requested(r) == path || s.noLoginHelps(w, r, p) { // that would go round in circles
 			if WantsPage(r) && r.Header["Authorization"] == nil {
 				s.leaveOutDialogs(h)
 			}
