@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,6 +150,60 @@ func TestUnitAllowFullAccessIsForTokensWithoutAnySign(t *testing.T) {
 			t.Errorf("%d", code)
 		}
 	})
+}
+
+func TestUnitAMachineWithoutScopesIsToldWhatHelps(t *testing.T) {
+	key := signing(t, jwt.ES256)
+	for sentence, row := range map[string]struct {
+		profile jwt.Profile
+		claims  map[string]any
+		want    string
+	}{
+		"where the profile reads no scopes": {jwt.Kubernetes(), nil, "Ask for no scope at the route"},
+		"where it reads roles, too":         {jwt.Entra(), map[string]any{"idtyp": "app", "oid": "o"}, "scopes in scp or roles"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
+				i.Profile, i.AllowFullAccess, i.Types = row.profile, true, []string{"at+jwt"}
+				if row.profile.AllMachines {
+					i.User = nil
+				}
+			})
+			code, log := ask(t, v, foreignToken(t, key, row.claims), auth.AllowMachines, auth.Scopes("deploy"))
+			if code != 403 || !strings.Contains(log, row.want) || strings.Contains(log, "AllowFullAccess") ||
+				strings.Contains(log, "Gatewarden") {
+				t.Errorf("want 403 and %q, got %d: %s", row.want, code, log)
+			}
+		})
+	}
+}
+
+func TestUnitAForgottenProfileIsToldOnceWhereNoScopeIsAsked(t *testing.T) {
+	key := signing(t, jwt.EdDSA)
+	ours := map[string]any{"sid": "s", "gen": 0, "stamp": "x"}
+	for sentence, row := range map[string]struct {
+		profile jwt.Profile
+		claims  map[string]any
+		want    int
+	}{
+		"a token of jwt.New":                 {jwt.Profile{}, ours, 1},
+		"with the profile":                   {jwt.Gatewarden(), map[string]any{"sid": "s", "gen": 0}, 0},
+		"a provider that has sessions alone": {jwt.Profile{}, map[string]any{"sid": "s"}, 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			v, log := claimsVerifier(t, key, func(i *jwt.Issuer) { i.Profile = row.profile })
+			for _, subject := range []string{"alice", "bob"} {
+				claims := maps.Clone(row.claims)
+				claims["sub"] = subject
+				if _, _, err := v.VerifyToken(t.Context(), mintBy(t, key, claims)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := strings.Count(log.String(), "is not jwt.Gatewarden()"); n != row.want {
+				t.Errorf("want it %d times, got %d: %s", row.want, n, log)
+			}
+		})
+	}
 }
 
 func TestUnitOurClaimsMeanNothingInTokensOfOthers(t *testing.T) {

@@ -142,7 +142,7 @@ type issuer struct {
 	reader     *ProfileReader
 	tenancy    *tenancy        // if Issuer is a template
 	values     []requiredValue // RequireValues
-	noScopes   string          // why a token has no scopes, for the log
+	noScopes   hints           // why a token has no scopes, for the log
 	own        *Config         // of Tokens that issue as this issuer, or nil
 	slash      *refusal        // of a token of another issuer that differs by a slash only
 	otherAlg   *refusal        // of a token by an algorithm that is not accepted

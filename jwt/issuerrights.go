@@ -15,11 +15,7 @@ func (i *issuer) readProfile(s *backend.Settings) {
 	if i.Types == nil && i.Format.TypeClaim == "" {
 		i.Types = reader.profile.Types
 	}
-	i.noScopes = "the token has no scopes in " + strings.Join(reader.profile.ScopeClaims, " or ") +
-		"; see Issuer.Profile"
-	if !reader.profile.Own {
-		i.noScopes += ", which is jwt.Gatewarden() for tokens that package jwt issued, and Issuer.AllowFullAccess"
-	}
+	i.noScopes = hintsOf(&reader.profile)
 }
 
 // checkRights reads what a token may do, and for which user or machine.
@@ -37,7 +33,7 @@ func (i *issuer) checkRights(all []member, t *Token) *refusal {
 	t.scopes, t.clientID, t.machine = rights.Scopes, rights.ClientID, rights.Machine
 	t.limited = rights.Limited || !i.Profile.Own && !i.AllowFullAccess
 	if t.limited && len(t.scopes) == 0 {
-		t.unscoped = i.noScopes
+		t.unscoped = i.noScopes.of(t)
 	}
 	if t.machine == "" && i.isUnverified(t.subject, rights.Email) {
 		c := i.cause(i.Format.UserClaim,

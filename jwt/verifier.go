@@ -316,6 +316,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 		i.tellIgnored(ctx, v.config.Logger, t.ignored)
 		t.ignored = nil
 	}
+	i.tellForgottenProfile(ctx, v.config.Logger, all)
 	result := &verified{token: t, issuer: i}
 	if t.machine == "" {
 		if fault := i.checkSubject(t); fault != nil {
