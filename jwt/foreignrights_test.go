@@ -160,11 +160,12 @@ func TestUnitAMachineWithoutScopesIsToldWhatHelps(t *testing.T) {
 		want    string
 	}{
 		"where the profile reads no scopes": {jwt.Kubernetes(), nil, "Ask for no scope at the route"},
-		"where it reads roles, too":         {jwt.Entra(), map[string]any{"idtyp": "app", "oid": "o"}, "scopes in scp or roles"},
+		"where it reads roles, too":         {jwt.Entra(), map[string]any{"idtyp": "app", "oid": "o", "azp": "app"}, "scopes in scp or roles"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
-				i.Profile, i.AllowFullAccess, i.Types = row.profile, true, []string{"at+jwt"}
+				i.Profile, i.AllowFullAccess, i.Types = row.profile, true, []string{"JWT"}
+				i.AllowKeysWithoutIssuer = !row.profile.AllMachines
 				if row.profile.AllMachines {
 					i.User = nil
 				}

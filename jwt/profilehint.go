@@ -17,8 +17,8 @@ func hintsOf(p *Profile) hints {
 		h.user += ", which is jwt.Gatewarden() for tokens that package jwt issued, and Issuer.AllowFullAccess"
 	}
 	names := append(p.ScopeClaims[:len(p.ScopeClaims):len(p.ScopeClaims)], p.MachineScopeClaims...)
-	if len(names) == 0 {
-		h.machine = "the token is of a machine, and its Issuer.Profile reads no scopes. Ask for no scope at the route, " +
+	if len(names) == 0 || p.AllMachines {
+		h.machine = "the token is of a machine, and its Issuer.Profile names no scopes. Ask for no scope at the route, " +
 			"and say by Issuer.RequireValues which machines are meant"
 		return h
 	}
