@@ -35,7 +35,7 @@ func (h *hints) of(t *Token) string {
 	return h.user
 }
 
-const ownClaims = "sid, gen" // also the key of issuer.told, which no name of a claim is
+const loginClaims = "sid, gen" // also the key of issuer.told, which no name of a claim is
 
 // tellForgottenProfile logs once that a proved token has the claims by which a service of New ends it, and that the
 // Profile does not read them. Without scopes at the routes nothing else would tell: the token passes, and a change of
@@ -44,10 +44,10 @@ func (i *issuer) tellForgottenProfile(ctx context.Context, logger *slog.Logger, 
 	if i.Profile.Own || subjectOf(lookup(all, "gen")) == "" || subjectOf(lookup(all, "sid")) == "" {
 		return
 	}
-	if _, told := i.told.LoadOrStore(ownClaims, true); told {
+	if _, told := i.told.LoadOrStore(loginClaims, true); told {
 		return
 	}
 	cmp.Or(logger, slog.Default()).WarnContext(ctx, "jwt: a token looks like one of jwt.New, and Issuer.Profile is not "+
 		"jwt.Gatewarden(), so these claims are not read, and a changed password does not end it. This is said once",
-		"issuer", i.Issuer.Issuer, "claims", ownClaims)
+		"issuer", i.Issuer.Issuer, "claims", loginClaims)
 }
