@@ -11,7 +11,7 @@ const (
 	// maxPath is the longest path without its query that LocalPath accepts, in bytes.
 	maxPath = 1024
 	// maxAddress is the longest one with its query, in bytes. That of an authorization request that waits
-	// for a login has up to 5250.
+	// for a login has up to 3500.
 	maxAddress = 6 << 10
 )
 

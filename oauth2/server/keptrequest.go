@@ -20,9 +20,9 @@ import (
 // login leads back. So strangers fill no store, no cookie is needed to go on, and every instance that has the same keys
 // can. What the store keeps is the identifier of a request that was answered, so that it leads to one code.
 
-// maxKept is the longest sealed request, in bytes. Many servers and proxies take lines of 8 KiB, and the address is a
-// parameter of the login page's own address.
-const maxKept = 5 << 10
+// maxKept is the longest sealed request, in bytes. The address with it is a parameter of the login page's own address,
+// and an external login keeps it in a cookie, which browsers limit to 4096 bytes. See package oauth2/external.
+const maxKept = 3400
 
 // maxRequest is the longest request, in bytes, before it is sealed.
 const maxRequest = maxKept*3/4 - 28 // of AES-GCM

@@ -91,17 +91,17 @@ func TestUnitStrangersFillNoStore(t *testing.T) {
 func TestUnitARequestIsBounded(t *testing.T) {
 	s := newService(t, nil)
 	longest := 0 // state with which a request is good
-	for n := 2000; n < 5000; n++ {
+	for n := 1000; n < 5000; n++ {
 		if a := s.stranger().authorize("state", strings.Repeat("s", n)); a.location("error") == "" {
 			longest = n
 			continue
 		}
 		break
 	}
-	t.Run("the longest request fits into 5 KiB of address", func(t *testing.T) {
+	t.Run("the longest request fits into an address that an external login keeps", func(t *testing.T) {
 		a := s.stranger().authorize("state", strings.Repeat("s", longest))
 		to := s.logins[len(s.logins)-1].ReturnTo
-		if a.location("error") != "" || longest < 2500 || len(to) < 4900 || len(to) > 5250 {
+		if a.location("error") != "" || longest < 1900 || len(to) < 3300 || len(to) > 3500 {
 			t.Fatalf("got an address of %d bytes for a state of %d", len(to), longest)
 		}
 		if back := s.as("alice").allow(s.as("alice").do("GET", to, "")); len(back.location("state")) != longest {

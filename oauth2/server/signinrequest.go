@@ -9,7 +9,7 @@ import (
 // SignInRequest is what a login is needed for.
 type SignInRequest struct {
 	// ReturnTo is the path and query to which the browser must come back with GET after the login. It
-	// holds the request of the application, sealed. It has mostly less than 1000 bytes, and at most 5250,
+	// holds the request of the application, sealed. It has mostly less than 1000 bytes, and at most 3500,
 	// all of them of A-Z, a-z, 0-9 and "/?=-_". A redirect will do, also from a form with
 	// form-action 'self' in its Content-Security-Policy: see [ContinuePage].
 	ReturnTo string
