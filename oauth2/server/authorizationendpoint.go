@@ -18,6 +18,7 @@ func (authorizationEndpoint) register(r *registry) {
 	r.addRegistration(checkRedirects)
 	r.addAudit(auditRedirects)
 	r.addAudit(auditCodes)
+	r.addAudit(auditRequestKeys)
 	r.addRoutes(func(h *handler, to router) {
 		to.handle("/authorize", h.withPageUser(h.serveAuthorize))
 		to.handle("/authorized_tokens", h.withPageUser(h.serveAuthorized))

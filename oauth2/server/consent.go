@@ -17,12 +17,14 @@ var (
 	errNotSignedIn  = errors.New("no user is signed in")
 	errPromptLogin  = errors.New("the prompt wants a new login, and the login does not tell that it came " +
 		"after the request")
-	errMaxAge       = errors.New("the login is older than max_age, or does not tell when it was")
-	errDenied       = errors.New("the user did not agree")
-	errNotRecalled  = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
-	errTaken        = errors.New("the form, or its request in another tab, was answered before, or has expired")
-	errAnswered     = errors.New("the request was answered before: it leads to one code")
-	errOtherUser    = errors.New("the page was shown to another user")
+	errMaxAge      = errors.New("the login is older than max_age, or does not tell when it was")
+	errDenied      = errors.New("the user did not agree")
+	errNotRecalled = errors.New("the consent was withdrawn, or the client removed or disabled meanwhile")
+	errTaken       = errors.New("the form, or its request in another tab, was answered before, or has expired")
+	errAnswered    = errors.New("the request was answered before: it leads to one code")
+	errOtherUser   = errors.New("the page was shown to another user")
+	errNeverShown  = errors.New("the request of another site has a Sec-Fetch-Dest that shows no page, such as a frame " +
+		"or an image, and the user must be asked")
 	errOtherSession = errors.New("the page was shown in another session of the user")
 )
 
@@ -30,6 +32,10 @@ var (
 // identifier of the interaction and the answer.
 func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
 	p visitor, before *Consent) {
+	if neverShown(r) {
+		s.showError(w, r, ofClient(client.ID, errForgery(errNeverShown)))
+		return
+	}
 	id, err := s.saveInteraction(r.Context(), p, kindConsent, a)
 	if err != nil {
 		s.redirectError(w, r, a, err)

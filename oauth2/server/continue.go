@@ -49,6 +49,14 @@ func (s *Server) continueAt(w http.ResponseWriter, r *http.Request, next string)
 	s.show(w, r, http.StatusOK, s.pages.Continue, ContinuePage{layout, next})
 }
 
+// neverShown reports a request of another site whose answer no user can see as a page: that of an image, a script or a
+// frame (Fetch Metadata §2.1). A question to a user is then not kept. Otherwise a page of a stranger could ask so often
+// that the user's own questions go for its own.
+func neverShown(r *http.Request) bool {
+	to := r.Header.Get("Sec-Fetch-Dest")
+	return to != "" && to != "document" && r.Header.Get("Sec-Fetch-Site") != "same-origin"
+}
+
 // wantsPage reports whether a browser asks for a page to show. Browsers send Sec-Fetch-Mode to https and to loopback
 // hosts, and ask for HTML everywhere. A program that asks for no page follows redirects as it likes, and needs no page
 // between them. A frame would not show the page, so an application that asks for a silent answer there gets redirects.

@@ -42,17 +42,52 @@ var (
 	errLateRequest = fmt.Errorf("the request came more than %v ago", interactionTTL)
 )
 
+// deriver is what a [jwt.Keyring] can do.
+type deriver interface {
+	DeriveKeys(purpose string) ([]auth.Secret, error)
+}
+
+var _ deriver = (*jwt.Keyring)(nil)
+
+// keyDeriver returns the first of keys, and of the sources that they wrap, which derives keys. A decorator says what it
+// wraps by a method Unwrap, as for [auth.As]. It returns nil if there is no such source.
+func keyDeriver(keys jwt.KeySource) deriver {
+	for range 100 { // so that one that unwraps to itself ends
+		if found, ok := keys.(deriver); ok {
+			return found
+		}
+		wrapper, ok := keys.(interface{ Unwrap() jwt.KeySource })
+		if !ok {
+			break
+		}
+		keys = wrapper.Unwrap()
+	}
+	return nil
+}
+
+// auditRequestKeys lists that a login must come back to the instance that began it.
+func auditRequestKeys(a *auditor) {
+	if a.config.SignIn != nil && len(a.config.RequestKeys) == 0 && keyDeriver(a.config.Keys) == nil {
+		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its own: "+
+			"a login that comes back to another instance, or after a restart, must start again")
+	}
+}
+
 // setRequestKeys takes the keys of Config.RequestKeys or, without them, of Config.Keys. Otherwise it is a random one.
 func (s *Server) setRequestKeys() error {
 	c := &s.config
 	keys := c.RequestKeys
-	if ring, ok := c.Keys.(*jwt.Keyring); ok && len(keys) == 0 {
+	if ring := keyDeriver(c.Keys); ring != nil && len(keys) == 0 {
 		var err error
 		if keys, err = ring.DeriveKeys("oauth2 requests"); err != nil {
 			return err
 		}
 	}
 	if len(keys) == 0 {
+		if c.SignIn != nil {
+			s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must come " +
+				"back to the same instance before it restarts; see Config.RequestKeys")
+		}
 		random := make([]byte, seal.MinKey)
 		_, _ = rand.Read(random) // never fails
 		keys = []auth.Secret{auth.Secret(random)}

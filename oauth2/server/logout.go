@@ -177,6 +177,10 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 }
 
 func (s *Server) confirmLogout(w http.ResponseWriter, r *http.Request, p visitor, asked logout) {
+	if neverShown(r) {
+		s.showError(w, r, errForgery(errNeverShown))
+		return
+	}
 	id, err := s.saveInteraction(r.Context(), p, kindLogout, asked)
 	if err != nil {
 		s.showError(w, r, err)

@@ -88,8 +88,9 @@ type Config struct {
 	// RequestKeys seal the authorization requests of browsers that have to sign in first. The browser
 	// keeps such a request in its address, so strangers fill no store. Each key has at least 32 random
 	// bytes. The first seals and all open, so a new one is given to all instances in second place first.
-	// If nil, they are derived from the application keys of a [jwt.Keyring] in Keys. Without one, there
-	// is a random key: a login that comes back to another instance, or after a restart, must then start
+	// If nil, they are derived from the application keys of a [jwt.Keyring] in Keys, also of one that a
+	// decorator wraps with a method Unwrap() jwt.KeySource. Without one, there is a random key, and the
+	// log and Audit say so: a login that comes back to another instance, or after a restart, must then start
 	// again at the application.
 	RequestKeys []auth.Secret
 	// IDTokenAlgorithm signs the ID tokens of clients that registered no

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -53,12 +54,25 @@ func (h *handler) requireVisitor(w http.ResponseWriter, r *http.Request,
 		case p != nil:
 			next(w, r, *p)
 		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			h.config.SignIn(w, r, SignInRequest{ReturnTo: r.URL.RequestURI(), MaxAge: -1})
+			h.config.SignIn(w, r, SignInRequest{ReturnTo: h.returnToPage(r), MaxAge: -1})
 		default:
 			h.showError(w, r, errForgery(errNotSignedIn))
 		}
 	})
 }
+
+// returnToPage is where a login leads back to that a page of the user's own needs: the page without a query that is
+// longer or has other characters than every login keeps.
+func (h *handler) returnToPage(r *http.Request) string {
+	for _, to := range []string{r.URL.RequestURI(), r.URL.EscapedPath()} {
+		if len(to) <= maxKept && !strings.ContainsFunc(to, notInReturn) {
+			return to
+		}
+	}
+	return h.config.Path + "/authorized_tokens/"
+}
+
+func notInReturn(c rune) bool { return !strings.ContainsRune(alphanumeric+"/?=-_", c) }
 
 // errForgery refuses a form.
 func errForgery(cause error) *Error {
