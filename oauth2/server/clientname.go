@@ -37,13 +37,14 @@ func isVisible(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !isHidden(r)
 }
 
-// brailleBlank is a symbol without dots.
-const brailleBlank = '\u2800'
+// blanks are symbols and letters that show nothing: a Braille pattern without dots, two blanks of Egyptian hieroglyphs,
+// the null note head of music, and the place of an object.
+const blanks = "\u2800\U00013441\U00013442\U0001d159\ufffc"
 
 // isHidden reports a character that shows nothing, or changes how others are shown: those that are ignored by
 // default (UTS 39 §3.1, Unicode property Default_Ignorable_Code_Point), separators of lines, and blanks.
 func isHidden(r rune) bool {
-	return r == brailleBlank || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp,
+	return strings.ContainsRune(blanks, r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
