@@ -29,6 +29,9 @@ const maxChanges = 5
 // that is retired without Config.Generate. One of them whose signs is earlier than
 // now signs nothing once its end is written down, whatever Config.Algorithms becomes.
 //
+// Tend removes a key that has been dead for Config.Keep, and Add does not know it any more then. So a program that
+// adds a key of a file at each start must not have a stolen one in that file.
+//
 // It is an error if the key cannot sign, if there is one with its identifier, or
 // if another instance adds one of its algorithm at the same time.
 func (k *Keyring) Add(ctx context.Context, key *Key, signs, now time.Time) error {

@@ -34,7 +34,8 @@ type Client struct {
 	SecretDigest string `json:"secret_digest,omitempty"`
 	Name         string `json:"client_name,omitempty"` // what users are shown
 	// Owner is the user who may change it, or "". It has nothing while the owner is disabled or deleted:
-	// it gets no tokens, and those that it has for itself are not good.
+	// it gets no tokens, and those that it got for itself since it has the owner are not good. Earlier access tokens
+	// are good until they expire.
 	Owner string `json:"owner,omitempty"`
 
 	// SecretHash is its secret as another system hashed it, while SecretDigest is "": see
