@@ -5,11 +5,15 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/hidden"
 	"github.com/gatewarden/auth/jwt"
 )
 
@@ -96,6 +100,13 @@ type Client struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"` // when it was last changed
 }
+
+// Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them all,
+// for stores.
+func (c Client) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Client "+strconv.Quote(c.ID)) }
+
+// LogValue shows what Format does.
+func (c Client) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(c)) }
 
 // Public reports a client that cannot keep a secret (RFC 6749 §2.1).
 func (c *Client) Public() bool { return c.AuthMethod == AuthNone }

@@ -37,6 +37,17 @@ func (s *Server) setHash(c *Client, encoded string) error {
 	return nil
 }
 
+// looksHashed reports a secret that has the form in which Django stores one: the name of a hasher, its settings and
+// the hash, with "$" between them. No random secret has it.
+func looksHashed(secret string) bool {
+	hasher, rest, _ := strings.Cut(secret, "$")
+	switch hasher {
+	case "pbkdf2_sha256", "pbkdf2_sha1", "argon2", "bcrypt_sha256", "bcrypt", "scrypt", "sha1", "md5":
+		return strings.Contains(rest, "$")
+	}
+	return false
+}
+
 // The bounds for the work of verifying hashes.
 const (
 	hashesAtOnce = 2               // of all clients

@@ -98,6 +98,10 @@ func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err e
 		return "", nil
 	case hash != "":
 		return "", s.setHash(c, hash)
+	case looksHashed(secret.Reveal()):
+		return "", metadataError("The client_secret is a hash. Send it as client_secret_hash.",
+			setting("Registration.ClientSecretHash", "the client_secret has the form of a hash of Django, so no client "+
+				"could send the secret: call the member client_secret_hash", ""))
 	case size == 0:
 		secret, c.SecretDigest = NewSecret()
 		return secret, nil

@@ -16,6 +16,8 @@ type unsupportedMember struct {
 	// lessSafe is set if a client that relies on the member is less safe without it. A
 	// registration endpoint may ignore the others, and tells the client so (RFC 7591 §2, §3.2.1).
 	lessSafe bool
+	// instead is the member that asks for the same here, for the log.
+	instead string
 }
 
 // unsupportedMembers are those of the IANA registry of client metadata that ask for something. Members
@@ -50,6 +52,9 @@ var unsupportedMembers = map[string]unsupportedMember{
 	"backchannel_logout_session_required":  {same: []string{`false`}, lessSafe: true},
 	"frontchannel_logout_uri":              {lessSafe: true},
 	"frontchannel_logout_session_required": {same: []string{`false`}, lessSafe: true},
+	// Columns of django-oauth-toolkit that decide who gets tokens.
+	"client_type":              {same: []string{`"confidential"`}, lessSafe: true, instead: "token_endpoint_auth_method"},
+	"authorization_grant_type": {lessSafe: true, instead: "grant_types"},
 	// OpenID Connect CIBA §4.
 	"backchannel_token_delivery_mode":                {},
 	"backchannel_client_notification_endpoint":       {},
@@ -103,7 +108,8 @@ func checkMembers(members map[string]json.RawMessage, lessSafe bool) error {
 		}
 		return metadataError("The member "+name+" is not supported.", &cause.Reason{
 			Check: "the registration has a member that the server does not support",
-			Came:  name + ": " + string(value), Want: member.same, Err: ErrUnsupported})
+			Came:  name + ": " + string(value), Want: member.same, See: member.instead,
+			Err: ErrUnsupported})
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +22,43 @@ func registrationWith(t testing.TB, member string) server.Registration {
 	return all[0]
 }
 
+func TestUnitColumnsOfDjangoAreNotTakenForOthers(t *testing.T) {
+	s := newService(t, nil)
+	for member, want := range map[string]string{
+		`"client_type":"public"`:                                  "token_endpoint_auth_method",
+		`"authorization_grant_type":"implicit"`:                   "grant_types",
+		`"client_secret":"` + djangoHash + `"`:                    "client_secret_hash",
+		`"client_secret":"argon2$argon2id$v=19$m=102400$c2Fs$aA"`: "client_secret_hash",
+	} {
+		t.Run(member+" is refused", func(t *testing.T) {
+			_, err := s.server.EnsureClient(t.Context(), registrationWith(t, member))
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), djangoHash) {
+				t.Errorf("want a cause that names %s, got %v", want, err)
+			}
+		})
+	}
+	for _, member := range []string{`"client_type":"confidential"`, `"logo_uri":"https://c.example/logo"`,
+		`"client_secret":"argon2-4cfb5dc1e08b4c4b$7e$7e"`} {
+		t.Run(member+" is taken", func(t *testing.T) {
+			if _, err := s.server.EnsureClient(t.Context(), registrationWith(t, member)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("nothing prints the hash or the digest of a client", func(t *testing.T) {
+		c := server.Client{ID: "c", SecretHash: djangoHash, SecretDigest: "digest-Zq7", SecretReplaces: "replaced-Zq7"}
+		var log bytes.Buffer
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("client", "client", &c, "value", c)
+		if text := log.String() + fmt.Sprintf("%v %+v %#v %d", &c, c, c, &c); strings.Contains(text, "Zq7") ||
+			strings.Contains(text, djangoHash) || !strings.Contains(text, `server.Client "c"`) ||
+			!strings.Contains(log.String(), "redacted") {
+			t.Errorf("got %s", text)
+		}
+	})
+}
+
+const djangoHash = "pbkdf2_sha256$260000$abcdefghijklmnopqrstuv$jtIIlgAOjTlAXbv0Xs1cg31u54kcu7hxiGqQg1840y0="
+
 func TestUnitUnsupportedMembers(t *testing.T) {
 	s := newService(t, nil)
 	for _, member := range []string{
@@ -26,6 +66,7 @@ func TestUnitUnsupportedMembers(t *testing.T) {
 		`"subject_type":"pairwise"`, `"default_max_age":3600`, `"require_auth_time":true`, `"default_acr_values":["1"]`,
 		`"tls_client_certificate_bound_access_tokens":true`, `"require_signed_request_object": true`,
 		`"backchannel_logout_uri":"https://c.example/out"`, `"authorization_signed_response_alg":"ES256"`,
+		`"client_type":"public"`, `"authorization_grant_type":"client-credentials"`,
 		`"subject_type":17`, `"default_max_age":0`,
 	} {
 		name := strings.Split(member, `"`)[1]
