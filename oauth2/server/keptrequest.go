@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -84,10 +85,8 @@ func (s *Server) setRequestKeys() error {
 		}
 	}
 	if len(keys) == 0 {
-		if c.SignIn != nil {
-			s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must come " +
-				"back to the same instance before it restarts; see Config.RequestKeys")
-		}
+		s.ownSeal = new(atomic.Bool)
+		s.ownSeal.Store(true)
 		random := make([]byte, seal.MinKey)
 		_, _ = rand.Read(random) // never fails
 		keys = []auth.Secret{auth.Secret(random)}
@@ -133,6 +132,10 @@ func (s *Server) keepRequest(a *authorization) (string, error) {
 	text, err := kept.encode()
 	if err != nil {
 		return "", err
+	}
+	if s.ownSeal != nil && s.ownSeal.CompareAndSwap(true, false) { // told once, by a server that has logins
+		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must come " +
+			"back to the same instance before it restarts; see Config.RequestKeys")
 	}
 	return seal.Seal(s.seals, text, s.sealedFor()), nil
 }

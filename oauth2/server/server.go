@@ -42,6 +42,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -214,6 +215,7 @@ type Server struct {
 	refresh      string
 	code         string
 	seals        []seal.Key    // of requests that browsers keep
+	ownSeal      *atomic.Bool  // not nil if seals has a random key, and true until the log was told
 	codeKey      hidden.String // of codes that answer these
 }
 
