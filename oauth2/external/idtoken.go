@@ -33,7 +33,7 @@ func newVerifier(clients []string, keys jwt.KeySource, issuers []string, change 
 			// What else a provider puts there is not ours to forbid. No machine of it is looked at.
 			Require: []string{"iat"}, AllowBoundTokens: true, MachinePrefix: "idp:",
 			Profile: jwt.Profile{ClientClaims: []string{}, Machines: []jwt.Mark{}}, // a login is a user's
-			User: jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
+			User:    jwt.SubjectUser, Claims: func(payload []byte) (any, error) { return decode(payload) },
 		}
 		for _, each := range change {
 			each(&issuer)
