@@ -165,7 +165,7 @@ func (p Profile) check() error {
 	}
 	for name, values := range p.Kinds {
 		if name == "" || len(values) == 0 {
-			return errors.New("Kinds of the profile has a claim without a name or without values")
+			return errors.New("the profile has a claim in Kinds without a name or without values")
 		}
 	}
 	for name := range p.BoundKinds {
