@@ -97,6 +97,9 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 	if f := i.flights[key]; f != nil && now.Sub(f.began) < i.config.TTL {
 		return f, nil
 	}
+	if f := i.landed(key, now); f != nil {
+		return f, nil
+	}
 	if i.asking >= i.config.Concurrent {
 		return nil, fmt.Errorf("%d questions are under way already, which is IntrospectionConfig.Concurrent",
 			i.config.Concurrent)
@@ -117,6 +120,20 @@ func (i *Introspection) ask(ctx context.Context, key remember.Key, token string)
 		close(f.done)
 	}()
 	return f, nil
+}
+
+// landed returns a question that was answered between the look at what is remembered and now, or nil.
+func (i *Introspection) landed(key remember.Key, now time.Time) *flight {
+	f := &flight{done: make(chan struct{})}
+	if found, ok := i.good.Get(key, now); ok {
+		f.token = found.Token
+	} else if why, ok := i.bad.Get(key, now); ok {
+		f.err = why
+	} else {
+		return nil
+	}
+	close(f.done)
+	return f
 }
 
 // answer asks, and remembers what the server said. What it could not say is not
