@@ -357,7 +357,7 @@ func TestUnitNoTokenHasAPairThatWasNotAgreedTo(t *testing.T) {
 	s := knowing(t)
 	c := &chance{several: &several{s, []string{s.http.URL, jwtAPI, otherAPI}}, random: rand.New(rand.NewPCG(seed, 0))}
 	alice, recalled, agreed := s.as("alice"), 0, map[[2]string]bool{}
-	for range 150 {
+	for range 250 {
 		if c.random.IntN(12) == 0 {
 			_, err := s.server.Withdraw(t.Context(), "alice", "web")
 			s.must(err)
@@ -385,7 +385,7 @@ func TestUnitNoTokenHasAPairThatWasNotAgreedTo(t *testing.T) {
 		}
 		c.spend(t, a.location("code"), asked)
 	}
-	if recalled == 0 || c.tokens < 100 {
+	if recalled == 0 || c.tokens < 150 {
 		t.Errorf("got %d requests without a page and %d tokens, so that little was tried", recalled, c.tokens)
 	}
 }
