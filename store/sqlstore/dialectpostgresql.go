@@ -16,7 +16,9 @@ func (postgresql) name() string { return "postgresql" }
 
 // begin starts a transaction. At READ COMMITTED a statement sees what was committed before it began, so a query after
 // a lock sees all that the holders of the lock before it wrote.
-func (postgresql) begin() []string { return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"} }
+func (postgresql) begin() []string {
+	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
+}
 
 // minPostgreSQL is the oldest version that is known to work, as the server numbers it.
 const minPostgreSQL = 130000
