@@ -43,6 +43,9 @@ var (
 // to 8, and Config.Logger is told at Warn, once until all of them are back. Update returns what it
 // returns otherwise: nil if the change was committed.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
+	if db.pool != nil {
+		return db.pool.transact(ctx, change)
+	}
 	var lent any
 	return db.run(ctx, false, func(conn *sql.Conn) error {
 		lent = driverConn(conn)

@@ -60,6 +60,15 @@ type Config struct {
 	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
 
+	// ManualMigrations keeps the stores from making and changing tables. A store whose tables are missing or old is
+	// not opened then, with [ErrSchema]. Apply what [DB.MigrationSQL] returns.
+	ManualMigrations bool
+
+	// AllowNewerTables opens stores whose tables are one version newer than this program, with a warning in the log.
+	// It is for the time in which programs of both versions run side by side. Otherwise such tables are refused with
+	// [ErrSchema] at the start. A program that runs already goes on either way.
+	AllowNewerTables bool
+
 	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
 	// Info, when they are written again. It is also told, at Warn, when a function that
 	// [DB.Update] runs leaves rows open. If nil, it is slog.Default().
@@ -78,10 +87,13 @@ type DB struct {
 	busyTimeout time.Duration
 	turns       *turns
 	file        *file // nil if it is not known
+	pool        *pool // nil in SQLite
 
 	keptMu  sync.Mutex
 	kept    int       // connections that rows of a change keep, see await
 	awaited time.Time // since when a change waits for its connection, or zero
+
+	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
 
 	logger *slog.Logger
 
@@ -91,9 +103,9 @@ type DB struct {
 
 // configure checks the configuration and takes it over.
 func (db *DB) configure(config Config) error {
-	db.prefix = cmp.Or(config.TablePrefix, "gatewarden_")
-	if strings.Trim(db.prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return fmt.Errorf("table prefix %q has other characters than a-z, 0-9 and _", db.prefix)
+	var err error
+	if db.prefix, err = checkedPrefix(config.TablePrefix); err != nil {
+		return err
 	}
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
@@ -101,8 +113,24 @@ func (db *DB) configure(config Config) error {
 	db.words = newWords(db.dialect, db.prefix)
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
 	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
+	db.manual, db.allowNewer = config.ManualMigrations, config.AllowNewerTables
 	return nil
 }
+
+// checkedPrefix returns the prefix of a configuration, or an error if it may not start the name of a table.
+func checkedPrefix(prefix string) (string, error) {
+	prefix = cmp.Or(prefix, "gatewarden_")
+	if strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return "", fmt.Errorf("table prefix %q has other characters than a-z, 0-9 and _", prefix)
+	}
+	if len(prefix) > maxPrefix {
+		return "", fmt.Errorf("table prefix %q has more than %d characters", prefix, maxPrefix)
+	}
+	return prefix, nil
+}
+
+// maxPrefix leaves room for the longest name of a table or index in PostgreSQL, which has 63 characters.
+const maxPrefix = 32
 
 // Reader returns the pool for queries, for tables of the application's own in
 // the same database.
@@ -155,6 +183,9 @@ func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) err
 
 // exec runs one statement in a transaction of its own.
 func (db *DB) exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
+	if db.pool != nil {
+		return db.pool.exec(ctx, statement, args...)
+	}
 	err = db.transact(ctx, false, func(conn *sql.Conn) (err error) {
 		result, err = conn.ExecContext(ctx, statement, args...)
 		return err
@@ -164,6 +195,9 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 
 // transact is update, for a touch or for another change.
 func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+	if db.pool != nil {
+		return db.pool.transact(ctx, change)
+	}
 	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
 		if fault != nil {
 			discard(conn)
