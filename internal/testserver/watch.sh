@@ -14,6 +14,7 @@ while read -r _; do
 		{
 			"$@" </dev/null >>"$folder/log" 2>&1 3>&- &
 			echo $! >"$folder/pid"
+			echo $! >&3
 			echo $!
 			exec >&3 # lets the outer shell go on
 			wait $!
@@ -21,7 +22,6 @@ while read -r _; do
 			echo ended
 		} &
 	)
-	echo "$pid" >&3
 done
 
 if [ -e "$folder/pid" ]; then
