@@ -12,42 +12,61 @@ import (
 // What needs no method:
 //   - Times are integers, see micros.
 //   - Flags are Go's bool. A migration gives them the type of the engine.
-//   - Texts are compared byte by byte. A migration sees to that by the collation of the columns.
+//   - Texts are compared byte by byte. A migration sees to that by the type or collation of the columns.
 //   - A text is never NULL, unless NULL means something, so an empty text and NULL stay two values.
 type dialect interface {
 	// name is also the folder of the migrations.
 	name() string
 
-	// begin starts a transaction that may write and in which what is read
-	// stays true until it is committed. It does not wait for other programs.
-	begin(ctx context.Context, conn *sql.Conn) error
-	// locked reports whether begin failed, and began nothing, because another
-	// program has the lock.
-	locked(err error) bool
-	// lockOwner is DB.lockOwner. An engine that locks rows makes and locks the row of the user in the
-	// table owners, which it then makes with every component.
-	lockOwner(ctx context.Context, db *DB, conn *sql.Conn, userID string) error
-	// lockSchema makes other programs that migrate wait until the transaction of conn ends.
-	lockSchema(ctx context.Context, conn *sql.Conn) error
-	// rowLock ends a query, so that no other transaction changes its rows until this one ends. With
-	// shared, others may lock the rows in the same way. It is empty if begin makes sure of that.
-	rowLock(shared bool) string
-
 	// placeholders writes each "?" of a statement as the engine does.
 	placeholders(statement string) string
 	// quote quotes a name that is a reserved word in some engine.
 	quote(name string) string
-	// insertNew returns a statement that inserts a row, and does nothing if its key is there already.
-	insertNew(table, columns string) string
-	// first returns the condition that a row is among the first ones that fit a condition. Its last
-	// argument is their number. The condition may also be the one of a DELETE or UPDATE of the table.
-	first(table, key, condition, order string) string
+	// rowLock ends a query that locks its rows.
+	rowLock(lock lock) string
+	// locksRows reports whether an owner is locked by its row in the table owners.
+	locksRows() bool
+	// prepares reports whether the store prepares its queries. Otherwise the driver does.
+	prepares() bool
+
+	// insertNew inserts a row, and reports false if its key is there already. The transaction goes on.
+	insertNew(ctx context.Context, db *DB, in execer, table, columns string, args ...any) (bool, error)
+	// touchAll returns a statement that writes many touches, given as one JSON array, into the records that fit a
+	// condition. It is empty if the engine writes one after another as fast.
+	touchAll(table, condition string) string
+	// fault says what an error of the engine means for a transaction.
+	fault(err error) fault
+}
+
+// lock is how a query locks its rows until the end of its transaction.
+type lock int
+
+const (
+	forUpdate  lock = iota // no other transaction changes or locks them
+	forShare               // no other transaction changes them
+	skipLocked             // forUpdate, without the rows that another transaction has locked
+)
+
+// fault is what an error of the engine means for the transaction that it ended.
+type fault int
+
+const (
+	lasting   fault = iota // the error is the answer
+	passing                // the engine chose this transaction to end a deadlock: the same one may succeed
+	duplicate              // a key is there already: another transaction was faster
+	misplaced              // the object of a CREATE, ADD or DROP is there already, or gone
+)
+
+// execer is a pool, or the connection of a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // sql returns a statement as the engine takes it. In the statement,
 //   - {prefix} starts the name of a table,
 //   - {lock} ends a query in a transaction that goes on to change the rows or to decide by them,
 //   - {share} ends one in a transaction that must see no change of a row that many read,
+//   - {skip} ends one that leaves out rows that other transactions are changing,
 //   - {key} is a column with this name,
 //   - "?" is an argument.
 func (db *DB) sql(statement string) string {
@@ -56,8 +75,8 @@ func (db *DB) sql(statement string) string {
 
 // newWords returns what replaces the words in braces of a statement.
 func newWords(d dialect, prefix string) *strings.Replacer {
-	return strings.NewReplacer("{prefix}", prefix, "{lock}", d.rowLock(false), "{share}", d.rowLock(true),
-		"{key}", d.quote("key"))
+	return strings.NewReplacer("{prefix}", prefix, "{lock}", d.rowLock(forUpdate), "{share}", d.rowLock(forShare),
+		"{skip}", d.rowLock(skipLocked), "{key}", d.quote("key"))
 }
 
 // insert returns a statement that inserts a row with these columns.

@@ -68,32 +68,33 @@ func (s *ExternalStore) LinkFirst(ctx context.Context, identity *external.Identi
 }
 
 // link is Link, or LinkFirst if first is set.
-func (s *ExternalStore) link(ctx context.Context, identity *external.Identity, first bool) (owner string, linked bool,
-	err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *ExternalStore) link(ctx context.Context, identity *external.Identity, first bool) (string, bool, error) {
+	l, err := within(ctx, s.db, func(conn *sql.Conn) (l linking, err error) {
 		if first {
 			if err := s.db.lockOwner(ctx, conn, identity.UserID); err != nil {
-				return err
+				return l, err
 			}
 		}
-		if owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || owner != "" {
-			return err
+		if l.owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || l.owner != "" {
+			return l, err
 		}
 		if first {
 			if has, err := s.hasIssuerIn(ctx, conn, identity.UserID, identity.Issuer); err != nil || has {
-				return err
+				return l, err
 			}
 		}
 		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
-			return err
+			return l, err
 		}
-		owner, linked = identity.UserID, true
-		return s.addIn(ctx, conn, identity)
+		return linking{identity.UserID, true}, s.addIn(ctx, conn, identity)
 	})
-	if err != nil {
-		return "", false, err
-	}
-	return owner, linked, nil
+	return l.owner, l.linked, err
+}
+
+// linking is the user that an identity belongs to, and whether it was linked just now.
+type linking struct {
+	owner  string
+	linked bool
 }
 
 // hasIssuerIn reports whether a user has an identity of an issuer.
@@ -115,29 +116,31 @@ func (s *ExternalStore) Touch(ctx context.Context, seen *external.Identity) erro
 }
 
 // Unlink implements [external.Store] in one transaction.
-func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (removed *external.Identity,
-	verdict external.UnlinkVerdict, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *ExternalStore) Unlink(ctx context.Context, userID, id string, keepLast bool) (*external.Identity,
+	external.UnlinkVerdict, error) {
+	verdict := external.UnlinkUnknown
+	removed, err := within(ctx, s.db, func(conn *sql.Conn) (*external.Identity, error) {
+		verdict = external.UnlinkUnknown
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+			return nil, err
 		}
 		statement := s.db.sql(loginIdentity + `id = ? AND user_id = ? {lock}`)
 		identity, err := scanIdentity(conn.QueryRowContext(ctx, statement, id, userID))
 		if err != nil || identity == nil {
-			return err // UnlinkUnknown
+			return nil, err
 		}
 		if keepLast {
 			if last, err := s.isLastIn(ctx, conn, userID, id); err != nil || last {
 				verdict = external.UnlinkLast
-				return err
+				return nil, err
 			}
 		}
 		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
-			return err
+			return nil, err
 		}
-		removed, verdict = identity, external.UnlinkRemoved
+		verdict = external.UnlinkRemoved
 		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}login_identities WHERE id = ?`), id)
-		return err
+		return identity, err
 	})
 	if err != nil {
 		return nil, external.UnlinkUnknown, err
@@ -154,24 +157,21 @@ func (s *ExternalStore) isLastIn(ctx context.Context, conn *sql.Conn, userID, id
 }
 
 // RemoveUser implements [external.Store] in one transaction.
-func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (n int, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+func (s *ExternalStore) RemoveUser(ctx context.Context, userID string) (int, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return 0, err
 		}
-		if err = s.dropReservationsIn(ctx, conn, userID); err != nil {
-			return err
+		if err := s.dropReservationsIn(ctx, conn, userID); err != nil {
+			return 0, err
 		}
-		if n, err = s.run(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID); err != nil {
-			return err
+		n, err := s.run(ctx, conn, `DELETE FROM {prefix}login_identities WHERE user_id = ?`, userID)
+		if err != nil {
+			return 0, err
 		}
 		_, err = s.run(ctx, conn, `DELETE FROM {prefix}login_codes WHERE user_id = ?`, userID)
-		return err
+		return n, err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
 }
 
 // run runs a statement and returns how many rows it concerned, in a transaction.

@@ -28,46 +28,37 @@ func (s *ExternalStore) AddCode(ctx context.Context, code *external.Code) error 
 }
 
 // TakeCode implements [external.Store] in one transaction.
-func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Time) (taken *external.Code, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		code := external.Code{Digest: digest}
+func (s *ExternalStore) TakeCode(ctx context.Context, digest string, now time.Time) (*external.Code, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (*external.Code, error) {
+		code := &external.Code{Digest: digest}
 		var expires sql.NullInt64
 		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT user_id, stamp, challenge, data, expires_at
 			FROM {prefix}login_codes WHERE digest = ? AND expires_at > ? {lock}`), digest, micros(now)).
 			Scan(&code.UserID, &code.Stamp, &code.Challenge, &code.Data, &expires)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		code.ExpiresAt, taken = instant(expires), &code
+		code.ExpiresAt = instant(expires)
 		_, err = s.run(ctx, conn, `DELETE FROM {prefix}login_codes WHERE digest = ?`, digest)
-		return err
+		return code, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return taken, nil
 }
 
 // Purge implements [external.Store] in one transaction.
 func (s *ExternalStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	total := 0
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
+		total := 0
 		for _, each := range []struct{ table, key string }{{"login_once", "{key}"}, {"login_codes", "digest"},
 			{"login_reservations", "id"}} {
-			n, err := count(conn.ExecContext(ctx, s.db.deleteFirst(each.table, each.key, `expires_at <= ?`,
-				"expires_at"), micros(now), limit-total))
+			n, err := s.db.purgeIn(ctx, conn, each.table, each.key, "expires_at", micros(now), limit-total)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			total += n
 		}
-		return nil
+		return total, nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	return total, nil
 }

@@ -12,17 +12,15 @@ import (
 // Reserve implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Reserve(ctx context.Context, r *external.Reservation,
 	now time.Time) (id, owner string, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		if owner, err = s.ownerIn(ctx, conn, r.Issuer, r.Subject); err != nil || owner != "" {
-			return err
+	found, err := within(ctx, s.db, func(conn *sql.Conn) ([2]string, error) {
+		owner, err := s.ownerIn(ctx, conn, r.Issuer, r.Subject)
+		if err != nil || owner != "" {
+			return [2]string{"", owner}, err
 		}
-		id, err = s.reserveIn(ctx, conn, r, now)
-		return err
+		id, err := s.reserveIn(ctx, conn, r, now)
+		return [2]string{id, ""}, err
 	})
-	if err != nil {
-		return "", "", err
-	}
-	return id, owner, nil
+	return found[0], found[1], err
 }
 
 // reserveIn returns the ID of the reservation of a key that is free: the one that is there, or r.
@@ -54,14 +52,11 @@ func (s *ExternalStore) reserveIn(ctx context.Context, conn *sql.Conn, r *extern
 // Confirm implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Confirm(ctx context.Context, reservationID string, identity *external.Identity,
 	now time.Time) (owner string, linked bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		owner, linked, err = s.ConfirmIn(ctx, conn, reservationID, identity, now)
-		return err
+	l, err := within(ctx, s.db, func(conn *sql.Conn) (l linking, err error) {
+		l.owner, l.linked, err = s.ConfirmIn(ctx, conn, reservationID, identity, now)
+		return l, err
 	})
-	if err != nil {
-		return "", false, err
-	}
-	return owner, linked, nil
+	return l.owner, l.linked, err
 }
 
 // ConfirmIn is Confirm in a transaction of [DB.Update], for an application whose users are in the same database. Its
@@ -78,8 +73,12 @@ func (s *ExternalStore) ConfirmIn(ctx context.Context, conn *sql.Conn, reservati
 	n, err := s.run(ctx, conn, `DELETE FROM {prefix}login_reservations
 		WHERE issuer = ? AND subject = ? AND id = ? AND expires_at > ?`,
 		identity.Issuer, identity.Subject, reservationID, micros(now))
-	if err != nil || n == 0 {
+	if err != nil {
 		return "", false, err
+	}
+	if n == 0 { // another login may have used it, and linked the identity, since ownerIn looked
+		owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject)
+		return owner, false, err
 	}
 	if err := s.addIn(ctx, conn, identity); err != nil {
 		return "", false, err

@@ -14,8 +14,8 @@ import (
 type JWTStore struct {
 	db                        *DB
 	addFamily, addToken, find string
-	findStmt, list, listAfter *sql.Stmt
-	revoked, revokedSliding   *sql.Stmt
+	findStmt, list, listAfter query
+	revoked, revokedSliding   query
 }
 
 var _ jwt.Store = (*JWTStore)(nil)
@@ -36,13 +36,13 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 		find:      db.sql(find + ` {lock}`),
 	}
 	var errs [5]error
-	s.findStmt, errs[0] = db.read.PrepareContext(ctx, db.sql(find))
-	s.list, errs[1] = db.read.PrepareContext(ctx, db.sql(`SELECT `+jwtFamilyColumns+`
-		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY id DESC LIMIT ?`))
-	s.listAfter, errs[2] = db.read.PrepareContext(ctx, db.sql(`SELECT `+jwtFamilyColumns+`
-		FROM {prefix}jwt_families f WHERE id < ? AND `+jwtLive+` ORDER BY id DESC LIMIT ?`))
-	s.revoked, errs[3] = db.read.PrepareContext(ctx, db.sql(jwtRevoked))
-	s.revokedSliding, errs[4] = db.read.PrepareContext(ctx, db.sql(jwtRevokedSliding))
+	s.findStmt, errs[0] = db.prepare(ctx, find)
+	s.list, errs[1] = db.prepare(ctx, `SELECT `+jwtFamilyColumns+`
+		FROM {prefix}jwt_families f WHERE `+jwtLive+` ORDER BY id DESC LIMIT ?`)
+	s.listAfter, errs[2] = db.prepare(ctx, `SELECT `+jwtFamilyColumns+`
+		FROM {prefix}jwt_families f WHERE id < ? AND `+jwtLive+` ORDER BY id DESC LIMIT ?`)
+	s.revoked, errs[3] = db.prepare(ctx, jwtRevoked)
+	s.revokedSliding, errs[4] = db.prepare(ctx, jwtRevokedSliding)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -55,28 +55,23 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 	if first.FamilyID != family.ID {
 		return jwt.Started{}, errFamily
 	}
-	var started jwt.Started
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (started jwt.Started, err error) {
 		if err = s.db.lockOwner(ctx, conn, family.UserID); err != nil {
-			return err
+			return started, err
 		}
 		if started.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
-			return err
+			return started, err
 		}
 		if started.Seen, err = s.seen(ctx, conn, first, adopted, family.Created); err != nil || started.Seen {
-			return err
+			return started, err
 		}
 		if limit > 0 {
 			if err := s.makeRoom(ctx, conn, &started, family, limit, evict); err != nil || started.OverLimit {
-				return err
+				return started, err
 			}
 		}
-		return s.addAll(ctx, conn, family, first, adopted)
+		return started, s.addAll(ctx, conn, family, first, adopted)
 	})
-	if err != nil {
-		return jwt.Started{}, err
-	}
-	return started, nil
 }
 
 // seen reports whether a token of another issuer was adopted before, and then ends its family unless the token
@@ -129,10 +124,7 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		WHERE `+jwtLive+` ORDER BY created, id LIMIT ? {lock}`), family.UserID, now, surplus); err != nil {
 		return err
 	}
-	oldest := s.db.dialect.first("jwt_families", "id", jwtLive, "created, id")
-	_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
-		WHERE `+oldest), now, family.UserID, now, surplus)
-	return err
+	return s.endThese(ctx, conn, started.Evicted, family.Created)
 }
 
 var errFamily = errors.New("sqlstore: the token is not of this family")
@@ -144,7 +136,7 @@ func (s *JWTStore) load(ctx context.Context, conn *sql.Conn, digest string) (*jw
 
 // Find implements [jwt.Store].
 func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
-	return scanToken(s.findStmt.QueryRowContext(ctx, digest))
+	return scanToken(s.findStmt.row(ctx, digest))
 }
 
 // List implements [jwt.Store].
@@ -154,6 +146,6 @@ func (s *JWTStore) List(ctx context.Context, userID, after string, limit int,
 	if after != "" {
 		statement, args = s.listAfter, []any{after, userID, micros(now), limit}
 	}
-	rows, err := statement.QueryContext(ctx, args...)
+	rows, err := statement.rows(ctx, args...)
 	return all(rows, err, scanFamily)
 }

@@ -17,6 +17,13 @@ func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, id string, now time.
 	return err
 }
 
+// endThese ends families that a transaction has locked.
+func (s *JWTStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, now time.Time) error {
+	_, err := s.db.keyed(ctx, conn, `UPDATE {prefix}jwt_families SET revoked_at = ? WHERE id IN {keys}`, ids,
+		micros(now))
+	return err
+}
+
 // End implements [jwt.Store].
 func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
 	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
@@ -25,63 +32,48 @@ func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (b
 
 // EndAll implements [jwt.Store] in one transaction.
 func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	var ids []string
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+			return nil, err
 		}
 		generations := 0
 		if kept == "" {
 			generations = 1
 		}
 		if err := s.db.void(ctx, conn, userID, generations, now); err != nil {
-			return err
+			return nil, err
 		}
 		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET stamp = ?
 			WHERE id = ? AND `+jwtLive), stamp, kept, userID, micros(now)); err != nil {
-			return err
+			return nil, err
 		}
-		var err error
-		if ids, err = texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
+		ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
 			WHERE id <> ? AND `+jwtLive+` ORDER BY created DESC, id DESC {lock}`),
-			kept, userID, micros(now)); err != nil {
-			return err
+			kept, userID, micros(now))
+		if err != nil {
+			return nil, err
 		}
-		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
-			WHERE id <> ? AND `+jwtLive), micros(now), kept, userID, micros(now))
-		return err
+		return ids, s.endThese(ctx, conn, ids, now)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
 }
 
 // Purge implements [jwt.Store] in one transaction.
 func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	purged := 0
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
 		ids, err := s.spent(ctx, conn, now, limit)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		for _, id := range ids {
-			for _, statement := range []string{
-				`DELETE FROM {prefix}jwt_refresh WHERE family_id = ?`,
-				`DELETE FROM {prefix}jwt_families WHERE id = ?`,
-			} {
-				if _, err := conn.ExecContext(ctx, s.db.sql(statement), id); err != nil {
-					return err
-				}
+		for _, statement := range []string{
+			`DELETE FROM {prefix}jwt_refresh WHERE family_id IN {keys}`,
+			`DELETE FROM {prefix}jwt_families WHERE id IN {keys}`,
+		} {
+			if _, err := s.db.keyed(ctx, conn, statement, ids); err != nil {
+				return 0, err
 			}
 		}
-		purged = len(ids)
-		return nil
+		return len(ids), nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	return purged, nil
 }
 
 // spent returns at most limit families that Purge removes: first those that expired, then
@@ -92,7 +84,7 @@ func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, lim
 	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families f
 		WHERE expires_at <= ?
 		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?)
-		ORDER BY expires_at LIMIT ? {lock}`), micros(now), kept, limit)
+		ORDER BY expires_at LIMIT ? {skip}`), micros(now), kept, limit)
 	if err != nil || len(ids) == limit {
 		return ids, err
 	}
@@ -100,7 +92,7 @@ func (s *JWTStore) spent(ctx context.Context, conn *sql.Conn, now time.Time, lim
 		WHERE revoked_at <= ? AND NOT (expires_at <= ?
 			AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r WHERE r.family_id = f.id AND r.expires_at > ?))
 		AND NOT EXISTS (SELECT 1 FROM {prefix}jwt_refresh r
-			WHERE r.family_id = f.id AND (r.adopted = 1 OR r.rotated = f.created) AND r.expires_at > ?)
-		ORDER BY revoked_at LIMIT ? {lock}`), micros(now.Add(-jwt.KeepEnded)), micros(now), kept, kept, limit-len(ids))
+			WHERE r.family_id = f.id AND (r.adopted = TRUE OR r.rotated = f.created) AND r.expires_at > ?)
+		ORDER BY revoked_at LIMIT ? {skip}`), micros(now.Add(-jwt.KeepEnded)), micros(now), kept, kept, limit-len(ids))
 	return append(ids, ended...), err
 }

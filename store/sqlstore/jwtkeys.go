@@ -42,37 +42,44 @@ func scanJWTKey(row scanner) (*jwt.KeyRecord, error) {
 	return &r, nil
 }
 
-// Add implements [jwt.KeyStore] in one transaction.
+// Add implements [jwt.KeyStore] in one transaction. It locks the keys of the algorithm as the records of an owner are
+// locked: to lock the newest one would not keep a newer one out.
 func (s *JWTKeyStore) Add(ctx context.Context, r *jwt.KeyRecord, last string) (bool, error) {
-	added := false
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+		if err := s.db.lockOwner(ctx, conn, "keys:"+string(r.Algorithm)); err != nil {
+			return false, err
+		}
 		newest := ""
 		err := conn.QueryRowContext(ctx, s.db.sql(`SELECT id FROM {prefix}jwt_keys WHERE algorithm = ?
 			ORDER BY signs DESC, id DESC LIMIT 1 {lock}`), string(r.Algorithm)).Scan(&newest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+			return false, err
 		}
 		if newest != last {
-			return nil
+			return false, nil
 		}
-		added = true
 		_, err = conn.ExecContext(ctx, s.db.sql(insert("jwt_keys", jwtKeyColumns)),
 			r.ID, string(r.Algorithm), r.Sealed, micros(r.Created), micros(r.Signs), micros(r.ExpiresAt))
-		return err
+		return true, err
 	})
-	return added && err == nil, err
 }
 
-// Change implements [jwt.KeyStore].
+// Change implements [jwt.KeyStore] in one transaction.
 func (s *JWTKeyStore) Change(
 	ctx context.Context, before *jwt.KeyRecord, signs, expiresAt time.Time,
 ) (bool, error) {
-	statement := `UPDATE {prefix}jwt_keys SET signs = ?, expires_at = ? WHERE id = ? AND signs = ? AND expires_at `
-	args := []any{micros(signs), micros(expiresAt), before.ID, micros(before.Signs)}
-	if before.ExpiresAt.IsZero() {
-		return changed(s.db.exec(ctx, s.db.sql(statement+`IS NULL`), args...))
-	}
-	return changed(s.db.exec(ctx, s.db.sql(statement+`= ?`), append(args, micros(before.ExpiresAt))...))
+	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+		rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT `+jwtKeyColumns+` FROM {prefix}jwt_keys
+			WHERE id = ? {lock}`), before.ID)
+		found, err := all(rows, err, scanJWTKey)
+		if err != nil || len(found) == 0 || micros(found[0].Signs) != micros(before.Signs) ||
+			micros(found[0].ExpiresAt) != micros(before.ExpiresAt) {
+			return false, err
+		}
+		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_keys SET signs = ?, expires_at = ? WHERE id = ?`),
+			micros(signs), micros(expiresAt), before.ID)
+		return true, err
+	})
 }
 
 // Limit implements [jwt.KeyStore].

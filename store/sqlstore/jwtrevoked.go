@@ -27,10 +27,10 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 	families, tokens, used := 1, 1, 0
 	var err error
 	if c.Digest == "" {
-		err = s.revoked.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now)).
+		err = s.revoked.row(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now)).
 			Scan(&generation, &voided, &families)
 	} else {
-		err = s.revokedSliding.QueryRowContext(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now),
+		err = s.revokedSliding.row(ctx, c.UserID, c.UserID, c.SessionID, c.UserID, micros(now),
 			c.Digest, c.SessionID, micros(now), c.Digest, micros(now.Add(-c.Grace))).Scan(&generation, &voided,
 			&families, &tokens, &used)
 	}

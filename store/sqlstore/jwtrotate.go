@@ -11,15 +11,9 @@ import (
 // Rotate implements [jwt.Store] in one transaction.
 func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
 	next *jwt.Refresh) (jwt.Rotation, error) {
-	var rotation jwt.Rotation
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		rotation, err = s.rotate(ctx, conn, old, now, grace, next)
-		return err
+	return within(ctx, s.db, func(conn *sql.Conn) (jwt.Rotation, error) {
+		return s.rotate(ctx, conn, old, now, grace, next)
 	})
-	if err != nil {
-		return jwt.Rotation{}, err
-	}
-	return rotation, nil
 }
 
 func (s *JWTStore) rotate(ctx context.Context, conn *sql.Conn, old string, now time.Time, grace time.Duration,
@@ -84,15 +78,9 @@ func (s *JWTStore) replace(ctx context.Context, conn *sql.Conn, old string, next
 
 // Use implements [jwt.Store] in one transaction.
 func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
-	var rotation jwt.Rotation
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		rotation, err = s.use(ctx, conn, digest, now, ends)
-		return err
+	return within(ctx, s.db, func(conn *sql.Conn) (jwt.Rotation, error) {
+		return s.use(ctx, conn, digest, now, ends)
 	})
-	if err != nil {
-		return jwt.Rotation{}, err
-	}
-	return rotation, nil
 }
 
 func (s *JWTStore) use(ctx context.Context, conn *sql.Conn, digest string, now,

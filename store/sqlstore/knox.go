@@ -13,7 +13,7 @@ import (
 type KnoxStore struct {
 	db                    *DB
 	insert                string
-	find, list, listAfter *sql.Stmt
+	find, list, listAfter query
 	uses                  *lastUses
 }
 
@@ -23,6 +23,7 @@ const (
 	knoxLive = `(expires_at IS NULL OR expires_at > ?)`
 	// knoxRivals are the records that Store.Add counts against a limit.
 	knoxRivals = `user_id = ? AND stamp = ? AND ` + knoxLive
+	knoxSelect = `SELECT ` + knoxColumns + ` FROM {prefix}knox_tokens WHERE `
 )
 
 // Knox opens the knox store of a database, and creates or migrates its tables.
@@ -33,77 +34,65 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 	s := &KnoxStore{db: db, uses: db.lastUses("knox_tokens", "TRUE"),
 		insert: db.sql(insert("knox_tokens", knoxColumns))}
 	var errs [3]error
-	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting(`digest = ?`))
-	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting(`user_id = ? AND `+knoxLive+`
-		ORDER BY id DESC LIMIT ?`))
-	s.listAfter, errs[2] = db.read.PrepareContext(ctx, s.selecting(`user_id = ? AND id < ? AND `+knoxLive+`
-		ORDER BY id DESC LIMIT ?`))
+	s.find, errs[0] = db.prepare(ctx, knoxSelect+`digest = ?`)
+	s.list, errs[1] = db.prepare(ctx, knoxSelect+`user_id = ? AND `+knoxLive+` ORDER BY id DESC LIMIT ?`)
+	s.listAfter, errs[2] = db.prepare(ctx, knoxSelect+`user_id = ? AND id < ? AND `+knoxLive+`
+		ORDER BY id DESC LIMIT ?`)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *KnoxStore) selecting(condition string) string {
-	return s.db.sql(`SELECT ` + knoxColumns + ` FROM {prefix}knox_tokens WHERE ` + condition)
-}
-
 // Add implements [knox.Store] in one transaction.
 func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bool,
 	ending knox.Ending) (knox.Added, error) {
-	var added knox.Added
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (added knox.Added, err error) {
 		if limit > 0 {
-			if err := s.makeRoom(ctx, conn, &added, r, limit, evict, ending); err != nil || added.OverLimit {
-				return err
+			if added, err = s.makeRoom(ctx, conn, r, limit, evict, ending); err != nil || added.OverLimit {
+				return added, err
 			}
 		}
-		_, err := conn.ExecContext(ctx, s.insert, knoxValues(r)...)
+		_, err = conn.ExecContext(ctx, s.insert, knoxValues(r)...)
 		if err == nil {
 			s.uses.buffer.Drop(r.Digest)
 		}
-		return err
+		return added, err
 	})
-	if err != nil {
-		return knox.Added{}, err
-	}
-	return added, nil
 }
 
-// makeRoom ends the oldest rivals of a record until one more makes at most limit, and writes into
-// added what became of it.
-func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, added *knox.Added, r *knox.Record, limit int,
-	evict bool, ending knox.Ending) error {
+// makeRoom ends the oldest rivals of a record until one more makes at most limit, and returns what became of them.
+func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record, limit int, evict bool,
+	ending knox.Ending) (added knox.Added, err error) {
 	if err := s.db.lockOwner(ctx, conn, r.UserID); err != nil {
-		return err
+		return added, err
 	}
 	if err := s.uses.settleUser(ctx, conn, r.UserID, ending.At); err != nil {
-		return err
+		return added, err
 	}
 	rivals := []any{r.UserID, r.Stamp, ending.At.UnixMicro()}
 	have := 0
 	counting := s.db.sql(`SELECT COUNT(*) FROM {prefix}knox_tokens WHERE ` + knoxRivals)
 	if err := conn.QueryRowContext(ctx, counting, rivals...).Scan(&have); err != nil || have < limit {
-		return err
+		return added, err
 	}
 	if !evict {
 		added.OverLimit = true
-		return nil
+		return added, nil
 	}
 	spare := ending.Spare
 	if limit == 1 {
 		spare = ""
 	}
-	oldest := s.db.dialect.first("knox_tokens", "digest", knoxRivals+` AND id <> ?`, "created, id, digest")
-	var err error
-	added.Evicted, err = s.end(ctx, conn, ending, oldest, append(rivals, spare, have-limit+1)...)
-	return err
+	added.Evicted, err = s.end(ctx, conn, ending, knoxRivals+` AND id <> ? ORDER BY created, id, digest LIMIT ?`,
+		append(rivals, spare, have-limit+1)...)
+	return added, err
 }
 
 // Find implements [knox.Store].
 func (s *KnoxStore) Find(ctx context.Context, digest string) (*knox.Record, error) {
 	pending := s.uses.buffer.View()
-	r, err := scanKnox(s.find.QueryRowContext(ctx, digest))
+	r, err := scanKnox(s.find.row(ctx, digest))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -131,7 +120,7 @@ func (s *KnoxStore) List(ctx context.Context, userID, after string, limit int,
 		if after != "" {
 			statement, args = s.listAfter, []any{userID, after, live, limit}
 		}
-		rows, err := statement.QueryContext(ctx, args...)
+		rows, err := statement.rows(ctx, args...)
 		return all(rows, err, scanKnox)
 	}
 	return livePage(after, limit, part, func(r *knox.Record) bool {

@@ -12,52 +12,47 @@ import (
 
 // Revoke implements [knox.Store] in one transaction.
 func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
-	var ended []string
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ended, err = s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
-		return err
+	ended, err := within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+		return s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
 	})
-	return len(ended) > 0 && err == nil, err
+	return len(ended) > 0, err
 }
 
 // RevokeAll implements [knox.Store] in one transaction.
 func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
-	ending knox.Ending) (ended []string, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+	ending knox.Ending) ([]string, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return nil, err
 		}
-		ended, err = s.end(ctx, conn, ending, `user_id = ? AND digest <> ?`, userID, kept)
+		ended, err := s.end(ctx, conn, ending, `user_id = ? AND digest <> ?`, userID, kept)
 		if err != nil || kept == "" {
-			return err
+			return ended, err
 		}
 		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}knox_tokens SET stamp = ?
 			WHERE digest = ? AND user_id = ?`), stamp, kept, userID)
-		return err
+		return ended, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
 }
 
 // Purge implements [knox.Store] in one transaction.
-func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) (purged []*knox.Record, err error) {
-	expired := s.db.dialect.first("knox_tokens", "digest", `expires_at <= ?`, "expires_at, digest")
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
+	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
+	return within(ctx, s.db, func(conn *sql.Conn) ([]*knox.Record, error) {
 		if err := s.uses.settleExpired(ctx, conn, expired, ending.At, limit); err != nil {
-			return err
+			return nil, err
 		}
-		rows, err := conn.QueryContext(ctx, s.selecting(expired+` {lock}`), ending.At.UnixMicro(), limit)
-		if purged, err = all(rows, err, scanKnox); err != nil || len(purged) == 0 {
-			return err
+		rows, err := conn.QueryContext(ctx, s.db.sql(knoxSelect+expired+` {skip}`), ending.At.UnixMicro(), limit)
+		purged, err := all(rows, err, scanKnox)
+		if err != nil {
+			return nil, err
 		}
-		return s.remove(ctx, conn, ending, expired, ending.At.UnixMicro(), limit)
+		digests := make([]string, len(purged))
+		for i, r := range purged {
+			digests[i] = r.Digest
+		}
+		return purged, s.remove(ctx, conn, ending, digests)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return purged, nil
 }
 
 // Ended implements [knox.Store].
@@ -71,11 +66,11 @@ func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time,
 
 // PurgeEnded implements [knox.Store].
 func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.db.purge(ctx, "knox_ended", "n", `ended_at <= ?`, "ended_at", before.UnixMicro(), limit)
+	return s.db.purge(ctx, "knox_ended", "n", "ended_at", before.UnixMicro(), limit)
 }
 
 // end removes the records that fit a condition, as remove does, and returns their
-// identifiers.
+// identifiers. The condition may end in an order and a limit.
 func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string,
 	args ...any) ([]string, error) {
 	if ending.Keep { // the last use, too
@@ -83,30 +78,35 @@ func (s *KnoxStore) end(ctx context.Context, conn *sql.Conn, ending knox.Ending,
 			return nil, err
 		}
 	}
-	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens
+	var ids, digests []string
+	rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT id, digest FROM {prefix}knox_tokens
 		WHERE `+condition+` {lock}`), args...)
-	if err != nil || len(ids) == 0 {
+	_, err = all(rows, err, func(row scanner) (id string, err error) {
+		var digest string
+		err = row.Scan(&id, &digest)
+		ids, digests = append(ids, id), append(digests, digest)
+		return id, err
+	})
+	if err != nil {
 		return nil, err
 	}
-	return ids, s.remove(ctx, conn, ending, condition, args...)
+	return ids, s.remove(ctx, conn, ending, digests)
 }
 
-// remove removes the records that fit a condition, and keeps what ending wants kept, in
-// a transaction. It is one statement a table however many there are. What is kept is
+// remove removes records, and keeps what ending wants kept, in a transaction that has locked them. What is kept is
 // that of Ending.Of.
-func (s *KnoxStore) remove(ctx context.Context, conn *sql.Conn, ending knox.Ending, condition string,
-	args ...any) error {
+func (s *KnoxStore) remove(ctx context.Context, conn *sql.Conn, ending knox.Ending, digests []string) error {
 	if ending.Keep {
 		at := ending.At.UnixMicro()
-		if _, err := conn.ExecContext(ctx, s.db.sql(`INSERT INTO {prefix}knox_ended (`+knoxEndedColumns+`)
+		if _, err := s.db.keyed(ctx, conn, `INSERT INTO {prefix}knox_ended (`+knoxEndedColumns+`)
 			SELECT id, user_id, name, scopes, created, last_used,
 				CASE WHEN expires_at <= ? THEN expires_at ELSE ? END,
 				CASE WHEN expires_at <= ? THEN ? ELSE ? END, ip, user_agent
-			FROM {prefix}knox_tokens WHERE `+condition),
-			append([]any{at, at, at, string(knox.EndExpired), string(ending.Reason)}, args...)...); err != nil {
+			FROM {prefix}knox_tokens WHERE digest IN {keys}`, digests,
+			at, at, at, string(knox.EndExpired), string(ending.Reason)); err != nil {
 			return err
 		}
 	}
-	_, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}knox_tokens WHERE `+condition), args...)
+	_, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}knox_tokens WHERE digest IN {keys}`, digests)
 	return err
 }

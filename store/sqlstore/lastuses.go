@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -20,6 +21,8 @@ type lastUses struct {
 	// costs more. They match no record that has expired or that is no longer there. An
 	// expiry that was brought forward since the use is not moved.
 	use, slide string
+	// touchAll does both for many records at once. It is empty if the engine writes them one by one.
+	touchAll string
 }
 
 // closeTimeout is how long DB.Close waits for the last uses to be written.
@@ -39,6 +42,9 @@ func (db *DB) lastUses(table, condition string) *lastUses {
 	u := &lastUses{db: db, table: table, use: db.sql(update + where),
 		slide: db.sql(update + `, expires_at = CASE WHEN expires_at >= ? AND expires_at < ? THEN ?
 			ELSE expires_at END` + where)}
+	if all := db.dialect.touchAll(table, condition); all != "" {
+		u.touchAll = db.sql(all)
+	}
 	u.buffer = touches.New(touches.Config{Table: db.prefix + table, Logger: db.logger, Busy: ErrBusy,
 		Write: func(ctx context.Context, pending func() []touches.Touch) error {
 			return u.transact(ctx, false, pending)
@@ -80,9 +86,56 @@ func (u *lastUses) transact(ctx context.Context, now bool, pending func() []touc
 	return err
 }
 
-// write writes touches in a transaction. A prepared statement for each row is as fast as
+// write writes touches in a transaction.
+func (u *lastUses) write(ctx context.Context, conn *sql.Conn, pending []touches.Touch) error {
+	if u.touchAll == "" {
+		return u.writeEach(ctx, conn, pending)
+	}
+	for len(pending) > 0 {
+		part := make([]touchJSON, 0, len(pending))
+		var later []touches.Touch
+		seen := make(map[string]bool, len(pending))
+		for _, t := range pending {
+			if seen[t.Digest] { // a statement changes a record once
+				later = append(later, t)
+				continue
+			}
+			seen[t.Digest] = true
+			part = append(part, jsonOf(t))
+		}
+		text, err := json.Marshal(part)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, u.touchAll, string(text)); err != nil {
+			return err
+		}
+		pending = later
+	}
+	return nil
+}
+
+// touchJSON is a touch as the statement of dialect.touchAll reads it. A touch that moves no expiry has neither Live nor
+// Ends.
+type touchJSON struct {
+	Digest string `json:"digest"`
+	Used   int64  `json:"used"`
+	Since  int64  `json:"since"`
+	Live   *int64 `json:"live"`
+	Ends   *int64 `json:"ends"`
+}
+
+func jsonOf(t touches.Touch) touchJSON {
+	written := touchJSON{Digest: t.Digest, Used: t.Used, Since: t.Since}
+	if t.Slides() {
+		written.Live, written.Ends = &t.LiveUntil, &t.ExpiresAt
+	}
+	return written
+}
+
+// writeEach writes touches one after another, in a transaction. A prepared statement for each row is as fast as
 // one statement for many.
-func (u *lastUses) write(ctx context.Context, conn *sql.Conn, pending []touches.Touch) (err error) {
+func (u *lastUses) writeEach(ctx context.Context, conn *sql.Conn, pending []touches.Touch) (err error) {
 	prepared := map[string]*sql.Stmt{}
 	defer func() {
 		for _, statement := range prepared {

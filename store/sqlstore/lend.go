@@ -33,6 +33,10 @@ var (
 // return an error that a statement returned: SQLite may have undone all before it, and what
 // follows would then be committed by itself.
 //
+// In PostgreSQL and MySQL changes have no turn: the transaction is at READ COMMITTED, beside others. If the engine ends it
+// in favor of another one, change runs again, up to 20 times within Config.BusyTimeout. So it must have no other effect
+// than what it writes by conn.
+//
 // change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns
 // an error. With [NewSQLite], others share the pool: their writes may be undone with it. If
 // rows are open when conn is closed, the change waits for them and keeps its turn.
@@ -43,6 +47,9 @@ var (
 // to 8, and Config.Logger is told at Warn, once until all of them are back. Update returns what it
 // returns otherwise: nil if the change was committed.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
+	if db.pool != nil {
+		return db.pool.transact(ctx, change)
+	}
 	var lent any
 	return db.run(ctx, false, func(conn *sql.Conn) error {
 		lent = driverConn(conn)

@@ -1,11 +1,15 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"time"
 
 	"github.com/gatewarden/auth/store/sqlstore/internal/schema"
 )
@@ -14,26 +18,114 @@ import (
 var migrations embed.FS
 
 // ErrSchema is returned by the functions that open a store if another version of this
-// package made its tables. Nothing was changed then.
+// package made its tables, or if they must be migrated and [Config].ManualMigrations is set. Nothing was changed then.
 var ErrSchema = schema.ErrForeign
 
-// migrate brings the tables of one component to its newest version, all steps
-// in one transaction. Programs that start at once wait for each other here. The
-// second one finds nothing to do.
+// migrateWait is the longest that a migration of PostgreSQL or MySQL may take, with the wait for other programs.
+const migrateWait = 15 * time.Minute
+
+// migrate brings the tables of one component to its newest version. Programs that start at once wait for each other
+// here. The second one finds nothing to do.
 func (db *DB) migrate(ctx context.Context, component string) error {
-	folder, err := fs.Sub(migrations, "migrations/"+db.dialect.name())
+	if db.dialect.locksRows() && component != "owners" {
+		if err := db.migrate(ctx, "owners"); err != nil {
+			return err
+		}
+	}
+	scripts, err := scriptsOf(db.dialect, db.prefix)
 	if err != nil {
 		return err
 	}
-	err = db.update(ctx, func(conn *sql.Conn) error {
-		if err := db.dialect.lockSchema(ctx, conn); err != nil {
-			return err
-		}
-		return schema.Scripts{Folder: folder, Prefix: db.prefix, Placeholders: db.dialect.placeholders}.Migrate(
-			ctx, conn, component)
-	})
+	scripts.AllowNewer = db.allowNewer
+	scripts.Newer = db.logNewer
+	switch {
+	case db.manual:
+		err = db.wantCurrent(ctx, scripts, component)
+	case db.pool != nil:
+		err = db.pool.migrate(ctx, scripts, component)
+	default:
+		err = db.update(ctx, func(conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+	}
 	if err != nil {
-		return fmt.Errorf("sqlstore: tables of %s: %w", component, err)
+		return fmt.Errorf("sqlstore: tables of %s: %w", component, explain(err))
 	}
 	return nil
+}
+
+// scriptsOf returns the migrations of an engine.
+func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
+	folder, err := fs.Sub(migrations, "migrations/"+d.name())
+	scripts := schema.Scripts{Folder: folder, Prefix: prefix, Placeholders: d.placeholders,
+		Done: func(err error) bool { return d.fault(err) == misplaced }}
+	if d.name() == (postgresql{}).name() {
+		scripts.Lock = `LOCK TABLE {prefix}schema IN SHARE ROW EXCLUSIVE MODE`
+	}
+	return scripts, err
+}
+
+// wantCurrent returns an error if the tables of a component must be migrated.
+func (db *DB) wantCurrent(ctx context.Context, scripts schema.Scripts, component string) error {
+	current, err := scripts.Current(ctx, db.read, component)
+	if current || errors.Is(err, ErrSchema) {
+		return err
+	}
+	return errors.Join(&pendingError{}, err)
+}
+
+// pendingError is an [ErrSchema] for tables that must be migrated by hand.
+type pendingError struct{}
+
+func (*pendingError) Error() string {
+	return "they are missing, or have an older version, and Config.ManualMigrations is set. " +
+		"Apply what MigrationSQL returns (authctl migrate prints it)"
+}
+
+func (*pendingError) Is(target error) bool { return target == ErrSchema }
+
+// migrate brings the tables of one component to its newest version. It takes no lock if they have it.
+func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component string) error {
+	current, err := scripts.Current(ctx, p.db, component)
+	if current || errors.Is(err, ErrSchema) {
+		return err
+	}
+	patient := *p
+	patient.wait = migrateWait
+	if scripts.Lock != "" {
+		return patient.transact(ctx, func(conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+	}
+	if err := scripts.Create(ctx, p.db); err != nil {
+		return err
+	}
+	return patient.migrateInSteps(ctx, scripts, component)
+}
+
+// migrateInSteps migrates in an engine that commits at every statement that changes a table. A transaction on another
+// connection has the lock of a row meanwhile, so it needs two connections.
+func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, component string) error {
+	if p.db.Stats().MaxOpenConnections == 1 {
+		return errors.New("the pool has one connection, and a migration needs two, see sql.DB.SetMaxOpenConns")
+	}
+	_, err := p.engine.insertNew(ctx, &DB{dialect: p.engine, words: newWords(p.engine, scripts.Prefix)}, p.db, "schema",
+		"component, version, checksum", "lock", 0, "")
+	if err != nil {
+		return err
+	}
+	return p.transact(ctx, func(lock *sql.Conn) error {
+		if _, err := texts(ctx, lock, `SELECT component FROM `+scripts.Prefix+`schema WHERE component = 'lock' `+
+			p.engine.rowLock(forUpdate)); err != nil {
+			return err
+		}
+		conn, err := p.db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		return scripts.MigrateInSteps(ctx, conn, component)
+	})
+}
+
+// logNewer tells an operator that a program runs on tables of a newer version.
+func (db *DB) logNewer(component string) {
+	cmp.Or(db.logger, slog.Default()).Warn("sqlstore: the tables are newer than this program, which Config.AllowNewerTables "+
+		"takes. Update the program soon", "component", component)
 }

@@ -15,7 +15,7 @@ type OAuthStore struct {
 	addGrant, addAccess          string
 	addRefresh, addCode          string
 	findCode, findRefresh        string
-	client, access, code, tokens *sql.Stmt
+	client, access, code, tokens query
 }
 
 var _ server.Store = (*OAuthStore)(nil)
@@ -40,22 +40,22 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 		return db.sql(insert(table, strings.NewReplacer("g.", "", "t.", "").Replace(columns)))
 	}
 	finding := func(table, columns, lock string) string {
-		return db.sql(`SELECT ` + columns + `, ` + oauthGrantColumns + `
-			FROM {prefix}` + table + ` t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ? ` + lock)
+		return `SELECT ` + columns + `, ` + oauthGrantColumns + `
+			FROM {prefix}` + table + ` t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ? ` + lock
 	}
 	s := &OAuthStore{db: db,
 		addGrant:    adding("oauth_grants", oauthGrantColumns),
 		addAccess:   adding("oauth_access", oauthAccessColumns),
 		addRefresh:  adding("oauth_refresh", oauthRefreshColumns),
 		addCode:     adding("oauth_codes", oauthCodeColumns),
-		findCode:    finding("oauth_codes", oauthCodeColumns, "{lock}"),
-		findRefresh: finding("oauth_refresh", oauthRefreshColumns, "{lock}"),
+		findCode:    db.sql(finding("oauth_codes", oauthCodeColumns, "{lock}")),
+		findRefresh: db.sql(finding("oauth_refresh", oauthRefreshColumns, "{lock}")),
 	}
 	var errs [4]error
-	s.client, errs[0] = db.read.PrepareContext(ctx, db.sql(`SELECT client FROM {prefix}oauth_clients WHERE id = ?`))
-	s.access, errs[1] = db.read.PrepareContext(ctx, finding("oauth_access", oauthAccessColumns, ""))
-	s.code, errs[2] = db.read.PrepareContext(ctx, finding("oauth_codes", oauthCodeColumns, ""))
-	s.tokens, errs[3] = db.read.PrepareContext(ctx, finding("oauth_refresh", oauthRefreshColumns, ""))
+	s.client, errs[0] = db.prepare(ctx, `SELECT client FROM {prefix}oauth_clients WHERE id = ?`)
+	s.access, errs[1] = db.prepare(ctx, finding("oauth_access", oauthAccessColumns, ""))
+	s.code, errs[2] = db.prepare(ctx, finding("oauth_codes", oauthCodeColumns, ""))
+	s.tokens, errs[3] = db.prepare(ctx, finding("oauth_refresh", oauthRefreshColumns, ""))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -67,28 +67,23 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	if a.Code.GrantID != a.Grant.ID {
 		return server.Added{}, errGrant
 	}
-	var added server.Added
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
 		before, err := s.admit(ctx, conn, &added, a)
 		if err != nil || !added.OK() {
-			return err
+			return added, err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(a.Grant)...); err != nil {
-			return err
+			return added, err
 		}
 		if _, err := conn.ExecContext(ctx, s.addCode, a.Code.Digest, a.Code.GrantID, a.Code.RedirectURI,
 			a.Code.Challenge, a.Code.Nonce, micros(a.Code.ExpiresAt), micros(a.Code.Redeemed)); err != nil {
-			return err
+			return added, err
 		}
 		if a.Remember == nil {
-			return nil
+			return added, nil
 		}
-		return s.remember(ctx, conn, before, before.Add(a.Remember))
+		return added, s.remember(ctx, conn, before, before.Add(a.Remember))
 	})
-	if err != nil {
-		return server.Added{}, err
-	}
-	return added, nil
 }
 
 // admit checks what an approval rests on and makes room for its grant. It writes into added what became of
@@ -155,28 +150,23 @@ func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bo
 // Start implements [server.Store] in one transaction.
 func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int,
 	evict bool) (server.Added, error) {
-	var added server.Added
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, grantOwner(grant)); err != nil {
-				return err
+				return added, err
 			}
 		}
 		enabled, err := s.enabled(ctx, conn, grant.ClientID)
 		if err != nil || !enabled {
 			added.Refused = err == nil
-			return err
+			return added, err
 		}
 		if err := s.makeRoom(ctx, conn, &added, grant, limit, evict, false); err != nil || added.OverLimit {
-			return err
+			return added, err
 		}
 		if _, err := conn.ExecContext(ctx, s.addGrant, grantValues(grant)...); err != nil {
-			return err
+			return added, err
 		}
-		return s.addTokens(ctx, conn, grant.ID, tokens)
+		return added, s.addTokens(ctx, conn, grant.ID, tokens)
 	})
-	if err != nil {
-		return server.Added{}, err
-	}
-	return added, nil
 }

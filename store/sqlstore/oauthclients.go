@@ -12,7 +12,7 @@ import (
 
 // Client implements [server.Store].
 func (s *OAuthStore) Client(ctx context.Context, id string) (*server.Client, error) {
-	return scanClient(s.client.QueryRowContext(ctx, id))
+	return scanClient(s.client.row(ctx, id))
 }
 
 func scanClient(row scanner) (*server.Client, error) {
@@ -38,37 +38,30 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	if err != nil {
 		return false, nil, err
 	}
-	var ok bool
-	var ended []server.Ended
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		ends, err := s.endsGrants(ctx, conn, client)
-		if err != nil {
-			return err
+	change, err := within(ctx, s.db, func(conn *sql.Conn) (change clientChange, err error) {
+		before, err := scanClient(conn.QueryRowContext(ctx, s.db.sql(`SELECT client FROM {prefix}oauth_clients
+			WHERE id = ? AND updated = ? {lock}`), client.ID, micros(was)))
+		if err != nil || before == nil {
+			return change, err
 		}
-		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_clients
-			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ? AND updated = ?`),
-			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID, micros(was)))
-		if err != nil || !ok || !ends {
-			return err
+		change.ok = true
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_clients
+			SET owner = ?, disabled = ?, updated = ?, client = ? WHERE id = ?`),
+			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID); err != nil {
+			return change, err
 		}
-		ended, err = s.endRows(ctx, conn, client.Updated, `client_id = ?`, client.ID)
-		return err
+		if client.Disabled || client.Public() && client.EndsGrants(before) {
+			change.ended, err = s.endRows(ctx, conn, client.Updated, `client_id = ?`, client.ID)
+		}
+		return change, err
 	})
-	if err != nil {
-		return false, nil, err
-	}
-	return ok, ended, nil
+	return change.ok, change.ended, err
 }
 
-// endsGrants reports whether the grants of a client end when client takes its place. It reads the
-// one before only if that decides.
-func (s *OAuthStore) endsGrants(ctx context.Context, conn *sql.Conn, client *server.Client) (bool, error) {
-	if client.Disabled || !client.Public() {
-		return client.Disabled, nil
-	}
-	before, err := scanClient(conn.QueryRowContext(ctx, s.db.sql(`SELECT client FROM {prefix}oauth_clients
-		WHERE id = ? {lock}`), client.ID))
-	return before != nil && client.EndsGrants(before), err
+// clientChange is what became of a client, and of its grants.
+type clientChange struct {
+	ok    bool
+	ended []server.Ended
 }
 
 const oauthConsentColumns = `user_id, client_id, permissions, scopes, resources, created, updated`

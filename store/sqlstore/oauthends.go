@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/gatewarden/auth/oauth2/server"
@@ -10,24 +11,19 @@ import (
 
 // RemoveClient implements [server.Store] in one transaction.
 func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
-	var ok bool
-	var ended []server.Ended
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
-		if err != nil || !ok {
-			return err
+	change, err := within(ctx, s.db, func(conn *sql.Conn) (change clientChange, err error) {
+		change.ok, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
+		if err != nil || !change.ok {
+			return change, err
 		}
 		if _, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_consents WHERE client_id = ?`),
 			id); err != nil {
-			return err
+			return change, err
 		}
-		ended, err = s.endRows(ctx, conn, now, `client_id = ?`, id)
-		return err
+		change.ended, err = s.endRows(ctx, conn, now, `client_id = ?`, id)
+		return change, err
 	})
-	if err != nil {
-		return false, nil, err
-	}
-	return ok, ended, nil
+	return change.ok, change.ended, err
 }
 
 // Withdraw implements [server.Store] in one transaction.
@@ -44,15 +40,9 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	var ended []server.Ended
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		ended, err = s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
-		return err
+	return within(ctx, s.db, func(conn *sql.Conn) ([]server.Ended, error) {
+		return s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
 }
 
 // endRows ends the grants that are live and fit a condition, and returns which they were,
@@ -60,15 +50,19 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time, condition string,
 	args ...any) ([]server.Ended, error) {
 	rows, err := conn.QueryContext(ctx, s.db.sql(`SELECT id, user_id FROM {prefix}oauth_grants
-		WHERE `+condition+` AND `+oauthLive+` ORDER BY id {lock}`), append(args, micros(now))...)
+		WHERE `+condition+` AND `+oauthLive+` ORDER BY id {lock}`), append(slices.Clone(args), micros(now))...)
 	ended, err := all(rows, err, func(row scanner) (one server.Ended, err error) {
 		err = row.Scan(&one.ID, &one.UserID)
 		return one, err
 	})
-	if err != nil || len(ended) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return ended, s.endWhere(ctx, conn, now, condition, args...)
+	ids := make([]string, len(ended))
+	for i, one := range ended {
+		ids[i] = one.ID
+	}
+	return ended, s.endThese(ctx, conn, ids, now)
 }
 
 // EndAll implements [server.Store] in one transaction.
@@ -84,32 +78,26 @@ func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 // a condition, in one transaction. It returns their identifiers in order, and reads nothing
 // else of them: there may be very many.
 func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time, before func(*sql.Conn) error,
-	condition string, args ...any) (ended []string, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+	condition string, args ...any) ([]string, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+			return nil, err
 		}
 		if err := before(conn); err != nil {
-			return err
+			return nil, err
 		}
 		ids := s.db.sql(`SELECT id FROM {prefix}oauth_grants
 			WHERE ` + condition + ` AND ` + oauthLive + ` ORDER BY id {lock}`)
-		var err error
-		if ended, err = texts(ctx, conn, ids, append(args, micros(now))...); err != nil || len(ended) == 0 {
-			return err
+		ended, err := texts(ctx, conn, ids, append(slices.Clone(args), micros(now))...)
+		if err != nil {
+			return nil, err
 		}
-		return s.endWhere(ctx, conn, now, condition, args...)
+		return ended, s.endThese(ctx, conn, ended, now)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ended, nil
 }
 
-// endWhere ends the grants that are live and fit a condition by one statement, in a
-// transaction.
-func (s *OAuthStore) endWhere(ctx context.Context, conn *sql.Conn, now time.Time, condition string, args ...any) error {
-	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
-		WHERE `+condition+` AND `+oauthLive), append(append([]any{micros(now)}, args...), micros(now))...)
+// endThese ends grants that a transaction has locked.
+func (s *OAuthStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, now time.Time) error {
+	_, err := s.db.keyed(ctx, conn, `UPDATE {prefix}oauth_grants SET revoked_at = ? WHERE id IN {keys}`, ids, micros(now))
 	return err
 }

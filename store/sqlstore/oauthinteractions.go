@@ -59,20 +59,16 @@ func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Ti
 
 // ConsumeInteraction implements [server.Store] in one transaction.
 func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
-	now time.Time) (taken *server.Interaction, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
+	now time.Time) (*server.Interaction, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (*server.Interaction, error) {
 		statement := s.db.sql(oauthInteraction + ` {lock}`)
-		taken, err = scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
+		taken, err := scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
 		if err != nil || taken == nil {
-			return err
+			return nil, err
 		}
 		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_interactions WHERE digest = ?`), digest)
-		return err
+		return taken, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return taken, nil
 }
 
 func scanInteraction(row scanner) (*server.Interaction, error) {

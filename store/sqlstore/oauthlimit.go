@@ -15,36 +15,30 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 	if err != nil {
 		return server.Added{}, err
 	}
-	var added server.Added
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, client.Owner); err != nil {
-				return err
+				return added, err
 			}
 		}
-		adding := s.db.sql(s.db.dialect.insertNew("oauth_clients", `id, owner, disabled, updated, client`))
-		inserted, err := changed(conn.ExecContext(ctx, adding,
-			client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text)))
+		inserted, err := s.db.dialect.insertNew(ctx, s.db, conn, "oauth_clients", `id, owner, disabled, updated, client`,
+			client.ID, client.Owner, client.Disabled, micros(client.Updated), string(text))
 		if err != nil || !inserted {
 			added.Refused = err == nil
-			return err
+			return added, err
 		}
 		if limit <= 0 {
-			return nil
+			return added, nil
 		}
 		var have int
 		count := s.db.sql(`SELECT COUNT(*) FROM {prefix}oauth_clients WHERE owner = ?`)
 		if err := conn.QueryRowContext(ctx, count, client.Owner).Scan(&have); err != nil || have <= limit {
-			return err
+			return added, err
 		}
 		added.OverLimit = true
 		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), client.ID)
-		return err
+		return added, err
 	})
-	if err != nil {
-		return server.Added{}, err
-	}
-	return added, nil
 }
 
 // makeRoom ends grants until a new one makes at most limit, and writes into added what
@@ -85,9 +79,7 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 		return err
 	}
 	added.Evicted = append(added.Evicted, ids...)
-	_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
-		WHERE `+rivals+` AND id <= ?`), append(append([]any{now}, args...), ids[len(ids)-1])...)
-	return err
+	return s.endThese(ctx, conn, ids, grant.Created)
 }
 
 // endWaiting ends at most limit of the rivals of a grant that wait for their code to be redeemed, those of
@@ -101,10 +93,5 @@ func (s *OAuthStore) endWaiting(ctx context.Context, conn *sql.Conn, grant *serv
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
-		if err := s.end(ctx, conn, id, grant.Created); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
+	return ids, s.endThese(ctx, conn, ids, grant.Created)
 }

@@ -13,57 +13,44 @@ import (
 
 // FindCode implements [server.Store].
 func (s *OAuthStore) FindCode(ctx context.Context, digest string) (*server.Code, *server.Grant, error) {
-	return scanCode(s.code.QueryRowContext(ctx, digest))
+	return scanCode(s.code.row(ctx, digest))
 }
 
 // Redeem implements [server.Store] in one transaction.
 func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
-	tokens server.Tokens) (verdict server.Verdict, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+	tokens server.Tokens) (server.Verdict, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (server.Verdict, error) {
 		code, grant, err := scanCode(conn.QueryRowContext(ctx, s.findCode, digest))
 		if err != nil || code == nil {
-			return err // Unknown
+			return server.Unknown, err
 		}
 		switch {
 		case !grant.RevokedAt.IsZero():
-			verdict = server.Revoked
-			return nil
+			return server.Revoked, nil
 		case !code.Redeemed.IsZero():
-			verdict = server.Reused
-			return s.end(ctx, conn, grant.ID, now)
+			return server.Reused, s.end(ctx, conn, grant.ID, now)
 		case !grant.Live(now) || !now.Before(code.ExpiresAt):
-			verdict = server.Expired
-			return nil
+			return server.Expired, nil
 		}
-		verdict = server.Redeemed
 		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_codes SET redeemed = ? WHERE digest = ?`),
 			micros(now), digest); err != nil {
-			return err
+			return server.Unknown, err
 		}
-		return s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
+		return server.Redeemed, s.add(ctx, conn, grant.ID, now, tokens.ExpiresAt(), tokens)
 	})
-	if err != nil {
-		return server.Unknown, err
-	}
-	return verdict, nil
 }
 
 // FindRefresh implements [server.Store].
 func (s *OAuthStore) FindRefresh(ctx context.Context, digest string) (*server.Refresh, *server.Grant, error) {
-	return scanRefresh(s.tokens.QueryRowContext(ctx, digest))
+	return scanRefresh(s.tokens.row(ctx, digest))
 }
 
 // Rotate implements [server.Store] in one transaction.
 func (s *OAuthStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
-	tokens server.Tokens) (rotation server.Rotation, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		rotation, err = s.rotate(ctx, conn, old, now, grace, tokens)
-		return err
+	tokens server.Tokens) (server.Rotation, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (server.Rotation, error) {
+		return s.rotate(ctx, conn, old, now, grace, tokens)
 	})
-	if err != nil {
-		return server.Rotation{}, err
-	}
-	return rotation, nil
 }
 
 func (s *OAuthStore) rotate(ctx context.Context, conn *sql.Conn, old string, now time.Time, grace time.Duration,
@@ -142,7 +129,7 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 	var a server.Access
 	var scopes, audience string
 	var issued, expires sql.NullInt64
-	grant, err := scanGrant(s.access.QueryRowContext(ctx, digest), &a.Digest, &a.ID, &a.GrantID, &scopes, &audience,
+	grant, err := scanGrant(s.access.row(ctx, digest), &a.Digest, &a.ID, &a.GrantID, &scopes, &audience,
 		&issued, &expires)
 	if err != nil || grant == nil {
 		return nil, nil, err
@@ -152,18 +139,21 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 }
 
 // AddAccess implements [server.Store] in one transaction.
-func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (ok bool, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
-		expires := micros(access.ExpiresAt)
-		ok, err = changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants
-			SET last_used = ?, expires_at = CASE WHEN expires_at > ? THEN expires_at ELSE ? END
-			WHERE id = ? AND `+oauthLive), micros(now), expires, expires, access.GrantID, micros(now)))
-		if err != nil || !ok {
-			return err
+func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+		live, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+			WHERE id = ? AND `+oauthLive+` {lock}`), access.GrantID, micros(now))
+		if err != nil || len(live) == 0 {
+			return false, err
 		}
-		return s.addTokens(ctx, conn, access.GrantID, server.Tokens{Access: access})
+		expires := micros(access.ExpiresAt)
+		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants
+			SET last_used = ?, expires_at = CASE WHEN expires_at > ? THEN expires_at ELSE ? END WHERE id = ?`),
+			micros(now), expires, expires, access.GrantID); err != nil {
+			return false, err
+		}
+		return true, s.addTokens(ctx, conn, access.GrantID, server.Tokens{Access: access})
 	})
-	return ok && err == nil, err
 }
 
 // RemoveAccess implements [server.Store].

@@ -41,9 +41,13 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 			return err
 		}
 		if surplus := live - limit + 1; surplus > 0 {
-			oldest := s.db.deleteFirst("onetime", "digest", onceLive, "created, digest")
-			if _, err := conn.ExecContext(ctx, oldest,
-				r.UserID, string(r.Purpose), micros(now), surplus); err != nil {
+			oldest, err := texts(ctx, conn, s.db.sql(`SELECT digest FROM {prefix}onetime
+				WHERE `+onceLive+` ORDER BY created, digest LIMIT ? {lock}`),
+				r.UserID, string(r.Purpose), micros(now), surplus)
+			if err != nil {
+				return err
+			}
+			if _, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}onetime WHERE digest IN {keys}`, oldest); err != nil {
 				return err
 			}
 		}
@@ -72,11 +76,10 @@ func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 }
 
 // Redeem implements [password.OneTimeStore] in one transaction.
-func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (verdict password.OneTimeVerdict,
-	err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (password.OneTimeVerdict, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (password.OneTimeVerdict, error) {
 		if err := s.lockOwnerOf(ctx, conn, digest); err != nil {
-			return err
+			return password.OneTimeUnknown, err
 		}
 		var userID, purpose string
 		var expires, used sql.NullInt64
@@ -85,29 +88,22 @@ func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 			Scan(&userID, &purpose, &expires, &used)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return nil // OneTimeUnknown
+			return password.OneTimeUnknown, nil
 		case err != nil:
-			return err
+			return password.OneTimeUnknown, err
 		case used.Valid:
-			verdict = password.OneTimeUsed
-			return nil
+			return password.OneTimeUsed, nil
 		case !now.Before(instant(expires)):
-			verdict = password.OneTimeExpired
-			return nil
+			return password.OneTimeExpired, nil
 		}
 		if _, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}onetime SET used = ? WHERE digest = ?`),
 			micros(now), digest); err != nil {
-			return err
+			return password.OneTimeUnknown, err
 		}
-		verdict = password.OneTimeFirst
 		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}onetime
 			WHERE user_id = ? AND purpose = ? AND used IS NULL`), userID, purpose)
-		return err
+		return password.OneTimeFirst, err
 	})
-	if err != nil {
-		return password.OneTimeUnknown, err
-	}
-	return verdict, nil
 }
 
 // lockOwnerOf locks the user of a record, if there is one, in a transaction. Two records of a user, each
@@ -126,22 +122,17 @@ func (s *OneTimeStore) lockOwnerOf(ctx context.Context, conn *sql.Conn, digest s
 }
 
 // RemoveUnused implements [password.OneTimeStore] in one transaction.
-func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (n int, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) error {
+func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+			return 0, err
 		}
-		n, err = count(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}onetime
+		return count(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}onetime
 			WHERE user_id = ? AND used IS NULL`), userID))
-		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
 }
 
 // Purge implements [password.OneTimeStore].
 func (s *OneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return s.db.purge(ctx, "onetime", "digest", `expires_at <= ?`, "expires_at", micros(now), limit)
+	return s.db.purge(ctx, "onetime", "digest", "expires_at", micros(now), limit)
 }

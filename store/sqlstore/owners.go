@@ -9,10 +9,28 @@ import (
 
 // lockOwner makes other transactions that lock this user wait until the transaction of conn ends. A
 // change that counts the records of a user, or ends all of them, calls it first: one that adds a record
-// at the same time is then before or after it. In SQLite the turn of a writer is that lock.
+// at the same time is then before or after it. In SQLite the turn of a writer is that lock. Other engines lock the row
+// of the user in the table owners, which is made at the first lock and stays.
 func (db *DB) lockOwner(ctx context.Context, conn *sql.Conn, userID string) error {
-	return db.dialect.lockOwner(ctx, db, conn, userID)
+	if !db.dialect.locksRows() {
+		return nil
+	}
+	statement := db.sql(`SELECT user_id FROM {prefix}owners WHERE user_id = ? {lock}`)
+	for try := 0; ; try++ {
+		locked, err := texts(ctx, conn, statement, userID)
+		if err != nil || len(locked) > 0 {
+			return err
+		}
+		if try > 0 {
+			return errOwner
+		}
+		if _, err := db.dialect.insertNew(ctx, db, conn, "owners", "user_id, generation", userID, 0); err != nil {
+			return err
+		}
+	}
 }
+
+var errOwner = errors.New("sqlstore: the row of a user in the table owners was removed while it was being locked")
 
 // generation returns the generation of a user, in a transaction. It is 0 until all tokens of the user
 // are revoked for the first time.
@@ -28,15 +46,11 @@ func (db *DB) generation(ctx context.Context, conn *sql.Conn, userID string) (n 
 // void revokes what other issuers issued to a user until now, and adds generations to the generation of
 // the user, in a transaction.
 func (db *DB) void(ctx context.Context, conn *sql.Conn, userID string, generations int, now time.Time) error {
-	result, err := conn.ExecContext(ctx, db.sql(`UPDATE {prefix}owners SET generation = generation + ?, voided = ?
+	if _, err := db.dialect.insertNew(ctx, db, conn, "owners", "user_id, generation, voided", userID, 0,
+		micros(now)); err != nil {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, db.sql(`UPDATE {prefix}owners SET generation = generation + ?, voided = ?
 		WHERE user_id = ?`), generations, micros(now), userID)
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n > 0 {
-		return err
-	}
-	_, err = conn.ExecContext(ctx, db.sql(`INSERT INTO {prefix}owners (generation, voided, user_id)
-		VALUES (?, ?, ?)`), generations, micros(now), userID)
 	return err
 }

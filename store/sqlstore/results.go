@@ -78,25 +78,25 @@ func limitedScopes(scopes []string, limited bool) any {
 	return strings.Join(scopes, " ")
 }
 
-// purge deletes the first rows of a table that fit a condition, and returns how many that were. The
-// last argument is the most that it deletes.
-func (db *DB) purge(ctx context.Context, table, key, condition, order string, args ...any) (int, error) {
-	return count(db.exec(ctx, db.deleteFirst(table, key, condition, order), args...))
-}
-
-// deleteFirst returns the statement of purge.
-func (db *DB) deleteFirst(table, key, condition, order string) string {
-	return db.sql(`DELETE FROM {prefix}` + table + ` WHERE ` + db.dialect.first(table, key, condition, order))
+// within runs a change in a transaction and returns its result. If the engine ends the transaction in favor of another
+// one, change runs again, so all that it found out is in its result.
+func within[T any](ctx context.Context, db *DB, change func(conn *sql.Conn) (T, error)) (T, error) {
+	var result T
+	err := db.update(ctx, func(conn *sql.Conn) (err error) {
+		result, err = change(conn)
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
 }
 
 // putOnce writes a key into a table, and reports whether it was not there or had expired, in a
 // transaction of its own.
-func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (fresh bool, err error) {
-	err = db.update(ctx, func(conn *sql.Conn) (err error) {
-		fresh, err = db.note(ctx, conn, table, key, expires, now)
-		return err
-	})
-	return fresh && err == nil, err
+func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (bool, error) {
+	return within(ctx, db, func(conn *sql.Conn) (bool, error) { return db.note(ctx, conn, table, key, expires, now) })
 }
 
 // note is putOnce, in a transaction.
@@ -105,5 +105,5 @@ func (db *DB) note(ctx context.Context, conn *sql.Conn, table, key string, expir
 		WHERE {key} = ? AND expires_at <= ?`), key, micros(now)); err != nil {
 		return false, err
 	}
-	return changed(conn.ExecContext(ctx, db.sql(db.dialect.insertNew(table, "{key}, expires_at")), key, micros(expires)))
+	return db.dialect.insertNew(ctx, db, conn, table, "{key}, expires_at", key, micros(expires))
 }

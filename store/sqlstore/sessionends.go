@@ -10,78 +10,87 @@ import (
 
 // This file replaces, ends and purges sessions.
 
-// Replace implements [session.Store] in one transaction.
+// Replace implements [session.Store] in one transaction. It locks the owner, so that a change that ends all sessions
+// of the user ends the successor, too, or else the session before it is replaced.
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record,
 	now time.Time) (bool, error) {
-	replaced := false
-	err := s.db.update(ctx, func(conn *sql.Conn) error {
-		if err := s.uses.settle(ctx, conn, `digest = ?`, digest); err != nil {
-			return err
+	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+		if err := s.db.lockOwner(ctx, conn, successor.UserID); err != nil {
+			return false, err
 		}
-		var err error
-		replaced, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions
+		if err := s.uses.settle(ctx, conn, `digest = ?`, digest); err != nil {
+			return false, err
+		}
+		replaced, err := changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions
 			WHERE digest = ? AND expires_at > ? AND user_id <> ''`), digest, micros(now)))
 		if err != nil || !replaced {
-			return err
+			return false, err
 		}
 		old := session.Record{Digest: digest, ID: successor.ID, UserID: successor.UserID}
 		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
-			return err
+			return false, err
 		}
-		return s.add(ctx, conn, successor)
+		return true, s.add(ctx, conn, successor)
 	})
-	return replaced && err == nil, err
 }
 
-// Revoke implements [session.Store].
+// Revoke implements [session.Store] in one transaction. It locks the owner because Replace may be putting another row
+// with the same identifier in the place of this one.
 func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
-		userID, id))
+	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return false, err
+		}
+		return changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
+			userID, id))
+	})
 }
 
 // RevokeAll implements [session.Store] in one transaction.
-func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) (ids []string, err error) {
-	err = s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		if err = s.db.lockOwner(ctx, conn, userID); err != nil {
-			return err
+func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
+	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
+			return nil, err
 		}
-		ids, err = s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
-		return err
+		return s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
 }
 
 // Purge implements [session.Store] in one transaction.
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
-	expired := s.db.dialect.first("sessions", "digest", `expires_at <= ?`, "expires_at, digest")
-	var purged []*session.Record
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
+	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
+	return within(ctx, s.db, func(conn *sql.Conn) ([]*session.Record, error) {
 		if err := s.uses.settleExpired(ctx, conn, expired, now, limit); err != nil {
-			return err
+			return nil, err
 		}
-		if purged, err = s.rows(ctx, conn, expired, micros(now), limit); err != nil || len(purged) == 0 {
-			return err
+		purged, err := s.rows(ctx, conn, expired+` {skip}`, micros(now), limit)
+		if err != nil {
+			return nil, err
 		}
-		_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE `+expired), micros(now), limit)
-		return err
+		digests := make([]string, len(purged))
+		for i, r := range purged {
+			digests[i] = r.Digest
+		}
+		return purged, s.remove(ctx, conn, digests)
 	})
+}
+
+// end removes the records that fit a condition, in a transaction, and returns their identifiers. The condition may
+// end in an order and a limit.
+func (s *SessionStore) end(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]string, error) {
+	ended, err := s.rows(ctx, conn, condition+` {lock}`, args...)
 	if err != nil {
 		return nil, err
 	}
-	return purged, nil
+	var ids, digests []string
+	for _, r := range ended {
+		ids, digests = append(ids, r.ID), append(digests, r.Digest)
+	}
+	return ids, s.remove(ctx, conn, digests)
 }
 
-// end removes the records that fit a condition by one statement, in a transaction, and
-// returns their identifiers.
-func (s *SessionStore) end(ctx context.Context, conn *sql.Conn, condition string, args ...any) ([]string, error) {
-	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}sessions
-		WHERE `+condition+` {lock}`), args...)
-	if err != nil || len(ids) == 0 {
-		return nil, err
-	}
-	_, err = conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE `+condition), args...)
-	return ids, err
+// remove removes records, in a transaction that has locked them.
+func (s *SessionStore) remove(ctx context.Context, conn *sql.Conn, digests []string) error {
+	_, err := s.db.keyed(ctx, conn, `DELETE FROM {prefix}sessions WHERE digest IN {keys}`, digests)
+	return err
 }

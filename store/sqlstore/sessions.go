@@ -14,7 +14,7 @@ type SessionStore struct {
 	db                    *DB
 	insert                string
 	uses                  *lastUses
-	find, list, listAfter *sql.Stmt
+	find, list, listAfter query
 }
 
 var _ session.Store = (*SessionStore)(nil)
@@ -28,41 +28,33 @@ func Sessions(ctx context.Context, db *DB) (*SessionStore, error) {
 	s := &SessionStore{db: db, insert: db.sql(insert("sessions", sessionColumns)),
 		uses: db.lastUses("sessions", `user_id <> ''`)} // no mark
 	var errs [3]error
-	s.find, errs[0] = db.read.PrepareContext(ctx, s.selecting(`digest = ?`))
-	s.list, errs[1] = db.read.PrepareContext(ctx, s.selecting(`user_id = ? AND expires_at > ?
-		ORDER BY id DESC LIMIT ?`))
-	s.listAfter, errs[2] = db.read.PrepareContext(ctx, s.selecting(`user_id = ? AND id < ? AND expires_at > ?
-		ORDER BY id DESC LIMIT ?`))
+	s.find, errs[0] = db.prepare(ctx, sessionSelect+`digest = ?`)
+	s.list, errs[1] = db.prepare(ctx, sessionSelect+`user_id = ? AND expires_at > ? ORDER BY id DESC LIMIT ?`)
+	s.listAfter, errs[2] = db.prepare(ctx, sessionSelect+`user_id = ? AND id < ? AND expires_at > ?
+		ORDER BY id DESC LIMIT ?`)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *SessionStore) selecting(condition string) string {
-	return s.db.sql(`SELECT ` + sessionColumns + ` FROM {prefix}sessions WHERE ` + condition)
-}
+const sessionSelect = `SELECT ` + sessionColumns + ` FROM {prefix}sessions WHERE `
 
 // Add implements [session.Store] in one transaction.
 func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool,
 	now time.Time) (session.Added, error) {
-	var added session.Added
-	err := s.db.update(ctx, func(conn *sql.Conn) (err error) {
-		added, err = s.admit(ctx, conn, r, replaced, limit, evict, now)
+	return within(ctx, s.db, func(conn *sql.Conn) (session.Added, error) {
+		added, err := s.admit(ctx, conn, r, replaced, limit, evict, now)
 		if err != nil || added.OverLimit {
-			return err
+			return added, err
 		}
 		if added.Replaced != nil {
-			if err = s.mark(ctx, conn, added.Replaced, now); err != nil {
-				return err
+			if err := s.mark(ctx, conn, added.Replaced, now); err != nil {
+				return added, err
 			}
 		}
-		return s.add(ctx, conn, r)
+		return added, s.add(ctx, conn, r)
 	})
-	if err != nil {
-		return session.Added{}, err
-	}
-	return added, nil
 }
 
 // admit makes room for a session, and returns what Add does, in a transaction.
@@ -89,7 +81,7 @@ func (s *SessionStore) session(ctx context.Context, conn *sql.Conn, digest strin
 	if err := s.uses.settle(ctx, conn, `digest = ?`, digest); err != nil {
 		return nil, err
 	}
-	found, err := s.rows(ctx, conn, `digest = ?`, digest)
+	found, err := s.rows(ctx, conn, `digest = ? {lock}`, digest)
 	if err != nil || len(found) == 0 || found[0].IsMark() {
 		return nil, err
 	}
@@ -125,9 +117,9 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 		*added = session.Added{OverLimit: true}
 		return nil
 	}
-	oldest := s.db.dialect.first("sessions", "digest", sessionRivals, "created, id, digest")
 	var err error
-	added.Evicted, err = s.end(ctx, conn, oldest, append(rivals, have-limit+1)...)
+	added.Evicted, err = s.end(ctx, conn, sessionRivals+` ORDER BY created, id, digest LIMIT ?`,
+		append(rivals, have-limit+1)...)
 	return err
 }
 
@@ -139,17 +131,17 @@ func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Recor
 	return err
 }
 
-// rows returns the records that fit a condition, in a transaction.
+// rows returns the records that fit a condition, and locks them, in a transaction.
 func (s *SessionStore) rows(ctx context.Context, conn *sql.Conn, condition string,
 	args ...any) ([]*session.Record, error) {
-	rows, err := conn.QueryContext(ctx, s.selecting(condition+` {lock}`), args...)
+	rows, err := conn.QueryContext(ctx, s.db.sql(sessionSelect+condition), args...)
 	return all(rows, err, scanSession)
 }
 
 // Find implements [session.Store].
 func (s *SessionStore) Find(ctx context.Context, digest string) (*session.Record, error) {
 	pending := s.uses.buffer.View()
-	r, err := scanSession(s.find.QueryRowContext(ctx, digest))
+	r, err := scanSession(s.find.row(ctx, digest))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -179,7 +171,7 @@ func (s *SessionStore) List(ctx context.Context, userID, after string, limit int
 		if after != "" {
 			statement, args = s.listAfter, []any{userID, after, live, limit}
 		}
-		rows, err := statement.QueryContext(ctx, args...)
+		rows, err := statement.rows(ctx, args...)
 		return all(rows, err, scanSession)
 	}
 	return livePage(after, limit, part, func(r *session.Record) bool {

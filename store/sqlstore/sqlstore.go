@@ -4,10 +4,12 @@
 //	store, err := sqlstore.Knox(ctx, db)
 //	tokens, err := knox.New(knox.Config{Store: store, …})
 //
-// The driver is the program's choice; import one, such as
-// modernc.org/sqlite. Each store creates and migrates its own tables when it is
-// opened, which any number of programs may do at once. The schema is in
-// migrations/.
+// [OpenSQLite] keeps everything in one file, for a program that runs once. [NewPostgreSQL] and [NewMySQL] are for
+// programs that run several times on one database. Nothing else changes. The driver is the program's choice; import
+// one, such as modernc.org/sqlite, jackc/pgx/v5/stdlib or go-sql-driver/mysql.
+//
+// Each store creates and migrates its own tables when it is opened, which any number of programs may do at once. The
+// README has the schema, what to grant, and how to apply migrations by hand.
 //
 // # Last uses
 //
@@ -55,10 +57,23 @@ type Config struct {
 
 	// BusyTimeout is how long a change waits for its turn to write, in total: for
 	// the changes of this program before it and for the locks of other programs.
-	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused. The last use
-	// of a token or session that a request writes itself waits at most 50 ms for other
+	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused.
+	//
+	// In PostgreSQL and MySQL it is the longest that a change may take in all, with the waits for locks and with all
+	// tries, but for the COMMIT, which has 10 s.
+	//
+	// In SQLite the last use of a token or session that a request writes itself waits at most 50 ms for other
 	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
+
+	// ManualMigrations keeps the stores from making and changing tables. A store whose tables are missing or old is
+	// not opened then, with [ErrSchema]. Apply what [DB.MigrationSQL] returns.
+	ManualMigrations bool
+
+	// AllowNewerTables opens stores whose tables are one version newer than this program, with a warning in the log.
+	// It is for the time in which programs of both versions run side by side. Otherwise such tables are refused with
+	// [ErrSchema] at the start. A program that runs already goes on either way.
+	AllowNewerTables bool
 
 	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
 	// Info, when they are written again. It is also told, at Warn, when a function that
@@ -78,10 +93,13 @@ type DB struct {
 	busyTimeout time.Duration
 	turns       *turns
 	file        *file // nil if it is not known
+	pool        *pool // nil in SQLite
 
 	keptMu  sync.Mutex
 	kept    int       // connections that rows of a change keep, see await
 	awaited time.Time // since when a change waits for its connection, or zero
+
+	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
 
 	logger *slog.Logger
 
@@ -91,9 +109,9 @@ type DB struct {
 
 // configure checks the configuration and takes it over.
 func (db *DB) configure(config Config) error {
-	db.prefix = cmp.Or(config.TablePrefix, "gatewarden_")
-	if strings.Trim(db.prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return fmt.Errorf("table prefix %q has other characters than a-z, 0-9 and _", db.prefix)
+	var err error
+	if db.prefix, err = checkedPrefix(config.TablePrefix); err != nil {
+		return err
 	}
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
@@ -101,14 +119,31 @@ func (db *DB) configure(config Config) error {
 	db.words = newWords(db.dialect, db.prefix)
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
 	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
+	db.manual, db.allowNewer = config.ManualMigrations, config.AllowNewerTables
 	return nil
 }
+
+// checkedPrefix returns the prefix of a configuration, or an error if it may not start the name of a table.
+func checkedPrefix(prefix string) (string, error) {
+	prefix = cmp.Or(prefix, "gatewarden_")
+	if strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return "", fmt.Errorf("table prefix %q has other characters than a-z, 0-9 and _", prefix)
+	}
+	if len(prefix) > maxPrefix {
+		return "", fmt.Errorf("table prefix %q has more than %d characters", prefix, maxPrefix)
+	}
+	return prefix, nil
+}
+
+// maxPrefix leaves room for the longest name of a table or index in PostgreSQL, which has 63 characters.
+const maxPrefix = 32
 
 // Reader returns the pool for queries, for tables of the application's own in
 // the same database.
 func (db *DB) Reader() *sql.DB { return db.read }
 
-// Writer returns the pool for changes to tables of the application's own. In SQLite it
+// Writer returns the pool for changes to tables of the application's own. In PostgreSQL and MySQL it is the pool of
+// [NewPostgreSQL] or [NewMySQL], as Reader is. In SQLite it
 // has one connection. It waits for the locks of others, which are the stores, too, for
 // at most Config.BusyTimeout, whatever its contexts say, and it does not notice that the
 // file was removed. [DB.Update] has its turn with the stores and notices both.
@@ -155,6 +190,9 @@ func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) err
 
 // exec runs one statement in a transaction of its own.
 func (db *DB) exec(ctx context.Context, statement string, args ...any) (result sql.Result, err error) {
+	if db.pool != nil {
+		return db.pool.exec(ctx, statement, args...)
+	}
 	err = db.transact(ctx, false, func(conn *sql.Conn) (err error) {
 		result, err = conn.ExecContext(ctx, statement, args...)
 		return err
@@ -164,6 +202,9 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 
 // transact is update, for a touch or for another change.
 func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+	if db.pool != nil {
+		return db.pool.transact(ctx, change)
+	}
 	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
 		if fault != nil {
 			discard(conn)

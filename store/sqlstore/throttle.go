@@ -31,17 +31,17 @@ func Throttle(ctx context.Context, db *DB) (*ThrottleStore, error) {
 func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time,
 	change func(counters []password.Counter)) error {
 	return s.db.update(ctx, func(conn *sql.Conn) error {
-		before, err := s.counters(ctx, conn, keys, now)
+		rows, err := s.counters(ctx, conn, keys, now)
 		if err != nil {
 			return err
 		}
-		counters := slices.Clone(before)
+		counters := make([]password.Counter, len(keys))
+		for i, key := range keys {
+			counters[i] = rows[key].live
+		}
 		change(counters)
 		for i, key := range keys {
-			if counters[i] == before[i] {
-				continue
-			}
-			if err := s.write(ctx, conn, key, counters[i]); err != nil {
+			if err := s.write(ctx, conn, key, rows[key], counters[i]); err != nil {
 				return err
 			}
 		}
@@ -49,48 +49,57 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 	})
 }
 
-// counters returns the counters of keys, in their order, in a transaction. A counter that has expired
-// is the zero counter.
+// counter is the row of a key.
+type counter struct {
+	there bool
+	live  password.Counter // zero if the row has expired, or is not there
+}
+
+// counters returns the rows of keys, in a transaction, and locks them in one order for all callers.
 func (s *ThrottleStore) counters(ctx context.Context, conn *sql.Conn, keys []string,
-	now time.Time) ([]password.Counter, error) {
-	counters := make([]password.Counter, len(keys))
-	for i, key := range keys {
-		c, err := s.counter(ctx, conn, key)
+	now time.Time) (map[string]counter, error) {
+	rows := make(map[string]counter, len(keys))
+	for _, key := range slices.Sorted(slices.Values(keys)) {
+		found, err := s.counter(ctx, conn, key, now)
 		if err != nil {
 			return nil, err
 		}
-		if now.Before(c.ExpiresAt) {
-			counters[i] = c
-		}
+		rows[key] = found
 	}
-	return counters, nil
+	return rows, nil
 }
 
-// write puts a counter in the place of the one of a key, in a transaction. It is not an upsert, which each
-// engine spells differently.
-func (s *ThrottleStore) write(ctx context.Context, conn *sql.Conn, key string, c password.Counter) error {
-	if _, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}throttle WHERE digest = ?`), key); err != nil {
-		return err
-	}
-	if c == (password.Counter{}) {
-		return nil
-	}
-	_, err := conn.ExecContext(ctx, s.db.sql(insert("throttle", "digest, failures, until, expires_at")),
-		key, c.Failures, micros(c.Until), micros(c.ExpiresAt))
-	return err
-}
-
-func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string) (password.Counter, error) {
+func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string, now time.Time) (counter, error) {
 	var c password.Counter
 	var until, expires sql.NullInt64
 	err := conn.QueryRowContext(ctx, s.db.sql(`SELECT failures, until, expires_at
 		FROM {prefix}throttle WHERE digest = ? {lock}`), key).
 		Scan(&c.Failures, &until, &expires)
 	if errors.Is(err, sql.ErrNoRows) {
-		return c, nil
+		return counter{}, nil
 	}
 	c.Until, c.ExpiresAt = instant(until), instant(expires)
-	return c, err
+	if !now.Before(c.ExpiresAt) {
+		c = password.Counter{}
+	}
+	return counter{true, c}, err
+}
+
+// write puts a counter in the place of the one of a key, in a transaction. A row that is there is changed and not
+// replaced: others that wait for its lock would find it gone, and miss the new one.
+func (s *ThrottleStore) write(ctx context.Context, conn *sql.Conn, key string, was counter, c password.Counter) error {
+	statement := insert("throttle", "failures, until, expires_at, digest")
+	args := []any{c.Failures, micros(c.Until), micros(c.ExpiresAt), key}
+	switch {
+	case c == was.live:
+		return nil
+	case c == (password.Counter{}):
+		statement, args = `DELETE FROM {prefix}throttle WHERE digest = ?`, args[3:]
+	case was.there:
+		statement = `UPDATE {prefix}throttle SET failures = ?, until = ?, expires_at = ? WHERE digest = ?`
+	}
+	_, err := conn.ExecContext(ctx, s.db.sql(statement), args...)
+	return err
 }
 
 // Purge implements [password.ThrottleStore].
@@ -98,5 +107,5 @@ func (s *ThrottleStore) Purge(ctx context.Context, now time.Time, limit int) (in
 	if limit <= 0 {
 		limit = math.MaxInt32 // no limit
 	}
-	return s.db.purge(ctx, "throttle", "digest", `expires_at <= ?`, "expires_at", micros(now), limit)
+	return s.db.purge(ctx, "throttle", "digest", "expires_at", micros(now), limit)
 }

@@ -174,7 +174,7 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 	if err = db.lock(locking, conn); err == nil {
 		return conn, nil
 	}
-	locked := db.dialect.locked(err)
+	locked := isLocked(err)
 	if !locked {
 		discard(conn) // it may have begun for all we know
 	}
@@ -187,10 +187,10 @@ func (db *DB) begin(ctx context.Context, touch bool) (conn *sql.Conn, err error)
 
 // noConn returns the error for a change that got no connection.
 func (db *DB) noConn(ctx, waiting context.Context, err error, since time.Time) error {
-	if waiting.Err() == nil && !db.dialect.locked(err) {
+	if waiting.Err() == nil && !isLocked(err) {
 		return err
 	}
-	locked := db.turns.blocked() || db.dialect.locked(err)
+	locked := db.turns.blocked() || isLocked(err)
 	if errors.Is(err, waiting.Err()) {
 		err = nil // which only says that the time was over
 	}
@@ -205,11 +205,11 @@ func (db *DB) lock(ctx context.Context, conn *sql.Conn) error {
 	// A try does not wait. If ctx could end it halfway, the connection would be lost.
 	try := context.WithoutCancel(ctx)
 	for {
-		err := db.dialect.begin(try, conn)
+		err := beginImmediate(try, conn)
 		if err == nil {
 			db.turns.note(false)
 		}
-		if err == nil || !db.dialect.locked(err) {
+		if err == nil || !isLocked(err) {
 			return err
 		}
 		if time.Since(since) >= touchWait/2 {

@@ -154,7 +154,7 @@ func TestAJWTStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 				t.Errorf("%d with error %v", purged, err)
 			}
 			return err
-		}, []string{"void false"}, 9},
+		}, []string{"void false"}, 6},
 	})
 }
 

@@ -55,7 +55,7 @@ func TestAThrottleStatementThatFailsLeavesTheOldStateOrTheNew(t *testing.T) {
 		}
 		return failures
 	}
-	f.failEach(t, prepare, state, []faultRow{{"counting two", count, []string{"2", "2"}, 8}})
+	f.failEach(t, prepare, state, []faultRow{{"counting two", count, []string{"2", "2"}, 6}})
 }
 
 // cheap is argon2id of "password" with little memory, from the tests of the reference implementation.

@@ -20,6 +20,9 @@ import (
 var ErrForeign = errors.New("they were made by another version of this program. " +
 	"Use that version, or let this one make its own tables in a new database or under another TablePrefix")
 
+// ErrNewer is added to ErrForeign if the tables are one version newer than the program, which it may run beside.
+var ErrNewer = errors.New("a program of the version before may run beside them for a while, see Config.AllowNewerTables")
+
 // Scripts are the migrations of one engine. A folder has a file
 // "<component>_<version>.sql" for each version, from 1.
 type Scripts struct {
@@ -28,42 +31,110 @@ type Scripts struct {
 
 	// Placeholders writes each "?" of a statement as the engine does. If nil, it stays.
 	Placeholders func(statement string) string
+	// Lock makes other programs that migrate wait until the transaction ends. It is empty if the transaction itself
+	// does.
+	Lock string
+	// AllowNewer takes tables that are one version newer than the scripts.
+	AllowNewer bool
+	// Newer is called with the component if they are. It may be nil.
+	Newer func(component string)
+	// Done reports whether an error says that a statement was run before. It is for engines that commit at every
+	// statement that changes a table.
+	Done func(err error) bool
+}
+
+// Querier is a pool, or the connection of a transaction.
+type Querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // Migrate brings the tables of a component to the newest version, in the transaction
 // of conn. It returns an error that wraps [ErrForeign] if the tables are not those
 // that the scripts make.
-func (s Scripts) Migrate(ctx context.Context, conn *sql.Conn, component string) error {
-	scripts, err := s.of(component)
-	if err != nil {
+func (s Scripts) Migrate(ctx context.Context, conn Querier, component string) error {
+	if err := s.Create(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, s.table(`CREATE TABLE IF NOT EXISTS {prefix}schema (
-		component VARCHAR(64) NOT NULL PRIMARY KEY,
-		version   INTEGER     NOT NULL,
-		checksum  VARCHAR(64) NOT NULL)`)); err != nil {
+	if s.Lock != "" {
+		if _, err := conn.ExecContext(ctx, s.table(s.Lock)); err != nil {
+			return err
+		}
+	}
+	state, scripts, err := s.state(ctx, conn, component)
+	if err != nil || state.version >= len(scripts) {
 		return err
 	}
-	version, err := s.version(ctx, conn, component, scripts)
-	if err == nil {
-		err = s.complete(ctx, conn, scripts[:version])
-	}
-	if err != nil || version == len(scripts) {
-		return err
-	}
-	for _, script := range scripts[version:] {
-		for statement := range strings.SplitSeq(strings.TrimSpace(script), ";\n\n") {
-			if _, err := conn.ExecContext(ctx, s.table(strings.TrimSuffix(statement, ";"))); err != nil {
+	for _, script := range scripts[state.version:] {
+		for _, statement := range s.statements(script) {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
 				return err
 			}
 		}
 	}
+	return s.write(ctx, conn, component, state, len(scripts), checksum(scripts))
+}
+
+// Create makes the list of tables if there is none.
+func (s Scripts) Create(ctx context.Context, in Querier) error {
+	_, err := in.ExecContext(ctx, s.table(createList))
+	return err
+}
+
+// createList makes the list of tables. A checksum has 64 characters, and may have the word migrating after it.
+const createList = `CREATE TABLE IF NOT EXISTS {prefix}schema (
+		component VARCHAR(64) NOT NULL PRIMARY KEY,
+		version   INTEGER     NOT NULL,
+		checksum  VARCHAR(80) NOT NULL)`
+
+// Current reports whether the tables of a component have the newest version. It changes nothing, and locks nothing. If
+// there is no list of tables it returns the error of the engine.
+func (s Scripts) Current(ctx context.Context, in Querier, component string) (bool, error) {
+	state, scripts, err := s.state(ctx, in, component)
+	return err == nil && state.version >= len(scripts) && !state.migrating, err
+}
+
+// state returns which tables of a component are there, and its scripts.
+func (s Scripts) state(ctx context.Context, in Querier, component string) (state, []string, error) {
+	scripts, err := s.of(component)
+	if err != nil {
+		return state{}, nil, err
+	}
+	found, err := s.version(ctx, in, component, scripts)
+	if err == nil && !found.migrating {
+		err = s.complete(ctx, in, scripts[:min(found.version, len(scripts))])
+	}
+	return found, scripts, err
+}
+
+// state is what the list of tables says of a component.
+type state struct {
+	listed    bool
+	version   int
+	migrating bool // a program began the next version, and may have been killed before its end
+}
+
+// migrating is added to the checksum while a program that cannot do so in one transaction changes tables.
+const migrating = " migrating"
+
+// write writes into the list of tables which version a component has now.
+func (s Scripts) write(ctx context.Context, in Querier, component string, before state, version int,
+	checksum string) error {
 	statement := `UPDATE {prefix}schema SET version = ?, checksum = ? WHERE component = ?`
-	if version == 0 {
+	if !before.listed {
 		statement = `INSERT INTO {prefix}schema (version, checksum, component) VALUES (?, ?, ?)`
 	}
-	_, err = conn.ExecContext(ctx, s.bound(statement), len(scripts), checksum(scripts), component)
+	_, err := in.ExecContext(ctx, s.bound(statement), version, checksum, component)
 	return err
+}
+
+// statements returns the statements of a script.
+func (s Scripts) statements(script string) (all []string) {
+	for statement := range strings.SplitSeq(strings.TrimSpace(script), ";\n\n") {
+		all = append(all, s.table(strings.TrimSuffix(statement, ";")))
+	}
+	return all
 }
 
 // of returns the scripts of a component in order.
@@ -81,46 +152,57 @@ func (s Scripts) of(component string) ([]string, error) {
 	}
 }
 
-// version returns the version of the tables that are there, and 0 if there are no
-// tables. A number alone does not tell whether the scripts of this program made them,
-// so the checksum must be the same, too.
-func (s Scripts) version(ctx context.Context, conn *sql.Conn, component string, scripts []string) (int, error) {
-	rows, err := conn.QueryContext(ctx, s.bound(`SELECT * FROM {prefix}schema WHERE component = ?`), component)
+// version returns what the list of tables says of a component, and the zero state if the component is not listed. A
+// number alone does not tell whether the scripts of this program made the tables, so the checksum must be the same,
+// too.
+func (s Scripts) version(ctx context.Context, in Querier, component string, scripts []string) (state, error) {
+	rows, err := in.QueryContext(ctx, s.bound(`SELECT * FROM {prefix}schema WHERE component = ?`), component)
 	if err != nil {
-		return 0, err
+		return state{}, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
-		return 0, err
+		return state{}, err
 	}
 	if !slices.Equal(columns, []string{"component", "version", "checksum"}) {
-		return 0, fmt.Errorf("the list of tables has another form: %w", ErrForeign)
+		return state{}, fmt.Errorf("the list of tables has another form: %w", ErrForeign)
 	}
 	if !rows.Next() {
-		return 0, rows.Err()
+		return state{}, rows.Err()
 	}
-	var version int
+	found := state{listed: true}
 	var sum string
-	if err := rows.Scan(&component, &version, &sum); err != nil {
-		return 0, err
+	if err := rows.Scan(&component, &found.version, &sum); err != nil {
+		return state{}, err
 	}
+	sum, found.migrating = strings.CutSuffix(sum, migrating)
+	newest := len(scripts)
 	switch {
-	case version < 1 || version > len(scripts):
-		return 0, fmt.Errorf("the tables have version %d and this program knows versions up to %d: %w",
-			version, len(scripts), ErrForeign)
-	case sum != checksum(scripts[:version]):
-		return 0, fmt.Errorf("the tables have version %d, but not that of this program: %w", version, ErrForeign)
+	case found.version == newest+1 && s.AllowNewer:
+		if s.Newer != nil {
+			s.Newer(component)
+		}
+		return found, rows.Close() // what made them is not known here
+	case found.version == newest+1:
+		return state{}, fmt.Errorf("the tables have version %d and this program knows versions up to %d: %w: %w",
+			found.version, newest, ErrForeign, ErrNewer)
+	case found.version < 1 && !found.migrating || found.version < 0 || found.version > newest:
+		return state{}, fmt.Errorf("the tables have version %d and this program knows versions up to %d: %w",
+			found.version, newest, ErrForeign)
+	case sum != checksum(scripts[:found.version]):
+		return state{}, fmt.Errorf("the tables have version %d, but not that of this program: %w",
+			found.version, ErrForeign)
 	}
-	return version, rows.Close()
+	return found, rows.Close()
 }
 
 // changed finds the tables that a script makes and drops.
-var changed = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (\{prefix\}\w+)`)
+var changed = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (?:IF NOT EXISTS )?(\{prefix\}\w+)`)
 
 // complete returns an error if a table that the scripts made is missing. A store would
 // notice that at its first use only.
-func (s Scripts) complete(ctx context.Context, conn *sql.Conn, scripts []string) error {
+func (s Scripts) complete(ctx context.Context, conn Querier, scripts []string) error {
 	there := map[string]bool{}
 	for _, script := range scripts {
 		for _, change := range changed.FindAllStringSubmatch(script, -1) {

@@ -1,0 +1,126 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// mysql is the dialect of MySQL and MariaDB.
+type mysql struct{}
+
+func (mysql) name() string { return "mysql" }
+
+// begin starts a transaction. The default, REPEATABLE READ, would show a query after a lock what was there before the
+// transaction waited for the lock. It also locks gaps between rows, which makes deadlocks.
+func (mysql) begin() []string {
+	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE"}
+}
+
+func (mysql) check(ctx context.Context, db *sql.DB) error {
+	var version, mode, logFormat string
+	var logged bool
+	if err := db.QueryRowContext(ctx, `SELECT VERSION(), @@sql_mode, @@log_bin, @@binlog_format`).
+		Scan(&version, &mode, &logged, &logFormat); err != nil {
+		return fmt.Errorf("sqlstore: cannot ask MySQL for its version: %w", err)
+	}
+	switch {
+	case !isNewMySQL(version):
+		return fmt.Errorf("sqlstore: the server is MySQL or MariaDB %s, and MySQL 8.0 and MariaDB 10.6 are the oldest "+
+			"that work", version)
+	case !strings.Contains(mode, "STRICT_"):
+		return fmt.Errorf("sqlstore: sql_mode is %q, which cuts values off that do not fit. It must hold "+
+			"STRICT_TRANS_TABLES or STRICT_ALL_TABLES", mode)
+	case logged && logFormat == "STATEMENT":
+		return errors.New("sqlstore: binlog_format is STATEMENT, which cannot log transactions at READ COMMITTED. " +
+			"It must be ROW or MIXED")
+	}
+	return nil
+}
+
+var mysqlVersion = regexp.MustCompile(`^(?:5\.5\.5-)?(\d+)\.(\d+)`) // some servers put 5.5.5 before MariaDB's version
+
+// isNewMySQL reports whether a version is one that the stores work with. One that cannot be read is not refused.
+func isNewMySQL(version string) bool {
+	found := mysqlVersion.FindStringSubmatch(version)
+	if found == nil {
+		return true
+	}
+	major, _ := strconv.Atoi(found[1])
+	minor, _ := strconv.Atoi(found[2])
+	if strings.Contains(version, "MariaDB") {
+		return major > 10 || major == 10 && minor >= 6
+	}
+	return major >= 8
+}
+
+func (mysql) placeholders(statement string) string { return statement }
+
+func (mysql) quote(name string) string { return "`" + name + "`" }
+
+func (mysql) rowLock(l lock) string {
+	switch l {
+	case forShare:
+		return "LOCK IN SHARE MODE" // MariaDB has no FOR SHARE
+	case skipLocked:
+		return "FOR UPDATE SKIP LOCKED"
+	}
+	return "FOR UPDATE"
+}
+
+func (mysql) locksRows() bool { return true }
+
+func (mysql) prepares() bool { return true }
+
+// insertNew goes by the error, which ends the statement and not the transaction. INSERT IGNORE would also ignore that
+// a value does not fit. The number of rows of ON DUPLICATE KEY UPDATE depends on a setting of the connection.
+func (m mysql) insertNew(ctx context.Context, db *DB, in execer, table, columns string, args ...any) (bool, error) {
+	_, err := in.ExecContext(ctx, db.sql(insert(table, columns)), args...)
+	if err != nil && m.fault(err) == duplicate {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (mysql) touchAll(table, condition string) string {
+	return `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+			digest VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$.digest', used BIGINT PATH '$.used',
+			since BIGINT PATH '$.since', live BIGINT PATH '$.live', ends BIGINT PATH '$.ends')) AS v
+		JOIN {prefix}` + table + ` AS t ON t.digest = CAST(v.digest AS BINARY)
+		SET t.last_used = CASE WHEN t.last_used > v.used THEN t.last_used ELSE v.used END,
+			t.expires_at = CASE WHEN t.expires_at >= v.live AND t.expires_at < v.ends THEN v.ends ELSE t.expires_at END
+		WHERE (t.expires_at IS NULL OR t.expires_at > v.since) AND ` + condition
+}
+
+// fault goes by the number of the error.
+// https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+func (mysql) fault(err error) fault {
+	switch mysqlError(err) {
+	case 1205, 1213: // a lock was waited for too long, a deadlock
+		return passing
+	case 1020: // MariaDB: the record has changed since it was read
+		return passing
+	case 1062, 1586: // duplicate entry
+		return duplicate
+	case 1050, 1060, 1061, 1091: // table, column or index exists; what a DROP names does not exist
+		return misplaced
+	}
+	return lasting
+}
+
+var numbered = regexp.MustCompile(`Error (\d{4})\b`)
+
+// mysqlError returns the number of an error of the server, and 0 if it has none. The type belongs to the driver, so it
+// goes by the text.
+func mysqlError(err error) int {
+	found := numbered.FindStringSubmatch(err.Error())
+	if found == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(found[1]) // four digits
+	return n
+}

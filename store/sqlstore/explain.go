@@ -1,0 +1,54 @@
+package sqlstore
+
+import (
+	"fmt"
+	"strings"
+)
+
+// explain adds what an operator can do to an error of a server that has a usual cause. It looks at the code of the
+// error alone, so nothing of a DSN comes into the text by it.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if help := helpFor(err); help != "" {
+		return fmt.Errorf("sqlstore: %s: %w", help, err)
+	}
+	return err
+}
+
+// helpFor returns the usual cause of an error, or "".
+func helpFor(err error) string {
+	switch state := sqlState(err); {
+	case state == "28P01", state == "28000":
+		return "PostgreSQL refuses the user or the password of the DSN"
+	case state == "3D000":
+		return "the database of the DSN does not exist in PostgreSQL"
+	case state == "42501":
+		return "the user of the DSN lacks a right in PostgreSQL, see the README of sqlstore for what to grant"
+	case state == "25006":
+		return "PostgreSQL takes no changes: this is a replica, or the database is read-only"
+	case strings.HasPrefix(state, "57P"):
+		return "PostgreSQL is starting or stopping"
+	case state == "53300":
+		return "PostgreSQL has no connection left, see max_connections and the limits of the pools"
+	case state == "26000", state == "42P05":
+		return "a pooler such as PgBouncer gave a prepared statement to another connection, " +
+			"see the README of sqlstore for what to set"
+	}
+	switch mysqlError(err) {
+	case 1045, 1698:
+		return "MySQL refuses the user or the password of the DSN"
+	case 1049:
+		return "the database of the DSN does not exist in MySQL"
+	case 1044, 1142, 1143, 1227:
+		return "the user of the DSN lacks a right in MySQL, see the README of sqlstore for what to grant"
+	case 1290, 1792, 1836:
+		return "MySQL takes no changes: this is a replica, or the server is read-only"
+	case 1040, 1203:
+		return "MySQL has no connection left, see max_connections and the limits of the pools"
+	case 1665:
+		return "MySQL writes its binary log by statements; set binlog_format to ROW or MIXED"
+	}
+	return ""
+}

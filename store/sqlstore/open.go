@@ -1,0 +1,56 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// NewPostgreSQL uses a PostgreSQL database, version 13 or later, by a pool that is open already. Its driver tells the
+// SQLSTATE of an error, as jackc/pgx/v5/stdlib and lib/pq do.
+//
+//	pool, err := sql.Open("pgx", "postgres://app@db.example/app?sslmode=verify-full")
+//	db, err := sqlstore.NewPostgreSQL(ctx, pool, sqlstore.Config{})
+//
+// The application may use the pool for its own tables, too. [DB.Close] closes it. Set a limit by SetMaxOpenConns: the
+// pools of all programs together must stay below max_connections of the server.
+//
+// Every change is one statement, or one short transaction at READ COMMITTED that locks the rows it decides by. There
+// are no advisory locks and no temporary tables. The server must not be a replica, and its encoding must be UTF8.
+//
+// The error says what is wrong: the server cannot be reached, it refuses the password, the database does not exist, it
+// is too old. It never holds the password of the DSN.
+func NewPostgreSQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
+	return newPooled(ctx, db, postgresql{}, config)
+}
+
+// NewMySQL uses a database of MySQL 8.0 or later, or of MariaDB 10.6 or later, by a pool that is open already. The
+// errors of its driver begin with "Error" and the number, as those of go-sql-driver/mysql do.
+//
+//	pool, err := sql.Open("mysql", "app:PASSWORD@tcp(db.example:3306)/app?tls=true&interpolateParams=true")
+//	db, err := sqlstore.NewMySQL(ctx, pool, sqlstore.Config{})
+//
+// With interpolateParams=true a statement is sent once and not three times. No other parameter changes what the stores
+// do, so parseTime, clientFoundRows and the collation may be what the application needs. For the rest see
+// [NewPostgreSQL]. The mode of SQL must be strict, as it is by default, since other modes cut values off.
+func NewMySQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
+	return newPooled(ctx, db, mysql{}, config)
+}
+
+// newPooled uses a database of an engine that many connections change at once.
+func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*DB, error) {
+	if db == nil {
+		return nil, errors.New("sqlstore: the pool is nil")
+	}
+	opened := &DB{read: db, write: db, dialect: engine}
+	if err := opened.configure(config); err != nil {
+		return nil, fmt.Errorf("sqlstore: %w", err)
+	}
+	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout)}
+	if err := engine.check(ctx, db); err != nil {
+		return nil, explain(err)
+	}
+	return opened, nil
+}

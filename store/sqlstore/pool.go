@@ -1,0 +1,161 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// This file runs the transactions of PostgreSQL and MySQL. Many connections change the database at once there, and
+// the engine may end one transaction to let another one go on.
+
+// pooled is the dialect of an engine that many connections change at once.
+type pooled interface {
+	dialect
+	// begin returns the statements that start a transaction at READ COMMITTED.
+	begin() []string
+	// check returns an error if the server is too old, or has a setting that the stores cannot work with.
+	check(ctx context.Context, db *sql.DB) error
+}
+
+// pool is the pool of such an engine.
+type pool struct {
+	db     *sql.DB
+	engine pooled
+	wait   time.Duration // the longest that a change may take with all its tries
+}
+
+const (
+	// maxTries is how often a transaction is tried that the engine ends in favor of others.
+	maxTries = 20
+	// maxDuplicates is how often one is tried that wrote a key that another transaction wrote first. The second try
+	// reads that key.
+	maxDuplicates = 3
+	// maxRetryPause is the longest pause between two tries.
+	maxRetryPause = 100 * time.Millisecond
+)
+
+// transact runs change in a transaction, and again after an error that passes.
+func (p *pool) transact(ctx context.Context, change func(conn *sql.Conn) error) error {
+	since := time.Now()
+	limited, cancel := context.WithTimeout(ctx, p.wait)
+	defer cancel()
+	duplicates, pause := 0, firstPause
+	for try := 1; ; try++ {
+		err := p.attempt(limited, change)
+		if err == nil {
+			return nil
+		}
+		switch p.engine.fault(err) {
+		case passing:
+		case duplicate:
+			duplicates++
+		default:
+			return p.explained(ctx, limited, since, err)
+		}
+		if try == maxTries || duplicates == maxDuplicates {
+			return p.explained(ctx, limited, since, err)
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-limited.Done():
+			timer.Stop()
+			return p.explained(ctx, limited, since, err)
+		case <-timer.C:
+		}
+		pause = min(2*pause, maxRetryPause)
+	}
+}
+
+// explained returns the error of a change. One that had no time left is an [ErrBusy].
+func (p *pool) explained(ctx, limited context.Context, since time.Time, err error) error {
+	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == passing {
+		return &poolBusyError{time.Since(since), err}
+	}
+	return explain(err)
+}
+
+// poolBusyError is an [ErrBusy] of an engine with a pool.
+type poolBusyError struct {
+	waited time.Duration
+	cause  error
+}
+
+func (e *poolBusyError) Error() string {
+	return fmt.Sprintf("sqlstore: the database did not finish a change in %v, see Config.BusyTimeout: %v",
+		e.waited.Round(time.Millisecond), e.cause)
+}
+
+func (e *poolBusyError) Is(target error) bool { return target == ErrBusy }
+func (e *poolBusyError) Unwrap() error        { return e.cause }
+
+// attempt runs change in one transaction.
+func (p *pool) attempt(ctx context.Context, change func(conn *sql.Conn) error) error {
+	conn, err := p.begin(ctx)
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() { // after a panic, too
+		if !committed {
+			if err := end(ctx, conn, "ROLLBACK"); err != nil {
+				discard(conn)
+			}
+		}
+		_ = conn.Close()
+	}()
+	if err := change(conn); err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if _, err := conn.ExecContext(limited, "COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	return nil
+}
+
+// begin starts a transaction. A connection that the server closed while it was idle is replaced.
+func (p *pool) begin(ctx context.Context) (*sql.Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := p.db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, statement := range p.engine.begin() {
+			if _, err = conn.ExecContext(ctx, statement); err != nil {
+				break
+			}
+		}
+		if err == nil {
+			return conn, nil
+		}
+		discard(conn) // it may have begun for all we know
+		_ = conn.Close()
+		if try == maxDuplicates || !errors.Is(err, driver.ErrBadConn) {
+			return nil, err
+		}
+	}
+}
+
+// exec runs one statement, which is a transaction of its own.
+func (p *pool) exec(ctx context.Context, statement string, args ...any) (sql.Result, error) {
+	var result sql.Result
+	since := time.Now()
+	limited, cancel := context.WithTimeout(ctx, p.wait)
+	defer cancel()
+	for try := 1; ; try++ {
+		var err error
+		if result, err = p.db.ExecContext(limited, statement, args...); err == nil {
+			return result, nil
+		}
+		if p.engine.fault(err) != passing || try == maxTries || limited.Err() != nil {
+			return nil, p.explained(ctx, limited, since, err)
+		}
+	}
+}
