@@ -85,7 +85,7 @@ func (s *JWTStore) seen(ctx context.Context, conn *sql.Conn, first, adopted *jwt
 	if err != nil || seen == nil || adopted.Digest == first.Digest {
 		return seen != nil, err
 	}
-	return true, s.end(ctx, conn, owner.ID, now)
+	return true, s.end(ctx, conn, owner, now)
 }
 
 // addAll adds a family, its first token and the token that it adopts, if any, in a transaction.
@@ -122,6 +122,9 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 	var err error
 	if started.Evicted, err = texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
 		WHERE `+jwtLive+` ORDER BY created, id LIMIT ? {lock}`), family.UserID, now, surplus); err != nil {
+		return err
+	}
+	if err := s.db.tellEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
 		return err
 	}
 	return s.endThese(ctx, conn, started.Evicted, family.Created)

@@ -70,7 +70,7 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 			return err
 		}
 		if len(added.Evicted) == most {
-			return nil
+			return s.db.tell(ctx, conn, grantOwner(grant))
 		}
 	}
 	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
@@ -79,6 +79,9 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 		return err
 	}
 	added.Evicted = append(added.Evicted, ids...)
+	if err := s.db.tellEnded(ctx, conn, grantOwner(grant), added.Evicted); err != nil {
+		return err
+	}
 	return s.endThese(ctx, conn, ids, grant.Created)
 }
 
