@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +66,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	if err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(backend.CheckUserID(fresh.UserID()), backend.CheckAuthInfo(options.AuthInfo)); err != nil {
+	if err := errors.Join(backend.CheckUserID(fresh.UserID()), backend.CheckAuthInfo(options.AuthInfo)); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	stamp := backend.Stamp(stampLabel, fresh)
