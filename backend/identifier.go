@@ -13,13 +13,13 @@ import (
 // engine: PostgreSQL takes about 2,700 bytes a key, and InnoDB takes 3,072.
 const (
 	MaxUserID = 512 // of a user: see [auth.User]
-	MaxID     = 255 // of a record, a session or a grant
+	MaxID     = 255 // of anything else that is looked up, such as a session. Those of [NewID] have 36
 )
 
 // The longest parts of an [auth.AuthInfo] that a store must keep.
 const (
 	maxACR     = 1024 // bytes
-	maxMethods = 100
+	maxMethods = 32
 	maxMethod  = 255 // bytes
 )
 
@@ -48,7 +48,7 @@ func CheckUserID(id string) error {
 }
 
 // CheckAuthInfo returns an error if a store cannot keep what a credential says of its login: an ACR of at most 1,024
-// bytes, and at most 100 methods of 255 bytes, all [ValidText]. Call it before you issue. These texts come from the
+// bytes, and at most 32 methods of 255 bytes, all [ValidText]. Call it before you issue. These texts come from the
 // backend of the login, so the error is auth.ErrInternal.
 func CheckAuthInfo(info auth.AuthInfo) error {
 	if !ValidText(info.ACR, maxACR) {
