@@ -43,8 +43,8 @@ func CheckUserID(id string) error {
 	if ValidUserID(id) {
 		return nil
 	}
-	return fmt.Errorf("%w: the UserID %s is not 1 to %d bytes of UTF-8 without NUL, so no store can keep what is issued "+
-		"to the user", auth.ErrInternal, cause.Quote(id), MaxUserID)
+	return fmt.Errorf("%w: the UserID %s is not 1 to %d bytes of UTF-8 without NUL, so no store can keep what is "+
+		"issued to the user", auth.ErrInternal, cause.Quote(id), MaxUserID)
 }
 
 // CheckAuthInfo returns an error if a store cannot keep what a credential says of its login: an ACR of at most 1,024
@@ -61,8 +61,8 @@ func CheckAuthInfo(info auth.AuthInfo) error {
 	}
 	for _, method := range info.AMR {
 		if !ValidText(method, maxMethod) {
-			return fmt.Errorf("%w: the AuthInfo has the AMR %s, which is not UTF-8 without NUL, or longer than %d bytes",
-				auth.ErrInternal, cause.Quote(method), maxMethod)
+			return fmt.Errorf("%w: the AuthInfo has the AMR %s, which is not UTF-8 without NUL, or longer than %d "+
+				"bytes", auth.ErrInternal, cause.Quote(method), maxMethod)
 		}
 	}
 	return nil

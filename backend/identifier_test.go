@@ -21,7 +21,8 @@ func TestUnitIdentifiersThatStoresKeep(t *testing.T) {
 			}
 		})
 	}
-	for name, id := range map[string]string{"an emoji": "\U0001f512", "a space at the end": "alice ", "a newline": "a\nb",
+	for name, id := range map[string]string{"an emoji": "\U0001f512", "a space at the end": "alice ",
+		"a newline":                 "a\nb",
 		"the replacement character": "\ufffd", "a quote": `'"\%_`} {
 		t.Run(name+" can be in an identifier", func(t *testing.T) {
 			if !backend.ValidID(id) || !backend.ValidUserID(id) {

@@ -72,7 +72,8 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 			t.Errorf("got %v, %v, want none", found, err)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T, acr string) {
+	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T,
+		acr string) {
 		_, err := tokens.Issue(t.Context(), "alice", jwt.Options{AuthInfo: auth.AuthInfo{ACR: acr}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)

@@ -15,7 +15,8 @@ import (
 // strict is a store of the strictest database: it answers a text that it cannot keep with an error.
 type strict struct{ knox.Store }
 
-func (s strict) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added, error) {
+func (s strict) Add(ctx context.Context, r *knox.Record, limit int, evict bool, ending knox.Ending) (knox.Added,
+	error) {
 	if err := oddtext.Fault(r, ending); err != nil {
 		return knox.Added{}, err
 	}
@@ -108,7 +109,8 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 				t.Errorf("got %v, %v from Revoke, want none", found, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T, acr string) {
+	oddtext.Each(t, oddtext.Refused, "as an ACR is an error of the backend of the login", func(t *testing.T,
+		acr string) {
 		_, err := s.tokens.Issue(t.Context(), "alice", knox.Options{AuthInfo: auth.AuthInfo{ACR: acr}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)
@@ -119,7 +121,8 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if user, _, err := s.tokens.VerifyToken(t.Context(), issued.Secret.Reveal()); err != nil || user.UserID() != id {
+		if user, _, err := s.tokens.VerifyToken(t.Context(), issued.Secret.Reveal()); err != nil ||
+			user.UserID() != id {
 			t.Errorf("got %v, %v, want the user %q", user, err, id)
 		}
 	})

@@ -39,7 +39,8 @@ func (s strictOnce) RemoveUnused(ctx context.Context, userID string) (int, error
 // strictThrottle is such a store of counters.
 type strictThrottle struct{ password.ThrottleStore }
 
-func (s strictThrottle) Update(ctx context.Context, keys []string, now time.Time, change func([]password.Counter)) error {
+func (s strictThrottle) Update(ctx context.Context, keys []string, now time.Time,
+	change func([]password.Counter)) error {
 	if err := oddtext.Fault(keys); err != nil {
 		return err
 	}
@@ -90,8 +91,10 @@ func TestUnitOddTextsOfLogins(t *testing.T) {
 			}
 		})
 	t.Run("a username of 255 bytes is counted in any script", func(t *testing.T) {
-		for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("\U0001f512", 63), "Zo\u00eb", "Zoe\u0308"} {
-			if _, err := passwords.Check(httptest.NewRequest("POST", "/", nil), name, "open sesame"); auth.KindOf(err) != auth.ErrInvalid {
+		for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("\U0001f512", 63), "Zo\u00eb",
+			"Zoe\u0308"} {
+			if _, err := passwords.Check(httptest.NewRequest("POST", "/", nil), name,
+				"open sesame"); auth.KindOf(err) != auth.ErrInvalid {
 				t.Errorf("got %v for %q, want auth.ErrInvalid", err, name)
 			}
 		}

@@ -48,12 +48,14 @@ func TestUnitOddTextsInRequests(t *testing.T) {
 	s := newService(t, session.Config{Store: strict{session.NewMemoryStore()}})
 	oddtext.Each(t, oddtext.Refused, "as the identifier of a session is unknown", func(t *testing.T, id string) {
 		cookie := s.login("alice")
-		got := s.do("DELETE", "/session/sessions/"+url.PathEscape(id), "", "Cookie", cookie, "Sec-Fetch-Site", "same-origin")
+		got := s.do("DELETE", "/session/sessions/"+url.PathEscape(id), "", "Cookie", cookie, "Sec-Fetch-Site",
+			"same-origin")
 		if got.StatusCode != 404 {
 			t.Errorf("got %d, want 404", got.StatusCode)
 		}
 	})
-	oddtext.Each(t, oddtext.Refused, "as a cookie or the name of a client fails no request", func(t *testing.T, text string) {
+	oddtext.Each(t, oddtext.Refused, "as a cookie or the name of a client fails no request", func(t *testing.T,
+		text string) {
 		s.login("alice", "User-Agent", text, "Cookie", "__Host-session="+text)
 		if got := s.do("GET", "/public", "", "Cookie", "__Host-session="+text); got.StatusCode != 200 {
 			t.Errorf("got %d, want 200", got.StatusCode)
@@ -82,7 +84,8 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 				t.Errorf("got %v, %v from Revoke, want none", found, err)
 			}
 		})
-	oddtext.Each(t, oddtext.Refused, "as an AMR is an error of the backend of the login", func(t *testing.T, amr string) {
+	oddtext.Each(t, oddtext.Refused, "as an AMR is an error of the backend of the login", func(t *testing.T,
+		amr string) {
 		_, err := signIn("alice", session.Options{AuthInfo: auth.AuthInfo{AMR: []string{"pwd", amr}}})
 		if auth.KindOf(err) != auth.ErrInternal {
 			t.Errorf("got %v, want auth.ErrInternal", err)

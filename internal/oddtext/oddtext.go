@@ -42,7 +42,8 @@ var Kept = map[string]string{
 // maxKey is the longest text that a store may be asked for, in bytes. The tests of this module need no longer one.
 const maxKey = 2_600
 
-// Fault returns an error if PostgreSQL or MySQL would refuse a text in one of values, which may be structs that hold it.
+// Fault returns an error if PostgreSQL or MySQL would refuse a text in one of values, which may be structs that hold
+// it.
 func Fault(values ...any) error {
 	for _, value := range values {
 		if err := fault(reflect.ValueOf(value)); err != nil {

@@ -115,7 +115,8 @@ func TestUnitOddTextsOfBrowsers(t *testing.T) {
 	})
 	for _, name := range []string{"state", "code", "iss", "error"} {
 		oddtext.Each(t, oddtext.Refused, "as "+name+" of an answer is refused", func(t *testing.T, text string) {
-			got := b.do("GET", "/login/acme/callback/?"+url.Values{"state": {"x"}, "code": {"x"}, name: {text}}.Encode(), nil)
+			got := b.do("GET", "/login/acme/callback/?"+url.Values{"state": {"x"}, "code": {"x"},
+				name: {text}}.Encode(), nil)
 			if got.status != 400 {
 				t.Errorf("got %d, want 400", got.status)
 			}
@@ -127,7 +128,8 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 	oddtext.Each(t, oddtext.Refused, "in what a provider tells is no outage", func(t *testing.T, text string) {
 		for _, name := range []string{"name", "email", "preferred_username", "picture", "hd", "acr"} {
 			a := strictApp(t, nil)
-			a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{name: text, "amr": []string{"pwd", text}}})
+			a.idp.SignIn(authtest.Person{Subject: "1", Claims: map[string]any{name: text, "amr": []string{"pwd",
+				text}}})
 			if got := a.browser().visit("/login/acme/"); got.status != 200 {
 				t.Errorf("got %d %s for %s, want a login", got.status, got.body, name)
 			}
@@ -143,7 +145,8 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 			a := strictApp(t, func(a *app, c *external.Config) {
 				o := plain(a, nil)
 				o.Profile = func(context.Context, *external.API) (*external.Profile, error) {
-					return &external.Profile{Subject: "1", AuthInfo: auth.AuthInfo{ACR: text, AMR: []string{"pwd"}}}, nil
+					return &external.Profile{Subject: "1", AuthInfo: auth.AuthInfo{ACR: text, AMR: []string{"pwd"}}},
+						nil
 				}
 				c.Providers = []external.Provider{o}
 			})
@@ -153,7 +156,8 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 			}
 		})
 	for name, subject := range map[string]string{"an emoji": "\U0001f512", "an accent in one": "Zo\u00eb",
-		"an accent in two": "Zoe\u0308", "another case": "zoe", "the longest text": strings.Repeat("\u00e9", 127) + "x"} {
+		"an accent in two": "Zoe\u0308", "another case": "zoe", "the longest text": strings.Repeat("\u00e9",
+			127) + "x"} {
 		t.Run(name+" is a subject, and found again", func(t *testing.T) {
 			a := strictApp(t, nil)
 			a.idp.SignIn(authtest.Person{Subject: subject})
@@ -173,8 +177,10 @@ func TestUnitOddTextsOfProviders(t *testing.T) {
 		oidc, plain := a.acme(), plain(a, nil)
 		oidc.Issuer, plain.Issuer = long, long
 		for _, provider := range []external.Provider{oidc, plain} {
-			config := external.Config{URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))}, Store: a.store,
-				LoadUser: a.load, Providers: []external.Provider{provider}, SignInURL: "/sign-in", AccountURL: "/account"}
+			config := external.Config{URL: a.url, Keys: []auth.Secret{auth.Secret(strings.Repeat("k", 32))},
+				Store:    a.store,
+				LoadUser: a.load, Providers: []external.Provider{provider}, SignInURL: "/sign-in",
+				AccountURL: "/account"}
 			if _, err := external.New(config); err == nil || !strings.Contains(err.Error(), "Issuer is longer") {
 				t.Errorf("got %v for %T, want an error about its Issuer", err, provider)
 			}
@@ -186,7 +192,10 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 	oddtext.Each(t, oddtext.Refused, "as a UserID is an error of the application, and has no accounts",
 		func(t *testing.T, id string) {
 			a := strictApp(t, func(a *app, c *external.Config) {
-				c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) { return a.add(id), nil }
+				c.NewUser = func(context.Context, *external.Profile, string) (auth.User, error) {
+					return a.add(id),
+						nil
+				}
 			})
 			if got := a.browser().visit("/login/acme/"); got.status != 503 {
 				t.Errorf("got %d %s, want 503", got.status, got.body)

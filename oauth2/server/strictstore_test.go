@@ -74,7 +74,8 @@ func (s strict) Approve(ctx context.Context, a server.Approval) (server.Added, e
 	return s.Store.Approve(ctx, a)
 }
 
-func (s strict) Start(ctx context.Context, g *server.Grant, t server.Tokens, limit int, evict bool) (server.Added, error) {
+func (s strict) Start(ctx context.Context, g *server.Grant, t server.Tokens, limit int,
+	evict bool) (server.Added, error) {
 	if err := oddtext.Fault(g, t); err != nil {
 		return server.Added{}, err
 	}

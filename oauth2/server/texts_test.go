@@ -34,12 +34,14 @@ func TestUnitOddTextsOfClients(t *testing.T) {
 			func(t *testing.T, text string) {
 				got := s.as("alice").authorize(name, text)
 				if got.StatusCode != 400 && (got.StatusCode != 303 || got.location("error") == "") {
-					t.Errorf("got %d to %q, want 400 or an error for the client", got.StatusCode, got.Header.Get("Location"))
+					t.Errorf("got %d to %q, want 400 or an error for the client", got.StatusCode,
+						got.Header.Get("Location"))
 				}
 			})
 	}
 	for _, path := range []string{"/o/token/", "/o/revoke_token/", "/o/introspect/"} {
-		for _, name := range []string{"client_id", "client_secret", "token", "code", "refresh_token", "grant_type", "scope"} {
+		for _, name := range []string{"client_id", "client_secret", "token", "code", "refresh_token", "grant_type",
+			"scope"} {
 			oddtext.Each(t, oddtext.Refused, "as "+name+" at "+path+" is no outage", func(t *testing.T, text string) {
 				values := with(url.Values{"client_id": {"app"}, "grant_type": {"refresh_token"}, "token": {"x"},
 					"refresh_token": {"x"}}, name, text)
@@ -50,9 +52,11 @@ func TestUnitOddTextsOfClients(t *testing.T) {
 			})
 		}
 	}
-	oddtext.Each(t, oddtext.Refused, "as Basic credentials or a bearer token is no outage", func(t *testing.T, text string) {
+	oddtext.Each(t, oddtext.Refused, "as Basic credentials or a bearer token is no outage", func(t *testing.T,
+		text string) {
 		plain := base64Of(text)
-		for _, authorization := range []string{"Basic " + base64Of(text+":"+text), "Bearer " + plain[:min(len(plain), 4000)]} {
+		for _, authorization := range []string{"Basic " + base64Of(text+":"+text), "Bearer " + plain[:min(len(plain),
+			4000)]} {
 			for _, path := range []string{"/o/token/", "/o/userinfo/"} {
 				got := s.stranger().do("POST", path, "grant_type=client_credentials", "Authorization", authorization)
 				if got.StatusCode >= 500 || got.StatusCode < 400 {
@@ -85,7 +89,8 @@ func TestUnitOddTextsOfUsers(t *testing.T) {
 	for _, name := range []string{"name", "redirect_uris", "post_logout_redirect_uris", "client_type",
 		"authorization_grant_type"} {
 		oddtext.Each(t, oddtext.Refused, "as "+name+" of an application is no outage", func(t *testing.T, text string) {
-			form := with(url.Values{"name": {"Shop"}, "client_type": {"public"}, "redirect_uris": {"https://a.example/"},
+			form := with(url.Values{"name": {"Shop"}, "client_type": {"public"},
+				"redirect_uris":            {"https://a.example/"},
 				"authorization_grant_type": {"authorization-code"}}, name, text)
 			got := b.do("POST", "/o/applications/register/", form.Encode(), "Sec-Fetch-Site", "same-origin")
 			if got.StatusCode >= 500 {
@@ -95,7 +100,8 @@ func TestUnitOddTextsOfUsers(t *testing.T) {
 	}
 	oddtext.Each(t, oddtext.Refused, "as the interaction of a form is no outage", func(t *testing.T, text string) {
 		for _, path := range []string{"/o/authorize/", "/o/logout/"} {
-			got := b.do("POST", path, url.Values{"interaction": {text}, "allow": {"1"}}.Encode(), "Sec-Fetch-Site", "same-origin")
+			got := b.do("POST", path, url.Values{"interaction": {text}, "allow": {"1"}}.Encode(), "Sec-Fetch-Site",
+				"same-origin")
 			if got.StatusCode >= 500 {
 				t.Errorf("got %d %s at %s, want a refusal", got.StatusCode, got.body, path)
 			}
@@ -108,17 +114,29 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 	ctx, page := t.Context(), backend.Page{}
 	oddtext.Each(t, oddtext.Refused, "as an identifier finds nothing", func(t *testing.T, id string) {
 		for name, ask := range map[string]func() (int, error){
-			"Revoke":       func() (int, error) { found, err := s.server.Revoke(ctx, id); return count(found), err },
-			"RevokeAll":    func() (int, error) { return s.server.RevokeAll(ctx, id) },
-			"EndSession":   func() (int, error) { return s.server.EndSession(ctx, id) },
-			"Withdraw":     func() (int, error) { return s.server.Withdraw(ctx, id, "web") },
-			"Withdraw of":  func() (int, error) { return s.server.Withdraw(ctx, "alice", id) },
-			"RemoveClient": func() (int, error) { found, err := s.server.RemoveClient(ctx, id); return count(found), err },
-			"RemoveUser":   func() (int, error) { return 0, s.server.RemoveUser(ctx, id) },
-			"Grants":       func() (int, error) { all, _, err := s.server.Grants(ctx, id, page); return len(all), err },
-			"Authorized":   func() (int, error) { all, _, err := s.server.Authorized(ctx, id, page); return len(all), err },
-			"Clients":      func() (int, error) { all, _, err := s.server.Clients(ctx, id, page); return len(all), err },
-			"Client":       func() (int, error) { c, err := s.server.Client(ctx, id); return count(c != nil), err },
+			"Revoke":      func() (int, error) { found, err := s.server.Revoke(ctx, id); return count(found), err },
+			"RevokeAll":   func() (int, error) { return s.server.RevokeAll(ctx, id) },
+			"EndSession":  func() (int, error) { return s.server.EndSession(ctx, id) },
+			"Withdraw":    func() (int, error) { return s.server.Withdraw(ctx, id, "web") },
+			"Withdraw of": func() (int, error) { return s.server.Withdraw(ctx, "alice", id) },
+			"RemoveClient": func() (int, error) {
+				found, err := s.server.RemoveClient(ctx, id)
+				return count(found),
+					err
+			},
+			"RemoveUser": func() (int, error) { return 0, s.server.RemoveUser(ctx, id) },
+			"Grants":     func() (int, error) { all, _, err := s.server.Grants(ctx, id, page); return len(all), err },
+			"Authorized": func() (int, error) {
+				all, _, err := s.server.Authorized(ctx, id, page)
+				return len(all),
+					err
+			},
+			"Clients": func() (int, error) {
+				all, _, err := s.server.Clients(ctx, id, page)
+				return len(all),
+					err
+			},
+			"Client": func() (int, error) { c, err := s.server.Client(ctx, id); return count(c != nil), err },
 		} {
 			if n, err := ask(); n != 0 || err != nil {
 				t.Errorf("got %d, %v from %s, want none", n, err, name)
@@ -150,7 +168,8 @@ func TestUnitOddTextsOfApplications(t *testing.T) {
 		s.users.mu.Lock()
 		s.users.stamps[long] = "l"
 		s.users.mu.Unlock()
-		for name, b := range map[string]*browser{"the user": s.as(long), "the session": s.asOf("alice", long, time.Now())} {
+		for name, b := range map[string]*browser{"the user": s.as(long), "the session": s.asOf("alice", long,
+			time.Now())} {
 			for _, path := range []string{"/o/authorize/?" + query().Encode(), "/o/authorized_tokens/"} {
 				if got := b.do("GET", path, ""); got.StatusCode != 503 {
 					t.Errorf("%s: got %d %s at %s, want 503", name, got.StatusCode, got.body, path)
@@ -165,7 +184,8 @@ type oddGrant struct{ change func(*server.Issuance) }
 
 func (oddGrant) Name() string { return "urn:example:issuing" }
 
-func (i oddGrant) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse, error) {
+func (i oddGrant) Exchange(ctx context.Context, s *server.Server, r *server.TokenRequest) (*server.TokenResponse,
+	error) {
 	issuance := server.Issuance{Client: r.Client, Type: i.Name(), UserID: "alice"}
 	i.change(&issuance)
 	return s.Issue(ctx, issuance)
@@ -181,7 +201,8 @@ func TestUnitOddTextsOfGrants(t *testing.T) {
 			"the Type":   func(i *server.Issuance) { i.Type = text },
 		} {
 			s := strictService(t, func(c *server.Config) {
-				c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{}, server.ClientCredentials{},
+				c.Grants = []server.GrantType{server.AuthorizationCode{}, server.RefreshToken{},
+					server.ClientCredentials{},
 					oddGrant{change}}
 				c.LoadUser = func(_ context.Context, id string) (auth.User, error) { return user{id, "1"}, nil }
 			})
@@ -189,7 +210,8 @@ func TestUnitOddTextsOfGrants(t *testing.T) {
 			if got := s.post("/o/token/", "own", "grant_type", "urn:example:issuing"); got.StatusCode != 503 {
 				t.Errorf("got %d %s for %s, want 503", got.StatusCode, got.body, name)
 			}
-			if all, err := s.config.Store.Grants(t.Context(), "alice", "", 10, time.Now()); len(all) != 0 || err != nil {
+			if all, err := s.config.Store.Grants(t.Context(), "alice", "", 10, time.Now()); len(all) != 0 ||
+				err != nil {
 				t.Errorf("got %d grants, %v for %s, want none", len(all), err, name)
 			}
 		}

@@ -52,8 +52,8 @@ func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 func (p *visitor) check() error {
 	err := errors.Join(backend.CheckUserID(p.user.UserID()), backend.CheckAuthInfo(p.login))
 	if p.session != "" && !backend.ValidID(p.session) {
-		err = errors.Join(err, fmt.Errorf("%w: the credential has the ID %s, which is longer than %d bytes, or not UTF-8 "+
-			"without NUL", auth.ErrInternal, cause.Quote(p.session), backend.MaxID))
+		err = errors.Join(err, fmt.Errorf("%w: the credential has the ID %s, which is longer than %d bytes, or not "+
+			"UTF-8 without NUL", auth.ErrInternal, cause.Quote(p.session), backend.MaxID))
 	}
 	if err != nil {
 		return fmt.Errorf("oauth2/server: %w", err)
