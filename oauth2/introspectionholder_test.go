@@ -183,7 +183,11 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 			"may be a machine's, and the other claims do not agree"},
 		{"Keycloak: a token bound to a key", func(c *oauth2.IntrospectionConfig) { c.Profile = jwt.Keycloak() },
 			edit(base, "sub", "alice", "typ", "DPoP", "azp", "web", "sid", "x", "preferred_username", "alice"),
-			"it is bound to a key, and no proof of it can be checked here"},
+			`typ "DPoP" is no bearer token, and no cnf says to which key it is bound`},
+		{"a kind of which the profile says that it is bound to a key", func(c *oauth2.IntrospectionConfig) {
+			kinds := map[string][]string{"kind": {"plain"}}
+			c.Profile = jwt.Profile{Kinds: kinds, BoundKinds: map[string][]string{"kind": {"pop"}}}
+		}, edit(base, "sub", "alice", "kind", "pop"), "it is bound to a key, and no proof of it can be checked here"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			got, _ := newIntrospected(t, row.change).holder(row.answer)
