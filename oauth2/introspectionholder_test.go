@@ -164,6 +164,9 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 		{"django: an empty username is not", django, edit(base, "username", ""), noUsername},
 		{"django: a username that is the application's identifier is a user's", django,
 			edit(base, "username", "web"), "web"},
+		{"duende: a subject that is the client is a machine's", func(c *oauth2.IntrospectionConfig) {
+			c.Profile = oauth2.Duende()
+		}, edit(base, "sub", "web"), "client:web"},
 		{"django: no username and no client", django, edit(base, "client_id", absent), "client_id is missing"},
 
 		{"no address in email counts unless it is verified",
