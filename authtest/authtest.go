@@ -24,7 +24,8 @@
 //     oddities. A [Double] describes one more
 //
 // Backends, decorators and providers of your own: [Backend] tests that one keeps the contract of [auth.Authenticator],
-// and [External] that logins by a provider work and that wrong answers are refused.
+// [External] that logins by a provider work and that wrong answers are refused, and [UnfinishedLogins] that a backend
+// which issues leaves nothing of a login that failed at its end.
 //
 // Use it in tests only, because it imports package testing.
 package authtest
