@@ -3,6 +3,16 @@ package jwt
 // subjectIsClient is a token of a client that acts for itself (RFC 9068 §5).
 func subjectIsClient(claims ...string) Mark { return Mark{Claim: "sub", Of: claims} }
 
+// machinesOfOthers are signs of machines in tokens of providers whose machines have another subject than their client.
+func machinesOfOthers(clients []string) []Mark {
+	return []Mark{
+		{Claim: "gty", Values: []string{"client-credentials", "client_credentials"}},          // Auth0, FusionAuth
+		{Claim: "sub", Suffix: "@clients", Of: clients},                                       // Auth0
+		{Claim: "idtyp", Values: []string{"app"}},                                             // Entra
+		{Claim: "preferred_username", Prefix: "service-account-", Of: clients, AnyCase: true}, // Keycloak
+	}
+}
+
 // Gatewarden is the profile of tokens that [Tokens] issued, and of access tokens of an oauth2/server with the same
 // issuer. A token without "scope" and "client_id" has full access.
 func Gatewarden() Profile { return Profile{Own: true} }
