@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
@@ -41,7 +42,7 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 	}
 	finding := func(table, columns, lock string) string {
 		return `SELECT ` + columns + `, ` + oauthGrantColumns + `
-			FROM {prefix}` + table + ` t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ? ` + lock
+			FROM {prefix}oauth_grants g JOIN {prefix}` + table + ` t ON t.grant_id = g.id WHERE t.digest = ? ` + lock
 	}
 	s := &OAuthStore{db: db,
 		addGrant:    adding("oauth_grants", oauthGrantColumns),
@@ -67,7 +68,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	if a.Code.GrantID != a.Grant.ID {
 		return server.Added{}, errGrant
 	}
-	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		before, err := s.admit(ctx, conn, &added, a)
 		if err != nil || !added.OK() {
 			return added, err
@@ -121,10 +122,13 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 // grantOwner is the owner of a grant for [DB.lockOwner]: its user, or the client that has it for itself.
 func grantOwner(g *server.Grant) string {
 	if g.UserID == "" {
-		return "client:" + g.ClientID
+		return machine(g.ClientID)
 	}
 	return g.UserID
 }
+
+// machine is the UserID of a client.
+func machine(clientID string) string { return auth.Machine{ID: clientID}.UserID() }
 
 // useInteraction removes the page that an approval answers, and reports whether it was still there, in a transaction.
 func (s *OAuthStore) useInteraction(ctx context.Context, conn *sql.Conn, a server.Approval) (bool, error) {
@@ -150,7 +154,7 @@ func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bo
 // Start implements [server.Store] in one transaction.
 func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int,
 	evict bool) (server.Added, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, grantOwner(grant)); err != nil {
 				return added, err

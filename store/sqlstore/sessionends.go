@@ -14,7 +14,7 @@ import (
 // of the user ends the successor, too, or else the session before it is replaced.
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record,
 	now time.Time) (bool, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, successor.UserID); err != nil {
 			return false, err
 		}
@@ -30,6 +30,9 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
 			return false, err
 		}
+		if err := s.db.tell(ctx, conn, successor.UserID); err != nil {
+			return false, err
+		}
 		return true, s.add(ctx, conn, successor)
 	})
 }
@@ -37,29 +40,37 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 // Revoke implements [session.Store] in one transaction. It locks the owner because Replace may be putting another row
 // with the same identifier in the place of this one.
 func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return false, err
 		}
-		return changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
-			userID, id))
+		found, err := changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions
+			WHERE user_id = ? AND id = ?`), userID, id))
+		if err != nil || !found {
+			return false, err
+		}
+		return true, s.db.tell(ctx, conn, userID)
 	})
 }
 
 // RevokeAll implements [session.Store] in one transaction.
 func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
-		return s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
+		ended, err := s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
+		if err != nil {
+			return nil, err
+		}
+		return ended, s.db.tellEnded(ctx, conn, userID, ended)
 	})
 }
 
 // Purge implements [session.Store] in one transaction.
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
 	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
-	return within(ctx, s.db, func(conn *sql.Conn) ([]*session.Record, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*session.Record, error) {
 		if err := s.uses.settleExpired(ctx, conn, expired, now, limit); err != nil {
 			return nil, err
 		}

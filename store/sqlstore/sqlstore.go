@@ -75,6 +75,11 @@ type Config struct {
 	// [ErrSchema] at the start. A program that runs already goes on either way.
 	AllowNewerTables bool
 
+	// NotifyChannel is the channel on which each revocation is told to other instances, by NOTIFY of PostgreSQL. It
+	// may have up to 63 characters of a-z, 0-9 and "_". Package pgnotify listens on it. If empty, nothing is told.
+	// Other engines refuse it.
+	NotifyChannel string
+
 	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
 	// Info, when they are written again. It is also told, at Warn, when a function that
 	// [DB.Update] runs leaves rows open. If nil, it is slog.Default().
@@ -101,6 +106,8 @@ type DB struct {
 
 	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
 
+	channel string // Config.NotifyChannel
+
 	logger *slog.Logger
 
 	usesMu sync.Mutex
@@ -116,6 +123,10 @@ func (db *DB) configure(config Config) error {
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
 	}
+	if err := checkedChannel(db.dialect.name(), config.NotifyChannel); err != nil {
+		return err
+	}
+	db.channel = config.NotifyChannel
 	db.words = newWords(db.dialect, db.prefix)
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
 	db.logger, db.uses = config.Logger, make(map[string]*lastUses)
@@ -184,7 +195,7 @@ func (db *DB) Close() error {
 const endTimeout = 10 * time.Second
 
 // update runs a change of a store in a transaction. The change closes its rows.
-func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) error {
+func (db *DB) update(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
 	return db.transact(ctx, false, change)
 }
 
@@ -193,7 +204,7 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 	if db.pool != nil {
 		return db.pool.exec(ctx, statement, args...)
 	}
-	err = db.transact(ctx, false, func(conn *sql.Conn) (err error) {
+	err = db.transact(ctx, false, func(ctx context.Context, conn *sql.Conn) (err error) {
 		result, err = conn.ExecContext(ctx, statement, args...)
 		return err
 	})
@@ -201,7 +212,8 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 }
 
 // transact is update, for a touch or for another change.
-func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+func (db *DB) transact(ctx context.Context, touch bool,
+	change func(ctx context.Context, conn *sql.Conn) error) error {
 	if db.pool != nil {
 		p := *db.pool
 		if touch {
@@ -209,13 +221,14 @@ func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Co
 		}
 		return p.transact(ctx, change)
 	}
-	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
-		if fault != nil {
-			discard(conn)
-		}
-		_ = conn.Close()
-		return nil
-	})
+	return db.run(ctx, touch, func(conn *sql.Conn) error { return change(ctx, conn) },
+		func(conn *sql.Conn, fault error) error {
+			if fault != nil {
+				discard(conn)
+			}
+			_ = conn.Close()
+			return nil
+		})
 }
 
 // run runs change in a transaction that is the connection's, since database/sql cannot begin one in
