@@ -6,9 +6,9 @@ MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
-.PHONY: test test-providers java tools chromium clients proxies fuzz bench bench-packages release
+.PHONY: test test-providers java tools chromium clients proxies servers fuzz bench bench-packages release
 
-test: tools chromium clients proxies
+test: tools chromium clients proxies servers
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
@@ -83,6 +83,25 @@ proxies:
 	@{ $(HAVE_PROXIES); } || \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && [ ! -d /run/systemd/system ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light haproxy caddy >/dev/null; \
 	else echo "no nginx, HAProxy or Caddy: tests with them will skip"; fi
+
+# The database servers that tests start for themselves; see internal/testserver. Debian's package of PostgreSQL would
+# make a cluster and start it, so it is told not to. MariaDB's core packages have no service. A server of the
+# environment needs no program here.
+HAVE_POSTGRES = test -n "$$GATEWARDEN_POSTGRES_URL" || command -v initdb >/dev/null || ls -d /usr/lib/postgresql/*/bin/initdb \
+	/usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb 2>/dev/null | grep -q .
+HAVE_MARIADB = test -n "$$GATEWARDEN_MYSQL_URL" || { PATH="$$PATH:/usr/sbin:/usr/libexec" && command -v mariadbd >/dev/null && \
+	command -v mariadb-install-db >/dev/null; }
+HAVE_PGBOUNCER = test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null
+
+servers:
+	@need=; { $(HAVE_POSTGRES); } || need="postgresql"; { $(HAVE_MARIADB); } || need="$$need mariadb-server-core mariadb-client-core"; \
+	[ -d /run/systemd/system ] || { $(HAVE_PGBOUNCER); } || need="$$need pgbouncer"; \
+	if [ -z "$$need" ]; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		case $$need in *postgresql*) mkdir -p /etc/postgresql-common/createcluster.d && \
+			echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.d/gatewarden.conf;; esac; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need >/dev/null; \
+	else echo "not installed:$$need: tests with them will skip"; fi
 
 # Each fuzz target for a while; all are in the root module.
 fuzz:

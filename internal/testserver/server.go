@@ -1,0 +1,173 @@
+// Package testserver gives tests a real PostgreSQL and a real MariaDB.
+//
+// The first test of a process that asks for a server starts it, and all tests of the process share it. Each of them
+// takes a database of its own:
+//
+//	import _ "github.com/jackc/pgx/v5/stdlib" // the driver, which [Server.Database] uses too
+//
+//	func TestStore(t *testing.T) {
+//		pool, err := sql.Open("pgx", testserver.PostgreSQL(t).Database(t).DSN)
+//		...
+//	}
+//
+// A server listens on a free port of 127.0.0.1 and keeps its files in a temporary folder. It ends with the process of
+// the tests, however that ends, and its folder goes with it. If the process is root's, the server runs as nobody.
+//
+// If the environment has GATEWARDEN_POSTGRES_URL or GATEWARDEN_MYSQL_URL, that server is used and the package
+// starts no other. The forms are postgres://user:password@host:port/database and mysql://user:password@host:port/database, and the user must
+// have the right to create databases. If there is no server at all, the test is skipped, or fails if
+// GATEWARDEN_REQUIRE_SERVICES is set.
+//
+// The package does not clean tables, and it knows nothing of stores.
+package testserver
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// Server is a database server that tests may use. Its methods may be called by several tests at once, but [Server.Stop],
+// [Server.Kill] and [Server.Start] disturb the others: use them on a server of NewPostgreSQL or NewMariaDB.
+type Server struct {
+	engine engine
+	admin  *url.URL // the user may create databases
+	daemon *daemon  // nil for a server of the environment
+	pool   func() (*sql.DB, error)
+}
+
+var (
+	sharedPostgreSQL = sync.OnceValues(func() (*Server, error) { return open(postgreSQL) })
+	sharedMariaDB    = sync.OnceValues(func() (*Server, error) { return open(mariaDB) })
+)
+
+// PostgreSQL returns the PostgreSQL that all tests of this process share.
+func PostgreSQL(t testing.TB) *Server {
+	t.Helper()
+	return need(t, sharedPostgreSQL)
+}
+
+// MariaDB returns the MariaDB that all tests of this process share. If it is the server of GATEWARDEN_MYSQL_URL, it may
+// be a MySQL.
+func MariaDB(t testing.TB) *Server {
+	t.Helper()
+	return need(t, sharedMariaDB)
+}
+
+// NewPostgreSQL starts a PostgreSQL for this test only, which ends with it.
+func NewPostgreSQL(t testing.TB) *Server {
+	t.Helper()
+	return own(t, postgreSQL)
+}
+
+// NewMariaDB starts a MariaDB for this test only, which ends with it.
+func NewMariaDB(t testing.TB) *Server {
+	t.Helper()
+	return own(t, mariaDB)
+}
+
+// own starts a server that ends with the test.
+func own(t testing.TB, e engine) *Server {
+	t.Helper()
+	s := need(t, func() (*Server, error) { return open(e) })
+	t.Cleanup(func() {
+		if pool, err := s.pool(); err == nil {
+			_ = pool.Close()
+		}
+		if s.daemon != nil {
+			s.daemon.close()
+		}
+	})
+	return s
+}
+
+// errMissing is that this machine has no program of the server. Its text says what to install.
+var errMissing = errors.New("no server")
+
+// need returns the server that open gives, and skips or fails the test without one.
+func need(t testing.TB, open func() (*Server, error)) *Server {
+	t.Helper()
+	s, err := open()
+	switch {
+	case err == nil:
+		return s
+	case errors.Is(err, errMissing) && os.Getenv("GATEWARDEN_REQUIRE_SERVICES") == "":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+	return nil
+}
+
+// open finds the server of the environment, or starts one.
+func open(e engine) (*Server, error) {
+	s := &Server{engine: e}
+	s.pool = sync.OnceValues(s.openPool)
+	if text := os.Getenv(e.variable); text != "" {
+		admin, err := url.Parse(text)
+		if err != nil || admin.Host == "" {
+			return nil, fmt.Errorf("%s is no address such as %s://user:password@host:port/database", e.variable, e.scheme)
+		}
+		s.admin = admin
+		return s, nil
+	}
+	daemon, admin, err := startDaemon(e)
+	if err != nil {
+		return nil, err
+	}
+	s.daemon, s.admin = daemon, admin
+	return s, nil
+}
+
+// Stop ends the server in an orderly way, as for an upgrade, and returns when its process is gone. Transactions are
+// rolled back and connections end. Databases stay for [Server.Start].
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.end(t, s.engine.stop)
+}
+
+// Kill ends the server by SIGKILL, and returns when its process is gone.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.end(t, syscall.SIGKILL)
+}
+
+// end ends the server by a signal.
+func (s *Server) end(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	s.needDaemon(t)
+	if err := s.daemon.end(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Start starts the server again, on the same port and with the databases that it had, and returns when it accepts
+// connections.
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	s.needDaemon(t)
+	if err := s.daemon.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PID returns the id of the server's process, or 0 if the server is stopped or is not ours.
+func (s *Server) PID() int {
+	if s.daemon == nil {
+		return 0
+	}
+	return s.daemon.running()
+}
+
+// needDaemon skips the test if this process did not start the server.
+func (s *Server) needDaemon(t testing.TB) {
+	t.Helper()
+	if s.daemon == nil {
+		t.Skip(s.engine.name + " is the server of " + s.engine.variable + ", which tests do not stop")
+	}
+}
