@@ -11,8 +11,8 @@
 // time; see package paired. A floor reads the header, hashes the token without a copy, and does one look-up
 // in a map with locks; see package floor.
 //
-// With -serve it measures requests over real connections, and with -scale and -purge large stores: see
-// serve.go, scale.go and purge.go.
+// With -serve it measures requests over real connections, with -scale and -purge large stores, and with -engines
+// the engines of package sqlstore: see serve.go, scale.go, purge.go and engines.go.
 // -all measures everything.
 //
 // Lines about refusals have no Observer, and a log at level Warn. The Guard writes refusals at level
@@ -52,6 +52,8 @@ func main() {
 		"with -serve, -scale and -purge: how long a round or the checks take")
 	flag.StringVar(&o.scale, "scale", "", "measure large stores instead: sizes such as 10k,100k,1M")
 	flag.IntVar(&o.purge, "purge", 0, "measure a purge of so many rows of SQLite instead, while users log in")
+	flag.StringVar(&o.engines, "engines", "",
+		"measure engines instead, with commas between: sqlite, postgres://… and mysql://… of empty databases")
 	flag.BoolVar(&o.all, "all", false, "measure everything, with -scale 10k,100k,1M and -purge 500000")
 	flag.Parse()
 	if err := o.main(os.Stdout); err != nil {
@@ -73,6 +75,7 @@ type options struct {
 	time        time.Duration
 	scale       string
 	purge       int
+	engines     string
 	all         bool
 
 	wanted *regexp.Regexp // made of run
@@ -92,6 +95,8 @@ func (o *options) main(out io.Writer) (err error) {
 		return o.runScale(out)
 	case o.purge > 0:
 		return o.runPurge(out)
+	case o.engines != "":
+		return o.runEngines(out)
 	}
 	return o.compare(out)
 }

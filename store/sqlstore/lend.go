@@ -33,6 +33,10 @@ var (
 // return an error that a statement returned: SQLite may have undone all before it, and what
 // follows would then be committed by itself.
 //
+// In PostgreSQL and MySQL changes have no turn: the transaction is at READ COMMITTED, beside others. If the engine ends it
+// in favor of another one, change runs again, up to 20 times within Config.BusyTimeout. So it must have no other effect
+// than what it writes by conn.
+//
 // change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns
 // an error. With [NewSQLite], others share the pool: their writes may be undone with it. If
 // rows are open when conn is closed, the change waits for them and keeps its turn.

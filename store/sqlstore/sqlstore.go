@@ -4,10 +4,12 @@
 //	store, err := sqlstore.Knox(ctx, db)
 //	tokens, err := knox.New(knox.Config{Store: store, …})
 //
-// The driver is the program's choice; import one, such as
-// modernc.org/sqlite. Each store creates and migrates its own tables when it is
-// opened, which any number of programs may do at once. The schema is in
-// migrations/.
+// [OpenSQLite] keeps everything in one file, for a program that runs once. [NewPostgreSQL] and [NewMySQL] are for
+// programs that run several times on one database. Nothing else changes. The driver is the program's choice; import
+// one, such as modernc.org/sqlite, jackc/pgx/v5/stdlib or go-sql-driver/mysql.
+//
+// Each store creates and migrates its own tables when it is opened, which any number of programs may do at once. The
+// README has the schema, what to grant, and how to apply migrations by hand.
 //
 // # Last uses
 //
@@ -55,8 +57,12 @@ type Config struct {
 
 	// BusyTimeout is how long a change waits for its turn to write, in total: for
 	// the changes of this program before it and for the locks of other programs.
-	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused. The last use
-	// of a token or session that a request writes itself waits at most 50 ms for other
+	// Then it fails with [ErrBusy]. 0 is 5 s; negative values are refused.
+	//
+	// In PostgreSQL and MySQL it is the longest that a change may take in all, with the waits for locks and with all
+	// tries, but for the COMMIT, which has 10 s.
+	//
+	// In SQLite the last use of a token or session that a request writes itself waits at most 50 ms for other
 	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
 
@@ -136,7 +142,8 @@ const maxPrefix = 32
 // the same database.
 func (db *DB) Reader() *sql.DB { return db.read }
 
-// Writer returns the pool for changes to tables of the application's own. In SQLite it
+// Writer returns the pool for changes to tables of the application's own. In PostgreSQL and MySQL it is the pool of
+// [NewPostgreSQL] or [NewMySQL], as Reader is. In SQLite it
 // has one connection. It waits for the locks of others, which are the stores, too, for
 // at most Config.BusyTimeout, whatever its contexts say, and it does not notice that the
 // file was removed. [DB.Update] has its turn with the stores and notices both.
