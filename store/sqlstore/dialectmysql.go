@@ -22,20 +22,26 @@ func (mysql) begin() []string {
 }
 
 func (mysql) check(ctx context.Context, db *sql.DB) error {
-	var version, mode, logFormat string
-	var logged bool
-	if err := db.QueryRowContext(ctx, `SELECT VERSION(), @@sql_mode, @@log_bin, @@binlog_format`).
-		Scan(&version, &mode, &logged, &logFormat); err != nil {
+	settings := map[string]string{}
+	rows, err := db.QueryContext(ctx, `SHOW VARIABLES
+		WHERE Variable_name IN ('version', 'sql_mode', 'log_bin', 'binlog_format')`)
+	_, err = all(rows, err, func(row scanner) (name string, err error) {
+		var value string
+		err = row.Scan(&name, &value)
+		settings[strings.ToLower(name)] = value
+		return name, err
+	})
+	if err != nil {
 		return fmt.Errorf("sqlstore: cannot ask MySQL for its version: %w", err)
 	}
-	switch {
-	case !isNewMySQL(version):
+	switch mode := settings["sql_mode"]; {
+	case !isNewMySQL(settings["version"]):
 		return fmt.Errorf("sqlstore: the server is MySQL or MariaDB %s, and MySQL 8.0 and MariaDB 10.6 are the oldest "+
-			"that work", version)
+			"that work", settings["version"])
 	case !strings.Contains(mode, "STRICT_"):
 		return fmt.Errorf("sqlstore: sql_mode is %q, which cuts values off that do not fit. It must hold "+
 			"STRICT_TRANS_TABLES or STRICT_ALL_TABLES", mode)
-	case logged && logFormat == "STATEMENT":
+	case settings["log_bin"] == "ON" && settings["binlog_format"] == "STATEMENT":
 		return errors.New("sqlstore: binlog_format is STATEMENT, which cannot log transactions at READ COMMITTED. " +
 			"It must be ROW or MIXED")
 	}

@@ -203,7 +203,11 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 // transact is update, for a touch or for another change.
 func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
 	if db.pool != nil {
-		return db.pool.transact(ctx, change)
+		p := *db.pool
+		if touch {
+			p.wait = min(p.wait, touchTurn)
+		}
+		return p.transact(ctx, change)
 	}
 	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
 		if fault != nil {
