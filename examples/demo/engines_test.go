@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/internal/testserver"
+	"github.com/gatewarden/auth/store/sqlstore"
 )
 
 // engine is a kind of database that several demos may share.
@@ -53,7 +54,7 @@ func passwordOf(address string) string {
 
 // execute runs statements as the administrator of a server.
 func execute(ctx context.Context, address string, statements ...string) error {
-	db, err := database.Open(ctx, address)
+	db, err := database.Open(ctx, address, sqlstore.Config{})
 	if err != nil {
 		return err
 	}

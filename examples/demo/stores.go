@@ -36,7 +36,7 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher) (sto
 	if kind, _, _ := strings.Cut(where, ":"); kind == "memory" {
 		return openMemory(ctx, hasher)
 	}
-	db, err := database.Open(ctx, where)
+	db, err := database.Open(ctx, where, sqlstore.Config{})
 	if errors.Is(err, database.ErrAddress) {
 		return stores{}, fmt.Errorf("%w, or else memory: for data that ends with the program", err)
 	}

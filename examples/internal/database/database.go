@@ -1,7 +1,7 @@
 // Package database opens the database that the flag -db of an example names, and has what an application needs to know
 // of it for tables of its own.
 //
-//	db, err := database.Open(ctx, "postgres://app:PASSWORD@db.example/app")
+//	db, err := database.Open(ctx, "postgres://app:PASSWORD@db.example/app", sqlstore.Config{})
 //	tokens, err := sqlstore.Knox(ctx, db.DB)
 //	row := db.Reader().QueryRowContext(ctx, db.Engine.SQL("SELECT email FROM users WHERE name = ?"), name)
 //
@@ -35,15 +35,15 @@ type DB struct {
 
 // Open opens the database at an address. A server has to answer within a few seconds. The error is [ErrAddress] if the
 // text is no address.
-func Open(ctx context.Context, address string) (*DB, error) {
+func Open(ctx context.Context, address string, config sqlstore.Config) (*DB, error) {
 	engine, err := EngineOf(address)
 	if err != nil {
 		return nil, err
 	}
-	open := map[Engine]func(context.Context, string) (*sqlstore.DB, error){
+	open := map[Engine]func(context.Context, string, sqlstore.Config) (*sqlstore.DB, error){
 		SQLite: openSQLite, PostgreSQL: openPostgreSQL, MySQL: openMySQL,
 	}[engine]
-	db, err := open(ctx, address)
+	db, err := open(ctx, address, config)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,8 @@ func KeyFile(address string) (path string, ok bool) {
 	return path + ".key", ok
 }
 
-func openSQLite(ctx context.Context, address string) (*sqlstore.DB, error) {
-	return sqlstore.OpenSQLite(ctx, "sqlite", strings.TrimPrefix(address, "sqlite:"), sqlstore.Config{})
+func openSQLite(ctx context.Context, address string, config sqlstore.Config) (*sqlstore.DB, error) {
+	return sqlstore.OpenSQLite(ctx, "sqlite", strings.TrimPrefix(address, "sqlite:"), config)
 }
 
 // Engine is what differs between databases in statements of an application. Its text is the name that

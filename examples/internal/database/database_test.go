@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/internal/testserver"
+	"github.com/gatewarden/auth/store/sqlstore"
 )
 
 // servers are the addresses of an empty database on each server.
@@ -26,7 +27,7 @@ var servers = []struct {
 func TestUnitOpen(t *testing.T) {
 	open := func(t *testing.T, address string) *database.DB {
 		t.Helper()
-		db, err := database.Open(t.Context(), address)
+		db, err := database.Open(t.Context(), address, sqlstore.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +125,7 @@ func TestUnitAddressesThatAreRefused(t *testing.T) {
 		{"TLS that is not set up", "mysql://app:Secret@db/app?tls=ours", "ours"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			db, err := database.Open(t.Context(), row.address)
+			db, err := database.Open(t.Context(), row.address, sqlstore.Config{})
 			if err == nil {
 				_ = db.Close()
 				t.Fatal("it was opened")
@@ -165,7 +166,7 @@ func TestUnitServersThatRefuse(t *testing.T) {
 		} {
 			t.Run(server.name+": "+row.name, func(t *testing.T) {
 				full := address(t, row.user, row.password, row.database)
-				_, err := database.Open(t.Context(), full)
+				_, err := database.Open(t.Context(), full, sqlstore.Config{})
 				if err == nil {
 					t.Fatal("it was opened")
 				}
@@ -190,7 +191,7 @@ func TestUnitServersThatRefuse(t *testing.T) {
 			for _, host := range []string{closed.Addr().String(), silent.Addr().String()} {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				_, err := database.Open(ctx, scheme+"://app:a-Secret-word@"+host+"/app")
+				_, err := database.Open(ctx, scheme+"://app:a-Secret-word@"+host+"/app", sqlstore.Config{})
 				switch {
 				case err == nil:
 					t.Error("it was opened")

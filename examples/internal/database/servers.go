@@ -29,7 +29,7 @@ const (
 
 // openPostgreSQL opens a database by pgx, which reads the parameters of the address, such as sslmode and
 // connect_timeout, and the variables of the environment that psql reads.
-func openPostgreSQL(ctx context.Context, address string) (*sqlstore.DB, error) {
+func openPostgreSQL(ctx context.Context, address string, stores sqlstore.Config) (*sqlstore.DB, error) {
 	const form = "postgres://USER:PASSWORD@HOST:PORT/NAME"
 	if _, ok := parse(address); !ok {
 		return nil, malformed(form)
@@ -43,11 +43,11 @@ func openPostgreSQL(ctx context.Context, address string) (*sqlstore.DB, error) {
 		return nil, errors.New("-db: " + reason)
 	}
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectTimeout)
-	return openPool(ctx, stdlib.OpenDB(*config), sqlstore.NewPostgreSQL)
+	return openPool(ctx, stdlib.OpenDB(*config), stores, sqlstore.NewPostgreSQL)
 }
 
 // openMySQL opens a database by go-sql-driver/mysql, which reads the parameters of the address, such as tls.
-func openMySQL(ctx context.Context, address string) (*sqlstore.DB, error) {
+func openMySQL(ctx context.Context, address string, stores sqlstore.Config) (*sqlstore.DB, error) {
 	config, err := mysqlConfig(address)
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func openMySQL(ctx context.Context, address string) (*sqlstore.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-db: %w", err)
 	}
-	return openPool(ctx, sql.OpenDB(connector), sqlstore.NewMySQL)
+	return openPool(ctx, sql.OpenDB(connector), stores, sqlstore.NewMySQL)
 }
 
 // mysqlConfig turns an address into what the driver takes. The driver has a form of its own, in which user and password
@@ -96,7 +96,7 @@ func parse(address string) (u *url.URL, ok bool) {
 }
 
 // openPool opens the stores' database on a pool.
-func openPool(ctx context.Context, pool *sql.DB,
+func openPool(ctx context.Context, pool *sql.DB, config sqlstore.Config,
 	open func(context.Context, *sql.DB, sqlstore.Config) (*sqlstore.DB, error)) (*sqlstore.DB, error) {
 	pool.SetMaxOpenConns(maxConnections)
 	pool.SetMaxIdleConns(maxConnections)
@@ -104,7 +104,7 @@ func openPool(ctx context.Context, pool *sql.DB,
 	pool.SetConnMaxLifetime(3 * time.Minute) // before a firewall or wait_timeout of MySQL ends it
 	limited, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	db, err := open(limited, pool, sqlstore.Config{})
+	db, err := open(limited, pool, config)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
