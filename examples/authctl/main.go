@@ -143,6 +143,9 @@ func (c *call) parse(least, most int) error {
 	case len(arguments) < least:
 		return misused("an argument is missing")
 	case len(arguments) > most:
+		if strings.Contains(arguments[most], "://") { // it may hold a password
+			return misused("one argument too many, an address: is -db before it?")
+		}
 		return misused("one argument too many: %q", arguments[most])
 	}
 	return nil
