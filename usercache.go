@@ -34,6 +34,8 @@ type CachedUsers struct {
 	expiry  *expiry.Queue[string] // of entries
 	names   map[string][]string   // by UserID: the names of entries that are not the UserID
 	flights map[string]*userFlight
+
+	suspended int // calls of Suspend without their resume
 }
 
 type cachedUser struct {
@@ -87,6 +89,10 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 	}
 
 	c.mu.Lock()
+	if c.suspended > 0 {
+		c.mu.Unlock()
+		return c.load.Find(ctx, id)
+	}
 	if entry, ok := c.entries[id]; ok && now.Before(entry.until) { // since we looked
 		c.mu.Unlock()
 		return entry.user, nil
@@ -181,4 +187,34 @@ func (c *CachedUsers) Forget(id string) {
 		c.drop(name)
 	}
 	clear(c.flights)
+}
+
+// ForgetAll drops every user, as Forget does.
+func (c *CachedUsers) ForgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clear()
+}
+
+// clear is ForgetAll: c.mu is held.
+func (c *CachedUsers) clear() {
+	clear(c.entries)
+	clear(c.names)
+	clear(c.flights)
+}
+
+// Suspend drops every user, and keeps none until resume is called: each Load asks the
+// loader, and loads are not shared. Use it while the application cannot hear of changes by
+// other programs. Further calls of resume do nothing. If Suspend was called several times,
+// each resume must be called.
+func (c *CachedUsers) Suspend() (resume func()) {
+	c.suspendBy(1)
+	return sync.OnceFunc(func() { c.suspendBy(-1) })
+}
+
+func (c *CachedUsers) suspendBy(more int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.suspended += more
+	c.clear()
 }

@@ -139,3 +139,86 @@ func TestUnitARequestWaitsForNoLoadThatBeganBeforeTheTTL(t *testing.T) {
 		}
 	})
 }
+
+func TestUnitForgetAllDropsEveryUser(t *testing.T) {
+	d := &directory{map[string]string{"alice@example.com": "42", "bob": "bob"}, map[string]bool{}}
+	c := auth.CacheUsers(d.load, auth.UserCache{TTL: time.Hour})
+	names := []string{"alice@example.com", "bob"}
+	for _, name := range names {
+		loaded(t, c, name)
+	}
+	d.off["42"], d.off["bob"] = true, true
+	c.ForgetAll()
+	for _, name := range names {
+		if u, err := c.Load(t.Context(), name); err == nil {
+			t.Errorf("got %v for %s, want the answer of now", u, name)
+		}
+	}
+}
+
+func TestUnitASuspendedCacheOfUsersAsksEachTime(t *testing.T) {
+	open := func(t *testing.T) (*directory, *auth.CachedUsers) {
+		d := &directory{map[string]string{"alice": "alice"}, map[string]bool{}}
+		c := auth.CacheUsers(d.load, auth.UserCache{TTL: time.Hour})
+		loaded(t, c, "alice")
+		return d, c
+	}
+	in := func(t *testing.T, c *auth.CachedUsers, want bool) {
+		t.Helper()
+		if u, err := c.Load(t.Context(), "alice"); (err == nil) != want {
+			t.Errorf("got %v, %v, want that the user is in: %v", u, err, want)
+		}
+	}
+	t.Run("and believes nothing of before when it is resumed", func(t *testing.T) {
+		d, c := open(t)
+		resume := c.Suspend()
+		d.off["alice"] = true
+		in(t, c, false)
+		d.off["alice"] = false
+		in(t, c, true)
+		d.off["alice"] = true
+		in(t, c, false)
+		resume()
+		in(t, c, false)
+		d.off["alice"] = false
+		in(t, c, true)
+		d.off["alice"] = true
+		in(t, c, true) // it caches again
+	})
+	t.Run("until each suspension is over, however often one is resumed", func(t *testing.T) {
+		d, c := open(t)
+		first, second := c.Suspend(), c.Suspend()
+		first()
+		first()
+		in(t, c, true)
+		d.off["alice"] = true
+		in(t, c, false)
+		second()
+		d.off["alice"] = false
+		in(t, c, true)
+		d.off["alice"] = true
+		in(t, c, true)
+	})
+	t.Run("also a user that was being loaded when it began", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _ := open(t)
+			release, first := make(chan struct{}), true
+			c := auth.CacheUsers(func(ctx context.Context, name string) (auth.User, error) {
+				u, err := d.load(ctx, name)
+				if first {
+					first = false
+					<-release // it has read the row
+				}
+				return u, err
+			}, auth.UserCache{TTL: time.Hour})
+			go func() { _, _ = c.Load(t.Context(), "alice") }()
+			synctest.Wait()
+			d.off["alice"] = true
+			resume := c.Suspend()
+			resume()
+			close(release)
+			synctest.Wait()
+			in(t, c, false)
+		})
+	})
+}

@@ -85,7 +85,7 @@ func (s *JWTStore) seen(ctx context.Context, conn *sql.Conn, first, adopted *jwt
 	if err != nil || seen == nil || adopted.Digest == first.Digest {
 		return seen != nil, err
 	}
-	return true, s.end(ctx, conn, owner.ID, now)
+	return true, s.end(ctx, conn, owner, now)
 }
 
 // addAll adds a family, its first token and the token that it adopts, if any, in a transaction.
@@ -125,6 +125,9 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 		return nil
 	}
 	started.Evicted = oldest[:len(oldest)-limit+1]
+	if err := s.db.tellEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
+		return err
+	}
 	return s.endThese(ctx, conn, started.Evicted, family.Created)
 }
 

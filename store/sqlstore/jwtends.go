@@ -11,10 +11,13 @@ import (
 // This file ends and purges logins.
 
 // end ends a family that has not ended, in a transaction.
-func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
-	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
-		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
-	return err
+func (s *JWTStore) end(ctx context.Context, conn *sql.Conn, family *jwt.Family, now time.Time) error {
+	ended, err := changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND revoked_at IS NULL`), micros(now), family.ID))
+	if err != nil || !ended {
+		return err
+	}
+	return s.db.tell(ctx, conn, family.UserID)
 }
 
 // endThese ends families that a transaction has locked.
@@ -26,8 +29,8 @@ func (s *JWTStore) endThese(ctx context.Context, conn *sql.Conn, ids []string, n
 
 // End implements [jwt.Store].
 func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
-		WHERE id = ? AND `+jwtLive), micros(now), id, userID, micros(now)))
+	return s.db.endOne(ctx, s.db.sql(`UPDATE {prefix}jwt_families SET revoked_at = ?
+		WHERE id = ? AND `+jwtLive), userID, micros(now), id, userID, micros(now))
 }
 
 // EndAll implements [jwt.Store] in one transaction.
@@ -51,6 +54,9 @@ func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 			WHERE id <> ? AND `+jwtLive+` ORDER BY created DESC, id DESC {lock}`),
 			kept, userID, micros(now))
 		if err != nil {
+			return nil, err
+		}
+		if err := s.db.tell(ctx, conn, userID); err != nil { // of what others issued, too
 			return nil, err
 		}
 		return ids, s.endThese(ctx, conn, ids, now)

@@ -54,7 +54,7 @@ func (s *JWTStore) retry(ctx context.Context, conn *sql.Conn, rotation *jwt.Rota
 		}
 	}
 	rotation.Verdict, rotation.Generation, rotation.Family.RevokedAt = jwt.Reused, 0, now
-	return s.end(ctx, conn, rotation.Family.ID, now)
+	return s.end(ctx, conn, rotation.Family, now)
 }
 
 // replace puts a token in the place of another one, and forgets those of the family that are of no use
@@ -94,7 +94,7 @@ func (s *JWTStore) use(ctx context.Context, conn *sql.Conn, digest string, now,
 	}
 	if !r.Rotated.IsZero() {
 		rotation.Verdict, family.RevokedAt = jwt.Reused, now
-		return rotation, s.end(ctx, conn, family.ID, now)
+		return rotation, s.end(ctx, conn, family, now)
 	}
 	if rotation.Generation, err = s.db.generation(ctx, conn, family.UserID); err != nil {
 		return rotation, err

@@ -91,7 +91,10 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 	}
 	added.Evicted, err = s.end(ctx, conn, ending, knoxRivals+` AND id <> ? ORDER BY created, id, digest LIMIT ?`,
 		append(rivals, spare, len(locked)-limit+1)...)
-	return added, err
+	if err != nil {
+		return added, err
+	}
+	return added, s.db.tellEnded(ctx, conn, r.UserID, added.Evicted)
 }
 
 // Find implements [knox.Store].

@@ -13,7 +13,11 @@ import (
 // Revoke implements [knox.Store] in one transaction.
 func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
 	ended, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
-		return s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
+		ended, err := s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
+		if err != nil {
+			return nil, err
+		}
+		return ended, s.db.tellEnded(ctx, conn, userID, ended)
 	})
 	return len(ended) > 0, err
 }
@@ -26,7 +30,10 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 			return nil, err
 		}
 		ended, err := s.end(ctx, conn, ending, `user_id = ? AND digest <> ?`, userID, kept)
-		if err != nil || kept == "" {
+		if err != nil {
+			return nil, err
+		}
+		if err := s.db.tell(ctx, conn, userID); err != nil || kept == "" { // of the stamp, too
 			return ended, err
 		}
 		_, err = conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}knox_tokens SET stamp = ?

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/oauth2/server"
 )
 
@@ -121,10 +122,13 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 // grantOwner is the owner of a grant for [DB.lockOwner]: its user, or the client that has it for itself.
 func grantOwner(g *server.Grant) string {
 	if g.UserID == "" {
-		return "client:" + g.ClientID
+		return machine(g.ClientID)
 	}
 	return g.UserID
 }
+
+// machine is the UserID of a client.
+func machine(clientID string) string { return auth.Machine{ID: clientID}.UserID() }
 
 // useInteraction removes the page that an approval answers, and reports whether it was still there, in a transaction.
 func (s *OAuthStore) useInteraction(ctx context.Context, conn *sql.Conn, a server.Approval) (bool, error) {

@@ -53,6 +53,9 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 			client.Owner, client.Disabled, micros(client.Updated), string(text), client.ID); err != nil {
 			return change, err
 		}
+		if err := s.db.tell(ctx, conn, machine(client.ID)); err != nil {
+			return change, err
+		}
 		if client.Disabled || client.Public() && client.EndsGrants(before) {
 			change.ended, err = s.endRows(ctx, conn, client.Updated, `client_id = ?`, client.ID)
 		}

@@ -23,6 +23,9 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 			id); err != nil {
 			return change, err
 		}
+		if err := s.db.tell(ctx, conn, machine(id)); err != nil {
+			return change, err
+		}
 		change.ended, err = s.endRows(ctx, conn, now, `client_id = ?`, id)
 		return change, err
 	})
@@ -44,7 +47,15 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 		return nil, ctx.Err()
 	}
 	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.Ended, error) {
-		return s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
+		ended, err := s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
+		if err != nil {
+			return nil, err
+		}
+		users := make([]string, len(ended))
+		for i, one := range ended {
+			users[i] = one.UserID
+		}
+		return ended, s.db.tell(ctx, conn, users...)
 	})
 }
 
@@ -93,6 +104,9 @@ func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time
 			WHERE ` + condition + ` AND ` + oauthLive + ` ORDER BY id {lock}`)
 		ended, err := texts(ctx, conn, ids, append(slices.Clone(args), micros(now))...)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.db.tell(ctx, conn, userID); err != nil { // of the stamp of the one that is kept, too
 			return nil, err
 		}
 		return ended, s.endThese(ctx, conn, ended, now)

@@ -94,16 +94,34 @@ func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error
 }
 
 // end ends a grant that has not ended, in a transaction.
-func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, id string, now time.Time) error {
-	_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
-		WHERE id = ? AND revoked_at IS NULL`), micros(now), id)
-	return err
+func (s *OAuthStore) end(ctx context.Context, conn *sql.Conn, grant *server.Grant, now time.Time) error {
+	ended, err := changed(conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+		WHERE id = ? AND revoked_at IS NULL`), micros(now), grant.ID))
+	if err != nil || !ended {
+		return err
+	}
+	return s.db.tell(ctx, conn, grantOwner(grant))
 }
 
 // End implements [server.Store].
 func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
-		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now)))
+	return s.endOne(ctx, id, `id = ?`, s.db.sql(`UPDATE {prefix}oauth_grants SET revoked_at = ?
+		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now))
+}
+
+// endOne is DB.endOne for a grant or an access token. The condition finds its grant by a key.
+func (s *OAuthStore) endOne(ctx context.Context, key, condition, statement string, args ...any) (bool, error) {
+	owner := ""
+	if s.db.channel != "" {
+		var g server.Grant
+		err := s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT user_id, client_id FROM {prefix}oauth_grants
+			WHERE `+condition), key).Scan(&g.UserID, &g.ClientID)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return false, err
+		}
+		owner = grantOwner(&g)
+	}
+	return s.db.endOne(ctx, statement, owner, args...)
 }
 
 // PutOnce implements [server.Store] in one transaction.

@@ -75,12 +75,15 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 			return err
 		}
 		if len(added.Evicted) == most {
-			return nil
+			return s.db.tell(ctx, conn, grantOwner(grant))
 		}
 	}
 	oldest = slices.DeleteFunc(oldest, func(id string) bool { return slices.Contains(added.Evicted, id) })
 	ids := oldest[:most-len(added.Evicted)]
 	added.Evicted = append(added.Evicted, ids...)
+	if err := s.db.tellEnded(ctx, conn, grantOwner(grant), added.Evicted); err != nil {
+		return err
+	}
 	return s.endThese(ctx, conn, ids, grant.Created)
 }
 

@@ -28,7 +28,7 @@ func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
 		case !grant.RevokedAt.IsZero():
 			return server.Revoked, nil
 		case !code.Redeemed.IsZero():
-			return server.Reused, s.end(ctx, conn, grant.ID, now)
+			return server.Reused, s.end(ctx, conn, grant, now)
 		case !grant.Live(now) || !now.Before(code.ExpiresAt):
 			return server.Expired, nil
 		}
@@ -93,7 +93,7 @@ func (s *OAuthStore) retry(ctx context.Context, conn *sql.Conn, refresh *server.
 			return rotation, s.add(ctx, conn, grant.ID, now, expires, server.Tokens{Access: access})
 		}
 	}
-	return server.Rotation{Verdict: server.Reused}, s.end(ctx, conn, grant.ID, now)
+	return server.Rotation{Verdict: server.Reused}, s.end(ctx, conn, grant, now)
 }
 
 // add adds tokens to a grant and says when it was used and when it expires, in a
@@ -158,5 +158,6 @@ func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now t
 
 // RemoveAccess implements [server.Store].
 func (s *OAuthStore) RemoveAccess(ctx context.Context, digest string) (bool, error) {
-	return changed(s.db.exec(ctx, s.db.sql(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest))
+	return s.endOne(ctx, digest, `id = (SELECT grant_id FROM {prefix}oauth_access WHERE digest = ?)`,
+		s.db.sql(`DELETE FROM {prefix}oauth_access WHERE digest = ?`), digest)
 }

@@ -30,6 +30,9 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 		if err := s.add(ctx, conn, old.Moved(now)); err != nil {
 			return false, err
 		}
+		if err := s.db.tell(ctx, conn, successor.UserID); err != nil {
+			return false, err
+		}
 		return true, s.add(ctx, conn, successor)
 	})
 }
@@ -41,8 +44,12 @@ func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, err
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return false, err
 		}
-		return changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions WHERE user_id = ? AND id = ?`),
-			userID, id))
+		found, err := changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}sessions
+			WHERE user_id = ? AND id = ?`), userID, id))
+		if err != nil || !found {
+			return false, err
+		}
+		return true, s.db.tell(ctx, conn, userID)
 	})
 }
 
@@ -52,7 +59,11 @@ func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
-		return s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
+		ended, err := s.end(ctx, conn, `user_id = ? AND digest <> ?`, userID, kept)
+		if err != nil {
+			return nil, err
+		}
+		return ended, s.db.tellEnded(ctx, conn, userID, ended)
 	})
 }
 

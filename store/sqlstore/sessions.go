@@ -94,6 +94,9 @@ func (s *SessionStore) mark(ctx context.Context, conn *sql.Conn, r *session.Reco
 	if _, err := conn.ExecContext(ctx, statement, r.Digest); err != nil {
 		return err
 	}
+	if err := s.db.tell(ctx, conn, r.UserID); err != nil {
+		return err
+	}
 	return s.add(ctx, conn, r.Moved(now))
 }
 
@@ -120,7 +123,10 @@ func (s *SessionStore) makeRoom(ctx context.Context, conn *sql.Conn, added *sess
 	var err error
 	added.Evicted, err = s.end(ctx, conn, sessionRivals+` ORDER BY created, id, digest LIMIT ?`,
 		append(rivals, have-limit+1)...)
-	return err
+	if err != nil {
+		return err
+	}
+	return s.db.tellEnded(ctx, conn, r.UserID, added.Evicted)
 }
 
 func (s *SessionStore) add(ctx context.Context, conn *sql.Conn, r *session.Record) error {

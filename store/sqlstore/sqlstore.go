@@ -75,6 +75,11 @@ type Config struct {
 	// [ErrSchema] at the start. A program that runs already goes on either way.
 	AllowNewerTables bool
 
+	// NotifyChannel is the channel on which each revocation is told to other instances, by NOTIFY of PostgreSQL. It
+	// may have up to 63 characters of a-z, 0-9 and "_". Package pgnotify listens on it. If empty, nothing is told.
+	// Other engines refuse it.
+	NotifyChannel string
+
 	// Logger is told, at Warn, when last uses cannot be written or come too fast, and, at
 	// Info, when they are written again. It is also told, at Warn, when a function that
 	// [DB.Update] runs leaves rows open. If nil, it is slog.Default().
@@ -101,6 +106,8 @@ type DB struct {
 
 	manual, allowNewer bool // Config.ManualMigrations and Config.AllowNewerTables
 
+	channel string // Config.NotifyChannel
+
 	logger *slog.Logger
 
 	usesMu sync.Mutex
@@ -116,6 +123,10 @@ func (db *DB) configure(config Config) error {
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
 	}
+	if err := checkedChannel(db.dialect.name(), config.NotifyChannel); err != nil {
+		return err
+	}
+	db.channel = config.NotifyChannel
 	db.words = newWords(db.dialect, db.prefix)
 	db.busyTimeout, db.turns = cmp.Or(config.BusyTimeout, defaultBusyTimeout), newTurns()
 	db.logger, db.uses = config.Logger, make(map[string]*lastUses)

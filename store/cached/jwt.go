@@ -1,0 +1,137 @@
+package cached
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// JWTStore is a [jwt.Store] with a cache in front. It caches Revoked, which every request with an access token
+// asks, and hands all else through. It is a [Cache], and safe for concurrent use.
+//
+// It keeps that a token is not revoked. That a login expires may be seen here up to Config.TTL late. Its access
+// tokens expire no later than it does, so this matters within Issuer.Leeway alone. Sliding and refresh tokens are
+// looked up each time, because they end at their use.
+type JWTStore struct {
+	store jwt.Store
+	valid *table[claimed, struct{}]
+}
+
+var _ jwt.Store = (*JWTStore)(nil)
+
+// claimed is what of a [jwt.Claimed] decides whether a token without a digest is revoked.
+type claimed struct {
+	userID, sessionID string
+	generation        int64
+	issuedAt          int64 // in microseconds since 1970, of tokens without a generation
+}
+
+// JWT returns a cache in front of store. The error says what is wrong with config.
+func JWT(store jwt.Store, config Config) (*JWTStore, error) {
+	config, err := config.checked()
+	if err != nil {
+		return nil, err
+	}
+	return &JWTStore{store, newTable[claimed, struct{}](config)}, nil
+}
+
+// Revoked implements [jwt.Store].
+func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (bool, error) {
+	if c.Digest != "" {
+		return s.store.Revoked(ctx, c, now)
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	key := claimed{userID: c.UserID, sessionID: c.SessionID, generation: c.Generation}
+	if c.Generation < 0 {
+		key.issuedAt = c.IssuedAt.UnixMicro()
+	}
+	at := now
+	if clock := s.valid.now(); clock.After(at) { // the caller may have done much since now
+		at = clock
+	}
+	_, read, ok := s.valid.getAt(key, at)
+	if ok {
+		return false, nil
+	}
+	revoked, err := s.store.Revoked(ctx, c, now)
+	if err == nil && !revoked {
+		read.began = now
+		s.valid.put(read, key, struct{}{}, time.Time{}, [3]owner{{user, c.UserID}, {login, c.SessionID}})
+	}
+	return revoked, err
+}
+
+// Start implements [jwt.Store].
+func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
+	evict bool) (jwt.Started, error) {
+	started, err := s.store.Start(ctx, family, first, adopted, limit, evict)
+	if err != nil || started.Seen || len(started.Evicted) > 0 {
+		s.Forget(family.UserID)
+	}
+	return started, err
+}
+
+// Find implements [jwt.Store].
+func (s *JWTStore) Find(ctx context.Context, digest string) (*jwt.Refresh, *jwt.Family, error) {
+	return s.store.Find(ctx, digest)
+}
+
+// Rotate implements [jwt.Store].
+func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
+	next *jwt.Refresh) (jwt.Rotation, error) {
+	rotation, err := s.store.Rotate(ctx, old, now, grace, next)
+	if err != nil {
+		s.valid.forget(owner{login, next.FamilyID})
+	}
+	s.endReused(rotation)
+	return rotation, err
+}
+
+// Use implements [jwt.Store].
+func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
+	rotation, err := s.store.Use(ctx, digest, now, ends)
+	s.endReused(rotation)
+	return rotation, err
+}
+
+// endReused forgets the family of a token that was used twice, which has ended.
+func (s *JWTStore) endReused(rotation jwt.Rotation) {
+	if rotation.Verdict == jwt.Reused && rotation.Family != nil {
+		s.Forget(rotation.Family.UserID)
+	}
+}
+
+// List implements [jwt.Store].
+func (s *JWTStore) List(ctx context.Context, userID, after string, limit int,
+	now time.Time) ([]*jwt.Family, error) {
+	return s.store.List(ctx, userID, after, limit, now)
+}
+
+// End implements [jwt.Store].
+func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+	defer s.Forget(userID)
+	return s.store.End(ctx, userID, id, now)
+}
+
+// EndAll implements [jwt.Store].
+func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	defer s.Forget(userID)
+	return s.store.EndAll(ctx, userID, kept, stamp, now)
+}
+
+// Purge implements [jwt.Store].
+func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.store.Purge(ctx, now, limit)
+}
+
+// Forget implements [Cache].
+func (s *JWTStore) Forget(userID string) { s.valid.forget(owner{user, userID}) }
+
+// ForgetAll implements [Cache].
+func (s *JWTStore) ForgetAll() { s.valid.forgetAll() }
+
+// Suspend implements [Cache].
+func (s *JWTStore) Suspend() (resume func()) { return s.valid.suspend() }
