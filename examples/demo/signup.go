@@ -16,19 +16,22 @@ func (us *users) openSignUps(ctx context.Context) error {
 	return us.createTable(ctx, "demo_signups", "id "+text+" PRIMARY KEY, name "+text+" NOT NULL")
 }
 
-// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, so
-// that of two logins at once with one id the second one finds the user of the first.
+// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, and
+// the id comes first, so that of two logins at once with one id the second one waits for the user of the first.
 func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
 	var name string
 	err := us.update(ctx, func(conn *sql.Conn) error {
-		err := conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(&name)
-		if !errors.Is(err, sql.ErrNoRows) {
+		added, err := inserted(conn.ExecContext(ctx, us.engine.InsertNew("demo_signups", 2), id, ""))
+		if err != nil {
 			return err
+		}
+		if !added {
+			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(&name)
 		}
 		if name, err = us.addFree(ctx, conn, wanted); err != nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, us.engine.SQL("INSERT INTO demo_signups VALUES (?, ?)"), id, name)
+		_, err = conn.ExecContext(ctx, us.engine.SQL("UPDATE demo_signups SET name = ? WHERE id = ?"), name, id)
 		return err
 	})
 	if err != nil {

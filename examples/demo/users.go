@@ -97,26 +97,32 @@ func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users,
 
 // createTable makes a table if it is not there. If it is, the user of the database needs no right to make tables.
 func (us *users) createTable(ctx context.Context, name, columns string) error {
-	var n int
-	if err := us.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE 1 = 0").Scan(&n); err == nil {
+	look := func() error {
+		var n int
+		return us.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE 1 = 0").Scan(&n)
+	}
+	if look() == nil {
 		return nil
 	}
 	_, err := us.exec(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+columns+")")
+	if err != nil && look() == nil {
+		return nil // PostgreSQL refuses a table that another demo made at the same time
+	}
 	return err
 }
 
-// add adds a user in a transaction, and reports false if the name is taken. If another transaction takes the name at
-// the same time, the INSERT fails, and update runs the transaction again.
-func (us *users) add(ctx context.Context, conn *sql.Conn, name, encoded string, active, admin bool) (added bool,
-	err error) {
-	var taken int
-	if err := conn.QueryRowContext(ctx, us.engine.SQL("SELECT COUNT(*) FROM demo_users WHERE name = ?"), name).
-		Scan(&taken); err != nil || taken > 0 {
+// add adds a user in a transaction, and reports false if the name is taken.
+func (us *users) add(ctx context.Context, conn *sql.Conn, name, encoded string, active, admin bool) (bool, error) {
+	return inserted(conn.ExecContext(ctx, us.engine.InsertNew("demo_users", 4), name, encoded, active, admin))
+}
+
+// inserted reports whether a statement inserted a row.
+func inserted(result sql.Result, err error) (bool, error) {
+	if err != nil {
 		return false, err
 	}
-	_, err = conn.ExecContext(ctx, us.engine.SQL("INSERT INTO demo_users VALUES (?, ?, ?, ?)"), name, encoded, active,
-		admin)
-	return err == nil, err
+	n, err := result.RowsAffected()
+	return n > 0, err
 }
 
 // exec runs one statement and returns how many rows it changed.

@@ -99,6 +99,16 @@ func (e Engine) SQL(statement string) string {
 	return numbered.String()
 }
 
+// InsertNew returns a statement that inserts a row into a table, and changes no row if its key is there already. If
+// another transaction is inserting the key, the statement waits for its end.
+func (e Engine) InsertNew(table string, columns int) string {
+	values := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	if e == MySQL {
+		return "INSERT IGNORE INTO " + table + " VALUES " + values
+	}
+	return e.SQL("INSERT INTO " + table + " VALUES " + values + " ON CONFLICT DO NOTHING")
+}
+
 // Text is the type of a column with a text of at most 512 bytes that is compared by bytes: Alice is not alice.
 func (e Engine) Text() string {
 	switch e {
