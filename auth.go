@@ -35,6 +35,9 @@ import (
 type User interface {
 	// UserID returns a stable identifier, unique among users and never empty.
 	// It must not start with "client:", which marks a Machine.
+	//
+	// Backends that issue something keep it in a store, in which it is compared byte
+	// by byte: it must then be at most 512 bytes of UTF-8 without NUL.
 	UserID() string
 }
 

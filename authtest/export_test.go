@@ -1,6 +1,8 @@
 package authtest
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
 	"github.com/gatewarden/auth"
@@ -44,6 +46,17 @@ func ExternalFaults(cases ExternalCases) map[string][]string {
 	found := map[string][]string{}
 	for _, c := range externalContract() {
 		if faults := checkExternal(c, cases); len(faults) > 0 {
+			found[c.sentence] = faults
+		}
+	}
+	return found
+}
+
+// UnfinishedFaults returns what the checks of UnfinishedLogins find, by their sentences.
+func UnfinishedFaults(ctx context.Context, start func(*slog.Logger) Issuing) map[string][]string {
+	found := map[string][]string{}
+	for _, c := range unfinishedContract {
+		if faults := c.run(ctx, start); len(faults) > 0 {
 			found[c.sentence] = faults
 		}
 	}

@@ -136,6 +136,9 @@ func entraTokens() []ForeignToken {
 			Claims: map[string]any{"appid": entraApp, "appidacr": "2", "idp": "x", "oid": entraObject,
 				"sub": entraObject,
 				"tid": entraTenant, "ver": "1.0"}},
+		{Name: "a device's", Type: "JWT", Claims: with(user, map[string]any{"idtyp": "device"})},
+		{Name: "one without what tells a user from a machine", Type: "JWT",
+			Claims: with(program, map[string]any{"oid": nil})},
 		{Name: "an ID token", Type: "JWT", Claims: map[string]any{"name": "Alice", "nonce": "n", "oid": entraObject,
 			"preferred_username": "alice@acme.example", "sub": pairwise, "tid": entraTenant, "ver": "2.0"}},
 	}

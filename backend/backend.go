@@ -12,7 +12,8 @@
 //   - What it looks like: [TokenFormat] makes opaque tokens that secret scanners
 //     recognize, and reads them without asking a store about garbage.
 //   - Its owner and device: [NewID] for its public identifier, [ClientOf] and
-//     [CleanText] for the device it was issued to.
+//     [CleanText] for the device it was issued to. [CheckUserID] and [ValidID] keep
+//     from the store what no store can keep.
 //   - How it is served: [NewEndpoint] checks method and origin before anything
 //     is authenticated, [ReadBody] and [Fields] read what a login sends, and
 //     [Routes] registers handlers with ServeMux and routers like it, and opens

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/cause"
 )
 
@@ -188,6 +189,26 @@ func (i *issuer) checkSubject(t *Token) *refusal {
 		c := i.cause(i.Format.UserClaim, "starts as the identifier of a client (auth.Machine)", "")
 		c.Came = []string{t.subject}
 		return saysNoUser.failed(c)
+	}
+	return nil
+}
+
+// checkRevocable refuses a proved token of which a store of revocations could not know whether it is void, because
+// its identifiers are longer than those that stores keep.
+func (i *issuer) checkRevocable(t *Token) *refusal {
+	if i.Revocations == nil {
+		return nil
+	}
+	claimed := i.claimed(t)
+	switch {
+	case claimed.UserID != "" && !backend.ValidUserID(claimed.UserID):
+		c := i.cause(i.Format.UserClaim, "is longer than 512 bytes, so the token could not be revoked", "Revocations")
+		c.Came = []string{claimed.UserID}
+		return saysNoUser.failed(c)
+	case claimed.SessionID != "" && !backend.ValidID(claimed.SessionID):
+		c := i.cause("sid", "is longer than 255 bytes, so the token could not be revoked", "Revocations")
+		c.Came = []string{claimed.SessionID}
+		return saysInvalid.failed(c)
 	}
 	return nil
 }

@@ -84,7 +84,9 @@ const (
 
 // Issue starts a login of a user and returns its first pair, which is nowhere
 // kept. The user is loaded first: ErrUserNotFound or ErrUserInactive is returned
-// before anything is written, and [ErrLimit] if there are too many logins.
+// before anything is written, and [ErrLimit] if there are too many logins. A UserID or
+// AuthInfo that no store can keep is auth.ErrInternal: see [backend.CheckUserID] and
+// [backend.CheckAuthInfo].
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Pair, error) {
 	m, err := t.start(ctx, userID, options, refreshKind, nil)
 	if err != nil {
@@ -130,6 +132,9 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := backend.CheckUserID(user.UserID()); err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
 	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
@@ -188,6 +193,9 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 			return nil, fmt.Errorf("jwt: scope %q is not one of Config.Scopes", scope)
 		}
 	}
+	if err := backend.CheckAuthInfo(options.AuthInfo); err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
 	if options.ClientID != backend.CleanText(options.ClientID, 255) {
 		return nil, errors.New("jwt: ClientID is longer than 255 bytes or has control characters")
 	}
@@ -196,8 +204,8 @@ func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error)
 			return nil, err
 		}
 		text, err := json.Marshal(options.Claims)
-		if err != nil || len(text) > maxClaims {
-			return nil, errors.New("jwt: Options.Claims are no JSON or longer than 4 KiB")
+		if err != nil || !backend.ValidText(string(text), maxClaims) {
+			return nil, errors.New("jwt: Options.Claims are not JSON in UTF-8, or longer than 4 KiB")
 		}
 		f.Claims = text
 	}

@@ -84,7 +84,9 @@ type Issuer struct {
 	// claims were found good; an error makes the token invalid.
 	Claims func(payload []byte) (any, error)
 	// Revocations is asked at every request whether a token is void, for a machine by
-	// the UserID of its [auth.Machine]. If nil, a token is good until it expires.
+	// the UserID of its [auth.Machine]. If nil, a token is good until it expires. With it, a
+	// token of a user with an identifier of more than 512 bytes is invalid, because no store
+	// can keep that it is void.
 	Revocations Revocations
 
 	// AllowFullAccess gives full access to tokens that carry no claim with scopes or a client at all, not even an empty

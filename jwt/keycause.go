@@ -24,6 +24,7 @@ const (
 	keyIsWrong     = "the signature of the token does not hold: another key signed it, or it was changed"
 	keyIsElsewhere = "the key of the token does not name its issuer, see Issuer.AllowKeysWithoutIssuer"
 	keyIsUnnamed   = "the header has no kid, and several keys are for its alg"
+	keyIsDouble    = "several keys have the kid of the header and are for its alg"
 )
 
 // Error builds the text.
@@ -51,6 +52,8 @@ func noKey(keys *KeySet, source KeySource, h *joseHeader) *refusal {
 	switch {
 	case h.keyID != "" && !keys.has(h.keyID):
 		c.problem = keyIsUnknown
+	case h.keyID != "" && len(keys.fitting(h.keyID, h.algorithm)) > 0:
+		c.problem = keyIsDouble
 	case h.keyID != "":
 		c.problem = keyIsOther
 	case keys.fit(h.algorithm) > 0:

@@ -117,10 +117,14 @@ func (s *KeySet) Keys() []*Key { return slices.Clone(s.keys) }
 // has reports whether a key has this identifier.
 func (s *KeySet) has(id string) bool { return len(s.byID[id]) > 0 }
 
-// find returns the keys that may have signed a token with this header. One that
-// names no key can be of any symmetric key, and of an asymmetric one if there is
-// no other: trying many signatures is work that anybody could ask for.
+// find returns the keys that may have signed a token with this header, if nothing is known of its issuer.
 func (s *KeySet) find(id string, algorithm Algorithm) []*Key {
+	return tried(s.fitting(id, algorithm), id, algorithm)
+}
+
+// fitting returns the keys that are for the algorithm of a token and have the identifier that it names, if it names
+// one.
+func (s *KeySet) fitting(id string, algorithm Algorithm) []*Key {
 	candidates := s.keys
 	if id != "" {
 		if candidates = s.byID[id]; len(candidates) == 1 && candidates[0].fits(algorithm) {
@@ -133,10 +137,21 @@ func (s *KeySet) find(id string, algorithm Algorithm) []*Key {
 			found = append(found, k)
 		}
 	}
-	if len(found) > 1 && !algorithm.symmetric() {
+	return found
+}
+
+// tried returns those of keys that a signature is tried with. A token that names no key can be of any symmetric key,
+// and of an asymmetric one if there is no other. So can one whose identifier several keys have. Trying many signatures
+// is work that anybody could ask for. A key that is published twice, such as for two issuers, counts as one.
+func tried(keys []*Key, id string, algorithm Algorithm) []*Key {
+	if len(keys) <= 1 || algorithm.symmetric() {
+		return keys
+	}
+	another := func(k *Key) bool { return k.Thumbprint() != keys[0].Thumbprint() }
+	if id == "" || slices.ContainsFunc(keys[1:], another) {
 		return nil
 	}
-	return found
+	return keys[:1]
 }
 
 // same reports whether two sets have the same keys.

@@ -110,3 +110,29 @@ func TestUnitAUserOfKeycloakWithTheNameOfAServiceAccountIsRefused(t *testing.T) 
 		{"an address is a machine", jwt.Keycloak(), `{` + name + `,"clientHost":"h","sid":"s"}`, machine, ""},
 	})
 }
+
+// Auth0 and Keycloak can be set up to write tokens that follow RFC 9068, so no type tells that their preset is missing.
+func TestUnitAMachineOfAProviderIsNoUserWithoutItsPreset(t *testing.T) {
+	user := jwt.Rights{Limited: true, ClientID: "web"}
+	cognito := jwt.Cognito()
+	checkRights(t, []readRights{
+		{"Auth0", jwt.Profile{}, `{"sub":"web@clients","client_id":"web"}`, jwt.Rights{}, "sub"},
+		{"Auth0, by gty", jwt.Profile{}, `{"sub":"a","azp":"web","gty":"client-credentials"}`, jwt.Rights{}, "gty"},
+		{"FusionAuth", jwt.Profile{}, `{"sub":"a","gty":["client_credentials","refresh_token"]}`, jwt.Rights{}, "gty"},
+		{"Entra", jwt.Profile{}, `{"sub":"a","azp":"web","idtyp":"app"}`, jwt.Rights{}, "idtyp"},
+		{"Keycloak", jwt.Profile{}, `{"sub":"0a1b","client_id":"web","preferred_username":"service-account-web"}`,
+			jwt.Rights{}, "preferred_username"},
+		{"a profile that says nothing about machines", jwt.Profile{ScopeClaims: []string{"scope"}},
+			`{"sub":"web@clients","client_id":"web"}`, jwt.Rights{}, "sub"},
+		{"another preset", cognito, `{"sub":"a","token_use":"access","client_id":"web","idtyp":"app"}`, jwt.Rights{}, "idtyp"},
+		{"a user of another client", jwt.Profile{}, `{"sub":"alice@clients","client_id":"web"}`, user, ""},
+		{"a user by a code", jwt.Profile{}, `{"sub":"alice","client_id":"web","gty":"authorization_code"}`, user, ""},
+		{"a user whose name starts so", jwt.Profile{},
+			`{"sub":"alice","client_id":"web","preferred_username":"service-account-x"}`, user, ""},
+		{"a profile that says which are machines", jwt.Profile{Machines: []jwt.Mark{}},
+			`{"sub":"web@clients","client_id":"web"}`, user, ""},
+		{"a profile that says which may be", jwt.Profile{Doubts: []jwt.Mark{}},
+			`{"sub":"web@clients","client_id":"web"}`, user, ""},
+		{"tokens of our own", jwt.Gatewarden(), `{"sub":"a","gty":"client-credentials"}`, jwt.Rights{}, ""},
+	})
+}

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -97,6 +98,9 @@ func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (fa
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
+	if !backend.ValidUserID(userID) { // Issue refuses the user
+		return nil, "", nil
+	}
 	now := backend.StoreTime(time.Now())
 	families, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Family, error) {
 		return t.config.Store.List(ctx, userID, after, limit, now)
@@ -107,8 +111,12 @@ func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (fa
 	return families, next, nil
 }
 
-// Revoke ends a login of a user, and reports whether there was one.
+// Revoke ends a login of a user, and reports whether there was one. The store is not asked
+// about an identifier that it cannot have, such as one with a NUL: there is no such login.
 func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, error) {
+	if !backend.ValidUserID(userID) || !backend.ValidID(sessionID) {
+		return false, nil
+	}
 	found, err := t.config.Store.End(ctx, userID, sessionID, backend.StoreTime(time.Now()))
 	if err != nil {
 		return false, backend.Outage(err)
@@ -121,7 +129,8 @@ func (t *Tokens) Revoke(ctx context.Context, userID, sessionID string) (bool, er
 
 // RevokeAll ends all logins of a user and makes everything void that was issued
 // to them until now, with or without a login here. It returns how many logins
-// there were.
+// there were. A user that no store can keep is auth.ErrInternal, and nothing is void: see
+// [backend.CheckUserID]. Tokens of such users are refused.
 func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
 	return t.revokeAll(ctx, userID, "", "")
 }
@@ -140,6 +149,9 @@ func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	if err := backend.CheckUserID(userID); err != nil {
+		return 0, fmt.Errorf("jwt: %w", err)
+	}
 	ids, err := t.config.Store.EndAll(ctx, userID, kept, stamp, backend.StoreTime(time.Now()))
 	if err != nil {
 		return 0, backend.Outage(err)

@@ -55,7 +55,9 @@ type Profile struct {
 	// MachineClaim identifies machines. Set it where customers of the issuer choose how the subject is written. Empty
 	// is the client, or else the subject.
 	MachineClaim string
-	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused.
+	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused. Nil beside nil
+	// Machines are signs in tokens of providers that have a preset, such as "gty" of Auth0 and "idtyp" of Entra, so that
+	// no machine passes for a user where the preset is missing. They are not looked for if Own is set.
 	Doubts []Mark
 	// AllMachines means that every token is a machine's, which MachineClaim or else its subject identifies.
 	AllMachines bool
@@ -122,6 +124,9 @@ func (p Profile) reader(userClaim string) (*ProfileReader, error) {
 	p.ScopeClaims, p.ClientClaims = orDefault(p.ScopeClaims, names.scopes), orDefault(p.ClientClaims, names.clients)
 	r.clients = union(p.ClientClaims, names.clients)
 	r.signs = union(names.scopes, p.ScopeClaims, p.MachineScopeClaims, r.clients)
+	if p.Machines == nil && p.Doubts == nil && !p.Own {
+		p.Doubts = machinesOfOthers(r.clients)
+	}
 	if p.Machines == nil {
 		p.Machines = []Mark{{Claim: "sub", Of: r.clients}}
 		if p.Own && userClaim != "sub" {

@@ -3,14 +3,25 @@ package jwt
 // subjectIsClient is a token of a client that acts for itself (RFC 9068 §5).
 func subjectIsClient(claims ...string) Mark { return Mark{Claim: "sub", Of: claims} }
 
+// machinesOfOthers are signs of machines in tokens of providers whose machines have another subject than their client.
+func machinesOfOthers(clients []string) []Mark {
+	return []Mark{
+		{Claim: "gty", Values: []string{"client-credentials", "client_credentials"}},          // Auth0, FusionAuth
+		{Claim: "sub", Suffix: "@clients", Of: clients},                                       // Auth0
+		{Claim: "idtyp", Values: []string{"app"}},                                             // Entra
+		{Claim: "preferred_username", Prefix: "service-account-", Of: clients, AnyCase: true}, // Keycloak
+	}
+}
+
 // Gatewarden is the profile of tokens that [Tokens] issued, and of access tokens of an oauth2/server with the same
 // issuer. A token without "scope" and "client_id" has full access.
 func Gatewarden() Profile { return Profile{Own: true} }
 
 // Entra is the profile of Microsoft Entra ID, for tokens of version 1 and 2. Scopes of users are in "scp" and those of
 // machines in "roles". A token is a machine's if "idtyp" is "app", or if there is neither "idtyp" nor "scp" and the
-// subject is the object itself ("oid"). Any other token without "scp" is a user's, and limited to nothing. Keys must
-// name the issuer that they are for, as those at /{tenant}/discovery/v2.0/keys do.
+// subject is the object itself ("oid"). One with another "idtyp" than "user" is refused, and so is one without all of
+// "idtyp", "scp" and "oid". Any other token without "scp" is a user's, and limited to nothing. Keys must name the
+// issuer that they are for, as those at /{tenant}/discovery/v2.0/keys do.
 //
 // Without Issuer.Issuer as a template it is for one tenant: see Issuer.Tenants.
 func Entra() Profile {
@@ -24,6 +35,10 @@ func Entra() Profile {
 			{Claim: "idtyp", Values: []string{"app"}},
 			{Claim: "sub", Of: []string{"oid"}, Without: []string{"idtyp", "scp"}},
 			subjectIsClient("azp", "appid"),
+		},
+		Doubts: []Mark{
+			{Claim: "idtyp", Values: []string{"user"}, Not: true},
+			{Without: []string{"idtyp", "scp", "oid"}},
 		},
 		KeyIssuers: true,
 		// Tokens of version 1 have the issuer https://sts.windows.net/{tenantid}/, which no key names.

@@ -272,8 +272,9 @@ func machineByHand(name string, claims map[string]any) bool {
 	case "Kubernetes", "GitHubActions":
 		return true
 	case "Entra":
-		return claims["idtyp"] == "app" || claims["idtyp"] == nil && claims["scp"] == nil && is("oid") || is("azp",
-			"appid")
+		silent := claims["idtyp"] == nil && claims["scp"] == nil
+		return claims["idtyp"] != nil && claims["idtyp"] != "user" || silent && (claims["oid"] == nil || is("oid")) ||
+			is("azp", "appid")
 	case "Okta":
 		return is("cid")
 	case "Auth0":

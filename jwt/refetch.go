@@ -84,12 +84,17 @@ func (i *issuer) verifyAgain(ctx context.Context, source Refetcher, known *KeySe
 // signed returns nil if one of keys made the signature, or a *refusal.
 func (i *issuer) signed(keys *KeySet, u unproved, all []member, signature []byte) error {
 	h := u.header
-	candidates := keys.find(h.keyID, h.algorithm)
-	if len(candidates) == 0 {
+	fitting := keys.fitting(h.keyID, h.algorithm)
+	if len(fitting) == 0 {
 		return noKey(keys, i.Keys, h)
 	}
-	if candidates = i.keysOf(candidates, all); len(candidates) == 0 {
+	own := i.keysOf(fitting, all)
+	if len(own) == 0 {
 		return saysInvalid.because(&keyCause{problem: keyIsElsewhere, keys: keys, source: i.Keys})
+	}
+	candidates := tried(own, h.keyID, h.algorithm)
+	if len(candidates) == 0 {
+		return noKey(keys, i.Keys, h)
 	}
 	if !slices.ContainsFunc(candidates, func(k *Key) bool { return k.verify(h.algorithm, u.input, signature) }) {
 		return badSignature(keys, i.Keys)

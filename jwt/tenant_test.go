@@ -22,6 +22,23 @@ func fill(template, tenant string) string { return strings.ReplaceAll(template, 
 // publishedFor returns the published key with this member "issuer", in JSON, or without it if it is "".
 func publishedFor(t *testing.T, key *jwt.Key, issuer string) *jwt.KeySet {
 	t.Helper()
+	return keysInSet(t, jwkFor(t, key, "", issuer))
+}
+
+// keysInSet returns a set of published keys.
+func keysInSet(t *testing.T, keys ...map[string]json.RawMessage) *jwt.KeySet {
+	t.Helper()
+	text, _ := json.Marshal(map[string]any{"keys": keys})
+	set, err := jwt.ParseJWKS(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// jwkFor returns the public key with another "kid" and with this member "issuer", in JSON. "" changes nothing.
+func jwkFor(t *testing.T, key *jwt.Key, kid, issuer string) map[string]json.RawMessage {
+	t.Helper()
 	text, err := key.MarshalJWK(false)
 	if err != nil {
 		t.Fatal(err)
@@ -33,12 +50,10 @@ func publishedFor(t *testing.T, key *jwt.Key, issuer string) *jwt.KeySet {
 	if issuer != "" {
 		members["issuer"] = json.RawMessage(issuer)
 	}
-	text, _ = json.Marshal(map[string]any{"keys": []any{members}})
-	keys, err := jwt.ParseJWKS(text)
-	if err != nil {
-		t.Fatal(err)
+	if kid != "" {
+		members["kid"] = json.RawMessage(quoted(kid))
 	}
-	return keys
+	return members
 }
 
 func quoted(text string) string { return `"` + text + `"` }
@@ -130,6 +145,40 @@ func TestUnitTenantsOfAnIssuerThatIsATemplate(t *testing.T) {
 			}
 			if err != nil && !strings.Contains(err.Error(), row.log) {
 				t.Errorf("want a cause with %q, got %v", row.log, err)
+			}
+		})
+	}
+}
+
+// Microsoft publishes keys of tenants and of personal accounts in one set, and nothing makes their identifiers unique
+// over the issuers.
+func TestUnitOneIdentifierOfKeysOfTwoIssuers(t *testing.T) {
+	key, other := signing(t, jwt.ES256), signing(t, jwt.ES256)
+	tenants, personal := quoted(entraV2), quoted(fill(entraV2, consumers))
+	for sentence, row := range map[string]struct {
+		keys *jwt.KeySet
+		tid  string
+		log  string // "" is a token that is good
+	}{
+		"the key of the other issuer is not in the way": {
+			keysInSet(t, jwkFor(t, other, key.ID(), personal), jwkFor(t, key, "", tenants)), tenantA, ""},
+		"one key for both": {
+			keysInSet(t, jwkFor(t, key, "", tenants), jwkFor(t, key, "", personal)), consumers, ""},
+		"two keys for one issuer": {
+			keysInSet(t, jwkFor(t, key, "", tenants), jwkFor(t, other, key.ID(), tenants)), tenantA,
+			"several keys have the kid of the header and are for its alg; 2 keys are known"},
+		"two keys, and no one is for the issuer": {
+			keysInSet(t, jwkFor(t, key, "", personal), jwkFor(t, other, key.ID(), personal)), tenantA,
+			"the key of the token does not name its issuer"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			v := foreignVerifier(t, key, func(i *jwt.Issuer) {
+				i.Issuer, i.Profile, i.Keys, i.AllowAnyTenant = entraV2, jwt.Entra(), row.keys, true
+			})
+			_, _, err := v.VerifyToken(t.Context(), foreignToken(t, key, map[string]any{"iss": fill(entraV2, row.tid),
+				"tid": row.tid, "azp": "app", "scp": "read", "oid": "o"}))
+			if (err == nil) != (row.log == "") || err != nil && !strings.Contains(err.Error(), row.log) {
+				t.Errorf("want %q, got %v", row.log, err)
 			}
 		})
 	}

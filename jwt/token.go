@@ -1,7 +1,6 @@
 package jwt
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -100,9 +99,10 @@ func (t *Token) Ambient() bool { return false }
 // AuthInfo implements [auth.AuthInformer] by "auth_time", "amr" and "acr".
 func (t *Token) AuthInfo() auth.AuthInfo { return t.login }
 
-// Decode unmarshals all claims into v, as encoding/json does. It is work for
-// every call: see Issuer.Claims for claims that every request needs.
-func (t *Token) Decode(v any) error { return json.Unmarshal([]byte(t.payload), v) }
+// Decode unmarshals all claims into v, as encoding/json does, with one difference: a field with a name in its tag takes
+// the claim of exactly that name (RFC 7519 §10.1.1). See [ClaimsAs]. It is work for every call: see Issuer.Claims for
+// claims that every request needs.
+func (t *Token) Decode(v any) error { return unmarshal([]byte(t.payload), v) }
 
 // ClaimsOf returns the claims of a token as Issuer.Claims made them, if they are
 // of type C. They are shared between requests and must not be changed.
@@ -116,9 +116,14 @@ func ClaimsOf[C any](t *Token) (claims C, ok bool) {
 //	Claims: jwt.ClaimsAs[MyClaims]
 //	…
 //	claims, ok := jwt.ClaimsOf[*MyClaims](token)
+//
+// A field with a name in its tag takes the claim of exactly that name (RFC 7519 §10.1.1). "EMAIL" is not "email", where
+// encoding/json alone would take it for that. A field without takes the claim of its name in any case, and it is an
+// error if there are several. The members of objects in claims, and a C with an UnmarshalJSON, are read as encoding/json
+// does.
 func ClaimsAs[C any](payload []byte) (any, error) {
 	claims := new(C)
-	if err := json.Unmarshal(payload, claims); err != nil {
+	if err := unmarshal(payload, claims); err != nil {
 		return nil, err
 	}
 	return claims, nil

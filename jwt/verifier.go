@@ -323,6 +323,9 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 			return nil, nil, fault
 		}
 	}
+	if fault := i.checkRevocable(t); fault != nil {
+		return nil, nil, fault
+	}
 	if i.Claims != nil && t.kind != refreshKind { // which has none of the application's
 		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
 			return nil, nil, i.refusedClaims(err)

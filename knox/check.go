@@ -108,6 +108,9 @@ func (t *Tokens) findOther(ctx context.Context, token string, r *http.Request, f
 	}
 	for _, read := range t.config.Formats {
 		if digest, ok := read(token); ok {
+			if !backend.ValidID(digest) { // which no store can have
+				return nil, errUnknown
+			}
 			return t.findDigest(ctx, digest)
 		}
 	}

@@ -71,6 +71,9 @@ const maxEnded = 100
 // Config.KeepEnded, the last of them first and at most 100. Tokens that expired
 // are among them once Purge has removed them.
 func (t *Tokens) Ended(ctx context.Context, userID string) ([]*EndedToken, error) {
+	if !backend.ValidUserID(userID) {
+		return nil, nil
+	}
 	ended, err := t.config.Store.Ended(ctx, userID, time.Now().Add(-t.config.KeepEnded), maxEnded)
 	if err != nil {
 		return nil, backend.Outage(err)

@@ -62,7 +62,9 @@ var errChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("kno
 
 // Issue makes a token for a user and returns it with its secret, which is kept
 // nowhere. The user is loaded first: ErrUserNotFound or ErrUserInactive
-// is returned before anything is written, [ErrLimit] if there are too many.
+// is returned before anything is written, [ErrLimit] if there are too many. A UserID or
+// AuthInfo that no store can keep is auth.ErrInternal: see [backend.CheckUserID] and
+// [backend.CheckAuthInfo].
 func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Issued, error) {
 	now := backend.StoreTime(time.Now())
 	record, err := t.record(now, options)
@@ -74,6 +76,9 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, err
 	}
 	record.UserID = user.UserID()
+	if err := backend.CheckUserID(record.UserID); err != nil {
+		return nil, fmt.Errorf("knox: %w", err)
+	}
 	record.Stamp = backend.Stamp("knox", user)
 	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
@@ -110,6 +115,9 @@ func (t *Tokens) record(now time.Time, options Options) (*Record, error) {
 		if !backend.ValidScope(scope) {
 			return nil, fmt.Errorf("knox: %q is not a scope (RFC 6749 §3.3)", scope)
 		}
+	}
+	if err := backend.CheckAuthInfo(options.AuthInfo); err != nil {
+		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record := &Record{
 		ID:        backend.NewID(),

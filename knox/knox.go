@@ -132,7 +132,8 @@ type Config struct {
 const NoLimit = backend.NoLimit
 
 // Format reads tokens of another system. It returns the digest under which
-// Store keeps the token, or false if the token is not of its shape.
+// Store keeps the token, or false if the token is not of its shape. A digest is at most 255
+// bytes of UTF-8 without NUL. A token with another one is unknown.
 type Format func(token string) (digest string, ok bool)
 
 // Tokens issues and checks tokens. It is immutable and safe for concurrent use.

@@ -36,12 +36,16 @@ func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (to
 }
 
 // Revoke ends the token of a user with this identifier, and reports whether
-// there was one.
+// there was one. The store is not asked about an identifier that it cannot have, such as
+// one with a NUL: there is no such token.
 func (t *Tokens) Revoke(ctx context.Context, userID, id string) (bool, error) {
 	return t.revoke(ctx, userID, id, EndRevoked)
 }
 
 func (t *Tokens) revoke(ctx context.Context, userID, id string, reason EndReason) (bool, error) {
+	if !backend.ValidUserID(userID) || !backend.ValidID(id) {
+		return false, nil
+	}
 	found, err := t.config.Store.Revoke(ctx, userID, id, t.ending(reason))
 	if err != nil {
 		return false, backend.Outage(err)
@@ -74,6 +78,9 @@ func (t *Tokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	if !backend.ValidUserID(userID) { // who has no tokens, as Issue refuses it
+		return 0, nil
+	}
 	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp, t.ending(EndRevokedAll))
 	if err != nil {
 		return 0, backend.Outage(err)

@@ -82,7 +82,8 @@ type IntrospectionConfig struct {
 
 	// Concurrent is how many questions may be under way at once. 0 is 100. While there are so many, a
 	// token that is not remembered is answered with 503 at once. So strangers with made-up tokens
-	// cannot make this API flood the server.
+	// cannot make this API flood the server. A question goes on until its answer or Timeout, also if all
+	// who asked have left: the server works on it still, and strangers could otherwise ask and leave.
 	Concurrent int
 
 	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one may take. 0 is

@@ -1,6 +1,7 @@
 package oauth2_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,11 @@ type slowServer struct {
 func (s *slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.questions.Add(1)
 	body := fmt.Sprintf(`{"active":%v,"sub":"alice","client_id":"web","aud":%q}`, !s.revoked.Load(), resource)
-	time.Sleep(4 * time.Second) // of the bubble
+	select {
+	case <-time.After(4 * time.Second): // of the bubble
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
@@ -106,5 +111,29 @@ func TestUnitAnAnswerIsNoOlderThanTheTTL(t *testing.T) {
 				t.Errorf("got %v and %d questions, want that it is asked again", err, s.questions.Load())
 			}
 		})
+	})
+}
+
+func TestUnitWhoLeavesMakesNoRoomForMoreQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(slowServer)
+		source := s.source(t, 0)
+		ctx, leave := context.WithCancel(t.Context())
+		for i := range 100 {
+			go func() { _, _ = source.Inspect(ctx, fmt.Sprint("token ", i)) }()
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if _, err := source.Inspect(t.Context(), "one more"); err == nil || auth.KindOf(err) != nil {
+			t.Errorf("got %v, want an outage", err)
+		}
+		if n := s.questions.Load(); n != 100 {
+			t.Errorf("got %d questions, want 100", n)
+		}
+		time.Sleep(5 * time.Second)
+		if _, err := source.Inspect(t.Context(), "one more"); err != nil {
+			t.Errorf("after the answers: %v", err)
+		}
 	})
 }

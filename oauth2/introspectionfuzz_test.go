@@ -46,7 +46,7 @@ func isMarked(server string, all map[string]any) bool {
 	client := digitsOf(all["client_id"])
 	switch server {
 	case "Duende IdentityServer":
-		return all["sub"] == nil
+		return all["sub"] == nil || client != "" && digitsOf(all["sub"]) == client
 	case "django-oauth-toolkit":
 		return all["username"] == nil
 	case "Keycloak":

@@ -72,14 +72,21 @@ var (
 		"logout_token", "authorization_code"}
 )
 
-// checkKind refuses what is active and no access token.
+// checkKind refuses what is active and no access token, and a token that is bound to a key (RFC 9449 §5) without a
+// "cnf" that says to which one.
 func (m *members) checkKind() {
+	_, confirmed := m.all["cnf"]
 	for _, name := range kindMembers {
 		kinds, _ := stringsOf(m.all[name])
 		for _, kind := range kinds {
-			if slices.Contains(otherKinds, plainKind(kind)) {
-				m.refuse(&cause.Check{Name: name, Came: []string{kind},
-					Problem: "is not of an access token (RFC 6749 §1.4)"})
+			refuse := func(problem string) {
+				m.refuse(&cause.Check{Name: name, Came: []string{kind}, Problem: problem})
+			}
+			switch plain := plainKind(kind); {
+			case slices.Contains(otherKinds, plain):
+				refuse("is not of an access token (RFC 6749 §1.4)")
+			case plain == "dpop" && !confirmed:
+				refuse("is no bearer token, and no cnf says to which key it is bound")
 			}
 		}
 	}

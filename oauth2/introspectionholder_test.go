@@ -164,6 +164,9 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 		{"django: an empty username is not", django, edit(base, "username", ""), noUsername},
 		{"django: a username that is the application's identifier is a user's", django,
 			edit(base, "username", "web"), "web"},
+		{"duende: a subject that is the client is a machine's", func(c *oauth2.IntrospectionConfig) {
+			c.Profile = oauth2.Duende()
+		}, edit(base, "sub", "web"), "client:web"},
 		{"django: no username and no client", django, edit(base, "client_id", absent), "client_id is missing"},
 
 		{"no address in email counts unless it is verified",
@@ -183,7 +186,11 @@ func TestUnitWhoHoldsATokenByItsAnswer(t *testing.T) {
 			"may be a machine's, and the other claims do not agree"},
 		{"Keycloak: a token bound to a key", func(c *oauth2.IntrospectionConfig) { c.Profile = jwt.Keycloak() },
 			edit(base, "sub", "alice", "typ", "DPoP", "azp", "web", "sid", "x", "preferred_username", "alice"),
-			"it is bound to a key, and no proof of it can be checked here"},
+			`typ "DPoP" is no bearer token, and no cnf says to which key it is bound`},
+		{"a kind of which the profile says that it is bound to a key", func(c *oauth2.IntrospectionConfig) {
+			kinds := map[string][]string{"kind": {"plain"}}
+			c.Profile = jwt.Profile{Kinds: kinds, BoundKinds: map[string][]string{"kind": {"pop"}}}
+		}, edit(base, "sub", "alice", "kind", "pop"), "it is bound to a key, and no proof of it can be checked here"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			got, _ := newIntrospected(t, row.change).holder(row.answer)

@@ -18,3 +18,19 @@ func TestUnitAnAnswerAboutAnotherKindOfTokenIsRefused(t *testing.T) {
 		t.Errorf("an access token: got %s", got)
 	}
 }
+
+func TestUnitATokenThatIsBoundToAKeyIsRefusedHoweverTheServerWritesIt(t *testing.T) {
+	base := map[string]any{"active": true, "sub": "alice", "client_id": "web", "aud": resource}
+	for _, row := range []struct {
+		name string
+		kind any
+	}{
+		{"typ", "DPoP"}, {"typ", []string{"DPoP"}}, {"type", "dpop+jwt"}, {"token_use", []string{"access", "DPoP"}},
+		{"token_type", "DPoP"}, {"token_type", []string{"DPoP"}}, {"token_type", []string{"Bearer", "DPoP"}},
+	} {
+		got, _ := newIntrospected(t, nil).holder(edit(base, row.name, row.kind))
+		if !strings.Contains(got, row.name) || !strings.Contains(got, "no bearer token") {
+			t.Errorf("%s is %v: want a refusal that names it, got %s", row.name, row.kind, got)
+		}
+	}
+}

@@ -258,13 +258,26 @@ func (j *JWT) readClaims(payload []byte) (any, error) {
 		return nil, err
 	}
 	for name, kinds := range j.bound {
-		kind, _ := c.all[name].(string)
-		if c.confirmation == nil && slices.Contains(kinds, kind) {
+		if kind := oneOf(c.all[name], kinds); c.confirmation == nil && kind != "" {
 			return nil, fmt.Errorf("%s is %q, so the token is bound to a key, and cnf does not say to which",
 				name, kind)
 		}
 	}
 	return c, nil
+}
+
+// oneOf returns the one of kinds that a claim is or, if it is an array, has. It returns "" if there is none.
+func oneOf(claim any, kinds []string) string {
+	list, ok := claim.([]any)
+	if !ok {
+		list = []any{claim}
+	}
+	for _, each := range list {
+		if kind, ok := each.(string); ok && slices.Contains(kinds, kind) {
+			return kind
+		}
+	}
+	return ""
 }
 
 // token returns the Token of a token with these claims.

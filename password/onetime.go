@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
@@ -169,18 +168,22 @@ func (t *OneTimeTokens) ttl(purpose Purpose) time.Duration {
 //
 // The user is loaded first: [auth.ErrUserNotFound] or [auth.ErrUserInactive] is
 // returned before anything is written. An about longer than 320 bytes, or with
-// control characters or bytes that are no UTF-8, is [auth.ErrMalformed]. Other
-// errors are those of the store and the loader, without a kind.
+// control characters or bytes that are no UTF-8, is [auth.ErrMalformed]. A UserID that no
+// store can keep is auth.ErrInternal: see [backend.CheckUserID]. Other errors are those of
+// the store and the loader, without a kind.
 func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpose, about string) (auth.Secret, error) {
 	if !purpose.valid() {
 		return "", fmt.Errorf("password: %q is no purpose", purpose)
 	}
-	if len(about) > maxAbout || !utf8.ValidString(about) || strings.ContainsFunc(about, unicode.IsControl) {
+	if !backend.ValidText(about, maxAbout) || strings.ContainsFunc(about, unicode.IsControl) {
 		return "", errAbout
 	}
 	user, err := t.config.LoadUser.Load(ctx, userID)
 	if err != nil {
 		return "", err
+	}
+	if err := backend.CheckUserID(user.UserID()); err != nil {
+		return "", fmt.Errorf("password: %w", err)
 	}
 	now := backend.StoreTime(time.Now())
 	token := backend.NewToken(t.config.Prefix, user.UserID(), backend.DefaultTokenLength)
@@ -283,6 +286,9 @@ func (t *OneTimeTokens) usable(ctx context.Context, record *OneTimeRecord, purpo
 // RevokeAll ends all tokens of a user, whatever their purpose, and returns how
 // many there were that had not been used. Errors are those of the store, without a kind.
 func (t *OneTimeTokens) RevokeAll(ctx context.Context, userID string) (int, error) {
+	if !backend.ValidUserID(userID) { // Issue refuses the user
+		return 0, nil
+	}
 	n, err := t.config.Store.RemoveUnused(ctx, userID)
 	if err != nil {
 		return 0, outage("one-time store", err)

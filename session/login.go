@@ -49,7 +49,9 @@ type Options struct {
 //
 // The user is loaded again first: ErrUserNotFound or ErrUserInactive is
 // returned before anything is written, ErrInvalid if the user's stamp is no
-// longer the one that was proved, and [ErrLimit] if there are too many.
+// longer the one that was proved, and [ErrLimit] if there are too many. A UserID or
+// AuthInfo that no store can keep is auth.ErrInternal: see [backend.CheckUserID] and
+// [backend.CheckAuthInfo].
 func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User, options Options) (*Session, error) {
 	ctx, now := r.Context(), backend.StoreTime(time.Now())
 	if user == nil {
@@ -63,6 +65,9 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	fresh, err := s.config.LoadUser.Load(ctx, user.UserID())
 	if err != nil {
 		return nil, err
+	}
+	if err := errors.Join(backend.CheckUserID(fresh.UserID()), backend.CheckAuthInfo(options.AuthInfo)); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
 	}
 	stamp := backend.Stamp(stampLabel, fresh)
 	// The password may have been changed since it was proved.
@@ -244,8 +249,12 @@ func (s *Sessions) List(ctx context.Context, userID string, page backend.Page) (
 }
 
 // Revoke ends the session of a user with this identifier, and reports whether
-// there was one.
+// there was one. The store is not asked about an identifier that it cannot have, such as
+// one with a NUL: there is no such session.
 func (s *Sessions) Revoke(ctx context.Context, userID, id string) (bool, error) {
+	if !backend.ValidUserID(userID) || !backend.ValidID(id) {
+		return false, nil
+	}
 	found, err := s.config.Store.Revoke(ctx, userID, id)
 	if err != nil {
 		return false, backend.Outage(err)
@@ -262,6 +271,9 @@ func (s *Sessions) RevokeAll(ctx context.Context, userID string) (int, error) {
 }
 
 func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, error) {
+	if !backend.ValidUserID(userID) { // who has no sessions, as SignIn refuses it
+		return 0, nil
+	}
 	ids, err := s.config.Store.RevokeAll(ctx, userID, kept)
 	if err != nil {
 		return 0, backend.Outage(err)

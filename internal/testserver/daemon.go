@@ -111,9 +111,8 @@ func (d *daemon) openWatch() error {
 	d.commands, d.answers = commands, make(chan string, 16)
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if lines.Text() == "ended" {
-				d.pid.Store(0)
-			}
+			pid, _ := strconv.ParseInt(lines.Text(), 10, 64) // 0 for "ended"
+			d.pid.Store(pid)
 			d.answers <- lines.Text()
 		}
 		close(d.answers)
@@ -155,12 +154,13 @@ func (d *daemon) startOnce() error {
 		return err
 	}
 	timeout := time.After(patience)
-	for look := time.NewTicker(20 * time.Millisecond); ; {
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for {
 		select {
 		case answer := <-d.answers:
-			if pid, err := strconv.ParseInt(answer, 10, 64); err == nil {
-				d.pid.Store(pid)
-				continue
+			if answer != "ended" {
+				continue // it is the process id
 			}
 			text := d.logSince(logged)
 			if strings.Contains(text, d.engine.held) {

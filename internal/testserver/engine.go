@@ -22,6 +22,7 @@ type engine struct {
 	find  func() (programs, error) // errMissing says what to install
 	user  string                   // the administrator
 	start string                   // the database that always exists
+	query string                   // what the address ends with
 
 	prepare   func(*daemon) error // makes the data folder
 	arguments func(*daemon) []string
@@ -76,4 +77,10 @@ func firstNumber(path string) int {
 	}
 	n, _ := strconv.Atoi(path[start:end])
 	return n
+}
+
+// adminURL is the address of the administrator. No certificate protects it, because it does not leave the machine.
+func (d *daemon) adminURL() *url.URL {
+	return &url.URL{Scheme: d.engine.scheme, User: url.UserPassword(d.engine.user, d.password),
+		Host: "127.0.0.1:" + strconv.Itoa(d.port), Path: "/" + d.engine.start, RawQuery: d.engine.query}
 }

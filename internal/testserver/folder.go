@@ -64,7 +64,8 @@ func (d *daemon) write(path, text string) error {
 func (d *daemon) command(program string, arguments ...string) *exec.Cmd {
 	cmd := exec.Command(program, arguments...)
 	cmd.Dir = d.folder
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + d.folder, "LC_ALL=C", "TZ=Asia/Kathmandu"}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + d.folder, "LC_ALL=C",
+		"TZ=Asia/Kathmandu"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: d.credential}
 	return cmd
 }

@@ -39,8 +39,8 @@ func findMariaDB() (programs, error) {
 }
 
 // mariaDBFiles are the settings of files, which have to be the same from the first start on.
-var mariaDBFiles = []string{"--innodb-log-file-size=16M", "--innodb-doublewrite=0", "--innodb-flush-log-at-trx-commit=0",
-	"--innodb-buffer-pool-size=64M"}
+var mariaDBFiles = []string{"--innodb-log-file-size=16M", "--innodb-doublewrite=0",
+	"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M"}
 
 // prepareMariaDB makes the data folder. Only the user of the server's process is root, and only by the socket in its
 // folder. The first start adds the user of the tests.
@@ -50,13 +50,13 @@ func prepareMariaDB(d *daemon) error {
 	if err := d.write(d.startFile(), fmt.Sprintf(statements, d.engine.user, d.password)); err != nil {
 		return err
 	}
-	return d.run(d.programs.initialize, append([]string{"--no-defaults", "--datadir=" + d.data(), "--tmpdir=" + d.folder,
-		"--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"}, mariaDBFiles...)...)
+	return d.run(d.programs.initialize, append([]string{"--no-defaults", "--datadir=" + d.data(),
+		"--tmpdir=" + d.folder, "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"}, mariaDBFiles...)...)
 }
 
 func mariaDBArguments(d *daemon) []string {
-	return append([]string{"--no-defaults", "--datadir=" + d.data(), "--tmpdir=" + d.folder, "--init-file=" + d.startFile(),
-		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port), "--socket=" + filepath.Join(d.folder, "socket"),
+	return append([]string{"--no-defaults", "--datadir=" + d.data(), "--tmpdir=" + d.folder,
+		"--init-file=" + d.startFile(), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port), "--socket=" + filepath.Join(d.folder, "socket"),
 		"--pid-file=" + filepath.Join(d.folder, "mariadb.pid"), "--skip-name-resolve", "--skip-log-bin",
 		"--max-connections=300", "--character-set-server=utf8mb4", "--default-time-zone=+05:45"}, mariaDBFiles...)
 }

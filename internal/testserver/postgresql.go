@@ -2,7 +2,6 @@ package testserver
 
 import (
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,7 +18,7 @@ var postgreSQL = engine{
 	version:        "SHOW server_version",
 	dsn:            urlDSN,
 
-	find: findPostgreSQL, user: "gatewarden", start: "postgres",
+	find: findPostgreSQL, user: "gatewarden", start: "postgres", query: "sslmode=disable",
 
 	prepare:   preparePostgreSQL,
 	arguments: postgreSQLArguments,
@@ -67,14 +66,4 @@ func postgreSQLArguments(d *daemon) []string {
 		arguments = append(arguments, "-c", setting)
 	}
 	return arguments
-}
-
-// adminURL is the address of the administrator. No certificate protects it, because it does not leave the machine.
-func (d *daemon) adminURL() *url.URL {
-	u := &url.URL{Scheme: d.engine.scheme, User: url.UserPassword(d.engine.user, d.password),
-		Host: "127.0.0.1:" + strconv.Itoa(d.port), Path: "/" + d.engine.start}
-	if d.engine.scheme == "postgres" {
-		u.RawQuery = "sslmode=disable"
-	}
-	return u
 }

@@ -13,9 +13,9 @@
 // A server listens on a free port of 127.0.0.1 and keeps its files in a temporary folder. It ends with the process of
 // the tests, however that ends, and its folder goes with it. If the process is root's, the server runs as nobody.
 //
-// If the environment has GATEWARDEN_POSTGRES_URL or GATEWARDEN_MYSQL_URL, that server is used and the package
-// starts no other. The forms are postgres://user:password@host:port/database and mysql://user:password@host:port/database, and the user must
-// have the right to create databases. If there is no server at all, the test is skipped, or fails if
+// If the environment has GATEWARDEN_POSTGRES_URL or GATEWARDEN_MYSQL_URL, that server is used and the package starts no
+// other. The forms are postgres://user:password@host:port/database and mysql://user:password@host:port/database, and the
+// user must have the right to create databases. If there is no server at all, the test is skipped, or fails if
 // GATEWARDEN_REQUIRE_SERVICES is set.
 //
 // The package does not clean tables, and it knows nothing of stores.

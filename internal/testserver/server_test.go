@@ -46,7 +46,8 @@ type other struct {
 func startOther(t *testing.T, engine string) *other {
 	t.Helper()
 	o := &other{cmd: exec.Command(os.Args[0], "-test.run=^TestHelper$", "-test.v")}
-	o.cmd.Env = append(os.Environ(), "GATEWARDEN_TESTSERVER_HELPER="+engine, "GATEWARDEN_POSTGRES_URL=", "GATEWARDEN_MYSQL_URL=")
+	o.cmd.Env = append(os.Environ(), "GATEWARDEN_TESTSERVER_HELPER="+engine,
+		"GATEWARDEN_POSTGRES_URL=", "GATEWARDEN_MYSQL_URL=")
 	stdin, err := o.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
 # Starts the server below a process that outlives the tests for a moment. Each line that comes in starts the server
-# once and is answered by its process id; "ended" follows when it is gone. At the end of the input, which comes however
+# once and is answered by its process id; "ended" follows when it and its children are gone. At the end of the input, which comes however
 # the tests end, the server is ended and its folder removed.
 #
 # sh watch.sh FOLDER SIGNAL SERVER [ARGUMENT ...]
@@ -10,18 +10,21 @@ trap '' PIPE
 exec 3>&1
 
 while read -r _; do
+	rm -f "$folder/alive" # a pipe that the server and its children hold open as long as one of them runs
+	mkfifo "$folder/alive"
 	pid=$(
 		{
-			"$@" </dev/null >>"$folder/log" 2>&1 3>&- &
+			"$@" </dev/null >>"$folder/log" 2>&1 3>&- 4>"$folder/alive" &
 			echo $! >"$folder/pid"
+			echo $! >&3
 			echo $!
 			exec >&3 # lets the outer shell go on
+			read -r _ <"$folder/alive"
 			wait $!
 			rm -f "$folder/pid" # before the number can be another process's
 			echo ended
 		} &
 	)
-	echo "$pid" >&3
 done
 
 if [ -e "$folder/pid" ]; then

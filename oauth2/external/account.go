@@ -170,6 +170,9 @@ func (l *Logins) load(ctx context.Context, id string) (auth.User, *failure) {
 	if err != nil {
 		return nil, accountFailure(by("Config.LoadUser", err))
 	}
+	if err := backend.CheckUserID(user.UserID()); err != nil {
+		return nil, accountFailure(err)
+	}
 	return user, nil
 }
 

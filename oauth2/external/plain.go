@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/backend"
 	"github.com/gatewarden/auth/internal/fetch"
 )
 
@@ -96,6 +97,9 @@ func (o OAuth2) ready(env environment, kind string) (*provider, error) {
 	switch {
 	case o.Issuer == "":
 		return nil, fmt.Errorf("oauth2/external: %s.Issuer is missing", kind)
+	case !backend.ValidText(o.Issuer, maxIssuer):
+		return nil, fmt.Errorf("oauth2/external: %s.Issuer is longer than %d bytes, or not UTF-8 without NUL", kind,
+			maxIssuer)
 	case o.Profile == nil:
 		return nil, fmt.Errorf("oauth2/external: %s.Profile is missing", kind)
 	case o.Method != "" && o.Method != ClientSecretBasic && o.Method != ClientSecretPost:

@@ -16,7 +16,7 @@ import (
 type Profile struct {
 	Provider string // the provider's name in Config
 	// Issuer and Subject are the person, for ever: neither is reused. They are the key
-	// of an [Identity]; nothing else here is.
+	// of an [Identity]; nothing else here is. They have at most 1,024 and 255 bytes.
 	Issuer  string
 	Subject string
 
@@ -31,7 +31,8 @@ type Profile struct {
 	Tenant string
 
 	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not, and
-	// if it is more than a minute ahead of our clock.
+	// if it is more than a minute ahead of our clock. ACR and AMR are empty if no store could keep them: see
+	// [backend.CheckAuthInfo].
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
 	// the userinfo endpoint. Numbers are [json.Number].
@@ -87,11 +88,11 @@ func (l *Credential) Primary() bool { return true }
 // Config.AllowAssumedAuthTime.
 func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
 
-// maxText is the longest text of a profile, in bytes; maxSubject that of a subject
-// (OpenID Connect Core §2).
+// The longest texts of a profile, in bytes.
 const (
 	maxText    = 255
-	maxSubject = 255
+	maxSubject = 255     // OpenID Connect Core §2
+	maxIssuer  = 1 << 10 // beside a subject it fits an index of every engine
 )
 
 // Text returns a member of an answer that is a string, trimmed, cut after 255 bytes and
@@ -140,12 +141,16 @@ func ID(members map[string]any, name string) string {
 
 // check refuses a profile that names nobody, or whom a store could take for another.
 func (p *Profile) check() bool {
-	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject && strings.TrimSpace(p.Subject) == p.Subject
+	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject &&
+		strings.TrimSpace(p.Subject) == p.Subject && backend.ValidText(p.Issuer, maxIssuer)
 }
 
 // finish fills in what does not depend on the provider's kind.
 func (p *Profile) finish(from *provider) {
 	p.Provider = from.name
+	if backend.CheckAuthInfo(p.AuthInfo) != nil { // as if the provider had not told: cut, it could be another one
+		p.AuthInfo.ACR, p.AuthInfo.AMR = "", nil
+	}
 	p.Name, p.Username, p.Tenant, p.Picture = clean(p.Name), exact(p.Username), exact(p.Tenant), exact(p.Picture)
 	p.Email.Address, p.Email.Source = exact(p.Email.Address), from.name
 	domain := domainOf(p.Email.Address)

@@ -177,7 +177,7 @@ var (
 	errNoCode        = errors.New("the answer has neither a code nor an error, or a code longer than 4096 bytes")
 	errAttemptUsed   = errors.New("the attempt was finished before")
 	errNoSubject     = errors.New("the provider names no subject, or one that is longer than 255 bytes or not " +
-		"plain text")
+		"plain text, or an issuer of more than 1,024 bytes")
 	errNoLinking    = errors.New("accounts are not linked here, see Config.NoLinking")
 	errStampChanged = errors.New("the AuthStamp of the user has changed since the attempt began, as with a new " +
 		"password")

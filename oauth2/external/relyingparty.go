@@ -58,6 +58,8 @@ func (o OIDC) check(kind string) error {
 	switch {
 	case o.Issuer == "":
 		fault = "Issuer is missing"
+	case !backend.ValidText(o.Issuer, maxIssuer):
+		fault = "Issuer is longer than 1,024 bytes, or not UTF-8"
 	case o.ClientSecret != "" && o.Key != nil:
 		return fmt.Errorf("oauth2/external: %s has both ClientSecret and Key", kind)
 	case q.MakeSecret != nil && (o.ClientSecret != "" || o.Key != nil):

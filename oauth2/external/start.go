@@ -160,6 +160,11 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 		refuse(reasonInvalid, err)
 		return
 	}
+	id := form.Get("id")
+	if !backend.ValidID(id) { // one that is not there is not linked
+		redirect(w, h.config.AccountURL)
+		return
+	}
 	other := false
 	if h.config.HasOtherWay != nil {
 		if other, err = h.config.HasOtherWay(r.Context(), user); err != nil {
@@ -167,7 +172,7 @@ func (h *handler) unlink(w http.ResponseWriter, r *http.Request, p *provider) {
 			return
 		}
 	}
-	identity, verdict, err := h.config.Store.Unlink(r.Context(), user.UserID(), form.Get("id"), !other)
+	identity, verdict, err := h.config.Store.Unlink(r.Context(), user.UserID(), id, !other)
 	switch {
 	case err != nil:
 		refuse(reasonUnavailable, err)

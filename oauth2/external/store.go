@@ -118,6 +118,9 @@ type ReplayStore interface {
 
 // Identities returns the accounts that a user signs in with, the oldest first.
 func (l *Logins) Identities(ctx context.Context, userID string) ([]*Identity, error) {
+	if !backend.ValidUserID(userID) { // nothing is linked to such a user
+		return nil, nil
+	}
 	return l.config.Store.Identities(ctx, userID)
 }
 
@@ -126,6 +129,9 @@ func (l *Logins) Identities(ctx context.Context, userID string) ([]*Identity, er
 // must not become that of another user. Without RemoveUser, whoever had the account is
 // told that it is closed rather than made a new one.
 func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
+	if !backend.ValidUserID(userID) { // nothing is linked to such a user
+		return nil
+	}
 	_, err := l.config.Store.RemoveUser(ctx, userID)
 	return err
 }

@@ -190,7 +190,11 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 		s.refuseLogin(w, r, client, a, p, refuse(CodeLoginRequired, "The user must sign in.", cause))
 		return
 	}
+	if a.Logins >= maxLogins {
+		s.refuseLogin(w, r, client, a, p, refuse(CodeLoginRequired, "The user did not sign in anew.", errLoginLoop(cause)))
+		return
+	}
 	kept := *a
-	kept.SentToLogin, kept.Fresh = true, p != nil
+	kept.SentToLogin, kept.Fresh, kept.Logins = true, p != nil, a.Logins+1
 	s.deferRequest(w, r, &kept, func(returnTo string) { s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept)) })
 }

@@ -50,6 +50,9 @@ func (s *Server) Authorized(ctx context.Context, userID string, page backend.Pag
 	if page, err = byClient(page); err != nil {
 		return nil, "", err
 	}
+	if !backend.ValidUserID(userID) { // nothing is granted to such a user
+		return nil, "", nil
+	}
 	at := now()
 	found, next, err := backend.ReadPage(page, func(after string, limit int) ([]access, error) {
 		return s.accessOf(ctx, userID, after, limit, at)

@@ -27,7 +27,8 @@ type authorization struct {
 	Subject     string        `json:"subject,omitempty"` // of an id_token_hint
 	Asked       time.Time     `json:"asked"`             // when the request came
 	SentToLogin bool          `json:"sent_to_login,omitempty"`
-	Fresh       bool          `json:"fresh,omitempty"` // somebody was signed in when it was sent there
+	Logins      int           `json:"logins,omitempty"` // how often it was sent there
+	Fresh       bool          `json:"fresh,omitempty"`  // somebody was signed in when it was sent there
 	// Extra holds what features read, by the name of the parameter. It becomes Grant.Extra.
 	Extra map[string]string `json:"extra,omitempty"`
 }

@@ -186,9 +186,9 @@ func (s *Server) checkClient(ctx context.Context, client *Client, p *presented) 
 	case !p.methods[i].secret:
 		return compare()
 	case client.hashed():
-		return s.checkHashed(ctx, p.place, client.ID, p.secret)
+		return s.checkHashed(ctx, p.place, client, p.secret)
 	}
-	return s.withoutGuessing(p.place, client, compare)
+	return s.withoutGuessing(p.place, client, p.secret, compare)
 }
 
 // mayAuthenticateBy reports whether a client is registered for a method.

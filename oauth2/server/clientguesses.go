@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -17,20 +18,37 @@ const (
 	freeGuesses   = 30              // at once
 	guessInterval = 2 * time.Second // until there is another one
 	maxGuessing   = 10_000          // clients at addresses that are counted, each in about 100 bytes
+	maxWrong      = 10_000          // wrong secrets that are remembered, each in about 100 bytes
+	wrongFor      = time.Hour       // for how long
 )
 
 // guesses counts wrong secrets, so that a stranger cannot try many (RFC 6749 §2.3.1). It counts by
-// client and address: wrong secrets from one address do not lock the client out at another one. It is safe for concurrent use.
+// client and address: wrong secrets from one address do not lock the client out at another one. A secret that comes again
+// is no other guess, so a program that goes on with an old secret does not keep those with the new one out. It is safe
+// for concurrent use.
 type guesses struct {
-	mu   sync.Mutex // for a change of seen
-	seen *remember.Tokens[time.Time]
+	mu    sync.Mutex // for a change of seen
+	seen  *remember.Tokens[time.Time]
+	wrong *remember.Tokens[error] // why a secret was refused, by secretKey
 }
 
-func newGuesses() *guesses { return &guesses{seen: remember.New[time.Time](maxGuessing)} }
+func newGuesses() *guesses {
+	return &guesses{seen: remember.New[time.Time](maxGuessing), wrong: remember.New[error](maxWrong)}
+}
 
 // key returns the key of a client at an address.
 func (g *guesses) key(client, place string) remember.Key {
 	return g.seen.Key(strconv.Itoa(len(client)) + " " + client + place)
+}
+
+// secretKey is the key of a secret that was sent for a client from an address. of is what the secret was compared with: a
+// client with another secret by now is compared again.
+func (g *guesses) secretKey(client, place, of, secret string) remember.Key {
+	key := ""
+	for _, part := range []string{client, place, of} {
+		key += strconv.Itoa(len(part)) + " " + part
+	}
+	return g.wrong.Key(key + secret)
 }
 
 // wait returns how long no secret of the client is looked at from this address.
@@ -42,7 +60,17 @@ func (g *guesses) wait(key remember.Key, now time.Time) time.Duration {
 	return max(until.Sub(now)-(freeGuesses-1)*guessInterval, 0)
 }
 
-// add counts a wrong secret. If others have used up what was free meanwhile, it returns how long to wait.
+// refused counts a wrong secret, and remembers why it is refused. If others have used up what was free meanwhile, it
+// returns how long to wait.
+func (g *guesses) refused(key, secret remember.Key, cause error, now time.Time) time.Duration {
+	wait := g.add(key, now)
+	if wait == 0 {
+		g.wrong.Put(secret, cause, now.Add(wrongFor), now)
+	}
+	return wait
+}
+
+// add counts a guess. If others have used up what was free meanwhile, it returns how long to wait.
 func (g *guesses) add(key remember.Key, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,32 +122,54 @@ func isGuess(cause error) bool { return cause == errWrongSecret || cause == errR
 
 // withoutGuessing calls compare, which checks a secret, unless wrong ones of the client came from the
 // address of the request too often. A right one is refused then too, because a guess asks just that.
-func (s *Server) withoutGuessing(place string, client *Client, compare func() (cause, err error)) (cause, err error) {
+func (s *Server) withoutGuessing(place string, client *Client, secret string,
+	compare func() (cause, err error)) (cause, err error) {
 	if s.config.AllowGuessing {
 		return compare()
 	}
-	key := s.guesses.key(client.ID, place)
-	if wait := s.guesses.wait(key, time.Now()); wait > 0 {
-		return tooManyGuesses(wait), nil
+	if cause := s.knownGuess(place, client, secret); cause != nil {
+		return cause, nil
 	}
 	cause, err = compare()
 	if !isGuess(cause) {
 		return cause, err
 	}
-	if wait := s.guesses.add(key, time.Now()); wait > 0 {
+	key, same := s.guesses.key(client.ID, place), s.guesses.secretKey(client.ID, place, client.secretKept(), secret)
+	if wait := s.guesses.refused(key, same, cause, time.Now()); wait > 0 {
 		return tooManyGuesses(wait), nil
 	}
 	return cause, nil
 }
 
+// knownGuess returns why a secret is refused without being compared. It is nil if the secret must be compared.
+func (s *Server) knownGuess(place string, client *Client, secret string) error {
+	at := time.Now()
+	why, known := s.guesses.wrong.Get(s.guesses.secretKey(client.ID, place, client.secretKept(), secret), at)
+	if known {
+		return why
+	}
+	if wait := s.guesses.wait(s.guesses.key(client.ID, place), at); wait > 0 {
+		return tooManyGuesses(wait)
+	}
+	return nil
+}
+
+// secretKept returns what the store keeps of the secret.
+func (c *Client) secretKept() string { return cmp.Or(c.SecretDigest, c.SecretHash) }
+
 // unknownClient returns why an unknown client is refused. Its secrets are counted as those of a client that is there, so
-// that the answers do not tell which clients there are. They have a table of their own, because a stranger can make
+// that the answers do not tell which clients there are. They have tables of their own, because a stranger can make
 // up any number of them.
 func (s *Server) unknownClient(p *presented, cause error) error {
 	if s.config.AllowGuessing || len(p.methods) == 0 {
 		return cause
 	}
-	if wait := s.unknown.add(s.unknown.key(p.clientID, p.place), time.Now()); wait > 0 {
+	at := time.Now()
+	same := s.unknown.secretKey(p.clientID, p.place, "", p.secret)
+	if _, known := s.unknown.wrong.Get(same, at); known {
+		return cause
+	}
+	if wait := s.unknown.refused(s.unknown.key(p.clientID, p.place), same, cause, at); wait > 0 {
 		return tooManyGuesses(wait)
 	}
 	return cause

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,7 @@ type guessed struct {
 	handlers *server.Handlers
 	secret   string
 	log      *lines
+	wrongs   atomic.Int32 // how many wrong secrets wrong has returned
 }
 
 func newGuessed(t *testing.T, change func(*server.Config)) *guessed {
@@ -66,11 +68,14 @@ func (g *guessed) ask(path, from, client, secret string) *httptest.ResponseRecor
 	return w
 }
 
+// wrong returns a wrong secret that was not sent before.
+func (g *guessed) wrong() string { return fmt.Sprint("wrong ", g.wrongs.Add(1)) }
+
 // use sends n wrong secrets of job.
 func (g *guessed) use(n int, from string) {
 	g.Helper()
 	for i := range n {
-		if w := g.ask("/o/token/", from, "job", "wrong"); w.Code != 401 {
+		if w := g.ask("/o/token/", from, "job", g.wrong()); w.Code != 401 {
 			g.Fatalf("wrong secret %d: %d %s", i+1, w.Code, w.Body)
 		}
 	}
@@ -84,7 +89,7 @@ func TestUnitWrongClientSecretsAreSlowedDown(t *testing.T) {
 			g.use(30, here)
 			g.log.take()
 			for _, path := range endpoints {
-				for _, secret := range []string{"wrong", g.secret} { // also the right one: a guess asks just that
+				for _, secret := range []string{g.wrong(), g.secret} { // also the right one: a guess asks just that
 					w := g.ask(path, here, "job", secret)
 					if w.Code != 429 || w.Header().Get("Retry-After") != "2" || !strings.Contains(w.Body.String(), `"error":"invalid_client"`) {
 						t.Errorf("%s: %d %v %s", path, w.Code, w.Header(), w.Body)
@@ -118,14 +123,14 @@ func TestUnitWrongClientSecretsAreSlowedDown(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newGuessed(t, nil)
 			g.use(30, "[2001:db8::1]:1")
-			if w := g.ask("/o/token/", "[2001:db8::ffff:1]:1", "job", "wrong"); w.Code != 429 {
+			if w := g.ask("/o/token/", "[2001:db8::ffff:1]:1", "job", g.wrong()); w.Code != 429 {
 				t.Errorf("the same /64: %d", w.Code)
 			}
-			if w := g.ask("/o/token/", "[2001:db8:0:1::1]:1", "job", "wrong"); w.Code != 401 {
+			if w := g.ask("/o/token/", "[2001:db8:0:1::1]:1", "job", g.wrong()); w.Code != 401 {
 				t.Errorf("another /64: %d", w.Code)
 			}
 			g.use(30, here)
-			if w := g.ask("/o/token/", "[::ffff:192.0.2.1]:1", "job", "wrong"); w.Code != 429 {
+			if w := g.ask("/o/token/", "[::ffff:192.0.2.1]:1", "job", g.wrong()); w.Code != 429 {
 				t.Errorf("mapped: %d", w.Code)
 			}
 		})
@@ -145,13 +150,53 @@ func TestUnitWrongClientSecretsAreSlowedDown(t *testing.T) {
 			g.use(1, here)
 		})
 	})
+	t.Run("a program that goes on with an old secret keeps nobody out, until the secret is the right one again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGuessed(t, nil)
+			old := g.wrong()
+			for i := range 100 {
+				if w := g.ask(endpoints[i%len(endpoints)], here, "job", old); w.Code != 401 {
+					t.Fatalf("the old secret, number %d: %d", i+1, w.Code)
+				}
+				if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 200 {
+					t.Fatalf("the right one, number %d: %d %s", i+1, w.Code, w.Body)
+				}
+				time.Sleep(time.Second / 2)
+			}
+			g.use(29, here)
+			if w := g.ask("/o/token/", here, "job", g.wrong()); w.Code != 401 {
+				t.Errorf("the old secret counts once: %d", w.Code)
+			}
+			if w := g.ask("/o/token/", here, "job", old); w.Code != 401 {
+				t.Errorf("the old secret, while others are not looked at: %d", w.Code)
+			}
+			if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 429 {
+				t.Errorf("the right one after 30 others: %d", w.Code)
+			}
+			time.Sleep(time.Minute)
+			if _, err := g.server.EnsureClient(t.Context(), server.Registration{ClientID: "job",
+				GrantTypes: []string{"client_credentials"}, ClientSecret: auth.Secret(old + " and sixteen bytes")}); err != nil {
+				t.Fatal(err)
+			}
+			if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 401 {
+				t.Errorf("the secret of before: %d", w.Code)
+			}
+			if _, err := g.server.EnsureClient(t.Context(), server.Registration{ClientID: "job",
+				GrantTypes: []string{"client_credentials"}, ClientSecret: auth.Secret(g.secret)}); err != nil {
+				t.Fatal(err)
+			}
+			if w := g.ask("/o/token/", here, "job", g.secret); w.Code != 200 {
+				t.Errorf("the secret that is right again: %d %s", w.Code, w.Body)
+			}
+		})
+	})
 	t.Run("many at once get no more than one after the other", func(t *testing.T) {
 		g := newGuessed(t, nil)
 		var refused atomic.Int32
 		var group sync.WaitGroup
 		for range 200 {
 			group.Go(func() {
-				if w := g.ask("/o/token/", here, "job", "wrong"); w.Code == http.StatusUnauthorized {
+				if w := g.ask("/o/token/", here, "job", g.wrong()); w.Code == http.StatusUnauthorized {
 					refused.Add(1)
 				}
 			})

@@ -127,24 +127,26 @@ func acquire(ctx context.Context, places chan struct{}) error {
 
 // checkHashed verifies a secret of a client against Client.SecretHash, and replaces that with the digest of the
 // right one.
-func (s *Server) checkHashed(ctx context.Context, place, id, secret string) (cause, err error) {
-	key := s.guesses.key(id, place)
-	if wait := s.guesses.wait(key, time.Now()); wait > 0 && !s.config.AllowGuessing {
-		return tooManyGuesses(wait), nil
+func (s *Server) checkHashed(ctx context.Context, place string, client *Client, secret string) (cause, err error) {
+	id := client.ID
+	if !s.config.AllowGuessing {
+		if cause := s.knownGuess(place, client, secret); cause != nil {
+			return cause, nil
+		}
 	}
 	leave, err := s.hashes.enter(ctx, id)
 	if errors.Is(err, errHashQueue) { // it held a place in the queue, as a guess does
-		s.guesses.add(key, time.Now())
+		s.guesses.add(s.guesses.key(id, place), time.Now())
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	client, cause, err := s.enabledClient(ctx, id) // another request may have replaced the hash meanwhile
+	client, cause, err = s.enabledClient(ctx, id) // another request may have replaced the hash meanwhile
 	if cause != nil || err != nil {
 		return cause, err
 	}
-	return s.withoutGuessing(place, client, func() (cause, err error) {
+	return s.withoutGuessing(place, client, secret, func() (cause, err error) {
 		if !client.hashed() {
 			return checkSecret(ctx, client, &clientCredentials{clientID: id, secret: secret})
 		}

@@ -169,9 +169,9 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.SecretHashes = h })
 		var refusals, throttled atomic.Int32
 		var group sync.WaitGroup
-		for range 60 {
+		for i := range 60 {
 			group.Go(func() {
-				switch s.asDjango("/o/token/", "wrong").StatusCode {
+				switch s.asDjango("/o/token/", fmt.Sprint("wrong ", i)).StatusCode {
 				case 401:
 					refusals.Add(1)
 				case 429:
@@ -185,6 +185,16 @@ func TestUnitSecretsThatDjangoHashed(t *testing.T) {
 		}
 		if c := s.kept(); c.SecretHash != shortHash {
 			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("the same wrong secret costs one hash", func(t *testing.T) {
+		h := &hasher{Hasher: h.Hasher}
+		s, _, _ := imported(t, shortHash, true, func(c *server.Config) { c.SecretHashes = h })
+		for range 40 {
+			refused(t, "a wrong one", s.asDjango("/o/token/", "wrong"), 401, "invalid_client")
+		}
+		if n := h.calls.Load(); n != 1 {
+			t.Errorf("want 1 hash, got %d", n)
 		}
 	})
 	t.Run("an outage is no refusal and no guess, and of the store it does not keep the client out", func(t *testing.T) {
@@ -344,7 +354,7 @@ func TestUnitASecretThatWaitsInVainIsAGuess(t *testing.T) {
 		var group sync.WaitGroup
 		for range 40 {
 			group.Go(func() {
-				if g.ask("/o/token/", here, "django", "wrong").Code == 503 {
+				if g.ask("/o/token/", here, "django", g.wrong()).Code == 503 {
 					late.Add(1)
 				}
 			})
@@ -353,7 +363,7 @@ func TestUnitASecretThatWaitsInVainIsAGuess(t *testing.T) {
 		if late.Load() != 39 {
 			t.Errorf("%d of 40 waited in vain", late.Load())
 		}
-		if w := g.ask("/o/token/", here, "django", "wrong"); w.Code != 429 {
+		if w := g.ask("/o/token/", here, "django", g.wrong()); w.Code != 429 {
 			t.Errorf("one more: %d", w.Code)
 		}
 		if w := g.ask("/o/token/", "192.0.2.67:1", "django", secretOfDjango); w.Code != 200 {

@@ -34,7 +34,7 @@ func TestUnitPlacesOfWrongSecrets(t *testing.T) {
 					if i >= 30 {
 						want = 429
 					}
-					if w := g.asPage(here, header, value, "wrong"); w.Code != want {
+					if w := g.asPage(here, header, value, g.wrong()); w.Code != want {
 						t.Fatalf("wrong secret %d: %d", i+1, w.Code)
 					}
 				}
@@ -62,8 +62,12 @@ func TestUnitPlacesOfWrongSecrets(t *testing.T) {
 	t.Run("an unknown client gets the answers of one that is there", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := newGuessed(t, nil)
-			for i := range 40 {
-				known, unknown := g.ask("/o/token/", here, "job", "wrong"), g.ask("/o/token/", here, "missing", "wrong")
+			for i := range 60 {
+				secret := g.wrong()
+				if i%4 == 3 {
+					secret = "wrong 1" // which came before
+				}
+				known, unknown := g.ask("/o/token/", here, "job", secret), g.ask("/o/token/", here, "missing", secret)
 				if known.Code != unknown.Code || known.Body.String() != unknown.Body.String() ||
 					fmt.Sprint(known.Header()) != fmt.Sprint(unknown.Header()) {
 					t.Fatalf("number %d: %d %v %s, unknown: %d %v %s", i+1, known.Code, known.Header(), known.Body,

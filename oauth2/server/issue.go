@@ -3,10 +3,12 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // Issuance is what a grant of the application's own issues; see [Server.Issue].
@@ -20,7 +22,7 @@ type Issuance struct {
 	Resources []string
 	AuthInfo  auth.AuthInfo
 	Refresh   bool              // a refresh token, too
-	Extra     map[string]string // kept as Grant.Extra
+	Extra     map[string]string // kept as Grant.Extra. Names and values have at most 4 KiB of UTF-8
 }
 
 // Issue starts a grant and returns its tokens. The user is loaded first; one who
@@ -28,12 +30,12 @@ type Issuance struct {
 // client that is loaded, and the error is unauthorized_client. So it is, with the cause
 // [ErrLimit] or [ErrClientLimit], if there are as many grants as allowed.
 func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, error) {
-	if issuance.Client == nil || issuance.Type == "" {
-		return nil, errors.New("oauth2/server: Issue without a client or a type")
+	if err := issuance.check(); err != nil {
+		return nil, err
 	}
 	for _, scope := range issuance.Scopes {
-		if cause := s.scopeFault(issuance.Client, scope); cause != nil {
-			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.", cause)
+		if fault := s.scopeFault(issuance.Client, scope); fault != nil {
+			return nil, refuse(CodeInvalidScope, "The scope has one that the client may not have.", fault)
 		}
 	}
 	if issuance.UserID == "" {
@@ -50,6 +52,41 @@ func (s *Server) Issue(ctx context.Context, issuance Issuance) (*TokenResponse, 
 		return nil, err
 	}
 	return s.startGrant(ctx, issuance, permissions, now())
+}
+
+// maxExtra is the longest name or value of Grant.Extra, in bytes.
+const maxExtra = 4 << 10
+
+// check returns what is wrong with an issuance, which is a mistake of the application's grant.
+func (i *Issuance) check() error {
+	if i.Client == nil || !backend.ValidID(i.Type) {
+		return errors.New("oauth2/server: Issue without a client or a type")
+	}
+	if err := backend.CheckAuthInfo(i.AuthInfo); err != nil {
+		return fmt.Errorf("oauth2/server: %w", err)
+	}
+	for name, value := range i.Extra {
+		if !backend.ValidText(name, maxExtra) || !backend.ValidText(value, maxExtra) {
+			return fmt.Errorf("%w: oauth2/server: the Extra %s has more than %d bytes, or is not UTF-8 without NUL",
+				auth.ErrInternal, cause.Quote(name), maxExtra)
+		}
+	}
+	return nil
+}
+
+// issuedTo returns the user to whom a grant without a code is given.
+func (s *Server) issuedTo(ctx context.Context, i Issuance) (auth.User, error) {
+	user, err := s.config.LoadUser.Find(ctx, i.UserID)
+	if err != nil {
+		return nil, userRefused(err)
+	}
+	if err := backend.CheckUserID(user.UserID()); err != nil {
+		return nil, fmt.Errorf("oauth2/server: %w", err)
+	}
+	if user.UserID() == i.Client.ID { // its tokens would be taken for the client's own
+		return nil, refuse(CodeInvalidGrant, "The user has the name of the client.", errUserIsClient)
+	}
+	return user, nil
 }
 
 // The causes of refused grants.
@@ -75,11 +112,8 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 	grant.AuthInfo.AuthTime = backend.StoreTime(grant.AuthInfo.AuthTime)
 	var user auth.User
 	if i.UserID != "" {
-		if user, err = s.config.LoadUser.Find(ctx, i.UserID); err != nil {
-			return nil, userRefused(err)
-		}
-		if user.UserID() == i.Client.ID { // its tokens would be taken for the client's own
-			return nil, refuse(CodeInvalidGrant, "The user has the name of the client.", errUserIsClient)
+		if user, err = s.issuedTo(ctx, i); err != nil {
+			return nil, err
 		}
 		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
 	}

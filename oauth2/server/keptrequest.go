@@ -112,7 +112,7 @@ func (a *authorization) encode() ([]byte, error) {
 // checkLength refuses a request that would not fit into an address, whether or not its user must sign in.
 func (a *authorization) checkLength() error {
 	kept := *a
-	kept.ID, kept.SentToLogin, kept.Fresh = backend.NewID(), true, true
+	kept.ID, kept.SentToLogin, kept.Fresh, kept.Logins = backend.NewID(), true, true, maxLogins
 	text, err := kept.encode()
 	if err == nil && len(text) > maxRequest {
 		return refuse(CodeInvalidRequest, "The request is too long.",

@@ -17,6 +17,9 @@ func (s *Server) Grants(ctx context.Context, userID string, page backend.Page) (
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
+	if !backend.ValidUserID(userID) { // nothing is granted to such a user
+		return nil, "", nil
+	}
 	at := now()
 	grants, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Grant, error) {
 		return s.config.Store.Grants(ctx, userID, after, limit, at)
@@ -42,8 +45,12 @@ func byClient(page backend.Page) (backend.Page, error) {
 
 var errClientCursor = errors.New("Page.After is not a cursor that a list returned: here those are client IDs")
 
-// Revoke ends a grant with all its tokens, and reports whether it was good.
+// Revoke ends a grant with all its tokens, and reports whether it was good. The store is not
+// asked about an identifier that it cannot have, such as one with a NUL: there is no such grant.
 func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
+	if !backend.ValidID(grantID) {
+		return false, nil
+	}
 	grant, err := s.config.Store.Grant(ctx, grantID)
 	if err != nil {
 		return false, backend.Outage(err)
@@ -62,7 +69,7 @@ func (s *Server) Revoke(ctx context.Context, grantID string) (bool, error) {
 // has of the user: access and refresh tokens and codes alike. It returns how many
 // grants there were.
 func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, error) {
-	if !validClientID(client) {
+	if !validClientID(client) || !backend.ValidUserID(userID) {
 		return 0, nil
 	}
 	ids, err := s.config.Store.Withdraw(ctx, userID, client, now())
@@ -79,6 +86,9 @@ func (s *Server) Withdraw(ctx context.Context, userID, client string) (int, erro
 // the grants that the user gave in it, but those with the scope "offline_access"
 // (OpenID Connect Core §11), and returns how many there were.
 func (s *Server) EndSession(ctx context.Context, sessionID string) (int, error) {
+	if !backend.ValidID(sessionID) { // nothing is granted in such a session
+		return 0, nil
+	}
 	ended, err := s.config.Store.EndSession(ctx, sessionID, now())
 	if err != nil {
 		return 0, backend.Outage(err)
@@ -112,6 +122,9 @@ func (s *Server) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (s *Server) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
+	if !backend.ValidUserID(userID) { // nothing is granted to such a user
+		return 0, nil
+	}
 	ids, err := s.config.Store.EndAll(ctx, userID, kept, stamp, now())
 	if err != nil {
 		return 0, backend.Outage(err)

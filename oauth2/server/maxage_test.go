@@ -66,3 +66,40 @@ func TestUnitMaxAgeHoldsOnEveryWayOn(t *testing.T) {
 		}
 	})
 }
+
+// A login that takes the user of a session of its own, such as one of a company, may come back as fast as it was asked,
+// and with the time of the login there.
+func TestUnitALoginThatChangesNothingEnds(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		user      string // "" is nobody
+		parameter []string
+	}{
+		"an old login with a known time": {"alice", []string{"max_age", "60"}},
+		"prompt=login":                   {"alice", []string{"prompt", "login"}},
+		"nobody is signed in":            {"", nil},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := newService(t, nil)
+			b := s.stranger()
+			if row.user != "" {
+				b = s.asOf(row.user, "s", time.Now().Add(-time.Hour))
+			}
+			a := b.authorize(row.parameter...)
+			for range 4 {
+				if a.StatusCode != http.StatusSeeOther || a.location("error") != "" {
+					t.Fatalf("after %d logins: got %d %s, want a login", len(s.logins), a.StatusCode, a.Header.Get("Location"))
+				}
+				a = b.do("GET", s.logins[len(s.logins)-1].ReturnTo, "")
+			}
+			first := s.logins[0].ReturnTo
+			sent(t, s, "after 5 logins", b.do("GET", s.logins[len(s.logins)-1].ReturnTo, ""), "login_required")
+			if len(s.logins) != 5 {
+				t.Errorf("want 5 logins, got %d", len(s.logins))
+			}
+			fresh := s.asOf("alice", "s", time.Now())
+			if a := fresh.allow(fresh.do("GET", first, "")); a.location("code") == "" {
+				t.Errorf("a new login, by the first address: got %d %s, want a code", a.StatusCode, a.Header.Get("Location"))
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -41,6 +42,16 @@ func (s *Server) mustLogIn(a *authorization, p *visitor) error {
 func (s *Server) reauthIsPointless(a *authorization, p *visitor) bool {
 	return p.session == "" || p.login.AuthTime.IsZero() ||
 		a.Subject != "" && a.Subject != p.user.UserID() && !p.login.AuthTime.Before(a.Asked)
+}
+
+// maxLogins is how often a request is sent to a login. A login that asks the user nothing, as with a session of a
+// company, comes back at once, and with an old time. The browser would go to and fro without end.
+const maxLogins = 5
+
+// errLoginLoop is the cause of a request that came back from each of its logins without what it needs.
+func errLoginLoop(missing error) error {
+	return fmt.Errorf("the browser came back from %d logins without a new one, so Config.SignIn may not ask the user "+
+		"(see SignInRequest.Fresh): %w", maxLogins, missing)
 }
 
 // askAgain answers a consent page whose user must sign in again first, because the login grew older than max_age while

@@ -162,8 +162,11 @@ func (s *Server) addClient(ctx context.Context, r Registration, limit int) (*Cli
 // [Server.RenewSecret] retired does not: the client keeps what it has, and the log warns. To use such a secret all
 // the same, remove the client first.
 func (s *Server) EnsureClient(ctx context.Context, r Registration) (*Client, error) {
-	if r.ClientID == "" {
+	switch {
+	case r.ClientID == "":
 		return nil, metadataError("The client_id is missing.", errNoClientID)
+	case !validClientID(r.ClientID):
+		return nil, errClientIDForm(r.ClientID)
 	}
 	for range 10 { // others may be about the same
 		c, err := s.ensureOnce(ctx, r)
@@ -218,6 +221,9 @@ func (s *Server) Clients(ctx context.Context, owner string, page backend.Page) (
 	err error) {
 	if page, err = byClient(page); err != nil {
 		return nil, "", err
+	}
+	if owner != "" && !backend.ValidUserID(owner) { // which no client has
+		return nil, "", nil
 	}
 	clients, next, err = backend.ReadPage(page, func(after string, limit int) ([]*Client, error) {
 		return s.config.Store.Clients(ctx, owner, after, limit)
@@ -293,6 +299,9 @@ func after(was *Client) time.Time { return latest(now(), was.Updated.Add(time.Mi
 
 // RemoveClient removes a client with all it had, and reports whether there was one.
 func (s *Server) RemoveClient(ctx context.Context, id string) (bool, error) {
+	if !validClientID(id) {
+		return false, nil
+	}
 	removed, ended, err := s.config.Store.RemoveClient(ctx, id, now())
 	if err != nil {
 		return false, err

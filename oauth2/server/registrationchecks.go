@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/gatewarden/auth/backend"
 )
 
 // applyRegistration checks a registration and puts it into a client. A client may keep what it has
@@ -38,8 +40,11 @@ func (s *Server) applyRegistration(c *Client, r Registration) error {
 // checkRegistration checks what needs no client that is filled in.
 func (s *Server) checkRegistration(c *Client, r Registration) error {
 	if !validClientID(c.ID) {
-		return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, "+
-			"or more than 200.", wrong("the client_id is not of an allowed form", c.ID))
+		return errClientIDForm(c.ID)
+	}
+	if r.Owner != "" && !backend.ValidUserID(r.Owner) {
+		return metadataError("The owner is no identifier of a user.",
+			wrong("the owner is longer than 512 bytes, or not UTF-8 without NUL", r.Owner))
 	}
 	if s.isAudience(c.ID) {
 		return metadataError("The client_id is that of a resource or of the issuer.", wrong(clientIsAudience, c.ID))
@@ -55,6 +60,11 @@ func (s *Server) checkRegistration(c *Client, r Registration) error {
 		}
 	}
 	return nil
+}
+
+func errClientIDForm(id string) *Error {
+	return metadataError("The client_id starts with client:, has other characters than the visible ones of ASCII, "+
+		"or more than 200.", wrong("the client_id is not of an allowed form", id))
 }
 
 // put puts what was checked into the client. The rules of registration put in the rest.

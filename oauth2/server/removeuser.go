@@ -13,7 +13,7 @@ import (
 //
 // It is not one step. After an error, call it again.
 func (s *Server) RemoveUser(ctx context.Context, userID string) error {
-	if userID == "" { // which is the Owner of the operator's clients
+	if !backend.ValidUserID(userID) { // "" is the Owner of the operator's clients, and others have nothing
 		return nil
 	}
 	for _, remove := range []func(context.Context, string) error{s.removeClients, s.removeConsents} {

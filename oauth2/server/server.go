@@ -150,8 +150,9 @@ type Config struct {
 	SecretHashes SecretHasher
 	// AllowGuessing looks at every secret that a client sends. Otherwise, after 30 wrong secrets of
 	// a client from one address (IPv6: /64), further ones are 429 with Retry-After until 2 seconds
-	// have passed for each. From other addresses, the client is not affected (RFC 6749 §2.3.1). Each
-	// process counts for itself. Behind a proxy, set auth.Config.Proxies, or all clients have one address.
+	// have passed for each. A wrong secret that comes again within an hour counts once. From other addresses, the
+	// client is not affected (RFC 6749 §2.3.1). Each process counts for itself. Behind a proxy, set
+	// auth.Config.Proxies, or all clients have one address.
 	AllowGuessing bool
 	// Username is told in answers to introspection; nil leaves it out.
 	Username func(user auth.User) string

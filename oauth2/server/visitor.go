@@ -1,12 +1,15 @@
 package server
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/internal/cause"
 )
 
 // visitor is who is signed in.
@@ -37,8 +40,25 @@ func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 		if session, ok := auth.As[interface{ ID() string }](credential); ok {
 			p.session = session.ID()
 		}
+		if err := p.check(); err != nil {
+			h.showError(w, r, err)
+			return
+		}
 		next(w, r, p)
 	})).ServeHTTP(w, r)
+}
+
+// check returns an error if no store can keep what is approved by the visitor. The application made the texts.
+func (p *visitor) check() error {
+	err := errors.Join(backend.CheckUserID(p.user.UserID()), backend.CheckAuthInfo(p.login))
+	if p.session != "" && !backend.ValidID(p.session) {
+		err = errors.Join(err, fmt.Errorf("%w: the credential has the ID %s, which is longer than %d bytes, or not "+
+			"UTF-8 without NUL", auth.ErrInternal, cause.Quote(p.session), backend.MaxID))
+	}
+	if err != nil {
+		return fmt.Errorf("oauth2/server: %w", err)
+	}
+	return nil
 }
 
 // requireVisitor is withVisitor for what nobody else may do. It checks the origin of

@@ -26,6 +26,9 @@ type dialect interface {
 	rowLock(lock lock) string
 	// locksRows reports whether an owner is locked by its row in the table owners.
 	locksRows() bool
+	// queueFor returns a statement that must come before a change of rows that many transactions lock with {share}, or
+	// "" if the lock of a row is given in order.
+	queueFor(table string) string
 	// prepares reports whether the store prepares its queries. Otherwise the driver does.
 	prepares() bool
 

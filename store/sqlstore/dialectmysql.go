@@ -21,23 +21,40 @@ func (mysql) begin() []string {
 	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE"}
 }
 
-func (mysql) check(ctx context.Context, db *sql.DB) error {
-	var version, mode, logFormat string
-	var logged bool
-	if err := db.QueryRowContext(ctx, `SELECT VERSION(), @@sql_mode, @@log_bin, @@binlog_format`).
-		Scan(&version, &mode, &logged, &logFormat); err != nil {
+func (mysql) check(ctx context.Context, db *sql.DB, warn func(text string)) error {
+	settings := map[string]string{}
+	rows, err := db.QueryContext(ctx, `SHOW VARIABLES
+		WHERE Variable_name IN ('version', 'sql_mode', 'log_bin', 'binlog_format', 'autocommit',
+			'character_set_client', 'innodb_flush_log_at_trx_commit')`)
+	_, err = all(rows, err, func(row scanner) (name string, err error) {
+		var value string
+		err = row.Scan(&name, &value)
+		settings[strings.ToLower(name)] = value
+		return name, err
+	})
+	if err != nil {
 		return fmt.Errorf("sqlstore: cannot ask MySQL for its version: %w", err)
 	}
-	switch {
-	case !isNewMySQL(version):
+	switch mode := settings["sql_mode"]; {
+	case !isNewMySQL(settings["version"]):
 		return fmt.Errorf("sqlstore: the server is MySQL or MariaDB %s, and MySQL 8.0 and MariaDB 10.6 are the oldest "+
-			"that work", version)
+			"that work", settings["version"])
 	case !strings.Contains(mode, "STRICT_"):
 		return fmt.Errorf("sqlstore: sql_mode is %q, which cuts values off that do not fit. It must hold "+
 			"STRICT_TRANS_TABLES or STRICT_ALL_TABLES", mode)
-	case logged && logFormat == "STATEMENT":
+	case strings.Contains(mode, "EMPTY_STRING_IS_NULL"):
+		return errors.New("sqlstore: sql_mode holds EMPTY_STRING_IS_NULL, but an empty text and NULL are two values")
+	case settings["autocommit"] == "OFF":
+		return errors.New("sqlstore: autocommit is off, so single statements would not be committed")
+	case settings["character_set_client"] != "utf8mb4":
+		return fmt.Errorf("sqlstore: the connections have the character set %s, and names need utf8mb4. "+
+			"Leave charset out of the DSN", settings["character_set_client"])
+	case settings["log_bin"] == "ON" && settings["binlog_format"] == "STATEMENT":
 		return errors.New("sqlstore: binlog_format is STATEMENT, which cannot log transactions at READ COMMITTED. " +
 			"It must be ROW or MIXED")
+	}
+	if settings["innodb_flush_log_at_trx_commit"] != "1" {
+		warn("innodb_flush_log_at_trx_commit is not 1, so a crash of the server may undo a logout that was acknowledged")
 	}
 	return nil
 }
@@ -59,6 +76,11 @@ func isNewMySQL(version string) bool {
 }
 
 func (mysql) placeholders(statement string) string { return statement }
+
+func (mysql) gone(error) bool { return false } // the driver says driver.ErrBadConn
+
+// Locks of rows are given in the order in which they were asked for.
+func (mysql) queueFor(string) string { return "" }
 
 func (mysql) quote(name string) string { return "`" + name + "`" }
 

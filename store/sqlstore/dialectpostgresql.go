@@ -23,13 +23,13 @@ func (postgresql) begin() []string {
 // minPostgreSQL is the oldest version that is known to work, as the server numbers it.
 const minPostgreSQL = 130000
 
-func (postgresql) check(ctx context.Context, db *sql.DB) error {
+func (postgresql) check(ctx context.Context, db *sql.DB, warn func(text string)) error {
 	var version int
-	var number, encoding string
+	var number, encoding, durable string
 	var replica bool
 	if err := db.QueryRowContext(ctx, `SELECT CAST(current_setting('server_version_num') AS integer),
-		current_setting('server_version'), current_setting('server_encoding'), pg_is_in_recovery()`).
-		Scan(&version, &number, &encoding, &replica); err != nil {
+		current_setting('server_version'), current_setting('server_encoding'), pg_is_in_recovery(),
+		current_setting('synchronous_commit')`).Scan(&version, &number, &encoding, &replica, &durable); err != nil {
 		return fmt.Errorf("sqlstore: cannot ask PostgreSQL for its version: %w", err)
 	}
 	switch {
@@ -39,6 +39,9 @@ func (postgresql) check(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("sqlstore: the database has the encoding %s, and only UTF8 holds all names", encoding)
 	case replica:
 		return errors.New("sqlstore: the server is a replica of PostgreSQL, which takes no changes")
+	}
+	if durable == "off" {
+		warn("synchronous_commit of PostgreSQL is off, so a crash of the server may undo a logout that was acknowledged")
 	}
 	return nil
 }
@@ -93,12 +96,21 @@ func (postgresql) touchAll(table, condition string) string {
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func (postgresql) fault(err error) fault {
 	switch sqlState(err) {
-	case "40001", "40P01": // serialization_failure, deadlock_detected
+	case "40001", "40P01", "55P03": // serialization_failure, deadlock_detected, lock_not_available (lock_timeout)
 		return passing
 	case "23505", "42P07": // unique_violation, duplicate_table: two that create the same table at once
 		return duplicate
 	}
 	return lasting
+}
+
+// gone goes by the SQLSTATE of a shutdown, and of pg_terminate_backend.
+func (postgresql) gone(err error) bool { return strings.HasPrefix(sqlState(err), "57P0") }
+
+// queueFor makes a transaction wait its turn for rows of a table that others keep locking with {share}. Without it they
+// pass a transaction that waits for such a row. Plain reads go on.
+func (postgresql) queueFor(table string) string {
+	return `LOCK TABLE {prefix}` + table + ` IN EXCLUSIVE MODE`
 }
 
 // sqlState returns the SQLSTATE of an error, or "" if it has none.

@@ -20,6 +20,8 @@ func (sqlite) quote(name string) string { return `"` + name + `"` }
 func (sqlite) rowLock(lock) string { return "" }
 func (sqlite) locksRows() bool     { return false }
 
+func (sqlite) queueFor(string) string { return "" }
+
 func (sqlite) prepares() bool { return true }
 
 func (sqlite) insertNew(ctx context.Context, db *DB, in execer, table, columns string, args ...any) (bool, error) {

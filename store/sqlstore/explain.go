@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -11,10 +13,19 @@ func explain(err error) error {
 	if err == nil {
 		return nil
 	}
+	if isURLError(err) {
+		return errors.New("sqlstore: the DSN cannot be read") // the cause shows it, with the password
+	}
 	if help := helpFor(err); help != "" {
 		return fmt.Errorf("sqlstore: %s: %w", help, err)
 	}
 	return err
+}
+
+// isURLError reports whether an error is about the form of a URL.
+func isURLError(err error) bool {
+	var parse *url.Error
+	return errors.As(err, &parse) && parse.Op == "parse"
 }
 
 // helpFor returns the usual cause of an error, or "".

@@ -12,13 +12,20 @@ import (
 // Reserve implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Reserve(ctx context.Context, r *external.Reservation,
 	now time.Time) (id, owner string, err error) {
-	found, err := within(ctx, s.db, func(conn *sql.Conn) ([2]string, error) {
+	found, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([2]string, error) {
 		owner, err := s.ownerIn(ctx, conn, r.Issuer, r.Subject)
 		if err != nil || owner != "" {
 			return [2]string{"", owner}, err
 		}
 		id, err := s.reserveIn(ctx, conn, r, now)
-		return [2]string{id, ""}, err
+		if err != nil {
+			return [2]string{}, err
+		}
+		// Another login may have linked the identity while this one waited for the lock of the reservation.
+		if owner, err = s.ownerIn(ctx, conn, r.Issuer, r.Subject); err != nil || owner == "" {
+			return [2]string{id, ""}, err
+		}
+		return [2]string{"", owner}, s.dropReservationIn(ctx, conn, r.Issuer, r.Subject)
 	})
 	return found[0], found[1], err
 }
@@ -52,7 +59,7 @@ func (s *ExternalStore) reserveIn(ctx context.Context, conn *sql.Conn, r *extern
 // Confirm implements [external.ReservationStore] in one transaction.
 func (s *ExternalStore) Confirm(ctx context.Context, reservationID string, identity *external.Identity,
 	now time.Time) (owner string, linked bool, err error) {
-	l, err := within(ctx, s.db, func(conn *sql.Conn) (l linking, err error) {
+	l, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (l linking, err error) {
 		l.owner, l.linked, err = s.ConfirmIn(ctx, conn, reservationID, identity, now)
 		return l, err
 	})

@@ -29,7 +29,7 @@ func JWT(ctx context.Context, db *DB) (*JWTStore, error) {
 		return nil, err
 	}
 	find := `SELECT ` + jwtTokenColumns + `, ` + jwtFamilyColumns + `
-		FROM {prefix}jwt_refresh r JOIN {prefix}jwt_families f ON f.id = r.family_id WHERE r.digest = ?`
+		FROM {prefix}jwt_families f JOIN {prefix}jwt_refresh r ON r.family_id = f.id WHERE r.digest = ?`
 	s := &JWTStore{db: db,
 		addFamily: db.sql(insert("jwt_families", strings.ReplaceAll(jwtFamilyColumns, "f.", ""))),
 		addToken:  db.sql(insert("jwt_refresh", strings.ReplaceAll(jwtTokenColumns, "r.", ""))),
@@ -55,7 +55,7 @@ func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 	if first.FamilyID != family.ID {
 		return jwt.Started{}, errFamily
 	}
-	return within(ctx, s.db, func(conn *sql.Conn) (started jwt.Started, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (started jwt.Started, err error) {
 		if err = s.db.lockOwner(ctx, conn, family.UserID); err != nil {
 			return started, err
 		}
@@ -114,16 +114,17 @@ func (s *JWTStore) makeRoom(ctx context.Context, conn *sql.Conn, started *jwt.St
 	if err := conn.QueryRowContext(ctx, counting, family.UserID, now).Scan(&have); err != nil || have < limit {
 		return err
 	}
+	// Some of them may be ending just now, which only those find out who lock them.
+	oldest, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
+		WHERE `+jwtLive+` ORDER BY created, id {lock}`), family.UserID, now)
+	if err != nil || len(oldest) < limit {
+		return err
+	}
 	if !evict {
 		started.OverLimit = true
 		return nil
 	}
-	surplus := have - limit + 1
-	var err error
-	if started.Evicted, err = texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}jwt_families
-		WHERE `+jwtLive+` ORDER BY created, id LIMIT ? {lock}`), family.UserID, now, surplus); err != nil {
-		return err
-	}
+	started.Evicted = oldest[:len(oldest)-limit+1]
 	if err := s.db.tellEnded(ctx, conn, family.UserID, started.Evicted); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (s *JWTStore) End(ctx context.Context, userID, id string, now time.Time) (b
 
 // EndAll implements [jwt.Store] in one transaction.
 func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (s *JWTStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 
 // Purge implements [jwt.Store] in one transaction.
 func (s *JWTStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		ids, err := s.spent(ctx, conn, now, limit)
 		if err != nil {
 			return 0, err

@@ -32,8 +32,8 @@ func familyValues(f *jwt.Family) []any {
 
 // tokenValues are the columns of a token, in the order of jwtTokenColumns.
 func tokenValues(r *jwt.Refresh) []any {
-	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor, r.Sealed,
-		r.Adopted}
+	return []any{r.Digest, r.FamilyID, micros(r.Issued), micros(r.ExpiresAt), micros(r.Rotated), r.Successor,
+		sealed(r.Sealed), r.Adopted}
 }
 
 // familyRow is a family as it is scanned.

@@ -42,7 +42,7 @@ func (db *DB) keyed(ctx context.Context, conn *sql.Conn, statement string, keys 
 // purge deletes the first rows of a table that have expired, and returns how many that were. It leaves out rows that
 // others are changing.
 func (db *DB) purge(ctx context.Context, table, key, expiry string, before any, limit int) (int, error) {
-	return within(ctx, db, func(conn *sql.Conn) (int, error) {
+	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		return db.purgeIn(ctx, conn, table, key, expiry, before, limit)
 	})
 }

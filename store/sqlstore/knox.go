@@ -47,7 +47,7 @@ func Knox(ctx context.Context, db *DB) (*KnoxStore, error) {
 // Add implements [knox.Store] in one transaction.
 func (s *KnoxStore) Add(ctx context.Context, r *knox.Record, limit int, evict bool,
 	ending knox.Ending) (knox.Added, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (added knox.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added knox.Added, err error) {
 		if limit > 0 {
 			if added, err = s.makeRoom(ctx, conn, r, limit, evict, ending); err != nil || added.OverLimit {
 				return added, err
@@ -76,6 +76,11 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 	if err := conn.QueryRowContext(ctx, counting, rivals...).Scan(&have); err != nil || have < limit {
 		return added, err
 	}
+	// Some of them may be ending just now, which only those find out who lock them.
+	locked, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}knox_tokens WHERE `+knoxRivals+` {lock}`), rivals...)
+	if err != nil || len(locked) < limit {
+		return added, err
+	}
 	if !evict {
 		added.OverLimit = true
 		return added, nil
@@ -85,7 +90,7 @@ func (s *KnoxStore) makeRoom(ctx context.Context, conn *sql.Conn, r *knox.Record
 		spare = ""
 	}
 	added.Evicted, err = s.end(ctx, conn, ending, knoxRivals+` AND id <> ? ORDER BY created, id, digest LIMIT ?`,
-		append(rivals, spare, have-limit+1)...)
+		append(rivals, spare, len(locked)-limit+1)...)
 	if err != nil {
 		return added, err
 	}

@@ -12,7 +12,7 @@ import (
 
 // Revoke implements [knox.Store] in one transaction.
 func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.Ending) (bool, error) {
-	ended, err := within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	ended, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		ended, err := s.end(ctx, conn, ending, `user_id = ? AND id = ?`, userID, id)
 		if err != nil {
 			return nil, err
@@ -25,7 +25,7 @@ func (s *KnoxStore) Revoke(ctx context.Context, userID, id string, ending knox.E
 // RevokeAll implements [knox.Store] in one transaction.
 func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 	ending knox.Ending) ([]string, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -45,7 +45,7 @@ func (s *KnoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string,
 // Purge implements [knox.Store] in one transaction.
 func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
-	return within(ctx, s.db, func(conn *sql.Conn) ([]*knox.Record, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*knox.Record, error) {
 		if err := s.uses.settleExpired(ctx, conn, expired, ending.At, limit); err != nil {
 			return nil, err
 		}

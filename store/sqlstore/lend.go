@@ -34,11 +34,12 @@ var (
 // follows would then be committed by itself.
 //
 // In PostgreSQL and MySQL changes have no turn: the transaction is at READ COMMITTED, beside others. If the engine ends it
-// in favor of another one, change runs again, up to 20 times within Config.BusyTimeout. So it must have no other effect
-// than what it writes by conn.
+// in favor of another one (a deadlock), change runs again, up to 20 times within Config.BusyTimeout. So it must have no
+// other effect than what it writes by conn. Its own statements wait for locks as long as their contexts let them. After
+// an error of a statement, PostgreSQL undoes the transaction, also if change returns nil.
 //
 // change must not close conn. With a DB of [OpenSQLite], all of it is then undone, and Update returns
-// an error. With [NewSQLite], others share the pool: their writes may be undone with it. If
+// an error. In PostgreSQL and MySQL, Close waits until ctx ends, and all is undone then. With [NewSQLite], others share the pool: their writes may be undone with it. If
 // rows are open when conn is closed, the change waits for them and keeps its turn.
 //
 // change must close all rows before it returns, also after an error. Rows that stay open keep the
@@ -48,7 +49,7 @@ var (
 // returns otherwise: nil if the change was committed.
 func (db *DB) Update(ctx context.Context, change func(conn *sql.Conn) error) error {
 	if db.pool != nil {
-		return db.pool.transact(ctx, change)
+		return db.pool.lend(ctx, change)
 	}
 	var lent any
 	return db.run(ctx, false, func(conn *sql.Conn) error {

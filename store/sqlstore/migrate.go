@@ -44,7 +44,7 @@ func (db *DB) migrate(ctx context.Context, component string) error {
 	case db.pool != nil:
 		err = db.pool.migrate(ctx, scripts, component)
 	default:
-		err = db.update(ctx, func(conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+		err = db.update(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
 	}
 	if err != nil {
 		return fmt.Errorf("sqlstore: tables of %s: %w", component, explain(err))
@@ -57,8 +57,11 @@ func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
 	folder, err := fs.Sub(migrations, "migrations/"+d.name())
 	scripts := schema.Scripts{Folder: folder, Prefix: prefix, Placeholders: d.placeholders,
 		Done: func(err error) bool { return d.fault(err) == misplaced }}
-	if d.name() == (postgresql{}).name() {
+	switch d.name() {
+	case (postgresql{}).name():
 		scripts.Lock = `LOCK TABLE {prefix}schema IN SHARE ROW EXCLUSIVE MODE`
+	case (mysql{}).name():
+		scripts.TableOptions = ` ENGINE=InnoDB` // no other engine locks rows
 	}
 	return scripts, err
 }
@@ -91,7 +94,7 @@ func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component st
 	patient := *p
 	patient.wait = migrateWait
 	if scripts.Lock != "" {
-		return patient.transact(ctx, func(conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
+		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
 	}
 	if err := scripts.Create(ctx, p.db); err != nil {
 		return err
@@ -110,7 +113,9 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 	if err != nil {
 		return err
 	}
-	return p.transact(ctx, func(lock *sql.Conn) error {
+	p.migrating.Lock() // or two migrations wait for each other's connections, if the pool has no more
+	defer p.migrating.Unlock()
+	return p.transact(ctx, func(ctx context.Context, lock *sql.Conn) error {
 		if _, err := texts(ctx, lock, `SELECT component FROM `+scripts.Prefix+`schema WHERE component = 'lock' `+
 			p.engine.rowLock(forUpdate)); err != nil {
 			return err

@@ -87,7 +87,7 @@ func (db *DB) UserChanged(ctx context.Context, userID string) error {
 	if db.channel == "" {
 		return nil
 	}
-	return db.update(ctx, func(conn *sql.Conn) error { return db.tell(ctx, conn, userID) })
+	return db.update(ctx, func(ctx context.Context, conn *sql.Conn) error { return db.tell(ctx, conn, userID) })
 }
 
 // UserChangedIn is [DB.UserChanged] in a transaction of [DB.Update]. Other instances hear of it if and when that
@@ -101,7 +101,7 @@ func (db *DB) endOne(ctx context.Context, statement, userID string, args ...any)
 	if db.channel == "" {
 		return changed(db.exec(ctx, statement, args...))
 	}
-	return within(ctx, db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		ended, err := changed(conn.ExecContext(ctx, statement, args...))
 		if err != nil || !ended {
 			return false, err

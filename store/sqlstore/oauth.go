@@ -42,7 +42,7 @@ func OAuth(ctx context.Context, db *DB) (*OAuthStore, error) {
 	}
 	finding := func(table, columns, lock string) string {
 		return `SELECT ` + columns + `, ` + oauthGrantColumns + `
-			FROM {prefix}` + table + ` t JOIN {prefix}oauth_grants g ON g.id = t.grant_id WHERE t.digest = ? ` + lock
+			FROM {prefix}oauth_grants g JOIN {prefix}` + table + ` t ON t.grant_id = g.id WHERE t.digest = ? ` + lock
 	}
 	s := &OAuthStore{db: db,
 		addGrant:    adding("oauth_grants", oauthGrantColumns),
@@ -68,7 +68,7 @@ func (s *OAuthStore) Approve(ctx context.Context, a server.Approval) (server.Add
 	if a.Code.GrantID != a.Grant.ID {
 		return server.Added{}, errGrant
 	}
-	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		before, err := s.admit(ctx, conn, &added, a)
 		if err != nil || !added.OK() {
 			return added, err
@@ -154,7 +154,7 @@ func (s *OAuthStore) enabled(ctx context.Context, conn *sql.Conn, id string) (bo
 // Start implements [server.Store] in one transaction.
 func (s *OAuthStore) Start(ctx context.Context, grant *server.Grant, tokens server.Tokens, limit int,
 	evict bool) (server.Added, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, grantOwner(grant)); err != nil {
 				return added, err

@@ -38,7 +38,10 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 	if err != nil {
 		return false, nil, err
 	}
-	change, err := within(ctx, s.db, func(conn *sql.Conn) (change clientChange, err error) {
+	change, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
+		if err := s.queue(ctx, conn); err != nil {
+			return change, err
+		}
 		before, err := scanClient(conn.QueryRowContext(ctx, s.db.sql(`SELECT client FROM {prefix}oauth_clients
 			WHERE id = ? AND updated = ? {lock}`), client.ID, micros(was)))
 		if err != nil || before == nil {
@@ -59,6 +62,16 @@ func (s *OAuthStore) ChangeClient(ctx context.Context, client *server.Client, wa
 		return change, err
 	})
 	return change.ok, change.ended, err
+}
+
+// queue waits for the turn to change a client, in a transaction: a busy client is locked by its logins all the time.
+func (s *OAuthStore) queue(ctx context.Context, conn *sql.Conn) error {
+	statement := s.db.dialect.queueFor("oauth_clients")
+	if statement == "" {
+		return nil
+	}
+	_, err := conn.ExecContext(ctx, s.db.sql(statement))
+	return err
 }
 
 // clientChange is what became of a client, and of its grants.

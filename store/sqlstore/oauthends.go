@@ -11,7 +11,10 @@ import (
 
 // RemoveClient implements [server.Store] in one transaction.
 func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time) (bool, []server.Ended, error) {
-	change, err := within(ctx, s.db, func(conn *sql.Conn) (change clientChange, err error) {
+	change, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (change clientChange, err error) {
+		if err := s.queue(ctx, conn); err != nil {
+			return change, err
+		}
 		change.ok, err = changed(conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_clients WHERE id = ?`), id))
 		if err != nil || !change.ok {
 			return change, err
@@ -31,7 +34,7 @@ func (s *OAuthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 
 // Withdraw implements [server.Store] in one transaction.
 func (s *OAuthStore) Withdraw(ctx context.Context, userID, clientID string, now time.Time) ([]string, error) {
-	return s.endListed(ctx, userID, now, func(conn *sql.Conn) error {
+	return s.endListed(ctx, userID, now, func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, s.db.sql(`DELETE FROM {prefix}oauth_consents
 			WHERE user_id = ? AND client_id = ?`), userID, clientID)
 		return err
@@ -43,7 +46,7 @@ func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.
 	if sessionID == "" {
 		return nil, ctx.Err()
 	}
-	return within(ctx, s.db, func(conn *sql.Conn) ([]server.Ended, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]server.Ended, error) {
 		ended, err := s.endRows(ctx, conn, now, "session_id = ? AND offline = FALSE", sessionID)
 		if err != nil {
 			return nil, err
@@ -78,7 +81,7 @@ func (s *OAuthStore) endRows(ctx context.Context, conn *sql.Conn, now time.Time,
 
 // EndAll implements [server.Store] in one transaction.
 func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
-	return s.endListed(ctx, userID, now, func(conn *sql.Conn) error {
+	return s.endListed(ctx, userID, now, func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, s.db.sql(`UPDATE {prefix}oauth_grants SET stamp = ?
 			WHERE id = ? AND user_id = ? AND `+oauthLive), stamp, kept, userID, micros(now))
 		return err
@@ -88,13 +91,13 @@ func (s *OAuthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 // endListed does something first, and then ends the grants of a user that are live and fit
 // a condition, in one transaction. It returns their identifiers in order, and reads nothing
 // else of them: there may be very many.
-func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time, before func(*sql.Conn) error,
+func (s *OAuthStore) endListed(ctx context.Context, userID string, now time.Time, before func(context.Context, *sql.Conn) error,
 	condition string, args ...any) ([]string, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
-		if err := before(conn); err != nil {
+		if err := before(ctx, conn); err != nil {
 			return nil, err
 		}
 		ids := s.db.sql(`SELECT id FROM {prefix}oauth_grants

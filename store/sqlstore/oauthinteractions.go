@@ -15,7 +15,7 @@ func (s *OAuthStore) AddInteraction(ctx context.Context, i *server.Interaction, 
 	if data == nil {
 		data = []byte{}
 	}
-	return s.db.update(ctx, func(conn *sql.Conn) error {
+	return s.db.update(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if limit > 0 && i.UserID != "" {
 			if err := s.makeRoomForPage(ctx, conn, i.UserID, limit); err != nil {
 				return err
@@ -60,7 +60,7 @@ func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Ti
 // ConsumeInteraction implements [server.Store] in one transaction.
 func (s *OAuthStore) ConsumeInteraction(ctx context.Context, digest string,
 	now time.Time) (*server.Interaction, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (*server.Interaction, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (*server.Interaction, error) {
 		statement := s.db.sql(oauthInteraction + ` {lock}`)
 		taken, err := scanInteraction(conn.QueryRowContext(ctx, statement, digest, micros(now)))
 		if err != nil || taken == nil {

@@ -15,7 +15,7 @@ func (s *OAuthStore) AddClient(ctx context.Context, client *server.Client, limit
 	if err != nil {
 		return server.Added{}, err
 	}
-	return within(ctx, s.db, func(conn *sql.Conn) (added server.Added, err error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (added server.Added, err error) {
 		if limit > 0 {
 			if err := s.db.lockOwner(ctx, conn, client.Owner); err != nil {
 				return added, err
@@ -59,12 +59,17 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 	if err := conn.QueryRowContext(ctx, counting, args...).Scan(&have); err != nil || have < limit {
 		return err
 	}
+	// Some of them may be ending just now, which only those find out who lock them.
+	oldest, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
+		WHERE `+rivals+` ORDER BY id {lock}`), args...)
+	if err != nil || len(oldest) < limit {
+		return err
+	}
 	if !evict {
 		added.OverLimit = true
 		return nil
 	}
-	var err error
-	most := have - limit + 1
+	most := len(oldest) - limit + 1
 	if waiting {
 		if added.Evicted, err = s.endWaiting(ctx, conn, grant, most, rivals, args); err != nil {
 			return err
@@ -73,11 +78,8 @@ func (s *OAuthStore) makeRoom(ctx context.Context, conn *sql.Conn, added *server
 			return s.db.tell(ctx, conn, grantOwner(grant))
 		}
 	}
-	ids, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
-		WHERE `+rivals+` ORDER BY id LIMIT ? {lock}`), append(slices.Clone(args), most-len(added.Evicted))...)
-	if err != nil {
-		return err
-	}
+	oldest = slices.DeleteFunc(oldest, func(id string) bool { return slices.Contains(added.Evicted, id) })
+	ids := oldest[:most-len(added.Evicted)]
 	added.Evicted = append(added.Evicted, ids...)
 	if err := s.db.tellEnded(ctx, conn, grantOwner(grant), added.Evicted); err != nil {
 		return err

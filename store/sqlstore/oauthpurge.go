@@ -10,7 +10,7 @@ import (
 
 // Purge implements [server.Store] in one transaction.
 func (s *OAuthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		total, err := s.purgeGrants(ctx, conn, now, limit)
 		if err != nil {
 			return 0, err

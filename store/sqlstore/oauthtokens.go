@@ -19,7 +19,7 @@ func (s *OAuthStore) FindCode(ctx context.Context, digest string) (*server.Code,
 // Redeem implements [server.Store] in one transaction.
 func (s *OAuthStore) Redeem(ctx context.Context, digest string, now time.Time,
 	tokens server.Tokens) (server.Verdict, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (server.Verdict, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Verdict, error) {
 		code, grant, err := scanCode(conn.QueryRowContext(ctx, s.findCode, digest))
 		if err != nil || code == nil {
 			return server.Unknown, err
@@ -48,7 +48,7 @@ func (s *OAuthStore) FindRefresh(ctx context.Context, digest string) (*server.Re
 // Rotate implements [server.Store] in one transaction.
 func (s *OAuthStore) Rotate(ctx context.Context, old string, now time.Time, grace time.Duration,
 	tokens server.Tokens) (server.Rotation, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (server.Rotation, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (server.Rotation, error) {
 		return s.rotate(ctx, conn, old, now, grace, tokens)
 	})
 }
@@ -84,7 +84,7 @@ func (s *OAuthStore) retry(ctx context.Context, conn *sql.Conn, refresh *server.
 		if err != nil {
 			return server.Rotation{}, err
 		}
-		if next != nil && next.Rotated.IsZero() && now.Before(next.ExpiresAt) && next.Sealed != nil {
+		if next != nil && next.Rotated.IsZero() && now.Before(next.ExpiresAt) && len(next.Sealed) > 0 {
 			expires := grant.ExpiresAt
 			if access.ExpiresAt.After(expires) {
 				expires = access.ExpiresAt
@@ -120,7 +120,7 @@ func (s *OAuthStore) addTokens(ctx context.Context, conn *sql.Conn, grantID stri
 		return err
 	}
 	_, err := conn.ExecContext(ctx, s.addRefresh, r.Digest, r.GrantID, micros(r.Issued), micros(r.ExpiresAt),
-		micros(r.Rotated), r.Successor, r.Sealed)
+		micros(r.Rotated), r.Successor, sealed(r.Sealed))
 	return err
 }
 
@@ -140,7 +140,7 @@ func (s *OAuthStore) FindAccess(ctx context.Context, digest string) (*server.Acc
 
 // AddAccess implements [server.Store] in one transaction.
 func (s *OAuthStore) AddAccess(ctx context.Context, access *server.Access, now time.Time) (bool, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		live, err := texts(ctx, conn, s.db.sql(`SELECT id FROM {prefix}oauth_grants
 			WHERE id = ? AND `+oauthLive+` {lock}`), access.GrantID, micros(now))
 		if err != nil || len(live) == 0 {

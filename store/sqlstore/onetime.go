@@ -30,7 +30,7 @@ const onceLive = `user_id = ? AND purpose = ? AND used IS NULL AND expires_at > 
 
 // Add implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit int, now time.Time) error {
-	return s.db.update(ctx, func(conn *sql.Conn) error {
+	return s.db.update(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		if err := s.db.lockOwner(ctx, conn, r.UserID); err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 
 // Redeem implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) Redeem(ctx context.Context, digest string, now time.Time) (password.OneTimeVerdict, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (password.OneTimeVerdict, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (password.OneTimeVerdict, error) {
 		if err := s.lockOwnerOf(ctx, conn, digest); err != nil {
 			return password.OneTimeUnknown, err
 		}
@@ -123,7 +123,7 @@ func (s *OneTimeStore) lockOwnerOf(ctx context.Context, conn *sql.Conn, digest s
 
 // RemoveUnused implements [password.OneTimeStore] in one transaction.
 func (s *OneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (int, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (int, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return 0, err
 		}

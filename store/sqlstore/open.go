@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 )
 
 // NewPostgreSQL uses a PostgreSQL database, version 13 or later, by a pool that is open already. Its driver tells the
@@ -32,9 +34,10 @@ func NewPostgreSQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) 
 //	pool, err := sql.Open("mysql", "app:PASSWORD@tcp(db.example:3306)/app?tls=true&interpolateParams=true")
 //	db, err := sqlstore.NewMySQL(ctx, pool, sqlstore.Config{})
 //
-// With interpolateParams=true a statement is sent once and not three times. No other parameter changes what the stores
-// do, so parseTime, clientFoundRows and the collation may be what the application needs. For the rest see
-// [NewPostgreSQL]. The mode of SQL must be strict, as it is by default, since other modes cut values off.
+// With interpolateParams=true a statement is sent once and not three times. The settings that would break what the
+// stores promise are refused: an SQL mode that is not strict or takes an empty text for NULL, autocommit that is off,
+// and another character set than utf8mb4. All of them are right by default. parseTime, clientFoundRows and the collation
+// may be what the application needs. For the rest see [NewPostgreSQL].
 func NewMySQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
 	return newPooled(ctx, db, mysql{}, config)
 }
@@ -48,8 +51,11 @@ func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*
 	if err := opened.configure(config); err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
-	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout)}
-	if err := engine.check(ctx, db); err != nil {
+	logger := cmp.Or(config.Logger, slog.Default())
+	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout), logger: logger,
+		migrating: new(sync.Mutex)}
+	warn := func(text string) { logger.Warn("sqlstore: " + text) }
+	if err := engine.check(ctx, db, warn); err != nil {
 		return nil, explain(err)
 	}
 	return opened, nil

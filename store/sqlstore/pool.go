@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -18,8 +20,10 @@ type pooled interface {
 	dialect
 	// begin returns the statements that start a transaction at READ COMMITTED.
 	begin() []string
+	// gone reports whether an error says that the server closed the connection.
+	gone(err error) bool
 	// check returns an error if the server is too old, or has a setting that the stores cannot work with.
-	check(ctx context.Context, db *sql.DB) error
+	check(ctx context.Context, db *sql.DB, warn func(text string)) error
 }
 
 // pool is the pool of such an engine.
@@ -27,6 +31,9 @@ type pool struct {
 	db     *sql.DB
 	engine pooled
 	wait   time.Duration // the longest that a change may take with all its tries
+
+	logger    *slog.Logger
+	migrating *sync.Mutex // a migration of MySQL needs two connections
 }
 
 const (
@@ -35,18 +42,26 @@ const (
 	// maxDuplicates is how often one is tried that wrote a key that another transaction wrote first. The second try
 	// reads that key.
 	maxDuplicates = 3
+	// maxBegins is how many connections may turn out to be closed by the server.
+	maxBegins = 3
 	// maxRetryPause is the longest pause between two tries.
 	maxRetryPause = 100 * time.Millisecond
 )
 
-// transact runs change in a transaction, and again after an error that passes.
-func (p *pool) transact(ctx context.Context, change func(conn *sql.Conn) error) error {
+// transact runs change in a transaction, and again after an error that passes. The context of change ends when no time
+// is left, so that no change waits for a lock longer.
+func (p *pool) transact(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
+	return p.retry(ctx, maxDuplicates, func(ctx context.Context) error { return p.attempt(ctx, change) })
+}
+
+// retry makes attempts at a transaction, and at most maxDuplicates of them that find a key that is there already.
+func (p *pool) retry(ctx context.Context, maxDuplicates int, attempt func(ctx context.Context) error) error {
 	since := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.wait)
 	defer cancel()
 	duplicates, pause := 0, firstPause
 	for try := 1; ; try++ {
-		err := p.attempt(limited, change)
+		err := attempt(limited)
 		if err == nil {
 			return nil
 		}
@@ -57,7 +72,7 @@ func (p *pool) transact(ctx context.Context, change func(conn *sql.Conn) error) 
 		default:
 			return p.explained(ctx, limited, since, err)
 		}
-		if try == maxTries || duplicates == maxDuplicates {
+		if try == maxTries || duplicates >= maxDuplicates {
 			return p.explained(ctx, limited, since, err)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause))
@@ -94,7 +109,7 @@ func (e *poolBusyError) Is(target error) bool { return target == ErrBusy }
 func (e *poolBusyError) Unwrap() error        { return e.cause }
 
 // attempt runs change in one transaction.
-func (p *pool) attempt(ctx context.Context, change func(conn *sql.Conn) error) error {
+func (p *pool) attempt(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
 	conn, err := p.begin(ctx)
 	if err != nil {
 		return err
@@ -108,7 +123,7 @@ func (p *pool) attempt(ctx context.Context, change func(conn *sql.Conn) error) e
 		}
 		_ = conn.Close()
 	}()
-	if err := change(conn); err != nil {
+	if err := change(ctx, conn); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
@@ -120,7 +135,7 @@ func (p *pool) attempt(ctx context.Context, change func(conn *sql.Conn) error) e
 	return nil
 }
 
-// begin starts a transaction. A connection that the server closed while it was idle is replaced.
+// begin starts a transaction. A connection that the server closed while it was idle is replaced: nothing ran on it.
 func (p *pool) begin(ctx context.Context) (*sql.Conn, error) {
 	for try := 1; ; try++ {
 		conn, err := p.db.Conn(ctx)
@@ -137,7 +152,7 @@ func (p *pool) begin(ctx context.Context) (*sql.Conn, error) {
 		}
 		discard(conn) // it may have begun for all we know
 		_ = conn.Close()
-		if try == maxDuplicates || !errors.Is(err, driver.ErrBadConn) {
+		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.gone(err) {
 			return nil, err
 		}
 	}

@@ -70,6 +70,14 @@ func instant(stored sql.NullInt64) time.Time {
 	return time.UnixMicro(stored.Int64).UTC()
 }
 
+// sealed is what is stored of bytes that may be absent. A driver may write an empty slice that is not NULL for a nil one.
+func sealed(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
 // limitedScopes are scopes as they are stored, separated by spaces. NULL is not limited.
 func limitedScopes(scopes []string, limited bool) any {
 	if !limited {
@@ -79,11 +87,11 @@ func limitedScopes(scopes []string, limited bool) any {
 }
 
 // within runs a change in a transaction and returns its result. If the engine ends the transaction in favor of another
-// one, change runs again, so all that it found out is in its result.
-func within[T any](ctx context.Context, db *DB, change func(conn *sql.Conn) (T, error)) (T, error) {
+// one, change runs again, so all that it found out is in its result. The context of change ends when its time is over.
+func within[T any](ctx context.Context, db *DB, change func(ctx context.Context, conn *sql.Conn) (T, error)) (T, error) {
 	var result T
-	err := db.update(ctx, func(conn *sql.Conn) (err error) {
-		result, err = change(conn)
+	err := db.update(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		result, err = change(ctx, conn)
 		return err
 	})
 	if err != nil {
@@ -96,7 +104,9 @@ func within[T any](ctx context.Context, db *DB, change func(conn *sql.Conn) (T, 
 // putOnce writes a key into a table, and reports whether it was not there or had expired, in a
 // transaction of its own.
 func (db *DB) putOnce(ctx context.Context, table, key string, expires, now time.Time) (bool, error) {
-	return within(ctx, db, func(conn *sql.Conn) (bool, error) { return db.note(ctx, conn, table, key, expires, now) })
+	return within(ctx, db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
+		return db.note(ctx, conn, table, key, expires, now)
+	})
 }
 
 // note is putOnce, in a transaction.

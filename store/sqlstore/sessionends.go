@@ -14,7 +14,7 @@ import (
 // of the user ends the successor, too, or else the session before it is replaced.
 func (s *SessionStore) Replace(ctx context.Context, digest string, successor *session.Record,
 	now time.Time) (bool, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, successor.UserID); err != nil {
 			return false, err
 		}
@@ -40,7 +40,7 @@ func (s *SessionStore) Replace(ctx context.Context, digest string, successor *se
 // Revoke implements [session.Store] in one transaction. It locks the owner because Replace may be putting another row
 // with the same identifier in the place of this one.
 func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (bool, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (bool, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return false, err
 		}
@@ -55,7 +55,7 @@ func (s *SessionStore) Revoke(ctx context.Context, userID, id string) (bool, err
 
 // RevokeAll implements [session.Store] in one transaction.
 func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]string, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) ([]string, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]string, error) {
 		if err := s.db.lockOwner(ctx, conn, userID); err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func (s *SessionStore) RevokeAll(ctx context.Context, userID, kept string) ([]st
 // Purge implements [session.Store] in one transaction.
 func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*session.Record, error) {
 	const expired = `expires_at <= ? ORDER BY expires_at, digest LIMIT ?`
-	return within(ctx, s.db, func(conn *sql.Conn) ([]*session.Record, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) ([]*session.Record, error) {
 		if err := s.uses.settleExpired(ctx, conn, expired, now, limit); err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ const sessionSelect = `SELECT ` + sessionColumns + ` FROM {prefix}sessions WHERE
 // Add implements [session.Store] in one transaction.
 func (s *SessionStore) Add(ctx context.Context, r *session.Record, replaced string, limit int, evict bool,
 	now time.Time) (session.Added, error) {
-	return within(ctx, s.db, func(conn *sql.Conn) (session.Added, error) {
+	return within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (session.Added, error) {
 		added, err := s.admit(ctx, conn, r, replaced, limit, evict, now)
 		if err != nil || added.OverLimit {
 			return added, err

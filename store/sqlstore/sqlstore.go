@@ -195,7 +195,7 @@ func (db *DB) Close() error {
 const endTimeout = 10 * time.Second
 
 // update runs a change of a store in a transaction. The change closes its rows.
-func (db *DB) update(ctx context.Context, change func(conn *sql.Conn) error) error {
+func (db *DB) update(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
 	return db.transact(ctx, false, change)
 }
 
@@ -204,7 +204,7 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 	if db.pool != nil {
 		return db.pool.exec(ctx, statement, args...)
 	}
-	err = db.transact(ctx, false, func(conn *sql.Conn) (err error) {
+	err = db.transact(ctx, false, func(ctx context.Context, conn *sql.Conn) (err error) {
 		result, err = conn.ExecContext(ctx, statement, args...)
 		return err
 	})
@@ -212,17 +212,23 @@ func (db *DB) exec(ctx context.Context, statement string, args ...any) (result s
 }
 
 // transact is update, for a touch or for another change.
-func (db *DB) transact(ctx context.Context, touch bool, change func(conn *sql.Conn) error) error {
+func (db *DB) transact(ctx context.Context, touch bool,
+	change func(ctx context.Context, conn *sql.Conn) error) error {
 	if db.pool != nil {
-		return db.pool.transact(ctx, change)
-	}
-	return db.run(ctx, touch, change, func(conn *sql.Conn, fault error) error {
-		if fault != nil {
-			discard(conn)
+		p := *db.pool
+		if touch {
+			p.wait = min(p.wait, touchTurn)
 		}
-		_ = conn.Close()
-		return nil
-	})
+		return p.transact(ctx, change)
+	}
+	return db.run(ctx, touch, func(conn *sql.Conn) error { return change(ctx, conn) },
+		func(conn *sql.Conn, fault error) error {
+			if fault != nil {
+				discard(conn)
+			}
+			_ = conn.Close()
+			return nil
+		})
 }
 
 // run runs change in a transaction that is the connection's, since database/sql cannot begin one in

@@ -30,7 +30,7 @@ func Throttle(ctx context.Context, db *DB) (*ThrottleStore, error) {
 // Update implements [password.ThrottleStore] in one transaction.
 func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time,
 	change func(counters []password.Counter)) error {
-	return s.db.update(ctx, func(conn *sql.Conn) error {
+	return s.db.update(ctx, func(ctx context.Context, conn *sql.Conn) error {
 		rows, err := s.counters(ctx, conn, keys, now)
 		if err != nil {
 			return err

@@ -23,6 +23,7 @@ func External(t *testing.T, open func(t *testing.T) external.Store) {
 		{"races of codes and keys", loginOnceRaces},
 		{"reservations", loginReservations},
 		{"races of reservations", loginReservationRaces},
+		{"texts", loginTexts},
 		{"every method", loginCalls},
 	})
 }

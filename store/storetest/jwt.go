@@ -20,6 +20,7 @@ func JWT(t *testing.T, open func(t *testing.T) jwt.Store) {
 		{"revocation", jwtRevocation},
 		{"purging", jwtPurging},
 		{"purging what ended", jwtPurgingEnded},
+		{"texts", jwtTexts},
 	})
 }
 

@@ -238,6 +238,7 @@ func jwtKeysRace(t *testing.T, open opener[keyStore]) {
 func JWTKeys(t *testing.T, open func(t *testing.T) jwt.KeyStore) {
 	checkAspects(t, func(t *testing.T) keyStore { return keyStore{t, open(t)} }, []aspect[keyStore]{
 		{"keys", jwtKeyRing},
+		{"texts", jwtKeysTexts},
 		{"succession", jwtKeyTurns},
 	})
 }

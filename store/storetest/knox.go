@@ -23,6 +23,7 @@ func Knox(t *testing.T, open func(t *testing.T) knox.Store) {
 		{"revoking", knoxRevoking},
 		{"what is kept of ended tokens", knoxEnding},
 		{"purging", knoxPurging},
+		{"texts", knoxTexts},
 	})
 }
 

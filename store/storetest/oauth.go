@@ -41,6 +41,7 @@ func OAuth(t *testing.T, open func(t *testing.T) server.Store) {
 		{"purging what ended", oauthPurgeEnded},
 		{"races", oauthRaces},
 		{"races of ends", oauthEndRaces},
+		{"texts", oauthTexts},
 		{"every method", oauthCalls},
 	})
 }

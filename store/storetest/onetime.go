@@ -14,6 +14,7 @@ func OneTime(t *testing.T, open func(t *testing.T) password.OneTimeStore) {
 		{"adding", onceAdding},
 		{"redeeming", onceRedeeming},
 		{"removing", onceRemoving},
+		{"texts", onceTexts},
 	})
 }
 

@@ -18,6 +18,7 @@ func Sessions(t *testing.T, open func(t *testing.T) session.Store) {
 		{"revoking", sessionRevoking},
 		{"logout against requests in flight", sessionLogoutRaces},
 		{"purging", sessionPurging},
+		{"texts", sessionTexts},
 	})
 }
 

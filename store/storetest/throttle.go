@@ -13,6 +13,7 @@ func Throttle(t *testing.T, open func(t *testing.T) password.ThrottleStore) {
 		{"counters", throttleCounters},
 		{"many at once", throttleRaces},
 		{"purging", throttlePurging},
+		{"texts", throttleTexts},
 	})
 }
 

@@ -36,4 +36,4 @@ func (s Scripts) Print(ctx context.Context, in Querier, component string) (strin
 }
 
 // List returns the SQL that makes the list of tables.
-func (s Scripts) List() string { return s.table(createList) + ";\n" }
+func (s Scripts) List() string { return s.table(createList) + s.TableOptions + ";\n" }

@@ -34,6 +34,8 @@ type Scripts struct {
 	// Lock makes other programs that migrate wait until the transaction ends. It is empty if the transaction itself
 	// does.
 	Lock string
+	// TableOptions ends the statement that makes the list of tables.
+	TableOptions string
 	// AllowNewer takes tables that are one version newer than the scripts.
 	AllowNewer bool
 	// Newer is called with the component if they are. It may be nil.
@@ -78,7 +80,7 @@ func (s Scripts) Migrate(ctx context.Context, conn Querier, component string) er
 
 // Create makes the list of tables if there is none.
 func (s Scripts) Create(ctx context.Context, in Querier) error {
-	_, err := in.ExecContext(ctx, s.table(createList))
+	_, err := in.ExecContext(ctx, s.table(createList)+s.TableOptions)
 	return err
 }
 
@@ -179,11 +181,15 @@ func (s Scripts) version(ctx context.Context, in Querier, component string, scri
 	sum, found.migrating = strings.CutSuffix(sum, migrating)
 	newest := len(scripts)
 	switch {
-	case found.version == newest+1 && s.AllowNewer:
+	case found.version == newest && found.migrating && sum == checksum(scripts) && newest > 0 && s.AllowNewer,
+		found.version == newest+1 && s.AllowNewer:
 		if s.Newer != nil {
 			s.Newer(component)
 		}
 		return found, rows.Close() // what made them is not known here
+	case found.version == newest && found.migrating:
+		return state{}, fmt.Errorf("a newer program has begun to migrate the tables to version %d, and this program "+
+			"knows versions up to %d: %w: %w", found.version+1, newest, ErrForeign, ErrNewer)
 	case found.version == newest+1:
 		return state{}, fmt.Errorf("the tables have version %d and this program knows versions up to %d: %w: %w",
 			found.version, newest, ErrForeign, ErrNewer)
