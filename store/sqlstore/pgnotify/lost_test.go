@@ -1,6 +1,7 @@
 package pgnotify_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/url"
@@ -18,6 +19,7 @@ type wire struct {
 	conns []net.Conn
 	down  bool // new connections are refused
 	dead  bool // nothing passes, and nothing is closed
+	pool  bool // it numbers connections itself, as PgBouncer does
 }
 
 // newWire returns a wire and the DSN by which it is used.
@@ -66,10 +68,14 @@ func (w *wire) pass(to io.WriteCloser, from io.Reader) {
 	for {
 		n, err := from.Read(buffer)
 		w.mu.Lock()
-		dead := w.dead
+		dead, pool := w.dead, w.pool
 		w.mu.Unlock()
 		if dead {
 			continue // until the connection is closed by us
+		}
+		// BackendKeyData: a byte and the length, then the number and the key (protocol 3.0).
+		if i := bytes.Index(buffer[:n], []byte{'K', 0, 0, 0, 12}); pool && i >= 0 && i+9 <= n {
+			buffer[i+8]++
 		}
 		if n > 0 {
 			_, _ = to.Write(buffer[:n])
@@ -97,6 +103,18 @@ func (w *wire) die() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.down, w.dead = true, true
+}
+
+func TestUnitAPoolerIsWarnedOf(t *testing.T) {
+	dsn := database(t)
+	for _, pool := range []bool{false, true} {
+		w, listenDSN := newWire(t, dsn)
+		w.pool = pool
+		i := newInstance(t, dsn, listenDSN)
+		if got := strings.Contains(i.log.String(), "goes through a pooler"); got != pool {
+			t.Errorf("got a warning: %v, want it only behind a pooler: %v\n%s", got, pool, i.log)
+		}
+	}
 }
 
 func TestUnitNothingStaleIsBelievedWithoutAConnection(t *testing.T) {
