@@ -24,8 +24,13 @@ import (
 
 const alice, bob, admin = "alice:correct-horse-battery", "bob:staple-tractor-lamp", "admin:only-for-the-demo"
 
-func TestTheRunningDemoAndTheCLIShareAFile(t *testing.T) {
-	f := newFile(t)
+func TestTheRunningDemoAndTheCLIShareAStore(t *testing.T) {
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) { checkShared(t, engine.file(t)) })
+	}
+}
+
+func checkShared(t *testing.T, f file) {
 	d := launch(t, f)
 
 	t.Run("a token issued here is good there, as what it was issued, until it is revoked here", func(t *testing.T) {
@@ -99,6 +104,34 @@ func TestTheRunningDemoAndTheCLIShareAFile(t *testing.T) {
 		}
 		d.want(204, "POST", "/api/users/bob/enable", admin)
 		d.want(200, "GET", "/api/me", token)
+	})
+	t.Run("the keys that sign are listed and replaced", func(t *testing.T) {
+		f.t, d.t = t, t
+		before := f.want("keys", "list", "-key", f.path+".key")
+		if after := f.want("keys", "rotate", "-key", f.path+".key"); strings.Count(after, "\n") <= strings.Count(before, "\n") {
+			t.Errorf("keys were %s\nand are %s, want one more", before, after)
+		}
+	})
+	t.Run("a client is added, changed, disabled and deleted", func(t *testing.T) {
+		f.t, d.t = t, t
+		f.want("clients", "add", "-id", "nightly", "-name", "Nightly", "-redirect", "http://127.0.0.1/callback")
+		f.want("clients", "change", "nightly", "-name", "Hourly")
+		if text := f.want("clients", "show", "nightly"); !strings.Contains(text, "Hourly") {
+			t.Errorf("got %s, want the new name", text)
+		}
+		f.want("clients", "disable", "nightly")
+		f.want("clients", "delete", "nightly")
+		if text := f.want("clients", "list"); strings.Contains(text, "nightly") || !strings.Contains(text, "demo-web") {
+			t.Errorf("got %s, want the others alone", text)
+		}
+	})
+	t.Run("what ended is told", func(t *testing.T) {
+		f.t, d.t = t, t
+		f.issue("admin", "-name", "short")
+		f.want("revoke", "admin", "-all")
+		if text := f.want("audit", "admin"); !strings.Contains(text, "short") {
+			t.Errorf("got %s, want the token that ended", text)
+		}
 	})
 	t.Run("both write at once, and nobody fails", func(t *testing.T) {
 		f.t, d.t = t, t
@@ -264,7 +297,7 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 		{"one of text stays as it is", "a poem, at least as long as the header of a database file of SQLite would be, which has a hundred bytes.\n", "not a database"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			f := file{t, filepath.Join(t.TempDir(), "demo.db")}
+			f := file{t: t, path: filepath.Join(t.TempDir(), "demo.db")}
 			if row.content != "" {
 				if err := os.WriteFile(f.path, []byte(row.content), 0o600); err != nil {
 					t.Fatal(err)
@@ -282,7 +315,7 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 		})
 	}
 	t.Run("a database of another program gets no tables", func(t *testing.T) {
-		f := file{t, filepath.Join(t.TempDir(), "other.db")}
+		f := file{t: t, path: filepath.Join(t.TempDir(), "other.db")}
 		db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", f.path, sqlstore.Config{})
 		if err != nil {
 			t.Fatal(err)

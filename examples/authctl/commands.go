@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/knox"
 )
 
@@ -257,7 +258,7 @@ func (s stored) Purge(ctx context.Context, limit int) (int, error) {
 // keys shows and replaces the keys that sign JWTs. What changes, a running
 // service finds within a minute.
 func keys(ctx context.Context, c *call) error {
-	file := c.flags.String("key", "", "`file` of the application key (default: beside the SQLite file)")
+	file := c.flags.String("key", "", "`file` of the application key (default: beside the SQLite file; required for a server)")
 	if err := c.parse(1, 2); err != nil {
 		return err
 	}
@@ -268,12 +269,16 @@ func keys(ctx context.Context, c *call) error {
 	if wantsID := do == "promote" || do == "retire"; wantsID != (id != "") {
 		return misused("want list, rotate, promote ID or retire ID")
 	}
+	beside, ok := database.KeyFile(c.db)
+	if *file == "" && !ok {
+		return misused("keys of a database server need -key FILE, the one of the service")
+	}
 	s, err := open(ctx, c.db, false)
 	if err != nil {
 		return err
 	}
 	defer s.db.Close()
-	ring, err := s.keyring(ctx, cmp.Or(*file, strings.TrimPrefix(c.db, "sqlite:")+".key"))
+	ring, err := s.keyring(ctx, cmp.Or(*file, beside))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@
 //
 //	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] COMMAND
 //
+// It works on every database that the demo does: -db postgres://… and mysql://… take the same addresses.
+//
 // Copy it into your own project: service.go is about one service, here the
 // demo, and is what you replace; all else stays. The service may be running.
 package main
@@ -22,6 +24,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/gatewarden/auth/examples/internal/database"
 )
 
 func main() {
@@ -54,6 +58,7 @@ var commands = []command{
 	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
 	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]", "manage the applications of the authorization server; add and secret print the secret alone; audit lists what is weaker than RFC 9700 recommends", clients},
 	{"purge", "", "remove all that has expired, and count it", purge},
+	{"migrate", "[-schema sqlite | postgresql | mysql]", "print the SQL that brings the tables of the stores to the newest version, for people who apply it themselves; with -schema, all tables for an empty database, without a connection", migrate},
 }
 
 // call is one use of a command.
@@ -74,7 +79,7 @@ func misused(format string, a ...any) error { return usageError{fmt.Errorf(forma
 // run returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &call{flags: newFlags("authctl"), stdout: stdout, stderr: stderr}
-	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`, sqlite:PATH")
+	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`: "+database.Forms)
 	err := c.command(ctx, args)
 	switch {
 	case err == nil:
@@ -83,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		c.usage(stdout)
 		return done
 	}
-	fmt.Fprintln(stderr, "authctl:", err)
+	fmt.Fprintln(stderr, "authctl:", database.Line(err))
 	if errors.As(err, new(usageError)) {
 		c.usage(stderr)
 		return misuse
@@ -104,6 +109,9 @@ func (c *call) command(ctx context.Context, args []string) error {
 			c.flags, c.args = newFlags(name), rest
 			return command.do(ctx, c)
 		}
+	}
+	if strings.ContainsAny(name, "@=") { // it may hold a password
+		return misused("an address is no command: is -db before it?")
 	}
 	return misused("there is no command %q", name)
 }
@@ -135,6 +143,9 @@ func (c *call) parse(least, most int) error {
 	case len(arguments) < least:
 		return misused("an argument is missing")
 	case len(arguments) > most:
+		if strings.Contains(arguments[most], "://") { // it may hold a password
+			return misused("one argument too many, an address: is -db before it?")
+		}
 		return misused("one argument too many: %q", arguments[most])
 	}
 	return nil
@@ -165,7 +176,7 @@ func (c *call) usage(w io.Writer) {
 	fmt.Fprintln(w, "usage:")
 	for _, command := range commands {
 		if name := c.flags.Name(); name == command.name || name == "authctl" {
-			fmt.Fprintf(w, "  authctl [-db sqlite:PATH] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
+			fmt.Fprintf(w, "  authctl [-db STORE] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
 		}
 	}
 	c.flags.SetOutput(w)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,13 +57,16 @@ type result struct {
 
 // file is a database, and authctl over it.
 type file struct {
-	t    *testing.T
-	path string
+	t      *testing.T
+	path   string
+	server string // the address if it is a database of a server; then path is only where the key is
 }
+
+func (f file) address() string { return cmp.Or(f.server, "sqlite:"+f.path) }
 
 func (f file) run(args ...string) result {
 	f.t.Helper()
-	return start(f.t, exec.Command(binary(f.t, "authctl"), append([]string{"-db", "sqlite:" + f.path}, args...)...))
+	return start(f.t, exec.Command(binary(f.t, "authctl"), append([]string{"-db", f.address()}, args...)...))
 }
 
 func start(t *testing.T, cmd *exec.Cmd) result {
@@ -131,7 +135,7 @@ var made = sync.OnceValues(func() (files [2][]byte, err error) {
 	if err != nil {
 		return files, err
 	}
-	d, err := serve(filepath.Join(bin, "demo"), filepath.Join(dir, "demo.db"))
+	d, err := serve(filepath.Join(bin, "demo"), file{path: filepath.Join(dir, "demo.db")})
 	if err != nil {
 		return files, err
 	}
@@ -152,7 +156,7 @@ func newFile(t *testing.T) file {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := file{t, filepath.Join(t.TempDir(), "demo.db")}
+	f := file{t: t, path: filepath.Join(t.TempDir(), "demo.db")}
 	for i, suffix := range []string{"", ".key"} {
 		if err := os.WriteFile(f.path+suffix, content[i], 0o600); err != nil {
 			t.Fatal(err)
@@ -168,8 +172,8 @@ type demo struct {
 	url string
 }
 
-func serve(binary, path string) (*demo, error) {
-	d := &demo{cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-db", "sqlite:"+path)}
+func serve(binary string, f file) (*demo, error) {
+	d := &demo{cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-db", f.address(), "-key", f.path+".key")}
 	stdout, err := d.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -187,7 +191,7 @@ func serve(binary, path string) (*demo, error) {
 
 func launch(t *testing.T, f file) *demo {
 	t.Helper()
-	d, err := serve(binary(t, "demo"), f.path)
+	d, err := serve(binary(t, "demo"), f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite"
-
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/backend"
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2/external"
@@ -55,23 +54,29 @@ type service struct {
 // open opens the stores of the service. The migrations of this program are
 // applied if they are newer, so build it from the same version as the service.
 func open(ctx context.Context, where string, inactive bool) (*service, error) {
-	path, ok := strings.CutPrefix(where, "sqlite:")
-	if !ok {
-		return nil, misused("-db %s: want sqlite:PATH", where)
-	}
-	// The stores would make the file.
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
-	}
-	db, err := sqlstore.OpenSQLite(ctx, "sqlite", path, sqlstore.Config{})
+	db, err := openDatabase(ctx, where)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{db: db, users: users{db.Reader(), inactive}}
+	s := &service{db: db.DB, users: users{db.Reader(), db.Engine, inactive}}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// openDatabase opens the database of the service, which must be there already.
+func openDatabase(ctx context.Context, where string) (*database.DB, error) {
+	if path, ok := strings.CutPrefix(where, "sqlite:"); ok { // the stores would make the file
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
+		}
+	}
+	db, err := database.Open(ctx, where, sqlstore.Config{})
+	if errors.Is(err, database.ErrAddress) {
+		return nil, usageError{err}
+	}
+	return db, err
 }
 
 func (s *service) open(ctx context.Context) error {
@@ -196,7 +201,8 @@ func (u user) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.id) }
 
 // users is the service's table of users, to read only.
 type users struct {
-	db *sql.DB
+	db     *sql.DB
+	engine database.Engine
 	// inactive admits those who may not log in, too: to see and to end what
 	// they have, never to issue.
 	inactive bool
@@ -216,7 +222,7 @@ func (us users) load(ctx context.Context, id string) (auth.User, error) {
 
 func (us users) find(ctx context.Context, id string) (*user, error) {
 	u := &user{}
-	err := us.db.QueryRowContext(ctx, "SELECT name, encoded, active FROM demo_users WHERE name = ?", id).
+	err := us.db.QueryRowContext(ctx, us.engine.SQL("SELECT name, encoded, active FROM demo_users WHERE name = ?"), id).
 		Scan(&u.id, (*string)(&u.stamp), &u.active)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, auth.ErrUserNotFound

@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
@@ -23,8 +23,8 @@ func (a *app) openStores(ctx context.Context) (err error) {
 	if a.stores, err = openStores(ctx, a.db, a.hasher); err != nil {
 		return err
 	}
-	if _, path, ok := strings.Cut(a.db, "sqlite:"); ok && a.key == "" {
-		a.key = path + ".key"
+	if path, ok := database.KeyFile(a.db); ok && a.key == "" {
+		a.key = path
 	}
 	a.keys, err = applicationKeys(a.key)
 	return err

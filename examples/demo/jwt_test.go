@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
@@ -235,7 +236,7 @@ func TestNoRequestFailsWhileKeysAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	us := &users{db.Reader(), db.Update}
+	us := &users{db.Reader(), db.Update, database.SQLite}
 	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins, LoadUser: us.load})
 	if err != nil {
 		t.Fatal(err)

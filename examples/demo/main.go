@@ -2,6 +2,11 @@
 // API, an SQLite file, and a page that says what to try.
 //
 //	go run ./examples/demo [-addr 127.0.0.1:8000] [-db sqlite:gatewarden-demo.db]
+//
+// Several demos behave as one on one server database, with the same key and the same issuer:
+//
+//	go run ./examples/demo -addr 127.0.0.1:8000 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
+//	go run ./examples/demo -addr 127.0.0.1:8001 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
 package main
 
 import (
@@ -18,11 +23,13 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/oauth2/external"
 )
 
@@ -30,7 +37,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "demo:", err)
+		fmt.Fprintln(os.Stderr, "demo:", database.Line(err))
 		os.Exit(1)
 	}
 }
@@ -47,7 +54,7 @@ type settings struct {
 	origins                 []string // of providers by http
 	trusted                 []netip.Prefix
 	url                     string // where it is served
-	port                    string
+	port                    string // of issuer, as browsers see it
 }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
@@ -55,10 +62,10 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8000", "address to serve; port 0 is any free one")
-	flags.StringVar(&s.db, "db", "sqlite:gatewarden-demo.db", "`store`: memory: or sqlite:PATH")
+	flags.StringVar(&s.db, "db", "sqlite:gatewarden-demo.db", "`store`: memory:, "+database.Forms)
 	flags.StringVar(&s.cert, "tls-cert", "", "PEM `file` of the certificate, to serve HTTPS")
 	flags.StringVar(&s.certKey, "tls-key", "", "PEM `file` of the certificate's key")
-	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file)")
+	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file; required for a server)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
@@ -78,7 +85,10 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 		return s, err
 	}
 	if flags.NArg() > 0 {
-		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return s, fmt.Errorf("unexpected argument %s", quoted(flags.Arg(0)))
+	}
+	if engine, err := database.EngineOf(s.db); err == nil && engine != database.SQLite && s.key == "" {
+		return s, errors.New("-key is required with a database server: all demos on it share the file")
 	}
 	if u, err := url.Parse(s.issuer); s.issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
 		return s, fmt.Errorf("-issuer %q: want an http or https URL without query and fragment", s.issuer)
@@ -106,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s.url = serverURL(s, listener.Addr())
 	s.issuer = cmp.Or(s.issuer, s.url)
 	s.origin = originOf(s.issuer)
-	_, s.port, _ = net.SplitHostPort(listener.Addr().String())
+	s.port = portOf(s.issuer)
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	app, err := open(ctx, s, logger)
 	if err != nil {
@@ -167,6 +177,23 @@ func originOf(issuer string) string {
 		return issuer
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// portOf returns the port of a URL. Two demos behind one balancer have the same, so each knows the cookies of the other.
+func portOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+}
+
+// quoted returns an argument as errors show it: without what may hold a password.
+func quoted(argument string) string {
+	if strings.ContainsAny(argument, "@=") {
+		return "that looks like an address: is -db before it?"
+	}
+	return strconv.Quote(argument)
 }
 
 // serverURL is the address as a browser would write it.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,10 +23,12 @@ import (
 
 // program is the demo as a newcomer runs it: a process.
 type program struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	url string
-	log *lockedBuffer
+	t      *testing.T
+	cmd    *exec.Cmd
+	url    string
+	issuer string // of -issuer; url by default
+	stdout *bufio.Reader
+	log    *lockedBuffer
 }
 
 // lockedBuffer is a log that is read while it grows. It embeds no buffer: package
@@ -85,27 +89,44 @@ func TestMain(m *testing.M) {
 
 func launch(t *testing.T, args ...string) *program {
 	t.Helper()
+	p := begin(t, args...)
+	p.ready()
+	return p
+}
+
+// begin starts a program and does not wait for it.
+func begin(t *testing.T, args ...string) *program {
+	t.Helper()
 	binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &program{t: t, cmd: exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...), log: &lockedBuffer{}}
+	if i := slices.Index(args, "-issuer"); i >= 0 {
+		p.issuer = args[i+1]
+	}
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.stdout = bufio.NewReader(stdout)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
-	line, err := bufio.NewReader(stdout).ReadString('\n')
+	return p
+}
+
+// ready waits until the program serves.
+func (p *program) ready() {
+	p.t.Helper()
+	line, err := p.stdout.ReadString('\n')
 	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	if err != nil || !ok {
-		t.Fatalf("stdout %q, %v\n%s", line, err, p.log.text())
+		p.t.Fatalf("stdout %q, %v\n%s", line, err, p.log.text())
 	}
-	p.url = url
-	return p
+	p.url, p.issuer = url, cmp.Or(p.issuer, url)
 }
 
 func (p *program) stop(signal syscall.Signal) {

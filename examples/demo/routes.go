@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2"
 	"github.com/gatewarden/auth/password"
@@ -145,6 +146,7 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := a.ping(ctx); err != nil {
+		a.logger.WarnContext(ctx, "the store does not answer", "error", database.Line(err))
 		http.Error(w, "store does not answer", http.StatusServiceUnavailable)
 		return
 	}

@@ -12,23 +12,26 @@ import (
 
 // openSignUps makes the table of the users that came from elsewhere, by the id that external.Config.NewUser is given.
 func (us *users) openSignUps(ctx context.Context) error {
-	_, err := us.exec(ctx, `CREATE TABLE IF NOT EXISTS demo_signups (id TEXT PRIMARY KEY, name TEXT NOT NULL)`)
-	return err
+	text := us.engine.Text()
+	return us.createTable(ctx, "demo_signups", "id "+text+" PRIMARY KEY, name "+text+" NOT NULL")
 }
 
-// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, so
-// that of two logins at once with one id the second one finds the user of the first.
+// signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, and
+// the id comes first, so that of two logins at once with one id the second one waits for the user of the first.
 func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
 	var name string
 	err := us.update(ctx, func(conn *sql.Conn) error {
-		err := conn.QueryRowContext(ctx, "SELECT name FROM demo_signups WHERE id = ?", id).Scan(&name)
-		if !errors.Is(err, sql.ErrNoRows) {
+		added, err := inserted(conn.ExecContext(ctx, us.engine.InsertNew("demo_signups", 2), id, ""))
+		if err != nil {
 			return err
 		}
-		if name, err = addUser(ctx, conn, wanted); err != nil {
+		if !added {
+			return conn.QueryRowContext(ctx, us.engine.SQL("SELECT name FROM demo_signups WHERE id = ?"), id).Scan(&name)
+		}
+		if name, err = us.addFree(ctx, conn, wanted); err != nil {
 			return err
 		}
-		_, err = conn.ExecContext(ctx, "INSERT INTO demo_signups VALUES (?, ?)", id, name)
+		_, err = conn.ExecContext(ctx, us.engine.SQL("UPDATE demo_signups SET name = ? WHERE id = ?"), name, id)
 		return err
 	})
 	if err != nil {
@@ -37,8 +40,8 @@ func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, erro
 	return us.find(ctx, name)
 }
 
-// addUser adds a user and returns the name. If the name is taken, the next one that is free has a number.
-func addUser(ctx context.Context, conn *sql.Conn, wanted string) (string, error) {
+// addFree adds a user and returns the name. If the name is taken, the next one that is free has a number.
+func (us *users) addFree(ctx context.Context, conn *sql.Conn, wanted string) (string, error) {
 	wanted = strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r) {
 			return r
@@ -51,12 +54,7 @@ func addUser(ctx context.Context, conn *sql.Conn, wanted string) (string, error)
 		if n > 1 {
 			name = fmt.Sprint(wanted, "-", n)
 		}
-		result, err := conn.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, '', ?, ?) ON CONFLICT DO NOTHING",
-			name, true, false)
-		if err != nil {
-			return "", err
-		}
-		if added, err := result.RowsAffected(); err != nil || added > 0 {
+		if added, err := us.add(ctx, conn, name, "", true, false); err != nil || added {
 			return name, err
 		}
 	}

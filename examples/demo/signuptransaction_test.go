@@ -15,13 +15,13 @@ func TestUnitSignUpIsOneTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, where := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "demo.db")} {
-		t.Run("a sign-up that fails at its second statement leaves no user, in "+where, func(t *testing.T) {
+		t.Run("a sign-up that fails at its last statement leaves no user, in "+where, func(t *testing.T) {
 			s, err := openStores(t.Context(), where, hasher)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = s.close() })
-			if _, err := s.users.exec(t.Context(), `CREATE TRIGGER down BEFORE INSERT ON demo_signups
+			if _, err := s.users.exec(t.Context(), `CREATE TRIGGER down BEFORE UPDATE ON demo_signups
 				BEGIN SELECT RAISE(ABORT, 'down'); END`); err != nil {
 				t.Fatal(err)
 			}

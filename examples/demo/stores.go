@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	_ "modernc.org/sqlite"
-
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/oauth2/external"
@@ -32,39 +31,60 @@ type stores struct {
 	close      func() error
 }
 
-func openStores(ctx context.Context, where string, hasher *password.Hasher) (s stores, err error) {
-	kind, path, _ := strings.Cut(where, ":")
-	switch kind {
-	case "memory":
-		db, err := sql.Open("sqlite", ":memory:")
-		if err != nil {
-			return s, err
-		}
-		db.SetMaxOpenConns(1) // each connection would be a database of its own
-		s = stores{
-			knox: knox.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(),
-			jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(),
-			oauthStore: server.NewMemoryStore(), loginStore: external.NewMemoryStore(),
-			ping: db.PingContext, close: db.Close,
-		}
-		s.users, err = openUsers(ctx, &users{db, updateOf(db)}, hasher)
-		return s, err
-	case "sqlite":
-		db, err := sqlstore.OpenSQLite(ctx, "sqlite", path, sqlstore.Config{})
-		if err != nil {
-			return s, err
-		}
-		s.ping, s.close = db.Ping, db.Close
-		var errs [8]error
-		s.knox, errs[0] = sqlstore.Knox(ctx, db)
-		s.session, errs[1] = sqlstore.Sessions(ctx, db)
-		s.throttle, errs[2] = sqlstore.Throttle(ctx, db)
-		s.jwt, errs[3] = sqlstore.JWT(ctx, db)
-		s.jwtKeys, errs[4] = sqlstore.JWTKeys(ctx, db)
-		s.oauthStore, errs[6] = sqlstore.OAuth(ctx, db)
-		s.loginStore, errs[7] = sqlstore.External(ctx, db)
-		s.users, errs[5] = openUsers(ctx, &users{db.Reader(), db.Update}, hasher)
-		return s, errors.Join(errs[:]...)
+// openStores opens -db. Its text may hold a password, so no error repeats it.
+func openStores(ctx context.Context, where string, hasher *password.Hasher) (stores, error) {
+	if kind, _, _ := strings.Cut(where, ":"); kind == "memory" {
+		return openMemory(ctx, hasher)
 	}
-	return s, fmt.Errorf("-db %s: want memory: or sqlite:PATH", where)
+	db, err := database.Open(ctx, where, sqlstore.Config{})
+	if errors.Is(err, database.ErrAddress) {
+		return stores{}, fmt.Errorf("%w, or else memory: for data that ends with the program", err)
+	}
+	if err != nil {
+		return stores{}, err
+	}
+	s := stores{ping: db.Ping, close: db.Close}
+	if err := s.open(ctx, db, hasher); err != nil {
+		return stores{}, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// open opens every store in one database. Each makes its own tables.
+func (s *stores) open(ctx context.Context, db *database.DB, hasher *password.Hasher) error {
+	for _, open := range []func() error{
+		func() (err error) { s.knox, err = sqlstore.Knox(ctx, db.DB); return },
+		func() (err error) { s.session, err = sqlstore.Sessions(ctx, db.DB); return },
+		func() (err error) { s.throttle, err = sqlstore.Throttle(ctx, db.DB); return },
+		func() (err error) { s.jwt, err = sqlstore.JWT(ctx, db.DB); return },
+		func() (err error) { s.jwtKeys, err = sqlstore.JWTKeys(ctx, db.DB); return },
+		func() (err error) { s.oauthStore, err = sqlstore.OAuth(ctx, db.DB); return },
+		func() (err error) { s.loginStore, err = sqlstore.External(ctx, db.DB); return },
+		func() (err error) {
+			s.users, err = openUsers(ctx, &users{db.Reader(), db.Update, db.Engine}, hasher)
+			return
+		},
+	} {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openMemory opens stores that end with the program.
+func openMemory(ctx context.Context, hasher *password.Hasher) (s stores, err error) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return s, err
+	}
+	db.SetMaxOpenConns(1) // each connection would be a database of its own
+	s = stores{
+		knox: knox.NewMemoryStore(), session: session.NewMemoryStore(), throttle: password.NewMemoryThrottle(),
+		jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(),
+		oauthStore: server.NewMemoryStore(), loginStore: external.NewMemoryStore(),
+		ping: db.PingContext, close: db.Close,
+	}
+	s.users, err = openUsers(ctx, &users{db, updateOf(db), database.SQLite}, hasher)
+	return s, err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatewarden/auth"
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/password"
 )
@@ -40,6 +41,7 @@ type users struct {
 	read *sql.DB
 	// update runs a change in a transaction, and bounds its wait for other writers.
 	update func(ctx context.Context, change func(conn *sql.Conn) error) error
+	engine database.Engine
 }
 
 // updateOf is the update of a database that no other program writes to.
@@ -63,9 +65,10 @@ func updateOf(db *sql.DB) func(context.Context, func(*sql.Conn) error) error {
 	}
 }
 
+// openUsers makes the tables of users, and the users of a fresh store. Several demos may start at once.
 func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users, error) {
-	if _, err := us.exec(ctx, `CREATE TABLE IF NOT EXISTS demo_users
-		(name TEXT PRIMARY KEY, encoded TEXT NOT NULL, active INTEGER NOT NULL, admin INTEGER NOT NULL)`); err != nil {
+	if err := us.createTable(ctx, "demo_users", `name `+us.engine.Text()+` PRIMARY KEY,
+		encoded `+us.engine.Text()+` NOT NULL, active BOOLEAN NOT NULL, admin BOOLEAN NOT NULL`); err != nil {
 		return nil, err
 	}
 	if err := us.openSignUps(ctx); err != nil {
@@ -84,8 +87,7 @@ func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users,
 	}
 	return us, us.update(ctx, func(conn *sql.Conn) error {
 		for i, u := range accounts {
-			if _, err := conn.ExecContext(ctx, "INSERT INTO demo_users VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-				u.Name, encoded[i], !u.Inactive, u.Admin); err != nil {
+			if _, err := us.add(ctx, conn, u.Name, encoded[i], !u.Inactive, u.Admin); err != nil {
 				return err
 			}
 		}
@@ -93,10 +95,40 @@ func openUsers(ctx context.Context, us *users, hasher *password.Hasher) (*users,
 	})
 }
 
+// createTable makes a table if it is not there. If it is, the user of the database needs no right to make tables.
+func (us *users) createTable(ctx context.Context, name, columns string) error {
+	look := func() error {
+		var n int
+		return us.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+name+" WHERE 1 = 0").Scan(&n)
+	}
+	if look() == nil {
+		return nil
+	}
+	_, err := us.exec(ctx, "CREATE TABLE IF NOT EXISTS "+name+" ("+columns+")")
+	if err != nil && look() == nil {
+		return nil // PostgreSQL refuses a table that another demo made at the same time
+	}
+	return err
+}
+
+// add adds a user in a transaction, and reports false if the name is taken.
+func (us *users) add(ctx context.Context, conn *sql.Conn, name, encoded string, active, admin bool) (bool, error) {
+	return inserted(conn.ExecContext(ctx, us.engine.InsertNew("demo_users", 4), name, encoded, active, admin))
+}
+
+// inserted reports whether a statement inserted a row.
+func inserted(result sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
 // exec runs one statement and returns how many rows it changed.
 func (us *users) exec(ctx context.Context, statement string, args ...any) (n int64, err error) {
 	err = us.update(ctx, func(conn *sql.Conn) error {
-		result, err := conn.ExecContext(ctx, statement, args...)
+		result, err := conn.ExecContext(ctx, us.engine.SQL(statement), args...)
 		if err != nil {
 			return err
 		}
@@ -132,8 +164,8 @@ func (us *users) byName(ctx context.Context, name string) (auth.User, string, er
 
 func (us *users) find(ctx context.Context, name string) (*user, error) {
 	u := &user{}
-	err := us.read.QueryRowContext(ctx, "SELECT name, encoded, active, admin FROM demo_users WHERE name = ?", name).
-		Scan(&u.name, &u.encoded, &u.active, &u.admin)
+	query := us.engine.SQL("SELECT name, encoded, active, admin FROM demo_users WHERE name = ?")
+	err := us.read.QueryRowContext(ctx, query, name).Scan(&u.name, &u.encoded, &u.active, &u.admin)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, auth.ErrUserNotFound
 	}

@@ -120,11 +120,8 @@ func (v *visitor) want(status int, user string) {
 	}
 }
 
-// name is that of the session's cookie, which holds the port.
-func (v *visitor) name() string {
-	address, _ := url.Parse(v.p.url)
-	return "__Host-session-" + address.Port()
-}
+// name is that of the session's cookie, which holds the port of the issuer.
+func (v *visitor) name() string { return "__Host-session-" + portOf(v.p.issuer) }
 
 func (v *visitor) session() string { return v.cookies[v.name()] }
 
