@@ -3,14 +3,15 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
 // This file lends a connection of PostgreSQL or MySQL to a change of the application. The transaction is one of
 // database/sql, which keeps the connection out of the pool until it ends, whatever the change does with it.
 
-// probeTime is how long a connection may take to answer before it counts as one that is being closed.
-const probeTime = time.Second
+// probePause is the time between two looks at whether a change has closed its connection.
+const probePause = 100 * time.Millisecond
 
 // lend runs change in a transaction. Only an error of the engine that passes lets it run again.
 func (p *pool) lend(ctx context.Context, change func(conn *sql.Conn) error) error {
@@ -31,7 +32,7 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	defer func() { _ = tx.Rollback() }() // after a panic, too
 	done := make(chan struct{})
 	defer close(done)
-	go undoIfClosing(ctx, conn, tx, done)
+	go undoIfClosed(conn, tx, done)
 	if err := change(conn); err != nil {
 		return err
 	}
@@ -41,35 +42,20 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	return tx.Commit()
 }
 
-// undoIfClosing undoes a transaction whose change waits in conn.Close, once ctx has ended. Close waits for the end of
-// the transaction, which only comes after it.
-func undoIfClosing(ctx context.Context, conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		_ = conn.Raw(func(any) error { return nil }) // waits behind Close, and while a statement runs
-	}()
-	timer := time.NewTimer(probeTime)
-	defer timer.Stop()
-	select {
-	case <-answered:
-		return
-	case <-done:
-		return
-	case <-timer.C:
-	}
-	_, _ = tx.Exec("SELECT 1") // waits while a statement runs, and not behind Close
-	timer.Reset(probeTime)
-	select {
-	case <-answered:
-	case <-done:
-	case <-timer.C:
-		_ = tx.Rollback()
+// undoIfClosed undoes a transaction whose change has called conn.Close, which waits for the end of the transaction.
+func undoIfClosed(conn *sql.Conn, tx *sql.Tx, done <-chan struct{}) {
+	ticker := time.NewTicker(probePause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+		}
+		if err := conn.Raw(func(any) error { return nil }); errors.Is(err, sql.ErrConnDone) {
+			_ = tx.Rollback()
+			return
+		}
 	}
 }
 

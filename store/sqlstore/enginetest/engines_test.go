@@ -1,10 +1,12 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -112,6 +114,7 @@ func (p *place) instances(t testing.TB, n int) []*sqlstore.DB {
 // instance opens the stores by a pool of its own.
 func (p *place) instance(t testing.TB, config sqlstore.Config) *sqlstore.DB {
 	t.Helper()
+	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler)) // servers of tests are fast and not safe
 	db, err := p.engine.open(t.Context(), p.pool(), config)
 	if err != nil {
 		t.Fatal(err)
