@@ -2,7 +2,7 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest examples interop
+MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest store/sqlstore/pgnotify examples interop
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
@@ -121,4 +121,5 @@ bench-packages:
 # What a release takes; see CONTRIBUTING.md.
 release:
 	@echo "1. tag vX.Y.Z (root)                 2. in store/sqlstore: drop replace, require that tag, tag store/sqlstore/vX.Y.Z"
+	@echo "   then the same in store/sqlstore/pgnotify"
 	@echo "3. enginetest, examples and interop follow; none is tagged"

@@ -15,13 +15,14 @@
 //		authtest.AssertProblem(t, w.Result(), 403, auth.CodeInsufficientScope)
 //	}
 //
-// Services that take tokens and logins of others, without these others. Each double is a server that stops with the test:
+// Services that take tokens and logins of others, without these others. Each double is a server that stops with the
+// test:
 //
 //   - [NewIssuer] signs JSON Web Tokens and publishes the keys. [ForeignTokens] has claims as Entra, Okta, Auth0,
 //     Keycloak and others write them
 //   - [NewIntrospector] answers questions about opaque tokens. [IntrospectionShapes] has answers as servers write them
-//   - [NewProvider] is an OpenID provider for external logins, and Google, Microsoft, Apple, GitHub and others with their
-//     oddities. A [Double] describes one more
+//   - [NewProvider] is an OpenID provider for external logins, and Google, Microsoft, Apple, GitHub and others with
+//     their oddities. A [Double] describes one more
 //
 // Backends, decorators and providers of your own: [Backend] tests that one keeps the contract of [auth.Authenticator],
 // [External] that logins by a provider work and that wrong answers are refused, and [UnfinishedLogins] that a backend

@@ -77,7 +77,8 @@ func (c unfinishedCheck) run(ctx context.Context, start func(*slog.Logger) Issui
 	login := auth.AuthenticatorFunc(func(*http.Request) (auth.User, auth.Credential, error) {
 		return User("alice"), unfinished{func(ctx context.Context) error { return c.finish(ctx, leave, issuing) }}, nil
 	})
-	guard, err := auth.New(auth.Config{Backends: []auth.Authenticator{issuing.Issuer}, Login: []auth.Authenticator{login},
+	guard, err := auth.New(auth.Config{
+		Backends: []auth.Authenticator{issuing.Issuer}, Login: []auth.Authenticator{login},
 		Challenges: []auth.Challenge{{Scheme: "Authtest"}}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return []string{"auth.New refuses the backend: " + err.Error()}
@@ -93,7 +94,8 @@ func (c unfinishedCheck) run(ctx context.Context, start func(*slog.Logger) Issui
 	case c.good && w.Code >= 400: // a browser may be led on
 		fault("It answered %d %s", w.Code, w.Body)
 	case !c.good && (w.Code != http.StatusServiceUnavailable || w.Header().Get("Set-Cookie") != ""):
-		fault("It answered %d %s, with the cookie %q, want 503 and no cookie", w.Code, w.Body, w.Header().Get("Set-Cookie"))
+		fault("It answered %d %s, with the cookie %q, want 503 and no cookie", w.Code, w.Body,
+			w.Header().Get("Set-Cookie"))
 	}
 	if c.good || c.down {
 		want = 1

@@ -40,7 +40,8 @@ func (s *smallIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.issued++
-	issued := backend.Issued{Backend: "small", UserID: user.UserID(), CredentialID: "1", Revoke: s.revoke, Logger: s.logger}
+	issued := backend.Issued{Backend: "small", UserID: user.UserID(), CredentialID: "1", Revoke: s.revoke,
+		Logger: s.logger}
 	switch s.fault {
 	case "it does not finish":
 	case "it finishes and revokes nothing":

@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -44,7 +45,9 @@ import (
 	"github.com/gatewarden/auth/page"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/cached"
 	"github.com/gatewarden/auth/store/sqlstore"
+	"github.com/gatewarden/auth/store/sqlstore/pgnotify"
 )
 
 type application struct{}
@@ -104,6 +107,9 @@ var _ chi.Mux
 var _ sql.Conn
 var _ = errors.New
 var _ sqlstore.Config
+var _ cached.Config
+var _ pgnotify.Config
+var _ = os.Getenv
 `
 
 // names are what the snippets of single pages assume besides.
@@ -116,6 +122,12 @@ var (
 	keyStore        = jwt.NewMemoryKeyStore()
 	applicationKeys []auth.Secret
 	secretKey       string
+)`,
+	"docs/instances.md": `
+var (
+	pool     *sql.DB
+	db       *sqlstore.DB
+	loadUser auth.UserLoader
 )`,
 	"docs/external-login.md": `
 var (

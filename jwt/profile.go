@@ -56,8 +56,8 @@ type Profile struct {
 	// is the client, or else the subject.
 	MachineClaim string
 	// Doubts are signs that a token without any of Machines may still be a machine's. It is refused. Nil beside nil
-	// Machines are signs in tokens of providers that have a preset, such as "gty" of Auth0 and "idtyp" of Entra, so that
-	// no machine passes for a user where the preset is missing. They are not looked for if Own is set.
+	// Machines are signs in tokens of providers that have a preset, such as "gty" of Auth0 and "idtyp" of Entra, so
+	// that no machine passes for a user where the preset is missing. They are not looked for if Own is set.
 	Doubts []Mark
 	// AllMachines means that every token is a machine's, which MachineClaim or else its subject identifies.
 	AllMachines bool

@@ -119,8 +119,8 @@ func ClaimsOf[C any](t *Token) (claims C, ok bool) {
 //
 // A field with a name in its tag takes the claim of exactly that name (RFC 7519 §10.1.1). "EMAIL" is not "email", where
 // encoding/json alone would take it for that. A field without takes the claim of its name in any case, and it is an
-// error if there are several. The members of objects in claims, and a C with an UnmarshalJSON, are read as encoding/json
-// does.
+// error if there are several. The members of objects in claims, and a C with an UnmarshalJSON, are read as
+// encoding/json does.
 func ClaimsAs[C any](payload []byte) (any, error) {
 	claims := new(C)
 	if err := unmarshal(payload, claims); err != nil {

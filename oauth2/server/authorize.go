@@ -191,7 +191,8 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 		return
 	}
 	if a.Logins >= maxLogins {
-		s.refuseLogin(w, r, client, a, p, refuse(CodeLoginRequired, "The user did not sign in anew.", errLoginLoop(cause)))
+		s.refuseLogin(w, r, client, a, p,
+			refuse(CodeLoginRequired, "The user did not sign in anew.", errLoginLoop(cause)))
 		return
 	}
 	kept := *a

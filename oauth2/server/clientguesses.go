@@ -22,10 +22,10 @@ const (
 	wrongFor      = time.Hour       // for how long
 )
 
-// guesses counts wrong secrets, so that a stranger cannot try many (RFC 6749 §2.3.1). It counts by
-// client and address: wrong secrets from one address do not lock the client out at another one. A secret that comes again
-// is no other guess, so a program that goes on with an old secret does not keep those with the new one out. It is safe
-// for concurrent use.
+// guesses counts wrong secrets, so that a stranger cannot try many (RFC 6749 §2.3.1). It counts by client and address:
+// wrong secrets from one address do not lock the client out at another one. A secret that comes again is no other
+// guess, so a program that goes on with an old secret does not keep those with the new one out. It is safe for
+// concurrent use.
 type guesses struct {
 	mu    sync.Mutex // for a change of seen
 	seen  *remember.Tokens[time.Time]
@@ -41,8 +41,8 @@ func (g *guesses) key(client, place string) remember.Key {
 	return g.seen.Key(strconv.Itoa(len(client)) + " " + client + place)
 }
 
-// secretKey is the key of a secret that was sent for a client from an address. of is what the secret was compared with: a
-// client with another secret by now is compared again.
+// secretKey is the key of a secret that was sent for a client from an address. of is what the secret was compared with:
+// a client with another secret by now is compared again.
 func (g *guesses) secretKey(client, place, of, secret string) remember.Key {
 	key := ""
 	for _, part := range []string{client, place, of} {

@@ -87,7 +87,8 @@ func TestUnitALoginThatChangesNothingEnds(t *testing.T) {
 			a := b.authorize(row.parameter...)
 			for range 4 {
 				if a.StatusCode != http.StatusSeeOther || a.location("error") != "" {
-					t.Fatalf("after %d logins: got %d %s, want a login", len(s.logins), a.StatusCode, a.Header.Get("Location"))
+					t.Fatalf("after %d logins: got %d %s, want a login", len(s.logins), a.StatusCode,
+						a.Header.Get("Location"))
 				}
 				a = b.do("GET", s.logins[len(s.logins)-1].ReturnTo, "")
 			}
@@ -98,7 +99,8 @@ func TestUnitALoginThatChangesNothingEnds(t *testing.T) {
 			}
 			fresh := s.asOf("alice", "s", time.Now())
 			if a := fresh.allow(fresh.do("GET", first, "")); a.location("code") == "" {
-				t.Errorf("a new login, by the first address: got %d %s, want a code", a.StatusCode, a.Header.Get("Location"))
+				t.Errorf("a new login, by the first address: got %d %s, want a code", a.StatusCode,
+					a.Header.Get("Location"))
 			}
 		})
 	}

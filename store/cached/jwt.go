@@ -48,17 +48,15 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 	if c.Generation < 0 {
 		key.issuedAt = c.IssuedAt.UnixMicro()
 	}
-	at := now
-	if clock := s.valid.now(); clock.After(at) { // the caller may have done much since now
-		at = clock
-	}
-	_, read, ok := s.valid.getAt(key, at)
+	clock := s.valid.clock()
+	asked := clock + now.Sub(s.valid.now()) // the caller may have done much since now
+	_, read, ok := s.valid.getAt(key, max(asked, clock))
 	if ok {
 		return false, nil
 	}
 	revoked, err := s.store.Revoked(ctx, c, now)
 	if err == nil && !revoked {
-		read.began = now
+		read.began = min(asked, clock)
 		s.valid.put(read, key, struct{}{}, time.Time{}, [3]owner{{user, c.UserID}, {login, c.SessionID}})
 	}
 	return revoked, err

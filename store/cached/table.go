@@ -2,6 +2,7 @@ package cached
 
 import (
 	"hash/maphash"
+	"math"
 	"sync"
 	"time"
 )
@@ -24,8 +25,10 @@ const (
 type table[K comparable, V any] struct {
 	ttl  time.Duration
 	max  int
-	now  func() time.Time
 	seed maphash.Seed
+	// clock is the time since the table was made. Each hit reads it, and it costs half of what now does.
+	clock func() time.Duration
+	now   func() time.Time
 
 	mu        sync.RWMutex
 	entries   map[K]entry[V]
@@ -34,16 +37,16 @@ type table[K comparable, V any] struct {
 	all       uint64        // the count at which everything was forgotten
 	owners    [slots]uint64 // the count at which an owner was forgotten
 	keys      [slots]uint64 // the count at which a key was dropped, for reads that are under way
-	purged    time.Time     // what expired until then may be gone
+	purged    int64         // in microseconds since 1970: what expired until then may be gone
 }
 
 // entry is a record that was read.
 type entry[V any] struct {
 	value   V
-	read    uint64    // the count when its read began
-	slots   [3]uint16 // of its owners
-	until   time.Time
-	expires time.Time // by itself; zero is never
+	read    uint64        // the count when its read began
+	slots   [3]uint16     // of its owners
+	until   time.Duration // by the clock of the table
+	expires int64         // by itself, in microseconds since 1970
 }
 
 // owner is what records can be forgotten by.
@@ -65,47 +68,51 @@ const (
 // reading is a read that is under way.
 type reading struct {
 	count uint64
-	began time.Time
+	began time.Duration // by the clock of the table
 }
 
 func newTable[K comparable, V any](config Config) *table[K, V] {
-	return &table[K, V]{ttl: config.TTL, max: config.Max, now: time.Now, seed: maphash.MakeSeed(),
-		entries: make(map[K]entry[V])}
+	made := time.Now()
+	return &table[K, V]{ttl: config.TTL, max: config.Max, seed: maphash.MakeSeed(), now: time.Now,
+		clock: func() time.Duration { return time.Since(made) }, entries: make(map[K]entry[V])}
 }
 
 // get returns what is kept by a key. If ok is false, the caller asks the store and calls put with read.
 func (t *table[K, V]) get(key K) (value V, read reading, ok bool) {
-	return t.getAt(key, t.now())
+	return t.getAt(key, t.clock())
 }
 
-// getAt is get at an instant.
-func (t *table[K, V]) getAt(key K, now time.Time) (value V, read reading, ok bool) {
+// getAt is get at a time of the clock.
+func (t *table[K, V]) getAt(key K, now time.Duration) (value V, read reading, ok bool) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if e, found := t.entries[key]; found && t.counts(&e, now) {
+	e, found := t.entries[key]
+	if found && t.counts(&e, now) {
+		t.mu.RUnlock()
 		return e.value, reading{}, true
 	}
-	return value, reading{t.count, now}, false
+	read = reading{t.count, now}
+	t.mu.RUnlock()
+	return value, read, false
 }
 
 // counts reports whether an entry is believed: t.mu is held.
-func (t *table[K, V]) counts(e *entry[V], now time.Time) bool {
-	return now.Before(e.until) && t.suspended == 0 && e.read >= t.all &&
+func (t *table[K, V]) counts(e *entry[V], now time.Duration) bool {
+	return now < e.until && t.suspended == 0 && e.read >= t.all &&
 		e.read >= t.owners[e.slots[0]] && e.read >= t.owners[e.slots[1]] && e.read >= t.owners[e.slots[2]] &&
-		(e.expires.IsZero() || e.expires.After(t.purged))
+		e.expires > t.purged
 }
 
 // put keeps what a read brought, unless it may be old. Expires is when the record expires; zero is never.
 func (t *table[K, V]) put(read reading, key K, value V, expires time.Time, owners [3]owner) {
-	until := read.began.Add(t.ttl)
-	if !expires.IsZero() && expires.Add(-margin).Before(until) {
-		until = expires.Add(-margin)
+	now := t.clock()
+	e := entry[V]{value: value, read: read.count, until: read.began + t.ttl, expires: math.MaxInt64}
+	if !expires.IsZero() {
+		e.expires = expires.UnixMicro()
+		e.until = min(e.until, now+expires.Sub(t.now())-margin)
 	}
-	now := t.now()
-	if !now.Before(until) {
+	if now >= e.until {
 		return
 	}
-	e := entry[V]{value: value, read: read.count, until: until, expires: expires}
 	for i, o := range owners {
 		e.slots[i] = t.slot(o)
 	}
@@ -122,16 +129,16 @@ func (t *table[K, V]) put(read reading, key K, value V, expires time.Time, owner
 
 // makeRoom removes what does not count of a few entries or, if all of them do, the one that ends first. A walk over
 // a map begins at random.
-func (t *table[K, V]) makeRoom(now time.Time) {
+func (t *table[K, V]) makeRoom(now time.Duration) {
 	const look = 8
 	var first K
-	var until time.Time
+	until := time.Duration(math.MaxInt64)
 	looked, removed := 0, 0
 	for key, e := range t.entries {
 		if !t.counts(&e, now) {
 			delete(t.entries, key)
 			removed++
-		} else if until.IsZero() || e.until.Before(until) {
+		} else if e.until < until {
 			first, until = key, e.until
 		}
 		if looked++; looked == look {
@@ -182,9 +189,7 @@ func (t *table[K, V]) drop(keys ...K) {
 func (t *table[K, V]) lapse(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.After(t.purged) {
-		t.purged = now
-	}
+	t.purged = max(t.purged, now.UnixMicro())
 }
 
 func (t *table[K, V]) forgetAll() {

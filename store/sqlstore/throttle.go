@@ -52,6 +52,7 @@ func (s *ThrottleStore) Update(ctx context.Context, keys []string, now time.Time
 // counter is the row of a key.
 type counter struct {
 	there bool
+	made  bool             // by this transaction, to lock it
 	live  password.Counter // zero if the row has expired, or is not there
 }
 
@@ -59,14 +60,29 @@ type counter struct {
 func (s *ThrottleStore) counters(ctx context.Context, conn *sql.Conn, keys []string,
 	now time.Time) (map[string]counter, error) {
 	rows := make(map[string]counter, len(keys))
-	for _, key := range slices.Sorted(slices.Values(keys)) {
-		found, err := s.counter(ctx, conn, key, now)
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
+		found, err := s.lock(ctx, conn, key, now)
 		if err != nil {
 			return nil, err
 		}
 		rows[key] = found
 	}
 	return rows, nil
+}
+
+// lock returns the row of a key, in a transaction, and locks it. If there is no row it makes one, so that others that
+// count by the same key wait for it. Where the turn of a writer is the lock, it makes none.
+func (s *ThrottleStore) lock(ctx context.Context, conn *sql.Conn, key string, now time.Time) (counter, error) {
+	for {
+		found, err := s.counter(ctx, conn, key, now)
+		if err != nil || found.there || !s.db.dialect.locksRows() {
+			return found, err
+		}
+		made, err := s.db.dialect.insertNew(ctx, s.db, conn, "throttle", "digest, failures", key, 0)
+		if err != nil || made {
+			return counter{there: made, made: made}, err
+		}
+	}
 }
 
 func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string, now time.Time) (counter, error) {
@@ -82,7 +98,7 @@ func (s *ThrottleStore) counter(ctx context.Context, conn *sql.Conn, key string,
 	if !now.Before(c.ExpiresAt) {
 		c = password.Counter{}
 	}
-	return counter{true, c}, err
+	return counter{there: true, live: c}, err
 }
 
 // write puts a counter in the place of the one of a key, in a transaction. A row that is there is changed and not
@@ -91,7 +107,7 @@ func (s *ThrottleStore) write(ctx context.Context, conn *sql.Conn, key string, w
 	statement := insert("throttle", "failures, until, expires_at, digest")
 	args := []any{c.Failures, micros(c.Until), micros(c.ExpiresAt), key}
 	switch {
-	case c == was.live:
+	case c == was.live && !was.made:
 		return nil
 	case c == (password.Counter{}):
 		statement, args = `DELETE FROM {prefix}throttle WHERE digest = ?`, args[3:]

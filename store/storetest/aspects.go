@@ -59,6 +59,12 @@ func together(n int, do func(i int)) {
 	group.Wait()
 }
 
+// purgers purges eight times at once and then once more, since a purge may leave out what another one has in hand.
+func purgers(purge func()) {
+	together(8, func(int) { purge() })
+	purge()
+}
+
 // tally counts what callers at once are told.
 type tally struct {
 	mu     sync.Mutex

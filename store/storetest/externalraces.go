@@ -227,7 +227,7 @@ func loginPurgeRace(t *testing.T, open opener[loginStore]) {
 		s.must(s.AddCode(s.Context(), c))
 	}
 	var total atomic.Int32
-	together(8, func(int) {
+	purgers(func() {
 		n, err := s.Purge(s.Context(), noon, 14)
 		if err != nil {
 			t.Error(err)

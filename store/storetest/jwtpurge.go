@@ -62,7 +62,7 @@ func jwtPurgeRace(t *testing.T, open opener[jwtStore]) {
 	}
 	var mu sync.Mutex
 	total := 0
-	together(8, func(int) {
+	purgers(func() {
 		n, err := s.Purge(t.Context(), noon.Add(time.Hour+jwt.KeepExpired), 7)
 		if err != nil {
 			t.Error(err)

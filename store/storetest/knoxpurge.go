@@ -34,7 +34,7 @@ func knoxPurges(t *testing.T, open opener[knoxStore]) {
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	parallel(8, func(int) {
+	purgers(func() {
 		purged, err := s.Purge(t.Context(), 100, knox.Ending{At: at})
 		if err != nil {
 			t.Error(err)
@@ -68,7 +68,7 @@ func knoxPurgesEnded(t *testing.T, open opener[knoxStore]) {
 	}
 	var mu sync.Mutex
 	total := 0
-	parallel(8, func(int) {
+	purgers(func() {
 		n, err := s.PurgeEnded(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)

@@ -157,7 +157,7 @@ func oauthPurgeRace(t *testing.T, open opener[oauthStore]) {
 		s.start("alice", fmt.Sprint(i))
 	}
 	var total atomic.Int32
-	together(8, func(int) {
+	purgers(func() {
 		n, err := s.Purge(s.Context(), noon.Add(time.Hour), 7)
 		if err != nil {
 			t.Error(err)

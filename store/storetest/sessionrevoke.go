@@ -186,7 +186,7 @@ func sessionPurges(t *testing.T, open opener[sessionStore]) {
 	}
 	var mu sync.Mutex
 	seen := map[string]bool{}
-	parallel(8, func(int) {
+	purgers(func() {
 		purged, err := s.Purge(t.Context(), at, 100)
 		if err != nil {
 			t.Error(err)

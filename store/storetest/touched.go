@@ -15,6 +15,7 @@ func knoxTouched(s knoxStore) touched {
 		return r
 	}
 	return touched{
+		pair: isPair(s.Store),
 		add: func(user, id string, expires time.Duration, limit int, now time.Duration) bool {
 			ending := knox.Ending{At: noon.Add(now)}
 			added, err := s.Add(s.t.Context(), recordOf(user, id, expires), limit, false, ending)
@@ -61,6 +62,7 @@ func sessionTouched(s sessionStore) touched {
 		return r
 	}
 	return touched{
+		pair: isPair(s.Store),
 		add: func(user, id string, expires time.Duration, limit int, now time.Duration) bool {
 			added, err := s.Add(s.t.Context(), recordOf(user, id, expires), "", limit, false, noon.Add(now))
 			if err != nil {

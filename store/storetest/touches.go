@@ -122,6 +122,9 @@ func touchPending(t *testing.T, open opener[touched]) {
 
 func touchNewRecord(t *testing.T, open opener[touched]) {
 	s := sixTouched(t, open)
+	if s.pair {
+		t.Skip("a store drops its own touches of a record alone, and a digest is never used again")
+	}
 	s.end("alice", shortID(1))
 	s.add("alice", shortID(1), time.Minute+time.Second, 0, 0)
 	unused, _, _ := s.find("alice", shortID(0)) // was never touched
@@ -157,6 +160,8 @@ func touchRace(t *testing.T, open opener[touched]) {
 
 // touched is a store with records that are touched. Instants are given as the time since noon.
 type touched struct {
+	// pair is set if there are two stores, and either one may have touches that the other does not know of.
+	pair bool
 	// add adds a record of a user that expires then, if the user has less than limit that
 	// are live at now, and reports whether it did.
 	add func(user, id string, expires time.Duration, limit int, now time.Duration) bool

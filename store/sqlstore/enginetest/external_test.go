@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/store/sqlstore"
-	"github.com/gatewarden/auth/store/storetest"
 )
 
 func openLogin(t testing.TB, path string) *sqlstore.ExternalStore {
@@ -18,10 +17,6 @@ func openLogin(t testing.TB, path string) *sqlstore.ExternalStore {
 		t.Fatal(err)
 	}
 	return store
-}
-
-func TestLoginOnSQLite(t *testing.T) {
-	storetest.External(t, func(t *testing.T) external.Store { return openLogin(t, filepath.Join(t.TempDir(), "login.db")) })
 }
 
 // loginIdentity is one of a user's; its subject is its ID.

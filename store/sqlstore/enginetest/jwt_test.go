@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/store/sqlstore"
-	"github.com/gatewarden/auth/store/storetest"
 )
 
 func openJWT(t *testing.T, path string) *sqlstore.JWTStore {
@@ -18,20 +17,6 @@ func openJWT(t *testing.T, path string) *sqlstore.JWTStore {
 		t.Fatal(err)
 	}
 	return store
-}
-
-func TestJWTOnSQLite(t *testing.T) {
-	storetest.JWT(t, func(t *testing.T) jwt.Store { return openJWT(t, filepath.Join(t.TempDir(), "jwt.db")) })
-}
-
-func TestJWTKeysOnSQLite(t *testing.T) {
-	storetest.JWTKeys(t, func(t *testing.T) jwt.KeyStore {
-		store, err := sqlstore.JWTKeys(t.Context(), openSQLite(t, filepath.Join(t.TempDir(), "keys.db")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	})
 }
 
 func TestRefreshesInTwoProcessesAtOnceAreOneAfterTheOther(t *testing.T) {

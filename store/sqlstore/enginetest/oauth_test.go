@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/store/sqlstore"
-	"github.com/gatewarden/auth/store/storetest"
 )
 
 func openOAuth(t testing.TB, path string) *sqlstore.OAuthStore {
@@ -18,10 +17,6 @@ func openOAuth(t testing.TB, path string) *sqlstore.OAuthStore {
 		t.Fatal(err)
 	}
 	return store
-}
-
-func TestOAuthOnSQLite(t *testing.T) {
-	storetest.OAuth(t, func(t *testing.T) server.Store { return openOAuth(t, filepath.Join(t.TempDir(), "oauth.db")) })
 }
 
 // oauthMay is to have these scopes at the one API.

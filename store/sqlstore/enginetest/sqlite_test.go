@@ -12,7 +12,6 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/store/sqlstore"
-	"github.com/gatewarden/auth/store/storetest"
 )
 
 // openSQLite opens a file that is gone after the test.
@@ -28,16 +27,6 @@ func openSQLite(t testing.TB, path string) *sqlstore.DB {
 		}
 	})
 	return db
-}
-
-func TestKnoxOnSQLite(t *testing.T) {
-	storetest.Knox(t, func(t *testing.T) knox.Store {
-		store, err := sqlstore.Knox(t.Context(), openSQLite(t, filepath.Join(t.TempDir(), "knox.db")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return store
-	})
 }
 
 func TestInstancesThatStartAtOnceMigrateOnce(t *testing.T) {
