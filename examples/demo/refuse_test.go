@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -91,12 +92,16 @@ func TestUnitAServerThatGoesAway(t *testing.T) {
 		t.Run(engine.name, func(t *testing.T) {
 			server := engine.own(t)
 			address := server.Database(t).URL
+			durable(t, address)
 			p := launch(t, together(t, address)...)
 			token, session := "Token "+p.login(alice), p.signIn(alice)
 			pair := p.pair(alice)
-			for name, end := range map[string]func(testing.TB){"stopped": server.Stop, "killed": server.Kill} {
-				end(t)
-				t.Run("while it is "+name+" nothing is refused or acknowledged", func(t *testing.T) {
+			for _, end := range []struct {
+				name string
+				do   func(testing.TB)
+			}{{"stopped", server.Stop}, {"killed", server.Kill}} {
+				end.do(t)
+				t.Run("while it is "+end.name+" nothing is refused or acknowledged", func(t *testing.T) {
 					p, session := p.in(t), &visitor{t, p.in(t), session.cookies, session.headers}
 					p.unhealthy()
 					p.want(503, "GET", "/api/me", token)
@@ -125,6 +130,23 @@ func TestUnitAServerThatGoesAway(t *testing.T) {
 				t.Error("the log has the password of the database")
 			}
 		})
+	}
+}
+
+// durable has a server of the tests write each commit before it is acknowledged. It does so later otherwise, and forgets
+// the last commits when it is killed.
+func durable(t *testing.T, address string) {
+	t.Helper()
+	statement := "SET GLOBAL innodb_flush_log_at_trx_commit = 1"
+	if strings.HasPrefix(address, "postgres:") {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		statement = "ALTER DATABASE " + strings.TrimPrefix(u.Path, "/") + " SET synchronous_commit = on"
+	}
+	if err := execute(t.Context(), address, statement); err != nil {
+		t.Fatal(err)
 	}
 }
 
