@@ -24,20 +24,13 @@ var moment = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 // onServer is a test on an engine that is a server.
 type onServer struct {
 	*place
-	engine, prefix string
+	prefix string
 }
 
-// onServers runs a test on each engine that is a server.
-func onServers(t *testing.T, test func(t *testing.T, s onServer)) {
+// onTables runs a test on PostgreSQL and on MariaDB with tables of its own.
+func onTables(t *testing.T, test func(t *testing.T, s onServer)) {
 	t.Helper()
-	for _, engine := range engines {
-		if engine.name == "PostgreSQL" || engine.name == "MariaDB" {
-			t.Run(engine.name, func(t *testing.T) {
-				p := engine.place(t)
-				test(t, onServer{p, engine.name, p.take(t)})
-			})
-		}
-	}
+	onServers(t, func(t *testing.T, p *place) { test(t, onServer{p, p.take(t)}) })
 }
 
 // db opens the tables of the test once more, as another program does.
@@ -73,30 +66,26 @@ func during(t *testing.T, db *sqlstore.DB, change func(conn *sql.Conn) error, me
 		}
 	})
 	<-changed
-	meanwhile(sync.OnceFunc(func() { close(end) }))
-	group.Wait()
+	commit := sync.OnceFunc(func() { close(end) })
+	defer group.Wait()
+	defer commit() // also after t.Fatal
+	meanwhile(commit)
 }
 
-// waiting waits until a statement of the engine waits for a lock.
-func waiting(t *testing.T, db *sqlstore.DB, engine string) {
+// untilOneWaits waits until a transaction waits for a row.
+func (s onServer) untilOneWaits(t *testing.T) {
 	t.Helper()
-	query := "SELECT COUNT(*) FROM pg_locks WHERE NOT granted"
-	if engine == "MariaDB" {
-		query = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
-	}
-	deadline := time.Now().Add(10 * time.Second)
-	for n := 0; n == 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("no statement waits for a lock")
-		}
-		if err := db.Reader().QueryRow(query).Scan(&n); err != nil {
-			t.Fatal(err)
+	pool := s.pool()
+	defer pool.Close()
+	for began := time.Now(); s.waiting(t, pool) == 0; {
+		if time.Since(began) > 10*time.Second {
+			t.Fatal("no transaction waits for a row")
 		}
 	}
 }
 
 func TestUnitAChangeWaitsNoLongerThanBusyTimeout(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		opened(t, sqlstore.Knox, db)
 		hasty := s.db(t, 50*time.Millisecond)
@@ -122,7 +111,7 @@ func TestUnitAChangeWaitsNoLongerThanBusyTimeout(t *testing.T) {
 }
 
 func TestUnitAChangeThatClosesItsConnectionIsUndone(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		db.Writer().SetMaxOpenConns(2)
 		store := opened(t, sqlstore.Knox, db)
@@ -155,23 +144,28 @@ func TestUnitAChangeThatClosesItsConnectionIsUndone(t *testing.T) {
 }
 
 func TestUnitAClientWithManyLoginsCanBeDisabled(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		store := opened(t, sqlstore.OAuth, s.db(t, 0))
 		client := &server.Client{ID: "busy", Owner: "alice", Updated: moment}
 		if added, err := store.AddClient(t.Context(), client, 0); err != nil || !added.OK() {
 			t.Fatal(added, err)
 		}
 		var group sync.WaitGroup
-		began := make(chan struct{}, 14)
+		began := make(chan struct{}, 28)
 		for i := range 14 {
 			group.Go(func() {
 				for n := 0; ; n++ {
 					id := string(rune('a'+i)) + time.Duration(n).String()
-					grant := &server.Grant{ID: id, ClientID: "busy", Created: moment, ExpiresAt: moment.Add(time.Hour)}
-					access := &server.Access{Digest: id, ID: id, GrantID: id, ExpiresAt: moment.Add(time.Hour)}
+					grant := &server.Grant{ID: id, ClientID: "busy", Created: moment, LastUsed: moment,
+						ExpiresAt: moment.Add(time.Hour), MaxExpiresAt: moment.Add(time.Hour)}
+					access := &server.Access{Digest: id, ID: id, GrantID: id, Issued: moment,
+						ExpiresAt: moment.Add(time.Hour)}
 					added, err := store.Start(t.Context(), grant, server.Tokens{Access: access}, 0, false)
-					if n == 3 {
+					if n == 3 || err != nil {
 						began <- struct{}{}
+					}
+					if err != nil {
+						t.Error(err)
 					}
 					if err != nil || added.Refused {
 						return
@@ -195,7 +189,7 @@ func TestUnitAClientWithManyLoginsCanBeDisabled(t *testing.T) {
 }
 
 func TestUnitALimitCountsNoTokenThatIsEndingJustNow(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		store := opened(t, sqlstore.Knox, db)
 		for _, id := range []string{"a", "b"} {
@@ -214,7 +208,7 @@ func TestUnitALimitCountsNoTokenThatIsEndingJustNow(t *testing.T) {
 					t.Errorf("got %v, %v, want no token evicted", added.Evicted, err)
 				}
 			})
-			waiting(t, db, s.engine)
+			s.untilOneWaits(t)
 			commit()
 			group.Wait()
 		})
@@ -222,7 +216,7 @@ func TestUnitALimitCountsNoTokenThatIsEndingJustNow(t *testing.T) {
 }
 
 func TestUnitAnIdentityThatIsBeingLinkedIsNotReserved(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		store := opened(t, sqlstore.External, db)
 		reservation := &external.Reservation{ID: "r1", Issuer: "issuer", Subject: "subject", ExpiresAt: moment.Add(time.Hour)}
@@ -245,7 +239,7 @@ func TestUnitAnIdentityThatIsBeingLinkedIsNotReserved(t *testing.T) {
 					t.Errorf("got %q, %q, %v, want the owner alice", id, owner, err)
 				}
 			})
-			waiting(t, db, s.engine)
+			s.untilOneWaits(t)
 			commit()
 			group.Wait()
 		})
@@ -253,7 +247,7 @@ func TestUnitAnIdentityThatIsBeingLinkedIsNotReserved(t *testing.T) {
 }
 
 func TestUnitStoresOpenAtOnceWithTwoConnections(t *testing.T) {
-	onServers(t, func(t *testing.T, s onServer) {
+	onTables(t, func(t *testing.T, s onServer) {
 		db := s.db(t, 0)
 		db.Writer().SetMaxOpenConns(2)
 		var group sync.WaitGroup
