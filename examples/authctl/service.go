@@ -72,7 +72,8 @@ func openDatabase(ctx context.Context, where string) (*database.DB, error) {
 			return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
 		}
 	}
-	db, err := database.Open(ctx, where, sqlstore.Config{})
+	// What the server's settings may cost is the service's to log.
+	db, err := database.Open(ctx, where, sqlstore.Config{Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, database.ErrAddress) {
 		return nil, usageError{err}
 	}

@@ -20,7 +20,7 @@ func (a *app) openStores(ctx context.Context) (err error) {
 	if a.hasher, err = password.NewHasher(password.HasherConfig{}); err != nil {
 		return err
 	}
-	if a.stores, err = openStores(ctx, a.db, a.hasher); err != nil {
+	if a.stores, err = openStores(ctx, a.db, a.hasher, a.logger); err != nil {
 		return err
 	}
 	if path, ok := database.KeyFile(a.db); ok && a.key == "" {

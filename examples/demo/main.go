@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer app.close()
 
 	server := &http.Server{
-		Handler:           app.handler,
+		Handler:           bounded(app.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -157,6 +157,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return server.Close()
 	}
 	return nil
+}
+
+// requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
+const requestTimeout = 10 * time.Second
+
+// bounded ends the work for requests after requestTimeout.
+func bounded(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		handler.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // welcome says what to try. Passwords have no place in a terminal's history or a log.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ func TestUnitSignUp(t *testing.T) {
 }
 
 func checkSignUp(t *testing.T, where string, hasher *password.Hasher) {
-	s, err := openStores(t.Context(), where, hasher)
+	s, err := openStores(t.Context(), where, hasher, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestUnitSignUpIsOneTransaction(t *testing.T) {
 	}
 	for _, where := range []string{"memory", "sqlite:" + filepath.Join(t.TempDir(), "demo.db")} {
 		t.Run("a sign-up that fails at its last statement leaves no user, in "+where, func(t *testing.T) {
-			s, err := openStores(t.Context(), where, hasher)
+			s, err := openStores(t.Context(), where, hasher, slog.Default())
 			if err != nil {
 				t.Fatal(err)
 			}

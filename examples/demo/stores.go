@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/gatewarden/auth/examples/internal/database"
@@ -32,11 +33,11 @@ type stores struct {
 }
 
 // openStores opens -db. Its text may hold a password, so no error repeats it.
-func openStores(ctx context.Context, where string, hasher *password.Hasher) (stores, error) {
+func openStores(ctx context.Context, where string, hasher *password.Hasher, logger *slog.Logger) (stores, error) {
 	if kind, _, _ := strings.Cut(where, ":"); kind == "memory" {
 		return openMemory(ctx, hasher)
 	}
-	db, err := database.Open(ctx, where, sqlstore.Config{})
+	db, err := database.Open(ctx, where, sqlstore.Config{Logger: logger})
 	if errors.Is(err, database.ErrAddress) {
 		return stores{}, fmt.Errorf("%w, or else memory: for data that ends with the program", err)
 	}

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -16,11 +15,24 @@ func explain(err error) error {
 	if isURLError(err) {
 		return errors.New("sqlstore: the DSN cannot be read") // the cause shows it, with the password
 	}
-	if help := helpFor(err); help != "" {
-		return fmt.Errorf("sqlstore: %s: %w", help, err)
+	var done *helpedError
+	if help := helpFor(err); help != "" && !errors.As(err, &done) {
+		return &helpedError{help, err}
 	}
 	return err
 }
+
+// helpedError is an error of a server with its usual cause.
+type helpedError struct {
+	help  string
+	cause error
+}
+
+func (e *helpedError) Error() string {
+	return "sqlstore: " + e.help + ": " + strings.TrimPrefix(e.cause.Error(), "sqlstore: ")
+}
+
+func (e *helpedError) Unwrap() error { return e.cause }
 
 // isURLError reports whether an error is about the form of a URL.
 func isURLError(err error) bool {
