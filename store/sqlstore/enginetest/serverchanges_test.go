@@ -41,7 +41,8 @@ func (p *place) begin(t *testing.T) *sql.Tx {
 // waiting returns how many transactions wait for a row.
 func (p *place) waiting(t *testing.T, pool *sql.DB) (n int) {
 	t.Helper()
-	query, fields := `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`, []any{&n}
+	fields, query := []any{&n}, `SELECT COUNT(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`
 	if p.driver == "mysql" {
 		query, fields = `SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'`, []any{new(string), &n}
 	}
@@ -65,7 +66,8 @@ func must(t *testing.T, in interface {
 func addTokens(t *testing.T, store *sqlstore.KnoxStore, user string, n int, expires time.Time) {
 	t.Helper()
 	for i := range n {
-		r := &knox.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user, Created: expires.Add(-time.Hour), ExpiresAt: expires}
+		r := &knox.Record{Digest: fmt.Sprint(user, i), ID: fmt.Sprint(i), UserID: user,
+			Created: expires.Add(-time.Hour), ExpiresAt: expires}
 		if _, err := store.Add(t.Context(), r, 0, false, knox.Ending{At: r.Created}); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +99,8 @@ func TestUnitTriesOfAChange(t *testing.T) {
 					err := db.Update(t.Context(), func(conn *sql.Conn) error {
 						tries <- i
 						for _, id := range []int{i, 1 - i} {
-							if _, err := conn.ExecContext(t.Context(), fmt.Sprint("UPDATE notes SET n = n + 1 WHERE id = ", id)); err != nil {
+							update := fmt.Sprint("UPDATE notes SET n = n + 1 WHERE id = ", id)
+							if _, err := conn.ExecContext(t.Context(), update); err != nil {
 								return err
 							}
 							once[i].Do(locked[i].Done)
@@ -112,7 +115,8 @@ func TestUnitTriesOfAChange(t *testing.T) {
 			}
 			group.Wait()
 			var least, most int
-			if err := db.Reader().QueryRow("SELECT MIN(n), MAX(n) FROM notes").Scan(&least, &most); err != nil || least != 2 || most != 2 {
+			err := db.Reader().QueryRow("SELECT MIN(n), MAX(n) FROM notes").Scan(&least, &most)
+			if err != nil || least != 2 || most != 2 {
 				t.Errorf("got %d and %d, %v, want each change once in both rows", least, most, err)
 			}
 			if len(tries) < 3 {
@@ -247,7 +251,8 @@ func TestUnitAChangeOnAServer(t *testing.T) {
 			if err == nil || notes(t, db) != 0 {
 				t.Errorf("got %v and %d notes, want an error and none", err, notes(t, db))
 			}
-			if err := db.Update(t.Context(), func(conn *sql.Conn) error { return insert(t.Context(), conn) }); err != nil || notes(t, db) != 1 {
+			err = db.Update(t.Context(), func(conn *sql.Conn) error { return insert(t.Context(), conn) })
+			if err != nil || notes(t, db) != 1 {
 				t.Errorf("the next change: %v, %d notes, want 1", err, notes(t, db))
 			}
 		})
@@ -279,7 +284,8 @@ func TestUnitAChangeOnAServer(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				err := db.Update(ctx, func(conn *sql.Conn) error {
 					for i := range 2 {
-						if _, err := conn.ExecContext(t.Context(), fmt.Sprint("INSERT INTO notes VALUES (", i, ")")); err != nil {
+						add := fmt.Sprint("INSERT INTO notes VALUES (", i, ")")
+						if _, err := conn.ExecContext(t.Context(), add); err != nil {
 							return err
 						}
 						cancel()
@@ -303,7 +309,8 @@ func TestUnitTouchesOfTwoInstances(t *testing.T) {
 		var dbs [2]*sqlstore.DB
 		var stores [2]*sqlstore.KnoxStore
 		for i := range dbs {
-			db, err := p.engine.open(t.Context(), p.pool(), sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))})
+			config := sqlstore.Config{TablePrefix: prefix, Logger: slog.New(slog.NewTextHandler(log, nil))}
+			db, err := p.engine.open(t.Context(), p.pool(), config)
 			if err != nil {
 				t.Fatal(err)
 			}

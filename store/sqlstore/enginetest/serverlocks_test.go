@@ -54,7 +54,8 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 	ending := knox.Ending{At: then, Keep: true}
 	family := &jwt.Family{ID: "f", UserID: "alice", Created: then, LastUsed: then, ExpiresAt: then, MaxExpiresAt: then}
 	identity := &external.Identity{ID: "i", UserID: "alice", Issuer: "https://accounts.example", Subject: "s"}
-	oneTime := &password.OneTimeRecord{Digest: "d", UserID: "alice", Purpose: password.PurposeReset, Created: then, ExpiresAt: then.Add(time.Hour)}
+	oneTime := &password.OneTimeRecord{Digest: "d", UserID: "alice", Purpose: password.PurposeReset,
+		Created: then, ExpiresAt: then.Add(time.Hour)}
 	at := func(digest string) *session.Record {
 		return &session.Record{Digest: digest, ID: digest, UserID: "alice", Created: then, LastUsed: then,
 			ExpiresAt: then.Add(time.Hour), MaxExpiresAt: then.Add(time.Hour)}
@@ -73,14 +74,17 @@ func ownerCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			return errorOf(sessions.Replace(ctx, "d", at("next"), then))
 		}},
 		{"session.Revoke", "alice", func(ctx context.Context) error { return errorOf(sessions.Revoke(ctx, "alice", "next")) }},
-		{"session.RevokeAll", "alice", func(ctx context.Context) error { return errorOf(sessions.RevokeAll(ctx, "alice", "kept")) }},
+		{"session.RevokeAll", "alice", func(ctx context.Context) error {
+			return errorOf(sessions.RevokeAll(ctx, "alice", "kept"))
+		}},
 		{"jwt.Start", "alice", func(ctx context.Context) error {
 			first := &jwt.Refresh{Digest: "d", FamilyID: "f", Issued: then, ExpiresAt: then}
 			return errorOf(logins.Start(ctx, family, first, nil, 1, true))
 		}},
 		{"jwt.EndAll", "alice", func(ctx context.Context) error { return errorOf(logins.EndAll(ctx, "alice", "", "", then)) }},
 		{"jwt.KeyStore.Add", "keys:ES256", func(ctx context.Context) error {
-			return errorOf(keys.Add(ctx, &jwt.KeyRecord{ID: "k", Algorithm: "ES256", Sealed: []byte{1}, Created: then, Signs: then}, ""))
+			return errorOf(keys.Add(ctx, &jwt.KeyRecord{ID: "k", Algorithm: "ES256", Sealed: []byte{1},
+				Created: then, Signs: then}, ""))
 		}},
 		{"external.LinkFirst", "alice", func(ctx context.Context) error {
 			_, _, err := externals.LinkFirst(ctx, identity)
@@ -124,7 +128,8 @@ func serverCalls(t *testing.T, db *sqlstore.DB, then time.Time) []ownerCall {
 			return errorOf(s.AddClient(ctx, &server.Client{ID: "other", Owner: "alice", Updated: then}, 1))
 		}},
 		{"AddInteraction", "alice", func(ctx context.Context) error {
-			return s.AddInteraction(ctx, &server.Interaction{Digest: "i", ID: "i", UserID: "alice", Created: then, ExpiresAt: then}, 1)
+			return s.AddInteraction(ctx, &server.Interaction{Digest: "i", ID: "i", UserID: "alice", Created: then,
+				ExpiresAt: then}, 1)
 		}},
 		{"Withdraw", "alice", func(ctx context.Context) error { return errorOf(s.Withdraw(ctx, "alice", "web", then)) }},
 		{"EndAll", "alice", func(ctx context.Context) error { return errorOf(s.EndAll(ctx, "alice", "", "", then)) }},
@@ -151,7 +156,8 @@ func TestUnitOwnersAreLockedFirst(t *testing.T) {
 	}
 	t.Run("and before the record by one that redeems it", func(t *testing.T) {
 		once := opened(t, sqlstore.OneTime, db)
-		r := &password.OneTimeRecord{Digest: "redeemed", UserID: "bob", Purpose: password.PurposeReset, Created: then, ExpiresAt: then.Add(time.Hour)}
+		r := &password.OneTimeRecord{Digest: "redeemed", UserID: "bob", Purpose: password.PurposeReset,
+			Created: then, ExpiresAt: then.Add(time.Hour)}
 		if err := once.Add(t.Context(), r, 1, then); err != nil {
 			t.Fatal(err)
 		}

@@ -153,7 +153,8 @@ func TestUnitMigrationsByHandOnAServer(t *testing.T) {
 	onServers(t, func(t *testing.T, p *place) {
 		prefix := p.take(t)
 		db := p.instance(t, sqlstore.Config{TablePrefix: prefix, ManualMigrations: true})
-		if err := openStores(t.Context(), db); !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), "MigrationSQL") {
+		err := openStores(t.Context(), db)
+		if !errors.Is(err, sqlstore.ErrSchema) || !strings.Contains(err.Error(), "MigrationSQL") {
 			t.Errorf("got %v without tables, want ErrSchema and what to do", err)
 		}
 		text, err := db.MigrationSQL(t.Context())
@@ -194,7 +195,8 @@ func TestUnitAKilledMigrationOfMariaDB(t *testing.T) {
 		t.Errorf("the table that was missing: %v", err)
 	}
 	var marked int
-	if err := db.Reader().QueryRow("SELECT COUNT(*) FROM " + prefix + "schema WHERE checksum LIKE '% migrating'").Scan(&marked); err != nil || marked != 0 {
+	marks := "SELECT COUNT(*) FROM " + prefix + "schema WHERE checksum LIKE '% migrating'"
+	if err := db.Reader().QueryRow(marks).Scan(&marked); err != nil || marked != 0 {
 		t.Errorf("got %d components that are being migrated, %v, want 0", marked, err)
 	}
 }
@@ -207,7 +209,8 @@ func TestUnitAnUpToDateSchemaNeedsNoRight(t *testing.T) {
 		user, password := "app"+strings.ToLower(rand.Text()[:12]), rand.Text()
 		address := p.database.URL[strings.LastIndex(p.database.URL, "@")+1:]
 		var name string
-		if err := db.Reader().QueryRow(map[string]string{"pgx": "SELECT current_database()", "mysql": "SELECT DATABASE()"}[p.driver]).Scan(&name); err != nil {
+		current := map[string]string{"pgx": "SELECT current_database()", "mysql": "SELECT DATABASE()"}[p.driver]
+		if err := db.Reader().QueryRow(current).Scan(&name); err != nil {
 			t.Fatal(err)
 		}
 		dsn, create := "postgres://"+user+":"+password+"@"+address, []string{
@@ -251,11 +254,13 @@ func TestUnitAnUpToDateSchemaNeedsNoRight(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		other, err := p.engine.open(t.Context(), pool, sqlstore.Config{TablePrefix: "missing_", Logger: slog.New(slog.DiscardHandler)})
+		config := sqlstore.Config{TablePrefix: "missing_", Logger: slog.New(slog.DiscardHandler)}
+		other, err := p.engine.open(t.Context(), pool, config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := openStores(t.Context(), other); err == nil || !strings.Contains(err.Error(), "lacks a right") || strings.Contains(err.Error(), password) {
+		err = openStores(t.Context(), other)
+		if err == nil || !strings.Contains(err.Error(), "lacks a right") || strings.Contains(err.Error(), password) {
 			t.Errorf("got %v for tables that are not there, want the missing right, and no password", err)
 		}
 	})

@@ -132,7 +132,8 @@ func fill(t *testing.T, p *place, conn *sql.Conn, prefix string) {
 			names, values = append(names, name), append(values, value)
 		}
 		for _, statement := range []string{
-			"INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") SELECT " + strings.Join(values, ", ") + " FROM " + numbers,
+			"INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") SELECT " + strings.Join(values, ", ") +
+				" FROM " + numbers,
 			analyze + table,
 		} {
 			if _, err := conn.ExecContext(t.Context(), statement); err != nil {
