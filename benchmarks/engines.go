@@ -283,19 +283,17 @@ func (o *options) runEngine(out io.Writer, w *world, address string) error {
 	all := make([][]time.Duration, len(steps))
 	var ratios []float64
 	for round := range o.paired.Rounds + 1 {
-		medians := make([]time.Duration, len(steps))
-		for i, step := range steps {
-			took, err := repeat(step, o.paired.Round)
-			if err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
-			}
-			if medians[i] = quantile(took, 50); round > 0 { // the first round warms up
-				all[i] = append(all[i], took...)
-			}
+		took, err := o.engineRound(steps)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.name, err)
 		}
-		if round > 0 {
-			ratios = append(ratios, float64(medians[1])/float64(medians[0]))
+		if round == 0 { // which warms up
+			continue
 		}
+		for i := range steps {
+			all[i] = append(all[i], took[i]...)
+		}
+		ratios = append(ratios, float64(quantile(took[1], 50))/float64(quantile(took[0], 50)))
 	}
 	slices.Sort(ratios)
 	show := func(i int) string {
@@ -305,6 +303,28 @@ func (o *options) runEngine(out io.Writer, w *world, address string) error {
 	fmt.Fprintf(out, "| %s | %s | %s | %.2fx (%.2f–%.2f) | %s | %s | %s |\n", e.name, show(0), show(1),
 		ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1], show(2), show(3), show(4))
 	return nil
+}
+
+// engineRound returns how long each step took each time. The floor and the check, which come first, take turns of a
+// slice.
+func (o *options) engineRound(steps []func() (time.Duration, error)) ([][]time.Duration, error) {
+	took := make([][]time.Duration, len(steps))
+	for began := time.Now(); time.Since(began) < 2*o.paired.Round; {
+		for i := range 2 {
+			more, err := repeat(steps[i], o.paired.Slice)
+			if err != nil {
+				return nil, err
+			}
+			took[i] = append(took[i], more...)
+		}
+	}
+	for i, step := range steps[2:] {
+		var err error
+		if took[i+2], err = repeat(step, o.paired.Round); err != nil {
+			return nil, err
+		}
+	}
+	return took, nil
 }
 
 // repeat runs a step for a while and returns how long it took each time.

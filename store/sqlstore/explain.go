@@ -62,6 +62,8 @@ func helpFor(err error) string {
 	switch mysqlError(err) {
 	case 1045, 1698:
 		return "MySQL refuses the user or the password of the DSN"
+	case 1046:
+		return "the DSN names no database of MySQL"
 	case 1049:
 		return "the database of the DSN does not exist in MySQL"
 	case 1044, 1142, 1143, 1227:

@@ -69,7 +69,7 @@ func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
 // wantCurrent returns an error if the tables of a component must be migrated.
 func (db *DB) wantCurrent(ctx context.Context, scripts schema.Scripts, component string) error {
 	current, err := scripts.Current(ctx, db.read, component)
-	if current || errors.Is(err, ErrSchema) {
+	if current || errors.Is(err, ErrSchema) || err != nil && helpFor(err) != "" { // such as a missing right
 		return err
 	}
 	return errors.Join(&pendingError{}, err)
@@ -79,7 +79,7 @@ func (db *DB) wantCurrent(ctx context.Context, scripts schema.Scripts, component
 type pendingError struct{}
 
 func (*pendingError) Error() string {
-	return "they are missing, or have an older version, and Config.ManualMigrations is set. " +
+	return "they are missing or old, or the user may not use their schema, and Config.ManualMigrations is set. " +
 		"Apply what MigrationSQL returns (authctl migrate prints it)"
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // NewPostgreSQL uses a PostgreSQL database, version 13 or later, by a pool that is open already. Its driver tells the
@@ -23,7 +24,7 @@ import (
 // are no advisory locks and no temporary tables. The server must not be a replica, and its encoding must be UTF8.
 //
 // The error says what is wrong: the server cannot be reached, it refuses the password, the database does not exist, it
-// is too old. It never holds the password of the DSN.
+// is too old, or does not answer within 10 s. It never holds the password of the DSN.
 func NewPostgreSQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
 	return newPooled(ctx, db, postgresql{}, config)
 }
@@ -42,6 +43,9 @@ func NewMySQL(ctx context.Context, db *sql.DB, config Config) (*DB, error) {
 	return newPooled(ctx, db, mysql{}, config)
 }
 
+// checkTimeout is how long a server may take to say which one it is.
+const checkTimeout = 10 * time.Second
+
 // newPooled uses a database of an engine that many connections change at once.
 func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*DB, error) {
 	if db == nil {
@@ -55,7 +59,9 @@ func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*
 	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout), logger: logger,
 		migrating: new(sync.Mutex)}
 	warn := func(text string) { logger.Warn("sqlstore: " + text) }
-	if err := engine.check(ctx, db, warn); err != nil {
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := engine.check(limited, db, warn); err != nil {
 		return nil, explain(err)
 	}
 	return opened, nil
