@@ -69,26 +69,33 @@ func (s *ExternalStore) LinkFirst(ctx context.Context, identity *external.Identi
 
 // link is Link, or LinkFirst if first is set.
 func (s *ExternalStore) link(ctx context.Context, identity *external.Identity, first bool) (string, bool, error) {
-	l, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (l linking, err error) {
-		if first {
-			if err := s.db.lockOwner(ctx, conn, identity.UserID); err != nil {
-				return l, err
-			}
-		}
-		if l.owner, err = s.ownerIn(ctx, conn, identity.Issuer, identity.Subject); err != nil || l.owner != "" {
-			return l, err
-		}
-		if first {
-			if has, err := s.hasIssuerIn(ctx, conn, identity.UserID, identity.Issuer); err != nil || has {
-				return l, err
-			}
-		}
-		if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
-			return l, err
-		}
-		return linking{identity.UserID, true}, s.addIn(ctx, conn, identity)
+	l, err := within(ctx, s.db, func(ctx context.Context, conn *sql.Conn) (linking, error) {
+		return s.linkIn(ctx, conn, identity, first)
 	})
 	return l.owner, l.linked, err
+}
+
+// linkIn is link, in a transaction.
+func (s *ExternalStore) linkIn(ctx context.Context, conn *sql.Conn, identity *external.Identity,
+	first bool) (linking, error) {
+	if first {
+		if err := s.db.lockOwner(ctx, conn, identity.UserID); err != nil {
+			return linking{}, err
+		}
+	}
+	owner, err := s.ownerIn(ctx, conn, identity.Issuer, identity.Subject)
+	if err != nil || owner != "" {
+		return linking{owner: owner}, err
+	}
+	if first {
+		if has, err := s.hasIssuerIn(ctx, conn, identity.UserID, identity.Issuer); err != nil || has {
+			return linking{}, err
+		}
+	}
+	if err := s.dropReservationIn(ctx, conn, identity.Issuer, identity.Subject); err != nil {
+		return linking{}, err
+	}
+	return linking{identity.UserID, true}, s.addIn(ctx, conn, identity)
 }
 
 // linking is the user that an identity belongs to, and whether it was linked just now.
