@@ -96,6 +96,9 @@ func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component st
 	if scripts.Lock != "" {
 		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
 	}
+	// Two migrations at once would wait for each other's connections if the pool has no more.
+	p.migrating.Lock()
+	defer p.migrating.Unlock()
 	if err := scripts.Create(ctx, p.db); err != nil {
 		return err
 	}
@@ -113,8 +116,6 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 	if err != nil {
 		return err
 	}
-	p.migrating.Lock() // or two migrations wait for each other's connections, if the pool has no more
-	defer p.migrating.Unlock()
 	return p.transact(ctx, func(ctx context.Context, lock *sql.Conn) error {
 		if _, err := texts(ctx, lock, `SELECT component FROM `+scripts.Prefix+`schema WHERE component = 'lock' `+
 			p.engine.rowLock(forUpdate)); err != nil {
