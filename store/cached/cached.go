@@ -20,7 +20,7 @@
 // prolonged it.
 //
 // A revocation that returns an error may have happened or not. The cache then forgets the user or client that the
-// call names. If the call names none, what is kept is believed until the TTL is over.
+// call names, or everything if the call names no user or client.
 package cached
 
 import (
