@@ -66,6 +66,12 @@ const (
 
 var errDSN = errors.New("pgnotify: Config.DSN cannot be read. It is not shown here because it may hold a password")
 
+// misread reports whether a part of the password was taken for something that errors show. That is so if the password
+// has a slash that is not escaped, as in postgres://app:12/secret@db.example/app.
+func misread(conn *pgx.ConnConfig) bool {
+	return strings.Contains(conn.Database+conn.Host, "@")
+}
+
 // connection returns a copy of what the configuration says about the connection.
 func (c Config) connection() (*pgx.ConnConfig, error) {
 	var conn *pgx.ConnConfig
@@ -76,7 +82,7 @@ func (c Config) connection() (*pgx.ConnConfig, error) {
 		conn = c.Conn.Copy()
 	default:
 		var err error
-		if conn, err = pgx.ParseConfig(c.DSN); err != nil {
+		if conn, err = pgx.ParseConfig(c.DSN); err != nil || misread(conn) {
 			return nil, errDSN
 		}
 	}
