@@ -97,7 +97,7 @@ func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) 
 		return jwt.Rotation{}, err
 	}
 	rotation, err := s.store.Use(ctx, digest, now, ends)
-	if err != nil { // whose login this is is not known
+	if err != nil { // it is not known which login this is
 		s.ForgetAll()
 	}
 	s.endReused(rotation)
