@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -36,7 +37,19 @@ type CachedUsers struct {
 	flights map[string]*userFlight
 
 	suspended int // calls of Suspend without their resume
+
+	// A load may read a user before a change and end after it. So calls of Forget are counted, in the slots of the
+	// names that they are given. A load notes the count when it begins, and afterwards looks whether the slot of its
+	// name or of its UserID has a later one.
+	seed      maphash.Seed
+	forgets   uint64
+	forgotten [userSlots]uint64 // the count at the last Forget
+	cleared   uint64            // the count at the last ForgetAll
 }
+
+// userSlots is how many counts of Forget there are. If two users share one, a load that is under way for one of them
+// is not kept when the other is forgotten.
+const userSlots = 4096
 
 type cachedUser struct {
 	user  User
@@ -47,6 +60,7 @@ type cachedUser struct {
 // userFlight is one load in progress that several requests may wait for.
 type userFlight struct {
 	done  chan struct{}
+	began uint64    // the count of Forget at its start
 	until time.Time // TTL after its start
 	user  User
 	err   error
@@ -68,7 +82,7 @@ func CacheUsers(load UserLoader, limits UserCache) *CachedUsers {
 	}
 	c := &CachedUsers{load: load, limits: limits,
 		entries: make(map[string]cachedUser), names: make(map[string][]string),
-		flights: make(map[string]*userFlight)}
+		flights: make(map[string]*userFlight), seed: maphash.MakeSeed()}
 	c.expiry = expiry.Of(c.entries, func(entry cachedUser) time.Time { return entry.until })
 	return c
 }
@@ -88,30 +102,64 @@ func (c *CachedUsers) Load(ctx context.Context, id string) (User, error) {
 		return c.load.Find(ctx, id)
 	}
 
-	c.mu.Lock()
-	if c.suspended > 0 {
-		c.mu.Unlock()
-		return c.load.Find(ctx, id)
+	user, flight, asked := c.join(ctx, id, now)
+	for {
+		switch {
+		case user != nil:
+			return user, nil
+		case flight == nil:
+			return c.load.Find(ctx, id)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-flight.done:
+		}
+		if flight.began >= asked || !c.outdated(id, flight) {
+			return flight.user, flight.err
+		}
+		// The flight may have read the user before Forget, and this call began after that. A flight that begins now
+		// is new enough, so this happens once.
+		user, flight, _ = c.join(ctx, id, time.Now())
 	}
-	if entry, ok := c.entries[id]; ok && now.Before(entry.until) { // since we looked
-		c.mu.Unlock()
-		return entry.user, nil
+}
+
+// join returns a cached user, or else the load to wait for. If both are nil, the cache is suspended. It also returns
+// the count of Forget.
+func (c *CachedUsers) join(ctx context.Context, id string, now time.Time) (User, *userFlight, uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.suspended > 0 {
+		return nil, nil, c.forgets
+	}
+	if entry, ok := c.entries[id]; ok && now.Before(entry.until) {
+		return entry.user, nil, c.forgets
 	}
 	flight, ok := c.flights[id]
 	if !ok || !now.Before(flight.until) { // what an earlier load read is too old by now
-		flight = &userFlight{done: make(chan struct{}), until: now.Add(c.limits.TTL)}
+		flight = &userFlight{done: make(chan struct{}), began: c.forgets, until: now.Add(c.limits.TTL)}
 		c.flights[id] = flight
 		go c.fly(context.WithoutCancel(ctx), id, flight)
 	}
-	c.mu.Unlock()
-
-	select {
-	case <-flight.done:
-		return flight.user, flight.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return nil, flight, c.forgets
 }
+
+// outdated reports whether what a flight brought by a name may be from before a call of Forget that concerns it.
+func (c *CachedUsers) outdated(name string, flight *userFlight) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.forgottenSince(name, flight)
+}
+
+// forgottenSince is outdated: c.mu is held. Without a user, any call of Forget may concern the flight.
+func (c *CachedUsers) forgottenSince(name string, flight *userFlight) bool {
+	if flight.err != nil {
+		return c.forgets > flight.began
+	}
+	return max(c.cleared, c.forgotten[c.slot(name)], c.forgotten[c.slot(flight.user.UserID())]) > flight.began
+}
+
+func (c *CachedUsers) slot(id string) uint64 { return maphash.String(c.seed, id) % userSlots }
 
 // fly does the load. It ends at the latest after the timeout, if the loader
 // heeds its context.
@@ -125,10 +173,10 @@ func (c *CachedUsers) fly(ctx context.Context, id string, flight *userFlight) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		// Forget takes the flight away: what it brings may be old already.
+		// Forget takes the flight of its name away, and a later flight takes the place of an earlier one.
 		if c.flights[id] == flight {
 			delete(c.flights, id)
-			if flight.err == nil {
+			if flight.err == nil && !c.forgottenSince(id, flight) {
 				c.keep(id, flight.user, flight.until) // from before the load: what it reads may be old when it ends
 			}
 		}
@@ -177,8 +225,8 @@ func (c *CachedUsers) drop(name string) {
 
 // Forget drops a user from the cache: what was loaded by this name, and by any name what
 // has this UserID. The next Load sees what the application says now, even if another was
-// under way when Forget was called. Which user that one brings is not known, so loads that
-// are under way keep nothing, and later requests do not wait for them.
+// under way when Forget was called: what that one brings of this user is not kept, and a
+// request that began later and waited for it loads again. Loads of other users go on.
 func (c *CachedUsers) Forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,7 +234,9 @@ func (c *CachedUsers) Forget(id string) {
 	for _, name := range slices.Clone(c.names[id]) {
 		c.drop(name)
 	}
-	clear(c.flights)
+	delete(c.flights, id)
+	c.forgets++
+	c.forgotten[c.slot(id)] = c.forgets
 }
 
 // ForgetAll drops every user, as Forget does.
@@ -201,6 +251,8 @@ func (c *CachedUsers) clear() {
 	clear(c.entries)
 	clear(c.names)
 	clear(c.flights)
+	c.forgets++
+	c.cleared = c.forgets
 }
 
 // Suspend drops every user, and keeps none until resume is called: each Load asks the

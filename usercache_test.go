@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,12 +114,66 @@ func TestUnitForgetDropsAUserThatWasLoadedByAnotherName(t *testing.T) {
 			synctest.Wait()
 			d.off["42"] = true
 			c.Forget("42")
-			in(t, c, "alice@example.com", false)
+			for range 3 { // requests that wait for the load
+				go in(t, c, "alice@example.com", false)
+			}
+			synctest.Wait()
 			close(release)
 			<-done
 			synctest.Wait()
 			in(t, c, "alice@example.com", false)
 		})
+	})
+	t.Run("also a refusal, by requests that wait for its load", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, _ := open(t, hour)
+			d.off["42"] = true
+			release, loads := make(chan struct{}), 0
+			c := auth.CacheUsers(func(ctx context.Context, name string) (auth.User, error) {
+				u, err := d.load(ctx, name)
+				if loads++; loads == 1 {
+					<-release
+				}
+				return u, err
+			}, hour)
+			go in(t, c, "alice@example.com", false)
+			synctest.Wait()
+			d.off["42"] = false
+			c.Forget("42")
+			for range 3 {
+				go in(t, c, "alice@example.com", true)
+			}
+			synctest.Wait()
+			close(release)
+			synctest.Wait()
+			if loads != 2 {
+				t.Errorf("got %d loads, want one before Forget and one for all requests after it", loads)
+			}
+		})
+	})
+}
+
+func TestUnitALoadIsKeptWhileOtherUsersAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var loads atomic.Int64
+		c := auth.CacheUsers(func(_ context.Context, name string) (auth.User, error) {
+			loads.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return user(name), nil
+		}, auth.UserCache{TTL: time.Hour})
+		const users = 50
+		for range 3 {
+			for i := range users {
+				go func() { _, _ = c.Load(t.Context(), fmt.Sprint("user ", i)) }()
+			}
+			synctest.Wait()
+			c.Forget("mallory")
+			time.Sleep(time.Second)
+		}
+		// A few may share the slot of mallory, each with a probability of 1 in 4096.
+		if got := loads.Load(); got > users+6 {
+			t.Errorf("got %d loads of %d users, want that each is loaded once", got, users)
+		}
 	})
 }
 

@@ -125,9 +125,10 @@ var (
 )`,
 	"docs/instances.md": `
 var (
-	pool     *sql.DB
-	db       *sqlstore.DB
-	loadUser auth.UserLoader
+	pool        *sql.DB
+	db          *sqlstore.DB
+	loadUser    auth.UserLoader
+	cachedUsers *auth.CachedUsers
 )`,
 	"docs/external-login.md": `
 var (

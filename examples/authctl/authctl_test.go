@@ -334,7 +334,7 @@ func TestAFileThatIsNotTheServicesIsLeftAlone(t *testing.T) {
 // library opens the file in the test, for what no command makes.
 func library(t *testing.T, f file) *service {
 	t.Helper()
-	s, err := open(t.Context(), "sqlite:"+f.path, true)
+	s, err := open(t.Context(), &call{db: "sqlite:" + f.path}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -87,7 +87,7 @@ func clients(ctx context.Context, c *call) error {
 	if alone := slices.Contains([]string{"list", "add", "audit"}, do); alone != (id == "") {
 		return misused("want list, add, audit, or show, change, secret, disable, enable or delete and an ID")
 	}
-	s, err := open(ctx, c.db, true)
+	s, err := open(ctx, c, true)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func issue(ctx context.Context, c *call) error {
 			return misused("there is no scope %q", scope)
 		}
 	}
-	s, err := open(ctx, c.db, false)
+	s, err := open(ctx, c, false)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func list(ctx context.Context, c *call) error {
 	if err := c.parse(1, 1); err != nil {
 		return err
 	}
-	s, err := open(ctx, c.db, true)
+	s, err := open(ctx, c, true)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func revoke(ctx context.Context, c *call) error {
 	if *all != (len(c.args) == 1) {
 		return misused("want either an ID or -all")
 	}
-	s, err := open(ctx, c.db, true)
+	s, err := open(ctx, c, true)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func audit(ctx context.Context, c *call) error {
 	if err := c.parse(1, 1); err != nil {
 		return err
 	}
-	s, err := open(ctx, c.db, true)
+	s, err := open(ctx, c, true)
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func purge(ctx context.Context, c *call) error {
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
-	s, err := open(ctx, c.db, true)
+	s, err := open(ctx, c, true)
 	if err != nil {
 		return err
 	}
@@ -273,7 +273,7 @@ func keys(ctx context.Context, c *call) error {
 	if *file == "" && !ok {
 		return misused("keys of a database server need -key FILE, the one of the service")
 	}
-	s, err := open(ctx, c.db, false)
+	s, err := open(ctx, c, false)
 	if err != nil {
 		return err
 	}

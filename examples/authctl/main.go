@@ -3,9 +3,10 @@
 // has ended and what has expired. It does what drf_create_token,
 // createapplication, flushexpiredtokens and cleartokens do for Django.
 //
-//	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] COMMAND
+//	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] [-notify CHANNEL] COMMAND
 //
 // It works on every database that the demo does: -db postgres://… and mysql://… take the same addresses.
+// If the service has caches that hear of revocations by NOTIFY of PostgreSQL, -notify names its channel.
 //
 // Copy it into your own project: service.go is about one service, here the
 // demo, and is what you replace; all else stays. The service may be running.
@@ -63,7 +64,7 @@ var commands = []command{
 
 // call is one use of a command.
 type call struct {
-	db             string
+	db, notify     string
 	flags          *flag.FlagSet
 	args           []string
 	stdout, stderr io.Writer
@@ -80,6 +81,8 @@ func misused(format string, a ...any) error { return usageError{fmt.Errorf(forma
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c := &call{flags: newFlags("authctl"), stdout: stdout, stderr: stderr}
 	c.flags.StringVar(&c.db, "db", "sqlite:gatewarden-demo.db", "the service's `store`: "+database.Forms)
+	c.flags.StringVar(&c.notify, "notify", "", "the sqlstore.Config.NotifyChannel of the service, if it has a `channel` of "+
+		"PostgreSQL: its caches then hear at once what ends here")
 	err := c.command(ctx, args)
 	switch {
 	case err == nil:
@@ -176,7 +179,7 @@ func (c *call) usage(w io.Writer) {
 	fmt.Fprintln(w, "usage:")
 	for _, command := range commands {
 		if name := c.flags.Name(); name == command.name || name == "authctl" {
-			fmt.Fprintf(w, "  authctl [-db STORE] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
+			fmt.Fprintf(w, "  authctl [-db STORE] [-notify CHANNEL] %s\n\t%s\n", strings.TrimSpace(command.name+" "+command.arguments), command.about)
 		}
 	}
 	c.flags.SetOutput(w)

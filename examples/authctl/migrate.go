@@ -24,7 +24,7 @@ func migrate(ctx context.Context, c *call) error {
 		_, err = io.WriteString(c.stdout, text)
 		return err
 	}
-	db, err := openDatabase(ctx, c.db)
+	db, err := openDatabase(ctx, c)
 	if err != nil {
 		return err
 	}

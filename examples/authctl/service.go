@@ -53,8 +53,8 @@ type service struct {
 
 // open opens the stores of the service. The migrations of this program are
 // applied if they are newer, so build it from the same version as the service.
-func open(ctx context.Context, where string, inactive bool) (*service, error) {
-	db, err := openDatabase(ctx, where)
+func open(ctx context.Context, c *call, inactive bool) (*service, error) {
+	db, err := openDatabase(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +66,17 @@ func open(ctx context.Context, where string, inactive bool) (*service, error) {
 }
 
 // openDatabase opens the database of the service, which must be there already.
-func openDatabase(ctx context.Context, where string) (*database.DB, error) {
-	if path, ok := strings.CutPrefix(where, "sqlite:"); ok { // the stores would make the file
+func openDatabase(ctx context.Context, c *call) (*database.DB, error) {
+	if engine, err := database.EngineOf(c.db); c.notify != "" && err == nil && engine != database.PostgreSQL {
+		return nil, misused("-notify is for PostgreSQL, the only database with notifications")
+	}
+	if path, ok := strings.CutPrefix(c.db, "sqlite:"); ok { // the stores would make the file
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
 		}
 	}
 	// What the server's settings may cost is the service's to log.
-	db, err := database.Open(ctx, where, sqlstore.Config{Logger: slog.New(slog.DiscardHandler)})
+	db, err := database.Open(ctx, c.db, sqlstore.Config{NotifyChannel: c.notify, Logger: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, database.ErrAddress) {
 		return nil, usageError{err}
 	}

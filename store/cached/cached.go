@@ -10,9 +10,10 @@
 //
 // # What is lost
 //
-// What this process revokes through the cached store is refused at once, also by a check that is under way. What
-// another process revokes, or a query of your own, is believed here for at most [Config].TTL longer. With
-// PostgreSQL, package pgnotify tells the caches of all instances at once.
+// What this process revokes through the cached store is refused by each check that begins after it. A check that is
+// under way may still find the token, as it may without a cache, but what it found is not kept. What another process
+// revokes, or a query of your own, is believed here for at most [Config].TTL longer. With PostgreSQL, package
+// pgnotify tells the caches of all instances at once.
 //
 // Nothing else changes. A store decides what may happen once, such as the use of a code or a refresh token, and it
 // is asked each time. A token that is not found is not kept, so strangers cannot fill the cache. Errors are not
@@ -20,7 +21,7 @@
 // prolonged it.
 //
 // A revocation that returns an error may have happened or not. The cache then forgets the user or client that the
-// call names. If the call names none, what is kept is believed until the TTL is over.
+// call names, or everything if the call names no user or client.
 package cached
 
 import (

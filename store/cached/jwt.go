@@ -66,7 +66,10 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	started, err := s.store.Start(ctx, family, first, adopted, limit, evict)
-	if err != nil || started.Seen || len(started.Evicted) > 0 {
+	switch {
+	case (err != nil || started.Seen) && adopted != nil && adopted.Digest != first.Digest:
+		s.ForgetAll() // the login that ended is that of the adopted token, and its user is not known
+	case err != nil || len(started.Evicted) > 0:
 		s.Forget(family.UserID)
 	}
 	return started, err
@@ -90,7 +93,13 @@ func (s *JWTStore) Rotate(ctx context.Context, old string, now time.Time, grace 
 
 // Use implements [jwt.Store].
 func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) (jwt.Rotation, error) {
+	if err := ctx.Err(); err != nil { // the login is as it was
+		return jwt.Rotation{}, err
+	}
 	rotation, err := s.store.Use(ctx, digest, now, ends)
+	if err != nil { // it is not known which login this is
+		s.ForgetAll()
+	}
 	s.endReused(rotation)
 	return rotation, err
 }

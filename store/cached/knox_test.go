@@ -242,6 +242,23 @@ func TestUnitWhatIsForgottenIsLookedUpAgain(t *testing.T) {
 	})
 }
 
+func TestUnitATokenThatExpiresInCenturiesIsLookedUpOnceInATTL(t *testing.T) {
+	inWorld(t, "like any other", func(w world) {
+		for _, year := range []int{2100, 2400, 9999} {
+			id := fmt.Sprint("until ", year)
+			r := record("alice", id)
+			r.ExpiresAt = time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+			if _, err := w.store.Add(w.Context(), r, 0, false, ending()); err != nil {
+				w.Fatal(err)
+			}
+			w.find(id, true, true)
+			w.find(id, true, false)
+			time.Sleep(10 * time.Second)
+			w.find(id, true, true)
+		}
+	})
+}
+
 func TestUnitATouch(t *testing.T) {
 	touch := func(w world, store knox.Store, expires time.Time) {
 		w.Helper()

@@ -160,6 +160,9 @@ func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 // EndSession implements [server.Store].
 func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
 	ended, err := s.oauthStore.EndSession(ctx, sessionID, now)
+	if err != nil { // it is not known which grants these are
+		s.access.forgetAll()
+	}
 	for _, e := range ended {
 		s.forgetGrants(e.ID)
 	}

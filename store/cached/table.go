@@ -108,7 +108,9 @@ func (t *table[K, V]) put(read reading, key K, value V, expires time.Time, owner
 	e := entry[V]{value: value, read: read.count, until: read.began + t.ttl, expires: math.MaxInt64}
 	if !expires.IsZero() {
 		e.expires = expires.UnixMicro()
-		e.until = min(e.until, now+expires.Sub(t.now())-margin)
+		if left := expires.Sub(t.now()) - margin; left < t.ttl { // left may be centuries
+			e.until = min(e.until, now+left)
+		}
 	}
 	if now >= e.until {
 		return

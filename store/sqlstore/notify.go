@@ -83,6 +83,9 @@ func (db *DB) tellEnded(ctx context.Context, conn *sql.Conn, userID string, ende
 
 // UserChanged tells other instances that the application has changed or disabled a user, so that they load the user
 // again. Call it after the change. Without Config.NotifyChannel it does nothing.
+//
+// Call the Forget method of this process's own [github.com/gatewarden/auth.CachedUsers] as well. It hears of the change
+// a moment later than Forget returns, and only if this process listens.
 func (db *DB) UserChanged(ctx context.Context, userID string) error {
 	if db.channel == "" {
 		return nil
@@ -91,7 +94,7 @@ func (db *DB) UserChanged(ctx context.Context, userID string) error {
 }
 
 // UserChangedIn is [DB.UserChanged] in a transaction of [DB.Update]. Other instances hear of it if and when that
-// commits.
+// commits. Call Forget after the commit: a load that begins before it may keep the user as the user was.
 func (db *DB) UserChangedIn(ctx context.Context, conn *sql.Conn, userID string) error {
 	return db.tell(ctx, conn, userID)
 }

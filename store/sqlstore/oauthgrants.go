@@ -109,17 +109,20 @@ func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 		WHERE id = ? AND `+oauthLive), micros(now), id, micros(now))
 }
 
-// endOne is DB.endOne for a grant or an access token. The condition finds its grant by a key.
+// endOne is DB.endOne for a grant or an access token. The condition finds its grant by a key. If it finds no grant, the
+// user is not known, and the notification names all.
 func (s *OAuthStore) endOne(ctx context.Context, key, condition, statement string, args ...any) (bool, error) {
 	owner := ""
 	if s.db.channel != "" {
 		var g server.Grant
 		err := s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT user_id, client_id FROM {prefix}oauth_grants
 			WHERE `+condition), key).Scan(&g.UserID, &g.ClientID)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		switch {
+		case err == nil:
+			owner = grantOwner(&g)
+		case !errors.Is(err, sql.ErrNoRows):
 			return false, err
 		}
-		owner = grantOwner(&g)
 	}
 	return s.db.endOne(ctx, statement, owner, args...)
 }

@@ -238,6 +238,22 @@ func TestUnitOAuthTellsWhatItEndsAndNothingElse(t *testing.T) {
 	w.tells("a purge", func(ctx context.Context) error { return errorOf(s.Purge(ctx, w.now.Add(99*time.Hour), 9)) })
 }
 
+func TestUnitTheEndOfATokenWithoutAGrantTellsOfAll(t *testing.T) {
+	w := newTold(t)
+	s := opened(t, sqlstore.OAuth, w.db)
+	for _, statement := range []string{
+		// The stores add no token without a grant, so this row is made by hand.
+		`ALTER TABLE gatewarden_oauth_access DROP CONSTRAINT gatewarden_oauth_access_grant_id_fkey`,
+		`INSERT INTO gatewarden_oauth_access (digest, id, grant_id, scopes, audience, issued, expires_at)
+			VALUES ('a', 'a', 'none', '[]', '[]', 0, 9000000000000000)`,
+	} {
+		if _, err := w.db.Writer().ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.tells("the end of a token", func(ctx context.Context) error { return errorOf(s.RemoveAccess(ctx, "a")) }, "all")
+}
+
 func TestUnitASessionOfManyUsersTellsOfAll(t *testing.T) {
 	w := newTold(t)
 	s := opened(t, sqlstore.OAuth, w.db)

@@ -42,6 +42,8 @@ func TestUnitAFaultIsNamedWithoutThePassword(t *testing.T) {
 		"an unreachable host": {changed(t, dsn, func(u *url.URL) {
 			u.Host, u.User = closedPort(t), url.UserPassword("app", secret)
 		}), "refused"},
+		"a password with a slash that is not escaped": {"postgres://app:12/" + secret + "@127.0.0.1/x",
+			"Config.DSN cannot be read"},
 		"a DSN that is none":        {"postgres://app:" + secret + "@[::1/x", "Config.DSN cannot be read"},
 		"a DSN with a broken value": {"postgres://app:" + secret + "%zz@127.0.0.1/x", "Config.DSN cannot be read"},
 		"a DSN of words":            {"host=127.0.0.1 password=" + secret + " port=none", "Config.DSN cannot be read"},

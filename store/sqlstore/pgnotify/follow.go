@@ -17,6 +17,8 @@ import (
 // This file keeps the connection, and reads the notifications.
 
 const (
+	// firstPause is the pause before the second attempt to connect. Each further one is twice as long, up to
+	// lastPause. A connection that lived longer than lastPause ends the series.
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
 	// unreadInterval is how often at most a notification that cannot be read is logged.
@@ -57,7 +59,9 @@ func closeConn(conn *pgx.Conn) {
 // run follows one connection after another until ctx ends.
 func (l *Listener) run(ctx context.Context, conn *pgx.Conn) {
 	defer close(l.done)
+	var pause time.Duration
 	for {
+		connected := time.Now()
 		err := l.follow(ctx, conn)
 		if ctx.Err() != nil {
 			closeConn(conn)
@@ -68,7 +72,10 @@ func (l *Listener) run(ctx context.Context, conn *pgx.Conn) {
 		l.config.Logger.Warn("pgnotify: the connection was lost. The caches are suspended until it is back",
 			"error", err)
 		closeConn(conn)
-		conn = l.reconnect(ctx)
+		if lost.Sub(connected) > lastPause {
+			pause = 0
+		}
+		conn, pause = l.reconnect(ctx, pause)
 		resume()
 		if conn == nil {
 			return
@@ -77,23 +84,33 @@ func (l *Listener) run(ctx context.Context, conn *pgx.Conn) {
 	}
 }
 
-// reconnect connects again, after pauses that grow. It returns nil if ctx ends before.
-func (l *Listener) reconnect(ctx context.Context) *pgx.Conn {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+// reconnect connects again, after pauses that grow. It also returns the pause before the next attempt: a server or
+// proxy that ends each connection soon must not get one after another. The connection is nil if ctx ends before.
+func (l *Listener) reconnect(ctx context.Context, pause time.Duration) (*pgx.Conn, time.Duration) {
+	for told := false; wait(ctx, pause); {
+		pause = min(max(2*pause, firstPause), lastPause)
 		conn, err := l.connect(ctx)
 		if err == nil {
-			return conn
+			return conn, pause
 		}
-		if pause == firstPause && ctx.Err() == nil {
+		if !told && ctx.Err() == nil {
+			told = true
 			l.config.Logger.Warn("pgnotify: cannot connect yet, and tries again", "error", err)
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil
-		case <-timer.C:
-		}
+	}
+	return nil, pause
+}
+
+// wait waits for a random time between half of pause and pause, so that instances do not connect all at once. It
+// reports false if ctx ends before.
+func wait(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause/2 + rand.N(pause/2+1))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // wire stands between a listener and its server.
@@ -20,6 +21,7 @@ type wire struct {
 	down  bool // new connections are refused
 	dead  bool // nothing passes, and nothing is closed
 	pool  bool // it numbers connections itself, as PgBouncer does
+	brief bool // connections end when they listen
 }
 
 // newWire returns a wire and the DSN by which it is used.
@@ -68,7 +70,7 @@ func (w *wire) pass(to io.WriteCloser, from io.Reader) {
 	for {
 		n, err := from.Read(buffer)
 		w.mu.Lock()
-		dead, pool := w.dead, w.pool
+		dead, pool, brief := w.dead, w.pool, w.brief
 		w.mu.Unlock()
 		if dead {
 			continue // until the connection is closed by us
@@ -80,7 +82,8 @@ func (w *wire) pass(to io.WriteCloser, from io.Reader) {
 		if n > 0 {
 			_, _ = to.Write(buffer[:n])
 		}
-		if err != nil {
+		// CommandComplete ends with the name of the command and a zero byte.
+		if err != nil || brief && bytes.Contains(buffer[:n], []byte("LISTEN\x00")) {
 			_ = to.Close()
 			return
 		}
@@ -114,6 +117,24 @@ func TestUnitAPoolerIsWarnedOf(t *testing.T) {
 		if got := strings.Contains(i.log.String(), "goes through a pooler"); got != pool {
 			t.Errorf("got a warning: %v, want it only behind a pooler: %v\n%s", got, pool, i.log)
 		}
+	}
+}
+
+func TestUnitConnectionsThatEndSoonAreNotMadeOneAfterAnother(t *testing.T) {
+	dsn := database(t)
+	w, listenDSN := newWire(t, dsn)
+	i := newInstance(t, dsn, listenDSN)
+	w.mu.Lock()
+	w.brief = true
+	w.mu.Unlock()
+	began := time.Now()
+	w.cut(false)
+	for range 4 {
+		i.heard.next(t, "suspend", "resume")
+	}
+	// The pauses are at least 0, 50, 100 and 200 ms.
+	if got, least := time.Since(began), 350*time.Millisecond; got < least {
+		t.Errorf("got 4 connections in %v, want that they take %v or longer", got, least)
 	}
 }
 

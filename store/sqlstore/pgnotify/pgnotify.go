@@ -13,9 +13,10 @@
 // Call [github.com/gatewarden/auth/store/sqlstore.DB.UserChanged] when the application disables or changes a user.
 //
 // A revocation is in force everywhere some milliseconds after it was committed. If the connection breaks, the caches
-// are suspended: every check goes to the database until notifications arrive again. A connection that is dead without
-// a word is found within twice [Config].Ping, which is 4 s by default. Until then the TTL of the caches and this bound
-// are the longest that a revocation elsewhere may take, whichever is shorter.
+// are suspended: every check goes to the database until notifications arrive again. So the database must be able to
+// bear that load. A connection that is dead without a word is found within twice [Config].Ping, which is 4 s by default.
+// Until then the TTL of the caches and this bound are the longest that a revocation elsewhere may take, whichever is
+// shorter.
 //
 // Each Listener has a connection of its own. It must not go through PgBouncer in transaction or statement mode, where
 // notifications get lost: name the server itself in the DSN. The stores may go through it. The stores must read from
@@ -37,7 +38,8 @@ import (
 
 // Config is the configuration of a [Listener]. Channel, Caches and either DSN or Conn are required.
 type Config struct {
-	// DSN names the server, in a form that pgx takes, such as postgres://app@db.example/app?sslmode=verify-full.
+	// DSN names the server, in a form that pgx takes, such as postgres://app@db.example/app?sslmode=verify-full. It
+	// must be the database of the stores, on the primary server: elsewhere the Listener hears nothing, without an error.
 	DSN string
 	// Conn is used in place of DSN. It is not changed.
 	Conn *pgx.ConnConfig
@@ -48,8 +50,8 @@ type Config struct {
 	Caches []cached.Cache
 
 	// Ping is how long the connection may be silent before it is checked, and then how long the server may take to
-	// answer. So it is half of the longest time for which a dead connection goes unnoticed. 0 is 2 s, negative values
-	// are refused.
+	// answer. So it is half of the longest time for which a dead connection goes unnoticed. A server that is alive and
+	// takes longer to answer suspends the caches, too. 0 is 2 s, negative values are refused.
 	Ping time.Duration
 
 	// Logger is told, at Warn, when the connection is lost or a notification cannot be read and, at Info, when the
@@ -66,6 +68,12 @@ const (
 
 var errDSN = errors.New("pgnotify: Config.DSN cannot be read. It is not shown here because it may hold a password")
 
+// misread reports whether a part of the password was taken for something that errors show. That is so if the password
+// has a slash that is not escaped, as in postgres://app:12/secret@db.example/app.
+func misread(conn *pgx.ConnConfig) bool {
+	return strings.Contains(conn.Database+conn.Host, "@")
+}
+
 // connection returns a copy of what the configuration says about the connection.
 func (c Config) connection() (*pgx.ConnConfig, error) {
 	var conn *pgx.ConnConfig
@@ -76,7 +84,7 @@ func (c Config) connection() (*pgx.ConnConfig, error) {
 		conn = c.Conn.Copy()
 	default:
 		var err error
-		if conn, err = pgx.ParseConfig(c.DSN); err != nil {
+		if conn, err = pgx.ParseConfig(c.DSN); err != nil || misread(conn) {
 			return nil, errDSN
 		}
 	}
