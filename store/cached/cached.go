@@ -21,7 +21,7 @@
 // prolonged it.
 //
 // A revocation that returns an error may have happened or not. The cache then forgets the user or client that the
-// call names, or everything if the call names no user or client.
+// call names, or everything if it is not known what the call concerns.
 package cached
 
 import (

@@ -16,7 +16,7 @@ var errLost = errors.New("the connection was lost after the commit")
 // lossy are stores that do what they are asked, and return errLost for it if lost is set.
 type (
 	lossyJWT struct {
-		jwt.Store
+		countedJWT
 		lost bool
 	}
 	lossyOAuth struct {
@@ -85,10 +85,28 @@ func TestUnitALoginOfJWTsThatEndsWithoutItsUserBeingNamed(t *testing.T) {
 		"by a token that is used again, and the answer is lost":                         {true, reuse},
 	} {
 		t.Run(name, func(t *testing.T) {
-			below := &lossyJWT{Store: jwt.NewMemoryStore()}
+			below := &lossyJWT{countedJWT: countedJWT{Store: jwt.NewMemoryStore()}}
 			store := must[*cached.JWTStore](t)(cached.JWT(below, minute))
-			if _, err := store.Start(t.Context(), family("1", "alice"), refresh("first", "1"), refresh("foreign", "1"), 0,
-				false); err != nil {
+			others := []string{"carol", "dave", "erin"}
+			for _, other := range others {
+				_, err := store.Start(t.Context(), family(other, other), refresh(other, other), nil, 0, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			askedForOthers := func() int {
+				before := below.asked
+				for _, other := range others {
+					access := jwt.Claimed{UserID: other, SessionID: other, IssuedAt: now}
+					if revoked, err := store.Revoked(t.Context(), access, now); revoked || err != nil {
+						t.Errorf("got %v, %v, want the login of %s", revoked, err, other)
+					}
+				}
+				return below.asked - before
+			}
+			askedForOthers()
+			_, err := store.Start(t.Context(), family("1", "alice"), refresh("first", "1"), refresh("foreign", "1"), 0, false)
+			if err != nil {
 				t.Fatal(err)
 			}
 			access := jwt.Claimed{SessionID: "1", UserID: "alice", IssuedAt: now}
@@ -104,6 +122,10 @@ func TestUnitALoginOfJWTsThatEndsWithoutItsUserBeingNamed(t *testing.T) {
 				t.Errorf("got %v, want that the answer is lost: %v", err, row.lost)
 			}
 			revoked(true)
+			// One may share a slot with a user that is forgotten.
+			if got := askedForOthers(); got == len(others) {
+				t.Errorf("the store was asked for each of %v, want that they are kept", others)
+			}
 		})
 	}
 }

@@ -66,11 +66,11 @@ func (s *JWTStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 func (s *JWTStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	started, err := s.store.Start(ctx, family, first, adopted, limit, evict)
-	switch {
-	case (err != nil || started.Seen) && adopted != nil && adopted.Digest != first.Digest:
-		s.ForgetAll() // the login that ended is that of the adopted token, and its user is not known
-	case err != nil || len(started.Evicted) > 0:
+	if err != nil || len(started.Evicted) > 0 {
 		s.Forget(family.UserID)
+	}
+	if (err != nil || started.Seen) && adopted != nil && adopted.Digest != first.Digest {
+		s.forgetLoginOf(ctx, adopted.Digest) // it is another one than family
 	}
 	return started, err
 }
@@ -97,11 +97,22 @@ func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) 
 		return jwt.Rotation{}, err
 	}
 	rotation, err := s.store.Use(ctx, digest, now, ends)
-	if err != nil { // it is not known which login this is
-		s.ForgetAll()
+	if err != nil {
+		s.forgetLoginOf(ctx, digest)
 	}
 	s.endReused(rotation)
 	return rotation, err
+}
+
+// forgetLoginOf forgets the user of a token that may have ended its login, or everything if that is not known. So a
+// client with a token that was used cannot empty the cache of others.
+func (s *JWTStore) forgetLoginOf(ctx context.Context, digest string) {
+	_, family, err := s.store.Find(ctx, digest)
+	if err != nil || family == nil {
+		s.ForgetAll()
+		return
+	}
+	s.Forget(family.UserID)
 }
 
 // endReused forgets the family of a token that was used twice, which has ended.

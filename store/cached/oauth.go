@@ -159,6 +159,9 @@ func (s *OAuthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 
 // EndSession implements [server.Store].
 func (s *OAuthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
+	if err := ctx.Err(); err != nil { // nothing has ended
+		return nil, err
+	}
 	ended, err := s.oauthStore.EndSession(ctx, sessionID, now)
 	if err != nil { // it is not known which grants these are
 		s.access.forgetAll()
