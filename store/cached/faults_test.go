@@ -105,8 +105,8 @@ func TestUnitALoginOfJWTsThatEndsWithoutItsUserBeingNamed(t *testing.T) {
 				return below.asked - before
 			}
 			askedForOthers()
-			_, err := store.Start(t.Context(), family("1", "alice"), refresh("first", "1"), refresh("foreign", "1"), 0, false)
-			if err != nil {
+			alice, foreign := family("1", "alice"), refresh("foreign", "1")
+			if _, err := store.Start(t.Context(), alice, refresh("first", "1"), foreign, 0, false); err != nil {
 				t.Fatal(err)
 			}
 			access := jwt.Claimed{SessionID: "1", UserID: "alice", IssuedAt: now}

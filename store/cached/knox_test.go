@@ -56,7 +56,8 @@ func inWorld(t *testing.T, sentence string, test func(w world)) {
 		synctest.Test(t, func(t *testing.T) {
 			store := &slow{Store: knox.NewMemoryStore()}
 			config := cached.Config{TTL: 10 * time.Second, Max: 100}
-			w := world{t, store, must[*cached.KnoxStore](t)(cached.Knox(store, config))}
+			fresh := func() (*cached.KnoxStore, error) { return cached.Knox(store, config) }
+			w := world{t, store, must[*cached.KnoxStore](t)(cached.Apart(fresh, "alice", "bob", "carol"))}
 			w.add("alice", "1")
 			w.add("bob", "2")
 			test(w)

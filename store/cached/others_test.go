@@ -156,7 +156,8 @@ func TestUnitAnAccessTokenOfOAuth(t *testing.T) {
 	newStore := func(t *testing.T) (*countedOAuth, *cached.OAuthStore, func(want bool)) {
 		t.Helper()
 		counted := &countedOAuth{Store: server.NewMemoryStore()}
-		store := must[*cached.OAuthStore](t)(cached.OAuth(counted, minute))
+		fresh := func() (*cached.OAuthStore, error) { return cached.OAuth(counted, minute) }
+		store := must[*cached.OAuthStore](t)(cached.Apart(fresh, "alice", "bob"))
 		web := &server.Client{ID: "web", Created: now, Updated: now}
 		if _, err := store.AddClient(t.Context(), web, 0); err != nil {
 			t.Fatal(err)
