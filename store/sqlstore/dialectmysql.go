@@ -33,7 +33,7 @@ func (mysql) check(ctx context.Context, db *sql.DB, warn func(text string)) erro
 		return name, err
 	})
 	if err != nil {
-		return fmt.Errorf("sqlstore: MySQL cannot be reached, or does not answer: %w", err)
+		return unreachable("MySQL", err)
 	}
 	switch mode := settings["sql_mode"]; {
 	case !isNewMySQL(settings["version"]):

@@ -30,7 +30,7 @@ func (postgresql) check(ctx context.Context, db *sql.DB, warn func(text string))
 	if err := db.QueryRowContext(ctx, `SELECT CAST(current_setting('server_version_num') AS integer),
 		current_setting('server_version'), current_setting('server_encoding'), pg_is_in_recovery(),
 		current_setting('synchronous_commit')`).Scan(&version, &number, &encoding, &replica, &durable); err != nil {
-		return fmt.Errorf("sqlstore: PostgreSQL cannot be reached, or does not answer: %w", err)
+		return unreachable("PostgreSQL", err)
 	}
 	switch {
 	case version < minPostgreSQL:

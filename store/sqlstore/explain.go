@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 )
@@ -20,6 +21,14 @@ func explain(err error) error {
 		return &helpedError{help, err}
 	}
 	return err
+}
+
+// unreachable returns the error of the first query of a server, unless its usual cause is known.
+func unreachable(server string, err error) error {
+	if helpFor(err) != "" {
+		return err
+	}
+	return fmt.Errorf("sqlstore: %s cannot be reached, or does not answer: %w", server, err)
 }
 
 // helpedError is an error of a server with its usual cause.
