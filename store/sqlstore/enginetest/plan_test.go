@@ -68,6 +68,7 @@ func (c recordedConn) PrepareContext(ctx context.Context, query string) (driver.
 // TestUnitPlans runs what storetest does with every store, and asks the engine how it
 // finds the rows of each statement.
 func TestUnitPlans(t *testing.T) {
+	t.Parallel() // it waits for the disk most of the time
 	plain, err := sql.Open("sqlite", "")
 	if err != nil {
 		t.Fatal(err)

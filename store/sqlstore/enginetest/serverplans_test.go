@@ -43,6 +43,7 @@ var (
 // TestUnitPlansOfServers runs what storetest does with every store, as one instance, and asks the server how it finds
 // the rows of each statement in tables of 10,000 rows.
 func TestUnitPlansOfServers(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		engine  *engine
 		explain func(t *testing.T, conn *sql.Conn, statement string, args []any) (scan, sort string)

@@ -61,6 +61,7 @@ func TestUnitStores(t *testing.T) {
 // TestUnitSettingsOfTheDriver checks stores with settings of go-sql-driver/mysql that change what it says of a result, and
 // how it sends a statement.
 func TestUnitSettingsOfTheDriver(t *testing.T) {
+	t.Parallel()
 	for options, suites := range map[string][]storeSuite{
 		"?clientFoundRows=true": suites,
 		"?clientFoundRows=true&interpolateParams=true&parseTime=true&collation=utf8mb4_general_ci": suites[:2],
