@@ -107,6 +107,9 @@ func (s *JWTStore) Use(ctx context.Context, digest string, now, ends time.Time) 
 // forgetLoginOf forgets the user of a token that may have ended its login, or everything if that is not known. So a
 // client with a token that was used cannot empty the cache of others.
 func (s *JWTStore) forgetLoginOf(ctx context.Context, digest string) {
+	// A request that ended in the middle must not end this look-up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
 	_, family, err := s.store.Find(ctx, digest)
 	if err != nil || family == nil {
 		s.ForgetAll()
