@@ -183,6 +183,7 @@ func (s Scripts) version(ctx context.Context, in Querier, component string, scri
 	switch {
 	case found.version == newest && found.migrating && sum == checksum(scripts) && newest > 0 && s.AllowNewer,
 		found.version == newest+1 && s.AllowNewer:
+		found.version, found.migrating = newest+1, false // or will be soon
 		if s.Newer != nil {
 			s.Newer(component)
 		}
