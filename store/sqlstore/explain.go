@@ -4,17 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
-// explain adds what an operator can do to an error of a server that has a usual cause. It looks at the code of the
-// error alone, so nothing of a DSN comes into the text by it.
+// explain adds what an operator can do to an error of a server that has a usual cause, which it knows by the code. It
+// leaves out an error that shows a DSN.
 func explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if isURLError(err) {
-		return errors.New("sqlstore: the DSN cannot be read") // the cause shows it, with the password
+	if showsDSN(err) {
+		return errDSN
 	}
 	var done *helpedError
 	if help := helpFor(err); help != "" && !errors.As(err, &done) {
@@ -43,10 +44,17 @@ func (e *helpedError) Error() string {
 
 func (e *helpedError) Unwrap() error { return e.cause }
 
-// isURLError reports whether an error is about the form of a URL.
-func isURLError(err error) bool {
+var errDSN = errors.New("sqlstore: the DSN cannot be read, and is not shown here because it may hold a password. " +
+	"Characters such as / ? # @ and spaces in a password must be escaped")
+
+// dsnShown finds the errors of drivers that repeat a DSN which they cannot read, or took a part of the password for the
+// name of the database or host, as in postgres://app:12/secret@db.example/app.
+var dsnShown = regexp.MustCompile(`cannot parse|missing "=" after|\b(database|host)=[^ ]*@|database "[^"]*@`)
+
+// showsDSN reports whether the text of an error may hold a part of a password.
+func showsDSN(err error) bool {
 	var parse *url.Error
-	return errors.As(err, &parse) && parse.Op == "parse"
+	return errors.As(err, &parse) && parse.Op == "parse" || dsnShown.MatchString(err.Error())
 }
 
 // helpFor returns the usual cause of an error, or "".

@@ -97,8 +97,12 @@ func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component st
 		return patient.transact(ctx, func(ctx context.Context, conn *sql.Conn) error { return scripts.Migrate(ctx, conn, component) })
 	}
 	// Two migrations at once would wait for each other's connections if the pool has no more.
-	p.migrating.Lock()
-	defer p.migrating.Unlock()
+	select {
+	case p.migrating <- struct{}{}:
+		defer func() { <-p.migrating }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := scripts.Create(ctx, p.db); err != nil {
 		return err
 	}
@@ -111,9 +115,7 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 	if p.db.Stats().MaxOpenConnections == 1 {
 		return errors.New("the pool has one connection, and a migration needs two, see sql.DB.SetMaxOpenConns")
 	}
-	_, err := p.engine.insertNew(ctx, &DB{dialect: p.engine, words: newWords(p.engine, scripts.Prefix)}, p.db, "schema",
-		"component, version, checksum", "lock", 0, "")
-	if err != nil {
+	if err := p.makeLock(ctx, scripts.Prefix); err != nil {
 		return err
 	}
 	return p.transact(ctx, func(ctx context.Context, lock *sql.Conn) error {
@@ -127,6 +129,21 @@ func (p *pool) migrateInSteps(ctx context.Context, scripts schema.Scripts, compo
 		}
 		defer conn.Close()
 		return scripts.MigrateInSteps(ctx, conn, component)
+	})
+}
+
+// makeLock makes the row that a migration locks. It writes only if there is no such row, since to write one that another
+// migration has locked means to wait for it, outside the tries of a transaction.
+func (p *pool) makeLock(ctx context.Context, prefix string) error {
+	return p.retry(ctx, maxDuplicates, func(ctx context.Context) error {
+		var there int
+		if err := p.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+prefix+`schema WHERE component = 'lock'`).
+			Scan(&there); err != nil || there > 0 {
+			return err
+		}
+		db := &DB{dialect: p.engine, words: newWords(p.engine, prefix)}
+		_, err := p.engine.insertNew(ctx, db, p.db, "schema", "component, version, checksum", "lock", 0, "")
+		return err
 	})
 }
 

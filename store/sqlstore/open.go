@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -57,7 +56,7 @@ func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*
 	}
 	logger := cmp.Or(config.Logger, slog.Default())
 	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout), logger: logger,
-		migrating: new(sync.Mutex)}
+		migrating: make(chan struct{}, 1)}
 	warn := func(text string) { logger.Warn("sqlstore: " + text) }
 	limited, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -33,7 +32,7 @@ type pool struct {
 	wait   time.Duration // the longest that a change may take with all its tries
 
 	logger    *slog.Logger
-	migrating *sync.Mutex // a migration of MySQL needs two connections
+	migrating chan struct{} // full while a migration of MySQL runs, which needs two connections
 }
 
 const (

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"time"
 )
@@ -15,20 +16,29 @@ const probePause = 100 * time.Millisecond
 
 // lend runs change in a transaction. Only an error of the engine that passes lets it run again.
 func (p *pool) lend(ctx context.Context, change func(conn *sql.Conn) error) error {
-	return p.retry(ctx, 1, func(limited context.Context) error { return p.lendOnce(ctx, limited, change) })
+	var own error // of change
+	err := p.retry(ctx, 1, func(limited context.Context) error {
+		own = nil
+		return p.lendOnce(ctx, limited, func(conn *sql.Conn) error {
+			own = change(conn)
+			return own
+		})
+	})
+	if own != nil && p.engine.fault(own) != passing { // however long change took, it is no ErrBusy
+		return explain(own)
+	}
+	return err
 }
 
 func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn) error) error {
-	conn, err := p.db.Conn(limited)
+	// The transaction must not end by itself with ctx: what change writes then would be committed statement by statement.
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	conn, tx, err := p.beginTx(limited, lasting, cancel)
 	if err != nil {
 		return err
 	}
 	defer p.giveBack(conn)
-	// The transaction must not end by itself with ctx: what change writes then would be committed statement by statement.
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	if err != nil {
-		return err
-	}
 	defer func() { _ = tx.Rollback() }() // after a panic, too
 	done := make(chan struct{})
 	defer close(done)
@@ -39,7 +49,34 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	if driverConn(conn) == nil {
 		return errConnClosed
 	}
+	defer time.AfterFunc(endTimeout, cancel).Stop()
 	return tx.Commit()
+}
+
+// beginTx starts a transaction, for as long as limited lasts. A connection that the server closed while it was idle is
+// replaced: nothing ran on it. The context of the transaction is lasting, which cancel ends.
+func (p *pool) beginTx(limited, lasting context.Context, cancel func()) (*sql.Conn, *sql.Tx, error) {
+	stop := context.AfterFunc(limited, cancel)
+	defer stop()
+	for try := 1; ; try++ {
+		conn, err := p.db.Conn(limited)
+		if err != nil {
+			return nil, nil, err
+		}
+		tx, err := conn.BeginTx(lasting, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+		if err == nil && !stop() { // the time ended in between
+			_ = tx.Rollback()
+			err = limited.Err()
+		}
+		if err == nil {
+			return conn, tx, nil
+		}
+		discard(conn)
+		_ = conn.Close()
+		if try == maxBegins || !errors.Is(err, driver.ErrBadConn) && !p.engine.gone(err) {
+			return nil, nil, err
+		}
+	}
 }
 
 // undoIfClosed undoes a transaction whose change has called conn.Close, which waits for the end of the transaction.

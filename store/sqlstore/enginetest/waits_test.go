@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -306,4 +307,115 @@ func TestUnitAPasswordReachesNoError(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "cret") || !strings.Contains(err.Error(), "DSN") {
 		t.Errorf("got %q, want an error about the DSN without its password", err)
 	}
+}
+
+// shown is a driver whose connections fail with a text.
+type shown string
+
+func (s shown) Connect(context.Context) (driver.Conn, error) { return nil, errors.New(string(s)) }
+func (shown) Driver() driver.Driver                          { return nil }
+
+func TestUnitNoErrorShowsADSN(t *testing.T) {
+	for _, text := range []string{
+		"cannot parse `password=my hunter2 user=app`: missing \"=\" after \"hunter2\"",
+		"missing \"=\" after \"hunter2\" in connection info string",
+		"failed to connect to `user=root database=hunter2@127.0.0.1/x`: hostname resolving error",
+		`pq: database "hunter2@127.0.0.1/x" does not exist`,
+	} {
+		t.Run(text, func(t *testing.T) {
+			pool := sql.OpenDB(shown(text))
+			defer pool.Close()
+			_, err := sqlstore.NewPostgreSQL(t.Context(), pool, sqlstore.Config{})
+			if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "DSN") {
+				t.Errorf("got %q, want an error about the DSN without its password", err)
+			}
+		})
+	}
+	t.Run("a user with an at sign is no part of a password", func(t *testing.T) {
+		pool := sql.OpenDB(shown("failed to connect to `user=app@server database=app`: connection refused"))
+		defer pool.Close()
+		_, err := sqlstore.NewPostgreSQL(t.Context(), pool, sqlstore.Config{})
+		if err == nil || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("got %q, want the cause", err)
+		}
+	})
+}
+
+func TestUnitAChangeThatTakesLongKeepsItsOwnError(t *testing.T) {
+	own := errors.New("refused by the application")
+	onTables(t, func(t *testing.T, s onServer) {
+		db := s.db(t, 50*time.Millisecond)
+		opened(t, sqlstore.Knox, s.db(t, 0))
+		err := db.Update(t.Context(), func(conn *sql.Conn) error {
+			for began := time.Now(); time.Since(began) < 60*time.Millisecond; {
+				if _, err := conn.ExecContext(t.Context(), "SELECT 1"); err != nil {
+					return err
+				}
+			}
+			return own
+		})
+		if !errors.Is(err, own) || errors.Is(err, sqlstore.ErrBusy) {
+			t.Errorf("got %v, want the error of the change alone", err)
+		}
+	})
+}
+
+func TestUnitAChangeReplacesAConnectionThatTheServerClosed(t *testing.T) {
+	onTables(t, func(t *testing.T, s onServer) {
+		db := s.db(t, 0)
+		db.Writer().SetMaxOpenConns(1)
+		id, end := "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(%d)"
+		if s.name == "MariaDB" {
+			id, end = "SELECT CONNECTION_ID()", "KILL %d"
+		}
+		var n int
+		if err := db.Reader().QueryRow(id).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		must(t, s.db(t, 0).Writer(), fmt.Sprintf(end, n))
+		ran := 0
+		if err := db.Update(t.Context(), func(conn *sql.Conn) error {
+			ran++
+			_, err := conn.ExecContext(t.Context(), "SELECT 1")
+			return err
+		}); err != nil || ran != 1 {
+			t.Errorf("got %v after %d runs, want one run without an error", err, ran)
+		}
+	})
+}
+
+// TestUnitAMigrationWaitsLongerThanALockMay holds the row of the lock until the server has ended the wait for it once.
+func TestUnitAMigrationWaitsLongerThanALockMay(t *testing.T) {
+	mariadb := *engines[2]
+	mariadb.options = "?innodb_lock_wait_timeout=1"
+	p := mariadb.place(t)
+	s := onServer{p, p.take(t)}
+	db := s.db(t, 0)
+	opened(t, sqlstore.Throttle, db)
+	must(t, db.Writer(), "DELETE FROM "+s.table("schema")+" WHERE component = 'onetime'")
+	must(t, db.Writer(), "DROP TABLE IF EXISTS "+s.table("onetime"))
+	asked := make(chan struct{}, 16)
+	p.tap.listen(func(query string, _ []driver.NamedValue) {
+		if strings.Contains(query, "component = 'lock' FOR UPDATE") {
+			asked <- struct{}{}
+		}
+	})
+	defer p.tap.listen(nil)
+	during(t, db, func(conn *sql.Conn) error {
+		err := conn.QueryRowContext(t.Context(), "SELECT component FROM "+s.table("schema")+
+			" WHERE component = 'lock' LOCK IN SHARE MODE").Scan(new(string))
+		return err
+	}, func(commit func()) {
+		var group sync.WaitGroup
+		group.Go(func() {
+			if _, err := sqlstore.OneTime(t.Context(), s.db(t, 0)); err != nil {
+				t.Errorf("the migration that waits: %v", err)
+			}
+			close(asked)
+		})
+		<-asked
+		<-asked // again, after the server ended the first wait
+		commit()
+		group.Wait()
+	})
 }
