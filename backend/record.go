@@ -20,6 +20,31 @@ import (
 // [TokenFormat] where knowing it must prove something.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// NewIDOf is NewID for a record of an owner, which is a user, or a client that acts for itself. Its last 18 bits are the
+// [Shard] of the owner, and the rest is as random as before. So a clustered store that is asked for the record by its
+// identifier alone knows where all that the owner has is.
+func NewIDOf(owner string) string {
+	id := uuid.Must(uuid.NewV7())
+	n := shardNumber(owner)
+	id[13] = id[13]&^3 | byte(n>>16)
+	id[14], id[15] = byte(n>>8), byte(n)
+	return id.String()
+}
+
+// IDShard returns the shard in an identifier of NewIDOf. Other identifiers that look like one have a shard by chance;
+// ok is false if text cannot be one.
+func IDShard(text string) (shard string, ok bool) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 || id.Version() != 7 {
+		return "", false
+	}
+	n := uint32(id[13]&3)<<16 | uint32(id[14])<<8 | uint32(id[15])
+	if n >= allShards {
+		return "", false
+	}
+	return shardText(n), true
+}
+
 // Stamp returns a hash of a user's [auth.Stamper] stamp, or "" if the user does
 // not have one. The issuer's name is part of it, so that no issuer knows another's.
 func Stamp(issuer string, user auth.User) string {

@@ -179,9 +179,17 @@ func newToken(prefix, owner string, length int, read func(chunk []byte)) string 
 }
 
 // Shard returns the shard of an owner.
-func Shard(owner string) string {
+func Shard(owner string) string { return shardText(shardNumber(owner)) }
+
+// allShards is how many shards there are.
+const allShards = 62 * 62 * 62
+
+func shardNumber(owner string) uint32 {
 	sum := sha256.Sum256([]byte(owner))
-	n := binary.BigEndian.Uint32(sum[:4])
+	return binary.BigEndian.Uint32(sum[:4]) % allShards
+}
+
+func shardText(n uint32) string {
 	return string([]byte{alphabet[n%62], alphabet[n/62%62], alphabet[n/3844%62]})
 }
 

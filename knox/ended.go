@@ -43,6 +43,8 @@ type Ending struct {
 	Reason EndReason
 	At     time.Time // the method's now, in UTC with microseconds
 	Keep   bool      // keep an EndedToken of each, in the same step
+	// KeepFor is for how long at least, from At. It is for a store that forgets by itself. 0 is not known.
+	KeepFor time.Duration
 	// Spare is for Store.Add: the identifier of a record that does not make room where another
 	// one can, which is with every limit but 1. It is the token that asks for the new one.
 	Spare string
@@ -61,7 +63,8 @@ func (e Ending) Of(record *Record) *EndedToken {
 
 // ending is an end of tokens now, as Config would have it kept.
 func (t *Tokens) ending(reason EndReason) Ending {
-	return Ending{Reason: reason, At: backend.StoreTime(time.Now()), Keep: t.config.KeepEnded > 0}
+	return Ending{Reason: reason, At: backend.StoreTime(time.Now()), Keep: t.config.KeepEnded > 0,
+		KeepFor: t.config.KeepEnded}
 }
 
 // maxEnded is how many ended tokens are listed.

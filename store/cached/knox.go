@@ -98,6 +98,10 @@ func (s *KnoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int)
 	return s.store.PurgeEnded(ctx, before, limit)
 }
 
+// ForgetToken drops what is kept of one digest, as Forget does of a user. It is for a store that tells of changes of
+// single records.
+func (s *KnoxStore) ForgetToken(digest string) { s.records.drop(digest) }
+
 // Forget implements [Cache].
 func (s *KnoxStore) Forget(userID string) { s.records.forget(owner{user, userID}) }
 

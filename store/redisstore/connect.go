@@ -1,0 +1,126 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// connect makes the clients and checks the servers.
+func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
+	if option.Dialer.Timeout == 0 {
+		option.Dialer.Timeout = db.config.Timeout
+	}
+	if option.ConnWriteTimeout == 0 {
+		option.ConnWriteTimeout = db.config.Timeout
+	}
+	plain := option
+	plain.DisableCache = true
+	var err error
+	if db.client, err = rueidis.NewClient(plain); err != nil {
+		return unreachable(option, err)
+	}
+	if err := db.check(ctx); err != nil {
+		return err
+	}
+	if db.config.MaxCached < 0 {
+		db.reader = db.client
+		return nil
+	}
+	tracked := option
+	tracked.DisableCache, tracked.ClientTrackingOptions = false, db.trackingOptions()
+	tracked.PipelineMultiplex = -1 // one connection to each node, see watch
+	tracked.OnInvalidations = db.watch.invalidated
+	if db.reader, err = rueidis.NewClient(tracked); err != nil {
+		return unreachable(option, err)
+	}
+	return nil
+}
+
+// unreachable is the error of a first connection.
+func unreachable(option rueidis.ClientOption, err error) error {
+	where := strings.Join(option.InitAddress, ", ")
+	if errors.Is(err, rueidis.ErrNoCache) {
+		return fmt.Errorf("redisstore: %s: the server does not speak RESP3 with client tracking; Redis 6.2 or later "+
+			"does: %w", where, err)
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return fmt.Errorf("redisstore: %s cannot be reached: %w", where, err)
+	}
+	return outage(where, err)
+}
+
+// check looks at each master.
+func (db *DB) check(ctx context.Context) error {
+	ctx, cancel := db.limit(ctx)
+	defer cancel()
+	for address, node := range db.client.Nodes() {
+		if err := db.checkNode(ctx, address, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) checkNode(ctx context.Context, address string, node rueidis.Client) error {
+	info, err := infoOf(ctx, node)
+	if err != nil {
+		return outage(address+": INFO", err)
+	}
+	if err := checkVersion(address, info["redis_version"]); err != nil {
+		return err
+	}
+	if policy := info["maxmemory_policy"]; policy != "noeviction" {
+		if !db.config.AllowEviction {
+			return fmt.Errorf("%w: maxmemory-policy of %s is %q and must be noeviction; "+
+				"see Config.AllowEviction", ErrEviction, address, policy)
+		}
+		db.config.Logger.WarnContext(ctx, "redisstore: the server may evict tokens, and what must be used once only",
+			"address", address, "maxmemory-policy", policy)
+	}
+	if info["role"] == "slave" && info["cluster_enabled"] != "1" {
+		return fmt.Errorf("redisstore: %s: %s", address, hints["READONLY"])
+	}
+	if info["aof_enabled"] == "0" {
+		db.config.Logger.WarnContext(ctx, "redisstore: without an append-only file, a crash of the server loses what was "+
+			"written since its last snapshot; set appendonly yes", "address", address)
+	}
+	return nil
+}
+
+// infoOf returns what INFO says of a server.
+func infoOf(ctx context.Context, node rueidis.Client) (map[string]string, error) {
+	info := make(map[string]string)
+	for _, section := range []string{"server", "memory", "persistence", "replication", "cluster"} {
+		text, err := node.Do(ctx, node.B().Info().Section(section).Build()).ToString()
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.SplitSeq(text, "\r\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok {
+				info[name] = value
+			}
+		}
+	}
+	return info, nil
+}
+
+// checkVersion refuses a server older than 6.2. A Valkey says which Redis it is like.
+func checkVersion(address, version string) error {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return fmt.Errorf("redisstore: %s has the version %q, which cannot be read", address, version)
+	}
+	major, _ := strconv.Atoi(parts[0])
+	minor, _ := strconv.Atoi(parts[1])
+	if major < 6 || major == 6 && minor < 2 {
+		return fmt.Errorf("redisstore: %s is Redis %s; 6.2 is the oldest that will do", address, version)
+	}
+	return nil
+}
