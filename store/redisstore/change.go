@@ -191,8 +191,8 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 
 // passing reports an error of a slot that is on its way to another node. Nothing was changed then.
 func passing(err error) bool {
-	reply, ok := rueidis.IsRedisErr(errors.Unwrap(err))
-	return ok && reply.IsTryAgain()
+	var reply *rueidis.RedisError
+	return errors.As(err, &reply) && reply.IsTryAgain()
 }
 
 // pause waits a little before another try, longer from try to try.

@@ -14,7 +14,7 @@ import (
 var prefixes atomic.Int64
 
 // openTest opens a DB with a prefix of its own.
-func openTest(t *testing.T, config Config) *DB {
+func openTest(t testing.TB, config Config) *DB {
 	t.Helper()
 	url := os.Getenv("GATEWARDEN_REDIS_URL")
 	if url == "" {
@@ -37,7 +37,7 @@ func openTest(t *testing.T, config Config) *DB {
 }
 
 // pairOf opens two instances on the same keys.
-func pairOf(t *testing.T, config Config) (first, second *DB) {
+func pairOf(t testing.TB, config Config) (first, second *DB) {
 	t.Helper()
 	first = openTest(t, config)
 	config.Prefix = first.config.Prefix
