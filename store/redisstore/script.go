@@ -54,9 +54,6 @@ for _, w in ipairs(writes) do
     if b == '0' then redis.call('SET', key, a) else redis.call('SET', key, a, 'PX', b) end
   elseif name == 'list' then
     add(key, 0, a, b)
-  elseif name == 'keep' then
-    local left = redis.call('PTTL', key)
-    if left >= 0 and left < tonumber(a) then redis.call('PEXPIRE', key, b) end
   elseif name == 'bump' then
     redis.call('INCR', key)
     redis.call('PEXPIRE', key, b)
@@ -70,6 +67,9 @@ for _, w in ipairs(writes) do
     redis.call('DEL', key)
   elseif name == 'unlist' then
     redis.call('ZREM', key, a)
+  elseif name == 'keep' then
+    local left = redis.call('PTTL', key)
+    if left >= 0 and left < tonumber(a) then redis.call('PEXPIRE', key, w[4]) end
   elseif name == 'try bump' then
     redis.pcall('INCR', key)
     redis.pcall('PEXPIRE', key, w[4])

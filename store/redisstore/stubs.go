@@ -1,8 +1,7 @@
 package redisstore
 
 const (
-	sessionRecords kind = "st"
-	oauthAccess    kind = "oa"
-	oauthGrants    kind = "og"
-	oauthClients   kind = "oc"
+	oauthAccess  kind = "oa"
+	oauthGrants  kind = "og"
+	oauthClients kind = "oc"
 )
