@@ -151,8 +151,12 @@ func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 	return purged, err
 }
 
+// tokensAtOnce is how many tokens one change removes, so that others have their turn. The tokens of one family are
+// removed together, however many there are.
+const tokensAtOnce = 1000
+
 // purge removes families with their tokens, and returns how many there were. A member whose family has gone already
-// takes the rest of it along.
+// takes the rest of it along. Families that would make it too many tokens stay for the next change.
 func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string, now time.Time) (int, error) {
 	users, ids := make([]string, len(members)), make([]string, len(members))
 	for i, member := range members {
@@ -165,8 +169,11 @@ func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string
 	if err != nil {
 		return 0, err
 	}
-	gone := 0
+	gone, tokens := 0, 0
 	for i, id := range ids {
+		if tokens += len(digests[i]); i > 0 && tokens > tokensAtOnce {
+			break
+		}
 		l, err := s.login(ctx, c, t, id)
 		if err != nil {
 			return 0, err
