@@ -273,6 +273,8 @@ func (s *sessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 			case !r.Live(now):
 				s.end(c, t, r)
 				gone = append(gone, r)
+			default: // the index is wrong, and would lead here again and again
+				c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, sessionTTL(r, now))
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil
