@@ -83,7 +83,8 @@ func TestUnitSessionKeysEnd(t *testing.T) {
 	store := Sessions(db)
 	now := time.Now()
 	alice, bob := usersApart()
-	first, second, third, fourth := newSession(alice, now), newSession(alice, now), newSession(alice, now), newSession(bob, now)
+	first, second := newSession(alice, now), newSession(alice, now)
+	third, fourth := newSession(alice, now), newSession(bob, now)
 	addSession(t, store, first, nil)
 	touch := session.Touch{Digest: first.Digest, Used: backend.StoreTime(now.Add(time.Minute)),
 		ExpiresAt: backend.StoreTime(now.Add(time.Hour + time.Minute)), LiveUntil: first.ExpiresAt}
@@ -270,7 +271,8 @@ func TestUnitSessionThatCannotBeRead(t *testing.T) {
 					}
 				})
 			}
-			if got, err := db.client.Do(t.Context(), db.client.B().Get().Key(key).Build()).ToString(); err != nil || got != text {
+			got, err := db.client.Do(t.Context(), db.client.B().Get().Key(key).Build()).ToString()
+			if err != nil || got != text {
 				t.Errorf("the key has %q, %v by now, want %q", got, err, text)
 			}
 		}
