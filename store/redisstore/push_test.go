@@ -336,6 +336,7 @@ func TestUnitPushIsNotBelieved(t *testing.T) {
 		p.warm(h)
 		p.catchUp()
 		t.Run(name+" is looked up at once after a connection was lost", func(t *testing.T) {
+			p.t = t
 			p.wantHits(h, 1)
 			before := p.commands()
 			p.second.watch.invalidated(nil) // as rueidis calls it
@@ -347,6 +348,7 @@ func TestUnitPushIsNotBelieved(t *testing.T) {
 			}
 		})
 		t.Run(name+" is looked up if there was no sign of life for a while", func(t *testing.T) {
+			p.t = t
 			p.warm(h)
 			p.second.watch.stop()
 			p.until("look-up by a command", believedFor+100*time.Millisecond, func() bool {
