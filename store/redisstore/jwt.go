@@ -163,8 +163,8 @@ func (s *jwtStore) makeRoom(ctx context.Context, c *change, started *jwt.Started
 	return nil
 }
 
-// live reads the families of a user that are live, in order of ID. It also drops those from the list whose keys have
-// gone.
+// live reads the families of a user that are live, in order of ID. It also takes a family whose key has gone
+// from the list.
 func (s *jwtStore) live(ctx context.Context, c *change, userID string, now time.Time) ([]*login, error) {
 	t := tagOfOwner(userID)
 	index := s.db.key(jwtLists, t, userID)
@@ -259,7 +259,7 @@ func (s *jwtStore) token(ctx context.Context, digest string, others ...string) (
 	return &row, t, rest, decode(key, *text, &row)
 }
 
-// family reads a family. It returns nil if there is none.
+// family reads a family. It returns nil if the key is not there.
 func (s *jwtStore) family(ctx context.Context, t tag, id string) (*login, error) {
 	var row familyRow
 	found, err := s.db.get(ctx, s.db.key(jwtFamilies, t, id), &row)

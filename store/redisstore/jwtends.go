@@ -13,8 +13,8 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// alsoIfFull makes a change that ends something. If the memory of the server is full, it makes the change in a way that
-// needs none.
+// alsoIfFull makes a change that ends something. If the memory of the server is full, it makes the change again, in a
+// way that needs no memory.
 func alsoIfFull(do func(full bool) error) error {
 	err := do(false)
 	if isFull(err) {
@@ -158,7 +158,7 @@ func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 	return purged, nil
 }
 
-// tokensAtOnce is how many tokens one change removes, so that others have their turn. The tokens of one family are
+// tokensAtOnce is how many tokens one change removes, so that other calls have their turn. The tokens of one family are
 // removed together, however many there are.
 const tokensAtOnce = 1000
 

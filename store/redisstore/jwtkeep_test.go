@@ -78,7 +78,7 @@ func (j jwtTest) keys() map[string]time.Duration {
 	return all
 }
 
-// key returns the name of the one key of a kind whose name ends so.
+// key returns the name of the one key of a kind with this end.
 func (j jwtTest) key(k kind, end string) string {
 	j.t.Helper()
 	for key := range j.keys() {
@@ -140,9 +140,19 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 			t.Errorf("there is no key of kind %s", k)
 		}
 	}
-	j.do("DEL", j.key(jwtFamilies, "1"))
-	if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 100); n != 3 || err != nil {
-		t.Errorf("got %d purged, %v, want 3, since one family has gone already", n, err)
+	for _, id := range []string{"1", "4"} {
+		j.do("DEL", j.key(jwtFamilies, id))
+	}
+	if ids, err := j.EndAll(t.Context(), "alice", "", "", j.now); len(ids) != 0 || err != nil {
+		t.Errorf("got %v, %v, want no login", ids, err)
+	}
+	for key := range j.keys() {
+		if kind(key[:2]) == jwtLists {
+			t.Errorf("%s has a family that has gone", key)
+		}
+	}
+	if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 100); n != 2 || err != nil {
+		t.Errorf("got %d purged, %v, want 2, since two families have gone already", n, err)
 	}
 	for key := range j.keys() {
 		switch kind(key[:2]) {
@@ -187,6 +197,8 @@ func TestJWTUnreadable(t *testing.T) {
 		_, errs["List"] = j.List(ctx, "alice", "", 10, j.now)
 		_, errs["End"] = j.End(ctx, "alice", "1", j.now)
 		_, errs["EndAll"] = j.EndAll(ctx, "alice", "", "", j.now)
+		f := &jwt.Family{ID: "2", UserID: "alice", Created: j.now, ExpiresAt: j.now.Add(time.Hour)}
+		_, errs["Start"] = j.Start(ctx, f, j.token("2", "first"), j.token("1", "first"), 0, false)
 		_, errs["Purge"] = j.Purge(ctx, j.now.Add(48*time.Hour), 10)
 		return errs
 	}
@@ -195,9 +207,9 @@ func TestJWTUnreadable(t *testing.T) {
 		name  string
 		fails string
 	}{
-		{jwtFamilies, "1", "Find Rotate Use List End Revoked EndAll Purge"},
-		{jwtTokens, "1 first", "Find Rotate Use Revoked"},
-		{jwtOwners, "alice", "Rotate Use Revoked EndAll"},
+		{jwtFamilies, "1", "Find Rotate Use List End Revoked EndAll Start Purge"},
+		{jwtTokens, "1 first", "Find Rotate Use Revoked Start"},
+		{jwtOwners, "alice", "Rotate Use Revoked EndAll Start"},
 		{jwtLists, "alice", "List EndAll"},
 		{jwtMembers, "1", "Purge"},
 		{jwtExpiry, "", "Purge"},

@@ -128,7 +128,7 @@ type voidRow struct {
 	Voided     micros `json:"d"`
 }
 
-// login reads a family in a change. It returns nil if there is none.
+// login reads a family in a change. It returns nil if the key is not there.
 func (s *jwtStore) login(ctx context.Context, c *change, t tag, id string) (*login, error) {
 	var row familyRow
 	found, err := c.get(ctx, s.db.key(jwtFamilies, t, id), &row)
