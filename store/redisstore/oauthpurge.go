@@ -119,7 +119,7 @@ func (p *oauthPurge) refresh(ctx context.Context, c *change, t tag, digests []st
 	}
 	n := 0
 	for _, digest := range digests {
-		var row refreshRow
+		var row oauthRefreshRow
 		found, err := c.get(ctx, p.db.key(oauthRefresh, t, digest), &row)
 		if err != nil {
 			return nil, err
