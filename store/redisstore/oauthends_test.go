@@ -45,12 +45,20 @@ func (s *oauthStore) mustPut(t *testing.T, g *server.Grant, client clientState) 
 		t.Fatal(err)
 	}
 	of := grantTag(g.UserID, g.ClientID)
-	err := s.db.transact(t.Context(), g.UserID, func(_ context.Context, c *change) error {
+	s.change(t, func(c *change) {
 		row := grantRowOf(g, client.row.Generation)
 		s.saveGrant(c, of, g.ID, &row, oauthNow)
 		index, version := s.grantLists(of, g.UserID)
 		c.list(index, listed(g.ID, g.ID), time.Hour)
 		c.bump(version)
+	})
+}
+
+// change makes a change.
+func (s *oauthStore) change(t *testing.T, note func(c *change)) {
+	t.Helper()
+	err := s.db.transact(t.Context(), "test", func(_ context.Context, c *change) error {
+		note(c)
 		return nil
 	})
 	if err != nil {
