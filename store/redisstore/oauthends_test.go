@@ -140,7 +140,8 @@ func TestClientEndsGrantsOfManyUsers(t *testing.T) {
 			kept := grantOf("user1", "other")
 			s.mustPut(t, kept, other)
 			ended := oauthNow.Add(time.Minute)
-			ok, got, err := s.ChangeClient(t.Context(), &server.Client{ID: "web", Disabled: true, Updated: ended}, oauthNow)
+			disabled := &server.Client{ID: "web", Disabled: true, Updated: ended}
+			ok, got, err := s.ChangeClient(t.Context(), disabled, oauthNow)
 			if !ok || err != nil || !slices.Equal(got, want) {
 				t.Fatalf("got %v, %d ended, %v, want the %d grants in order", ok, len(got), err, len(want))
 			}

@@ -17,8 +17,8 @@ func (s *oauthStore) agree(t *testing.T, userID, clientID string) {
 	t.Helper()
 	client := s.stateOf(t, clientID)
 	s.change(t, func(c *change) {
-		s.saveConsent(c, client, &server.Consent{UserID: userID, ClientID: clientID, Created: oauthNow, Updated: oauthNow,
-			Permissions: server.Permissions{{Resource: "https://api.example/", Scopes: []string{"read"}}}})
+		s.saveConsent(c, client, &server.Consent{UserID: userID, ClientID: clientID, Created: oauthNow,
+			Updated: oauthNow, Permissions: server.Permissions{{Resource: "https://api.example/", Scopes: []string{"read"}}}})
 	})
 }
 
