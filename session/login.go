@@ -80,7 +80,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 		lifetime = s.config.Remember
 	}
 	record := &Record{
-		ID: backend.NewID(), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
+		ID: backend.NewIDOf(fresh.UserID()), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
 		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
 	}

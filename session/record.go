@@ -17,7 +17,7 @@ type Record struct {
 	Stamp     string // hash of the user's AuthStamp; empty if there was none
 
 	Digest string // identifies the session to the store
-	ID     string // identifies the session to its user; no secret
+	ID     string // identifies the session to its user; no secret. It names the shard of the user: see [backend.NewIDOf]
 	Owner  string // of a mark: whose session it was; see Moved
 
 	Scopes     []string // what it is limited to, if Limited

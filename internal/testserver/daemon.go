@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -22,9 +20,6 @@ import (
 	"syscall"
 	"time"
 )
-
-// patience bounds each step of a start or an end. A machine that runs other tests takes seconds for it.
-const patience = 2 * time.Minute
 
 //go:embed watch.sh
 var watchScript string
@@ -68,7 +63,7 @@ func (d *daemon) open() error {
 		return err
 	}
 	var err error
-	if d.port, err = freePort(); err != nil {
+	if d.port, err = d.engine.port(); err != nil {
 		return err
 	}
 	if err := d.openWatch(); err != nil {
@@ -78,19 +73,6 @@ func (d *daemon) open() error {
 		return err
 	}
 	return d.start()
-}
-
-// freePort returns a port below those that systems give to outgoing connections, which could take it while the server
-// is stopped.
-func freePort() (int, error) {
-	for range 100 {
-		port := 15000 + mathrand.IntN(15000)
-		listener, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(port))
-		if err == nil {
-			return port, listener.Close()
-		}
-	}
-	return 0, errors.New("no free port on 127.0.0.1")
 }
 
 // openWatch starts the shell. Its input ends with this process, because no other process inherits the pipe.

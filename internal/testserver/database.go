@@ -27,7 +27,7 @@ func (s *Server) Database(t testing.TB) Database {
 	name := "test_" + strings.ToLower(rand.Text()[:16])
 	s.exec(t, fmt.Sprintf(s.engine.createDatabase, name))
 	t.Cleanup(func() {
-		if s.daemon == nil || s.daemon.running() != 0 {
+		if s.reachable() {
 			s.exec(t, fmt.Sprintf(s.engine.dropDatabase, name))
 		}
 	})

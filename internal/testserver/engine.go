@@ -14,6 +14,7 @@ import (
 type engine struct {
 	name, scheme, variable string
 
+	// These are for SQL only.
 	drivers                      []string // names in package sql, the best first
 	createDatabase, dropDatabase string   // with %s for the name
 	version                      string   // the query
@@ -24,6 +25,7 @@ type engine struct {
 	start string                   // the database that always exists
 	query string                   // what the address ends with
 
+	port      func() (int, error) // finds a free port
 	prepare   func(*daemon) error // makes the data folder
 	arguments func(*daemon) []string
 	ready     string         // what the log says when connections are accepted

@@ -1,11 +1,49 @@
 package testserver
 
-import "testing"
+import (
+	"crypto/tls"
+	"net/url"
+	"testing"
+)
 
 // Folder returns the folder of a server that this process started.
-func (s *Server) Folder() string { return s.daemon.folder }
+func (c *control) Folder() string { return c.daemon.folder }
 
 // NeedMissing is what a test does when there is no program of a server.
 func NeedMissing(t testing.TB) {
 	need(t, func() (*Server, error) { return nil, errMissing })
+}
+
+// NeedOwnMissing is what a test does that must have its own server, when there is no program of it.
+func NeedOwnMissing(t testing.TB) {
+	needOwn(t, redisVariable, func() (*Node, error) { return nil, errMissing })
+}
+
+// FailRedis is NewRedis for options that must fail.
+func FailRedis(t testing.TB, options ...RedisOption) {
+	need(t, func() (*Node, error) { return startRedis(options) })
+}
+
+// RedisOfEnvironment is Redis, but not only the first time.
+func RedisOfEnvironment() (*Node, error) { return redisOfEnvironment(redisOptions{}.engine()) }
+
+// Try runs a command that may fail.
+func Try(n *Node, command ...string) error {
+	_, err := n.do(command...)
+	return err
+}
+
+// Ping connects and runs PING.
+func Ping(address string, config *tls.Config) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	conn, err := dialRedis(u, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = conn.do("PING")
+	return err
 }

@@ -18,6 +18,7 @@ var mariaDB = engine{
 
 	find: findMariaDB, user: "gatewarden", start: "mysql",
 
+	port:      freePort,
 	prepare:   prepareMariaDB,
 	arguments: mariaDBArguments,
 	ready:     "ready for connections",

@@ -20,6 +20,7 @@ var postgreSQL = engine{
 
 	find: findPostgreSQL, user: "gatewarden", start: "postgres", query: "sslmode=disable",
 
+	port:      freePort,
 	prepare:   preparePostgreSQL,
 	arguments: postgreSQLArguments,
 	ready:     "database system is ready to accept connections",

@@ -28,17 +28,15 @@ import (
 	"net/url"
 	"os"
 	"sync"
-	"syscall"
 	"testing"
 )
 
-// Server is a database server that tests may use. Its methods may be called by several tests at once, but [Server.Stop],
-// [Server.Kill] and [Server.Start] disturb the others: use them on a server of NewPostgreSQL or NewMariaDB.
+// Server is a database server that tests may use. Its methods may be called by several tests at once, but Stop, Kill and
+// Start disturb the others: use them on a server of NewPostgreSQL or NewMariaDB.
 type Server struct {
-	engine engine
-	admin  *url.URL // the user may create databases
-	daemon *daemon  // nil for a server of the environment
-	pool   func() (*sql.DB, error)
+	control
+	admin *url.URL // the user may create databases
+	pool  func() (*sql.DB, error)
 }
 
 var (
@@ -90,7 +88,7 @@ func own(t testing.TB, e engine) *Server {
 var errMissing = errors.New("no server")
 
 // need returns the server that open gives, and skips or fails the test without one.
-func need(t testing.TB, open func() (*Server, error)) *Server {
+func need[S any](t testing.TB, open func() (S, error)) S {
 	t.Helper()
 	s, err := open()
 	switch {
@@ -101,12 +99,12 @@ func need(t testing.TB, open func() (*Server, error)) *Server {
 	default:
 		t.Fatal(err)
 	}
-	return nil
+	return s
 }
 
 // open finds the server of the environment, or starts one.
 func open(e engine) (*Server, error) {
-	s := &Server{engine: e}
+	s := &Server{control: control{engine: e}}
 	s.pool = sync.OnceValues(s.openPool)
 	if text := os.Getenv(e.variable); text != "" {
 		admin, err := url.Parse(text)
@@ -122,52 +120,4 @@ func open(e engine) (*Server, error) {
 	}
 	s.daemon, s.admin = daemon, admin
 	return s, nil
-}
-
-// Stop ends the server in an orderly way, as for an upgrade, and returns when its process is gone. Transactions are
-// rolled back and connections end. Databases stay for [Server.Start].
-func (s *Server) Stop(t testing.TB) {
-	t.Helper()
-	s.end(t, s.engine.stop)
-}
-
-// Kill ends the server by SIGKILL, and returns when its process is gone.
-func (s *Server) Kill(t testing.TB) {
-	t.Helper()
-	s.end(t, syscall.SIGKILL)
-}
-
-// end ends the server by a signal.
-func (s *Server) end(t testing.TB, signal syscall.Signal) {
-	t.Helper()
-	s.needDaemon(t)
-	if err := s.daemon.end(signal); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Start starts the server again, on the same port and with the databases that it had, and returns when it accepts
-// connections.
-func (s *Server) Start(t testing.TB) {
-	t.Helper()
-	s.needDaemon(t)
-	if err := s.daemon.start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// PID returns the id of the server's process, or 0 if the server is stopped or is not ours.
-func (s *Server) PID() int {
-	if s.daemon == nil {
-		return 0
-	}
-	return s.daemon.running()
-}
-
-// needDaemon skips the test if this process did not start the server.
-func (s *Server) needDaemon(t testing.TB) {
-	t.Helper()
-	if s.daemon == nil {
-		t.Skip(s.engine.name + " is the server of " + s.engine.variable + ", which tests do not stop")
-	}
 }

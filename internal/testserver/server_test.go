@@ -16,10 +16,30 @@ import (
 	"github.com/gatewarden/auth/internal/testserver"
 )
 
+// started is a server that runs.
+type started interface {
+	PID() int
+	Folder() string
+}
+
 // engines are the servers that are started.
-var engines = map[string]func(testing.TB) *testserver.Server{
-	"PostgreSQL": testserver.PostgreSQL,
-	"MariaDB":    testserver.MariaDB,
+var engines = map[string]func(testing.TB) (started, string){
+	"PostgreSQL": func(t testing.TB) (started, string) {
+		s := testserver.PostgreSQL(t)
+		return s, s.Admin().URL
+	},
+	"MariaDB": func(t testing.TB) (started, string) {
+		s := testserver.MariaDB(t)
+		return s, s.Admin().URL
+	},
+	"Redis": func(t testing.TB) (started, string) {
+		n := testserver.Redis(t)
+		return n, n.URL()
+	},
+	"Redis Cluster": func(t testing.TB) (started, string) {
+		n := testserver.RedisCluster(t).Nodes()[2]
+		return n, n.URL()
+	},
 }
 
 // TestHelper is the other process of TestUnitEnd. It starts a server and says so, and waits for its end.
@@ -28,8 +48,8 @@ func TestHelper(t *testing.T) {
 	if name == "" {
 		t.Skip("only for TestUnitEnd")
 	}
-	s := engines[name](t)
-	fmt.Println("server", s.PID(), s.Folder(), s.Admin().URL)
+	s, url := engines[name](t)
+	fmt.Println("server", s.PID(), s.Folder(), url)
 	_, _ = io.ReadAll(os.Stdin)
 	os.Exit(3)
 }
@@ -47,7 +67,7 @@ func startOther(t *testing.T, engine string) *other {
 	t.Helper()
 	o := &other{cmd: exec.Command(os.Args[0], "-test.run=^TestHelper$", "-test.v")}
 	o.cmd.Env = append(os.Environ(), "GATEWARDEN_TESTSERVER_HELPER="+engine,
-		"GATEWARDEN_POSTGRES_URL=", "GATEWARDEN_MYSQL_URL=")
+		"GATEWARDEN_POSTGRES_URL=", "GATEWARDEN_MYSQL_URL=", "GATEWARDEN_REDIS_URL=", "GATEWARDEN_REDIS_CLUSTER_URL=")
 	stdin, err := o.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 // [Cache], and safe for concurrent use.
 //
 // It is no [session.HashFinder], whatever its store is. Marks are not cached. If another process gives a session a
-// new cookie, the old cookie is good here until Config.TTL is over.
+// new cookie, the old cookie is good here until Config.TTL is over, or ForgetToken is called.
 type SessionStore struct {
 	store   session.Store
 	records *table[string, *session.Record] // by digest
@@ -92,6 +92,10 @@ func (s *SessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 	defer s.records.lapse(now)
 	return s.store.Purge(ctx, now, limit)
 }
+
+// ForgetToken drops what is kept of one digest, as Forget does of a user. It is for a store that tells of changes of
+// single records.
+func (s *SessionStore) ForgetToken(digest string) { s.records.drop(digest) }
 
 // Forget implements [Cache].
 func (s *SessionStore) Forget(userID string) { s.records.forget(owner{user, userID}) }

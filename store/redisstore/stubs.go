@@ -1,5 +1,0 @@
-package redisstore
-
-const (
-	sessionRecords kind = "st"
-)
