@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
-	"time"
 
 	"github.com/redis/rueidis"
 
@@ -111,34 +110,13 @@ func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
 	})
 }
 
-// unlistOfClient removes a grant that is not there from the index of its client's grants.
-func (s *oauthStore) unlistOfClient(ctx context.Context, clientID, grantID, userID string) error {
+// unlistOfClient removes members from the index of a client's grants, whose grants are not there.
+func (s *oauthStore) unlistOfClient(ctx context.Context, clientID string, members ...string) error {
 	t := tagOfOwner(clientID)
 	return s.db.transact(ctx, clientID, func(_ context.Context, c *change) error {
-		c.unlist(s.db.key(oauthClientHas, t, clientID), clientMember(grantID, userID))
+		for _, member := range members {
+			c.unlist(s.db.key(oauthClientHas, t, clientID), member)
+		}
 		return nil
 	})
-}
-
-// loadGrant reads the row of a grant in a change. It is nil if there is none. See clientState.revoke.
-func (s *oauthStore) loadGrant(ctx context.Context, c *change, t tag, id string) (*grantRow, error) {
-	var row grantRow
-	found, err := c.get(ctx, s.db.key(oauthGrants, t, id), &row)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &row, nil
-}
-
-// saveGrant writes the row of a grant, and when a purge removes it.
-func (s *oauthStore) saveGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
-	ttl := ttlUntil(row.until(), now)
-	c.set(s.db.key(oauthGrants, t, id), row, ttl)
-	c.expire(s.db.key(oauthGrantExpiry, t, ""), id, row.until(), ttl)
-}
-
-// endGrant ends a grant that has not ended. Its row changes too.
-func (s *oauthStore) endGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
-	row.Revoked = microsOf(now)
-	s.saveGrant(c, t, id, row, now)
 }

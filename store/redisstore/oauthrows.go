@@ -161,8 +161,8 @@ func (r accessRow) access(digest string) *server.Access {
 		Issued: r.Issued.time(), ExpiresAt: r.Expires.time()}
 }
 
-// refreshRow is a refresh token as Redis has it.
-type refreshRow struct {
+// oauthRefreshRow is a refresh token as Redis has it.
+type oauthRefreshRow struct {
 	Version   int    `json:"v"`
 	GrantID   string `json:"g"`
 	Issued    micros `json:"t"`
@@ -172,11 +172,11 @@ type refreshRow struct {
 	Sealed    []byte `json:"x,omitempty"`
 }
 
-func refreshRowOf(r *server.Refresh) refreshRow {
-	return refreshRow{1, r.GrantID, microsOf(r.Issued), microsOf(r.ExpiresAt), microsOf(r.Rotated), r.Successor, r.Sealed}
+func oauthRefreshRowOf(r *server.Refresh) oauthRefreshRow {
+	return oauthRefreshRow{1, r.GrantID, microsOf(r.Issued), microsOf(r.ExpiresAt), microsOf(r.Rotated), r.Successor, r.Sealed}
 }
 
-func (r refreshRow) refresh(digest string) *server.Refresh {
+func (r oauthRefreshRow) refresh(digest string) *server.Refresh {
 	return &server.Refresh{Digest: digest, GrantID: r.GrantID, Issued: r.Issued.time(), ExpiresAt: r.Expires.time(),
 		Rotated: r.Rotated.time(), Successor: r.Successor, Sealed: r.Sealed}
 }
