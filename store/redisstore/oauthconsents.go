@@ -151,7 +151,7 @@ func (s *oauthStore) Withdraw(ctx context.Context, userID, clientID string, now 
 	err := s.transactEnd(ctx, cmp.Or(userID, clientID), func(ctx context.Context, c *change) error {
 		ended = nil
 		s.forgetConsent(c, userID, clientID)
-		all, err := s.grantsOf(ctx, c, t, userID)
+		all, err := s.grantsOf(ctx, c, t, userID, clientID)
 		if err != nil {
 			return err
 		}

@@ -47,10 +47,7 @@ func (s *oauthStore) mustPut(t *testing.T, g *server.Grant, client clientState) 
 	of := grantTag(g.UserID, g.ClientID)
 	s.change(t, func(c *change) {
 		row := grantRowOf(g, client.row.Generation)
-		s.saveGrant(c, of, g.ID, &row, oauthNow)
-		index, version := s.grantLists(of, g.UserID)
-		c.list(index, listed(g.ID, g.ID), time.Hour)
-		c.bump(version)
+		s.putGrant(c, of, g.ID, &row, oauthNow)
 	})
 }
 

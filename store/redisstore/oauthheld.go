@@ -30,15 +30,19 @@ func (s *oauthStore) loadGrant(ctx context.Context, c *change, t tag, id string)
 	return &row, nil
 }
 
-// grantLists returns the index of a user's grants, and its version. Those of clients that act for themselves are in the
-// index of the user "", and each tag has one of those. The members are listed(id, id).
-func (s *oauthStore) grantLists(t tag, userID string) (index, version string) {
-	return s.db.key(oauthGrantList, t, userID), s.db.key(oauthGrantVer, t, userID)
+// grantLists returns the index of the grants of a user that have not ended, and its version. A client that acts for
+// itself has an index of its own. The members are listed(id, id).
+func (s *oauthStore) grantLists(t tag, userID, clientID string) (index, version string) {
+	owner := userID
+	if userID == "" {
+		owner = separator + clientID // no user has such a name
+	}
+	return s.db.key(oauthGrantList, t, owner), s.db.key(oauthGrantVer, t, owner)
 }
 
 // grantsOf reads all grants in an index of grantLists in a change, in order of ID.
-func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID string) ([]held, error) {
-	index, version := s.grantLists(t, userID)
+func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, clientID string) ([]held, error) {
+	index, version := s.grantLists(t, userID, clientID)
 	ids, err := c.digestsOf(ctx, index, version, func(id string) []string { return []string{s.grantKey(t, id)} })
 	if err != nil {
 		return nil, err
@@ -83,18 +87,28 @@ func (s *oauthStore) saveGrant(c *change, t tag, id string, row *grantRow, now t
 	c.expire(s.db.key(oauthGrantExpiry, t, ""), id, row.until(), ttl)
 }
 
-// endGrant ends a grant that has not ended. Its row changes too. If the memory of the server is full, the grant is
-// removed instead. Its tokens are then unknown, and so refused as well. They go when they expire.
+// endGrant ends a grant that has not ended. Its row changes too. The grant leaves the indexes of its owner and of its
+// session, so that a limit counts no more rows than are live. If the memory of the server is full, the grant is removed
+// instead. Its tokens are then unknown, and so refused as well. They go when they expire.
 func (s *oauthStore) endGrant(c *change, t tag, id string, row *grantRow, now time.Time) {
 	row.Revoked = microsOf(now)
+	s.unlistGrant(c, t, id, row)
 	if !c.lean {
 		s.saveGrant(c, t, id, row, now)
 		return
 	}
 	c.remove(s.grantKey(t, id))
 	c.unlist(s.db.key(oauthGrantExpiry, t, ""), id)
-	index, _ := s.grantLists(t, row.UserID)
+}
+
+// unlistGrant removes a grant from the indexes of its owner and of its session.
+func (s *oauthStore) unlistGrant(c *change, t tag, id string, row *grantRow) {
+	index, _ := s.grantLists(t, row.UserID, row.ClientID)
 	c.unlist(index, listed(id, id))
+	if row.SessionID != "" {
+		sessions, _ := s.sessionLists(t, row.SessionID)
+		c.unlist(sessions, listed(id, id))
+	}
 }
 
 // transactEnd is transact for a change that only ends grants. If the memory of the server is full, it is made once
@@ -130,11 +144,7 @@ func (s *oauthStore) forgetGrant(ctx context.Context, c *change, t tag, id strin
 	c.remove(own)
 	c.remove(s.grantKey(t, id))
 	c.unlist(s.db.key(oauthGrantExpiry, t, ""), id)
-	index, _ := s.grantLists(t, row.UserID)
-	c.unlist(index, listed(id, id))
-	if row.SessionID != "" {
-		c.unlist(s.db.key(oauthSessions, t, row.SessionID), listed(id, id))
-	}
+	s.unlistGrant(c, t, id, row)
 	return nil
 }
 

@@ -32,6 +32,7 @@ const (
 	oauthGrantExpiry  kind = "ox" // index of the grants of a tag by when they are of no use: see grantRow.until
 	oauthGrantTokens  kind = "o4" // index of what is a grant's own: see ownCode
 	oauthSessions     kind = "on" // index of the grants of a session
+	oauthSessionVer   kind = "o5" // version of that index
 	oauthSessionTags  kind = "oz" // index of the tags that have grants of a session, if its ID names no tag
 	oauthCodes        kind = "od" // a code, by digest
 	oauthCodePlaces   kind = "oe"
@@ -146,14 +147,15 @@ type accessRow struct {
 	Version  int      `json:"v"`
 	ID       string   `json:"i"`
 	GrantID  string   `json:"g"`
+	ClientID string   `json:"c"` // of the grant, and so never another one: a look-up reads both at once
 	Scopes   []string `json:"s,omitempty"`
 	Audience []string `json:"a,omitempty"`
 	Issued   micros   `json:"t"`
 	Expires  micros   `json:"e"`
 }
 
-func accessRowOf(a *server.Access) accessRow {
-	return accessRow{1, a.ID, a.GrantID, a.Scopes, a.Audience, microsOf(a.Issued), microsOf(a.ExpiresAt)}
+func accessRowOf(a *server.Access, clientID string) accessRow {
+	return accessRow{1, a.ID, a.GrantID, clientID, a.Scopes, a.Audience, microsOf(a.Issued), microsOf(a.ExpiresAt)}
 }
 
 func (r accessRow) access(digest string) *server.Access {
