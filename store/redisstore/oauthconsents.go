@@ -13,7 +13,7 @@ func (s *oauthStore) consentKey(userID, clientID string) string {
 	return s.db.key(oauthConsents, grantTag(userID, clientID), consentName(userID, clientID))
 }
 
-// loadConsent reads a consent in a change of grantTag(userID, clientID). It is nil if there is none.
+// loadConsent reads a consent in a change of grantTag(userID, clientID). It is nil if the user agreed to nothing.
 func (s *oauthStore) loadConsent(ctx context.Context, c *change, client clientState,
 	userID, clientID string) (*server.Consent, error) {
 	var row consentRow
@@ -77,7 +77,8 @@ func (s *oauthStore) Consents(ctx context.Context, userID, after string, limit i
 
 // agreedAfter returns the first clients after one that a user agreed to something for, in order.
 //
-// A consent without a user has the tag of its client. The server makes none. So all tags are asked for those.
+// A consent without a user has the tag of its client. The server makes no such consent, so it may be slow:
+// all tags are asked.
 func (s *oauthStore) agreedAfter(ctx context.Context, userID, after string, limit int) ([]string, error) {
 	if userID != "" {
 		return s.db.membersAfter(ctx, s.agreedKey(tagOfOwner(userID), userID), after, limit)

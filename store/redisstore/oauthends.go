@@ -15,9 +15,11 @@ import (
 // walkers is how many tags of a client's grants are visited at once.
 const walkers = 16
 
-// endGeneration writes the end of the grants that a client had into their rows, and returns those that were live, in
-// order of ID. They have ended before: see clientState.revoke. The rows tell when, and a purge finds them sooner. Grants
-// of an earlier generation are left as they are, and so are those of a later one, which are good.
+// endGeneration writes the end of the grants that a client had into their rows. They have ended before: see
+// clientState.revoke. With the end in its row, a grant is purged sooner, and the instant is kept. It returns the grants
+// that were live, in order of ID.
+//
+// Grants of an earlier generation are left as they are. So are those of a later one, which are good.
 //
 // It visits all grants, however many there are. So it is not bounded by Config.Timeout, but by ctx.
 func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before clientRow,

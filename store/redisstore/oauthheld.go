@@ -20,7 +20,7 @@ type held struct {
 // grantKey returns the key of a grant.
 func (s *oauthStore) grantKey(t tag, id string) string { return s.db.key(oauthGrants, t, id) }
 
-// loadGrant reads the row of a grant in a change. It is nil if there is none. See clientState.revoke.
+// loadGrant reads the row of a grant in a change. It is nil if there is no grant. See clientState.revoke.
 func (s *oauthStore) loadGrant(ctx context.Context, c *change, t tag, id string) (*grantRow, error) {
 	var row grantRow
 	found, err := c.get(ctx, s.grantKey(t, id), &row)
@@ -118,7 +118,7 @@ func (s *oauthStore) unlistGrant(c *change, t tag, id string, row *grantRow) {
 }
 
 // transactEnd is transact for a change that only ends grants. If the memory of the server is full, it is made once
-// more in the way that needs none.
+// more in the way that needs no memory.
 func (s *oauthStore) transactEnd(ctx context.Context, turn string,
 	decide func(ctx context.Context, c *change) error) error {
 	err := s.db.transact(ctx, turn, decide)

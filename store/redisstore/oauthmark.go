@@ -12,13 +12,14 @@ import (
 // clientState is a client, and what its generation says about grants and consents.
 //
 // Grants have other tags than their client. So a change of a grant cannot compare the row of the client. It reads the
-// state before it begins, and decides by that. If the client ends its grants meanwhile, the grant that the change writes
-// has the generation of before, and has ended. That is the same as if the change had come just before the end.
+// state and decides by that. If the client ends its grants meanwhile, the grant that the change writes has the
+// generation of before, and so it has ended. That is the same as if the change had come just before the end. Only
+// ChangeClient or RemoveClient may not have returned the grant among those that it ended.
 type clientState struct {
 	row clientRow // the zero value if there is no such client
 }
 
-// client returns the client, or nil if there is none.
+// client returns the client, or nil if it is not there.
 func (s clientState) client() *server.Client { return s.row.Client }
 
 // enabled reports whether there is the client, and it may have something.
@@ -110,7 +111,7 @@ func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
 	})
 }
 
-// unlistOfClient removes members from the index of a client's grants, whose grants are not there.
+// unlistOfClient removes members from the index of a client's grants. Their grants must not be there.
 func (s *oauthStore) unlistOfClient(ctx context.Context, clientID string, members ...string) error {
 	t := tagOfOwner(clientID)
 	return s.db.transact(ctx, clientID, func(_ context.Context, c *change) error {

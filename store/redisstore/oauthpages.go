@@ -98,7 +98,7 @@ func (s *oauthStore) placed(ctx context.Context, records, places kind, digest st
 	return t, err == nil && texts[0] != nil, err
 }
 
-// loadPage reads an interaction in a change. It is nil if there is none. It may have expired.
+// loadPage reads an interaction in a change. It is nil if it is not there. It may have expired.
 func (s *oauthStore) loadPage(ctx context.Context, c *change, t tag, digest string) (*pageRow, error) {
 	var row pageRow
 	found, err := c.get(ctx, s.db.key(oauthPages, t, digest), &row)

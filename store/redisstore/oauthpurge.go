@@ -37,8 +37,8 @@ type oauthPurge struct {
 // counted returns what to do after a change.
 func (p *oauthPurge) counted(n int) func() { return func() { p.removed += n } }
 
-// grants removes grants. The indexes of their clients have other tags, so they lose the grants later: see unlist. If the
-// program crashes before, members stay that name no grant. They do no harm, and go with their index.
+// grants removes grants. The indexes of their clients have other tags, and so lose them later: see unlist. If the
+// program crashes before that, members stay that name no grant. They do no harm, and go with their index.
 func (p *oauthPurge) grants(ctx context.Context, c *change, t tag, ids []string) (func(), error) {
 	if err := p.readAll(ctx, c, oauthGrants, t, ids); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ const (
 	oauthGrantTokens  kind = "o4" // index of what is a grant's own: see ownCode
 	oauthSessions     kind = "on" // index of the grants of a session
 	oauthSessionVer   kind = "o5" // version of that index
-	oauthSessionTags  kind = "oz" // index of the tags that have grants of a session, if the session's ID names none
+	oauthSessionTags  kind = "oz" // index of the tags that have grants of a session, if its ID names no tag
 	oauthCodes        kind = "od" // a code, by digest
 	oauthCodePlaces   kind = "oe"
 	oauthAccess       kind = "oa" // an access token, by digest
@@ -175,7 +175,8 @@ type oauthRefreshRow struct {
 }
 
 func oauthRefreshRowOf(r *server.Refresh) oauthRefreshRow {
-	return oauthRefreshRow{1, r.GrantID, microsOf(r.Issued), microsOf(r.ExpiresAt), microsOf(r.Rotated), r.Successor, r.Sealed}
+	return oauthRefreshRow{1, r.GrantID, microsOf(r.Issued), microsOf(r.ExpiresAt), microsOf(r.Rotated), r.Successor,
+		r.Sealed}
 }
 
 func (r oauthRefreshRow) refresh(digest string) *server.Refresh {
