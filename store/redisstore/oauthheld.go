@@ -40,12 +40,18 @@ func (s *oauthStore) grantLists(t tag, userID, clientID string) (index, version 
 	return s.db.key(oauthGrantList, t, owner), s.db.key(oauthGrantVer, t, owner)
 }
 
-// grantsOf reads all grants in an index of grantLists in a change, in order of ID.
+// grantsOf reads all grants in an index of grantLists in a change, in order of ID. It notes the removal of members whose
+// grants Redis has let go, so that an index does not grow if nobody purges.
 func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, clientID string) ([]held, error) {
 	index, version := s.grantLists(t, userID, clientID)
 	ids, err := c.digestsOf(ctx, index, version, func(id string) []string { return []string{s.grantKey(t, id)} })
 	if err != nil {
 		return nil, err
+	}
+	for _, id := range ids {
+		if !c.exists(s.grantKey(t, id)) {
+			c.unlist(index, listed(id, id))
+		}
 	}
 	return s.heldIn(ctx, c, t, ids)
 }
