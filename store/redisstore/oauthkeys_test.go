@@ -278,3 +278,28 @@ func TestForeignValuesOfOAuth(t *testing.T) {
 		t.Errorf("got %v for a client without a generation, want that it cannot be read", err)
 	}
 }
+
+// Redis removes grants that expired a day ago. If no purge came before, their users' lists must not grow for ever.
+func TestListsForgetGrantsThatRedisRemoved(t *testing.T) {
+	s := oauthOn(t, onNode(t))
+	s.mustAddClient(t, "web")
+	gone, kept := grantOf("alice", "web"), grantOf("alice", "web")
+	for _, g := range []*server.Grant{gone, kept} {
+		if added, err := s.Start(t.Context(), g, oauthTokensOf(g), 2, false); !added.OK() || err != nil {
+			t.Fatal(added, err)
+		}
+	}
+	of := tagOfOwner("alice")
+	testserver.Redis(t).Do(t, "DEL", s.grantKey(of, gone.ID))
+	third := grantOf("alice", "web")
+	if added, err := s.Start(t.Context(), third, oauthTokensOf(third), 2, false); !added.OK() || err != nil {
+		t.Fatal(added, err)
+	}
+	index, _ := s.grantLists(of, "alice", "web")
+	members, err := s.db.all(t.Context(), index)
+	want := []string{listed(kept.ID, kept.ID), listed(third.ID, third.ID)}
+	slices.Sort(want)
+	if err != nil || !slices.Equal(members, want) {
+		t.Errorf("got %q, %v, want %q", members, err, want)
+	}
+}
