@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -17,15 +18,17 @@ type RedisOption func(*redisOptions) error
 type redisOptions struct {
 	password string
 	settings [][]string // lines of redis.conf, of which a later one wins
+	acl      []string   // rules of the aclfile
 	tls      *certificates
 	replicas int // of each master of a Cluster
 	cluster  bool
 	replica  bool // it follows another node from the start
+	sentinel bool // it is a Sentinel
 }
 
-// RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also changes
-// the password in the address, and "" there means that the server has no password. The default user must stay able to
-// run every command, because this package signs in as that user.
+// RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also
+// changes the password in the address. If it is "", the server has no password. This package signs in as the default
+// user, which must keep every right.
 func RedisSetting(name string, values ...string) RedisOption {
 	return func(o *redisOptions) error {
 		if name == "requirepass" {
@@ -48,6 +51,18 @@ func RedisAOF() RedisOption {
 		return nil
 	}
 }
+
+// RedisACLFile gives the server an aclfile with these rules, such as "user reader on >secret ~* +@read". ACL SAVE and
+// ACL LOAD then work. The default user keeps every right and the password in the address, unless a rule changes that.
+func RedisACLFile(rules ...string) RedisOption {
+	return func(o *redisOptions) error {
+		o.acl = rules
+		o.settings = append(o.settings, []string{"aclfile", aclFile})
+		return nil
+	}
+}
+
+const aclFile = "users.acl" // in the folder of the server
 
 // RedisTLS lets the server speak TLS only. [Node.TLS] is the configuration of a client. A client needs no certificate
 // unless RedisSetting("tls-auth-clients", "yes") follows.
@@ -111,6 +126,10 @@ func (o redisOptions) engine() engine {
 	if o.tls != nil {
 		e.scheme = "rediss"
 	}
+	if o.sentinel {
+		e.name, e.ready = "Redis Sentinel", "+monitor master"
+		e.arguments = func(d *daemon) []string { return []string{redisConf(d), "--sentinel"} }
+	}
 	if o.cluster {
 		e.name, e.variable, e.port = "Redis Cluster", redisClusterVariable, freeClusterPort
 	}
@@ -133,13 +152,19 @@ func redisConf(d *daemon) string { return filepath.Join(d.folder, "redis.conf") 
 // prepare writes redis.conf, which only the user of the server can read.
 func (o redisOptions) prepare(d *daemon) error {
 	d.password = o.password
-	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""}, {"appendonly", "no"}}
+	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""},
+		{"appendonly", "no"}}
 	if o.password != "" {
 		lines = append(lines, []string{"requirepass", o.password}, []string{"masterauth", o.password})
 	}
 	if o.cluster {
 		lines = append(lines, []string{"cluster-enabled", "yes"}, []string{"cluster-config-file", "nodes.conf"},
 			[]string{"cluster-node-timeout", "5000"}, []string{"cluster-announce-ip", "127.0.0.1"})
+	}
+	if o.acl != nil {
+		if err := d.write(filepath.Join(d.folder, aclFile), o.aclText()); err != nil {
+			return err
+		}
 	}
 	if o.tls == nil {
 		lines = append(lines, []string{"port", strconv.Itoa(d.port)})
@@ -150,6 +175,9 @@ func (o redisOptions) prepare(d *daemon) error {
 		}
 		lines = append(lines, tls...)
 	}
+	if o.sentinel {
+		lines = o.sentinelLines(d)
+	}
 	var text strings.Builder
 	for _, line := range append(lines, o.settings...) {
 		text.WriteString(line[0])
@@ -159,6 +187,16 @@ func (o redisOptions) prepare(d *daemon) error {
 		text.WriteString("\n")
 	}
 	return d.write(redisConf(d), text.String())
+}
+
+// aclText is the text of the aclfile. Redis takes requirepass for the default user only if there is no aclfile.
+func (o redisOptions) aclText() string {
+	password := "nopass"
+	if o.password != "" {
+		password = fmt.Sprintf("#%x", sha256.Sum256([]byte(o.password)))
+	}
+	rules := append([]string{"user default on " + password + " ~* &* +@all"}, o.acl...)
+	return strings.Join(rules, "\n") + "\n"
 }
 
 // writeTLS writes the certificates and returns the settings with them.

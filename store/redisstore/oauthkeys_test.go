@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -18,7 +19,8 @@ func (s *oauthStore) agree(t *testing.T, userID, clientID string) {
 	client := s.stateOf(t, clientID)
 	s.change(t, func(c *change) {
 		s.saveConsent(c, client, &server.Consent{UserID: userID, ClientID: clientID, Created: oauthNow,
-			Updated: oauthNow, Permissions: server.Permissions{{Resource: "https://api.example/", Scopes: []string{"read"}}}})
+			Updated:     oauthNow,
+			Permissions: server.Permissions{{Resource: "https://api.example/", Scopes: []string{"read"}}}})
 	})
 }
 
@@ -80,30 +82,81 @@ func wantTTLs(t *testing.T, db *DB, forever ...kind) {
 	}
 }
 
+// oauthTokensOf returns tokens of a grant: an access token for an hour and a refresh token for two.
+func oauthTokensOf(g *server.Grant) server.Tokens {
+	digest := func() string {
+		owner := cmp.Or(g.UserID, g.ClientID)
+		return backend.TokenDigest(backend.NewToken("", owner, backend.DefaultTokenLength), "")
+	}
+	return server.Tokens{
+		Access: &server.Access{Digest: digest(), ID: backend.NewID(), GrantID: g.ID,
+			Audience: []string{"https://api.example/"}, Issued: oauthNow, ExpiresAt: oauthNow.Add(time.Hour)},
+		Refresh: &server.Refresh{Digest: digest(), GrantID: g.ID, Issued: oauthNow,
+			ExpiresAt: oauthNow.Add(2 * time.Hour)},
+	}
+}
+
+// answer approves a grant of alice to the client web in a session, with a page, a request and a consent, and uses its
+// code and its refresh token. It returns the grant and the last tokens.
+func (s *oauthStore) answer(t *testing.T) (*server.Grant, server.Tokens) {
+	t.Helper()
+	page, g := pageOf("alice"), grantOf("alice", "web")
+	g.SessionID = backend.NewIDOf("alice")
+	code := backend.TokenDigest(backend.NewToken("", "alice", backend.DefaultTokenLength), "")
+	if err := s.AddInteraction(t.Context(), page, 9); err != nil {
+		t.Fatal(err)
+	}
+	soon := oauthNow.Add(time.Minute)
+	added, err := s.Approve(t.Context(), server.Approval{Grant: g, Limit: 9, Interaction: page.Digest,
+		Code:    &server.Code{Digest: code, GrantID: g.ID, ExpiresAt: soon},
+		Request: "request " + g.ID, RequestExpires: soon, Remember: &server.Consent{UserID: "alice", ClientID: "web"}})
+	if err != nil || !added.OK() {
+		t.Fatal(added, err)
+	}
+	first, second := oauthTokensOf(g), oauthTokensOf(g)
+	if verdict, err := s.Redeem(t.Context(), code, oauthNow, first); verdict != server.Redeemed || err != nil {
+		t.Fatal(verdict, err)
+	}
+	rotation, err := s.Rotate(t.Context(), first.Refresh.Digest, oauthNow, 0, second)
+	if rotation.Verdict != server.Redeemed || err != nil {
+		t.Fatal(rotation.Verdict, err)
+	}
+	return g, second
+}
+
 func TestLivesOfOAuthKeys(t *testing.T) {
 	s := oauthOn(t, onNode(t))
 	s.mustAddClient(t, "web")
-	s.mustPut(t, grantOf("alice", "web"), s.stateOf(t, "web"))
-	s.agree(t, "alice", "web")
+	_, tokens := s.answer(t)
+	ended, _ := s.answer(t)
 	if err := s.AddInteraction(t.Context(), pageOf("alice"), 9); err != nil {
 		t.Fatal(err)
 	}
-	if fresh, err := s.PutOnce(t.Context(), "key", oauthNow.Add(time.Minute), oauthNow); !fresh || err != nil {
-		t.Fatal(fresh, err)
-	}
-	wantTTLs(t, s.db, oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed)
-	if n, err := s.Purge(t.Context(), oauthNow.Add(time.Hour), 9); n != 3 || err != nil {
-		t.Errorf("got %d, %v, want the grant, the page and the key purged", n, err)
-	}
-	if _, err := s.Withdraw(t.Context(), "alice", "web", oauthNow); err != nil {
-		t.Fatal(err)
-	}
-	if ok, _, err := s.RemoveClient(t.Context(), "web", oauthNow); !ok || err != nil {
+	if ok, err := s.RemoveAccess(t.Context(), tokens.Access.Digest); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	for key := range keysIn(t, s.db) { // only what tells that indexes have changed
+	if all, err := s.EndSession(t.Context(), ended.SessionID, oauthNow); len(all) != 1 || err != nil {
+		t.Fatal(all, err)
+	}
+	machine := grantOf("", "web")
+	machine.ID = backend.NewIDOf("web")
+	if added, err := s.Start(t.Context(), machine, oauthTokensOf(machine), 9, false); !added.OK() || err != nil {
+		t.Fatal(added, err)
+	}
+	wantTTLs(t, s.db, oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed)
+	if n, err := s.Purge(t.Context(), oauthNow.Add(3*time.Hour), 99); n != 6 || err != nil {
+		t.Errorf("got %d, %v, want three grants, a page and two requests purged", n, err)
+	}
+	if ids, err := s.Withdraw(t.Context(), "alice", "web", oauthNow); len(ids) != 0 || err != nil {
+		t.Fatal(ids, err)
+	}
+	if ok, all, err := s.RemoveClient(t.Context(), "web", oauthNow); !ok || len(all) != 0 || err != nil {
+		t.Fatal(ok, all, err)
+	}
+	versions := []kind{oauthOwnedVer, oauthUserPageVer, oauthGrantVer, oauthSessionVer, userChanges}
+	for key := range keysIn(t, s.db) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(key, s.db.config.Prefix), ":{")
-		if !slices.Contains([]kind{oauthOwnedVer, oauthUserPageVer, oauthGrantVer}, kind(name)) && name[0] != 'p' {
+		if !slices.Contains(versions, kind(name)) && name[0] != 'p' {
 			t.Errorf("%q is left", key)
 		}
 	}
