@@ -26,9 +26,10 @@ type addition struct {
 }
 
 // addGrant runs decide in a change, which adds a grant. Before, the grant is listed where other tags lead to it.
-// unchanged reports that an error left everything as it was. Otherwise nobody knows whether the change was written.
+// unchanged reports that an error left everything as it was. After any other error the change may have been written.
 func (s *oauthStore) addGrant(ctx context.Context, g *server.Grant,
-	decide func(ctx context.Context, c *change, t tag) (server.Added, error)) (added server.Added, unchanged bool, err error) {
+	decide func(ctx context.Context, c *change, t tag) (server.Added, error),
+) (added server.Added, unchanged bool, err error) {
 	t := grantTag(g.UserID, g.ClientID)
 	if err := s.listElsewhere(ctx, t, g); err != nil {
 		return server.Added{}, true, err
@@ -114,7 +115,7 @@ func (s *oauthStore) Start(ctx context.Context, g *server.Grant, tokens server.T
 //
 // The request that it answers has another tag. So it is noted first, and made fresh again if the approval comes to
 // nothing. Another answer that comes meanwhile is told that the request was answered. If the program crashes between,
-// or nobody knows whether the approval was written, the request stays noted, and the user starts again.
+// or a lost connection leaves open whether the approval was written, the request stays noted. The user starts again.
 func (s *oauthStore) Approve(ctx context.Context, a server.Approval) (server.Added, error) {
 	fresh, err := s.claimRequest(ctx, a)
 	switch {

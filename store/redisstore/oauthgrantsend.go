@@ -55,7 +55,8 @@ func (s *oauthStore) Grant(ctx context.Context, id string) (*server.Grant, error
 
 // grantOf reads the grant of a token, by its tag. It is nil if there is none. If clientID is "", a second round trip
 // reads the client.
-func (s *oauthStore) grantOf(ctx context.Context, from rueidis.Client, t tag, id, clientID string) (*server.Grant, error) {
+func (s *oauthStore) grantOf(ctx context.Context, from rueidis.Client, t tag, id, clientID string) (*server.Grant,
+	error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
 	keys := []string{s.grantKey(t, id)}
@@ -127,9 +128,9 @@ func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 	return ended && err == nil, err
 }
 
-// EndSession implements [server.Store]. The grants of a session are of its user, whose tag the identifier of the session
-// names. A session with another identifier may have grants with several tags, and one change ends those with one tag. If
-// a later one fails, the error says so, and the call can be made again.
+// EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names the
+// tag of the user. A session with another identifier may have grants with several tags, and one change ends those with
+// one tag. If a later one fails, the error says so, and the call can be made again.
 func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
 	if sessionID == "" {
 		return nil, ctx.Err()

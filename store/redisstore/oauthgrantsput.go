@@ -111,8 +111,8 @@ func (s *oauthStore) checkNew(ctx context.Context, c *change, t tag, records, pl
 	return s.db.place(ctx, records, places, digest, t, ttl)
 }
 
-// placeGrant returns an error if there is a grant with this ID. Otherwise the grant can be found by its ID as soon as it
-// is written: if the ID does not name the tag, a key says where the grant is.
+// placeGrant returns an error if there is a grant with this ID. Otherwise the grant can be found by its ID as soon as
+// it is written: if the ID does not name the tag, a key says where the grant is.
 func (s *oauthStore) placeGrant(ctx context.Context, c *change, t tag, g *server.Grant) error {
 	if c.exists(s.grantKey(t, g.ID)) {
 		return errGrantExists

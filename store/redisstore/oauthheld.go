@@ -40,8 +40,8 @@ func (s *oauthStore) grantLists(t tag, userID, clientID string) (index, version 
 	return s.db.key(oauthGrantList, t, owner), s.db.key(oauthGrantVer, t, owner)
 }
 
-// grantsOf reads all grants in an index of grantLists in a change, in order of ID. It notes the removal of members whose
-// grants Redis has let go, so that an index does not grow if nobody purges.
+// grantsOf reads all grants in an index of grantLists in a change, in order of ID. It notes the removal of members
+// without a grant, which Redis has let go, so that the index stays small without a purge.
 func (s *oauthStore) grantsOf(ctx context.Context, c *change, t tag, userID, clientID string) ([]held, error) {
 	index, version := s.grantLists(t, userID, clientID)
 	ids, err := c.digestsOf(ctx, index, version, func(id string) []string { return []string{s.grantKey(t, id)} })

@@ -119,9 +119,6 @@ func (r grantRow) until() time.Time {
 	return r.Expires.time()
 }
 
-// tag returns the tag of the grant.
-func (r grantRow) tag() tag { return grantTag(r.UserID, r.ClientID) }
-
 // codeRow is a code as Redis has it.
 type codeRow struct {
 	Version     int    `json:"v"`

@@ -61,8 +61,8 @@ func (s *oauthStore) FindRefresh(ctx context.Context, digest string) (*server.Re
 	return row.refresh(digest), g, nil
 }
 
-// FindAccess implements [server.Store]. It takes two round trips: one for the token, and one for its grant and client at
-// once. The grant and the client are read after the token, so a token that is good is not taken for one that has ended.
+// FindAccess implements [server.Store]. It takes two round trips: one for the token, and one for its grant and client
+// together. Both are read after the token, so a token that is good is not taken for one that has ended.
 func (s *oauthStore) FindAccess(ctx context.Context, digest string) (*server.Access, *server.Grant, error) {
 	var row accessRow
 	t, found, err := s.findOwn(ctx, s.db.reader, oauthAccess, oauthAccessPlaces, digest, &row)
