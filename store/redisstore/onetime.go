@@ -72,6 +72,15 @@ func (s *oneTimeStore) load(ctx context.Context, c *change, t tag, digest string
 	return row.record(digest), nil
 }
 
+// read reads the keys of records in a change, in one round trip.
+func (s *oneTimeStore) read(ctx context.Context, c *change, t tag, digests []string) error {
+	keys := make([]string, len(digests))
+	for i, digest := range digests {
+		keys[i] = s.db.key(onceRecords, t, digest)
+	}
+	return c.read(ctx, keys...)
+}
+
 // unused reads the unused records of a user in a change. What expired long ago is taken off the list.
 func (s *oneTimeStore) unused(ctx context.Context, c *change, userID string) ([]*password.OneTimeRecord, error) {
 	t := tagOfOwner(userID)
@@ -83,11 +92,7 @@ func (s *oneTimeStore) unused(ctx context.Context, c *change, userID string) ([]
 	if err != nil {
 		return nil, err
 	}
-	var keys []string
-	for _, member := range members {
-		keys = append(keys, s.db.key(onceRecords, t, digestIn(member)))
-	}
-	if err := c.read(ctx, keys...); err != nil {
+	if err := s.read(ctx, c, t, digestsIn(members)); err != nil {
 		return nil, err
 	}
 	var all []*password.OneTimeRecord
@@ -219,6 +224,9 @@ func (s *oneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int
 	purged := 0
 	err := s.db.purge(ctx, onceExpiry, now, limit, func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
 		n := 0
+		if err := s.read(ctx, c, t, digests); err != nil {
+			return nil, err
+		}
 		for _, digest := range digests {
 			r, err := s.load(ctx, c, t, digest)
 			switch {
