@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -101,7 +102,7 @@ func (c *change) list(index, member string, ttl time.Duration) {
 
 // expire adds a member to an index that is ordered by instants, or moves it there.
 func (c *change) expire(index, member string, at time.Time, ttl time.Duration) {
-	c.do(index, "expire "+strconv.FormatInt(at.UnixMicro(), 10), member, millis(ttl))
+	c.do(index, "expire "+strconv.FormatInt(int64(microsOf(at)), 10), member, millis(ttl))
 }
 
 // unlist removes a member from either kind of index.
@@ -110,11 +111,19 @@ func (c *change) unlist(index, member string) { c.do(index, "unlist", member, ""
 // versionTTL is how long the version of an index is kept after its last change. It only must be longer than a change.
 const versionTTL = 24 * time.Hour
 
-// bump changes the version of an index. Each change that adds a member does.
-func (c *change) bump(version string) { c.do(version, "bump", "", millis(versionTTL)) }
+// bump changes the version of an index, which is random, since a counter that has gone would begin again. Each change
+// that adds a member does.
+func (c *change) bump(version string) { c.do(version, "set", cryptorand.Text(), millis(versionTTL)) }
 
 // tryBump is bump for a change that may not fail because the memory of the server is full. It is for caches only.
-func (c *change) tryBump(version string) { c.do(version, "try bump", "", millis(versionTTL)) }
+func (c *change) tryBump(version string) {
+	c.do(version, "try set", cryptorand.Text(), millis(versionTTL))
+}
+
+// trySet is set for a change that may not fail because the memory of the server is full. The value stays as it was then.
+func (c *change) trySet(key string, value any, ttl time.Duration) {
+	c.do(key, "try set", encode(value), millis(ttl))
+}
 
 func (c *change) do(key, name, first, second string) {
 	e := c.entry(key)

@@ -26,11 +26,15 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	plain := option
 	plain.DisableCache = true
 	plain.AlwaysPipelining = true // so that a lost connection is noticed at once, and not by the next change
-	var err error
-	if db.client, err = rueidis.NewClient(plain); err != nil {
+	client, err := rueidis.NewClient(plain)
+	if err != nil {
 		return unreachable(option, err)
 	}
+	db.client = newBounded(client)
 	if err := db.check(ctx); err != nil {
+		return err
+	}
+	if err := db.probe(ctx); err != nil {
 		return err
 	}
 	if db.config.MaxCached < 0 {
@@ -41,9 +45,11 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	tracked.DisableCache, tracked.ClientTrackingOptions = false, db.trackingOptions()
 	tracked.PipelineMultiplex = -1 // one connection to each node, see watch
 	tracked.OnInvalidations = db.watch.invalidated
-	if db.reader, err = rueidis.NewClient(tracked); err != nil {
+	reader, err := rueidis.NewClient(tracked)
+	if err != nil {
 		return unreachable(option, err)
 	}
+	db.reader = newBounded(reader)
 	return nil
 }
 
@@ -71,23 +77,26 @@ func unreachable(option rueidis.ClientOption, err error) error {
 	return outage(where, err)
 }
 
-// check looks at each master.
+// check looks at each server, and asks each master. A replica of a Cluster may be down.
 func (db *DB) check(ctx context.Context) error {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
 	for address, node := range db.client.Nodes() {
-		if err := db.checkNode(ctx, address, node); err != nil {
+		info, err := infoOf(ctx, node)
+		if _, answered := rueidis.IsRedisErr(err); err != nil && !answered && db.client.Mode() == rueidis.ClientModeCluster {
+			continue // Ping tells whether it is a master
+		}
+		if err != nil {
+			return outage(address+": INFO", err)
+		}
+		if err := db.checkNode(ctx, address, info); err != nil {
 			return err
 		}
 	}
-	return nil
+	return db.Ping(ctx)
 }
 
-func (db *DB) checkNode(ctx context.Context, address string, node rueidis.Client) error {
-	info, err := infoOf(ctx, node)
-	if err != nil {
-		return outage(address+": INFO", err)
-	}
+func (db *DB) checkNode(ctx context.Context, address string, info map[string]string) error {
 	if err := checkVersion(address, info["redis_version"]); err != nil {
 		return err
 	}

@@ -104,16 +104,22 @@ func Open(ctx context.Context, option rueidis.ClientOption, config Config) (*DB,
 	return db, nil
 }
 
-// Ping returns an error if Redis does not answer. In a Cluster, each master is asked.
+// pinged is of how many tags Ping reads a key. There are keys of each master among them, unless a master has less than
+// a hundredth of the slots.
+const pinged = 512
+
+// Ping returns an error if Redis does not answer. In a Cluster, all masters are asked.
 func (db *DB) Ping(ctx context.Context) error {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
-	for address, node := range db.client.Nodes() {
-		if err := node.Do(ctx, node.B().Ping().Build()).Error(); err != nil {
-			return outage("ping of "+address, err)
+	keys := []string{db.key(userChanges, tagAt(0), "")}
+	if db.client.Mode() == rueidis.ClientModeCluster {
+		for n := range pinged {
+			keys = append(keys, db.key(userChanges, tagAt(n), ""))
 		}
 	}
-	return nil
+	_, err := db.getAll(ctx, keys)
+	return err
 }
 
 // Close ends all connections. Calls of stores that are under way and later ones fail.

@@ -34,6 +34,9 @@ func hintOf(err error) string {
 	if hint := hints[word]; hint != "" {
 		return hint
 	}
+	if strings.Contains(text, "can't run this command") || strings.Contains(text, "can't access") {
+		return hints["NOPERM"] // inside the script
+	}
 	for word, hint := range hints { // an error inside the script has other text around it
 		if strings.Contains(text, word+" ") {
 			return hint

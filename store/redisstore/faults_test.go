@@ -21,7 +21,9 @@ func tokenOf(userID string) *knox.Record {
 	return &knox.Record{Digest: digest, ID: backend.NewID(), UserID: userID, Created: now, ExpiresAt: now.Add(time.Hour)}
 }
 
-func endNow() knox.Ending { return knox.Ending{Reason: knox.EndRevoked, At: backend.StoreTime(time.Now())} }
+func endNow() knox.Ending {
+	return knox.Ending{Reason: knox.EndRevoked, At: backend.StoreTime(time.Now())}
+}
 
 // mustAdd adds a record.
 func mustAdd(t *testing.T, s knox.Store, r *knox.Record) {

@@ -135,7 +135,9 @@ func (s *jwtStore) start(ctx context.Context, c *change, call starting) (started
 		return started, err
 	}
 	s.add(c, t, call)
-	return started, nil
+	return started, s.db.sweep(ctx, c, s.db.key(jwtLists, t, family.UserID), func(id string) string {
+		return s.db.key(jwtFamilies, t, id)
+	})
 }
 
 // makeRoom ends the oldest families of a user until one more makes at most limit, and writes into started what became

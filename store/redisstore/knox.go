@@ -165,7 +165,9 @@ func (s *knoxStore) Add(ctx context.Context, record *knox.Record, limit int, evi
 			added.Evicted = append(added.Evicted, old.ID)
 		}
 		s.put(c, t, record, ending.At)
-		return nil
+		return s.db.sweep(ctx, c, s.db.key(knoxLists, t, record.UserID), func(member string) string {
+			return s.db.key(knoxTokens, t, digestIn(member))
+		})
 	})
 	if err != nil {
 		return knox.Added{}, err
@@ -345,7 +347,8 @@ func (s *knoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 			} else if r.Stamp != stamp {
 				given := *r
 				given.Stamp = stamp
-				c.set(s.db.key(knoxTokens, t, r.Digest), knoxRowOf(&given),
+				// With a full memory the token keeps its old stamp, and is refused for it.
+				c.trySet(s.db.key(knoxTokens, t, r.Digest), knoxRowOf(&given),
 					slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, ending.At))
 			}
 		}
@@ -374,6 +377,8 @@ func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 			case !r.Live(ending.At):
 				s.end(c, t, r, ending)
 				gone = append(gone, r)
+			default: // some other program moved the member, which would come again and again
+				s.prolong(c, t, r, ending.At)
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -193,6 +194,37 @@ func (c *change) digestsOf(ctx context.Context, index, version string, keysOf fu
 	return digests, c.read(ctx, keys...)
 }
 
+// A list has members of records whose keys have ended by themselves, if nobody purges and the user keeps coming. So
+// one addition in sweepEvery looks at the first members, which are the oldest.
+const (
+	sweepEvery = 8
+	sweepSize  = 4 * sweepEvery
+)
+
+// sweep removes members of a list whose records are not there any more, now and then. keyOf names the key of a member's record.
+func (db *DB) sweep(ctx context.Context, c *change, list string, keyOf func(member string) string) error {
+	if rand.N(sweepEvery) > 0 {
+		return nil
+	}
+	members, err := db.membersAfter(ctx, list, "", sweepSize)
+	if err != nil {
+		return err
+	}
+	keys := make([]string, len(members))
+	for i, member := range members {
+		keys[i] = keyOf(member)
+	}
+	if err := c.read(ctx, keys...); err != nil {
+		return err
+	}
+	for i, member := range members {
+		if !c.exists(keys[i]) && len(c.entries[keys[i]].commands) == 0 {
+			c.unlist(list, member)
+		}
+	}
+	return nil
+}
+
 // listedWith returns the digests of a user's records with an identifier, of which there is one at most unless a program
 // gave it twice.
 func (db *DB) listedWith(ctx context.Context, index, id string) ([]string, error) {
@@ -233,7 +265,7 @@ func (db *DB) until(ctx context.Context, index string, at time.Time, limit int) 
 }
 
 func (db *DB) untilCommand(index string, at time.Time, limit int) rueidis.Completed {
-	return db.client.B().Zrangebyscore().Key(index).Min("-inf").Max(strconv.FormatInt(at.UnixMicro(), 10)).
+	return db.client.B().Zrangebyscore().Key(index).Min("-inf").Max(strconv.FormatInt(int64(microsOf(at)), 10)).
 		Limit(0, int64(limit)).Build()
 }
 
@@ -241,11 +273,14 @@ func (db *DB) untilCommand(index string, at time.Time, limit int) rueidis.Comple
 func (db *DB) since(ctx context.Context, index string, at time.Time, limit int) ([]string, error) {
 	from := "-inf"
 	if !at.IsZero() {
-		from = "(" + strconv.FormatInt(at.UnixMicro(), 10)
+		from = "(" + strconv.FormatInt(int64(microsOf(at)), 10)
 	}
 	command := db.client.B().Zrevrangebyscore().Key(index).Max("+inf").Min(from).Limit(0, int64(limit)).Build()
 	return listOf(index, db.client.Do(ctx, command))
 }
+
+// purgeVersion is the kind of keys that change with each purge of an index of a tag. The name is the kind of the index.
+const purgeVersion kind = "pv"
 
 // purgeAtOnce is how many records of a tag one change removes, so that others have their turn.
 const purgeAtOnce = 100
@@ -298,7 +333,7 @@ func (db *DB) purgeTag(ctx context.Context, index kind, t tag, at time.Time, lim
 	for removed() < limit {
 		var done func()
 		more := false
-		version := db.key("p"+index, t, "")
+		version := db.key(purgeVersion, t, string(index))
 		err := db.transact(ctx, version, func(ctx context.Context, c *change) error {
 			done, more = nil, false
 			if err := c.read(ctx, version); err != nil {
@@ -311,7 +346,7 @@ func (db *DB) purgeTag(ctx context.Context, index kind, t tag, at time.Time, lim
 			}
 			more = len(members) == size
 			done, err = remove(ctx, c, t, members)
-			c.bump(version)
+			c.tryBump(version) // since a purge frees memory
 			return err
 		})
 		if err != nil || done == nil {

@@ -1,6 +1,11 @@
 package redisstore
 
-import "github.com/redis/rueidis"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
 
 // commitScript is the one script that changes anything. It compares each key with what the change read, and if all are
 // the same it makes all writes. It returns 1 then, and 0 if a key differs.
@@ -13,8 +18,10 @@ import "github.com/redis/rueidis"
 //
 // A key of another type fails the script before anything is written.
 //
-// An index lives at least as long as the longest-lived of its members.
-var commitScript = rueidis.NewLuaScript(`
+// An index lives at least as long as the longest-lived of its members. One that is ordered by instants drops by itself
+// what expired long ago, if nobody purges: a member is added with the time that its record has to live, so the script
+// knows the time of the change.
+var commitScript = rueidis.NewLuaScript(strings.ReplaceAll(`
 local n = 1
 local writes = {}
 for i, key in ipairs(KEYS) do
@@ -48,15 +55,22 @@ local function add(key, score, member, ttl)
   redis.call('ZADD', key, score, member)
   if new and tonumber(ttl) > 0 then redis.call('PEXPIRE', key, ttl) elseif not new then keep(key, ttl) end
 end
+local function set(call, key, value, ttl)
+  if ttl == '0' then return call('SET', key, value) end
+  return call('SET', key, value, 'PX', ttl)
+end
+for _, w in ipairs(writes) do
+  if w[1] == 'try set' then
+    local answer = set(redis.pcall, w[2], w[3], w[4])
+    if answer.err and not string.find(answer.err, 'OOM', 1, true) then return answer end
+  end
+end
 for _, w in ipairs(writes) do
   local name, key, a, b = w[1], w[2], w[3], w[4]
   if name == 'set' then
-    if b == '0' then redis.call('SET', key, a) else redis.call('SET', key, a, 'PX', b) end
+    set(redis.call, key, a, b)
   elseif name == 'list' then
     add(key, 0, a, b)
-  elseif name == 'bump' then
-    redis.call('INCR', key)
-    redis.call('PEXPIRE', key, b)
   elseif string.sub(name, 1, 6) == 'expire' then
     add(key, string.sub(name, 8), a, b)
   end
@@ -70,10 +84,10 @@ for _, w in ipairs(writes) do
   elseif name == 'keep' then
     local left = redis.call('PTTL', key)
     if left >= 0 and left < tonumber(a) then redis.call('PEXPIRE', key, w[4]) end
-  elseif name == 'try bump' then
-    redis.pcall('INCR', key)
-    redis.pcall('PEXPIRE', key, w[4])
+  elseif string.sub(name, 1, 6) == 'expire' and w[4] ~= '0' then
+    -- What expired two days before the instant of this change is not there any more.
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', string.sub(name, 8) - w[4] * 1000 - SLACK))
   end
 end
 return 1
-`)
+`, "SLACK", strconv.FormatInt(slack.Microseconds(), 10)))

@@ -10,7 +10,6 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/gatewarden/auth/internal/testserver"
-	"github.com/gatewarden/auth/knox"
 )
 
 func TestTLS(t *testing.T) {
@@ -61,12 +60,14 @@ func TestACL(t *testing.T) {
 		t.Error(err)
 	}
 
-	wrong := testPlace{option, "other:"}
-	other := Knox(wrong.open(t, Config{MaxCached: -1}))
-	_, err := other.Find(t.Context(), r.Digest)
-	wantOutage(t, "a key that the user may not read", err, "the user of Redis may not do this")
-	_, err = other.Add(t.Context(), r, 0, false, knox.Ending{At: r.Created})
-	wantOutage(t, "a key that the user may not write", err, "the user of Redis may not do this")
+	err := failedOpen(t, option, Config{Prefix: "other:"})
+	wantOutage(t, "keys that the user may not read", err, "the user of Redis may not do this")
+	for _, command := range []string{"zadd", "zremrangebyscore", "set", "evalsha"} {
+		node.Do(t, "ACL", "SETUSER", "app", "-"+command)
+		err := failedOpen(t, option, Config{Prefix: "gatewarden:"})
+		wantOutage(t, "a user without "+command, err, "the user of Redis may not do this")
+		node.Do(t, "ACL", "SETUSER", "app", "+"+command)
+	}
 }
 
 // TestSentinel kills the master. Its replica takes over, and has what was acknowledged, since the test waits for it.

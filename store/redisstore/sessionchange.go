@@ -101,7 +101,9 @@ func (s *sessionStore) add(ctx context.Context, c *change, record *session.Recor
 		return session.Added{}, err
 	}
 	s.put(c, t, record, now)
-	return added, nil
+	return added, s.db.sweep(ctx, c, s.db.key(sessionLists, t, record.UserID), func(member string) string {
+		return s.db.key(sessionRecords, t, digestIn(member))
+	})
 }
 
 // surplus returns the records that must go before one is added, or that there is no room. The record that is replaced

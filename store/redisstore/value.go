@@ -45,11 +45,24 @@ func decode(key, text string, value any) error {
 type micros int64
 
 func microsOf(at time.Time) micros {
-	if at.IsZero() {
+	switch {
+	case at.IsZero():
 		return 0
+	case at.Before(firstInstant):
+		return micros(firstInstant.UnixMicro())
+	case at.After(lastInstant):
+		return micros(lastInstant.UnixMicro())
+	case at.UnixMicro() == 0: // 0 is never
+		return 1
 	}
 	return micros(at.UnixMicro())
 }
+
+// Instants before and after these become them. Redis keeps integers exactly up to 2^53, which is the year 2255.
+var (
+	firstInstant = time.UnixMicro(-1 << 53)
+	lastInstant  = time.UnixMicro(1 << 53)
+)
 
 // time returns the instant in UTC.
 func (m micros) time() time.Time {
