@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/store/storetest"
 )
 
-// suiteTimeout is the Timeout for the races of the suite. 60 logins of one user wait for each other there, and a machine
+// suiteTimeout is the Timeout for the races of the suite. 60 logins of one user wait for each other there. A machine
 // that is busy with other tests needs longer than the default for all of them.
 const suiteTimeout = 30 * time.Second
 

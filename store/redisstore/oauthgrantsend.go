@@ -128,9 +128,9 @@ func (s *oauthStore) End(ctx context.Context, id string, now time.Time) (bool, e
 	return ended && err == nil, err
 }
 
-// EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names the
-// tag of the user. A session with another identifier may have grants with several tags, and one change ends those with
-// one tag. If a later one fails, the error says so, and the call can be made again.
+// EndSession implements [server.Store]. The grants of a session are of its user. The identifier of the session names
+// the tag of the user. A session with another identifier may have grants with several tags, and one change ends those
+// with one tag. If a later one fails, the error says so, and the call can be made again.
 func (s *oauthStore) EndSession(ctx context.Context, sessionID string, now time.Time) ([]server.Ended, error) {
 	if sessionID == "" {
 		return nil, ctx.Err()

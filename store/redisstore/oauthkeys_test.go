@@ -144,6 +144,11 @@ func TestLivesOfOAuthKeys(t *testing.T) {
 		t.Fatal(added, err)
 	}
 	wantTTLs(t, s.db, oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed)
+	for key, ttl := range keysIn(t, s.db) {
+		if strings.Contains(key, ":oo:") && ttl > 2*time.Hour {
+			t.Errorf("%q, a key for a minute, lives for %v", key, ttl)
+		}
+	}
 	if n, err := s.Purge(t.Context(), oauthNow.Add(3*time.Hour), 99); n != 6 || err != nil {
 		t.Errorf("got %d, %v, want three grants, a page and two requests purged", n, err)
 	}

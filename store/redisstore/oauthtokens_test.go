@@ -131,7 +131,8 @@ func TestOAuthCodesLiveAsLongAsTheirGrants(t *testing.T) {
 	g.ExpiresAt, g.MaxExpiresAt = o.now.Add(time.Minute), time.Time{}
 	code := &server.Code{Digest: o.digest("alice"), GrantID: g.ID, ExpiresAt: o.now.Add(time.Minute)}
 	o.add(o.store.Approve(t.Context(), server.Approval{Grant: g, Code: code}))
-	if verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, o.tokens(g)); verdict != server.Redeemed || err != nil {
+	verdict, err := o.store.Redeem(t.Context(), code.Digest, o.now, o.tokens(g))
+	if verdict != server.Redeemed || err != nil {
 		t.Fatal(verdict, err)
 	}
 	long := o.tokens(g).Access
@@ -229,7 +230,8 @@ func TestOAuthFullMemory(t *testing.T) {
 	if len(ended) != 1 || err != nil || o.good(secondTokens) {
 		t.Errorf("EndSession: %v, %v", ended, err)
 	}
-	if ids, err := o.store.EndAll(t.Context(), "alice", "", "", o.now); len(ids) != 1 || err != nil || o.good(thirdTokens) {
+	ids, err := o.store.EndAll(t.Context(), "alice", "", "", o.now)
+	if len(ids) != 1 || err != nil || o.good(thirdTokens) {
 		t.Errorf("EndAll: %v, %v", ids, err)
 	}
 	rotation, err = o.store.Rotate(t.Context(), fourthTokens.Refresh.Digest, o.now, 0, o.tokens(fourth))
