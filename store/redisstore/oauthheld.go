@@ -131,7 +131,7 @@ func (s *oauthStore) transactEnd(ctx context.Context, turn string,
 	})
 }
 
-// noMemory reports an error of a server whose memory is full. Nothing was changed then.
+// noMemory reports that the memory of the server was full. Nothing was changed then.
 func noMemory(err error) bool {
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")

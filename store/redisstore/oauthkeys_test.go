@@ -144,6 +144,11 @@ func TestLivesOfOAuthKeys(t *testing.T) {
 		t.Fatal(added, err)
 	}
 	wantTTLs(t, s.db, oauthClients, oauthClientList, oauthOwned, oauthConsents, oauthAgreed)
+	for key, ttl := range keysIn(t, s.db) {
+		if strings.Contains(key, ":oo:") && ttl > 2*time.Hour {
+			t.Errorf("%q, a key for a minute, lives for %v", key, ttl)
+		}
+	}
 	if n, err := s.Purge(t.Context(), oauthNow.Add(3*time.Hour), 99); n != 6 || err != nil {
 		t.Errorf("got %d, %v, want three grants, a page and two requests purged", n, err)
 	}
@@ -276,5 +281,30 @@ func TestForeignValuesOfOAuth(t *testing.T) {
 	node.Do(t, "SET", s.clientKey("web"), `{"v":1,"g":"","a":"x","c":{"client_id":"web"}}`)
 	if _, err := s.Client(ctx, "web"); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("got %v for a client without a generation, want that it cannot be read", err)
+	}
+}
+
+// Redis removes grants that expired a day ago. If no purge came before, their users' lists must not grow for ever.
+func TestListsForgetGrantsThatRedisRemoved(t *testing.T) {
+	s := oauthOn(t, onNode(t))
+	s.mustAddClient(t, "web")
+	gone, kept := grantOf("alice", "web"), grantOf("alice", "web")
+	for _, g := range []*server.Grant{gone, kept} {
+		if added, err := s.Start(t.Context(), g, oauthTokensOf(g), 2, false); !added.OK() || err != nil {
+			t.Fatal(added, err)
+		}
+	}
+	of := tagOfOwner("alice")
+	testserver.Redis(t).Do(t, "DEL", s.grantKey(of, gone.ID))
+	third := grantOf("alice", "web")
+	if added, err := s.Start(t.Context(), third, oauthTokensOf(third), 2, false); !added.OK() || err != nil {
+		t.Fatal(added, err)
+	}
+	index, _ := s.grantLists(of, "alice", "web")
+	members, err := s.db.all(t.Context(), index)
+	want := []string{listed(kept.ID, kept.ID), listed(third.ID, third.ID)}
+	slices.Sort(want)
+	if err != nil || !slices.Equal(members, want) {
+		t.Errorf("got %q, %v, want %q", members, err, want)
 	}
 }

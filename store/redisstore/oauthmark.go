@@ -98,7 +98,10 @@ func newGeneration() string { return rand.Text()[:16] }
 func clientMember(grantID, userID string) string { return listed(grantID, userID) }
 
 // listOfClient notes a grant in the index of its client's grants. Call it before the change that adds the grant. So the
-// client finds each grant that there is. A member without a grant is harmless, see unlistOfClient.
+// client finds each grant that there is. A member without a grant is harmless.
+//
+// Purge removes members with their grants. The index goes some time after its last grant. So a client that always has
+// grants needs a purge at least once a day, before Redis removes what expired.
 func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
 	expires := g.ExpiresAt
 	if g.MaxExpiresAt.After(expires) {

@@ -12,10 +12,13 @@ func (s *oauthStore) PutOnce(ctx context.Context, key string, expires, now time.
 	return s.note(ctx, key, onceRow{Version: 1, Expires: microsOf(expires)}, now)
 }
 
+// onceSlack is slack for keys of PutOnce. There may be very many, because some clients use one for each token request.
+const onceSlack = time.Hour
+
 // note notes a key, and reports whether it was fresh at now.
 func (s *oauthStore) note(ctx context.Context, key string, row onceRow, now time.Time) (bool, error) {
 	fresh := false
-	t, ttl := tagOfText(key), ttlUntil(row.Expires.time(), now)
+	t, ttl := tagOfText(key), min(max(row.Expires.time().Sub(now), 0), maxTTL)+onceSlack
 	err := s.db.transact(ctx, key, func(ctx context.Context, c *change) error {
 		var before onceRow
 		found, err := c.get(ctx, s.onceKey(key), &before)

@@ -86,7 +86,7 @@ func (s *oauthStore) pageTag(ctx context.Context, digest string) (t tag, ok bool
 	return s.placed(ctx, oauthPages, oauthPagePlaces, digest)
 }
 
-// placed returns the tag of a record whose digest or ID names another one, if there is such a record.
+// placed returns the tag of a record that was placed, if it is there: see DB.place.
 func (s *oauthStore) placed(ctx context.Context, records, places kind, digest string) (t tag, ok bool, err error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()

@@ -226,5 +226,5 @@ func consentName(userID, clientID string) string { return userID + separator + c
 type onceRow struct {
 	Version int    `json:"v"`
 	Expires micros `json:"e"`
-	By      string `json:"b,omitempty"` // the grant whose approval used it, if one did
+	By      string `json:"b,omitempty"` // the ID of the grant, if an approval used it
 }
