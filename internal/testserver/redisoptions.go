@@ -23,6 +23,7 @@ type redisOptions struct {
 	replicas int // of each master of a Cluster
 	cluster  bool
 	replica  bool // it follows another node from the start
+	sentinel bool // it is a Sentinel
 }
 
 // RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also
@@ -125,6 +126,10 @@ func (o redisOptions) engine() engine {
 	if o.tls != nil {
 		e.scheme = "rediss"
 	}
+	if o.sentinel {
+		e.name, e.ready = "Redis Sentinel", "+monitor master"
+		e.arguments = func(d *daemon) []string { return []string{redisConf(d), "--sentinel"} }
+	}
 	if o.cluster {
 		e.name, e.variable, e.port = "Redis Cluster", redisClusterVariable, freeClusterPort
 	}
@@ -147,7 +152,8 @@ func redisConf(d *daemon) string { return filepath.Join(d.folder, "redis.conf") 
 // prepare writes redis.conf, which only the user of the server can read.
 func (o redisOptions) prepare(d *daemon) error {
 	d.password = o.password
-	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""}, {"appendonly", "no"}}
+	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""},
+		{"appendonly", "no"}}
 	if o.password != "" {
 		lines = append(lines, []string{"requirepass", o.password}, []string{"masterauth", o.password})
 	}
@@ -168,6 +174,9 @@ func (o redisOptions) prepare(d *daemon) error {
 			return err
 		}
 		lines = append(lines, tls...)
+	}
+	if o.sentinel {
+		lines = o.sentinelLines(d)
 	}
 	var text strings.Builder
 	for _, line := range append(lines, o.settings...) {

@@ -98,7 +98,7 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 	}
 	at := now()
 	grant := &Grant{
-		ID: backend.NewID(), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode,
+		ID: backend.NewIDOf(p.user.UserID()), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode,
 		Permissions: a.Permissions, Extra: a.Extra, SessionID: p.session, AuthInfo: p.login, Stamp: stampOf(p.user),
 		Offline: slices.Contains(a.Permissions.Scopes(), offlineAccess),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),

@@ -96,7 +96,7 @@ func (a Added) OK() bool { return !a.Answered && !a.Refused && !a.OverLimit }
 // Grant is one authorization: a code and all tokens that come of it, or those
 // that a client got for itself. It is the unit of revocation.
 type Grant struct {
-	ID       string
+	ID       string // names the shard of its user or, without one, of its client: see backend.NewIDOf
 	ClientID string
 	UserID   string // "" if the client acts for itself
 	Type     string // the grant_type it began with

@@ -78,6 +78,14 @@ func TestUnitIdentifiers(t *testing.T) {
 			t.Errorf("got %d different identifiers, want %d", len(different), len(identifiers))
 		}
 	})
+	t.Run("that of a grant names the shard of its user or, without one, of its client", func(t *testing.T) {
+		for name, owner := range map[string]string{"grant of opaque": "alice", "grant of JWT": "alice",
+			"grant of a client": "job"} {
+			if shard, ok := backend.IDShard(identifiers[name]); !ok || shard != backend.Shard(owner) {
+				t.Errorf("%s: got the shard %q, %v, want that of %s", name, shard, ok, owner)
+			}
+		}
+	})
 	t.Run("what works as a secret is random, and has nothing of an identifier", func(t *testing.T) {
 		secrets := map[string]string{
 			"interaction in an address": returnTo.Query().Get("interaction"), "interaction on a page": fields(page.body).Get("interaction"),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 	if err != nil {
 		return nil, err
 	}
-	grant := &Grant{ID: backend.NewID(), ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
+	grant := &Grant{ClientID: i.Client.ID, UserID: i.UserID, Type: i.Type, Permissions: may,
 		Extra: withOwner(&i), Offline: true, AuthInfo: i.AuthInfo, Created: at, LastUsed: at,
 		MaxExpiresAt: at.Add(max(lifetimes.RefreshAbsolute, lifetimes.Access))}
 	token, err := s.tokenPermissions(i.Client, grant, target{resources: may.Resources()})
@@ -117,6 +118,7 @@ func (s *Server) startGrant(ctx context.Context, i Issuance, may Permissions, at
 		}
 		grant.UserID, grant.Stamp = user.UserID(), stampOf(user)
 	}
+	grant.ID = backend.NewIDOf(cmp.Or(grant.UserID, grant.ClientID))
 	m, err := s.createTokens(ctx, tokenSpec{client: i.Client, grant: grant, permissions: token,
 		user: user, refresh: i.Refresh, now: at})
 	if err != nil {

@@ -204,6 +204,13 @@ func (s *OAuthStore) forgetClient(id string) {
 	s.access.forget(owner{client, id})
 }
 
+// ForgetToken drops what is kept of one access token, as Forget does of a user. It is for a store that tells of changes
+// of single records.
+func (s *OAuthStore) ForgetToken(digest string) { s.access.drop(digest) }
+
+// ForgetGrant drops what is kept of the tokens of one grant. See ForgetToken.
+func (s *OAuthStore) ForgetGrant(id string) { s.forgetGrants(id) }
+
 // machinePrefix starts the UserID of an auth.Machine.
 var machinePrefix = auth.Machine{}.UserID()
 

@@ -189,8 +189,13 @@ func TestUnitAnAccessTokenOfOAuth(t *testing.T) {
 			find(false)
 		})
 	}
-	t.Run("is believed until the user or the client is forgotten, if another process ended it", func(t *testing.T) {
-		for _, forgotten := range []string{"alice", "client:web"} {
+	t.Run("is believed until it is forgotten, if another process ended it", func(t *testing.T) {
+		for _, forget := range []func(store *cached.OAuthStore){
+			func(store *cached.OAuthStore) { store.Forget("alice") },
+			func(store *cached.OAuthStore) { store.Forget("client:web") },
+			func(store *cached.OAuthStore) { store.ForgetGrant("1") },
+			func(store *cached.OAuthStore) { store.ForgetToken("a") },
+		} {
 			counted, store, find := newStore(t)
 			find(true)
 			if _, err := counted.End(t.Context(), "1", now); err != nil {
@@ -198,7 +203,7 @@ func TestUnitAnAccessTokenOfOAuth(t *testing.T) {
 			}
 			store.Forget("bob")
 			wantAsked(t, &counted.asked, 0, "another user", func() { find(true) })
-			store.Forget(forgotten)
+			forget(store)
 			find(false)
 		}
 	})

@@ -20,6 +20,7 @@ type change struct {
 	db      *DB
 	names   []string // of keys, in order
 	entries map[string]*entry
+	lean    bool // whether the memory of the server is full, so that a removal must do without: see transactEnd
 }
 
 // entry is a key of a change.

@@ -15,6 +15,9 @@ import (
 	"github.com/gatewarden/auth/internal/testserver"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/oauth2/external"
+	"github.com/gatewarden/auth/oauth2/server"
+	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/storetest"
 )
@@ -40,6 +43,36 @@ var suites = []struct {
 		storetest.JWT(t, func(t *testing.T) jwt.Store {
 			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.JWTPair(JWT(first), JWT(second))
+		})
+	}},
+	{"OAuth", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.OAuth(t, func(t *testing.T) server.Store {
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
+			return storetest.OAuthPair(OAuth(first), OAuth(second))
+		})
+	}},
+	{"external logins", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.External(t, func(t *testing.T) external.Store {
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
+			return storetest.ExternalPair(External(first), External(second))
+		})
+	}},
+	{"one-time tokens", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.OneTime(t, func(t *testing.T) password.OneTimeStore {
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
+			return storetest.OneTimePair(OneTime(first), OneTime(second))
+		})
+	}},
+	{"throttle", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.Throttle(t, func(t *testing.T) password.ThrottleStore {
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
+			return storetest.ThrottlePair(Throttle(first), Throttle(second))
+		})
+	}},
+	{"keys", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.JWTKeys(t, func(t *testing.T) jwt.KeyStore {
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
+			return storetest.JWTKeysPair(JWTKeys(first), JWTKeys(second))
 		})
 	}},
 }

@@ -9,8 +9,8 @@ import (
 
 // This file has the codes and the keys that are used once.
 
-// codeRow is a code as Redis has it.
-type codeRow struct {
+// loginCodeRow is a code as Redis has it.
+type loginCodeRow struct {
 	Version   int    `json:"v"`
 	UserID    string `json:"u"`
 	Stamp     string `json:"s,omitempty"`
@@ -19,7 +19,7 @@ type codeRow struct {
 	Expires   micros `json:"e"`
 }
 
-func (r codeRow) live(now time.Time) bool { return now.Before(r.Expires.time()) }
+func (r loginCodeRow) live(now time.Time) bool { return now.Before(r.Expires.time()) }
 
 // AddCode implements [external.CodeStore]. It is told no instant, so it reads the clock, for how long Redis keeps the
 // key. Whether the code has expired is decided by TakeCode.
@@ -33,7 +33,7 @@ func (s *externalStore) AddCode(ctx context.Context, code *external.Code) error 
 		if c.exists(key) {
 			return errDigestExists
 		}
-		c.set(key, codeRow{1, code.UserID, code.Stamp, code.Challenge, code.Data, microsOf(code.ExpiresAt)}, ttl)
+		c.set(key, loginCodeRow{1, code.UserID, code.Stamp, code.Challenge, code.Data, microsOf(code.ExpiresAt)}, ttl)
 		c.list(s.key(externalCodeLists, code.UserID), code.Digest, ttl)
 		c.bump(s.key(externalVersion, code.UserID))
 		c.expire(s.key(externalCodesEnd, ""), code.Digest, code.ExpiresAt, ttl)
@@ -47,7 +47,7 @@ func (s *externalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 	key := s.key(externalCodes, digest)
 	err := s.db.transact(ctx, key, func(ctx context.Context, c *change) error {
 		code = nil
-		var row codeRow
+		var row loginCodeRow
 		found, err := c.get(ctx, key, &row)
 		if err != nil || !found || !row.live(now) {
 			return err
@@ -63,7 +63,7 @@ func (s *externalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 	return code, nil
 }
 
-func (s *externalStore) removeCode(c *change, digest string, row codeRow) {
+func (s *externalStore) removeCode(c *change, digest string, row loginCodeRow) {
 	c.remove(s.key(externalCodes, digest))
 	c.unlist(s.key(externalCodeLists, row.UserID), digest)
 	c.unlist(s.key(externalCodesEnd, ""), digest)
@@ -80,7 +80,7 @@ func (s *externalStore) removeCodes(ctx context.Context, c *change, userID strin
 		return err
 	}
 	for _, digest := range digests {
-		var row codeRow
+		var row loginCodeRow
 		found, err := c.get(ctx, s.key(externalCodes, digest), &row)
 		switch {
 		case err != nil:
@@ -185,7 +185,7 @@ func (s *externalStore) purgeCodes(ctx context.Context, c *change, digests []str
 		return 0, err
 	}
 	for _, digest := range digests {
-		var row codeRow
+		var row loginCodeRow
 		found, err := c.get(ctx, s.key(externalCodes, digest), &row)
 		switch {
 		case err != nil:

@@ -78,7 +78,7 @@ func (j jwtTest) keys() map[string]time.Duration {
 	return all
 }
 
-// key returns the name of the one key of a kind whose name ends so.
+// key returns the name of the one key of a kind with this end.
 func (j jwtTest) key(k kind, end string) string {
 	j.t.Helper()
 	for key := range j.keys() {
@@ -92,8 +92,8 @@ func (j jwtTest) key(k kind, end string) string {
 
 func (j jwtTest) do(command ...string) {
 	j.t.Helper()
-	if err := j.db.client.Do(j.t.Context(), j.db.client.B().Arbitrary(command[0]).Keys(command[1]).Args(command[2:]...).
-		Build()).Error(); err != nil {
+	built := j.db.client.B().Arbitrary(command[0]).Keys(command[1]).Args(command[2:]...).Build()
+	if err := j.db.client.Do(j.t.Context(), built).Error(); err != nil {
 		j.t.Fatal(err)
 	}
 }
@@ -112,14 +112,15 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	if _, err := j.EndAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
 		t.Fatal(err)
 	}
-	if rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour)); rotation.Verdict != jwt.Kept || err != nil {
+	rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour))
+	if rotation.Verdict != jwt.Kept || err != nil {
 		t.Fatal(rotation, err)
 	}
 	// A token is kept KeepExpired longer than it is good. The family of an adopted one is kept for as long.
 	known := jwt.KeepExpired + slack
-	least := map[kind]time.Duration{jwtFamilies: time.Hour + known, jwtTokens: time.Hour + known, jwtMembers: time.Hour + known,
-		jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: placeTTL, jwtVersion: versionTTL,
-		userChanges: versionTTL}
+	least := map[kind]time.Duration{jwtFamilies: time.Hour + known, jwtTokens: time.Hour + known,
+		jwtMembers: time.Hour + known, jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: placeTTL,
+		jwtVersion: versionTTL, userChanges: versionTTL}
 	seen := map[kind]bool{}
 	for key, left := range j.keys() {
 		k := kind(key[:2])
@@ -139,13 +140,48 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 			t.Errorf("there is no key of kind %s", k)
 		}
 	}
-	j.do("DEL", j.key(jwtFamilies, "1"))
-	if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 100); n != 3 || err != nil {
-		t.Errorf("got %d purged, %v, want 3, since one family has gone already", n, err)
+	for _, id := range []string{"1", "4"} {
+		j.do("DEL", j.key(jwtFamilies, id))
+	}
+	if ids, err := j.EndAll(t.Context(), "alice", "", "", j.now); len(ids) != 0 || err != nil {
+		t.Errorf("got %v, %v, want no login", ids, err)
+	}
+	for key := range j.keys() {
+		if kind(key[:2]) == jwtLists {
+			t.Errorf("%s has a family that has gone", key)
+		}
+	}
+	if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 100); n != 2 || err != nil {
+		t.Errorf("got %d purged, %v, want 2, since two families have gone already", n, err)
 	}
 	for key := range j.keys() {
 		switch kind(key[:2]) {
 		case jwtFamilies, jwtTokens, jwtMembers, jwtLists, jwtExpiry:
+			t.Errorf("a purge left %s", key)
+		}
+	}
+}
+
+// TestJWTPurgesManyTokens checks that a purge goes on when one change would remove too many tokens.
+func TestJWTPurgesManyTokens(t *testing.T) {
+	j := newJWTTest(t, openTest(t, Config{MaxCached: -1}))
+	for i := range 5 {
+		j.start("alice", fmt.Sprint(i), "")
+		command := []string{"ZADD", j.key(jwtMembers, fmt.Sprint(i))}
+		for n := range tokensAtOnce * 2 / 3 {
+			command = append(command, "0", fmt.Sprint("old", n))
+		}
+		j.do(command...)
+	}
+	for _, want := range []int{3, 2, 0} {
+		if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 3); n != want || err != nil {
+			t.Errorf("got %d purged, %v, want %d", n, err, want)
+		}
+	}
+	for key := range j.keys() {
+		switch k, _, _ := strings.Cut(key, ":"); kind(k) {
+		case jwtPlaces, jwtVersion, "p" + jwtExpiry:
+		default:
 			t.Errorf("a purge left %s", key)
 		}
 	}
@@ -161,6 +197,8 @@ func TestJWTUnreadable(t *testing.T) {
 		_, errs["List"] = j.List(ctx, "alice", "", 10, j.now)
 		_, errs["End"] = j.End(ctx, "alice", "1", j.now)
 		_, errs["EndAll"] = j.EndAll(ctx, "alice", "", "", j.now)
+		f := &jwt.Family{ID: "2", UserID: "alice", Created: j.now, ExpiresAt: j.now.Add(time.Hour)}
+		_, errs["Start"] = j.Start(ctx, f, j.token("2", "first"), j.token("1", "first"), 0, false)
 		_, errs["Purge"] = j.Purge(ctx, j.now.Add(48*time.Hour), 10)
 		return errs
 	}
@@ -169,9 +207,9 @@ func TestJWTUnreadable(t *testing.T) {
 		name  string
 		fails string
 	}{
-		{jwtFamilies, "1", "Find Rotate Use List End Revoked EndAll Purge"},
-		{jwtTokens, "1 first", "Find Rotate Use Revoked"},
-		{jwtOwners, "alice", "Rotate Use Revoked EndAll"},
+		{jwtFamilies, "1", "Find Rotate Use List End Revoked EndAll Start Purge"},
+		{jwtTokens, "1 first", "Find Rotate Use Revoked Start"},
+		{jwtOwners, "alice", "Rotate Use Revoked EndAll Start"},
 		{jwtLists, "alice", "List EndAll"},
 		{jwtMembers, "1", "Purge"},
 		{jwtExpiry, "", "Purge"},
@@ -291,7 +329,8 @@ func TestJWTFullMemory(t *testing.T) {
 		}
 		j.verdict(id, jwt.Unknown)
 	}
-	if revoked, err := j.Revoked(t.Context(), jwt.Claimed{SessionID: "6", UserID: "bob"}, j.now); revoked || err != nil {
+	bobs := jwt.Claimed{SessionID: "6", UserID: "bob"}
+	if revoked, err := j.Revoked(t.Context(), bobs, j.now); revoked || err != nil {
 		t.Errorf("bob's: got revoked %v, %v, want false", revoked, err)
 	}
 	node.Do(t, "CONFIG", "SET", "maxmemory", "0")
@@ -312,8 +351,8 @@ func TestJWTTokensNeedNoPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := jwt.New(jwt.Config{Issuer: "https://service.example", Audience: []string{"api"}, Keys: ring, Store: j.Store,
-		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }})
+	tokens, err := jwt.New(jwt.Config{Issuer: "https://service.example", Audience: []string{"api"}, Keys: ring,
+		Store: j.Store, LoadUser: func(_ context.Context, id string) (auth.User, error) { return jwtUser(id), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,6 +384,6 @@ func TestJWTTokensNeedNoPlaces(t *testing.T) {
 	}
 }
 
-type person string
+type jwtUser string
 
-func (p person) UserID() string { return string(p) }
+func (u jwtUser) UserID() string { return string(u) }

@@ -18,8 +18,8 @@ const (
 	oncePlaces  kind = "wd" // the tag of a digest that names another one: see locate
 )
 
-// onceRow is a one-time token as Redis has it.
-type onceRow struct {
+// oneTimeRow is a one-time token as Redis has it.
+type oneTimeRow struct {
 	Version int    `json:"v"`
 	UserID  string `json:"u"`
 	Purpose string `json:"p"`
@@ -30,12 +30,12 @@ type onceRow struct {
 	Used    micros `json:"t,omitempty"`
 }
 
-func onceRowOf(r *password.OneTimeRecord) onceRow {
-	return onceRow{1, r.UserID, string(r.Purpose), r.About, r.Stamp, microsOf(r.Created), microsOf(r.ExpiresAt),
+func oneTimeRowOf(r *password.OneTimeRecord) oneTimeRow {
+	return oneTimeRow{1, r.UserID, string(r.Purpose), r.About, r.Stamp, microsOf(r.Created), microsOf(r.ExpiresAt),
 		microsOf(r.Used)}
 }
 
-func (r onceRow) record(digest string) *password.OneTimeRecord {
+func (r oneTimeRow) record(digest string) *password.OneTimeRecord {
 	return &password.OneTimeRecord{Digest: digest, UserID: r.UserID, Purpose: password.Purpose(r.Purpose), About: r.About,
 		Stamp: r.Stamp, Created: r.Created.time(), ExpiresAt: r.Expires.time(), Used: r.Used.time()}
 }
@@ -64,7 +64,7 @@ func (s *oneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 
 // load reads a record in a change. It returns nil if there is none.
 func (s *oneTimeStore) load(ctx context.Context, c *change, t tag, digest string) (*password.OneTimeRecord, error) {
-	var row onceRow
+	var row oneTimeRow
 	found, err := c.get(ctx, s.db.key(onceRecords, t, digest), &row)
 	if err != nil || !found {
 		return nil, err
@@ -142,7 +142,7 @@ func (s *oneTimeStore) Add(ctx context.Context, record *password.OneTimeRecord, 
 		for _, oldest := range rivals[:max(len(rivals)-max(limit, 1)+1, 0)] {
 			s.remove(c, t, oldest)
 		}
-		c.set(key, onceRowOf(record), ttl)
+		c.set(key, oneTimeRowOf(record), ttl)
 		c.expire(s.db.key(onceExpiry, t, ""), record.Digest, record.ExpiresAt, ttl)
 		if record.Used.IsZero() {
 			c.list(s.db.key(onceLists, t, record.UserID), listed(string(record.Purpose), record.Digest), ttl)
@@ -187,7 +187,7 @@ func (s *oneTimeStore) Redeem(ctx context.Context, digest string, now time.Time)
 		}
 		used := *r
 		used.Used = now
-		c.set(s.db.key(onceRecords, t, digest), onceRowOf(&used), ttlUntil(r.ExpiresAt, now))
+		c.set(s.db.key(onceRecords, t, digest), oneTimeRowOf(&used), ttlUntil(r.ExpiresAt, now))
 		c.unlist(s.db.key(onceLists, t, r.UserID), listed(string(r.Purpose), digest))
 		verdict = password.OneTimeFirst
 		return true, nil

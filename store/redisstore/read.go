@@ -8,12 +8,16 @@ import (
 
 // getAll reads keys in one round trip, or one to each node. The text of a key that is not there is nil.
 func (db *DB) getAll(ctx context.Context, keys []string) ([]*string, error) {
+	return getAll(ctx, db.client, keys)
+}
+
+func getAll(ctx context.Context, client rueidis.Client, keys []string) ([]*string, error) {
 	commands := make(rueidis.Commands, len(keys))
 	for i, key := range keys {
-		commands[i] = db.client.B().Get().Key(key).Build()
+		commands[i] = client.B().Get().Key(key).Build()
 	}
 	texts := make([]*string, len(keys))
-	for i, result := range db.client.DoMulti(ctx, commands...) {
+	for i, result := range client.DoMulti(ctx, commands...) {
 		text, err := textOf(result)
 		if err != nil {
 			return nil, outage("reading key "+keys[i], err)

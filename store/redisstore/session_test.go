@@ -83,7 +83,8 @@ func TestUnitSessionKeysEnd(t *testing.T) {
 	store := Sessions(db)
 	now := time.Now()
 	alice, bob := usersApart()
-	first, second, third, fourth := newSession(alice, now), newSession(alice, now), newSession(alice, now), newSession(bob, now)
+	first, second := newSession(alice, now), newSession(alice, now)
+	third, fourth := newSession(alice, now), newSession(bob, now)
 	addSession(t, store, first, nil)
 	touch := session.Touch{Digest: first.Digest, Used: backend.StoreTime(now.Add(time.Minute)),
 		ExpiresAt: backend.StoreTime(now.Add(time.Hour + time.Minute)), LiveUntil: first.ExpiresAt}
@@ -159,6 +160,52 @@ func TestUnitSessionKeysAfterTheirEnd(t *testing.T) {
 	}
 }
 
+func TestUnitSessionKeyLivesLongerWhenUsed(t *testing.T) {
+	for name, c := range map[string]struct{ left, want time.Duration }{
+		"a key that lives long enough stays as it is": {time.Hour + time.Minute + slack, time.Hour + time.Minute + slack},
+		"a key that would end too early is prolonged": {time.Hour - time.Minute + slack, 2*time.Hour + slack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openTest(t, Config{MaxCached: -1})
+			store, r := Sessions(db), newSession("alice", time.Now())
+			addSession(t, store, r, nil)
+			key := db.key(sessionRecords, tagOfOwner("alice"), r.Digest)
+			command := db.client.B().Pexpire().Key(key).Milliseconds(c.left.Milliseconds()).Build()
+			if err := db.client.Do(t.Context(), command).Error(); err != nil { // as if time had passed
+				t.Fatal(err)
+			}
+			used := backend.StoreTime(r.Created.Add(time.Minute))
+			touch := session.Touch{Digest: r.Digest, Used: used, ExpiresAt: used.Add(time.Hour), LiveUntil: r.ExpiresAt}
+			if err := store.Touch(t.Context(), touch); err != nil {
+				t.Fatal(err)
+			}
+			got, err := db.client.Do(t.Context(), db.client.B().Pttl().Key(key).Build()).AsInt64()
+			left := time.Duration(got) * time.Millisecond
+			if err != nil || left > c.want || left < c.want-30*time.Second {
+				t.Errorf("got %v, %v, want %v", left, err, c.want)
+			}
+		})
+	}
+}
+
+func TestUnitSessionPurgeMendsTheIndex(t *testing.T) {
+	db := openTest(t, Config{MaxCached: -1})
+	store, r := Sessions(db), newSession("alice", time.Now())
+	addSession(t, store, r, nil)
+	index := db.key(sessionExpiry, tagOfOwner("alice"), "")
+	add := db.client.B().Zadd().Key(index).ScoreMember().ScoreMember(1, r.Digest).Build()
+	if err := db.client.Do(t.Context(), add).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if purged, err := store.Purge(t.Context(), r.Created, 1); err != nil || len(purged) != 0 {
+		t.Errorf("got %v, %v, want that a live session stays", purged, err)
+	}
+	score, err := db.client.Do(t.Context(), db.client.B().Zscore().Key(index).Member(r.Digest).Build()).AsFloat64()
+	if want := float64(r.ExpiresAt.UnixMicro()); err != nil || score != want {
+		t.Errorf("got the score %v, %v, want %v", score, err, want)
+	}
+}
+
 // sessionCalls are all calls of a store that read the session r.
 func sessionCalls(store session.Store, r *session.Record) map[string]func(ctx context.Context) error {
 	now := r.Created
@@ -224,7 +271,8 @@ func TestUnitSessionThatCannotBeRead(t *testing.T) {
 					}
 				})
 			}
-			if got, err := db.client.Do(t.Context(), db.client.B().Get().Key(key).Build()).ToString(); err != nil || got != text {
+			got, err := db.client.Do(t.Context(), db.client.B().Get().Key(key).Build()).ToString()
+			if err != nil || got != text {
 				t.Errorf("the key has %q, %v by now, want %q", got, err, text)
 			}
 		}
@@ -283,7 +331,7 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 		client := db.client
 		for calls := range 100 {
 			ctx, cancel := context.WithCancel(t.Context())
-			db.client = &endingClient{client, calls, cancel}
+			db.client = &hookedClient{client, onCall(calls, cancel)}
 			_, err := store.Add(ctx, fresh, old.Digest, 0, false, fresh.Created)
 			db.client = client
 			cancel()
@@ -325,25 +373,27 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 	})
 }
 
-// endingClient ends a context after a number of calls.
-type endingClient struct {
+// hookedClient runs a function before each call.
+type hookedClient struct {
 	rueidis.Client
-	left   int
-	cancel func()
+	before func()
 }
 
-func (c *endingClient) count() {
-	if c.left--; c.left < 0 {
-		c.cancel()
-	}
-}
-
-func (c *endingClient) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	c.count()
+func (c *hookedClient) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	c.before()
 	return c.Client.Do(ctx, command)
 }
 
-func (c *endingClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
-	c.count()
+func (c *hookedClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	c.before()
 	return c.Client.DoMulti(ctx, commands...)
+}
+
+// onCall returns a function that runs f when it is called after a number of other calls.
+func onCall(after int, f func()) func() {
+	return func() {
+		if after--; after == -1 {
+			f()
+		}
+	}
 }

@@ -13,8 +13,8 @@ import (
 
 // Add implements [session.Store] in one change. It takes two if the session that the browser had is of a user with
 // another tag, because one change has the keys of one tag. The new session is then added first, so a refusal changes
-// nothing. A crash between the two changes leaves the old session as it was, and a new one with a cookie that no browser
-// has. The new one ends when it expires. Until then it is listed and counts against the limit.
+// nothing. A crash or an outage between the two changes leaves the old session as it was, and a new one with a cookie
+// that no browser has. The new one ends when it expires. Until then it is listed and counts against the limit.
 func (s *sessionStore) Add(ctx context.Context, record *session.Record, replaced string, limit int, evict bool,
 	now time.Time) (session.Added, error) {
 	t := tagOfOwner(record.UserID)
@@ -273,6 +273,8 @@ func (s *sessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 			case !r.Live(now):
 				s.end(c, t, r)
 				gone = append(gone, r)
+			default: // the index is wrong, and would lead here again and again
+				c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, r.ExpiresAt, sessionTTL(r, now))
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil

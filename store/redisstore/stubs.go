@@ -1,7 +1,0 @@
-package redisstore
-
-const (
-	oauthAccess  kind = "oa"
-	oauthGrants  kind = "og"
-	oauthClients kind = "oc"
-)
