@@ -162,7 +162,8 @@ func (s *throttleStore) Purge(ctx context.Context, now time.Time, limit int) (in
 
 // purge removes at most limit counters of an index, and reports whether there may be more. Of programs that purge at
 // once, one removes a counter, since the counters are compared.
-func (s *throttleStore) purge(ctx context.Context, index string, now time.Time, limit int) (n int, more bool, err error) {
+func (s *throttleStore) purge(ctx context.Context, index string, now time.Time, limit int) (n int, more bool,
+	err error) {
 	err = s.db.transact(ctx, index, func(ctx context.Context, c *change) error {
 		n, more = 0, false
 		keys, err := s.db.until(ctx, index, now, limit)
