@@ -28,7 +28,7 @@ const (
 
 // externalTag is the tag of identities, reservations and codes. An identity is found by its account and by its user,
 // and one change compares both. Codes are removed with the user, but their digests do not name a user. The price is
-// that one node of a Cluster has all of these: about 1 kB for an identity.
+// that one node of a Cluster has all of these: about 2 kB for an identity.
 const externalTag tag = "external"
 
 var (
