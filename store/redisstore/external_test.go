@@ -243,3 +243,25 @@ func TestExternalAccounts(t *testing.T) {
 		seen[key] = true
 	}
 }
+
+// TestExternalAddedMeanwhile checks that a removal of a user which read all that the user has misses nothing.
+func TestExternalAddedMeanwhile(t *testing.T) {
+	e := newExternalTest(t, openTest(t, Config{MaxCached: -1}))
+	s := &externalStore{e.db}
+	for name, add := range map[string]func() error{
+		"identity": func() error { _, _, err := e.Link(t.Context(), e.identity("alice", "1")); return err },
+		"code": func() error {
+			return e.AddCode(t.Context(), &external.Code{Digest: "c", UserID: "alice", ExpiresAt: e.now.Add(time.Hour)})
+		},
+	} {
+		c := newChange(e.db)
+		if _, err := s.ofUser(t.Context(), c, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		e.must(s.removeCodes(t.Context(), c, "alice"))
+		e.must(add())
+		if written, err := c.commit(t.Context()); written || err != nil {
+			t.Errorf("got %v, %v, want false, since this was added: %s", written, err, name)
+		}
+	}
+}

@@ -126,3 +126,17 @@ func TestOneTimePurgesManyUsers(t *testing.T) {
 		}
 	}
 }
+
+// TestOneTimeAddedMeanwhile checks that a change which read all unused tokens of a user misses none.
+func TestOneTimeAddedMeanwhile(t *testing.T) {
+	o := newOnceTest(t, openTest(t, Config{MaxCached: -1}))
+	o.add("alice")
+	c := newChange(o.db)
+	if all, err := (&oneTimeStore{o.db}).unused(t.Context(), c, "alice"); len(all) != 1 || err != nil {
+		t.Fatal(all, err)
+	}
+	o.add("alice")
+	if written, err := c.commit(t.Context()); written || err != nil {
+		t.Errorf("got %v, %v, want false, since a token was added", written, err)
+	}
+}
