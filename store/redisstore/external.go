@@ -26,9 +26,9 @@ const (
 	externalOnceEnd     kind = "xp" // index of those keys of a tag by expiry
 )
 
-// externalTag is the tag of identities, reservations and codes. An identity is found by its account and by its user, and
-// one change compares both. Codes are removed with the user, but their digests do not name a user. The price is that
-// one node of a Cluster has all of these: about 1 kB for an identity.
+// externalTag is the tag of identities, reservations and codes. An identity is found by its account and by its user,
+// and one change compares both. Codes are removed with the user, but their digests do not name a user. The price is
+// that one node of a Cluster has all of these: about 2 kB for an identity.
 const externalTag tag = "external"
 
 var (
@@ -147,7 +147,8 @@ func (s *externalStore) Link(ctx context.Context, identity *external.Identity) (
 }
 
 // LinkFirst implements [external.IdentityStore].
-func (s *externalStore) LinkFirst(ctx context.Context, identity *external.Identity) (owner string, linked bool, err error) {
+func (s *externalStore) LinkFirst(ctx context.Context, identity *external.Identity) (owner string, linked bool,
+	err error) {
 	return s.link(ctx, identity, true)
 }
 

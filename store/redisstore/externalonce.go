@@ -53,8 +53,8 @@ func (s *externalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 			return err
 		}
 		s.removeCode(c, digest, row)
-		code = &external.Code{Digest: digest, UserID: row.UserID, Stamp: row.Stamp, Challenge: row.Challenge, Data: row.Data,
-			ExpiresAt: row.Expires.time()}
+		code = &external.Code{Digest: digest, UserID: row.UserID, Stamp: row.Stamp, Challenge: row.Challenge,
+			Data: row.Data, ExpiresAt: row.Expires.time()}
 		return nil
 	})
 	if err != nil {
@@ -128,10 +128,11 @@ func (s *externalStore) Purge(ctx context.Context, now time.Time, limit int) (in
 	purged := 0
 	removed := func() int { return purged }
 	count := func(n int) func() { return func() { purged += n } }
-	err := s.db.purge(ctx, externalOnceEnd, now, limit, func(ctx context.Context, c *change, t tag, keys []string) (func(), error) {
-		n, err := s.purgeOnce(ctx, c, t, keys, now)
-		return count(n), err
-	}, removed)
+	err := s.db.purge(ctx, externalOnceEnd, now, limit,
+		func(ctx context.Context, c *change, t tag, keys []string) (func(), error) {
+			n, err := s.purgeOnce(ctx, c, t, keys, now)
+			return count(n), err
+		}, removed)
 	if err != nil {
 		return purged, err
 	}
@@ -152,7 +153,8 @@ func (s *externalStore) Purge(ctx context.Context, now time.Time, limit int) (in
 }
 
 // purgeOnce removes keys that expired. It returns how many, without those that Redis had removed already.
-func (s *externalStore) purgeOnce(ctx context.Context, c *change, t tag, keys []string, now time.Time) (n int, err error) {
+func (s *externalStore) purgeOnce(ctx context.Context, c *change, t tag, keys []string,
+	now time.Time) (n int, err error) {
 	names := make([]string, len(keys))
 	for i, key := range keys {
 		names[i] = s.db.key(externalOnce, t, key)
@@ -201,7 +203,8 @@ func (s *externalStore) purgeCodes(ctx context.Context, c *change, digests []str
 }
 
 // purgeReservations is purgeOnce for reservations.
-func (s *externalStore) purgeReservations(ctx context.Context, c *change, accounts []string, now time.Time) (n int, err error) {
+func (s *externalStore) purgeReservations(ctx context.Context, c *change, accounts []string,
+	now time.Time) (n int, err error) {
 	if err := c.read(ctx, s.keys(externalReserved, accounts)...); err != nil {
 		return 0, err
 	}

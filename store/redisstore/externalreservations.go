@@ -17,13 +17,15 @@ type reservedRow struct {
 func (r reservedRow) live(now time.Time) bool { return now.Before(r.Expires.time()) }
 
 // reservation reads the reservation of an account in a change.
-func (s *externalStore) reservation(ctx context.Context, c *change, account string) (row reservedRow, found bool, err error) {
+func (s *externalStore) reservation(ctx context.Context, c *change, account string) (row reservedRow,
+	found bool, err error) {
 	found, err = c.get(ctx, s.key(externalReserved, account), &row)
 	return row, found, err
 }
 
 // Reserve implements [external.ReservationStore].
-func (s *externalStore) Reserve(ctx context.Context, r *external.Reservation, now time.Time) (id, owner string, err error) {
+func (s *externalStore) Reserve(ctx context.Context, r *external.Reservation, now time.Time) (id, owner string,
+	err error) {
 	account := accountOf(r.Issuer, r.Subject)
 	err = s.db.transact(ctx, s.key(externalReserved, account), func(ctx context.Context, c *change) error {
 		id, owner = "", ""

@@ -36,8 +36,8 @@ func oneTimeRowOf(r *password.OneTimeRecord) oneTimeRow {
 }
 
 func (r oneTimeRow) record(digest string) *password.OneTimeRecord {
-	return &password.OneTimeRecord{Digest: digest, UserID: r.UserID, Purpose: password.Purpose(r.Purpose), About: r.About,
-		Stamp: r.Stamp, Created: r.Created.time(), ExpiresAt: r.Expires.time(), Used: r.Used.time()}
+	return &password.OneTimeRecord{Digest: digest, UserID: r.UserID, Purpose: password.Purpose(r.Purpose),
+		About: r.About, Stamp: r.Stamp, Created: r.Created.time(), ExpiresAt: r.Expires.time(), Used: r.Used.time()}
 }
 
 // OneTime returns the store of one-time tokens of package password. All tokens of a user are in one slot of a Cluster.
@@ -112,7 +112,8 @@ func (s *oneTimeStore) unused(ctx context.Context, c *change, userID string) ([]
 }
 
 // unusedFor is unused for one purpose.
-func (s *oneTimeStore) unusedFor(ctx context.Context, c *change, r *password.OneTimeRecord) ([]*password.OneTimeRecord, error) {
+func (s *oneTimeStore) unusedFor(ctx context.Context, c *change,
+	r *password.OneTimeRecord) ([]*password.OneTimeRecord, error) {
 	all, err := s.unused(ctx, c, r.UserID)
 	return slices.DeleteFunc(all, func(other *password.OneTimeRecord) bool { return other.Purpose != r.Purpose }), err
 }
@@ -222,7 +223,7 @@ func (s *oneTimeStore) RemoveUnused(ctx context.Context, userID string) (int, er
 // Purge implements [password.OneTimeStore].
 func (s *oneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	purged := 0
-	err := s.db.purge(ctx, onceExpiry, now, limit, func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
+	remove := func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
 		n := 0
 		if err := s.read(ctx, c, t, digests); err != nil {
 			return nil, err
@@ -240,6 +241,7 @@ func (s *oneTimeStore) Purge(ctx context.Context, now time.Time, limit int) (int
 			}
 		}
 		return func() { purged += n }, nil
-	}, func() int { return purged })
+	}
+	err := s.db.purge(ctx, onceExpiry, now, limit, remove, func() int { return purged })
 	return purged, err
 }

@@ -55,11 +55,11 @@ func (r counterRow) live(now time.Time) counterRow {
 // All counters are on one node of a Cluster, since a login compares several of them in one step.
 //
 // Redis removes a counter 10 minutes after it expires, whether Purge runs or not. Unlike [password.MemoryThrottle], the
-// store has no upper limit: a failed login at a name that nobody has, from an address that was not seen before, makes
-// 3 counters. With the defaults of password.Limits each lives for 70 minutes. Measured with Redis 7.0, a counter takes
-// MEASURED bytes. So 1,000 such tries a second, each from another address, fill FLOOD GB after these 70 minutes, and no
-// more after that. Each try also costs one hash of a password. Let maxmemory of the server allow for the tries that the
-// program has processors for.
+// store has no upper limit. A failed login at a name that nobody has, from an address that was not seen before, makes
+// three counters. Each takes about 450 bytes (Redis 7.0), and with the defaults of password.Limits it lives for 70
+// minutes. So 1,000 such tries a second, each from another address, fill 5.7 GB in these 70 minutes, and no more after
+// that. Each try also costs the program one hash of a password. Set maxmemory of the server for as many tries as the
+// program has processors for. If the memory is full, logins fail with an error.
 func Throttle(db *DB) password.ThrottleStore { return &throttleStore{db} }
 
 type throttleStore struct{ db *DB }
@@ -162,7 +162,8 @@ func (s *throttleStore) Purge(ctx context.Context, now time.Time, limit int) (in
 
 // purge removes at most limit counters of an index, and reports whether there may be more. Of programs that purge at
 // once, one removes a counter, since the counters are compared.
-func (s *throttleStore) purge(ctx context.Context, index string, now time.Time, limit int) (n int, more bool, err error) {
+func (s *throttleStore) purge(ctx context.Context, index string, now time.Time, limit int) (n int, more bool,
+	err error) {
 	err = s.db.transact(ctx, index, func(ctx context.Context, c *change) error {
 		n, more = 0, false
 		keys, err := s.db.until(ctx, index, now, limit)
