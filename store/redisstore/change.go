@@ -19,6 +19,7 @@ import (
 // of the index. Keys that are written need not be read.
 type change struct {
 	db      *DB
+	gate    string   // the value of the tag's gate if this change has closed it, or ""
 	names   []string // of keys, in order
 	entries map[string]*entry
 	lean    bool // whether the memory of the server is full, so that a removal must do without: see transactEnd
@@ -155,7 +156,8 @@ func (c *change) commit(ctx context.Context) (bool, error) {
 			arguments = append(arguments, w.name, w.first, w.second)
 		}
 	}
-	written, err := commitScript.Exec(ctx, c.db.client, c.names, arguments).AsBool()
+	names, arguments := c.withGate(arguments)
+	written, err := commitScript.Exec(ctx, c.db.client, names, arguments).AsBool()
 	if err != nil {
 		return false, outage("a change", err)
 	}
@@ -183,8 +185,11 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 		return outage("waiting for other changes", err)
 	}
 	defer leave()
+	gate := gate{db: db}
+	defer gate.open()
 	for try := 0; ; try++ {
 		c := newChange(db)
+		c.gate = gate.id
 		err := decide(ctx, c)
 		done := err == nil && c.idle()
 		if err == nil && !done {
@@ -192,6 +197,9 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 		}
 		if done || err != nil && !passing(err) {
 			return err
+		}
+		if err == nil && try >= patientTries {
+			gate.close(ctx, c)
 		}
 		if waited := pause(ctx, try); waited != nil {
 			return errors.Join(ErrBusy, err, waited)

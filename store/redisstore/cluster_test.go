@@ -77,14 +77,6 @@ var suites = []struct {
 	}},
 }
 
-// TestSuites runs the suites on one server and on a Cluster.
-func TestSuites(t *testing.T) {
-	for _, suite := range suites {
-		t.Run(suite.name+" on a server", func(t *testing.T) { suite.run(t, onNode) })
-		t.Run(suite.name+" on a Cluster", func(t *testing.T) { suite.run(t, onCluster) })
-	}
-}
-
 // TestSuitesWhileSlotsMove runs the suites on a Cluster whose slots are on their way all the time.
 func TestSuitesWhileSlotsMove(t *testing.T) {
 	cluster := testserver.NewRedisCluster(t)

@@ -29,12 +29,14 @@ type starting struct {
 	limit          int
 	evict          bool
 	kept           bool // the adopted token stays good
+	full           bool // the memory of the server is full
 }
 
 // Start implements [jwt.Store].
 func (s *jwtStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
-	call := starting{family, first, adopted, limit, evict, adopted != nil && adopted.Digest == first.Digest}
+	call := starting{family: family, first: first, adopted: adopted, limit: limit, evict: evict,
+		kept: adopted != nil && adopted.Digest == first.Digest}
 	elsewhere, err := s.placeAll(ctx, call)
 	if err != nil {
 		return jwt.Started{}, err
@@ -43,9 +45,12 @@ func (s *jwtStore) Start(ctx context.Context, family *jwt.Family, first, adopted
 		return s.seenElsewhere(ctx, call)
 	}
 	var started jwt.Started
-	err = s.db.transact(ctx, family.UserID, func(ctx context.Context, c *change) (err error) {
-		started, err = s.start(ctx, c, call)
-		return err
+	err = alsoIfFull(func(full bool) error { // since a token that was seen before ends its family
+		call.full = full
+		return s.db.transact(ctx, family.UserID, func(ctx context.Context, c *change) (err error) {
+			started, err = s.start(ctx, c, call)
+			return err
+		})
 	})
 	if err != nil {
 		return jwt.Started{}, err
@@ -100,7 +105,7 @@ func (s *jwtStore) endSeen(ctx context.Context, c *change, t tag, call starting)
 	}
 	l, err := s.login(ctx, c, t, row.FamilyID)
 	if err == nil && l != nil {
-		s.end(c, t, l, call.family.Created, false)
+		s.end(c, t, l, call.family.Created, call.full)
 	}
 	return true, err
 }

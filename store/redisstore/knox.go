@@ -285,7 +285,7 @@ func (s *knoxStore) List(ctx context.Context, userID, after string, limit int, n
 	err := s.db.page(ctx, s.db.key(knoxLists, t, userID), after, limit, func(digests []string) (int, error) {
 		var keys []string
 		for _, digest := range digests {
-			keys = append(keys, s.db.key(knoxTokens, t, digest), s.db.key(knoxUses, t, digest))
+			keys = append(keys, s.db.key(knoxUses, t, digest), s.db.key(knoxTokens, t, digest)) // see readRecord
 		}
 		c := newChange(s.db)
 		if err := c.read(ctx, keys...); err != nil {

@@ -12,13 +12,6 @@ import (
 // that is busy with other tests needs longer than the default for all of them.
 const suiteTimeout = 30 * time.Second
 
-func TestOAuth(t *testing.T) {
-	storetest.OAuth(t, func(t *testing.T) server.Store {
-		first, second := pairOf(t, Config{MaxCached: -1, Timeout: suiteTimeout})
-		return storetest.OAuthPair(OAuth(first), OAuth(second))
-	})
-}
-
 func TestOAuthCached(t *testing.T) {
 	storetest.OAuth(t, func(t *testing.T) server.Store { return OAuth(openTest(t, Config{Timeout: suiteTimeout})) })
 }

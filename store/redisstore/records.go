@@ -58,7 +58,7 @@ func (c *change) keepFor(key string, need, ttl time.Duration) {
 
 // record reads a record and its last use in a change.
 func (c *change) record(ctx context.Context, key, useKey string, row, use any) (bool, error) {
-	if err := c.read(ctx, key, useKey); err != nil {
+	if err := c.read(ctx, useKey, key); err != nil { // see readRecord
 		return false, err
 	}
 	found, err := c.get(ctx, key, row)
@@ -85,18 +85,19 @@ func (db *DB) findRecord(ctx context.Context, records, uses, places kind, digest
 	return db.readRecord(ctx, db.key(records, t, digest), db.key(uses, t, digest), row, use)
 }
 
-// readRecord reads a record through a connection that tells of its changes.
+// readRecord reads a record through a connection that tells of its changes. The use is read first: if the record is
+// replaced in between, the new one with an old use is right, and the old one without its use might seem to have expired.
 func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) (bool, error) {
 	build := db.reader.B()
-	results := db.reader.DoMulti(ctx, build.Get().Key(key).Build(), build.Get().Key(useKey).Build())
-	text, err := textOf(results[0])
+	results := db.reader.DoMulti(ctx, build.Get().Key(useKey).Build(), build.Get().Key(key).Build())
+	text, err := textOf(results[1])
 	if err != nil {
 		return false, outage("reading key "+key, err)
 	}
 	if text == nil {
 		return false, nil
 	}
-	used, err := textOf(results[1])
+	used, err := textOf(results[0])
 	if err != nil {
 		return false, outage("reading key "+useKey, err)
 	}

@@ -155,7 +155,7 @@ func wantNoSessionKeys(t *testing.T, db *DB) {
 	for key := range sessionKeyTTLs(t, db) {
 		name, _, _ := strings.Cut(key, ":")
 		switch kind(name) {
-		case sessionVersion, "p" + sessionExpiry, userChanges:
+		case sessionVersion, purgeVersion, userChanges:
 		default:
 			t.Errorf("got the key %s after the end of all sessions", key)
 		}

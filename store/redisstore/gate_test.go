@@ -1,0 +1,74 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatewarden/auth/internal/testserver"
+)
+
+// overtaking is a change of one instance that another instance overtakes each time, as long as it can.
+func overtaking(t *testing.T, first, second *DB, key string) (tries, overtaken int, err error) {
+	t.Helper()
+	err = first.transact(t.Context(), "first", func(ctx context.Context, c *change) error {
+		tries++
+		if err := c.read(ctx, key); err != nil {
+			return err
+		}
+		c.set(key, useRow{Version: 1}, time.Hour)
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		err := second.transact(short, "second", func(ctx context.Context, c *change) error {
+			c.bump(key)
+			return c.read(ctx, key)
+		})
+		switch {
+		case err == nil:
+			overtaken++
+		case !errors.Is(err, ErrBusy):
+			t.Error(err)
+		}
+		return nil
+	})
+	return tries, overtaken, err
+}
+
+func TestAChangeThatIsOvertakenClosesTheGate(t *testing.T) {
+	place := onNode(t)
+	first, second := place.pair(t, Config{MaxCached: -1})
+	key := first.key(userChanges, tagOfOwner("alice"), "alice")
+	tries, overtaken, err := overtaking(t, first, second, key)
+	if err != nil || overtaken != patientTries+1 || tries != patientTries+2 {
+		t.Errorf("%d tries of which %d were overtaken, %v", tries, overtaken, err)
+	}
+	if err := second.UserChanged(t.Context(), "alice"); err != nil {
+		t.Errorf("the gate is not open again: %v", err)
+	}
+}
+
+// A change that is given up opens its gate.
+func TestAGateOpensAfterAnError(t *testing.T) {
+	place := onNode(t)
+	first, second := place.pair(t, Config{MaxCached: -1})
+	key := first.key(userChanges, tagOfOwner("alice"), "alice")
+	failed := errors.New("given up")
+	tries := 0
+	err := first.transact(t.Context(), "first", func(ctx context.Context, c *change) error {
+		if tries++; tries > patientTries+1 {
+			return failed
+		}
+		if err := c.read(ctx, key); err != nil {
+			return err
+		}
+		c.set(key, useRow{Version: 1}, time.Hour)
+		return second.UserChanged(t.Context(), "alice")
+	})
+	if !errors.Is(err, failed) {
+		t.Fatal(err)
+	}
+	if n := testserver.Redis(t).Do(t, "EXISTS", first.key(gates, tagOfOwner("alice"), "")); n != int64(0) {
+		t.Error("the gate is closed still")
+	}
+}
