@@ -2,7 +2,7 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest store/sqlstore/pgnotify examples interop
+MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest store/sqlstore/pgnotify store/redisstore examples interop
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
@@ -85,17 +85,21 @@ proxies:
 	else echo "no nginx, HAProxy or Caddy: tests with them will skip"; fi
 
 # The database servers that tests start for themselves; see internal/testserver. Debian's package of PostgreSQL would
-# make a cluster and start it, so it is told not to. MariaDB's core packages have no service. A server of the
-# environment needs no program here.
+# make a cluster and start it, so it is told not to. MariaDB's core packages have no service. PgBouncer and Redis are
+# installed only where no systemd would start them. A server of the environment needs no program here.
 HAVE_POSTGRES = test -n "$$GATEWARDEN_POSTGRES_URL" || command -v initdb >/dev/null || ls -d /usr/lib/postgresql/*/bin/initdb \
 	/usr/pgsql-*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb 2>/dev/null | grep -q .
 HAVE_MARIADB = test -n "$$GATEWARDEN_MYSQL_URL" || { PATH="$$PATH:/usr/sbin:/usr/libexec" && command -v mariadbd >/dev/null && \
 	command -v mariadb-install-db >/dev/null; }
+HAVE_REDIS = { test -n "$$GATEWARDEN_REDIS_URL" && test -n "$$GATEWARDEN_REDIS_CLUSTER_URL"; } || \
+	command -v redis-server >/dev/null || command -v valkey-server >/dev/null
 HAVE_PGBOUNCER = test -x /usr/sbin/pgbouncer || command -v pgbouncer >/dev/null
 
 servers:
 	@need=; { $(HAVE_POSTGRES); } || need="postgresql"; { $(HAVE_MARIADB); } || need="$$need mariadb-server-core mariadb-client-core"; \
 	[ -d /run/systemd/system ] || { $(HAVE_PGBOUNCER); } || need="$$need pgbouncer"; \
+	{ $(HAVE_REDIS); } || if [ -d /run/systemd/system ]; then echo "no redis-server: tests with it will skip"; \
+		else need="$$need redis-server redis-tools"; fi; \
 	if [ -z "$$need" ]; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		case $$need in *postgresql*) mkdir -p /etc/postgresql-common/createcluster.d && \

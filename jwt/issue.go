@@ -120,7 +120,7 @@ type making struct {
 // Store.Start. With adopted, an error may be a *refusal.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
 	now := backend.StoreTime(time.Now())
-	family, err := t.family(now, options, k)
+	family, err := t.family(userID, now, options, k)
 	if err != nil {
 		return nil, err
 	}
@@ -172,10 +172,10 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 	return m, nil
 }
 
-// family makes the family that options ask for, without its user.
-func (t *Tokens) family(now time.Time, options Options, k kind) (*Family, error) {
+// family makes the family of a user that options ask for, without the stamp.
+func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (*Family, error) {
 	f := &Family{
-		ID: backend.NewID(), ClientID: options.ClientID,
+		ID: backend.NewIDOf(userID), UserID: userID, ClientID: options.ClientID,
 		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
 		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
 		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200), AuthInfo: options.AuthInfo,
@@ -278,15 +278,18 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	return m, nil
 }
 
-// digestOf is what stores keep of an identifier.
-func digestOf(id string) string {
+// digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, who is the
+// subject of the token, as the digests of opaque tokens do. So a store in several parts knows from a token which part
+// has it.
+func digestOf(userID, id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return base64url.EncodeToString(sum[:])
+	return backend.Shard(userID) + base64url.EncodeToString(sum[:])
 }
 
 // refresh is the refresh or sliding token as a store keeps it.
 func (m *making) refresh(k kind) *Refresh {
-	return &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, ExpiresAt: m.family.ExpiresAt}
+	return &Refresh{Digest: digestOf(m.family.UserID, m.id), FamilyID: m.family.ID, Issued: m.now,
+		ExpiresAt: m.family.ExpiresAt}
 }
 
 // common are the claims that tokens of all kinds have.

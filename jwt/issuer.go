@@ -270,7 +270,7 @@ func (i *issuer) claimed(t *Token) Claimed {
 		c.SessionID = "" // a session of others, which this store cannot know
 	}
 	if t.kind == slidingKind {
-		c.Digest = digestOf(t.id)
+		c.Digest = digestOf(t.subject, t.id)
 		if i.own != nil {
 			c.Grace = i.own.Grace
 		}

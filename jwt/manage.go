@@ -21,7 +21,7 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	}
 	claimed := t.issuer.claimed(presented)
 	if presented.kind == refreshKind {
-		claimed.Digest = digestOf(presented.id) // and that it was not used
+		claimed.Digest = digestOf(presented.subject, presented.id) // and that it was not used
 	}
 	switch revoked, err := t.config.Store.Revoked(ctx, claimed, now); {
 	case err != nil:
@@ -46,7 +46,7 @@ func (t *Tokens) logout(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
-	record, family, err := t.config.Store.Find(ctx, digestOf(presented.id))
+	record, family, err := t.config.Store.Find(ctx, digestOf(presented.subject, presented.id))
 	switch {
 	case err != nil:
 		return backend.Outage(err)
@@ -74,13 +74,16 @@ func (t *Tokens) logout(ctx context.Context, token string) error {
 // refuseForeign uses up a refresh or sliding token that something else made: it is adopted
 // by a family that ends at once.
 func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.Time) error {
-	family, err := t.family(now, Options{}, refreshKind)
+	family, err := t.family(presented.subject, now, Options{}, refreshKind)
 	if err != nil {
 		return err
 	}
-	family.UserID, family.RevokedAt = presented.subject, now
-	first := &Refresh{Digest: digestOf(backend.NewID()), FamilyID: family.ID, Issued: now, ExpiresAt: family.ExpiresAt}
-	started, err := t.config.Store.Start(ctx, family, first, &Refresh{Digest: digestOf(presented.id), Issued: presented.issued, ExpiresAt: presented.expires}, 0, false)
+	family.RevokedAt = now
+	first := &Refresh{Digest: digestOf(family.UserID, backend.NewID()), FamilyID: family.ID, Issued: now,
+		ExpiresAt: family.ExpiresAt}
+	adopted := &Refresh{Digest: digestOf(presented.subject, presented.id), Issued: presented.issued,
+		ExpiresAt: presented.expires}
+	started, err := t.config.Store.Start(ctx, family, first, adopted, 0, false)
 	switch {
 	case err != nil:
 		return backend.Outage(err)

@@ -21,7 +21,7 @@ func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*mak
 	if k == slidingKind {
 		ends = m.nextExpiry(k)
 	}
-	rotation, err := t.config.Store.Use(ctx, digestOf(old.id), m.now, ends)
+	rotation, err := t.config.Store.Use(ctx, digestOf(old.subject, old.id), m.now, ends)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}

@@ -3,6 +3,7 @@ package jwt_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -400,7 +401,7 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 		}
 	})
 	t.Run("a token of others is not taken for one of ours with the same identifier", func(t *testing.T) {
-		tokens, _, secret := besideDjango(t, reusable)
+		tokens, people, secret := besideDjango(t, reusable)
 		pair, err := tokens.Issue(t.Context(), "alice", jwt.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -410,13 +411,31 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 		if _, err := tokens.Refresh(t.Context(), same); auth.KindOf(err) != auth.ErrInvalid {
 			t.Errorf("got %v, want ErrInvalid", err)
 		}
+		twin := twinOf("alice")
+		people.change(func() { people.stamps[twin] = "t1" })
 		other := django(t, secret, "refresh", map[string]any{"jti": "one"})
-		if _, err := tokens.Refresh(t.Context(), other); err != nil {
+		mine, err := tokens.Refresh(t.Context(), other)
+		if err != nil {
 			t.Fatal(err)
 		}
+		same = django(t, secret, "refresh", map[string]any{"jti": "one", "user_id": twin})
+		if _, err := tokens.Refresh(t.Context(), same); auth.KindOf(err) != auth.ErrInvalid {
+			t.Errorf("that of a user with the shard of alice: got %v, want ErrInvalid", err)
+		}
 		bob := django(t, secret, "refresh", map[string]any{"jti": "one", "user_id": "bob"})
-		if _, err := tokens.Refresh(t.Context(), bob); auth.KindOf(err) != auth.ErrInvalid {
-			t.Errorf("bob's: got %v, want ErrInvalid", err)
+		theirs, err := tokens.Refresh(t.Context(), bob)
+		if err != nil {
+			t.Fatalf("bob's: got %v, want a login of bob's own", err)
+		}
+		if _, claims := claimsOf(t, theirs.Access.Reveal()); claims["user_id"] != "bob" ||
+			theirs.SessionID == mine.SessionID {
+			t.Errorf("bob's: got the claims %v, want those of a login of bob's own", claims)
+		}
+		if err := tokens.Logout(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tokens.Refresh(t.Context(), other); err != nil {
+			t.Errorf("alice's, after bob's logout: got %v, want that it is good", err)
 		}
 	})
 	t.Run("one that stays good goes on when tokens rotate again", func(t *testing.T) {
@@ -438,6 +457,15 @@ func TestUnitRefreshReuseOfOthers(t *testing.T) {
 			t.Errorf("got %v for the second use, want ErrInvalid", err)
 		}
 	})
+}
+
+// twinOf returns another user with the shard of a user.
+func twinOf(user string) string {
+	for i := 0; ; i++ {
+		if twin := fmt.Sprint("user", i); backend.Shard(twin) == backend.Shard(user) {
+			return twin
+		}
+	}
 }
 
 // unusable is a store whose Use fails.

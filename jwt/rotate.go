@@ -84,7 +84,7 @@ func (t *Tokens) rotate(ctx context.Context, token string, k kind) (*making, err
 
 // find returns the family of a token, or nil if something else made the token and no login here took it over.
 func (t *Tokens) find(ctx context.Context, old *Token) (*Family, error) {
-	record, family, err := t.config.Store.Find(ctx, digestOf(old.id))
+	record, family, err := t.config.Store.Find(ctx, digestOf(old.subject, old.id))
 	switch {
 	case err != nil:
 		return nil, backend.Outage(err)
@@ -128,14 +128,15 @@ func (m *making) nextExpiry(k kind) time.Time {
 
 // replace uses up a token for the one that m makes.
 func (t *Tokens) replace(ctx context.Context, old *Token, m *making, k kind) (*making, error) {
-	next := &Refresh{Digest: digestOf(m.id), FamilyID: m.family.ID, Issued: m.now, ExpiresAt: m.nextExpiry(k)}
+	next := &Refresh{Digest: digestOf(m.family.UserID, m.id), FamilyID: m.family.ID, Issued: m.now,
+		ExpiresAt: m.nextExpiry(k)}
 	if t.config.Grace > 0 {
 		var err error
 		if next.Sealed, err = sealID(old.id, m.id); err != nil {
 			return nil, err
 		}
 	}
-	rotation, err := t.config.Store.Rotate(ctx, digestOf(old.id), m.now, t.config.Grace, next)
+	rotation, err := t.config.Store.Rotate(ctx, digestOf(old.subject, old.id), m.now, t.config.Grace, next)
 	if err != nil {
 		return nil, backend.Outage(err)
 	}
@@ -188,10 +189,11 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := t.family(now, options, k); err != nil {
+	if _, err := t.family(old.subject, now, options, k); err != nil {
 		return nil, errAdopted
 	}
-	m, err := t.start(ctx, old.subject, options, k, &Refresh{Digest: digestOf(old.id), Issued: old.issued, ExpiresAt: old.expires})
+	adopted := &Refresh{Digest: digestOf(old.subject, old.id), Issued: old.issued, ExpiresAt: old.expires}
+	m, err := t.start(ctx, old.subject, options, k, adopted)
 	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
 		return nil, t.noAccount(old, err)
 	}

@@ -126,7 +126,7 @@ func (f *Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.B
 
 // Refresh is a refresh token, or a sliding one, as a store keeps it.
 type Refresh struct {
-	Digest    string // of its identifier, the claim "jti"; the store's key
+	Digest    string // the store's key: the shard of the user (see backend.Shard), and a hash of the claim "jti"
 	FamilyID  string
 	Issued    time.Time
 	ExpiresAt time.Time

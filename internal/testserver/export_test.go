@@ -24,8 +24,11 @@ func FailRedis(t testing.TB, options ...RedisOption) {
 	need(t, func() (*Node, error) { return startRedis(options) })
 }
 
-// RedisOfEnvironment is Redis, but not only the first time.
-func RedisOfEnvironment() (*Node, error) { return redisOfEnvironment(redisOptions{}.engine()) }
+// OpenRedis is Redis for the environment as it is now.
+func OpenRedis(t testing.TB) *Node { return need(t, openSharedRedis) }
+
+// OpenRedisCluster is RedisCluster for the environment as it is now.
+func OpenRedisCluster(t testing.TB) *Cluster { return need(t, openSharedCluster) }
 
 // Try runs a command that may fail.
 func Try(n *Node, command ...string) error {

@@ -17,21 +17,29 @@ const (
 	redisClusterVariable = "GATEWARDEN_REDIS_CLUSTER_URL"
 )
 
-// Node is one Redis: alone, a replica, or a node of a [Cluster]. Its methods may be called by several tests at once, but
-// Stop, Kill and Start disturb the others: use them on a server of NewRedis or NewRedisCluster.
+// Node is one Redis: alone, a replica, or a node of a [Cluster]. Its methods may be called by several tests at once,
+// but Stop, Kill and Start disturb the others: use them on a server of NewRedis or NewRedisCluster.
 type Node struct {
 	control
 	admin        *url.URL
 	tls          *tls.Config // nil unless the address begins with rediss
 	certificates *certificates
+	shared       bool // it outlives the test
 }
 
-var sharedRedis = sync.OnceValues(func() (*Node, error) {
-	if node, err := redisOfEnvironment(redisOptions{}.engine()); node != nil || err != nil {
-		return node, err
+var sharedRedis = sync.OnceValues(openSharedRedis)
+
+func openSharedRedis() (*Node, error) {
+	node, err := redisOfEnvironment(redisOptions{}.engine())
+	if node == nil && err == nil {
+		node, err = startRedis(nil)
 	}
-	return startRedis(nil)
-})
+	if err != nil {
+		return nil, err
+	}
+	node.shared = true
+	return node, nil
+}
 
 // Redis returns the Redis that all tests of this process share. Each test keeps to its own [Node.Prefix] there.
 func Redis(t testing.TB) *Node {
@@ -47,17 +55,16 @@ func NewRedis(t testing.TB, options ...RedisOption) *Node {
 	return node
 }
 
-// needOwn is need for a server that is always started. If the environment promises a server, then this machine need
-// not have the program, and a test that must have its own is skipped.
+// needOwn is need for a server that is always started. If the environment names a server, then this machine need not
+// have the program, and the test is skipped without it.
 func needOwn[S any](t testing.TB, variable string, open func() (S, error)) S {
 	t.Helper()
-	return need(t, func() (S, error) {
-		s, err := open()
-		if errors.Is(err, errMissing) && os.Getenv(variable) != "" {
-			t.Skipf("the server of %s is shared, and this test needs its own: %v", variable, err)
-		}
-		return s, err
-	})
+	s, err := open()
+	if errors.Is(err, errMissing) && os.Getenv(variable) != "" {
+		t.Skip("this test must not use the server of "+variable+", and there is", err)
+		return s
+	}
+	return need(t, func() (S, error) { return s, err })
 }
 
 // redisOfEnvironment returns the server that the environment names, or nil.
@@ -134,32 +141,31 @@ func (n *Node) Password() string {
 // this package started the server.
 func (n *Node) TLS() *tls.Config { return n.tls.Clone() }
 
-// Prefix returns a prefix for the keys of one test, such as "test_3f…:". Keys that begin with it are deleted after the
-// test, if the server runs then.
+// Prefix returns a prefix for the keys of one test, such as "test_abc:". On a shared server, the keys that begin with
+// it are deleted after the test.
 func (n *Node) Prefix(t testing.TB) string {
 	t.Helper()
-	return prefix(t, func() ([]*Node, error) { return []*Node{n}, nil })
+	name := newPrefix()
+	if n.shared {
+		cleanUp(t, name, func() ([]*Node, error) { return []*Node{n}, nil })
+	}
+	return name
 }
 
-// prefix returns a new prefix, and deletes its keys on the nodes after the test.
-func prefix(t testing.TB, nodes func() ([]*Node, error)) string {
+func newPrefix() string { return "test_" + strings.ToLower(rand.Text()[:16]) + ":" }
+
+// cleanUp deletes the keys that begin with the prefix, after the test.
+func cleanUp(t testing.TB, prefix string, nodes func() ([]*Node, error)) {
 	t.Helper()
-	name := "test_" + strings.ToLower(rand.Text()[:16]) + ":"
 	t.Cleanup(func() {
 		found, err := nodes()
-		if err != nil {
-			t.Errorf("the keys of %s stay: %v", name, err)
-		}
 		for _, n := range found {
-			if !n.reachable() {
-				continue
-			}
-			if err := n.clean(name); err != nil {
-				t.Errorf("the keys of %s stay at %s: %v", name, n.Address(), err)
-			}
+			err = errors.Join(err, n.clean(prefix))
+		}
+		if err != nil {
+			t.Errorf("the keys of %s stay: %v", prefix, err)
 		}
 	})
-	return name
 }
 
 // clean deletes the keys that begin with the prefix.
@@ -180,7 +186,7 @@ func (n *Node) clean(prefix string) error {
 		}
 		for _, key := range texts(page[1]) {
 			if _, err := conn.do("UNLINK", key); err != nil {
-				return err
+				return fmt.Errorf("%s: %w", n.Address(), err)
 			}
 		}
 		if cursor, _ = page[0].(string); cursor == "0" {

@@ -3,6 +3,7 @@
 package testserver_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,6 +82,21 @@ func TestUnitRedisOptions(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	})
+	t.Run("an aclfile has the rules, and the default user keeps every right", func(t *testing.T) {
+		for _, password := range []string{"with a space", ""} {
+			r := testserver.NewRedis(t, testserver.RedisSetting("requirepass", password),
+				testserver.RedisACLFile("user reader on >secret ~* +@read"))
+			r.Do(t, "SET", "k", "v")
+			r.Do(t, "ACL", "LOAD")
+			r.Do(t, "ACL", "SAVE")
+			if got := r.Do(t, "AUTH", "reader", "secret"); got != "OK" {
+				t.Errorf("got %v", got)
+			}
+			if err := testserver.Try(r, "AUTH", "reader", "wrong"); err == nil {
+				t.Error("a wrong password is right")
+			}
+		}
+	})
 	t.Run("the address has a password, and it can be switched off", func(t *testing.T) {
 		r := testserver.NewRedis(t)
 		if r.Password() == "" || r.URL() != "redis://:"+r.Password()+"@"+r.Address()+"/0" {
@@ -123,6 +139,76 @@ func TestUnitRedisOptions(t *testing.T) {
 		testserver.FailRedis(o, testserver.RedisSetting("no-such-setting", "1"))
 		if !strings.Contains(o.failed, "no-such-setting") {
 			t.Errorf("got %q", o.failed)
+		}
+	})
+}
+
+func TestUnitRedisEnvironment(t *testing.T) {
+	t.Run("a Redis of the environment is used, and tests do not end it", func(t *testing.T) {
+		r := testserver.NewRedis(t, testserver.RedisAOF())
+		t.Setenv("GATEWARDEN_REDIS_URL", r.URL())
+		var prefix string
+		t.Run("a test", func(t *testing.T) {
+			shared := testserver.OpenRedis(t)
+			prefix = shared.Prefix(t)
+			shared.Do(t, "SET", prefix+"k", "v")
+			if got := r.Do(t, "GET", prefix+"k"); got != "v" {
+				t.Errorf("got %v, want v", got)
+			}
+		})
+		if got := r.Do(t, "GET", prefix+"k"); got != nil {
+			t.Errorf("the key stays: %v", got)
+		}
+		t.Run("a test that must skip", func(t *testing.T) {
+			testserver.OpenRedis(t).Kill(t)
+			t.Error("the server is ended")
+		})
+		if r.PID() == 0 {
+			t.Error("the server has ended")
+		}
+	})
+	t.Run("a Cluster of the environment is found by one of its nodes", func(t *testing.T) {
+		c := testserver.NewRedisCluster(t, testserver.RedisReplicas(1))
+		t.Setenv("GATEWARDEN_REDIS_CLUSTER_URL", c.Nodes()[4].URL())
+		shared := testserver.OpenRedisCluster(t)
+		shared.WaitOK(t)
+		want, got := slices.Sorted(slices.Values(c.Addresses())), slices.Sorted(slices.Values(shared.Addresses()))
+		if !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		t.Run("a test that must skip", func(t *testing.T) {
+			shared.MoveSlot(t, 1)
+			t.Error("the slot is moved")
+		})
+	})
+	t.Run("a bad address fails the test and shows no password", func(t *testing.T) {
+		for _, address := range []string{"user:secret@host:6379", "http://:secret@host:6379", "redis://:secret%zz@host"} {
+			t.Setenv("GATEWARDEN_REDIS_URL", address)
+			o := &outcome{TB: t}
+			testserver.OpenRedis(o)
+			if !strings.Contains(o.failed, "GATEWARDEN_REDIS_URL") || strings.Contains(o.failed, "secret") {
+				t.Errorf("got %q", o.failed)
+			}
+		}
+	})
+	t.Run("a server of the environment that does not answer fails the test", func(t *testing.T) {
+		c := testserver.NewRedis(t)
+		t.Setenv("GATEWARDEN_REDIS_CLUSTER_URL", c.URL()) // it is no cluster
+		o := &outcome{TB: t}
+		testserver.OpenRedisCluster(o)
+		if !strings.Contains(o.failed, "GATEWARDEN_REDIS_CLUSTER_URL") || strings.Contains(o.failed, c.Password()) {
+			t.Errorf("got %q", o.failed)
+		}
+	})
+	t.Run("without the program, a test of its own server is skipped if the environment has one", func(t *testing.T) {
+		for _, c := range []struct{ address, required string }{{"redis://host:6379", "1"}, {"", ""}, {"", "1"}} {
+			t.Setenv("GATEWARDEN_REDIS_URL", c.address)
+			t.Setenv("GATEWARDEN_REQUIRE_SERVICES", c.required)
+			o := &outcome{TB: t}
+			testserver.NeedOwnMissing(o)
+			if skips := c.address != "" || c.required == ""; (o.skipped != "") != skips || (o.failed != "") == skips {
+				t.Errorf("%+v: got %+v", c, o)
+			}
 		}
 	})
 }

@@ -21,20 +21,32 @@ const clusterSlots = 16384
 // Cluster is a Redis Cluster of three masters. Its methods may be called by several tests at once, but
 // [Cluster.MoveSlot] and the end of a node disturb the others: use them on a cluster of NewRedisCluster.
 type Cluster struct {
-	nodes []*Node // those that are masters at the start come first
-	own   bool    // this process started it
+	nodes  []*Node // those that are masters at the start come first
+	own    bool    // this process started it
+	shared bool    // it outlives the test
 }
 
-var sharedCluster = sync.OnceValues(func() (*Cluster, error) {
+var sharedCluster = sync.OnceValues(openSharedCluster)
+
+func openSharedCluster() (*Cluster, error) {
 	seed, err := redisOfEnvironment(redisOptions{cluster: true}.engine())
 	if err != nil {
 		return nil, err
 	}
+	var c *Cluster
 	if seed != nil {
-		return clusterOf(seed)
+		if c, err = clusterOf(seed); err != nil {
+			err = fmt.Errorf("%s: %w", redisClusterVariable, err)
+		}
+	} else {
+		c, err = startCluster(nil)
 	}
-	return startCluster(nil)
-})
+	if err != nil {
+		return nil, err
+	}
+	c.shared = true
+	return c, nil
+}
 
 // RedisCluster returns the Cluster that all tests of this process share. Each test keeps to its own [Cluster.Prefix]
 // there.
@@ -56,7 +68,7 @@ func clusterOf(seed *Node) (*Cluster, error) {
 	c := &Cluster{}
 	ranges, err := seed.slots()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", redisClusterVariable, err)
+		return nil, err
 	}
 	for _, r := range ranges {
 		for _, address := range r.addresses {
@@ -69,7 +81,7 @@ func clusterOf(seed *Node) (*Cluster, error) {
 		}
 	}
 	if len(c.nodes) == 0 {
-		return nil, fmt.Errorf("the cluster of %s has no slots", redisClusterVariable)
+		return nil, fmt.Errorf("%s knows no slots", seed.Address())
 	}
 	return c, nil
 }
@@ -155,8 +167,22 @@ func (c *Cluster) follow() error {
 				return err
 			}
 		}
-		return c.ok()
+		return errors.Join(c.ok(), c.known())
 	})
+}
+
+// known is an error unless every node can name all nodes and their masters.
+func (c *Cluster) known() error {
+	for _, n := range c.nodes {
+		seen, err := clusterOf(n)
+		if err != nil {
+			return err
+		}
+		if len(seen.nodes) < len(c.nodes) {
+			return fmt.Errorf("%s knows only %v", n.Address(), seen.Addresses())
+		}
+	}
+	return nil
 }
 
 // ok is an error unless every node that runs knows all nodes and says that all slots are served, by the same masters.
@@ -204,14 +230,14 @@ func (c *Cluster) agree(running []*Node) error {
 			masters = known
 		}
 		if !maps.Equal(masters, known) {
-			return fmt.Errorf("%s says that the masters are %v, and another node %v", n.Address(), known, masters)
+			return fmt.Errorf("for %s the masters are %v, for another node %v", n.Address(), known, masters)
 		}
 	}
 	return nil
 }
 
-// WaitOK returns when all nodes that run agree which masters serve the slots, and these run. After Kill of a master, that takes until its
-// replica has replaced it. A master serves its slots about two seconds after Start.
+// WaitOK returns when all nodes that run agree which masters serve the slots, and those masters run. After Kill of a
+// master, that takes until its replica has replaced it. A master serves its slots about two seconds after Start.
 func (c *Cluster) WaitOK(t testing.TB) {
 	t.Helper()
 	if err := poll("complete cluster", c.ok); err != nil {
@@ -246,11 +272,15 @@ func (c *Cluster) Addresses() []string {
 // URL is the address of the first node.
 func (c *Cluster) URL() string { return c.nodes[0].URL() }
 
-// Prefix returns a prefix for the keys of one test. Keys that begin with it are deleted after the test, on the masters
-// that run then.
+// Prefix returns a prefix for the keys of one test. On a shared cluster, the keys that begin with it are deleted after
+// the test.
 func (c *Cluster) Prefix(t testing.TB) string {
 	t.Helper()
-	return prefix(t, c.masters)
+	name := newPrefix()
+	if c.shared {
+		cleanUp(t, name, c.masters)
+	}
+	return name
 }
 
 // masters returns the nodes that run and are masters now.

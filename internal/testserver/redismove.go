@@ -108,7 +108,8 @@ func (m *Move) keys(atMost int) (int, error) {
 	return len(keys), nil
 }
 
-// Finish gives the slot to its new master and tells all masters that run.
+// Finish gives the slot to its new master and tells all masters that run. It fails while From has keys of the slot,
+// because From would delete them when it learns of the new master.
 func (m *Move) Finish(t testing.TB) {
 	t.Helper()
 	if err := m.finish(); err != nil {
@@ -117,6 +118,13 @@ func (m *Move) Finish(t testing.TB) {
 }
 
 func (m *Move) finish() error {
+	left, err := m.From.do("CLUSTER", "COUNTKEYSINSLOT", m.slot)
+	if err != nil {
+		return err
+	}
+	if left != int64(0) {
+		return fmt.Errorf("%s has %v keys left", m.From.Address(), left)
+	}
 	id, err := m.To.id()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -17,15 +18,16 @@ type RedisOption func(*redisOptions) error
 type redisOptions struct {
 	password string
 	settings [][]string // lines of redis.conf, of which a later one wins
+	acl      []string   // rules of the aclfile
 	tls      *certificates
 	replicas int // of each master of a Cluster
 	cluster  bool
 	replica  bool // it follows another node from the start
 }
 
-// RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also changes
-// the password in the address, and "" there means that the server has no password. The default user must stay able to
-// run every command, because this package signs in as that user.
+// RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also
+// changes the password in the address. If it is "", the server has no password. This package signs in as the default
+// user, which must keep every right.
 func RedisSetting(name string, values ...string) RedisOption {
 	return func(o *redisOptions) error {
 		if name == "requirepass" {
@@ -48,6 +50,18 @@ func RedisAOF() RedisOption {
 		return nil
 	}
 }
+
+// RedisACLFile gives the server an aclfile with these rules, such as "user reader on >secret ~* +@read". ACL SAVE and
+// ACL LOAD then work. The default user keeps every right and the password in the address, unless a rule changes that.
+func RedisACLFile(rules ...string) RedisOption {
+	return func(o *redisOptions) error {
+		o.acl = rules
+		o.settings = append(o.settings, []string{"aclfile", aclFile})
+		return nil
+	}
+}
+
+const aclFile = "users.acl" // in the folder of the server
 
 // RedisTLS lets the server speak TLS only. [Node.TLS] is the configuration of a client. A client needs no certificate
 // unless RedisSetting("tls-auth-clients", "yes") follows.
@@ -141,6 +155,11 @@ func (o redisOptions) prepare(d *daemon) error {
 		lines = append(lines, []string{"cluster-enabled", "yes"}, []string{"cluster-config-file", "nodes.conf"},
 			[]string{"cluster-node-timeout", "5000"}, []string{"cluster-announce-ip", "127.0.0.1"})
 	}
+	if o.acl != nil {
+		if err := d.write(filepath.Join(d.folder, aclFile), o.aclText()); err != nil {
+			return err
+		}
+	}
 	if o.tls == nil {
 		lines = append(lines, []string{"port", strconv.Itoa(d.port)})
 	} else {
@@ -159,6 +178,16 @@ func (o redisOptions) prepare(d *daemon) error {
 		text.WriteString("\n")
 	}
 	return d.write(redisConf(d), text.String())
+}
+
+// aclText is the text of the aclfile. Redis takes requirepass for the default user only if there is no aclfile.
+func (o redisOptions) aclText() string {
+	password := "nopass"
+	if o.password != "" {
+		password = fmt.Sprintf("#%x", sha256.Sum256([]byte(o.password)))
+	}
+	rules := append([]string{"user default on " + password + " ~* &* +@all"}, o.acl...)
+	return strings.Join(rules, "\n") + "\n"
 }
 
 // writeTLS writes the certificates and returns the settings with them.

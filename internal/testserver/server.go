@@ -1,7 +1,7 @@
-// Package testserver gives tests a real PostgreSQL and a real MariaDB.
+// Package testserver gives tests a real PostgreSQL, MariaDB, Redis and Redis Cluster.
 //
 // The first test of a process that asks for a server starts it, and all tests of the process share it. Each of them
-// takes a database of its own:
+// takes a database of its own, or a prefix for its keys in Redis:
 //
 //	import _ "github.com/jackc/pgx/v5/stdlib" // the driver, which [Server.Database] uses too
 //
@@ -13,10 +13,16 @@
 // A server listens on a free port of 127.0.0.1 and keeps its files in a temporary folder. It ends with the process of
 // the tests, however that ends, and its folder goes with it. If the process is root's, the server runs as nobody.
 //
-// If the environment has GATEWARDEN_POSTGRES_URL or GATEWARDEN_MYSQL_URL, that server is used and the package starts no
-// other. The forms are postgres://user:password@host:port/database and mysql://user:password@host:port/database, and the
-// user must have the right to create databases. If there is no server at all, the test is skipped, or fails if
-// GATEWARDEN_REQUIRE_SERVICES is set.
+// These variables of the environment name servers that run already. The package then starts no other of the kind, but
+// NewRedis and NewRedisCluster always start their own.
+//
+//   - GATEWARDEN_POSTGRES_URL is postgres://user:password@host:port/database
+//   - GATEWARDEN_MYSQL_URL is mysql://user:password@host:port/database
+//   - GATEWARDEN_REDIS_URL is redis://user:password@host:port/0, or rediss://… for TLS
+//   - GATEWARDEN_REDIS_CLUSTER_URL is the same for one node of a Cluster
+//
+// The user must have the right to create databases, and every right in Redis. If there is no server at all, the test is
+// skipped, or fails if GATEWARDEN_REQUIRE_SERVICES is set.
 //
 // The package does not clean tables, and it knows nothing of stores.
 package testserver
@@ -31,8 +37,8 @@ import (
 	"testing"
 )
 
-// Server is a database server that tests may use. Its methods may be called by several tests at once, but Stop, Kill and
-// Start disturb the others: use them on a server of NewPostgreSQL or NewMariaDB.
+// Server is a PostgreSQL or MariaDB. Its methods may be called by several tests at once, but Stop, Kill and Start
+// disturb the others: use them on a server of NewPostgreSQL or NewMariaDB.
 type Server struct {
 	control
 	admin *url.URL // the user may create databases

@@ -10,3 +10,12 @@ func StartPostgreSQL() (address string, stop func(), err error) {
 	}
 	return admin.String(), d.close, nil
 }
+
+// StartRedis is StartPostgreSQL for a Redis without keys.
+func StartRedis() (address string, stop func(), err error) {
+	node, err := startRedis(nil)
+	if err != nil {
+		return "", nil, err
+	}
+	return node.URL(), node.daemon.close, nil
+}

@@ -21,6 +21,7 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	}
 	plain := option
 	plain.DisableCache = true
+	plain.AlwaysPipelining = true // so that a lost connection is noticed at once, and not by the next change
 	var err error
 	if db.client, err = rueidis.NewClient(plain); err != nil {
 		return unreachable(option, err)

@@ -2,33 +2,61 @@ package redisstore
 
 import (
 	"log/slog"
-	"os"
-	"strconv"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/gatewarden/auth/internal/testserver"
 )
 
-var prefixes atomic.Int64
+// place of a test: one server or a Cluster.
+type testPlace struct {
+	option rueidis.ClientOption
+	prefix string
+}
 
-// openTest opens a DB with a prefix of its own.
-func openTest(t testing.TB, config Config) *DB {
+// onNode is a place on the server that tests share.
+func onNode(t testing.TB) testPlace {
 	t.Helper()
-	url := os.Getenv("GATEWARDEN_REDIS_URL")
-	if url == "" {
-		t.Skip("no Redis")
-	}
-	option, err := rueidis.ParseURL(url)
+	node := testserver.Redis(t)
+	return testPlace{optionOf(t, node), node.Prefix(t)}
+}
+
+// onCluster is a place on the Cluster that tests share.
+func onCluster(t testing.TB) testPlace {
+	t.Helper()
+	cluster := testserver.RedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if config.Prefix == "" {
-		config.Logger = slog.New(slog.DiscardHandler)
-		config.Prefix = "t" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-" + strconv.FormatInt(prefixes.Add(1), 10) + ":"
+	option.InitAddress = cluster.Addresses()
+	return testPlace{option, cluster.Prefix(t)}
+}
+
+// optionOf returns how to connect to a server.
+func optionOf(t testing.TB, node *testserver.Node) rueidis.ClientOption {
+	t.Helper()
+	option, err := rueidis.ParseURL(node.URL())
+	if err != nil {
+		t.Fatal(err)
 	}
-	db, err := Open(t.Context(), option, config)
+	if node.TLS() != nil {
+		option.TLSConfig = node.TLS()
+	}
+	return option
+}
+
+// open opens an instance. Without a prefix in config, it is that of the place.
+func (p testPlace) open(t testing.TB, config Config) *DB {
+	t.Helper()
+	if config.Prefix == "" {
+		config.Prefix = p.prefix
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	db, err := Open(t.Context(), p.option, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +64,20 @@ func openTest(t testing.TB, config Config) *DB {
 	return db
 }
 
-// pairOf opens two instances on the same keys.
+// pair opens two instances on the same keys.
+func (p testPlace) pair(t testing.TB, config Config) (first, second *DB) {
+	t.Helper()
+	return p.open(t, config), p.open(t, config)
+}
+
+// openTest opens an instance on the server that tests share, with a prefix of its own.
+func openTest(t testing.TB, config Config) *DB {
+	t.Helper()
+	return onNode(t).open(t, config)
+}
+
+// pairOf opens two instances on the same keys of that server.
 func pairOf(t testing.TB, config Config) (first, second *DB) {
 	t.Helper()
-	first = openTest(t, config)
-	config.Prefix = first.config.Prefix
-	return first, openTest(t, config)
+	return onNode(t).pair(t, config)
 }

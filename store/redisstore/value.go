@@ -3,12 +3,16 @@ package redisstore
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
-// A value is JSON with short names. Its first member is the version of its form. A program refuses values of a version
-// that it does not know, because it would drop what they have.
+// A value is JSON with short names. Its first member is the version of its form, which is 1. A program refuses values of
+// a version that it does not know, because it would drop what they have.
+
+const firstMember = `{"v":1,`
 
 // encode returns a value as text. It is of our own types, which can always be encoded.
 func encode(value any) string {
@@ -22,11 +26,14 @@ func encode(value any) string {
 // decode reads the text of a key into value. A member that value does not have is an error, since a later version of
 // this package may have written it.
 func decode(key, text string, value any) error {
+	if !strings.HasPrefix(text, firstMember) {
+		return fmt.Errorf("%w: key %q: it does not begin with %s", ErrUnreadable, key, firstMember)
+	}
 	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(value)
 	if err == nil && decoder.More() {
-		err = fmt.Errorf("there is text after its end")
+		err = errors.New("there is text after its end")
 	}
 	if err != nil {
 		return fmt.Errorf("%w: key %q: %w", ErrUnreadable, key, err)

@@ -1,0 +1,138 @@
+package redisstore
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/gatewarden/auth/internal/testserver"
+	"github.com/gatewarden/auth/jwt"
+	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/session"
+	"github.com/gatewarden/auth/store/storetest"
+)
+
+// suites are those of storetest that have races, as two instances at a place.
+var suites = []struct {
+	name string
+	run  func(t *testing.T, place func(t testing.TB) testPlace)
+}{
+	{"knox", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.Knox(t, func(t *testing.T) knox.Store {
+			first, second := place(t).pair(t, Config{MaxCached: -1})
+			return storetest.KnoxPair(Knox(first), Knox(second))
+		})
+	}},
+	{"sessions", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.Sessions(t, func(t *testing.T) session.Store {
+			first, second := place(t).pair(t, Config{MaxCached: -1})
+			return storetest.SessionsPair(Sessions(first), Sessions(second))
+		})
+	}},
+	{"JWT", func(t *testing.T, place func(t testing.TB) testPlace) {
+		storetest.JWT(t, func(t *testing.T) jwt.Store {
+			first, second := place(t).pair(t, Config{MaxCached: -1})
+			return storetest.JWTPair(JWT(first), JWT(second))
+		})
+	}},
+}
+
+// TestSuites runs the suites on one server and on a Cluster.
+func TestSuites(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite.name+" on a server", func(t *testing.T) { suite.run(t, onNode) })
+		t.Run(suite.name+" on a Cluster", func(t *testing.T) { suite.run(t, onCluster) })
+	}
+}
+
+// TestSuitesWhileSlotsMove runs the suites on a Cluster whose slots are on their way all the time.
+func TestSuitesWhileSlotsMove(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	moving := func(t testing.TB) testPlace {
+		option, err := rueidis.ParseURL(cluster.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		option.InitAddress = cluster.Addresses()
+		return testPlace{option, cluster.Prefix(t)}
+	}
+	stop := moveSlots(t, cluster)
+	defer stop()
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) { suite.run(t, moving) })
+	}
+}
+
+// moveSlots moves the slots that the suites use from node to node until stop is called. It fails the test if few have
+// moved.
+func moveSlots(t *testing.T, cluster *testserver.Cluster) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var slots []int
+	for _, tag := range []tag{tagOfOwner("alice"), tagOfOwner("bob"), tagOfOwner("web"), "clients", "throttle", "external"} {
+		slots = append(slots, cluster.Slot(t, "{"+string(tag)+"}"))
+	}
+	var done sync.WaitGroup
+	moves := 0
+	done.Go(func() {
+		for ctx.Err() == nil {
+			cluster.MoveSlot(t, slots[moves%len(slots)])
+			moves++
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+		t.Logf("%d slots moved", moves)
+		if moves < 2*len(slots) {
+			t.Errorf("only %d slots moved", moves)
+		}
+	}
+}
+
+// TestHalfMovedSlot looks at each key while some keys of its slot are on one node and some on another.
+func TestHalfMovedSlot(t *testing.T) {
+	cluster := testserver.NewRedisCluster(t)
+	option, err := rueidis.ParseURL(cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testPlace{option, "x:"}.open(t, Config{MaxCached: -1, Timeout: time.Second, Logger: slog.New(slog.DiscardHandler)})
+	store := Knox(db)
+	var records []*knox.Record
+	for range 6 {
+		r := tokenOf("alice")
+		mustAdd(t, store, r)
+		records = append(records, r)
+	}
+	move := cluster.BeginMove(t, cluster.Slot(t, "{"+string(tagOfOwner("alice"))+"}"))
+	for range 20 {
+		for _, r := range records {
+			wantFound(t, store, r, true)
+		}
+		if all, err := store.List(t.Context(), "alice", "", 10, records[0].Created); len(all) != len(records) || err != nil {
+			t.Errorf("alice has %d, %v", len(all), err)
+		}
+		ids, err := store.RevokeAll(t.Context(), "alice", "", "", endNow())
+		if err == nil && len(ids) != len(records) {
+			t.Fatalf("%d of %d were revoked", len(ids), len(records))
+		}
+		if err == nil {
+			break // all keys are on one node
+		}
+		if move.Keys(t, 1) == 0 {
+			break
+		}
+	}
+	move.Finish(t)
+	if _, err := store.RevokeAll(t.Context(), "alice", "", "", endNow()); err != nil {
+		t.Error(err)
+	}
+	for _, r := range records {
+		wantFound(t, store, r, false)
+	}
+}

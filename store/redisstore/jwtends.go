@@ -1,0 +1,209 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/gatewarden/auth/jwt"
+)
+
+// alsoIfFull makes a change that ends something. If the memory of the server is full, it makes the change in a way that
+// needs none.
+func alsoIfFull(do func(full bool) error) error {
+	err := do(false)
+	if isFull(err) {
+		return do(true)
+	}
+	return err
+}
+
+// isFull reports an error of a server whose memory is full. Nothing was changed then.
+func isFull(err error) bool {
+	var reply *rueidis.RedisError
+	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
+}
+
+// End implements [jwt.Store].
+func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (bool, error) {
+	t, found := tagOfOwner(userID), false
+	err := alsoIfFull(func(full bool) error {
+		return s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
+			found = false
+			l, err := s.login(ctx, c, t, id)
+			if err != nil || l == nil || l.UserID != userID || !l.Live(now) {
+				return err
+			}
+			s.end(c, t, l, now, full)
+			found = true
+			return nil
+		})
+	})
+	return found && err == nil, err
+}
+
+// EndAll implements [jwt.Store]. If the memory of the server is full, it ends all families and returns an error, because
+// the generation cannot be written.
+func (s *jwtStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
+	ids, err := s.endAll(ctx, userID, kept, stamp, now, false)
+	if err == nil || !isFull(err) {
+		return ids, err
+	}
+	if _, ending := s.endAll(ctx, userID, kept, stamp, now, true); ending != nil {
+		return nil, ending
+	}
+	return nil, fmt.Errorf("redisstore: all logins of the user were ended, but tokens without a login are not void: %w", err)
+}
+
+func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now time.Time, full bool) ([]string, error) {
+	t := tagOfOwner(userID)
+	var ids []string
+	err := s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
+		ids = nil
+		void, err := s.void(ctx, c, t, userID)
+		if err != nil {
+			return err
+		}
+		live, err := s.live(ctx, c, userID, now)
+		if err != nil {
+			return err
+		}
+		for _, l := range slices.Backward(live) {
+			if l.ID != kept {
+				s.end(c, t, l, now, full)
+				ids = append(ids, l.ID)
+			} else if !full && l.Stamp != stamp {
+				l.Stamp = stamp
+				s.putLogin(c, t, l, now)
+			}
+		}
+		if !full {
+			void.Version, void.Voided = 1, microsOf(now)
+			if kept == "" {
+				void.Generation++
+			}
+			c.set(s.db.key(jwtOwners, t, userID), void, 0)
+		}
+		c.tryBump(s.db.key(userChanges, t, userID))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// List implements [jwt.Store].
+func (s *jwtStore) List(ctx context.Context, userID, after string, limit int, now time.Time) ([]*jwt.Family, error) {
+	ctx, cancel := s.db.limit(ctx)
+	defer cancel()
+	t, size := tagOfOwner(userID), min(limit, pageSize)
+	var page []*jwt.Family
+	for len(page) < limit {
+		ids, err := s.db.members(ctx, s.db.key(jwtLists, t, userID), after, size)
+		if err != nil || len(ids) == 0 {
+			return page, err
+		}
+		live, err := s.liveOf(ctx, t, ids, now)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, live...)
+		if len(ids) < size {
+			break
+		}
+		after = ids[len(ids)-1]
+	}
+	return page[:min(limit, len(page))], nil
+}
+
+// liveOf reads those of some families that are live.
+func (s *jwtStore) liveOf(ctx context.Context, t tag, ids []string, now time.Time) ([]*jwt.Family, error) {
+	c := newChange(s.db)
+	if err := c.read(ctx, s.keysOf(t, ids)...); err != nil {
+		return nil, err
+	}
+	var live []*jwt.Family
+	for _, id := range ids {
+		l, err := s.login(ctx, c, t, id)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil && l.Live(now) {
+			live = append(live, l.Family)
+		}
+	}
+	return live, nil
+}
+
+// Purge implements [jwt.Store].
+func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
+	purged := 0
+	err := s.db.purge(ctx, jwtExpiry, now, limit, func(ctx context.Context, c *change, t tag, members []string) (func(), error) {
+		gone, err := s.purge(ctx, c, t, members, now)
+		return func() { purged += gone }, err
+	}, func() int { return purged })
+	return purged, err
+}
+
+// tokensAtOnce is how many tokens one change removes, so that others have their turn. The tokens of one family are
+// removed together, however many there are.
+const tokensAtOnce = 1000
+
+// purge removes families with their tokens, and returns how many there were. A member whose family has gone already
+// takes the rest of it along. Families that would make it too many tokens stay for the next change.
+func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string, now time.Time) (int, error) {
+	users, ids := make([]string, len(members)), make([]string, len(members))
+	for i, member := range members {
+		users[i], ids[i], _ = strings.Cut(member, separator)
+	}
+	if err := c.read(ctx, s.keysOf(t, ids)...); err != nil {
+		return 0, err
+	}
+	digests, err := s.digestsOf(ctx, t, ids)
+	if err != nil {
+		return 0, err
+	}
+	gone, tokens := 0, 0
+	for i, id := range ids {
+		if tokens += len(digests[i]); i > 0 && tokens > tokensAtOnce {
+			break
+		}
+		l, err := s.login(ctx, c, t, id)
+		if err != nil {
+			return 0, err
+		}
+		if l != nil {
+			gone++
+		}
+		for _, digest := range digests[i] {
+			c.remove(s.db.key(jwtTokens, t, digest))
+		}
+		c.remove(s.db.key(jwtMembers, t, id))
+		c.remove(s.db.key(jwtFamilies, t, id))
+		c.unlist(s.db.key(jwtLists, t, users[i]), id)
+		c.unlist(s.db.key(jwtExpiry, t, ""), members[i])
+	}
+	return gone, nil
+}
+
+// digestsOf returns the digests of families.
+func (s *jwtStore) digestsOf(ctx context.Context, t tag, ids []string) ([][]string, error) {
+	commands := make(rueidis.Commands, len(ids))
+	for i, id := range ids {
+		commands[i] = s.db.client.B().Zrange().Key(s.db.key(jwtMembers, t, id)).Min("0").Max("-1").Build()
+	}
+	digests := make([][]string, len(ids))
+	for i, result := range s.db.client.DoMulti(ctx, commands...) {
+		var err error
+		if digests[i], err = listOf(s.db.key(jwtMembers, t, ids[i]), result); err != nil {
+			return nil, err
+		}
+	}
+	return digests, nil
+}
