@@ -8,7 +8,6 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/examples/internal/database"
-	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
@@ -24,7 +23,7 @@ func openRedis(ctx context.Context, where string, hasher *password.Hasher, logge
 	}
 	s := stores{
 		knox: redisstore.Knox(db.DB), session: redisstore.Sessions(db.DB),
-		jwt: jwt.NewMemoryStore(), jwtKeys: jwt.NewMemoryKeyStore(), oauthStore: server.NewMemoryStore(),
+		jwt: redisstore.JWT(db.DB), jwtKeys: redisstore.JWTKeys(db.DB), oauthStore: server.NewMemoryStore(),
 		loginStore: external.NewMemoryStore(), throttle: password.NewMemoryThrottle(),
 		ping: db.Ping, close: db.Close,
 	}
