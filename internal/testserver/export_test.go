@@ -2,7 +2,10 @@ package testserver
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +37,55 @@ func OpenRedisCluster(t testing.TB) *Cluster { return need(t, openSharedCluster)
 func Try(n *Node, command ...string) error {
 	_, err := n.do(command...)
 	return err
+}
+
+// Copied writes a key, and returns how many replicas have it and with it everything that was written before. It is one
+// connection, because WAIT waits for the writes of its own.
+func Copied(n *Node, key string) (any, error) {
+	conn, err := dialRedis(n.admin, n.tls)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if _, err := conn.do("SET", key, "v"); err != nil {
+		return nil, err
+	}
+	return conn.do("WAIT", "1", "20000")
+}
+
+// Follow runs a command at the node, and then where the answers MOVED and ASK send it.
+func (c *Cluster) Follow(n *Node, command ...string) (any, error) {
+	var answer any
+	var err error
+	asking := false
+	for range 5 {
+		answer, err = n.ask(asking, command...)
+		fields := strings.Fields(fmt.Sprint(err))
+		if len(fields) != 4 || (fields[1] != "MOVED" && fields[1] != "ASK") {
+			return answer, err
+		}
+		next := slices.IndexFunc(c.nodes, func(n *Node) bool { return n.Address() == fields[3] })
+		if next < 0 {
+			return nil, err
+		}
+		n, asking = c.nodes[next], fields[1] == "ASK"
+	}
+	return answer, err
+}
+
+// ask runs a command, after ASKING if the node does not have its slot yet.
+func (n *Node) ask(asking bool, command ...string) (any, error) {
+	conn, err := dialRedis(n.admin, n.tls)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if asking {
+		if _, err := conn.do("ASKING"); err != nil {
+			return nil, err
+		}
+	}
+	return conn.do(command...)
 }
 
 // Ping connects and runs PING.

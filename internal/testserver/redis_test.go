@@ -182,7 +182,7 @@ func TestUnitRedisEnvironment(t *testing.T) {
 		})
 	})
 	t.Run("a bad address fails the test and shows no password", func(t *testing.T) {
-		for _, address := range []string{"user:secret@host:6379", "http://:secret@host:6379", "redis://:secret%zz@host"} {
+		for _, address := range []string{"user:secret@host:1", "http://:secret@host:1", "redis://:secret%zz@host:1"} {
 			t.Setenv("GATEWARDEN_REDIS_URL", address)
 			o := &outcome{TB: t}
 			testserver.OpenRedis(o)

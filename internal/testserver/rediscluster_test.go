@@ -4,6 +4,7 @@ package testserver_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func TestUnitRedisCluster(t *testing.T) {
-	t.Run("all tests share a Cluster, whose masters have all slots, and a prefix goes with its test", func(t *testing.T) {
+	t.Run("all tests share a Cluster that has all slots, and a prefix goes with its test", func(t *testing.T) {
 		c := testserver.RedisCluster(t)
 		c.WaitOK(t)
 		if len(c.Nodes()) != 3 || len(c.Addresses()) != 3 {
@@ -76,7 +77,8 @@ func TestUnitRedisCluster(t *testing.T) {
 		if n := move.Keys(t, 1); n != 1 {
 			t.Fatalf("%d keys move", n)
 		}
-		for want, command := range map[string][]string{"TRYAGAIN": {"MGET", "{tag}1", "{tag}2"}, "ASK": {"GET", "{tag}3"}} {
+		answers := map[string][]string{"TRYAGAIN": {"MGET", "{tag}1", "{tag}2"}, "ASK": {"GET", "{tag}3"}}
+		for want, command := range answers {
 			if err := testserver.Try(move.From, command...); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v: got %v, want %s", command, err, want)
 			}
@@ -85,15 +87,72 @@ func TestUnitRedisCluster(t *testing.T) {
 			t.Errorf("%d and %d keys move, want 1 and 0", one, none)
 		}
 		move.Finish(t)
-		move.To.Do(t, "MGET", "{tag}1", "{tag}2")
+		if got := move.To.Do(t, "EXISTS", "{tag}1", "{tag}2"); got != int64(2) {
+			t.Errorf("%v keys have moved, want 2", got)
+		}
+	})
+	t.Run("a client that follows MOVED and ASK loses no write while a slot moves", func(t *testing.T) {
+		c := testserver.NewRedisCluster(t)
+		slot, start := c.Slot(t, "{tag}"), c.Nodes()[0]
+		const keys = 40
+		key := func(i int) string { return fmt.Sprintf("{tag}%d", i%keys) }
+		writes := 0
+		began, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			for ; ; writes++ {
+				select {
+				case <-stop:
+					stopped <- nil
+					return
+				default:
+				}
+				if _, err := c.Follow(start, "INCR", key(writes)); err != nil {
+					stopped <- err
+					return
+				}
+				if writes == keys {
+					close(began)
+				}
+			}
+		}()
+		select {
+		case <-began:
+		case err := <-stopped:
+			t.Fatal(err)
+		}
+		owners := map[*testserver.Node]bool{}
+		for range 3 {
+			_, to := c.MoveSlot(t, slot)
+			owners[to] = true
+		}
+		close(stop)
+		if err := <-stopped; err != nil {
+			t.Fatalf("write %d: %v", writes, err)
+		}
+		sum := 0
+		for i := range keys {
+			text, _ := c.Owner(t, slot).Do(t, "GET", key(i)).(string)
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+		if sum != writes || len(owners) != 3 {
+			t.Errorf("of %d writes, %d are there. %d masters had the slot", writes, sum, len(owners))
+		}
 	})
 	t.Run("a replica replaces a killed master, which comes back as its replica", func(t *testing.T) {
 		c := testserver.NewRedisCluster(t, testserver.RedisReplicas(1), testserver.RedisTLS(),
-			testserver.RedisSetting("cluster-node-timeout", "1000"))
+			testserver.RedisSetting("cluster-node-timeout", "2000"))
 		slot := c.Slot(t, "k")
 		old := c.Owner(t, slot)
 		old.Do(t, "SET", "k", "v")
-		old.Do(t, "WAIT", "1", "10000")
+		_, old = c.MoveSlot(t, slot)
+		c.WaitOK(t)
+		if n, err := testserver.Copied(old, "{k}2"); n != int64(1) || err != nil {
+			t.Fatalf("%v replicas have the key: %v", n, err)
+		}
 		old.Kill(t)
 		c.WaitOK(t)
 		owner := c.Owner(t, slot)

@@ -147,7 +147,8 @@ func redisConf(d *daemon) string { return filepath.Join(d.folder, "redis.conf") 
 // prepare writes redis.conf, which only the user of the server can read.
 func (o redisOptions) prepare(d *daemon) error {
 	d.password = o.password
-	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""}, {"appendonly", "no"}}
+	lines := [][]string{{"bind", "127.0.0.1"}, {"dir", d.folder}, {"daemonize", "no"}, {"save", ""},
+		{"appendonly", "no"}}
 	if o.password != "" {
 		lines = append(lines, []string{"requirepass", o.password}, []string{"masterauth", o.password})
 	}

@@ -2,7 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,19 +26,19 @@ var suites = []struct {
 }{
 	{"knox", func(t *testing.T, place func(t testing.TB) testPlace) {
 		storetest.Knox(t, func(t *testing.T) knox.Store {
-			first, second := place(t).pair(t, Config{MaxCached: -1})
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.KnoxPair(Knox(first), Knox(second))
 		})
 	}},
 	{"sessions", func(t *testing.T, place func(t testing.TB) testPlace) {
 		storetest.Sessions(t, func(t *testing.T) session.Store {
-			first, second := place(t).pair(t, Config{MaxCached: -1})
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.SessionsPair(Sessions(first), Sessions(second))
 		})
 	}},
 	{"JWT", func(t *testing.T, place func(t testing.TB) testPlace) {
 		storetest.JWT(t, func(t *testing.T) jwt.Store {
-			first, second := place(t).pair(t, Config{MaxCached: -1})
+			first, second := place(t).pair(t, Config{MaxCached: -1, Timeout: 20 * time.Second})
 			return storetest.JWTPair(JWT(first), JWT(second))
 		})
 	}},
@@ -62,9 +65,14 @@ func TestSuitesWhileSlotsMove(t *testing.T) {
 	}
 	stop := moveSlots(t, cluster)
 	defer stop()
-	for _, suite := range suites {
-		t.Run(suite.name, func(t *testing.T) { suite.run(t, moving) })
-	}
+	t.Run("suites", func(t *testing.T) { // which ends when all of them have
+		for _, suite := range suites {
+			t.Run(suite.name, func(t *testing.T) {
+				t.Parallel() // since they mostly wait
+				suite.run(t, moving)
+			})
+		}
+	})
 }
 
 // moveSlots moves the slots that the suites use from node to node until stop is called. It fails the test if few have
@@ -82,6 +90,7 @@ func moveSlots(t *testing.T, cluster *testserver.Cluster) (stop func()) {
 		for ctx.Err() == nil {
 			cluster.MoveSlot(t, slots[moves%len(slots)])
 			moves++
+			work(t, ctx, cluster)
 		}
 	})
 	return func() {
@@ -92,6 +101,32 @@ func moveSlots(t *testing.T, cluster *testserver.Cluster) (stop func()) {
 			t.Errorf("only %d slots moved", moves)
 		}
 	}
+}
+
+// work waits until the Cluster has run some commands while no slot moves, since a slot that always moves takes no
+// changes.
+func work(t *testing.T, ctx context.Context, cluster *testserver.Cluster) {
+	t.Helper()
+	for end := commands(t, cluster) + 1000; ctx.Err() == nil && commands(t, cluster) < end; {
+	}
+}
+
+// commands returns how many commands all nodes have run.
+func commands(t *testing.T, cluster *testserver.Cluster) int {
+	t.Helper()
+	total := 0
+	for _, node := range cluster.Nodes() {
+		for line := range strings.SplitSeq(fmt.Sprint(node.Do(t, "INFO", "stats")), "\r\n") {
+			if count, ok := strings.CutPrefix(line, "total_commands_processed:"); ok {
+				n, err := strconv.Atoi(count)
+				if err != nil {
+					t.Error(err)
+				}
+				total += n
+			}
+		}
+	}
+	return total
 }
 
 // TestHalfMovedSlot looks at each key while some keys of its slot are on one node and some on another.
