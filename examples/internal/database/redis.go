@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -38,7 +39,7 @@ func OpenRedis(ctx context.Context, address string, config redisstore.Config) (*
 	if err != nil {
 		return nil, err
 	}
-	config.Prefix = where.prefix
+	config.Prefix, where.option.RetryDelay = where.prefix, retryDelay
 	db, err := redisstore.Open(ctx, where.option, config)
 	if err != nil {
 		return nil, fmt.Errorf("-db: %w", err)
@@ -57,6 +58,17 @@ func OpenRedis(ctx context.Context, address string, config redisstore.Config) (*
 		}
 	}
 	return opened, nil
+}
+
+// retryDelay is how long a command that only reads waits for its next try after the loss of a connection. There are a few
+// tries, for a server that starts again. By default the client tries until the request has no time left, and a server
+// that is away would then keep every request for seconds.
+func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
+	const most = 5
+	if attempts > most {
+		return -1
+	}
+	return 5 * time.Millisecond << attempts
 }
 
 // Close ends all connections. It returns nil, like the Close of another database that all went well for.
