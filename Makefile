@@ -121,9 +121,10 @@ bench:
 bench-packages:
 	go test ./knox ./session ./jwt ./oauth2/... -run '^$$' -bench . -count 6
 	cd store/sqlstore/enginetest && go test . -run '^$$' -bench . -count 6
+	cd store/redisstore && go test . -run '^$$' -bench . -count 6
 
 # What a release takes; see CONTRIBUTING.md.
 release:
 	@echo "1. tag vX.Y.Z (root)                 2. in store/sqlstore: drop replace, require that tag, tag store/sqlstore/vX.Y.Z"
-	@echo "   then the same in store/sqlstore/pgnotify"
+	@echo "   then the same in store/sqlstore/pgnotify and store/redisstore"
 	@echo "3. enginetest, examples and interop follow; none is tagged"

@@ -23,6 +23,7 @@ type redisOptions struct {
 	replicas int // of each master of a Cluster
 	cluster  bool
 	replica  bool // it follows another node from the start
+	sentinel bool // it is a Sentinel
 }
 
 // RedisSetting is a line of redis.conf, such as RedisSetting("maxmemory", "3mb"). The setting "requirepass" also
@@ -125,6 +126,10 @@ func (o redisOptions) engine() engine {
 	if o.tls != nil {
 		e.scheme = "rediss"
 	}
+	if o.sentinel {
+		e.name, e.ready = "Redis Sentinel", "+monitor master"
+		e.arguments = func(d *daemon) []string { return []string{redisConf(d), "--sentinel"} }
+	}
 	if o.cluster {
 		e.name, e.variable, e.port = "Redis Cluster", redisClusterVariable, freeClusterPort
 	}
@@ -169,6 +174,9 @@ func (o redisOptions) prepare(d *daemon) error {
 			return err
 		}
 		lines = append(lines, tls...)
+	}
+	if o.sentinel {
+		lines = o.sentinelLines(d)
 	}
 	var text strings.Builder
 	for _, line := range append(lines, o.settings...) {

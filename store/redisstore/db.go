@@ -116,8 +116,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends all connections. Calls of stores that are under way and later ones fail. It does not end what a
-// [UserCache] wraps.
+// Close ends all connections. Calls of stores that are under way and later ones fail.
 func (db *DB) Close() {
 	if db.watch != nil {
 		db.watch.stop()

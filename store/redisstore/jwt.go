@@ -35,13 +35,15 @@ type starting struct {
 func (s *jwtStore) Start(ctx context.Context, family *jwt.Family, first, adopted *jwt.Refresh, limit int,
 	evict bool) (jwt.Started, error) {
 	call := starting{family, first, adopted, limit, evict, adopted != nil && adopted.Digest == first.Digest}
-	if elsewhere, err := s.placeAll(ctx, call); err != nil {
+	elsewhere, err := s.placeAll(ctx, call)
+	if err != nil {
 		return jwt.Started{}, err
-	} else if elsewhere {
+	}
+	if elsewhere {
 		return s.seenElsewhere(ctx, call)
 	}
 	var started jwt.Started
-	err := s.db.transact(ctx, family.UserID, func(ctx context.Context, c *change) (err error) {
+	err = s.db.transact(ctx, family.UserID, func(ctx context.Context, c *change) (err error) {
 		started, err = s.start(ctx, c, call)
 		return err
 	})
@@ -59,22 +61,17 @@ func (s *jwtStore) placeAll(ctx context.Context, call starting) (elsewhere bool,
 		return s.db.place(ctx, jwtTokens, jwtPlaces, r.Digest, tagOfOwner(call.family.UserID), ttl)
 	}
 	if call.adopted != nil {
-		err := place(call.adopted)
-		if elsewhere := errors.Is(err, errDigestExists); elsewhere || err != nil {
-			return elsewhere, errorUnless(elsewhere, err)
+		switch err := place(call.adopted); {
+		case errors.Is(err, errDigestExists):
+			return true, nil
+		case err != nil:
+			return false, err
 		}
 	}
-	if call.kept {
+	if call.kept { // the first token is the adopted one
 		return false, nil
 	}
 	return false, place(call.first)
-}
-
-func errorUnless(expected bool, err error) error {
-	if expected {
-		return nil
-	}
-	return err
 }
 
 // seenElsewhere ends the family of an adopted token that is there with another tag, as start does.
@@ -84,7 +81,8 @@ func (s *jwtStore) seenElsewhere(ctx context.Context, call starting) (jwt.Starte
 	if _, err := s.db.get(ctx, owner, &void); err != nil {
 		return jwt.Started{}, err
 	}
-	err := s.db.atDigest(ctx, jwtPlaces, call.adopted.Digest, func(ctx context.Context, c *change, t tag) (bool, error) {
+	digest := call.adopted.Digest
+	err := s.db.atDigest(ctx, jwtPlaces, digest, func(ctx context.Context, c *change, t tag) (bool, error) {
 		return s.endSeen(ctx, c, t, call)
 	})
 	return jwt.Started{Seen: err == nil, Generation: void.Generation}, err

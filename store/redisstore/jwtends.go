@@ -47,8 +47,8 @@ func (s *jwtStore) End(ctx context.Context, userID, id string, now time.Time) (b
 	return found && err == nil, err
 }
 
-// EndAll implements [jwt.Store]. If the memory of the server is full, it ends all families and returns an error, because
-// the generation cannot be written.
+// EndAll implements [jwt.Store]. If the memory of the server is full, it ends all families and returns an error,
+// because the generation cannot be written.
 func (s *jwtStore) EndAll(ctx context.Context, userID, kept, stamp string, now time.Time) ([]string, error) {
 	ids, err := s.endAll(ctx, userID, kept, stamp, now, false)
 	if err == nil || !isFull(err) {
@@ -57,10 +57,11 @@ func (s *jwtStore) EndAll(ctx context.Context, userID, kept, stamp string, now t
 	if _, ending := s.endAll(ctx, userID, kept, stamp, now, true); ending != nil {
 		return nil, ending
 	}
-	return nil, fmt.Errorf("redisstore: all logins of the user were ended, but tokens without a login are not void: %w", err)
+	return nil, fmt.Errorf("redisstore: the user's logins were ended, but tokens without one are not void: %w", err)
 }
 
-func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now time.Time, full bool) ([]string, error) {
+func (s *jwtStore) endAll(ctx context.Context, userID, kept, stamp string, now time.Time,
+	full bool) ([]string, error) {
 	t := tagOfOwner(userID)
 	var ids []string
 	err := s.db.transact(ctx, userID, func(ctx context.Context, c *change) error {
@@ -143,12 +144,18 @@ func (s *jwtStore) liveOf(ctx context.Context, t tag, ids []string, now time.Tim
 
 // Purge implements [jwt.Store].
 func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
-	purged := 0
-	err := s.db.purge(ctx, jwtExpiry, now, limit, func(ctx context.Context, c *change, t tag, members []string) (func(), error) {
-		gone, err := s.purge(ctx, c, t, members, now)
-		return func() { purged += gone }, err
-	}, func() int { return purged })
-	return purged, err
+	purged, left := 0, true
+	remove := func(ctx context.Context, c *change, t tag, members []string) (func(), error) {
+		gone, some, err := s.purge(ctx, c, t, members)
+		return func() { purged, left = purged+gone, left || some }, err
+	}
+	for left && purged < limit {
+		left = false
+		if err := s.db.purge(ctx, jwtExpiry, now, limit, remove, func() int { return purged }); err != nil {
+			return purged, err
+		}
+	}
+	return purged, nil
 }
 
 // tokensAtOnce is how many tokens one change removes, so that others have their turn. The tokens of one family are
@@ -156,27 +163,27 @@ func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 const tokensAtOnce = 1000
 
 // purge removes families with their tokens, and returns how many there were. A member whose family has gone already
-// takes the rest of it along. Families that would make it too many tokens stay for the next change.
-func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string, now time.Time) (int, error) {
+// takes the rest of it along. It reports left if some stay for the next change, because there are too many tokens.
+func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string) (gone int, left bool, err error) {
 	users, ids := make([]string, len(members)), make([]string, len(members))
 	for i, member := range members {
 		users[i], ids[i], _ = strings.Cut(member, separator)
 	}
 	if err := c.read(ctx, s.keysOf(t, ids)...); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	digests, err := s.digestsOf(ctx, t, ids)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	gone, tokens := 0, 0
+	tokens := 0
 	for i, id := range ids {
 		if tokens += len(digests[i]); i > 0 && tokens > tokensAtOnce {
-			break
+			return gone, true, nil
 		}
 		l, err := s.login(ctx, c, t, id)
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if l != nil {
 			gone++
@@ -189,7 +196,7 @@ func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string
 		c.unlist(s.db.key(jwtLists, t, users[i]), id)
 		c.unlist(s.db.key(jwtExpiry, t, ""), members[i])
 	}
-	return gone, nil
+	return gone, false, nil
 }
 
 // digestsOf returns the digests of families.

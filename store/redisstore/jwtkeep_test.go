@@ -92,8 +92,8 @@ func (j jwtTest) key(k kind, end string) string {
 
 func (j jwtTest) do(command ...string) {
 	j.t.Helper()
-	if err := j.db.client.Do(j.t.Context(), j.db.client.B().Arbitrary(command[0]).Keys(command[1]).Args(command[2:]...).
-		Build()).Error(); err != nil {
+	built := j.db.client.B().Arbitrary(command[0]).Keys(command[1]).Args(command[2:]...).Build()
+	if err := j.db.client.Do(j.t.Context(), built).Error(); err != nil {
 		j.t.Fatal(err)
 	}
 }
@@ -112,14 +112,15 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	if _, err := j.EndAll(t.Context(), "alice", "4", "stamp", j.now); err != nil {
 		t.Fatal(err)
 	}
-	if rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour)); rotation.Verdict != jwt.Kept || err != nil {
+	rotation, err := j.Use(t.Context(), "4 first", j.now, j.now.Add(2*time.Hour))
+	if rotation.Verdict != jwt.Kept || err != nil {
 		t.Fatal(rotation, err)
 	}
 	// A token is kept KeepExpired longer than it is good. The family of an adopted one is kept for as long.
 	known := jwt.KeepExpired + slack
-	least := map[kind]time.Duration{jwtFamilies: time.Hour + known, jwtTokens: time.Hour + known, jwtMembers: time.Hour + known,
-		jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: placeTTL, jwtVersion: versionTTL,
-		userChanges: versionTTL}
+	least := map[kind]time.Duration{jwtFamilies: time.Hour + known, jwtTokens: time.Hour + known,
+		jwtMembers: time.Hour + known, jwtLists: time.Hour + known, jwtExpiry: 2*time.Hour + known, jwtPlaces: placeTTL,
+		jwtVersion: versionTTL, userChanges: versionTTL}
 	seen := map[kind]bool{}
 	for key, left := range j.keys() {
 		k := kind(key[:2])
@@ -146,6 +147,31 @@ func TestJWTKeysOfLoginsExpire(t *testing.T) {
 	for key := range j.keys() {
 		switch kind(key[:2]) {
 		case jwtFamilies, jwtTokens, jwtMembers, jwtLists, jwtExpiry:
+			t.Errorf("a purge left %s", key)
+		}
+	}
+}
+
+// TestJWTPurgesManyTokens checks that a purge goes on when one change would remove too many tokens.
+func TestJWTPurgesManyTokens(t *testing.T) {
+	j := newJWTTest(t, openTest(t, Config{MaxCached: -1}))
+	for i := range 5 {
+		j.start("alice", fmt.Sprint(i), "")
+		command := []string{"ZADD", j.key(jwtMembers, fmt.Sprint(i))}
+		for n := range tokensAtOnce * 2 / 3 {
+			command = append(command, "0", fmt.Sprint("old", n))
+		}
+		j.do(command...)
+	}
+	for _, want := range []int{3, 2, 0} {
+		if n, err := j.Purge(t.Context(), j.now.Add(3*time.Hour), 3); n != want || err != nil {
+			t.Errorf("got %d purged, %v, want %d", n, err, want)
+		}
+	}
+	for key := range j.keys() {
+		switch k, _, _ := strings.Cut(key, ":"); kind(k) {
+		case jwtPlaces, jwtVersion, "p" + jwtExpiry:
+		default:
 			t.Errorf("a purge left %s", key)
 		}
 	}
@@ -291,7 +317,8 @@ func TestJWTFullMemory(t *testing.T) {
 		}
 		j.verdict(id, jwt.Unknown)
 	}
-	if revoked, err := j.Revoked(t.Context(), jwt.Claimed{SessionID: "6", UserID: "bob"}, j.now); revoked || err != nil {
+	bobs := jwt.Claimed{SessionID: "6", UserID: "bob"}
+	if revoked, err := j.Revoked(t.Context(), bobs, j.now); revoked || err != nil {
 		t.Errorf("bob's: got revoked %v, %v, want false", revoked, err)
 	}
 	node.Do(t, "CONFIG", "SET", "maxmemory", "0")
@@ -312,8 +339,8 @@ func TestJWTTokensNeedNoPlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := jwt.New(jwt.Config{Issuer: "https://service.example", Audience: []string{"api"}, Keys: ring, Store: j.Store,
-		LoadUser: func(_ context.Context, id string) (auth.User, error) { return person(id), nil }})
+	tokens, err := jwt.New(jwt.Config{Issuer: "https://service.example", Audience: []string{"api"}, Keys: ring,
+		Store: j.Store, LoadUser: func(_ context.Context, id string) (auth.User, error) { return jwtUser(id), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,6 +372,6 @@ func TestJWTTokensNeedNoPlaces(t *testing.T) {
 	}
 }
 
-type person string
+type jwtUser string
 
-func (p person) UserID() string { return string(p) }
+func (u jwtUser) UserID() string { return string(u) }

@@ -39,8 +39,8 @@ func (r keyingRow) record() *jwt.KeyRecord {
 		Signs: r.Signs.time(), ExpiresAt: r.Expires.time()}
 }
 
-// JWTKeys returns the store of the keys of a [jwt.Keyring]. They are sealed with an application key, and live until they
-// are removed.
+// JWTKeys returns the store of the keys of a [jwt.Keyring]. They are sealed with an application key, and live until
+// they are removed.
 func JWTKeys(db *DB) jwt.KeyStore { return &jwtKeyStore{db} }
 
 type jwtKeyStore struct{ db *DB }
@@ -80,7 +80,9 @@ func (s *jwtKeyStore) change(ctx context.Context, decide func(set *keySetRow) (b
 			c.remove(s.key())
 			return nil
 		}
-		slices.SortFunc(set.Keys, func(a, b keyingRow) int { return cmp.Or(cmp.Compare(a.Signs, b.Signs), cmp.Compare(a.ID, b.ID)) })
+		slices.SortFunc(set.Keys, func(a, b keyingRow) int {
+			return cmp.Or(cmp.Compare(a.Signs, b.Signs), cmp.Compare(a.ID, b.ID))
+		})
 		c.set(s.key(), set, 0)
 		return nil
 	})
@@ -107,8 +109,8 @@ func (s *jwtKeyStore) Add(ctx context.Context, record *jwt.KeyRecord, last strin
 		if set.index(record.ID) >= 0 {
 			return false, errKeyExists
 		}
-		set.Keys = append(set.Keys, keyingRow{record.ID, string(record.Algorithm), record.Sealed, microsOf(record.Created),
-			microsOf(record.Signs), microsOf(record.ExpiresAt)})
+		set.Keys = append(set.Keys, keyingRow{record.ID, string(record.Algorithm), record.Sealed,
+			microsOf(record.Created), microsOf(record.Signs), microsOf(record.ExpiresAt)})
 		return true, nil
 	})
 }

@@ -17,26 +17,21 @@ func (s *jwtStore) Revoked(ctx context.Context, c jwt.Claimed, now time.Time) (b
 	if c.SessionID != "" {
 		keys = append(keys, s.db.key(jwtFamilies, t, c.SessionID))
 	}
-	var row *refreshRow
-	var at tag
-	var texts []*string
-	var err error
 	if c.Digest != "" {
-		row, at, texts, err = s.token(ctx, c.Digest, keys...)
-	} else {
-		texts, err = s.db.getAll(ctx, keys)
+		return s.spent(ctx, c, now, keys)
 	}
+	texts, err := s.db.getAll(ctx, keys)
 	if err != nil {
 		return false, err
 	}
-	if c.SessionID != "" {
+	return isRevoked(c, now, keys, texts)
+}
+
+// isRevoked decides by what is void for the user and, if there is a second key, by the family.
+func isRevoked(c jwt.Claimed, now time.Time, keys []string, texts []*string) (bool, error) {
+	if len(keys) > 1 {
 		if live, err := isLive(keys[1], texts[1], c, now); err != nil || !live {
-			return !live && err == nil, err
-		}
-	}
-	if c.Digest != "" {
-		if spent, err := s.spent(ctx, row, at, c, now); err != nil || spent {
-			return spent && err == nil, err
+			return err == nil, err
 		}
 	}
 	return isVoid(keys[0], texts[0], c)
@@ -69,9 +64,15 @@ func isVoid(key string, text *string, c jwt.Claimed) (bool, error) {
 	return c.Generation < row.Generation, nil
 }
 
-// spent reports whether the refresh token of c is of no use any more. A family whose key has gone has ended. The family
-// with c.SessionID is live.
-func (s *jwtStore) spent(ctx context.Context, row *refreshRow, t tag, c jwt.Claimed, now time.Time) (bool, error) {
+// spent is Revoked for a claim with a digest. A family whose key has gone has ended.
+func (s *jwtStore) spent(ctx context.Context, c jwt.Claimed, now time.Time, keys []string) (bool, error) {
+	row, t, texts, err := s.token(ctx, c.Digest, keys...)
+	if err != nil {
+		return false, err
+	}
+	if revoked, err := isRevoked(c, now, keys, texts); err != nil || revoked {
+		return revoked, err
+	}
 	if row == nil {
 		return c.SessionID != "", nil
 	}
@@ -79,7 +80,7 @@ func (s *jwtStore) spent(ctx context.Context, row *refreshRow, t tag, c jwt.Clai
 	if !r.Rotated.IsZero() && now.Sub(r.Rotated) >= c.Grace {
 		return true, nil
 	}
-	if c.SessionID != "" {
+	if c.SessionID != "" { // that family is live
 		return r.FamilyID != c.SessionID || !now.Before(r.ExpiresAt), nil
 	}
 	l, err := s.family(ctx, t, r.FamilyID)

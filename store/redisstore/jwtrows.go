@@ -60,10 +60,11 @@ func (l *login) row() familyRow {
 }
 
 func (r *familyRow) login(id string) *login {
-	return &login{known: r.Known.time(), adopted: r.Adopted.time(), Family: &jwt.Family{ID: id, UserID: r.UserID,
-		ClientID: r.ClientID, Scopes: r.Scopes, Limited: r.Limited, Created: r.Created.time(), LastUsed: r.LastUsed.time(),
-		ExpiresAt: r.Expires.time(), MaxExpiresAt: r.MaxExpiry.time(), RevokedAt: r.Revoked.time(), IP: r.IP,
-		UserAgent: r.UserAgent, Stamp: r.Stamp, AuthInfo: r.Login.info(), Claims: r.Claims}}
+	family := &jwt.Family{ID: id, UserID: r.UserID, ClientID: r.ClientID, Scopes: r.Scopes, Limited: r.Limited,
+		Created: r.Created.time(), LastUsed: r.LastUsed.time(), ExpiresAt: r.Expires.time(),
+		MaxExpiresAt: r.MaxExpiry.time(), RevokedAt: r.Revoked.time(), IP: r.IP, UserAgent: r.UserAgent, Stamp: r.Stamp,
+		AuthInfo: r.Login.info(), Claims: r.Claims}
+	return &login{Family: family, known: r.Known.time(), adopted: r.Adopted.time()}
 }
 
 // until returns when Purge may remove the family.

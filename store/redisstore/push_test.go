@@ -74,8 +74,12 @@ func (p *pushTest) commands() int {
 // until polls until ok is true, for as long as within, and fails with what if it never is.
 func (p *pushTest) until(what string, within time.Duration, ok func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(within); !ok(); {
-		if time.Now().After(deadline) {
+	for deadline := time.Now().Add(within); ; {
+		began := time.Now()
+		if ok() {
+			return
+		}
+		if began.After(deadline) {
 			p.t.Fatalf("got no %s within %v", what, within)
 		}
 	}
@@ -321,6 +325,38 @@ func (p *pushTest) killAndRemove(which []string, key string) {
 		if n, err := done[i].AsInt64(); err != nil || n == 0 {
 			p.t.Fatalf("got %d, %v, want that %s was removed", n, err, want)
 		}
+	}
+}
+
+// TestUnitPushIsNotBelieved tests the two guards apart, which work beside each other if a server falls silent.
+func TestUnitPushIsNotBelieved(t *testing.T) {
+	for _, name := range []string{"a token of knox", "a session that is revoked"} {
+		p := newPushTest(t)
+		h := hots[name](p)
+		p.warm(h)
+		p.catchUp()
+		t.Run(name+" is looked up at once after a connection was lost", func(t *testing.T) {
+			p.wantHits(h, 1)
+			before := p.commands()
+			p.second.watch.invalidated(nil) // as rueidis calls it
+			if good, err := h.find[1](); err != nil || !good {
+				t.Fatalf("got %v, %v, want that it is good", good, err)
+			}
+			if p.commands() == before {
+				t.Error("got no command for the look-up, want that Redis is asked")
+			}
+		})
+		t.Run(name+" is looked up if there was no sign of life for a while", func(t *testing.T) {
+			p.warm(h)
+			p.second.watch.stop()
+			p.until("look-up by a command", believedFor+100*time.Millisecond, func() bool {
+				before := p.commands()
+				if good, err := h.find[1](); err != nil || !good {
+					t.Fatalf("got %v, %v, want that it is good", good, err)
+				}
+				return p.commands() > before
+			})
+		})
 	}
 }
 

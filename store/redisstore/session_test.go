@@ -283,7 +283,7 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 		client := db.client
 		for calls := range 100 {
 			ctx, cancel := context.WithCancel(t.Context())
-			db.client = &endingClient{client, calls, cancel}
+			db.client = &hookedClient{client, onCall(calls, cancel)}
 			_, err := store.Add(ctx, fresh, old.Digest, 0, false, fresh.Created)
 			db.client = client
 			cancel()
@@ -325,25 +325,27 @@ func TestUnitSessionTakesThePlaceOfAnotherUsers(t *testing.T) {
 	})
 }
 
-// endingClient ends a context after a number of calls.
-type endingClient struct {
+// hookedClient runs a function before each call.
+type hookedClient struct {
 	rueidis.Client
-	left   int
-	cancel func()
+	before func()
 }
 
-func (c *endingClient) count() {
-	if c.left--; c.left < 0 {
-		c.cancel()
-	}
-}
-
-func (c *endingClient) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	c.count()
+func (c *hookedClient) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	c.before()
 	return c.Client.Do(ctx, command)
 }
 
-func (c *endingClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
-	c.count()
+func (c *hookedClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	c.before()
 	return c.Client.DoMulti(ctx, commands...)
+}
+
+// onCall returns a function that runs f when it is called after a number of other calls.
+func onCall(after int, f func()) func() {
+	return func() {
+		if after--; after == -1 {
+			f()
+		}
+	}
 }

@@ -13,7 +13,7 @@ const userChanges kind = "uc"
 // [DB.UserChanged], or ends everything that the user has, as after a change of the password. While Redis cannot be
 // heard, the cache keeps nothing. It does nothing if Config.MaxCached is negative.
 //
-//	users := auth.NewCachedUsers(load, auth.UserCache{TTL: time.Minute})
+//	users := auth.CacheUsers(load, auth.UserCache{TTL: time.Minute})
 //	db.WatchUsers(users)
 func (db *DB) WatchUsers(users cached.Cache) {
 	db.watch.add(users, func(_ kind, userID string) { users.Forget(userID) }, userChanges)

@@ -1,0 +1,102 @@
+package redisstore
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/gatewarden/auth/internal/testserver"
+	"github.com/gatewarden/auth/knox"
+)
+
+func TestTLS(t *testing.T) {
+	node := testserver.NewRedis(t, testserver.RedisTLS())
+	option := optionOf(t, node)
+	store := Knox(testPlace{option, "x:"}.open(t, Config{}))
+	r := tokenOf("alice")
+	mustAdd(t, store, r)
+	wantFound(t, store, r, true)
+
+	option.TLSConfig = option.TLSConfig.Clone()
+	option.TLSConfig.RootCAs = nil
+	wantOutage(t, "a certificate of an unknown authority", failedOpen(t, option, Config{}), "certificate")
+}
+
+// aclOfREADME is the rule of a user that the README gives.
+func aclOfREADME(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := regexp.MustCompile("(?s)```\nuser app (.*?)\n```").FindStringSubmatch(string(text))
+	if rule == nil {
+		t.Fatal("the README has no rule of a user")
+	}
+	return strings.Join(strings.Fields(rule[1]), " ")
+}
+
+// TestACL runs the suites with the rights that the README lists, and no more.
+func TestACL(t *testing.T) {
+	rule := strings.ReplaceAll(aclOfREADME(t), "PASSWORD", "secret-of-the-test")
+	node := testserver.NewRedis(t, testserver.RedisACLFile("user app "+rule))
+	option := optionOf(t, node)
+	option.Username, option.Password = "app", "secret-of-the-test"
+	for _, suite := range suites {
+		t.Run(suite.name, func(t *testing.T) {
+			suite.run(t, func(t testing.TB) testPlace {
+				return testPlace{option, "gatewarden:" + strings.TrimPrefix(node.Prefix(t), "test_")}
+			})
+		})
+	}
+	db := testPlace{option, "gatewarden:"}.open(t, Config{}) // with a cache
+	r := tokenOf("alice")
+	mustAdd(t, Knox(db), r)
+	wantFound(t, Knox(db), r, true)
+	if err := db.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	wrong := testPlace{option, "other:"}
+	other := Knox(wrong.open(t, Config{MaxCached: -1}))
+	_, err := other.Find(t.Context(), r.Digest)
+	wantOutage(t, "a key that the user may not read", err, "the user of Redis may not do this")
+	_, err = other.Add(t.Context(), r, 0, false, knox.Ending{At: r.Created})
+	wantOutage(t, "a key that the user may not write", err, "the user of Redis may not do this")
+}
+
+// TestSentinel kills the master. Its replica takes over, and has what was acknowledged, since the test waits for it.
+func TestSentinel(t *testing.T) {
+	primary := testserver.NewRedis(t)
+	replica := testserver.NewRedis(t, testserver.RedisReplicaOf(primary))
+	sentinel := testserver.NewRedisSentinel(t, primary)
+	eventually(t, "the Sentinel knows the replica", func() bool {
+		all, ok := sentinel.Do(t, "SENTINEL", "REPLICAS", testserver.SentinelName).([]any)
+		return ok && len(all) == 1
+	})
+	option := rueidis.ClientOption{InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
+		Sentinel: rueidis.SentinelOption{MasterSet: testserver.SentinelName, Password: primary.Password()}}
+	store := Knox(testPlace{option, "x:"}.open(t, Config{Timeout: 2 * time.Second}))
+	kept, revoked := tokenOf("alice"), tokenOf("bob")
+	mustAdd(t, store, kept)
+	mustAdd(t, store, revoked)
+	wantFound(t, store, kept, true)
+	if ok, err := store.Revoke(t.Context(), "bob", revoked.ID, endNow()); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if n := primary.Do(t, "WAIT", "1", "10000"); n != int64(1) {
+		t.Fatalf("%v replicas have all writes", n)
+	}
+	primary.Kill(t)
+	_ = replica
+	eventually(t, "the replica is the master", func() bool {
+		_, err := store.Add(t.Context(), tokenOf("carol"), 0, false, endNow())
+		return err == nil
+	})
+	wantFound(t, store, kept, true)
+	wantFound(t, store, revoked, false)
+}
