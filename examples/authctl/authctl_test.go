@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/password"
@@ -342,6 +343,9 @@ func library(t *testing.T, f file) *service {
 	return s
 }
 
+// sql is the database of the stores.
+func (s *service) sql() *database.DB { return s.db.(*database.DB) }
+
 func (s *service) signIn(t *testing.T, name, userAgent string) {
 	t.Helper()
 	u, err := s.users.find(t.Context(), name)
@@ -462,21 +466,13 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sessions, err := sqlstore.Sessions(ctx, s.db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	oneTime, err := sqlstore.OneTime(ctx, s.db)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for i, expires := range []time.Time{past, past, future} {
 		id := string(rune('a' + i))
-		if _, err := sessions.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past, LastUsed: past,
+		if _, err := s.session.Add(ctx, &session.Record{Digest: id, ID: id, UserID: "alice", Created: past, LastUsed: past,
 			ExpiresAt: expires, Idle: time.Hour, MaxExpiresAt: expires}, "", 0, false, past); err != nil {
 			t.Fatal(err)
 		}
-		if err := oneTime.Add(ctx, &password.OneTimeRecord{Digest: id, UserID: "alice", Purpose: password.PurposeReset,
+		if err := s.links.Add(ctx, &password.OneTimeRecord{Digest: id, UserID: "alice", Purpose: password.PurposeReset,
 			Created: past, ExpiresAt: expires}, 5, past.Add(-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -519,7 +515,7 @@ func TestPurgeCountsWhatHasExpiredAndLeavesTheRest(t *testing.T) {
 	if all := f.entries("list", "alice"); len(all) != 1 || all[0].Kind != "token" {
 		t.Errorf("%+v", all)
 	}
-	if left, err := sessions.List(ctx, "alice", "", 10, past); err != nil || len(left) != 1 || left[0].ID != "c" {
+	if left, err := s.session.List(ctx, "alice", "", 10, past); err != nil || len(left) != 1 || left[0].ID != "c" {
 		t.Errorf("sessions left: %v, %v", left, err)
 	}
 	if _, _, err := s.tokens.VerifyToken(ctx, kept); err != nil {
@@ -535,11 +531,11 @@ func TestRevokeAll(t *testing.T) {
 	}{
 		{"ends tokens, sessions and links sent by mail", nil},
 		{"also of a user who is inactive", func(ctx context.Context, s *service) error {
-			_, err := s.db.Writer().ExecContext(ctx, "UPDATE demo_users SET active = 0 WHERE name = 'alice'")
+			_, err := s.sql().Writer().ExecContext(ctx, "UPDATE demo_users SET active = 0 WHERE name = 'alice'")
 			return err
 		}},
 		{"also of a user who is gone", func(ctx context.Context, s *service) error {
-			_, err := s.db.Writer().ExecContext(ctx, "DELETE FROM demo_users WHERE name = 'alice'")
+			_, err := s.sql().Writer().ExecContext(ctx, "DELETE FROM demo_users WHERE name = 'alice'")
 			return err
 		}},
 	} {
@@ -564,7 +560,7 @@ func TestRevokeAll(t *testing.T) {
 			}
 			for _, table := range []string{"knox_tokens", "sessions", "onetime"} {
 				var left int
-				if err := s.db.Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(&left); err != nil || left != 0 {
+				if err := s.sql().Reader().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM gatewarden_"+table).Scan(&left); err != nil || left != 0 {
 					t.Errorf("%s: %d left, %v", table, left, err)
 				}
 			}
@@ -584,7 +580,7 @@ func TestRevokeAll(t *testing.T) {
 		f.issue("alice")
 		id := f.entries("list", "alice")[0].ID
 		s := library(t, f)
-		if _, err := s.db.Writer().ExecContext(t.Context(), "DELETE FROM demo_users"); err != nil {
+		if _, err := s.sql().Writer().ExecContext(t.Context(), "DELETE FROM demo_users"); err != nil {
 			t.Fatal(err)
 		}
 		f.want("revoke", "alice", id)
@@ -680,7 +676,7 @@ func TestNoCommandPrintsASecretButThatOfIssue(t *testing.T) {
 	secrets := []string{secret, link.Reveal()}
 	for _, query := range []string{"SELECT encoded FROM demo_users", "SELECT digest FROM gatewarden_knox_tokens", "SELECT stamp FROM gatewarden_knox_tokens",
 		"SELECT digest FROM gatewarden_sessions", "SELECT stamp FROM gatewarden_sessions", "SELECT digest FROM gatewarden_onetime", "SELECT stamp FROM gatewarden_onetime"} {
-		rows, err := s.db.Reader().QueryContext(t.Context(), query)
+		rows, err := s.sql().Reader().QueryContext(t.Context(), query)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
 // migrate prints the SQL that brings the tables of the stores to the newest version. It changes nothing. It is for
-// services that set sqlstore.Config.ManualMigrations; the tables of the service's own users are not in it.
+// services that set sqlstore.Config.ManualMigrations; the tables of the service's own users are not in it. In Redis there are no tables.
 func migrate(ctx context.Context, c *call) error {
 	engine := c.flags.String("schema", "", "print all tables for an empty database of this `engine`: sqlite, "+
 		"postgresql or mysql")
@@ -23,6 +24,10 @@ func migrate(ctx context.Context, c *call) error {
 		}
 		_, err = io.WriteString(c.stdout, text)
 		return err
+	}
+	if engine, err := database.EngineOf(c.db); err == nil && engine == database.Redis {
+		fmt.Fprintln(c.stderr, "Redis has no tables: there is nothing to migrate")
+		return c.checkNotify()
 	}
 	db, err := openDatabase(ctx, c)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,15 +16,13 @@ import (
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
-	"github.com/gatewarden/auth/oauth2/external"
 	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
-	"github.com/gatewarden/auth/store/sqlstore"
 )
 
-// This file is what you replace by your own: how your service opens its stores,
-// configures its backends and loads its users. Better still, have both programs
+// This file and those of the stores are what you replace by your own: how your
+// service opens its stores, configures its backends and loads its users. Better still, have both programs
 // call one function: a token is good in the service only if Prefix and stamps
 // are the same in both.
 
@@ -38,12 +35,10 @@ const keepEnded = 30 * 24 * time.Hour
 
 // service is what the service keeps.
 type service struct {
-	db       *sqlstore.DB
+	stores
 	users    users
 	tokens   *knox.Tokens
 	sessions *session.Sessions
-	throttle password.ThrottleStore
-	attempts external.Store
 	oneTime  *password.OneTimeTokens
 	logins   logins
 
@@ -51,93 +46,49 @@ type service struct {
 	oauthConfig server.Config
 }
 
-// open opens the stores of the service. The migrations of this program are
-// applied if they are newer, so build it from the same version as the service.
+// open opens the stores of the service.
 func open(ctx context.Context, c *call, inactive bool) (*service, error) {
-	db, err := openDatabase(ctx, c)
+	openStores := openSQL
+	if engine, err := database.EngineOf(c.db); err == nil && engine == database.Redis {
+		openStores = openRedis
+	}
+	opened, err := openStores(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{db: db.DB, users: users{db.Reader(), db.Engine, inactive}}
+	s := &service{stores: opened, users: users{opened.findUser, inactive}, logins: logins{opened.logins}}
 	if err := s.open(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
 
-// openDatabase opens the database of the service, which must be there already.
-func openDatabase(ctx context.Context, c *call) (*database.DB, error) {
-	if engine, err := database.EngineOf(c.db); c.notify != "" && err == nil && engine != database.PostgreSQL {
-		return nil, misused("-notify is for PostgreSQL, the only database with notifications")
-	}
-	if path, ok := strings.CutPrefix(c.db, "sqlite:"); ok { // the stores would make the file
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("-db: %w; the service makes the file when it starts", err)
-		}
-	}
-	// What the server's settings may cost is the service's to log.
-	db, err := database.Open(ctx, c.db, sqlstore.Config{NotifyChannel: c.notify, Logger: slog.New(slog.DiscardHandler)})
-	if errors.Is(err, database.ErrAddress) {
-		return nil, usageError{err}
-	}
-	return db, err
-}
-
-func (s *service) open(ctx context.Context) error {
-	// Before anything is written: is it the service's?
-	if _, err := s.users.find(ctx, "-"); err != nil && !errors.Is(err, auth.ErrUserNotFound) {
-		return fmt.Errorf("-db: the users cannot be read: %w", err)
-	}
-	tokens, err := sqlstore.Knox(ctx, s.db)
-	if err != nil {
-		return err
-	}
-	sessions, err := sqlstore.Sessions(ctx, s.db)
-	if err != nil {
-		return err
-	}
-	if s.throttle, err = sqlstore.Throttle(ctx, s.db); err != nil {
-		return err
-	}
-	if s.attempts, err = sqlstore.External(ctx, s.db); err != nil {
-		return err
-	}
-	oneTime, err := sqlstore.OneTime(ctx, s.db)
-	if err != nil {
-		return err
-	}
-	if s.logins.Store, err = sqlstore.JWT(ctx, s.db); err != nil {
-		return err
-	}
+func (s *service) open(ctx context.Context) (err error) {
 	// Give each the Observer of the service, if you keep the events.
 	s.tokens, err = knox.New(knox.Config{
-		Store: tokens, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
+		Store: s.knox, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
 		Limit:         knox.NoLimit, // as in the service: another one would end what that issued
 		AllowNoExpiry: true,         // who has this program has the database
 	})
 	if err != nil {
 		return err
 	}
-	if s.sessions, err = session.New(session.Config{Store: sessions, LoadUser: s.users.load}); err != nil {
+	if s.sessions, err = session.New(session.Config{Store: s.session, LoadUser: s.users.load}); err != nil {
 		return err
 	}
-	if err := s.openOAuth(ctx); err != nil {
+	if err := s.openOAuth(); err != nil {
 		return err
 	}
-	s.oneTime, err = password.NewOneTimeTokens(password.OneTimeConfig{Store: oneTime, LoadUser: s.users.load})
+	s.oneTime, err = password.NewOneTimeTokens(password.OneTimeConfig{Store: s.links, LoadUser: s.users.load})
 	return err
 }
 
 // openOAuth makes an authorization server that serves nobody: it knows what
 // clients can be registered with, and ends what they have. Issuer, scopes,
 // resources and lifetimes must be those of the service.
-func (s *service) openOAuth(ctx context.Context) error {
-	store, err := sqlstore.OAuth(ctx, s.db)
-	if err != nil {
-		return err
-	}
+func (s *service) openOAuth() (err error) {
 	s.oauthConfig = server.Config{
-		Issuer: "http://127.0.0.1:8000", Store: store, LoadUser: s.users.load,
+		Issuer: "http://127.0.0.1:8000", Store: s.grants, LoadUser: s.users.load,
 		SignIn:    func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Resources: []server.Resource{{ID: "http://127.0.0.1:8000"}, {ID: "http://127.0.0.1:8001/"}, {ID: "http://127.0.0.1:8002/"}},
 		// As in the service.
@@ -180,7 +131,7 @@ func (s *service) keyring(ctx context.Context, file string) (*jwt.Keyring, error
 	if err != nil {
 		return nil, fmt.Errorf("-key: %s is not base64", file)
 	}
-	store, err := sqlstore.JWTKeys(ctx, s.db)
+	store, err := s.jwtKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,10 +154,10 @@ func (u *user) AuthStamp() string { return u.stamp.Reveal() }
 // Format keeps the stamp out of whatever is printed.
 func (u user) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.id) }
 
-// users is the service's table of users, to read only.
+// users are those of the service, to read only.
 type users struct {
-	db     *sql.DB
-	engine database.Engine
+	// find returns a user, also one who may not log in, or auth.ErrUserNotFound.
+	find func(ctx context.Context, id string) (*user, error)
 	// inactive admits those who may not log in, too: to see and to end what
 	// they have, never to issue.
 	inactive bool
@@ -220,19 +171,6 @@ func (us users) load(ctx context.Context, id string) (auth.User, error) {
 	}
 	if !u.active && !us.inactive {
 		return nil, auth.ErrUserInactive
-	}
-	return u, nil
-}
-
-func (us users) find(ctx context.Context, id string) (*user, error) {
-	u := &user{}
-	err := us.db.QueryRowContext(ctx, us.engine.SQL("SELECT name, encoded, active FROM demo_users WHERE name = ?"), id).
-		Scan(&u.id, (*string)(&u.stamp), &u.active)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, auth.ErrUserNotFound
-	}
-	if err != nil {
-		return nil, err
 	}
 	return u, nil
 }

@@ -23,6 +23,7 @@ type engine struct {
 	own     func(testing.TB) *testserver.Server
 }
 
+// servers are those with tables, and users who may have some rights on them.
 var servers = []engine{
 	{"PostgreSQL", func(t *testing.T) string { return testserver.PostgreSQL(t).Database(t).URL }, testserver.PostgreSQL,
 		testserver.NewPostgreSQL},
@@ -32,6 +33,12 @@ var servers = []engine{
 
 var engines = append([]engine{{name: "SQLite", address: func(t *testing.T) string {
 	return "sqlite:" + filepath.Join(t.TempDir(), "demo.db")
+}}, {name: "Redis", address: func(t *testing.T) string {
+	node := testserver.Redis(t)
+	return node.URL() + "?prefix=" + node.Prefix(t)
+}}, {name: "Redis Cluster", address: func(t *testing.T) string {
+	cluster := testserver.RedisCluster(t)
+	return cluster.URL() + "?cluster=true&prefix=" + cluster.Prefix(t)
 }}}, servers...)
 
 // with returns the address for another user.

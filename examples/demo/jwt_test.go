@@ -236,8 +236,8 @@ func TestNoRequestFailsWhileKeysAreReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	us := &users{db.Reader(), db.Update, database.SQLite}
-	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins, LoadUser: us.load})
+	us := &sqlUsers{db.Reader(), db.Update, database.SQLite}
+	other, err := jwt.New(jwt.Config{Issuer: p.url + "/api/token", Audience: []string{p.url}, Keys: ring, Store: logins, LoadUser: newUsers(us).load})
 	if err != nil {
 		t.Fatal(err)
 	}

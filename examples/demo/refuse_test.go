@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatewarden/auth/internal/testserver"
 )
 
 // TestUnitDatabasesThatAreRefused starts demos that must say in one line why they do not start. The log may have warned
@@ -32,6 +34,9 @@ func TestUnitDatabasesThatAreRefused(t *testing.T) {
 		"a port that is none":          "postgres://app:Secret@db:port/app",
 		"a password with a slash":      "mysql://app:Se/cret@db/app",
 		"an address without -db":       "memory:",
+		"a number that is none":        "redis://app:Secret@db/app",
+		"a parameter that is unknown":  "redis://app:Secret@db?perfix=app:",
+		"a Redis that is no host":      "redis://app:Secret@nowhere.invalid",
 		"a PostgreSQL that is no host": "postgres://app:Secret@nowhere.invalid/app",
 		"a MySQL that is no host":      "mysql://app:Secret@nowhere.invalid/app",
 	} {
@@ -43,6 +48,22 @@ func TestUnitDatabasesThatAreRefused(t *testing.T) {
 			want(t, address, "ecret", "")
 		})
 	}
+	t.Run("Redis: no -key", func(t *testing.T) {
+		if text := refuses(t, "-db", "redis://:a-Secret-word@127.0.0.1:1"); !strings.Contains(text, "-key is required") ||
+			strings.Contains(text, "Secret") {
+			t.Errorf("got %q, want a line about -key", text)
+		}
+	})
+	t.Run("Redis: the server is down", func(t *testing.T) {
+		want(t, "redis://app:a-Secret-word@127.0.0.1:1", "Secret", "connection refused")
+	})
+	t.Run("Redis: a wrong password", func(t *testing.T) {
+		want(t, "redis://:a-Secret-word@"+testserver.Redis(t).Address(), "Secret", "the password is wrong")
+	})
+	t.Run("Redis: keys may be evicted", func(t *testing.T) {
+		node := testserver.NewRedis(t, testserver.RedisSetting("maxmemory-policy", "allkeys-lru"))
+		want(t, node.URL(), node.Password(), "maxmemory-policy")
+	})
 	for _, engine := range servers {
 		t.Run(engine.name+": no -key", func(t *testing.T) {
 			address := engine.address(t)
@@ -93,43 +114,58 @@ func TestUnitAServerThatGoesAway(t *testing.T) {
 			server := engine.own(t)
 			address := server.Database(t).URL
 			durable(t, address)
-			p := launch(t, together(t, address)...)
-			token, session := "Token "+p.login(alice), p.signIn(alice)
-			pair := p.pair(alice)
-			for _, end := range []struct {
-				name string
-				do   func(testing.TB)
-			}{{"stopped", server.Stop}, {"killed", server.Kill}} {
-				end.do(t)
-				t.Run("while it is "+end.name+" nothing is refused or acknowledged", func(t *testing.T) {
-					p, session := p.in(t), &visitor{t, p.in(t), session.cookies, session.headers}
-					p.unhealthy()
-					p.want(503, "GET", "/api/me", token)
-					p.want(503, "GET", "/api/public", token)
-					p.want(503, "GET", "/api/me", "Bearer "+pair.access)
-					p.want(503, "GET", "/api/me", alice)
-					session.want(503, "")
-					p.want(503, "POST", "/auth/login/", alice)
-					p.want(503, "POST", "/auth/logout/", token)
-					p.want(503, "POST", "/api/users/bob/disable", admin)
-					p.refresh(503, pair.refresh)
-					if !p.log.has("connection refused") {
-						t.Error("the log does not say why")
-					}
-				})
-				server.Start(t)
-				t.Run("when it is back all goes on", func(t *testing.T) {
-					p, session := p.in(t), &visitor{t, p.in(t), session.cookies, session.headers}
-					p.want(200, "GET", "/healthz", "")
-					p.want(200, "GET", "/api/me", token)
-					session.want(200, "alice")
-					p.want(204, "POST", "/auth/logout/", "Token "+p.login(alice))
-				})
-			}
-			if strings.Contains(p.log.text(), passwordOf(address)) {
-				t.Error("the log has the password of the database")
+			goesAway(t, address, server)
+		})
+	}
+	t.Run("Redis", func(t *testing.T) {
+		node := testserver.NewRedis(t, testserver.RedisAOF())
+		goesAway(t, node.URL(), node)
+	})
+}
+
+// stoppable is a server of a test.
+type stoppable interface {
+	Stop(t testing.TB)
+	Kill(t testing.TB)
+	Start(t testing.TB)
+}
+
+func goesAway(t *testing.T, address string, server stoppable) {
+	p := launch(t, together(t, address)...)
+	token, session := "Token "+p.login(alice), p.signIn(alice)
+	pair := p.pair(alice)
+	for _, end := range []struct {
+		name string
+		do   func(testing.TB)
+	}{{"stopped", server.Stop}, {"killed", server.Kill}} {
+		end.do(t)
+		t.Run("while it is "+end.name+" nothing is refused or acknowledged", func(t *testing.T) {
+			p, session := p.in(t), &visitor{t, p.in(t), session.cookies, session.headers}
+			p.unhealthy()
+			p.want(503, "GET", "/api/me", token)
+			p.want(503, "GET", "/api/public", token)
+			p.want(503, "GET", "/api/me", "Bearer "+pair.access)
+			p.want(503, "GET", "/api/me", alice)
+			session.want(503, "")
+			p.want(503, "POST", "/auth/login/", alice)
+			p.want(503, "POST", "/auth/logout/", token)
+			p.want(503, "POST", "/api/users/bob/disable", admin)
+			p.refresh(503, pair.refresh)
+			if !p.log.has("connection refused") {
+				t.Error("the log does not say why")
 			}
 		})
+		server.Start(t)
+		t.Run("when it is back all goes on", func(t *testing.T) {
+			p, session := p.in(t), &visitor{t, p.in(t), session.cookies, session.headers}
+			p.want(200, "GET", "/healthz", "")
+			p.want(200, "GET", "/api/me", token)
+			session.want(200, "alice")
+			p.want(204, "POST", "/auth/logout/", "Token "+p.login(alice))
+		})
+	}
+	if strings.Contains(p.log.text(), passwordOf(address)) {
+		t.Error("the log has the password of the database")
 	}
 }
 

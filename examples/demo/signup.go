@@ -5,20 +5,21 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/gatewarden/auth"
 )
 
 // openSignUps makes the table of the users that came from elsewhere, by the id that external.Config.NewUser is given.
-func (us *users) openSignUps(ctx context.Context) error {
+func (us *sqlUsers) openSignUps(ctx context.Context) error {
 	text := us.engine.Text()
 	return us.createTable(ctx, "demo_signups", "id "+text+" PRIMARY KEY, name "+text+" NOT NULL")
 }
 
 // signUp returns the user that was made with this id, or makes one without a password. All of it is one transaction, and
 // the id comes first, so that of two logins at once with one id the second one waits for the user of the first.
-func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
+func (us *sqlUsers) signUp(ctx context.Context, id, wanted string) (auth.User, error) {
 	var name string
 	err := us.update(ctx, func(conn *sql.Conn) error {
 		added, err := inserted(conn.ExecContext(ctx, us.engine.InsertNew("demo_signups", 2), id, ""))
@@ -40,8 +41,20 @@ func (us *users) signUp(ctx context.Context, id, wanted string) (auth.User, erro
 	return us.find(ctx, name)
 }
 
-// addFree adds a user and returns the name. If the name is taken, the next one that is free has a number.
-func (us *users) addFree(ctx context.Context, conn *sql.Conn, wanted string) (string, error) {
+// addFree adds a user and returns the name: the first of names that is free.
+func (us *sqlUsers) addFree(ctx context.Context, conn *sql.Conn, wanted string) (string, error) {
+	for name := range names(wanted) {
+		if added, err := us.add(ctx, conn, name, "", true, false); err != nil || added {
+			return name, err
+		}
+	}
+	return "", errNoName
+}
+
+var errNoName = errors.New("no name is free")
+
+// names are those to try for a user that wants one: this one in letters that a name may have, then with numbers.
+func names(wanted string) iter.Seq[string] {
 	wanted = strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.@", r) {
 			return r
@@ -49,14 +62,15 @@ func (us *users) addFree(ctx context.Context, conn *sql.Conn, wanted string) (st
 		return '_'
 	}, wanted)
 	wanted = wanted[:min(len(wanted), 100)]
-	for n := 1; n < 1000; n++ {
-		name := wanted
-		if n > 1 {
-			name = fmt.Sprint(wanted, "-", n)
-		}
-		if added, err := us.add(ctx, conn, name, "", true, false); err != nil || added {
-			return name, err
+	return func(yield func(string) bool) {
+		for n := 1; n < 1000; n++ {
+			name := wanted
+			if n > 1 {
+				name = fmt.Sprint(wanted, "-", n)
+			}
+			if !yield(name) {
+				return
+			}
 		}
 	}
-	return "", errors.New("no name is free")
 }

@@ -37,6 +37,9 @@ func openStores(ctx context.Context, where string, hasher *password.Hasher, logg
 	if kind, _, _ := strings.Cut(where, ":"); kind == "memory" {
 		return openMemory(ctx, hasher)
 	}
+	if engine, err := database.EngineOf(where); err == nil && engine == database.Redis {
+		return openRedis(ctx, where, hasher, logger)
+	}
 	db, err := database.Open(ctx, where, sqlstore.Config{Logger: logger})
 	if errors.Is(err, database.ErrAddress) {
 		return stores{}, fmt.Errorf("%w, or else memory: for data that ends with the program", err)
@@ -62,7 +65,7 @@ func (s *stores) open(ctx context.Context, db *database.DB, hasher *password.Has
 		func() (err error) { s.oauthStore, err = sqlstore.OAuth(ctx, db.DB); return },
 		func() (err error) { s.loginStore, err = sqlstore.External(ctx, db.DB); return },
 		func() (err error) {
-			s.users, err = openUsers(ctx, &users{db.Reader(), db.Update, db.Engine}, hasher)
+			s.users, err = openSQLUsers(ctx, &sqlUsers{db.Reader(), db.Update, db.Engine}, hasher)
 			return
 		},
 	} {
@@ -86,6 +89,6 @@ func openMemory(ctx context.Context, hasher *password.Hasher) (s stores, err err
 		oauthStore: server.NewMemoryStore(), loginStore: external.NewMemoryStore(),
 		ping: db.PingContext, close: db.Close,
 	}
-	s.users, err = openUsers(ctx, &users{db, updateOf(db), database.SQLite}, hasher)
+	s.users, err = openSQLUsers(ctx, &sqlUsers{db, updateOf(db), database.SQLite}, hasher)
 	return s, err
 }

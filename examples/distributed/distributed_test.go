@@ -62,6 +62,14 @@ func TestUnitTheProgramShowsWhatItSays(t *testing.T) {
 		{"on MariaDB", func(t *testing.T) []string {
 			return []string{"-db", testserver.MariaDB(t).Database(t).URL}
 		}},
+		{"on Redis", func(t *testing.T) []string {
+			node := testserver.Redis(t)
+			return []string{"-db", node.URL() + "?prefix=" + node.Prefix(t)}
+		}},
+		{"on a Redis Cluster", func(t *testing.T) []string {
+			cluster := testserver.RedisCluster(t)
+			return []string{"-db", cluster.URL() + "?cluster=true&prefix=" + cluster.Prefix(t)}
+		}},
 		{"on SQLite", func(t *testing.T) []string {
 			return []string{"-db", "sqlite:" + filepath.Join(t.TempDir(), "app.db")}
 		}},

@@ -1,6 +1,6 @@
 // Distributed shows a service that runs more than once: two instances with one database, and a balancer in front.
 //
-//	go run ./examples/distributed [-db postgres://USER:PASSWORD@HOST:PORT/NAME]
+//	go run ./examples/distributed [-db postgres://USER:PASSWORD@HOST:PORT/NAME | -db redis://HOST:PORT]
 //
 // It starts a PostgreSQL that it finds on this machine, or takes the database of -db. Then it starts the service of
 // service.go twice, as two processes, and does what show.go says: a login, requests that go to both instances, a logout
@@ -80,7 +80,11 @@ func runAll(ctx context.Context, address string, out io.Writer) error {
 	defer server.Close()
 	go func() { _ = server.Serve(listener) }()
 	fmt.Fprintf(out, "balancer: http://%s\n\n", listener.Addr())
-	return show(ctx, out, listener.Addr().String(), instances)
+	within := time.Duration(0)
+	if engine, err := database.EngineOf(address); err == nil && engine == database.Redis {
+		within = time.Second // instances keep tokens in memory, and Redis tells them some milliseconds after a change
+	}
+	return show(ctx, out, listener.Addr().String(), instances, within)
 }
 
 // instance is a process that serves.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/header"
 	"github.com/gatewarden/auth/knox"
+	"github.com/gatewarden/auth/store/redisstore"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
 
@@ -41,12 +43,29 @@ func checkPassword(r *http.Request, name, password string) (auth.User, error) {
 	return loadUser(r.Context(), name)
 }
 
-// newService is a service with tokens for devices. Its store is the only thing that two instances share.
-func newService(ctx context.Context, db *database.DB) (http.Handler, error) {
-	store, err := sqlstore.Knox(ctx, db.DB) // with knox.NewMemoryStore() each instance would know its own tokens alone
-	if err != nil {
-		return nil, err
+// openStore opens the only thing that two instances share. With knox.NewMemoryStore() each instance would know its own
+// tokens alone.
+func openStore(ctx context.Context, address string) (knox.Store, io.Closer, error) {
+	if engine, err := database.EngineOf(address); err == nil && engine == database.Redis {
+		db, err := database.OpenRedis(ctx, address, redisstore.Config{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return redisstore.Knox(db.DB), db, nil // which also keeps tokens in memory until Redis tells of a change
 	}
+	db, err := database.Open(ctx, address, sqlstore.Config{})
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlstore.Knox(ctx, db.DB)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return store, db, nil
+}
+
+// newService is a service with tokens for devices.
+func newService(store knox.Store) (http.Handler, error) {
 	tokens, err := knox.New(knox.Config{Store: store, LoadUser: loadUser})
 	if err != nil {
 		return nil, err
@@ -79,12 +98,12 @@ func newService(ctx context.Context, db *database.DB) (http.Handler, error) {
 // serve is one instance. It serves until ctx ends, or the program that started it.
 func serve(ctx context.Context, name, address string) error {
 	slog.SetLogLoggerLevel(slog.LevelWarn) // the refusals that this program shows are no news
-	db, err := database.Open(ctx, address, sqlstore.Config{})
+	store, db, err := openStore(ctx, address)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	service, err := newService(ctx, db)
+	service, err := newService(store)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
 
-// show does and prints what a person would try. The error says what was not as it should be.
-func show(ctx context.Context, out io.Writer, balancer string, instances [2]*instance) error {
+// show does and prints what a person would try. The error says what was not as it should be. A token that one instance
+// ends must be refused by the other one within a time. If that is 0, the next request must be refused.
+func show(ctx context.Context, out io.Writer, balancer string, instances [2]*instance, within time.Duration) error {
 	client := client{ctx: ctx, balancer: balancer}
 	if err := client.logIn(); err != nil {
 		return err
@@ -31,9 +33,8 @@ func show(ctx context.Context, out io.Writer, balancer string, instances [2]*ins
 	}
 	fmt.Fprintf(out, "alice logs out: instance %s ends the token\n", by)
 	for _, instance := range instances {
-		status, _, _, err := client.send(instance.host, "GET", "/hello")
-		if err != nil || status != http.StatusUnauthorized {
-			return unexpected("the token that has ended, at instance "+instance.name, status, err)
+		if err := client.refused(instance.host, within); err != nil {
+			return fmt.Errorf("the token that has ended, at instance %s: %w", instance.name, err)
 		}
 		fmt.Fprintf(out, "the token at instance %s: 401\n", instance.name)
 	}
@@ -79,6 +80,20 @@ func (c *client) logIn() error {
 	}
 	c.token, c.issuer = answer.Token, by
 	return nil
+}
+
+// refused sends requests until one is refused.
+func (c *client) refused(host string, within time.Duration) error {
+	until := time.Now().Add(within)
+	for {
+		status, _, _, err := c.send(host, "GET", "/hello")
+		switch {
+		case err == nil && status == http.StatusUnauthorized:
+			return nil
+		case err != nil || status != http.StatusOK || time.Now().After(until):
+			return unexpected("a request", status, err)
+		}
+	}
 }
 
 // twenty sends requests, and counts which instance answered how many. Each of them must succeed.

@@ -5,6 +5,8 @@
 //	tokens, err := sqlstore.Knox(ctx, db.DB)
 //	row := db.Reader().QueryRowContext(ctx, db.Engine.SQL("SELECT email FROM users WHERE name = ?"), name)
 //
+// [OpenRedis] does so for Redis, which has keys in place of tables.
+//
 // No error of the package holds the password of an address.
 package database
 
@@ -21,20 +23,21 @@ import (
 )
 
 // Forms says what -db may be.
-const Forms = "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/NAME or mysql://USER:PASSWORD@HOST:PORT/NAME"
+const Forms = "sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/NAME, mysql://USER:PASSWORD@HOST:PORT/NAME, " +
+	redisForm + " or redis://HOST:PORT?cluster=true"
 
 // ErrAddress is the error of [Open] for a text that is no address. It does not repeat the text, which may hold a
 // password.
 var ErrAddress = errors.New("-db: want " + Forms)
 
-// DB is a database with the stores of every backend. It is safe for concurrent use.
+// DB is an SQL database with the stores of every backend. See [RedisDB] for Redis. It is safe for concurrent use.
 type DB struct {
 	*sqlstore.DB
 	Engine Engine
 }
 
-// Open opens the database at an address. A server has to answer within a few seconds. The error is [ErrAddress] if the
-// text is no address.
+// Open opens the SQL database at an address. A server has to answer within a few seconds. The error is [ErrAddress] if
+// the text is no address, or that of a Redis, which [OpenRedis] opens.
 func Open(ctx context.Context, address string, config sqlstore.Config) (*DB, error) {
 	engine, err := EngineOf(address)
 	if err != nil {
@@ -43,6 +46,9 @@ func Open(ctx context.Context, address string, config sqlstore.Config) (*DB, err
 	open := map[Engine]func(context.Context, string, sqlstore.Config) (*sqlstore.DB, error){
 		SQLite: openSQLite, PostgreSQL: openPostgreSQL, MySQL: openMySQL,
 	}[engine]
+	if open == nil {
+		return nil, ErrAddress
+	}
 	db, err := open(ctx, address, config)
 	if err != nil {
 		return nil, err
@@ -68,6 +74,7 @@ const (
 	SQLite     Engine = "sqlite"
 	PostgreSQL Engine = "postgresql"
 	MySQL      Engine = "mysql" // and MariaDB
+	Redis      Engine = "redis" // which has no statements
 )
 
 // EngineOf returns the engine of an address, or [ErrAddress].
@@ -80,6 +87,8 @@ func EngineOf(address string) (Engine, error) {
 		return PostgreSQL, nil
 	case scheme == "mysql" && strings.HasPrefix(rest, "//"):
 		return MySQL, nil
+	case (scheme == "redis" || scheme == "rediss") && strings.HasPrefix(rest, "//"):
+		return Redis, nil
 	}
 	return "", ErrAddress
 }
