@@ -14,6 +14,9 @@ import (
 
 // connect makes the clients and checks the servers.
 func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
+	if option.SendToReplicas != nil {
+		return errors.New("redisstore: SendToReplicas is set, but a replica may have a token that was revoked already")
+	}
 	if option.Dialer.Timeout == 0 {
 		option.Dialer.Timeout = db.config.Timeout
 	}

@@ -2,9 +2,12 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -122,8 +125,20 @@ func (db *DB) locate(ctx context.Context, places kind, digest string) (t tag, ok
 	if err != nil || texts[0] == nil {
 		return "", false, err
 	}
-	return tag(*texts[0]), true, nil
+	if t = tag(*texts[0]); !slices.Contains(allTags(), t) {
+		return "", false, fmt.Errorf("%w: key %q: it names no tag", ErrUnreadable, key)
+	}
+	return t, true, nil
 }
+
+// allTags returns the tags of users.
+var allTags = sync.OnceValue(func() []tag {
+	all := make([]tag, tags)
+	for n := range all {
+		all[n] = tagAt(n)
+	}
+	return all
+})
 
 // place notes the tag of a record before it is added, unless its digest names it. A record of this digest with
 // another tag is errDigestExists.

@@ -181,23 +181,42 @@ func (w *watch) round(ctx context.Context) bool {
 
 // set suspends the caches while changes are not heard, and lets them go on when they are.
 func (w *watch) set(ctx context.Context, heard bool) {
+	logger := w.db.config.Logger
+	switch w.change(heard) {
+	case becameSilent:
+		logger.WarnContext(ctx, "redisstore: changes of cached records cannot be heard; every check asks Redis until they are")
+	case becameHeard:
+		logger.InfoContext(ctx, "redisstore: changes of cached records are heard again")
+	}
+}
+
+// turn is what became of the caches after a round.
+type turn int
+
+const (
+	stayed turn = iota
+	becameSilent
+	becameHeard
+)
+
+func (w *watch) change(heard bool) (became turn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	logger := w.db.config.Logger
 	switch {
 	case !heard && !w.silent:
 		for _, c := range w.caches {
 			w.resumes = append(w.resumes, c.cache.Suspend())
 		}
-		logger.WarnContext(ctx, "redisstore: changes of cached records cannot be heard; every check asks Redis until they are")
+		became = becameSilent
 	case heard && w.silent:
 		for _, resume := range w.resumes {
 			resume()
 		}
 		w.resumes = nil
-		logger.InfoContext(ctx, "redisstore: changes of cached records are heard again")
+		became = becameHeard
 	case heard && w.lost.Swap(false): // what was loaded while the connection was away may be old
 		w.forgetAll()
 	}
 	w.silent = !heard
+	return became
 }
