@@ -12,9 +12,6 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
-	"github.com/gatewarden/auth/oauth2/external"
-	"github.com/gatewarden/auth/oauth2/server"
-	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/store/redisstore"
 )
 
@@ -36,8 +33,8 @@ func openRedis(ctx context.Context, c *call) (stores, error) {
 	return stores{
 		knox: redisstore.Knox(db.DB), session: redisstore.Sessions(db.DB), logins: redisstore.JWT(db.DB),
 		jwtKeys: func(context.Context) (jwt.KeyStore, error) { return keys, nil },
-		grants:  server.NewMemoryStore(), attempts: external.NewMemoryStore(),
-		links: password.NewMemoryOneTimeStore(), throttle: password.NewMemoryThrottle(),
+		grants:  redisstore.OAuth(db.DB), attempts: redisstore.External(db.DB),
+		links: redisstore.OneTime(db.DB), throttle: redisstore.Throttle(db.DB),
 		findUser: us.find, db: db,
 	}, nil
 }

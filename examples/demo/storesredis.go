@@ -8,8 +8,6 @@ import (
 
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/examples/internal/database"
-	"github.com/gatewarden/auth/oauth2/external"
-	"github.com/gatewarden/auth/oauth2/server"
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/store/redisstore"
 )
@@ -23,8 +21,8 @@ func openRedis(ctx context.Context, where string, hasher *password.Hasher, logge
 	}
 	s := stores{
 		knox: redisstore.Knox(db.DB), session: redisstore.Sessions(db.DB),
-		jwt: redisstore.JWT(db.DB), jwtKeys: redisstore.JWTKeys(db.DB), oauthStore: server.NewMemoryStore(),
-		loginStore: external.NewMemoryStore(), throttle: password.NewMemoryThrottle(),
+		jwt: redisstore.JWT(db.DB), jwtKeys: redisstore.JWTKeys(db.DB), oauthStore: redisstore.OAuth(db.DB),
+		loginStore: redisstore.External(db.DB), throttle: redisstore.Throttle(db.DB),
 		ping: db.Ping, close: db.Close,
 	}
 	table := &redisUsers{db}
