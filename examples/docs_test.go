@@ -33,6 +33,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
+	"github.com/redis/rueidis"
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/authtest"
 	"github.com/gatewarden/auth/backend"
@@ -46,6 +47,7 @@ import (
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/cached"
+	"github.com/gatewarden/auth/store/redisstore"
 	"github.com/gatewarden/auth/store/sqlstore"
 	"github.com/gatewarden/auth/store/sqlstore/pgnotify"
 )
@@ -107,6 +109,8 @@ var _ chi.Mux
 var _ sql.Conn
 var _ = errors.New
 var _ sqlstore.Config
+var _ redisstore.Config
+var _ rueidis.ClientOption
 var _ cached.Config
 var _ pgnotify.Config
 var _ = os.Getenv

@@ -5,7 +5,7 @@
 //
 //	go run ./examples/authctl [-db sqlite:gatewarden-demo.db] [-notify CHANNEL] COMMAND
 //
-// It works on every database that the demo does: -db postgres://… and mysql://… take the same addresses.
+// It works on every database that the demo does: -db postgres://…, mysql://… and redis://… take the same addresses.
 // If the service has caches that hear of revocations by NOTIFY of PostgreSQL, -notify names its channel.
 //
 // Copy it into your own project: service.go is about one service, here the

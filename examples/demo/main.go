@@ -7,6 +7,9 @@
 //
 //	go run ./examples/demo -addr 127.0.0.1:8000 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
 //	go run ./examples/demo -addr 127.0.0.1:8001 -issuer http://127.0.0.1:9000 -key demo.key -db postgres://demo:PASSWORD@127.0.0.1/demo
+//
+// The same goes for -db mysql://… and redis://127.0.0.1:6379/0, or redis://127.0.0.1:7000?cluster=true&prefix=demo: for a
+// Redis Cluster.
 package main
 
 import (
