@@ -8,7 +8,8 @@ import (
 // Format is how tokens say what they are. The zero value is that of RFC 9068:
 // the user in "sub", the identifier in "jti", and the kind in the header "typ".
 type Format struct {
-	// UserClaim names the user; empty is "sub".
+	// UserClaim names the user; empty is "sub". If you change it while refresh tokens of another system are about, one
+	// that was adopted and used before counts as new.
 	UserClaim string
 	// NumericUser writes identifiers of users that are whole numbers as JSON
 	// numbers. Read are both, always.

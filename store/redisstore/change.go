@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -98,6 +99,8 @@ func (c *change) remove(key string) { c.do(key, "del", "", "") }
 
 // list adds a member to an index that is ordered by the bytes of its members. The index lives for ttl at least.
 func (c *change) list(index, member string, ttl time.Duration) {
+	e := c.entry(index)
+	e.commands = slices.DeleteFunc(e.commands, func(w command) bool { return w.name == "unlist" && w.first == member })
 	c.do(index, "list", member, millis(ttl))
 }
 
@@ -121,7 +124,7 @@ func (c *change) tryBump(version string) {
 	c.do(version, "try set", cryptorand.Text(), millis(versionTTL))
 }
 
-// trySet is set for a change that may not fail because the memory of the server is full. The value stays as it was then.
+// trySet is set for a change that may not fail because the memory of the server is full. Then the value stays as it was.
 func (c *change) trySet(key string, value any, ttl time.Duration) {
 	c.do(key, "try set", encode(value), millis(ttl))
 }

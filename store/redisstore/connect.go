@@ -56,8 +56,8 @@ func (db *DB) connect(ctx context.Context, option rueidis.ClientOption) error {
 	return nil
 }
 
-// retryDelay is how long the client waits before it tries a read again, after its connection was lost. Changes are not
-// tried again, since they may have been made. After five tries the read fails: a server that is down is then told within
+// retryDelay is how long the client waits before it tries a read again after a lost connection. Changes are not tried
+// again, since they may have been made. After five tries the read fails: a server that is down is then told within
 // a third of a second, and not after Config.Timeout.
 func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	if attempts > 5 {

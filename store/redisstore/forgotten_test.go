@@ -70,3 +70,20 @@ func cardinality(t *testing.T, index string) int {
 	t.Logf("%s has %d", index, n)
 	return int(n)
 }
+
+// A change that reads all members of a list drops those whose records have gone.
+func TestListsDropWhatHasGone(t *testing.T) {
+	db := openTest(t, Config{MaxCached: -1})
+	store, owner := Knox(db), tagOfOwner("alice")
+	for range 50 {
+		r := tokenOf("alice")
+		mustAdd(t, store, r)
+		testserver.Redis(t).Do(t, "DEL", db.key(knoxTokens, owner, r.Digest))
+	}
+	if _, err := store.Add(t.Context(), tokenOf("alice"), 3, true, endNow()); err != nil {
+		t.Fatal(err)
+	}
+	if n := cardinality(t, db.key(knoxLists, owner, "alice")); n != 1 {
+		t.Errorf("the list of alice has %d members", n)
+	}
+}

@@ -8,10 +8,10 @@ import (
 )
 
 // A change that reads much is slower than one that reads little. If many small changes of the same records come, one of
-// them may always come between: whoever has a stolen token could renew it so often that the user never gets to end it.
+// them may always come between. An attacker with a stolen token could renew it so often that its user cannot end it.
 // So a change that was overtaken a few times closes the gate of its tag, which is a key. No other change of the tag is
-// made while the key is there. The change that closed the gate opens it when it is made. If its program ends before, the
-// key does, too.
+// made while the key is there. The change that closed the gate opens it when it is made. If its program ends before,
+// the key ends by itself.
 
 const (
 	// gates is the kind of these keys.
@@ -39,8 +39,8 @@ func (c *change) gateOf() string {
 	return c.db.key(gates, tag(t), "")
 }
 
-// withGate returns the keys and arguments of the script with those of the gate before them: it must be open, or closed by
-// this change, which opens it.
+// withGate returns the keys and arguments of the script with those of the gate before them. The gate must be open, or
+// closed by this change, which opens it.
 func (c *change) withGate(arguments []string) (names, all []string) {
 	expected := []string{"-", "0"}
 	if c.gate != "" {

@@ -180,7 +180,7 @@ func TestJWTPurgesManyTokens(t *testing.T) {
 	}
 	for key := range j.keys() {
 		switch k, _, _ := strings.Cut(key, ":"); kind(k) {
-		case jwtPlaces, jwtVersion, "p" + jwtExpiry:
+		case jwtPlaces, jwtVersion, purgeVersion:
 		default:
 			t.Errorf("a purge left %s", key)
 		}

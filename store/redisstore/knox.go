@@ -364,7 +364,7 @@ func (s *knoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 // Purge implements [knox.Store].
 func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	var purged []*knox.Record
-	err := s.db.purge(ctx, knoxExpiry, ending.At, limit, func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
+	remove := func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
 		var gone []*knox.Record
 		for _, digest := range digests {
 			r, err := s.load(ctx, c, t, digest)
@@ -382,6 +382,7 @@ func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 			}
 		}
 		return func() { purged = append(purged, gone...) }, nil
-	}, func() int { return len(purged) })
+	}
+	err := s.db.purge(ctx, knoxExpiry, ending.At, limit, remove, func() int { return len(purged) })
 	return purged, err
 }

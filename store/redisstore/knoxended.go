@@ -34,8 +34,8 @@ const separator = "\x00"
 // begin with the identifier, by which Redis orders those of one instant.
 func (s *knoxStore) keep(c *change, t tag, e *knox.EndedToken, ending knox.Ending) {
 	row := endedRow{Version: 1, Name: e.Name, Scopes: e.Scopes, Limited: e.Limited, Created: microsOf(e.Created),
-		LastUsed: microsOf(e.LastUsed), Ended: microsOf(e.EndedAt), Reason: string(e.Reason), IP: e.IP, UserAgent: e.UserAgent,
-		Once: rand.Text()[:12]}
+		LastUsed: microsOf(e.LastUsed), Ended: microsOf(e.EndedAt), Reason: string(e.Reason), IP: e.IP,
+		UserAgent: e.UserAgent, Once: rand.Text()[:12]}
 	member := e.ID + separator + encode(row)
 	ttl := defaultKept
 	if ending.KeepFor > 0 {
@@ -71,13 +71,14 @@ func (s *knoxStore) Ended(ctx context.Context, userID string, since time.Time, l
 // PurgeEnded implements [knox.Store].
 func (s *knoxStore) PurgeEnded(ctx context.Context, before time.Time, limit int) (int, error) {
 	purged := 0
-	err := s.db.purge(ctx, knoxEndings, before, limit, func(_ context.Context, c *change, t tag, members []string) (func(), error) {
+	remove := func(_ context.Context, c *change, t tag, members []string) (func(), error) {
 		for _, member := range members {
 			userID, rest, _ := strings.Cut(member, separator)
 			c.unlist(s.db.key(knoxEndings, t, ""), member)
 			c.unlist(s.db.key(knoxEnded, t, userID), rest)
 		}
 		return func() { purged += len(members) }, nil
-	}, func() int { return purged })
+	}
+	err := s.db.purge(ctx, knoxEndings, before, limit, remove, func() int { return purged })
 	return purged, err
 }

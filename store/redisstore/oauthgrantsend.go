@@ -208,8 +208,9 @@ func (s *oauthStore) EndAll(ctx context.Context, userID, kept, stamp string, now
 				s.endGrant(c, t, of.id, of.row, now)
 				ended = append(ended, of.id)
 			case of.row.Stamp != stamp:
+				// With a full memory the grant keeps its old stamp, and its tokens are refused for it.
 				of.row.Stamp = stamp
-				s.saveGrant(c, t, of.id, of.row, now)
+				c.trySet(s.grantKey(t, of.id), of.row, ttlUntil(of.row.until(), now))
 			}
 		}
 		c.tryBump(s.db.key(userChanges, t, userID))

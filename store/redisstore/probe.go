@@ -11,8 +11,8 @@ import (
 )
 
 // probe makes a change of every kind, so that a right which the user of Redis lacks is told at the start. Otherwise the
-// script would stop at the first command that it may not run, after some of its writes. A full memory is no reason not to
-// start, because checks and logouts work.
+// script would stop at the first command that it may not run, after some of its writes. A full memory is no reason not
+// to start, because checks and logouts work.
 func (db *DB) probe(ctx context.Context) error {
 	const name = "probe"
 	now := time.Now()

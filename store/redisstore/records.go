@@ -89,7 +89,7 @@ func (db *DB) findRecord(ctx context.Context, records, uses, places kind, digest
 }
 
 // readRecord reads a record through a connection that tells of its changes. The use is read first: if the record is
-// replaced in between, the new one with an old use is right, and the old one without its use might seem to have expired.
+// replaced in between, the new one with an old use is right. The old one without its use might seem to have expired.
 func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) (bool, error) {
 	build := db.reader.B()
 	results := db.reader.DoMulti(ctx, build.Get().Key(useKey).Build(), build.Get().Key(key).Build())
@@ -193,8 +193,10 @@ func (db *DB) atDigest(ctx context.Context, places kind, digest string,
 	return at(t)
 }
 
-// digestsOf returns the digests in an index of change.list, and reads all keys that keysOf names of each.
-func (c *change) digestsOf(ctx context.Context, index, version string, keysOf func(digest string) []string) ([]string, error) {
+// digestsOf returns the digests in an index of change.list, and reads all keys that keysOf names of each. A member none
+// of whose keys is there is dropped from the index.
+func (c *change) digestsOf(ctx context.Context, index, version string,
+	keysOf func(digest string) []string) ([]string, error) {
 	if err := c.read(ctx, version); err != nil {
 		return nil, err
 	}
@@ -207,7 +209,15 @@ func (c *change) digestsOf(ctx context.Context, index, version string, keysOf fu
 	for _, digest := range digests {
 		keys = append(keys, keysOf(digest)...)
 	}
-	return digests, c.read(ctx, keys...)
+	if err := c.read(ctx, keys...); err != nil {
+		return nil, err
+	}
+	for i, member := range members {
+		if !slices.ContainsFunc(keysOf(digests[i]), c.exists) {
+			c.unlist(index, member)
+		}
+	}
+	return digests, nil
 }
 
 // A list has members of records whose keys have ended by themselves, if nobody purges and the user keeps coming. So
@@ -217,7 +227,8 @@ const (
 	sweepSize  = 4 * sweepEvery
 )
 
-// sweep removes members of a list whose records are not there any more, now and then. keyOf names the key of a member's record.
+// sweep removes members of a list whose records are not there any more, now and then. keyOf names the key of a
+// member's record.
 func (db *DB) sweep(ctx context.Context, c *change, list string, keyOf func(member string) string) error {
 	if rand.N(sweepEvery) > 0 {
 		return nil
@@ -252,7 +263,8 @@ func (db *DB) listedWith(ctx context.Context, index, id string) ([]string, error
 const pageSize = 100
 
 // page walks an index of change.list from its last member before the identifier after, until take has as many as limit.
-func (db *DB) page(ctx context.Context, index, after string, limit int, take func(digests []string) (int, error)) error {
+func (db *DB) page(ctx context.Context, index, after string, limit int,
+	take func(digests []string) (int, error)) error {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
 	if limit <= 0 {
@@ -301,11 +313,14 @@ const purgeVersion kind = "pv"
 // purgeAtOnce is how many records of a tag one change removes, so that others have their turn.
 const purgeAtOnce = 100
 
+// remover notes the removal of members of an index in a change, and returns what to do when the change was made.
+type remover func(ctx context.Context, c *change, t tag, members []string) (done func(), err error)
+
 // purge visits all tags for members of an index whose instant is at or before an instant, until as many as limit were
 // removed. remove notes the removal of members in a change, and returns what to do when the change was made. Of
 // programs that purge at once, one removes a member: a version of the tag's purges sees to it.
-func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int,
-	remove func(ctx context.Context, c *change, t tag, members []string) (done func(), err error), removed func() int) error {
+func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int, remove remover,
+	removed func() int) error {
 	const tagsAtOnce = 64
 	for first := 0; first < tags && removed() < limit; first += tagsAtOnce {
 		busy, err := db.tagsWith(ctx, index, at, first, tagsAtOnce)
@@ -344,8 +359,8 @@ func (db *DB) tagsWith(ctx context.Context, index kind, at time.Time, first, n i
 }
 
 // purgeTag removes members of one tag, many in one change.
-func (db *DB) purgeTag(ctx context.Context, index kind, t tag, at time.Time, limit int,
-	remove func(ctx context.Context, c *change, t tag, members []string) (func(), error), removed func() int) error {
+func (db *DB) purgeTag(ctx context.Context, index kind, t tag, at time.Time, limit int, remove remover,
+	removed func() int) error {
 	for removed() < limit {
 		var done func()
 		more := false

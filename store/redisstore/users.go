@@ -19,9 +19,9 @@ func (db *DB) WatchUsers(users cached.Cache) {
 	db.watch.add(users, func(_ kind, userID string) { users.Forget(userID) }, userChanges)
 }
 
-// UserChanged has the caches of [DB.WatchUsers] of all instances forget a user. Call it after the user was changed, such
-// as disabled. An error says that other instances may not know of it, and will believe what they have for as long as
-// their caches do.
+// UserChanged has the caches of [DB.WatchUsers] of all instances forget a user. Call it after the user was changed,
+// such as disabled. An error says that other instances may not know of it, and will believe what they have for as long
+// as their caches do.
 func (db *DB) UserChanged(ctx context.Context, userID string) error {
 	return db.transact(ctx, userID, func(_ context.Context, c *change) error {
 		c.bump(db.key(userChanges, tagOfOwner(userID), userID))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A value is JSON with short names. Its first member is the version of its form, which is 1. A program refuses values of
-// a version that it does not know, because it would drop what they have.
+// A value is JSON with short names. Its first member is the version of its form, which is 1. A program refuses values
+// of a version that it does not know, because it would drop what they have.
 
 const firstMember = `{"v":1,`
 

@@ -184,7 +184,8 @@ func (w *watch) set(ctx context.Context, heard bool) {
 	logger := w.db.config.Logger
 	switch w.change(heard) {
 	case becameSilent:
-		logger.WarnContext(ctx, "redisstore: changes of cached records cannot be heard; every check asks Redis until they are")
+		logger.WarnContext(ctx, "redisstore: changes of cached records cannot be heard; every check asks Redis until "+
+			"they are")
 	case becameHeard:
 		logger.InfoContext(ctx, "redisstore: changes of cached records are heard again")
 	}
