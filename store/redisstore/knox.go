@@ -384,5 +384,8 @@ func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 		return func() { purged = append(purged, gone...) }, nil
 	}
 	err := s.db.purge(ctx, knoxExpiry, ending.At, limit, remove, func() int { return len(purged) })
-	return purged, err
+	if len(purged) > 0 { // what was purged is told, and an error comes again with the next purge
+		return purged, nil
+	}
+	return nil, err
 }

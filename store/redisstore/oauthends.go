@@ -21,38 +21,42 @@ const walkers = 16
 //
 // Grants of an earlier generation are left as they are. So are those of a later one, which are good.
 //
-// It visits all grants, however many there are. So it is not bounded by Config.Timeout, but by ctx.
+// It visits all grants, however many there are. So it is not bounded by Config.Timeout, but by walkTimeout.
 func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before clientRow,
 	now time.Time) ([]server.Ended, error) {
+	// The grants have ended already, and nobody could list them later. So the walk goes on when the request has ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), walkTimeout)
+	defer cancel()
 	index := s.db.key(oauthClientHas, tagOfOwner(clientID), clientID)
+	members, err := s.clientGrants(ctx, index)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotListed, err)
+	}
 	var all []server.Ended
-	for after := ""; ; {
-		members, err := s.clientGrants(ctx, index, after)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNotListed, err)
-		}
-		ended, err := s.endMembers(ctx, clientID, members, before, now)
+	for some := range slices.Chunk(members, walkSize) {
+		ended, err := s.endMembers(ctx, clientID, some, before, now)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errNotListed, err)
 		}
 		all = append(all, ended...)
-		if len(members) < walkSize {
-			return all, nil
-		}
-		after = members[len(members)-1]
 	}
+	slices.SortFunc(all, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
 }
+
+// walkTimeout is how long the walk over the grants of a client takes at most.
+const walkTimeout = time.Minute
 
 // walkSize is how many grants of a client are read at once.
 const walkSize = 1000
 
-func (s *oauthStore) clientGrants(ctx context.Context, index, after string) ([]string, error) {
+func (s *oauthStore) clientGrants(ctx context.Context, index string) ([]string, error) {
 	ctx, cancel := s.db.limit(ctx)
 	defer cancel()
-	return s.db.membersAfter(ctx, index, after, walkSize)
+	return s.db.all(ctx, index)
 }
 
-// endMembers is endGeneration for some members of the index, in order.
+// endMembers is endGeneration for some members of the index, in any order.
 func (s *oauthStore) endMembers(ctx context.Context, clientID string, members []string, before clientRow,
 	now time.Time) ([]server.Ended, error) {
 	byTag := make(map[tag][]server.Ended)
@@ -79,7 +83,6 @@ func (s *oauthStore) endMembers(ctx context.Context, clientID string, members []
 		})
 	}
 	wait.Wait()
-	slices.SortFunc(all, func(a, b server.Ended) int { return strings.Compare(a.ID, b.ID) })
 	return all, errors.Join(errs...)
 }
 

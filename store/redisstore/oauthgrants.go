@@ -104,6 +104,12 @@ func (s *oauthStore) Start(ctx context.Context, g *server.Grant, tokens server.T
 		}
 		row := grantRowOf(g, client.row.Generation)
 		s.putGrant(c, t, g.ID, &row, g.Created)
+		index, _ := s.grantLists(t, g.UserID, g.ClientID)
+		if err := s.db.sweep(ctx, c, index, func(member string) string {
+			return s.grantKey(t, digestIn(member))
+		}); err != nil {
+			return added, err
+		}
 		return added, s.addTokens(ctx, c, t, held{g.ID, &row}, tokens, g.Created)
 	})
 	return added, err

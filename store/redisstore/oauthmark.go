@@ -100,16 +100,17 @@ func clientMember(grantID, userID string) string { return listed(grantID, userID
 // listOfClient notes a grant in the index of its client's grants. Call it before the change that adds the grant. So the
 // client finds each grant that there is. A member without a grant is harmless.
 //
-// Purge removes members with their grants. The index goes some time after its last grant. So a client that always has
-// grants needs a purge at least once a day, before Redis removes what expired.
+// Purge removes members with their grants. The index also drops by itself those whose grants have expired long ago.
 func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
 	expires := g.ExpiresAt
 	if g.MaxExpiresAt.After(expires) {
 		expires = g.MaxExpiresAt
 	}
 	t := tagOfOwner(g.ClientID)
-	return s.db.transact(ctx, g.ClientID, func(_ context.Context, c *change) error {
-		c.list(s.db.key(oauthClientHas, t, g.ClientID), clientMember(g.ID, g.UserID), ttlUntil(expires, g.Created))
+	// This change reads nothing, so grants of one client need not wait for each other.
+	return s.db.transact(ctx, g.ID, func(_ context.Context, c *change) error {
+		c.expire(s.db.key(oauthClientHas, t, g.ClientID), clientMember(g.ID, g.UserID), expires,
+			ttlUntil(expires, g.Created))
 		return nil
 	})
 }

@@ -10,6 +10,7 @@ import (
 func (s *oauthStore) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	p := &oauthPurge{oauthStore: s, now: now}
 	removed := func() int { return p.removed }
+	var errs []error
 	for _, each := range []struct {
 		index  kind
 		remove func(ctx context.Context, c *change, t tag, members []string) (func(), error)
@@ -17,12 +18,10 @@ func (s *oauthStore) Purge(ctx context.Context, now time.Time, limit int) (int, 
 		{oauthGrantExpiry, p.grants}, {oauthAccessExpiry, p.access}, {oauthRefreshEnds, p.refresh},
 		{oauthPageExpiry, p.pages}, {oauthOnceExpiry, p.once},
 	} {
-		err := s.db.purge(ctx, each.index, now, limit, each.remove, removed)
-		if err = errors.Join(err, p.unlist(ctx)); err != nil {
-			return p.removed, err
-		}
+		errs = append(errs, s.db.purge(ctx, each.index, now, limit, each.remove, removed),
+			p.unlist(context.WithoutCancel(ctx))) // since the grants have gone already
 	}
-	return p.removed, nil
+	return p.removed, errors.Join(errs...)
 }
 
 // oauthPurge is one call of Purge. Each of its methods notes in a change the removal of what some members of an index

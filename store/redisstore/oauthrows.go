@@ -14,7 +14,7 @@ const (
 	oauthClientList  kind = "ol" // index of all clients
 	oauthOwned       kind = "ow" // index of the clients of an owner
 	oauthOwnedVer    kind = "o1" // version of that index
-	oauthClientHas   kind = "om" // index of a client's grants at the tag of the client: see clientMember
+	oauthClientHas   kind = "om" // index of a client's grants by expiry at the tag of the client: see clientMember
 	oauthPages       kind = "oi" // an interaction, by digest
 	oauthPageExpiry  kind = "oj" // index of the interactions of a tag by expiry
 	oauthPagePlaces  kind = "ok" // the tag of a digest that names another one: see locate

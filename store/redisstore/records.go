@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -322,18 +323,23 @@ type remover func(ctx context.Context, c *change, t tag, members []string) (done
 func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int, remove remover,
 	removed func() int) error {
 	const tagsAtOnce = 64
+	var errs []error
 	for first := 0; first < tags && removed() < limit; first += tagsAtOnce {
 		busy, err := db.tagsWith(ctx, index, at, first, tagsAtOnce)
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		for _, t := range busy {
-			if err := db.purgeTag(ctx, index, t, at, limit, remove, removed); err != nil {
-				return err
+			err := db.purgeTag(ctx, index, t, at, limit, remove, removed)
+			switch {
+			case errors.Is(err, ErrUnreadable): // the other tags are purged nevertheless
+				errs = append(errs, err)
+			case err != nil:
+				return errors.Join(append(errs, err)...)
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tagsWith returns those of n tags that have something to purge.

@@ -21,7 +21,7 @@ import (
 // An index lives at least as long as the longest-lived of its members. One that is ordered by instants drops by itself
 // what expired long ago, if nobody purges: a member is added with the time that its record has to live, so the script
 // knows the time of the change.
-var commitScript = rueidis.NewLuaScript(strings.ReplaceAll(`
+var commitScript = rueidis.NewLuaScript(strings.ReplaceAll(strings.ReplaceAll(`
 local n = 1
 local writes = {}
 for i, key in ipairs(KEYS) do
@@ -84,10 +84,10 @@ for _, w in ipairs(writes) do
   elseif name == 'keep' then
     local left = redis.call('PTTL', key)
     if left >= 0 and left < tonumber(a) then redis.call('PEXPIRE', key, w[4]) end
-  elseif string.sub(name, 1, 6) == 'expire' and w[4] ~= '0' then
+  elseif string.sub(name, 1, 6) == 'expire' and w[4] ~= '0' and tonumber(w[4]) < LONGEST then
     -- What expired two days before the instant of this change is not there any more.
     redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', string.sub(name, 8) - w[4] * 1000 - SLACK))
   end
 end
 return 1
-`, "SLACK", strconv.FormatInt(slack.Microseconds(), 10)))
+`, "SLACK", strconv.FormatInt(slack.Microseconds(), 10)), "LONGEST", millis(maxTTL)))

@@ -282,5 +282,8 @@ func (s *sessionStore) Purge(ctx context.Context, now time.Time, limit int) ([]*
 		return func() { purged = append(purged, gone...) }, nil
 	}
 	err := s.db.purge(ctx, sessionExpiry, now, limit, remove, func() int { return len(purged) })
-	return purged, err
+	if len(purged) > 0 { // what was purged is told, and an error comes again with the next purge
+		return purged, nil
+	}
+	return nil, err
 }
