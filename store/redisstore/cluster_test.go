@@ -79,6 +79,7 @@ var suites = []struct {
 
 // TestSuitesWhileSlotsMove runs the suites on a Cluster whose slots are on their way all the time.
 func TestSuitesWhileSlotsMove(t *testing.T) {
+	t.Parallel() // since it mostly waits, as its suites do
 	cluster := testserver.NewRedisCluster(t)
 	moving := func(t testing.TB) testPlace {
 		option, err := rueidis.ParseURL(cluster.URL())
@@ -93,7 +94,7 @@ func TestSuitesWhileSlotsMove(t *testing.T) {
 	t.Run("suites", func(t *testing.T) { // which ends when all of them have
 		for _, suite := range suites {
 			t.Run(suite.name, func(t *testing.T) {
-				t.Parallel() // since they mostly wait
+				t.Parallel()
 				suite.run(t, moving)
 			})
 		}

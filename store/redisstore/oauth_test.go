@@ -13,5 +13,6 @@ import (
 const suiteTimeout = 30 * time.Second
 
 func TestOAuthCached(t *testing.T) {
+	t.Parallel()
 	storetest.OAuth(t, func(t *testing.T) server.Store { return OAuth(openTest(t, Config{Timeout: suiteTimeout})) })
 }

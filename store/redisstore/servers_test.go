@@ -41,6 +41,7 @@ func aclOfREADME(t *testing.T) string {
 
 // TestACL runs the suites with the rights that the README lists, and no more.
 func TestACL(t *testing.T) {
+	t.Parallel()
 	rule := strings.ReplaceAll(aclOfREADME(t), "PASSWORD", "secret-of-the-test")
 	node := testserver.NewRedis(t, testserver.RedisACLFile("user app "+rule))
 	option := optionOf(t, node)
@@ -72,6 +73,7 @@ func TestACL(t *testing.T) {
 
 // TestSentinel kills the master. Its replica takes over, and has what was acknowledged, since the test waits for it.
 func TestSentinel(t *testing.T) {
+	t.Parallel()
 	primary := testserver.NewRedis(t)
 	replica := testserver.NewRedis(t, testserver.RedisReplicaOf(primary))
 	sentinel := testserver.NewRedisSentinel(t, primary)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestSessionsCached(t *testing.T) {
+	t.Parallel()
 	storetest.Sessions(t, func(t *testing.T) session.Store { return Sessions(openTest(t, Config{})) })
 }
 
