@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -74,7 +77,12 @@ func unreachable(option rueidis.ClientOption, err error) error {
 			"does: %w", where, err)
 	}
 	var network *net.OpError
-	if errors.As(err, &network) {
+	switch {
+	case option.TLSConfig != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)):
+		return fmt.Errorf("redisstore: %s did not finish the TLS handshake in time; it may not speak TLS: %w", where, err)
+	case option.TLSConfig == nil && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		return fmt.Errorf("redisstore: %s closed the connection at once; it may speak TLS only: %w", where, err)
+	case errors.As(err, &network):
 		return fmt.Errorf("redisstore: %s cannot be reached: %w", where, err)
 	}
 	return outage(where, err)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"crypto/tls"
 	"os"
 	"regexp"
 	"strings"
@@ -23,6 +24,13 @@ func TestTLS(t *testing.T) {
 	option.TLSConfig = option.TLSConfig.Clone()
 	option.TLSConfig.RootCAs = nil
 	wantOutage(t, "a certificate of an unknown authority", failedOpen(t, option, Config{}), "certificate")
+
+	option.TLSConfig = nil
+	wantOutage(t, "no TLS to a server that wants it", failedOpen(t, option, Config{}), "it may speak TLS only")
+
+	plain := optionOf(t, testserver.Redis(t))
+	plain.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "127.0.0.1"}
+	wantOutage(t, "TLS to a server without", failedOpen(t, plain, Config{Timeout: time.Second}), "it may not speak TLS")
 }
 
 // aclOfREADME is the rule of a user that the README gives.
