@@ -2,18 +2,27 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . benchmarks store/sqlstore store/sqlstore/enginetest store/sqlstore/pgnotify store/redisstore examples interop
+MODULES = . benchmarks store/sqlstore store/sqlstore/pgnotify examples interop
+# Tests that mostly wait for servers and disks run beside each other.
+SERVER_MODULES = store/sqlstore/enginetest store/redisstore
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
 .PHONY: test test-providers java tools chromium clients proxies servers fuzz bench bench-packages release
 
 test: tools chromium clients proxies servers
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && go test -race -timeout 15m ./...) || exit 1; done
+	@for m in $(MODULES); do $(MAKE) -s check/$$m || exit 1; done
+	@$(MAKE) -s -j2 $(addprefix check/,$(SERVER_MODULES))
 	@echo "== . without the workspace"
 	@GOWORK=off go build ./... && GOWORK=off go vet ./...
 	@echo "== jwt/wycheproof" # whose vectors need a newer Go than the workspace names
 	@cd jwt/wycheproof && export GOWORK=off && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet -tags wycheproof ./... && $(CURDIR)/.tools/staticcheck -tags wycheproof ./... && go test -race -tags wycheproof ./...
+
+# One module, such as check/store/sqlstore.
+check/%: tools
+	@echo "== $*"
+	@cd $* && test -z "$$(gofmt -l . | tee -a /dev/stderr)" && go vet ./... && $(CURDIR)/.tools/staticcheck ./... && \
+		go test -race -timeout 15m ./...
 
 tools: .tools/staticcheck
 

@@ -77,17 +77,19 @@ var suites = []struct {
 	}},
 }
 
-// TestSuitesWhileSlotsMove runs the suites on a Cluster whose slots are on their way all the time.
+// TestSuitesWhileSlotsMove runs the suites on a Cluster whose slots are on their way all the time, by a user of Redis
+// with the rights that the README lists.
 func TestSuitesWhileSlotsMove(t *testing.T) {
 	t.Parallel() // since it mostly waits, as its suites do
-	cluster := testserver.NewRedisCluster(t)
+	cluster := testserver.NewRedisCluster(t, aclFile(t))
 	moving := func(t testing.TB) testPlace {
 		option, err := rueidis.ParseURL(cluster.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
 		option.InitAddress = cluster.Addresses()
-		return testPlace{option, cluster.Prefix(t)}
+		option.Username, option.Password = "app", passwordOfApp
+		return testPlace{option, "gatewarden:" + strings.TrimPrefix(cluster.Prefix(t), "test_")}
 	}
 	stop := moveSlots(t, cluster)
 	defer stop()

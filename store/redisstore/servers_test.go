@@ -47,20 +47,20 @@ func aclOfREADME(t *testing.T) string {
 	return strings.Join(strings.Fields(rule[1]), " ")
 }
 
-// TestACL runs the suites with the rights that the README lists, and no more.
+// passwordOfApp is that of the user "app" of the tests.
+const passwordOfApp = "secret-of-the-test"
+
+// aclFile gives a server the user "app" with the rights that the README lists, and no more.
+func aclFile(t *testing.T) testserver.RedisOption {
+	t.Helper()
+	return testserver.RedisACLFile("user app " + strings.ReplaceAll(aclOfREADME(t), "PASSWORD", passwordOfApp))
+}
+
+// TestACL uses the rights that the README lists. TestSuitesWhileSlotsMove runs all suites with them.
 func TestACL(t *testing.T) {
-	t.Parallel()
-	rule := strings.ReplaceAll(aclOfREADME(t), "PASSWORD", "secret-of-the-test")
-	node := testserver.NewRedis(t, testserver.RedisACLFile("user app "+rule))
+	node := testserver.NewRedis(t, aclFile(t))
 	option := optionOf(t, node)
-	option.Username, option.Password = "app", "secret-of-the-test"
-	for _, suite := range suites {
-		t.Run(suite.name, func(t *testing.T) {
-			suite.run(t, func(t testing.TB) testPlace {
-				return testPlace{option, "gatewarden:" + strings.TrimPrefix(node.Prefix(t), "test_")}
-			})
-		})
-	}
+	option.Username, option.Password = "app", passwordOfApp
 	db := testPlace{option, "gatewarden:"}.open(t, Config{}) // with a cache
 	r := tokenOf("alice")
 	mustAdd(t, Knox(db), r)
