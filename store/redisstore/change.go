@@ -202,6 +202,7 @@ func (db *DB) transact(ctx context.Context, turn string, decide func(ctx context
 			return err
 		}
 		if err == nil && try >= patientTries {
+			gate.open() // one that this change has closed and that ended by itself, if any
 			gate.close(ctx, c)
 		}
 		if waited := pause(ctx, try); waited != nil {

@@ -62,7 +62,8 @@ func (g *gate) close(ctx context.Context, c *change) {
 	}
 }
 
-// open opens the gate if this change has closed it and was not made. It does so also if the request is gone.
+// open opens the gate if this change has closed it and was not made. It does so also if the request is gone. If the gate
+// has ended by itself meanwhile, it is forgotten, and may belong to another change by now.
 func (g *gate) open() {
 	if g.id == "" {
 		return
@@ -70,4 +71,5 @@ func (g *gate) open() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, _ = commitScript.Exec(ctx, g.db.client, []string{g.key}, []string{"=" + g.id, "1", "del", "", ""}).AsBool()
+	g.id = ""
 }

@@ -72,3 +72,29 @@ func TestAGateOpensAfterAnError(t *testing.T) {
 		t.Error("the gate is closed still")
 	}
 }
+
+// A change that takes longer than its gate is closed closes it again.
+func TestAGateThatEndsIsClosedAgain(t *testing.T) {
+	place := onNode(t)
+	first, second := place.pair(t, Config{MaxCached: -1})
+	key, gate := first.key(userChanges, tagOfOwner("alice"), "alice"), first.key(gates, tagOfOwner("alice"), "")
+	tries := 0
+	err := first.transact(t.Context(), "first", func(ctx context.Context, c *change) error {
+		tries++
+		if err := c.read(ctx, key); err != nil {
+			return err
+		}
+		c.set(key, useRow{Version: 1}, time.Hour)
+		if tries > patientTries+3 {
+			return nil
+		}
+		testserver.Redis(t).Do(t, "DEL", gate) // as its time to live does
+		return second.UserChanged(t.Context(), "alice")
+	})
+	if err != nil || tries != patientTries+4 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+	if err := second.UserChanged(t.Context(), "alice"); err != nil {
+		t.Errorf("the gate is not open again: %v", err)
+	}
+}
