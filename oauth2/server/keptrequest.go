@@ -113,6 +113,8 @@ func (a *authorization) encode() ([]byte, error) {
 func (a *authorization) checkLength() error {
 	kept := *a
 	kept.ID, kept.SentToLogin, kept.Fresh, kept.Logins = backend.NewID(), true, true, maxLogins
+	// JSON leaves out the last zeros of an instant. The limit must not depend on when a request comes.
+	kept.Asked = kept.Asked.Truncate(time.Second).Add(999_999 * time.Microsecond)
 	text, err := kept.encode()
 	if err == nil && len(text) > maxRequest {
 		return refuse(CodeInvalidRequest, "The request is too long.",

@@ -7,7 +7,8 @@ import (
 )
 
 // bounded is a client with a bound of calls under way. The client has a ring of 1,024 calls for each connection. A call
-// that finds it full, since the server is silent, would wait without a look at its context.
+// that finds it full, since the server is silent, would wait without a look at its context. A call whose context ends
+// keeps its place in the ring until it is answered or the connection is given up, and so it counts until then.
 type bounded struct {
 	rueidis.Client
 	calls chan struct{}
@@ -37,22 +38,41 @@ func (b *bounded) enter(ctx context.Context) error {
 
 // Do implements [rueidis.Client].
 func (b *bounded) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	if err := b.enter(ctx); err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	defer func() { <-b.calls }()
-	return b.Client.Do(ctx, command)
+	results := b.call(ctx, 1, func(ctx context.Context) []rueidis.RedisResult {
+		return []rueidis.RedisResult{b.Client.Do(ctx, command)}
+	})
+	return results[0]
 }
 
 // DoMulti implements [rueidis.Client].
 func (b *bounded) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
-	if err := b.enter(ctx); err != nil {
-		results := make([]rueidis.RedisResult, len(commands))
+	return b.call(ctx, len(commands), func(ctx context.Context) []rueidis.RedisResult {
+		return b.Client.DoMulti(ctx, commands...)
+	})
+}
+
+// call makes a call of n commands, and returns when it is answered or ctx ends.
+func (b *bounded) call(ctx context.Context, n int,
+	do func(ctx context.Context) []rueidis.RedisResult) []rueidis.RedisResult {
+	failed := func(err error) []rueidis.RedisResult {
+		results := make([]rueidis.RedisResult, n)
 		for i := range results {
 			results[i] = rueidis.NewErrorResult(err)
 		}
 		return results
 	}
-	defer func() { <-b.calls }()
-	return b.Client.DoMulti(ctx, commands...)
+	if err := b.enter(ctx); err != nil {
+		return failed(err)
+	}
+	answered := make(chan []rueidis.RedisResult, 1)
+	go func() {
+		defer func() { <-b.calls }()
+		answered <- do(context.WithoutCancel(ctx))
+	}()
+	select {
+	case results := <-answered:
+		return results
+	case <-ctx.Done():
+		return failed(ctx.Err())
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // A change that reads much is slower than one that reads little. If many small changes of the same records come, one of
@@ -55,10 +57,10 @@ func (g *gate) close(ctx context.Context, c *change) {
 		return
 	}
 	g.key = c.gateOf()
-	id := rand.Text()
-	command := g.db.client.B().Set().Key(g.key).Value(id).Nx().Px(gateTTL).Build()
-	if g.db.client.Do(ctx, command).Error() == nil { // nil is an answer that it was closed already
-		g.id = id
+	g.id = rand.Text()
+	command := g.db.client.B().Set().Key(g.key).Value(g.id).Nx().Px(gateTTL).Build()
+	if rueidis.IsRedisNil(g.db.client.Do(ctx, command).Error()) {
+		g.id = "" // another change has closed it. After another error this one may have, so it must open it
 	}
 }
 
