@@ -21,8 +21,12 @@ func newBounded(client rueidis.Client) *bounded {
 	return &bounded{client, make(chan struct{}, callsAtOnce)}
 }
 
-// enter waits until a call may begin, or ctx ends.
+// enter waits until a call may begin, or ctx ends. A context that has ended already lets no call begin, so that nothing
+// is changed for a caller that has gone.
 func (b *bounded) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case b.calls <- struct{}{}:
 		return nil

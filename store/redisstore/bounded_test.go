@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"syscall"
 	"testing"
@@ -39,4 +40,21 @@ func TestUnitASilentServerHoldsNoCall(t *testing.T) {
 		_, err := store.Find(t.Context(), r.Digest)
 		return err == nil
 	})
+}
+
+// A context that has ended makes no call, so that nothing is changed after the caller has its error.
+func TestUnitAnEndedContextMakesNoCall(t *testing.T) {
+	db := openTest(t, Config{})
+	made := 0
+	db.client.(*bounded).Client = &hookedClient{db.client.(*bounded).Client, func() { made++ }}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 200 { // a choice between a free place and the end of ctx would be random
+		if _, err := Knox(db).Find(ctx, "digest"); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got error %v, want context.Canceled", err)
+		}
+	}
+	if made != 0 {
+		t.Errorf("got %d calls of Redis, want none", made)
+	}
 }
