@@ -4,11 +4,11 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
 MODULES = . benchmarks store/sqlstore store/sqlstore/pgnotify examples interop
 # Tests that mostly wait for servers and disks run beside each other.
-SERVER_MODULES = store/sqlstore/enginetest store/redisstore
+SERVER_MODULES = store/sqlstore/enginetest store/redisstore faults
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
-.PHONY: test test-providers java tools chromium clients proxies servers fuzz bench bench-packages release
+.PHONY: test test-providers java tools chromium clients proxies servers fuzz faults bench bench-packages bench-scale release
 
 test: tools chromium clients proxies servers
 	@for m in $(MODULES); do $(MAKE) -s check/$$m || exit 1; done
@@ -120,6 +120,10 @@ servers:
 fuzz:
 	@for d in $$(go list -f '{{.Dir}}' ./...); do for f in $$(cat $$d/*_test.go 2>/dev/null | sed -nE 's/^func (Fuzz[A-Za-z0-9]+).*/\1/p'); do \
 		echo "== $$d $$f"; go test $$d -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done
+
+# The long form of each fault, with a table. `make test` runs a short form.
+faults: servers
+	cd faults && GATEWARDEN_FAULTS=full GATEWARDEN_REQUIRE_SERVICES=1 go test -count 1 -timeout 60m -v ./...
 
 # The tables of docs/benchmarks.md, old and new side by side. See benchmarks/main.go for flags, such as
 # `make bench BENCH='-run knox'`.

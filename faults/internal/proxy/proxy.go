@@ -1,0 +1,212 @@
+// Package proxy stands between a program and a server, and hurts their connection as a network does.
+//
+//	p := proxy.New(t, "127.0.0.1:5432")
+//	open(p.Address())
+//	p.Hold()   // nothing arrives any more, in either direction, and no connection is closed
+//	p.Resume() // what was held arrives, and all goes on
+//	p.Cut()    // all connections are closed in the middle of whatever they carry
+package proxy
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy forwards TCP connections. It is safe for concurrent use.
+type Proxy struct {
+	listener net.Listener
+	target   string
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when what follows changes
+	held    bool
+	refused bool
+	delay   time.Duration
+	watch   func(chunk []byte) (cut bool)
+	open    map[net.Conn]struct{} // both sides of each connection
+	total   int
+	ended   bool
+}
+
+// New starts a proxy in front of target, until the test ends.
+func New(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{listener: listener, target: target, changed: make(chan struct{}), open: make(map[net.Conn]struct{})}
+	var running sync.WaitGroup
+	running.Go(func() { p.accept(&running) })
+	t.Cleanup(func() {
+		_ = listener.Close()
+		p.set(func() { p.ended = true })
+		p.Cut()
+		running.Wait()
+	})
+	return p
+}
+
+// Address returns host and port.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Hold stops forwarding. Connections stay open, and new ones are accepted.
+func (p *Proxy) Hold() { p.set(func() { p.held = true }) }
+
+// Refuse closes new connections as soon as they are accepted. Those that are open go on.
+func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
+
+// Delay has each answer of the server arrive so much later. The answers of one connection wait for each other.
+func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
+
+// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, before any answer to it. It does so
+// once, and calls done then.
+func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
+	p.set(func() {
+		p.watch = func(chunk []byte) bool {
+			if !has(chunk) {
+				return false
+			}
+			p.watch = nil
+			done()
+			return true
+		}
+	})
+}
+
+// Resume ends Hold, Refuse, Delay and CutAnswer.
+func (p *Proxy) Resume() {
+	p.set(func() { p.held, p.refused, p.delay, p.watch = false, false, 0, nil })
+}
+
+// Cut closes all connections that are open.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.open {
+		_ = conn.Close()
+	}
+}
+
+// Connections returns how many connections of clients are open now.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open) / 2
+}
+
+// Accepted returns how many connections were made in all.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.total
+}
+
+func (p *Proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *Proxy) accept(running *sync.WaitGroup) {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		refused := p.refused
+		p.mu.Unlock()
+		if refused {
+			_ = client.Close()
+			continue
+		}
+		running.Go(func() { p.serve(client) })
+	}
+}
+
+// serve forwards one connection in both directions.
+func (p *Proxy) serve(client net.Conn) {
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	p.mu.Lock()
+	p.open[client], p.open[server] = struct{}{}, struct{}{}
+	p.total++
+	ended := p.ended
+	p.mu.Unlock()
+	end := sync.OnceFunc(func() {
+		_ = client.Close()
+		_ = server.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.open, client)
+		delete(p.open, server)
+	})
+	if ended {
+		end()
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() { defer end(); p.forward(server, client, true) })
+	both.Go(func() { defer end(); p.forward(client, server, false) })
+	both.Wait()
+}
+
+// forward copies from one side to the other until either is closed.
+func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			cut, open := p.pass(buffer[:n], fromClient)
+			if !open {
+				return
+			}
+			if _, err := to.Write(buffer[:n]); err != nil || cut {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pass waits until a chunk may go on. It reports whether the connection is to be cut after it, and whether the proxy
+// still runs.
+func (p *Proxy) pass(chunk []byte, fromClient bool) (cut, open bool) {
+	since := time.Now()
+	for {
+		p.mu.Lock()
+		held, ended, changed, delay := p.held, p.ended, p.changed, p.delay
+		if !held && !ended && fromClient && p.watch != nil {
+			cut = p.watch(chunk)
+		}
+		p.mu.Unlock()
+		if ended {
+			return false, false
+		}
+		late := time.Duration(0)
+		if !fromClient {
+			late = delay - time.Since(since)
+		}
+		if !held && late <= 0 {
+			return cut, true
+		}
+		var due <-chan time.Time
+		if !held {
+			due = time.After(late)
+		}
+		select {
+		case <-changed:
+		case <-due:
+		}
+	}
+}
