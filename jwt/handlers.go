@@ -22,7 +22,7 @@ type Handlers struct {
 	Obtain http.Handler
 	// Refresh exchanges {"refresh"}: 200 with {"access", "refresh"}. The
 	// refresh token in the answer replaces the one that was sent, which ends
-	// the login if it is sent again; see Config.Grace. With
+	// the login if it is sent again. See Config.Grace. With
 	// Config.AllowRefreshReuse the one that was sent stays good, and the answer is
 	// {"access"}.
 	Refresh http.Handler

@@ -22,7 +22,7 @@ import (
 // Options are the particulars of one login. The zero value takes everything
 // from Config.
 type Options struct {
-	// Scopes limit the tokens, if there are any or Limited is set; each must be
+	// Scopes limit the tokens, if there are any or Limited is set. Each must be
 	// one of Config.Scopes.
 	Scopes  []string
 	Limited bool
@@ -38,11 +38,11 @@ type Options struct {
 	// Login is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
-	// end is the instant that nothing issued may outlive; zero is none.
+	// end is the instant that nothing issued may outlive. Zero is none.
 	end time.Time
-	// proved is the user as the login proved them; nil is nobody.
+	// proved is the user as the login proved them. Nil is nobody.
 	proved auth.User
-	// kept is the identifier of a token of others that stays good; "" is none.
+	// kept is the identifier of a token of others that stays good. "" is none.
 	kept string
 }
 

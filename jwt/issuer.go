@@ -33,7 +33,7 @@ type Issuer struct {
 	// verify tokens of this issuer and of no other.
 	Keys KeySource
 
-	// Algorithms are those accepted; nil is every one that is asymmetric, and
+	// Algorithms are those accepted. Nil is every one that is asymmetric, and
 	// of a Keys that is a KeySet or Keyring those of its keys.
 	Algorithms []Algorithm
 	// Profile says whose rights a token carries: which claims hold scopes, name the client and mark machines. The zero
@@ -42,13 +42,13 @@ type Issuer struct {
 	// their login, and a change of the user's stamp does not end them.
 	Profile Profile
 	// Types are the values of the header "typ" that are accepted, in any case
-	// and with "application/" or not; "" is a token without. Nil is Profile.Types, or else "at+jwt"
+	// and with "application/" or not. "" is a token without. Nil is Profile.Types, or else "at+jwt"
 	// (RFC 9068 §4), and with a Format.TypeClaim whatever it is. Issuers that
 	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
 	// and Profile.Kinds then tells their access tokens from their ID tokens: make sure that it
 	// does.
 	Types []string
-	// Format is how tokens name their user; with a TypeClaim, only those of the
+	// Format is how tokens name their user. With a TypeClaim, only those of the
 	// type "access" are accepted.
 	Format Format
 	// Require are further claims that must be there, of whatever value, such as
@@ -69,7 +69,7 @@ type Issuer struct {
 	// at most 5 minutes.
 	Leeway time.Duration
 
-	// LoadUser finds the user, at every request; see [auth.UserLoader]. A user
+	// LoadUser finds the user, at every request. See [auth.UserLoader]. A user
 	// who has a stamp ([auth.Stamper]) is refused where the token carries
 	// another one.
 	LoadUser auth.UserLoader
@@ -81,7 +81,7 @@ type Issuer struct {
 	User func(ctx context.Context, token *Token) (auth.User, error)
 	// Claims makes a value of the application's own type of the claims, for
 	// [ClaimsOf]: see [ClaimsAs]. It is called once, after the signature and all
-	// claims were found good; an error makes the token invalid.
+	// claims were found good. An error makes the token invalid.
 	Claims func(payload []byte) (any, error)
 	// Revocations is asked at every request whether a token is void, for a machine by
 	// the UserID of its [auth.Machine]. If nil, a token is good until it expires. With it, a

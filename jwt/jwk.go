@@ -84,7 +84,7 @@ func (k *Key) Thumbprint() string {
 }
 
 // MarshalJWK returns the key as a JWK (RFC 7517), with its private part only if
-// private is set; without it a symmetric key is an error.
+// private is set. Without it a symmetric key is an error.
 func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 	m := k.publicJWK()
 	if m == nil {
@@ -119,7 +119,7 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 
 // ParseJWK reads a key in JWK (RFC 7517), public, private or symmetric. Its
 // identifier is "kid", or the thumbprint if there is none. A public key without
-// "alg" verifies every algorithm of its type; a private one without signs as
+// "alg" verifies every algorithm of its type. A private one without signs as
 // [NewKey] says. Keys for encryption ("use", "key_ops"), weak and contradictory
 // ones are errors. A member that is null counts as absent, and one of another type than
 // RFC 7517 §4 says is an error. [ParseJWKS], which reads the keys of others, is kinder.
@@ -178,7 +178,7 @@ func (r *jwkReader) key() (*Key, error) {
 	return k, nil
 }
 
-// jwkReader reads members; the first fault stays in err.
+// jwkReader reads members. The first fault stays in err.
 type jwkReader struct {
 	members map[string]json.RawMessage
 	err     error

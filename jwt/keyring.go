@@ -24,7 +24,7 @@ type KeyringConfig struct {
 	// Keys are application keys, each of at least 32 random bytes. The first
 	// seals private keys in the store, the others still open what they sealed.
 	// To change it, give the new one to all instances in second place, then put
-	// it first; the old one can go when all keys that are older are dead.
+	// it first. The old one can go when all keys that are older are dead.
 	Keys []auth.Secret
 
 	// Algorithms are those that keys sign by: one key of each at a time, each with a
@@ -40,7 +40,7 @@ type KeyringConfig struct {
 	// at once, and without it call Rotate, since the end stays. Symmetric keys are never
 	// published: only instances that share the store can check their tokens.
 	Algorithms []Algorithm
-	// RSABits is the length of new RSA keys, from 2048 to 8192; 0 is 3072. A shorter key
+	// RSABits is the length of new RSA keys, from 2048 to 8192. 0 is 3072. A shorter key
 	// signs faster: 2048 takes about a third of the time, and NIST SP 800-57 has it as
 	// strong enough until 2030.
 	RSABits int
@@ -48,17 +48,17 @@ type KeyringConfig struct {
 	// schedule. Without it, keys come by Add and Rotate only.
 	Generate bool
 
-	// Rotate is how long a key signs until the next takes over; 0 is 90 days.
+	// Rotate is how long a key signs until the next takes over. 0 is 90 days.
 	// Less than 0 is until Rotate or Promote is called.
 	Rotate time.Duration
-	// Publish is how long a new key is published before it signs; 0 is a day.
+	// Publish is how long a new key is published before it signs. 0 is a day.
 	// Everybody who verifies must have fetched the keys by then: it must be
 	// longer than they keep them.
 	Publish time.Duration
 	// Keep is how long a key verifies after it stopped signing: as long as the
 	// longest token lives. 0 is 31 days.
 	Keep time.Duration
-	// Reload is how often an instance looks for what the others did; 0 is a
+	// Reload is how often an instance looks for what the others did. 0 is a
 	// minute. It must be shorter than Publish.
 	Reload time.Duration
 
@@ -88,7 +88,7 @@ type Keyring struct {
 	running atomic.Int32 // calls of Run
 
 	busy   chan struct{}   // holds one of who asks the store
-	opened map[string]*Key // by what is sealed; guarded by busy
+	opened map[string]*Key // by what is sealed, guarded by busy
 
 	makeKey func(algorithm Algorithm, bits int) (*Key, error)
 }
@@ -113,7 +113,7 @@ type KeyInfo struct {
 	State     KeyState
 	Created   time.Time
 	Signs     time.Time // from when it signs
-	ExpiresAt time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more, zero is not decided
 }
 
 const (
@@ -212,7 +212,7 @@ func (k *Keyring) Current(ctx context.Context, now time.Time) (*KeySet, error) {
 		select {
 		case k.busy <- struct{}{}:
 			k.reload(ctx, now, every)
-		default: // somebody asks the store; the others go on
+		default: // somebody asks the store, the others go on
 		}
 	}
 	return k.at(now), nil

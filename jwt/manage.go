@@ -33,8 +33,8 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 }
 
 // Logout ends the login that a refresh or sliding token is of, with all its
-// access tokens. Whatever has ended already is an error, as in [Tokens.Refresh];
-// a token that was used before ends the login, too, and is an error.
+// access tokens. Whatever has ended already is an error, as in [Tokens.Refresh].
+// A token that was used before ends the login, too, and is an error.
 func (t *Tokens) Logout(ctx context.Context, token string) error {
 	return inBody(t.logout(ctx, token))
 }

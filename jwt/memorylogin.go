@@ -18,7 +18,7 @@ type login struct {
 	oldest     *token    // the first one that was put
 	newest     *token    // the last one
 	until      time.Time // from then on, the login and its tokens can be of no use: see Store.Purge
-	adopted    time.Time // until then, an adopted token must be known again; zero without one
+	adopted    time.Time // until then, an adopted token must be known again, zero without one
 }
 
 // token is a refresh token of a login.

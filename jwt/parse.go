@@ -136,7 +136,7 @@ type headers struct {
 
 const (
 	maxHeaders      = 64
-	maxHeaderLength = 2048 // in base64; longer ones carry certificates, which are refused
+	maxHeaderLength = 2048 // in base64, longer ones carry certificates, which are refused
 )
 
 // get returns a header, parsed now if it is not remembered.

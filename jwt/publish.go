@@ -16,7 +16,7 @@ import (
 // tell, it answers 503.
 //
 // Caches may keep the answer for maxAge, in whole seconds. It must be less than
-// KeyringConfig.Publish, or keys sign before everybody has them; 0 is 5 minutes,
+// KeyringConfig.Publish, or keys sign before everybody has them. 0 is 5 minutes,
 // less than 0 is not at all.
 //
 // The content type is application/json, which every client takes, rather than

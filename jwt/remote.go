@@ -27,19 +27,19 @@ type RemoteKeysConfig struct {
 	// §4, RFC 8414 §3). The metadata must name exactly this issuer.
 	Issuer string
 
-	// Client does the requests; nil is one that reads at most 64 KiB of header,
+	// Client does the requests. Nil is one that reads at most 64 KiB of header,
 	// through the proxy that the environment names. It is copied: the copy has
 	// no cookies, and follows at most 3 redirects, on the same host and scheme,
 	// whatever it says. It needs no timeout.
 	Client *http.Client
-	// Timeout is how long a fetch may take, with everything; 0 is 10 seconds.
+	// Timeout is how long a fetch may take, with everything. 0 is 10 seconds.
 	Timeout time.Duration
-	// Refresh is how old keys may be before they are fetched again; 0 is 5
-	// minutes. A shorter max-age of the answer is followed, down to CoolDown; a
+	// Refresh is how old keys may be before they are fetched again. 0 is 5
+	// minutes. A shorter max-age of the answer is followed, down to CoolDown. A
 	// longer one is not. no-store and no-cache are a max-age of 0.
 	Refresh time.Duration
 	// CoolDown is the least time between two fetches, whatever tokens come, and
-	// after one that failed; 0 is 10 seconds, or Refresh if that is less. So
+	// after one that failed. 0 is 10 seconds, or Refresh if that is less. So
 	// long a key that was not published in time is not found, and up to 4 times
 	// as long if its tokens came again and again before it was. A token whose
 	// signature no key fits is a reason to fetch, too, because a key may have
@@ -53,7 +53,7 @@ type RemoteKeysConfig struct {
 	// Patience, so that every such token is looked for.
 	Patience time.Duration
 	// MaxStale is for how long after the last fetch that succeeded keys serve
-	// while the server is down; 0 is an hour, or twice Refresh if that is more.
+	// while the server is down. 0 is an hour, or twice Refresh if that is more.
 	// After that every token is answered with 503. Where Issuer publishes its
 	// keys is found out again as often, and after each failure.
 	MaxStale time.Duration
@@ -69,7 +69,7 @@ type RemoteKeysConfig struct {
 // safe for concurrent use.
 //
 // Nothing is fetched before it is needed. [RemoteKeys.Run] keeps keys fresh.
-// Without it, the first request that finds them old waits for a fetch; others
+// Without it, the first request that finds them old waits for a fetch. Others
 // go on with the old ones meanwhile, and all do as long as fetches fail, until
 // MaxStale.
 type RemoteKeys struct {

@@ -230,7 +230,7 @@ func (t *Tokens) adoptedOptions(old *Token, k kind, now time.Time) (Options, err
 		options.kept, options.end = old.id, old.expires
 	}
 	if k == slidingKind {
-		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
+		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says, without a claim long ago
 		if !now.Before(options.end) {
 			return options, errSlidEnd
 		}

@@ -15,7 +15,7 @@ type ring struct {
 	sealed  error           // why others that are not dead could not
 	shut    map[string]bool // those others
 	set     *KeySet
-	until   time.Time // when the schedule changes the set; zero is never
+	until   time.Time // when the schedule changes the set, zero is never
 }
 
 func newRing(records []*KeyRecord) *ring {

@@ -11,7 +11,7 @@ import (
 )
 
 // keySeals encrypt private keys for a store (AES-256-GCM, NIST SP 800-38D), the
-// first of them; all decrypt.
+// first of them. All decrypt.
 type keySeals []seal.Key
 
 func newKeySeals(keys []auth.Secret) (keySeals, error) {

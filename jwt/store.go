@@ -100,7 +100,7 @@ const KeepExpired = maxLeeway
 const KeepEnded = time.Hour
 
 // Family is one login: a refresh token, and all that come of it. It is the unit
-// of revocation; the claim "sid" of every token in it is its ID.
+// of revocation. The claim "sid" of every token in it is its ID.
 type Family struct {
 	ID       string
 	UserID   string
@@ -134,7 +134,7 @@ type Refresh struct {
 	Successor string    // digest of the token that replaced it, or ""
 	Adopted   bool      // made by another system, and taken over by RefreshStore.Start, which sets it
 	// Sealed is this token, encrypted so that only who has its predecessor can
-	// read it; nil without a grace. It is kept with the predecessor's use and
+	// read it. Nil without a grace. It is kept with the predecessor's use and
 	// forgotten when this token is used itself.
 	Sealed []byte
 }
@@ -144,7 +144,7 @@ type Started struct {
 	Seen       bool     // the adopted token was used before: nothing was added
 	OverLimit  bool     // nothing was added, and the adopted token is as it was
 	Evicted    []string // identifiers of the families that made room
-	Generation int64    // of the user; 0 at first
+	Generation int64    // of the user, 0 at first
 }
 
 // Verdict is the answer of a store to the use of a refresh token.
@@ -173,17 +173,17 @@ const (
 // Rotation is the outcome of RefreshStore.Rotate and RefreshStore.Use.
 type Rotation struct {
 	Verdict    Verdict
-	Family     *Family // as it is after the verdict; nil if Unknown
+	Family     *Family // as it is after the verdict, nil if Unknown
 	Generation int64   // of the user, if Rotated, Retried or Kept
 	Sealed     []byte  // of the successor, if Retried
 }
 
 // Claimed is what a token says of itself, for Revocations.Revoked.
 //
-// It is void if SessionID is not "" and names no live family of UserID; if
+// It is void if SessionID is not "" and names no live family of UserID. If
 // Digest is not "" and names a refresh token that was rotated Grace ago or
 // earlier, or one of a family that was ended, or, with a SessionID, none of that
-// family or one that is expired; if
+// family or one that is expired. If
 // Generation is less than the user's; and, where Generation is negative, as in
 // tokens that others issued, if everything of the user until IssuedAt or later
 // was voided. IssuedAt is in whole seconds: what was issued in the second of the
@@ -191,9 +191,9 @@ type Rotation struct {
 type Claimed struct {
 	SessionID  string // "sid", or "" for a token of no family
 	UserID     string
-	Generation int64         // "gen"; negative if there is none
+	Generation int64         // "gen", negative if there is none
 	IssuedAt   time.Time     // "iat"
-	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token; else ""
+	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token, else ""
 	Grace      time.Duration // with Digest
 }
 
@@ -228,5 +228,5 @@ type KeyRecord struct {
 	Sealed    []byte    // the JWK, encrypted with an application key
 	Created   time.Time // when it was published
 	Signs     time.Time // from when it signs, until one with a later Signs does
-	ExpiresAt time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more, zero is not decided
 }

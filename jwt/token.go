@@ -87,7 +87,7 @@ func (t *Token) IssuedAt() time.Time { return t.issued }
 func (t *Token) ExpiresAt() time.Time { return t.expires }
 
 // Scopes implements [auth.Scoped]. A token that has "scope" or "client_id" is
-// limited to its scopes (RFC 9068 §2.2.3), and so is every token of others; see [Profile] and Issuer.AllowFullAccess.
+// limited to its scopes (RFC 9068 §2.2.3), and so is every token of others. See [Profile] and Issuer.AllowFullAccess.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
 
 // WhyLimited implements [auth.LimitExplainer]: why a limited token has no scopes, or "".

@@ -19,7 +19,7 @@ type Config struct {
 	// the service is known by.
 	Issuer string
 	// Audience is written as "aud" into access tokens, and one of it is required
-	// of them; nil is Issuer. Name the services that access tokens are for.
+	// of them. Nil is Issuer. Name the services that access tokens are for.
 	Audience []string
 	// Keys must have one that signs: a [KeySet] or a [Keyring]. A Keyring must
 	// keep keys for as long as the longest token lives.
@@ -31,28 +31,28 @@ type Config struct {
 	// A cache in front of it must forget a user whose stamp changes.
 	LoadUser auth.UserLoader
 
-	// Name is what credentials return as their backend; empty is "jwt".
+	// Name is what credentials return as their backend. Empty is "jwt".
 	Name string
 	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case; nil is "Bearer" (RFC 6750).
+	// any case. Nil is "Bearer" (RFC 6750).
 	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 	// Format is how tokens name their user and kind: [SimpleJWT] for those of
 	// simplejwt.
 	Format Format
 
-	// AccessTTL is how long an access token lives; 0 is 5 minutes.
+	// AccessTTL is how long an access token lives. 0 is 5 minutes.
 	AccessTTL time.Duration
-	// RefreshTTL is how long a refresh token can wait to be used; 0 is a day.
+	// RefreshTTL is how long a refresh token can wait to be used. 0 is a day.
 	RefreshTTL time.Duration
-	// SessionTTL is the absolute end of a login, however often it is refreshed;
+	// SessionTTL is the absolute end of a login, however often it is refreshed.
 	// 0 is 30 days.
 	SessionTTL time.Duration
-	// SlidingTTL is how long a sliding token lives; 0 is 5 minutes.
+	// SlidingTTL is how long a sliding token lives. 0 is 5 minutes.
 	SlidingTTL time.Duration
 	// SlidingSessionTTL is until when after the login a sliding token can be
-	// refreshed; 0 is a day. It ends absolutely then.
+	// refreshed. 0 is a day. It ends absolutely then.
 	SlidingSessionTTL time.Duration
 	// Grace is how long after its use a refresh token gives the same successor
 	// again, to a client that lost the answer; at most a minute. 0 is never: a
@@ -72,7 +72,7 @@ type Config struct {
 	// a stolen refresh token works beside its owner's until it ends, and nothing tells
 	// that it was stolen (RFC 9700 §4.14.2). BrowserHandlers refuse it.
 	AllowRefreshReuse bool
-	// Leeway is how much clocks of instances may differ; see Issuer.Leeway.
+	// Leeway is how much clocks of instances may differ. See Issuer.Leeway.
 	Leeway time.Duration
 
 	// Limit is the most logins of a user that are good. One more is refused with
@@ -90,8 +90,8 @@ type Config struct {
 
 	// AddClaims returns further claims of an access token, whenever one is made:
 	// so that roles are those of now. It is given the user as LoadUser returned
-	// them. Claims of this package cannot be set. An error is answered with 503;
-	// nothing has been issued or used up then.
+	// them. Claims of this package cannot be set. An error is answered with 503.
+	// Nothing has been issued or used up then.
 	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
 	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
 	// carry no claims of the application.
@@ -109,7 +109,7 @@ type Config struct {
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
 	// refresh or sliding token of this kind starts a session when it is
-	// exchanged, once unless AllowRefreshReuse is set. Logging out of it elsewhere ends none of them here;
+	// exchanged, once unless AllowRefreshReuse is set. Logging out of it elsewhere ends none of them here.
 	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
 	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
@@ -124,7 +124,7 @@ type Config struct {
 	CacheTTL  time.Duration
 
 	// Cookie is the name of the cookie of [Tokens.BrowserHandlers] after
-	// "__Host-"; empty is "refresh". Cookies are shared between the ports of a
+	// "__Host-". Empty is "refresh". Cookies are shared between the ports of a
 	// host: services that share one need different names.
 	Cookie string
 	// InsecureCookie leaves "__Host-" and Secure out, for a service without
@@ -252,7 +252,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	return t.verifier.VerifyToken(ctx, token)
 }
 
-// Unwrap returns the [Verifier] that checks the tokens; see [auth.As].
+// Unwrap returns the [Verifier] that checks the tokens. See [auth.As].
 func (t *Tokens) Unwrap() auth.Authenticator { return t.verifier }
 
 // Backend returns Config.Name.

@@ -21,22 +21,22 @@ type VerifierConfig struct {
 	// and only one AllowNoIssuer.
 	Issuers []Issuer
 
-	// Name is what credentials return as their backend; empty is "jwt".
+	// Name is what credentials return as their backend. Empty is "jwt".
 	Name string
 	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case; nil is "Bearer" (RFC 6750).
+	// any case. Nil is "Bearer" (RFC 6750).
 	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 
-	// CacheSize is how many verified tokens are remembered; 0 is 10,000, less
+	// CacheSize is how many verified tokens are remembered. 0 is 10,000, less
 	// than 0 is none. What a remembered token says is not checked again, but its
 	// expiry, its keys, revocation and its user are.
 	CacheSize int
-	// CacheTTL is the longest that a token is remembered; 0 is 10 minutes.
+	// CacheTTL is the longest that a token is remembered. 0 is 10 minutes.
 	CacheTTL time.Duration
 
-	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB; 0 is
+	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB. 0 is
 	// [auth.MaxAuthorization]. A token in a header may be longer only if
 	// auth.Config.MaxAuthorization allows it. Tokens that came otherwise need nothing else,
 	// such as ID tokens of a provider that puts hundreds of groups there.
@@ -54,7 +54,7 @@ type Verifier struct {
 	config    VerifierConfig
 	byIssuer  map[string]*issuer
 	templates []*issuer // issuers that are templates
-	noIssuer  *issuer   // of tokens without "iss"; nil if there is none
+	noIssuer  *issuer   // of tokens without "iss", nil if there is none
 	headers   headers
 	cache     *cache // nil if there is none
 	want      wanted
@@ -166,7 +166,7 @@ func (v *Verifier) Ambient() bool { return false }
 // Vary returns Authorization, the one header that is read.
 func (v *Verifier) Vary() []string { return []string{"Authorization"} }
 
-// Authenticate proves a request by the token in its Authorization header; see
+// Authenticate proves a request by the token in its Authorization header. See
 // [auth.Authenticator] and [Verifier.VerifyToken]. A header that is no scheme
 // and token is ErrMalformed, "bad_authorization_header".
 func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {

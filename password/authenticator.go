@@ -46,8 +46,9 @@ type Config struct {
 	//
 	// Leave it nil while another program, such as Django, reads the same
 	// strings, unless HasherConfig.Format is one that it reads. If the
-	// AuthStamp changes with the stored string, the user loses what was issued before. Account is asked again, so that this login
-	// gets the new stamp if the new string is what it finds. To lose no race
+	// AuthStamp changes with the stored string, the user loses what was issued
+	// before. Account is asked again, so that this login gets the new stamp if
+	// the new string is what it finds. To lose no race
 	// with a change of password, write only where the stored string is still
 	// the one that Account found.
 	Upgrade func(ctx context.Context, user auth.User, encoded string) error

@@ -9,7 +9,7 @@
 // If the service has caches that hear of revocations by NOTIFY of PostgreSQL, -notify names its channel.
 //
 // Copy it into your own project: service.go is about one service, here the
-// demo, and is what you replace; all else stays. The service may be running.
+// demo, and is what you replace. All else stays. The service may be running.
 package main
 
 import (

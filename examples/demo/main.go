@@ -50,7 +50,7 @@ type settings struct {
 	addr, db, cert, certKey string
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
-	issuer                  string // what tokens name as theirs; the URL by default
+	issuer                  string // what tokens name as theirs, the URL by default
 	origin                  string // scheme and host of issuer, below which the handlers are
 	clients                 string // file of OAuth 2 clients
 	providers               []external.Provider

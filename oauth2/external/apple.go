@@ -25,7 +25,7 @@ type Apple struct {
 	// of the file AuthKey_….p8. With them a client secret is made for each use.
 	TeamID, KeyID string
 	PrivateKey    auth.Secret
-	// Scopes are asked for; nil is "name" and "email".
+	// Scopes are asked for. Nil is "name" and "email".
 	Scopes []string
 	// Domains are as in [OIDC]. Apple gives out the addresses at icloud.com, me.com, mac.com
 	// and privaterelay.appleid.com. Of any other it saw once that the person read the mail

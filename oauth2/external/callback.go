@@ -42,7 +42,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) 
 	}
 }
 
-// finish ends an attempt; a failure has not been answered yet.
+// finish ends an attempt. A failure has not been answered yet.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
 	ctx, now := r.Context(), time.Now()
 	form, f := h.readAnswer(r, p, now)

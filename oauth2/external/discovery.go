@@ -15,7 +15,7 @@ import (
 type discovery struct {
 	environment
 	issuer string // as the metadata names it
-	from   string // where it is; "" is where the specification says
+	from   string // where it is, "" is where the specification says
 
 	turn  chan struct{} // of one: who may ask
 	mu    sync.Mutex

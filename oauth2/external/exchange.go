@@ -70,7 +70,7 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 
 // EndSessionURL returns where to send a browser so that the person is signed out at the
 // provider, too (OpenID Connect RP-Initiated Logout §2), and comes back to returnTo,
-// which is registered there; "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
+// which is registered there. "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
 // the provider asks the person. It is "" if the provider has no such place.
 func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret, returnTo string) (string, error) {
 	p := l.providers[providerName]

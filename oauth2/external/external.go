@@ -73,13 +73,13 @@ type Config struct {
 	// loopback host. What to register as redirect URI at a provider is
 	// [Logins.RedirectURI], such as https://app.example/login/google/callback/.
 	URL string
-	// Path is below which the handlers are; empty is "/login".
+	// Path is below which the handlers are. Empty is "/login".
 	Path string
-	// Name is what pages call this service; empty is the host of URL.
+	// Name is what pages call this service. Empty is the host of URL.
 	Name string
 
 	// Keys are application keys of at least 32 bytes each, the same at every instance.
-	// The first seals what a browser keeps while it is away at a provider; all open it.
+	// The first seals what a browser keeps while it is away at a provider. All open it.
 	Keys []auth.Secret
 	// Store keeps which identity is whose, and what was used up.
 	Store Store
@@ -122,7 +122,7 @@ type Config struct {
 	// If the users are in the database of Store, NewUser can make the user and link the identity in one transaction:
 	// see ConfirmIn of package sqlstore. Changed is not called then.
 	NewUser func(ctx context.Context, p *Profile, id string) (auth.User, error)
-	// ByEmail finds the account with an address, for automatic linking; it is asked
+	// ByEmail finds the account with an address, for automatic linking. It is asked
 	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
 	// is none. Nil never links. An account that has another identity of the same issuer
 	// is refused as by ErrAccountExists: the address may be another person's by now.
@@ -154,35 +154,35 @@ type Config struct {
 	// These refuse it, and everything else works.
 	AllowAssumedAuthTime []string
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
-	// password; nil is that none can. The last way in is never unlinked.
+	// password. Nil is that none can. The last way in is never unlinked.
 	HasOtherWay func(ctx context.Context, user auth.User) (bool, error)
 	// Changed is told what was linked and unlinked, to tell the user by mail. An error
 	// is logged.
 	Changed func(ctx context.Context, user auth.User, change Change, identity *Identity) error
 
 	// SignInURL is the path of the page where people sign in, to which pages of failures
-	// lead; empty is "/".
+	// lead. Empty is "/".
 	SignInURL string
-	// AccountURL is the path where linking and unlinking lead to; empty is "/".
+	// AccountURL is the path where linking and unlinking lead to. Empty is "/".
 	AccountURL string
 
-	// Cookie starts the names of the cookies, after "__Host-"; empty is "login".
+	// Cookie starts the names of the cookies, after "__Host-". Empty is "login".
 	// Services that share a host need different names.
 	Cookie string
 	// InsecureCookie leaves "__Host-" and Secure out, for a service without HTTPS whose
 	// browsers do not take it for local. Who is on the way can then sign the browser in
 	// as somebody else.
 	InsecureCookie bool
-	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes; 0
+	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes. 0
 	// is 10 minutes.
 	AttemptTTL time.Duration
-	// CodeTTL is how long the code of an app is good; 0 is a minute.
+	// CodeTTL is how long the code of an app is good. 0 is a minute.
 	CodeTTL time.Duration
 
-	// Client sends what is sent to providers; it is copied, without its cookies, and
+	// Client sends what is sent to providers. It is copied, without its cookies, and
 	// follows redirects within a host only. Nil is one of its own.
 	Client *http.Client
-	// Timeout is how long a provider may take for one answer; 0 is 10 seconds.
+	// Timeout is how long a provider may take for one answer. 0 is 10 seconds.
 	Timeout time.Duration
 	// Pages are those that people see.
 	Pages Pages
@@ -351,7 +351,7 @@ type Choice struct {
 }
 
 // Choices returns the providers in the order of Config.Providers, for buttons that
-// lead to next after the login; "" is "/".
+// lead to next after the login. "" is "/".
 func (l *Logins) Choices(next string) []Choice {
 	all := make([]Choice, len(l.order))
 	for i, name := range l.order {

@@ -43,7 +43,7 @@ const (
 type text struct {
 	status  int
 	title   string
-	kind    error // for the Observer; nil is an outage
+	kind    error // for the Observer, nil is an outage
 	message string
 }
 
@@ -118,7 +118,7 @@ type FailurePage struct {
 	page.Layout
 	Message  string
 	Reason   string // for programs: a word
-	Provider string // the label; "" if none is concerned
+	Provider string // the label, "" if none is concerned
 	Retry    string // path to try again with the same provider, or ""
 	SignIn   string // path to sign in another way
 	Account  string // path of the account page, where it is about that, or ""

@@ -18,7 +18,7 @@ type GitHub struct {
 	Scopes       []string          // nil is "user:email", for the address
 	Params       map[string]string // of the authorization request, such as "allow_signup"
 	Domains      []string          // as in [OIDC]. GitHub is authoritative for none
-	BaseURL      string            // of a GitHub Enterprise Server; empty is https://github.com
+	BaseURL      string            // of a GitHub Enterprise Server, empty is https://github.com
 }
 
 // Define implements [Provider].

@@ -18,7 +18,7 @@ type GitLab struct {
 	Scopes       []string          // nil is "profile" and "email"
 	Params       map[string]string // of the authorization request
 	Domains      []string          // as in [OIDC]
-	BaseURL      string            // the external_url of a GitLab of one's own; empty is https://gitlab.com
+	BaseURL      string            // the external_url of a GitLab of one's own, empty is https://gitlab.com
 }
 
 const gitlabIssuer = "https://gitlab.com"

@@ -16,12 +16,12 @@ import (
 type Profile struct {
 	Provider string // the provider's name in Config
 	// Issuer and Subject are the person, for ever: neither is reused. They are the key
-	// of an [Identity]; nothing else here is. They have at most 1,024 and 255 bytes.
+	// of an [Identity]. Nothing else here is. They have at most 1,024 and 255 bytes.
 	Issuer  string
 	Subject string
 
 	Email Email
-	Name  string // for people, as the person likes; "" if not told
+	Name  string // for people, as the person likes, "" if not told
 	// Username is what the provider calls the person. Others may have it later. It is "" if it would have to be
 	// changed to be shown, and so is Tenant.
 	Username string
@@ -46,7 +46,7 @@ type Email struct {
 	Verified bool
 	// Authoritative is that the provider decides whose the address is: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
-	// for it. It is what automatic linking needs; see Config.ByEmail. An address with other
+	// for it. It is what automatic linking needs. See Config.ByEmail. An address with other
 	// characters than ASCII never is.
 	Authoritative bool
 	Source        string // the provider's name

@@ -76,7 +76,7 @@ type provider struct {
 	name, label string
 	issuer      string // of its identities, or the template of theirs
 	clientID    string
-	clients     []string // those that native apps have ID tokens of; nil where there are none
+	clients     []string // those that native apps have ID tokens of, nil where there are none
 	scopes      []string
 	params      map[string]string // of the authorization request, besides
 	domains     []string          // in lower case
@@ -90,7 +90,7 @@ type provider struct {
 	codes       ErrorCodes
 
 	endpoints func(ctx context.Context, now time.Time) (*endpoints, error)
-	// isIssuer reports what may be "iss" in an answer (RFC 9207); nil is that it may
+	// isIssuer reports what may be "iss" in an answer (RFC 9207). Nil is that it may
 	// not be there.
 	isIssuer func(iss string) bool
 	iss      string // what isIssuer wants, for the log

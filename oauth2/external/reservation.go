@@ -10,7 +10,7 @@ import (
 type Reservation struct {
 	ID string // a version 7 UUID. It is no secret
 
-	// Issuer and Subject are the key of the identity; see [Profile].
+	// Issuer and Subject are the key of the identity. See [Profile].
 	Issuer, Subject string
 
 	ExpiresAt time.Time

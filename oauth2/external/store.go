@@ -9,10 +9,10 @@ import (
 
 // Identity is an account elsewhere that a user signs in with.
 type Identity struct {
-	ID     string // for forms; it is no secret
+	ID     string // for forms, it is no secret
 	UserID string
 
-	// Issuer and Subject are the key; see [Profile].
+	// Issuer and Subject are the key. See [Profile].
 	Issuer, Subject string
 
 	// What was told at the last login, for people.

@@ -17,7 +17,7 @@ import (
 type ApplicationsPage struct {
 	Layout
 	Applications []*Client
-	Path         string // of this page; see PathOf for an application's
+	Path         string // of this page, see PathOf for an application's
 	Next         string // path of the next page, or ""
 	Later        bool   // it is not the first page
 }

@@ -29,9 +29,9 @@ type Authorized struct {
 	Permissions []ShownPermission
 
 	Since    time.Time // the first consent or grant
-	LastUsed time.Time // when tokens were last issued; zero is never
+	LastUsed time.Time // when tokens were last issued, zero is never
 	Consent  *Consent  // nil if there is none
-	Grants   int       // how many are live; see [Server.Grants]
+	Grants   int       // how many are live, see [Server.Grants]
 	Withdraw string    // path
 }
 

@@ -60,14 +60,14 @@ type Client struct {
 	GrantTypes             []string `json:"grant_types,omitempty"`
 	// Scopes are all that it may ask for, and what it gets if it names none.
 	Scopes []string `json:"scopes,omitempty"`
-	// Resources are those that it may ask tokens for; nil is every one of
+	// Resources are those that it may ask tokens for. Nil is every one of
 	// Config.Resources.
 	Resources []string `json:"resources,omitempty"`
 	// ResourceServer are the resources that it is: it may introspect tokens that
 	// are for one of them (RFC 7662 §4).
 	ResourceServer []string `json:"resource_server,omitempty"`
 
-	// IDTokenAlgorithm signs its ID tokens; "" is Config.IDTokenAlgorithm.
+	// IDTokenAlgorithm signs its ID tokens. "" is Config.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 
 	// ClaimsInIDToken puts what Config.Claims returns into its ID tokens, for clients that read

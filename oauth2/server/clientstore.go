@@ -8,7 +8,7 @@ import (
 // ClientStore keeps clients (RFC 6749 §2). See [Store].
 type ClientStore interface {
 	// AddClient adds a client. It is Refused if there is one with its ID. It is OverLimit
-	// if there are limit clients with its Owner; a limit of 0 is none. However many are
+	// if there are limit clients with its Owner. A limit of 0 is none. However many are
 	// added at once, there are never more. Nothing was changed unless it is [Added.OK].
 	AddClient(ctx context.Context, client *Client, limit int) (Added, error)
 

@@ -12,8 +12,8 @@ type GrantStore interface {
 	// Approve adds a grant and the code that stands for it. It is Answered if the interaction
 	// is not there any more, or the request was answered before, and uses up both otherwise.
 	// It is Refused if the client is
-	// gone or Disabled by now, or the consent that it rests on does not cover it any more;
-	// see [Approval]. After that it is as Start about the limit, but with evict, grants
+	// gone or Disabled by now, or the consent that it rests on does not cover it any more.
+	// See [Approval]. After that it is as Start about the limit, but with evict, grants
 	// end first that wait for their code to be redeemed: those of the client, then those
 	// of others, each in order of ID. So requests that nobody completes end at most one
 	// grant that is used. A grant ID or a digest that is there is an error. Nothing but the
@@ -85,7 +85,7 @@ type Approval struct {
 // Added is the answer of a store to a new client or grant.
 type Added struct {
 	Answered  bool     // nothing was added, because the interaction or the request was answered before, or has expired
-	Refused   bool     // nothing was added; the method says why
+	Refused   bool     // nothing was added, the method says why
 	OverLimit bool     // nothing was added, because there are as many as the limit
 	Evicted   []string // identifiers of the grants that ended to make room, in the order of the method
 }
@@ -126,7 +126,7 @@ func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Be
 // ClientGrants is what a client has of a user: all grants that are live.
 type ClientGrants struct {
 	ClientID    string
-	Count       int         // of the grants; never 0
+	Count       int         // of the grants, never 0
 	Permissions Permissions // of all of them together, Sorted
 	Since       time.Time   // when the first of them was created
 	LastUsed    time.Time   // when tokens of any of them were last issued

@@ -29,7 +29,7 @@ type InteractionStore interface {
 // knows the digest.
 type Interaction struct {
 	ID        string // for tables and logs. It is not secret, and opens nothing
-	Digest    string // of the secret; the store's key
+	Digest    string // of the secret, the store's key
 	UserID    string // may answer
 	SessionID string // in which session, or ""
 	Created   time.Time

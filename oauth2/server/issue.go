@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// Issuance is what a grant of the application's own issues; see [Server.Issue].
+// Issuance is what a grant of the application's own issues. See [Server.Issue].
 type Issuance struct {
 	Client *Client
 	Type   string // the grant's name
@@ -26,7 +26,7 @@ type Issuance struct {
 	Extra     map[string]string // kept as Grant.Extra. Names and values have at most 4 KiB of UTF-8
 }
 
-// Issue starts a grant and returns its tokens. The user is loaded first; one who
+// Issue starts a grant and returns its tokens. The user is loaded first. One who
 // may not log in gets nothing, and the error is invalid_grant. Without a user, it is the Owner of the
 // client that is loaded, and the error is unauthorized_client. So it is, with the cause
 // [ErrLimit] or [ErrClientLimit], if there are as many grants as allowed.

@@ -53,7 +53,7 @@ func (initiatedLogout) register(r *registry) {
 
 // serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
 // A user who is signed in and for whom the client has an ID token is signed out at
-// once; any other request could come from anybody, and asks first.
+// once. Any other request could come from anybody, and asks first.
 func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	switch r.Method {

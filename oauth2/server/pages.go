@@ -16,7 +16,7 @@ import (
 
 // Pages are the pages that people see. Nil ones are those of the package, which
 // work without script and by keyboard. One of your own is executed with the type
-// that is named here; it may define what it likes, but its style must be in
+// that is named here. It may define what it likes, but its style must be in
 // StyleSheet, since the Content-Security-Policy allows no other.
 type Pages struct {
 	Consent      *template.Template // ConsentPage
@@ -40,7 +40,7 @@ type Layout = page.Layout
 // ConsentPage asks a user whether a client may have what it asks for.
 //
 // Its form is a POST to Action with the field "interaction" and, to agree, a field
-// "allow" of any value; without that field it is denied.
+// "allow" of any value. Without that field it is denied.
 type ConsentPage struct {
 	Layout
 	Client      *Client

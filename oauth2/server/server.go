@@ -32,7 +32,7 @@
 //
 // There is no implicit grant and no password grant: RFC 9700 §2.1.2 and §2.4
 // say why. PKCE with S256 is required, redirect URIs are compared byte by byte,
-// codes are good once and refresh tokens rotate; [Audit] lists what a
+// codes are good once and refresh tokens rotate. [Audit] lists what a
 // configuration has weaker than RFC 9700 recommends.
 package server
 
@@ -65,9 +65,9 @@ type Config struct {
 	// InsecureHTTP allows an Issuer by plain http on any host: everybody on the way
 	// can then read passwords, codes and tokens.
 	InsecureHTTP bool
-	// Name is what the pages call the service; empty is the issuer's host.
+	// Name is what the pages call the service. Empty is the issuer's host.
 	Name string
-	// Path is where the endpoints are on the issuer's host; empty is "/o".
+	// Path is where the endpoints are on the issuer's host. Empty is "/o".
 	Path string
 
 	Store Store
@@ -117,7 +117,7 @@ type Config struct {
 	// false, the audience must have the issuer, the URL of the endpoint or, as it does where the client
 	// names no resource, the first of Resources that the client may have (RFC 9068 §4).
 	AllowAnyAudienceAtUserInfo bool
-	// Grants are the ways to get tokens; nil is [AuthorizationCode],
+	// Grants are the ways to get tokens. Nil is [AuthorizationCode],
 	// [RefreshToken] and [ClientCredentials].
 	Grants []GrantType
 
@@ -154,7 +154,7 @@ type Config struct {
 	// client is not affected (RFC 6749 §2.3.1). Each process counts for itself. Behind a proxy, set
 	// auth.Config.Proxies, or all clients have one address.
 	AllowGuessing bool
-	// Username is told in answers to introspection; nil leaves it out.
+	// Username is told in answers to introspection. Nil leaves it out.
 	Username func(user auth.User) string
 
 	// Limit is the most live grants of a user. A grant is what one code, or one Issue, gave
@@ -170,10 +170,10 @@ type Config struct {
 	// grant. The cause is ErrClientLimit. 0 is 10,000, of which the oldest ends.
 	ClientLimit int
 
-	// Developers says who may register applications of their own, on a page; nil
+	// Developers says who may register applications of their own, on a page. Nil
 	// is nobody, and without that page.
 	Developers auth.Policy
-	// DeveloperGrants are the grants that these may have; nil is
+	// DeveloperGrants are the grants that these may have. Nil is
 	// authorization_code and refresh_token.
 	DeveloperGrants []string
 	// DeveloperScopes bounds the scopes of clients that have an Owner. By default, such a client

@@ -15,8 +15,8 @@ type SignInRequest struct {
 	ReturnTo string
 	// Fresh wants a proof of who the user is now, though somebody is signed in.
 	Fresh  bool
-	MaxAge time.Duration // at most so long ago; less than 0 is any
-	Hint   string        // "login_hint": which user the client expects; not to be trusted
+	MaxAge time.Duration // at most so long ago, less than 0 is any
+	Hint   string        // "login_hint": which user the client expects, not to be trusted
 	ACR    []string      // "acr_values", best first
 	Client *Client       // which asked
 }

@@ -14,11 +14,11 @@ import (
 
 // GrantType is a way to get tokens: a value of "grant_type" (RFC 6749 §4). Those
 // that are built in are [AuthorizationCode], [RefreshToken] and
-// [ClientCredentials]; one of your own (RFC 6749 §4.5) issues with
+// [ClientCredentials]. One of your own (RFC 6749 §4.5) issues with
 // [Server.Issue].
 //
 // Exchange is called for a client that authenticated and has the grant. It must
-// be safe for concurrent use. An *[Error] is answered to the client; any other
+// be safe for concurrent use. An *[Error] is answered to the client. Any other
 // error is an outage: 503.
 type GrantType interface {
 	Name() string
