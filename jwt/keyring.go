@@ -44,7 +44,7 @@ type KeyringConfig struct {
 	// signs faster: 2048 takes about a third of the time, and NIST SP 800-57 has it as
 	// strong enough until 2030.
 	RSABits int
-	// Generate makes a key of each algorithm where there is none, and new ones on
+	// Generate makes a key of each algorithm that has no key, and new ones on
 	// schedule. Without it, keys come by Add and Rotate only.
 	Generate bool
 
@@ -52,7 +52,7 @@ type KeyringConfig struct {
 	// Less than 0 is until Rotate or Promote is called.
 	Rotate time.Duration
 	// Publish is how long a new key is published before it signs. 0 is a day.
-	// Everybody who verifies must have fetched the keys by then: it must be
+	// All verifiers must have fetched the keys by then: it must be
 	// longer than they keep them.
 	Publish time.Duration
 	// Keep is how long a key verifies after it stopped signing: as long as the
@@ -87,7 +87,7 @@ type Keyring struct {
 	asked   atomic.Int64 // when the store was asked last, in nanoseconds since 1970
 	running atomic.Int32 // calls of Run
 
-	busy   chan struct{}   // holds one of who asks the store
+	busy   chan struct{}   // holds one value while somebody asks the store
 	opened map[string]*Key // by what is sealed, guarded by busy
 
 	makeKey func(algorithm Algorithm, bits int) (*Key, error)
@@ -124,7 +124,7 @@ const (
 )
 
 // NewKeyring returns a Keyring with what is in the store. With Config.Generate it
-// makes the first key of each algorithm that has none, which signs at once. Of many
+// makes the first key of each algorithm without a key, which signs at once. Of many
 // instances that start, one's key is taken. It is an error if a key in the store
 // that is not dead cannot be opened by any of Config.Keys: nothing is made in
 // its place.
@@ -197,7 +197,7 @@ func (k *Keyring) Algorithms() []Algorithm { return slices.Clone(k.config.Algori
 // Keep returns Config.Keep.
 func (k *Keyring) Keep() time.Duration { return k.config.Keep }
 
-// Format writes what it is, whatever the verb, and none of its secrets.
+// Format writes what it is, whatever the verb, and not its secrets.
 func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "jwt.Keyring") }
 
 // Current implements [KeySource]. While the store is down it returns the keys
@@ -225,7 +225,7 @@ func (k *Keyring) Renew(ctx context.Context, id string, now time.Time) (*KeySet,
 		return set, nil
 	}
 	select {
-	case k.busy <- struct{}{}: // after who is asking now, for its answer counts
+	case k.busy <- struct{}{}: // after the caller that is asking now, for its answer counts
 		if k.at(now).has(id) {
 			<-k.busy
 		} else {
@@ -237,7 +237,7 @@ func (k *Keyring) Renew(ctx context.Context, id string, now time.Time) (*KeySet,
 	return k.at(now), nil
 }
 
-// begin waits until nobody else asks the store. Then it returns a context for
+// begin waits until no other caller asks the store. Then it returns a context for
 // one operation, and what ends that.
 func (k *Keyring) begin(ctx context.Context) (context.Context, func(), error) {
 	select {
@@ -304,7 +304,7 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// at returns the set of an instant, of the records that are known. Whoever comes
+// at returns the set of an instant, of the records that are known. The caller that comes
 // first when the schedule moves on computes it for all.
 func (k *Keyring) at(now time.Time) *KeySet {
 	for {

@@ -12,7 +12,7 @@ import (
 
 // NewJWKSHandler publishes the public keys of a source as a JWK Set (RFC 7517
 // §5): for GET and HEAD, from every origin. Symmetric keys are left out, and
-// private parts; where nothing is left the set is empty. While source cannot
+// private parts. If nothing is left the set is empty. While source cannot
 // tell, it answers 503.
 //
 // Caches may keep the answer for maxAge, in whole seconds. It must be less than

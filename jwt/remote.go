@@ -23,7 +23,7 @@ type RemoteKeysConfig struct {
 	// loopback address. A service of [New] with a [NewJWKSHandler] is known by it, because it
 	// publishes its keys alone.
 	URL string
-	// Issuer is the issuer whose metadata says where (OpenID Connect Discovery
+	// Issuer is the issuer with metadata that say where (OpenID Connect Discovery
 	// §4, RFC 8414 §3). The metadata must name exactly this issuer.
 	Issuer string
 
@@ -41,11 +41,11 @@ type RemoteKeysConfig struct {
 	// CoolDown is the least time between two fetches, whatever tokens come, and
 	// after one that failed. 0 is 10 seconds, or Refresh if that is less. So
 	// long a key that was not published in time is not found, and up to 4 times
-	// as long if its tokens came again and again before it was. A token whose
-	// signature no key fits is a reason to fetch, too, because a key may have
+	// as long if its tokens came again and again before it was. A token with a
+	// signature that no key fits is a reason to fetch, too, because a key may have
 	// been replaced without a new identifier (see [Refetcher]).
 	CoolDown time.Duration
-	// Patience is how long a token whose key is not known may wait for the next fetch, at
+	// Patience is how long a token with an unknown key may wait for the next fetch, at
 	// most 5 seconds. It is for logins: a provider can sign an ID token by a key that it
 	// published a moment ago. If CoolDown ends within Patience, Renew waits until then and
 	// fetches once more. All that wait share that fetch, and at most 1,000 wait. 0 is not
@@ -74,7 +74,7 @@ type RemoteKeysConfig struct {
 // MaxStale.
 type RemoteKeys struct {
 	config  RemoteKeysConfig // without URL
-	url     hidden.String    // RemoteKeysConfig.URL, in whose query there may be a secret
+	url     hidden.String    // RemoteKeysConfig.URL, which may have a secret in its query
 	name    string           // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]

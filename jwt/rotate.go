@@ -11,8 +11,8 @@ import (
 )
 
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
-// first. Errors are ErrInvalid for a token that is no good or whose user may not
-// log in or has another stamp; code and detail are those of simplejwt. A token
+// first. Errors are ErrInvalid for a token that is no good, or if its user may not
+// log in or has another stamp. Code and detail are those of simplejwt. A token
 // that was used before ends the login ([auth.EventReuse]), unless Config.Grace
 // gives its successor once more. With Config.AllowRefreshReuse the token stays good,
 // and Refresh of the pair is "".

@@ -23,7 +23,7 @@ func newKeySeals(keys []auth.Secret) (keySeals, error) {
 }
 
 // seal makes a record of a key. Identifier and algorithm are bound to it: a
-// record whose fields somebody swapped does not open.
+// record with swapped fields does not open.
 func (s keySeals) seal(key *Key) (*KeyRecord, error) {
 	text, err := key.MarshalJWK(true)
 	if err != nil {

@@ -64,7 +64,7 @@ type RefreshStore interface {
 
 	// Use uses the refresh token with this digest and leaves it good, for
 	// Config.AllowRefreshReuse. It moves the family's LastUsed to now, and ExpiresAt of the
-	// token and of its family to ends, but none of them to an earlier instant. Of many calls
+	// token and of its family to ends, but never to an earlier instant. Of many calls
 	// at once with one digest, all are Kept. A token that Rotate used is Reused. The other
 	// verdicts are as those of Rotate.
 	Use(ctx context.Context, digest string, now, ends time.Time) (Rotation, error)
@@ -121,7 +121,7 @@ type Family struct {
 	Claims        []byte        // what its tokens say besides, a JSON object, or nil
 }
 
-// Live reports whether the family is neither ended nor expired at now.
+// Live reports whether the family has not ended and not expired at now.
 func (f *Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) }
 
 // Refresh is a refresh token, or a sliding one, as a store keeps it.
@@ -133,7 +133,7 @@ type Refresh struct {
 	Rotated   time.Time // zero until it is replaced
 	Successor string    // digest of the token that replaced it, or ""
 	Adopted   bool      // made by another system, and taken over by RefreshStore.Start, which sets it
-	// Sealed is this token, encrypted so that only who has its predecessor can
+	// Sealed is this token, encrypted so that only a holder of its predecessor can
 	// read it. Nil without a grace. It is kept with the predecessor's use and
 	// forgotten when this token is used itself.
 	Sealed []byte
@@ -160,8 +160,8 @@ const (
 	Expired
 	// Rotated: it was used now, and next took its place.
 	Rotated
-	// Retried: it was used less than grace ago, and its successor, whose
-	// Sealed is there, was not used yet. Nothing was changed. Of two requests
+	// Retried: it was used less than grace ago, and its successor, with its
+	// Sealed, was not used yet. Nothing was changed. Of two requests
 	// the later one may be served first, so less than grace ahead is the same.
 	Retried
 	// Reused: it was used before, by whomever. Its family is ended now.
@@ -180,18 +180,20 @@ type Rotation struct {
 
 // Claimed is what a token says of itself, for Revocations.Revoked.
 //
-// It is void if SessionID is not "" and names no live family of UserID. If
-// Digest is not "" and names a refresh token that was rotated Grace ago or
-// earlier, or one of a family that was ended, or, with a SessionID, none of that
-// family or one that is expired. If
-// Generation is less than the user's; and, where Generation is negative, as in
-// tokens that others issued, if everything of the user until IssuedAt or later
-// was voided. IssuedAt is in whole seconds: what was issued in the second of the
-// voiding is void.
+// It is void in each of these cases:
+//
+//   - SessionID is not "" and names no live family of UserID.
+//   - Digest is not "" and names a refresh token that was rotated Grace ago or
+//     earlier, or one of a family that was ended. With a SessionID, also if it names
+//     no refresh token of that family, or one that is expired.
+//   - Generation is less than the user's.
+//   - Generation is negative, as in tokens that others issued, and everything of the
+//     user until IssuedAt or later was voided. IssuedAt is in whole seconds: what was
+//     issued in the second of the voiding is void.
 type Claimed struct {
 	SessionID  string // "sid", or "" for a token of no family
 	UserID     string
-	Generation int64         // "gen", negative if there is none
+	Generation int64         // "gen", negative if missing
 	IssuedAt   time.Time     // "iat"
 	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token, else ""
 	Grace      time.Duration // with Digest
@@ -204,7 +206,7 @@ type KeyStore interface {
 	// Keys returns all records, in order of Signs, then of ID.
 	Keys(ctx context.Context) ([]*KeyRecord, error)
 	// Add adds a record if the last one of Keys with its Algorithm has the
-	// identifier last, or if there is none and last is "", and reports whether it
+	// identifier last, or if there is no such record and last is "", and reports whether it
 	// did: of many instances that replace one key at once, one does. A record with
 	// the same ID is an error.
 	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)

@@ -28,7 +28,7 @@ type Config struct {
 	// is void.
 	Store Store
 	// LoadUser is asked on every request with a token, and before one is made.
-	// A cache in front of it must forget a user whose stamp changes.
+	// A cache in front of it must forget a user when the stamp changes.
 	LoadUser auth.UserLoader
 
 	// Name is what credentials return as their backend. Empty is "jwt".
@@ -55,8 +55,8 @@ type Config struct {
 	// refreshed. 0 is a day. It ends absolutely then.
 	SlidingSessionTTL time.Duration
 	// Grace is how long after its use a refresh token gives the same successor
-	// again, to a client that lost the answer; at most a minute. 0 is never: a
-	// second use ends the login, since nobody can tell a thief from a client
+	// again, to a client that lost the answer, and at most a minute. 0 is never: a
+	// second use ends the login, since a thief cannot be told from a client
 	// that tries again.
 	Grace time.Duration
 	// AllowRefreshReuse leaves a refresh token good when it is used, as simplejwt does
@@ -77,12 +77,12 @@ type Config struct {
 
 	// Limit is the most logins of a user that are good. One more is refused with
 	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit is none. A login from before the user's AuthStamp
+	// of which the oldest ends. NoLimit removes the limit. A login from before the user's AuthStamp
 	// changed does not count: it ends if one more would be refused.
 	Limit       int
 	EvictOldest bool
 
-	// Scopes are those that tokens may be limited to. Nil is none: tokens that
+	// Scopes are those that tokens may be limited to. If nil, there are no scopes: tokens that
 	// carry "scope" or "client_id" are then refused, as they were made by
 	// something else with the same keys, for somebody with fewer rights. So are
 	// tokens with another scope than these.
@@ -101,15 +101,15 @@ type Config struct {
 	// returning an error. Nothing has been written when it is called.
 	BeforeIssue func(r *http.Request, user auth.User, options *Options) error
 	// AllowIssueFromToken lets a credential that is not [auth.Primary], such as
-	// a token, be turned into a pair, of no more scopes and no later end. Who
-	// steals one token can then make others, which its owner's logout does not
+	// a token, be turned into a pair, of no more scopes and no later end. A thief
+	// of one token can then make others, which its owner's logout does not
 	// end.
 	AllowIssueFromToken bool
 
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
 	// refresh or sliding token of this kind starts a session when it is
-	// exchanged, once unless AllowRefreshReuse is set. Logging out of it elsewhere ends none of them here.
+	// exchanged, once unless AllowRefreshReuse is set. A logout elsewhere does not end this session.
 	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
 	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
@@ -128,7 +128,7 @@ type Config struct {
 	// host: services that share one need different names.
 	Cookie string
 	// InsecureCookie leaves "__Host-" and Secure out, for a service without
-	// HTTPS whose browsers do not take it for local. Anybody on the way can then
+	// HTTPS, if browsers do not take it for local. Anybody on the way can then
 	// read the refresh token.
 	InsecureCookie bool
 
@@ -144,7 +144,7 @@ type Config struct {
 // concurrent use.
 type Tokens struct {
 	config   Config
-	verifier *Verifier // whose backend it is
+	verifier *Verifier // the backend of the tokens
 	issuer   *issuer
 	cookie   backend.Cookie
 	events   backend.Events
