@@ -120,7 +120,7 @@ func (l *Logins) linkPending(ctx context.Context, who *found, now time.Time) *fa
 	return &failure{Reason: reasonUsed, cause: errPendingUsed}
 }
 
-// openPending returns the identity to link to user. The error says why there is none.
+// openPending returns the identity to link to user. Otherwise the error says why.
 func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Identity, error) {
 	var p pending
 	text, err := seal.Open(l.seals, sealed, l.bound(pendingBound))

@@ -17,7 +17,7 @@ type discovery struct {
 	issuer string // as the metadata names it
 	from   string // where it is, "" is where the specification says
 
-	turn  chan struct{} // of one: who may ask
+	turn  chan struct{} // holds one value while somebody asks
 	mu    sync.Mutex
 	found *endpoints
 	asked time.Time // when it was found

@@ -119,7 +119,7 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 	return answer, secretsOf(form, header), err
 }
 
-// userAgent is what this package calls itself; GitHub refuses who has no name.
+// userAgent is what this package calls itself. GitHub refuses clients without a name.
 const userAgent = "gatewarden"
 
 // get asks for something by the access token, which must be JSON.

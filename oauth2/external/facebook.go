@@ -15,7 +15,7 @@ import (
 )
 
 // Facebook signs in with Facebook accounts. People are known by an id that is another
-// one for each app. Facebook says of no address that it is verified, so none is.
+// one for each app. Facebook does not say that an address is verified, so no address is.
 type Facebook struct {
 	Name         string // empty is "facebook"
 	ClientID     string // the App ID

@@ -103,7 +103,7 @@ func encodeRelayed(form url.Values, now time.Time) []byte {
 	return text.Bytes()
 }
 
-// openAnswer returns the answer that a GET brings. The failure says why there is none.
+// openAnswer returns the answer that a GET brings. Otherwise the failure says why.
 func (l *Logins) openAnswer(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	switch {

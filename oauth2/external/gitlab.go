@@ -7,7 +7,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// GitLab signs in with accounts of gitlab.com, or of a GitLab of one's own, whose
+// GitLab signs in with accounts of gitlab.com, or of a GitLab of one's own with an
 // administrator decides what addresses people have: list the domains of its people in
 // Domains. gitlab.com is authoritative for no domain, since everybody can have an account
 // there.

@@ -13,7 +13,7 @@ import (
 
 // Microsoft signs in with Microsoft Entra ID: accounts of organizations, and those of
 // people (outlook.com, Xbox). People are known by issuer and "sub", which is another
-// one for each application; Claims has "oid", which with "tid" is the same for all.
+// one for each application. Claims has "oid", which with "tid" is the same for all.
 //
 // An address is never taken for verified, since the administrator of any tenant can
 // write any address ("nOAuth"): but one in Domains, where Tenant is one tenant.
@@ -21,7 +21,7 @@ type Microsoft struct {
 	Name         string // empty is "microsoft"
 	ClientID     string
 	ClientSecret auth.Secret
-	// Tenant is whose people may sign in: the identifier of a tenant (a UUID);
+	// Tenant says which people may sign in: the identifier of a tenant (a UUID),
 	// "organizations", "consumers", or "common" for both.
 	Tenant string
 	// AllowTenants are the tenants that people may be of, where Tenant is "common" or

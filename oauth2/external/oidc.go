@@ -32,8 +32,8 @@ type OIDC struct {
 	// §9): an asymmetric one.
 	Key *jwt.Key
 
-	// AppClientIDs are the clients of native apps of this service, whose ID tokens
-	// [Logins.FromIDToken] takes besides those of ClientID.
+	// AppClientIDs are the clients of native apps of this service. [Logins.FromIDToken] takes
+	// their ID tokens besides those of ClientID.
 	AppClientIDs []string
 
 	// Scopes are asked for besides "openid". Nil is "profile" and "email".

@@ -11,11 +11,11 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Profile is who somebody is by a provider that was asked. It is verified: what is in
-// it the provider said, to this service, about whoever is at this browser now.
+// Profile is a person as told by a provider that was asked. It is verified: what is in
+// it the provider said, to this service, about the person at this browser now.
 type Profile struct {
 	Provider string // the provider's name in Config
-	// Issuer and Subject are the person, for ever: neither is reused. They are the key
+	// Issuer and Subject are the person, for ever: they are never given to another one. They are the key
 	// of an [Identity]. Nothing else here is. They have at most 1,024 and 255 bytes.
 	Issuer  string
 	Subject string
@@ -44,7 +44,7 @@ type Email struct {
 	Address string // "" if not told
 	// Verified is that the provider once saw that the person reads the mail there.
 	Verified bool
-	// Authoritative is that the provider decides whose the address is: it is verified,
+	// Authoritative is that the provider decides to which person the address belongs: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
 	// for it. It is what automatic linking needs. See Config.ByEmail. An address with other
 	// characters than ASCII never is.
@@ -52,7 +52,7 @@ type Email struct {
 	Source        string // the provider's name
 }
 
-// Credential is that of a person who signed in by a provider. It is primary: other
+// Credential is that of a person that signed in by a provider. It is primary: other
 // credentials may be issued for it. It has full access.
 type Credential struct {
 	Profile *Profile
@@ -83,7 +83,7 @@ func (l *Credential) Ambient() bool { return false }
 // Primary returns true.
 func (l *Credential) Primary() bool { return true }
 
-// AuthInfo returns when and how the person proved who they are to the provider, if the provider says. That can be long
+// AuthInfo returns when and how the person logged in at the provider, if the provider says. That can be long
 // ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login: see
 // Config.AllowAssumedAuthTime.
 func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
@@ -139,7 +139,7 @@ func ID(members map[string]any, name string) string {
 	return ""
 }
 
-// check refuses a profile that names nobody, or whom a store could take for another.
+// check refuses a profile without a person, or one that a store could take for that of another.
 func (p *Profile) check() bool {
 	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject &&
 		strings.TrimSpace(p.Subject) == p.Subject && backend.ValidText(p.Issuer, maxIssuer)
@@ -184,7 +184,7 @@ func lower(text string) string {
 	}, text)
 }
 
-// domainOf returns the domain of an address in lower case, or "" for what is none.
+// domainOf returns the domain of an address in lower case, or "" for another text.
 func domainOf(address string) string {
 	at := strings.LastIndexByte(address, '@')
 	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {

@@ -30,7 +30,7 @@ type Pages struct {
 	Leave        *template.Template // LeavePage
 
 	// Site is the look of the application around the content: navigation, style and
-	// whom to ask.
+	// where to ask.
 	Site page.Site
 }
 
@@ -120,7 +120,7 @@ func (ps *pages) secure(w http.ResponseWriter, redirect string) {
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
-// layout returns what every page has that answers r. A user who is signed in is in
+// layout returns what every page has that answers r. A user that is signed in is in
 // the context of r, or proved by its guard: see seen.
 func (s *Server) layout(r *http.Request, title string) Layout {
 	return s.pages.Site.Layout(r, s.config.Name, title)
@@ -141,7 +141,7 @@ func (h *handler) withPageUser(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// show writes a page whose headers are set. It is made first: half a page would
+// show writes a page after its headers were set. It is made first: half a page would
 // be a consent to half of what is asked.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page *template.Template, data any) {
 	var text bytes.Buffer

@@ -206,7 +206,7 @@ func (s *Server) ensureOnce(ctx context.Context, r Registration) (*Client, error
 	return c, nil
 }
 
-// Client returns a client, or nil if there is none.
+// Client returns a client, or nil if it is unknown.
 func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 	if !validClientID(id) {
 		return nil, nil

@@ -39,7 +39,7 @@ type TokenResponse struct {
 	ExpiresIn int64 // seconds
 	Scope     string
 
-	// Extra are further members of the answer. They replace none of those that the server makes.
+	// Extra are further members of the answer. They replace no member that the server makes.
 	Extra map[string]any
 
 	access, refresh, id hidden.String
@@ -65,7 +65,7 @@ type tokenAnswer struct {
 }
 
 // serveToken is the token endpoint (RFC 6749 §3.2). It looks at the method, the
-// type of the body, its size, at what is there twice, then at who asks, then
+// type of the body, its size, at what is there twice, then at the client, then
 // whether the client has the grant, and only then at the grant. What can be used
 // once is used at the very end: a request that fails before has used up nothing.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {

@@ -76,7 +76,7 @@ type Refresh struct {
 	ExpiresAt time.Time
 	Rotated   time.Time // zero until it is used
 	Successor string    // digest of the token that replaced it, or ""
-	// Sealed is this token, encrypted so that only who has its predecessor can
+	// Sealed is this token, encrypted so that only a holder of its predecessor can
 	// read it. Nil without a grace. It is forgotten when this token is used.
 	Sealed []byte
 }
@@ -84,7 +84,7 @@ type Refresh struct {
 // Tokens are what is issued in one step.
 type Tokens struct {
 	Access  *Access
-	Refresh *Refresh // nil if there is none
+	Refresh *Refresh // may be nil
 }
 
 // ExpiresAt returns the later expiry.
@@ -109,7 +109,7 @@ const (
 	// Redeemed: it was used now, and what comes of it was added.
 	Redeemed
 	// Retried: the refresh token was used less than grace ago, and its
-	// successor, whose Sealed is there, was not used yet and has not expired.
+	// successor, with its Sealed, was not used yet and has not expired.
 	// The access token was added, as by AddAccess. No refresh token was. Of two
 	// requests the later one may be served first, so less than grace ahead is
 	// the same.
