@@ -162,7 +162,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
+// requestTimeout is the longest that a request may take, as with a database that accepts queries and does not answer.
 const requestTimeout = 10 * time.Second
 
 // bounded ends the work for requests after requestTimeout.

@@ -19,8 +19,8 @@ type Config struct {
 	Prefix string
 
 	// Timeout is the longest that a change or a read takes in all, with its tries. Then it fails. 0 is 5 s. Negative
-	// values are refused. A request whose context ends earlier ends it then. A call that makes several changes, such as
-	// Approve of OAuth, has as long for each, also to take one back after its request has ended.
+	// values are refused. If the context of a request ends earlier, that ends it. A call that makes several changes,
+	// such as Approve of OAuth, has as long for each, also to take one back after its request has ended.
 	Timeout time.Duration
 
 	// MaxCached is how many records each of [Knox], [Sessions] and [OAuth] keeps in memory at most. 0 is 50,000, of
