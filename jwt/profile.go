@@ -19,7 +19,8 @@ import (
 // "appid", and a token is a machine's if its subject is its client (RFC 9068 §5).
 //
 // A token with any of these six claims, or one of ScopeClaims, MachineScopeClaims or ClientClaims, is limited to its
-// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
+// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place
+// of the six claims.
 //
 // A token is refused if its client, or a claim that Machines or Doubts compare with another one, is not a text or a
 // whole number. Null counts as missing.

@@ -47,9 +47,9 @@ type IntrospectionConfig struct {
 	// to another user later.
 	SubjectMember string
 	// AllowUnverifiedEmail takes an e-mail address in SubjectMember as it is. Without it an address,
-	// and whatever is in "email", counts only if "email_verified" is true and "email" is the same address. What is lost: a
-	// user that can register an address of another person at the server becomes that person here. The address in
-	// a "sub" is the server's own name for the user, and always counts.
+	// and whatever is in "email", counts only if "email_verified" is true and "email" is the same address. What is
+	// lost: a user that can register an address of another person at the server becomes that person here. The address
+	// in a "sub" is the server's own name for the user, and always counts.
 	AllowUnverifiedEmail bool
 	// MachinePrefix comes before the identifier of each machine, such as "shop/": [auth.Machine].
 	// Sources of several servers in one guard need different ones, since client identifiers are unique

@@ -103,8 +103,9 @@ func (s Site) style() string { return cmp.Or(s.StyleSheet, defaultStyle) }
 
 // Secure sets the headers of a page: it is not cached, not shown in a frame, and its address is not told to other
 // sites. Its own site is told, because a form of a page with "no-referrer" has the header "Origin: null" (Fetch
-// Standard, "append a request Origin header"), which a guard refuses where the browser sends no Sec-Fetch-Site. Its Content-Security-Policy allows the style sheet, and forms that lead to formAction, a source list of
-// CSP Level 3 §6.4.1 such as "'self' https:". If formAction is empty, it is 'self'.
+// Standard, "append a request Origin header"), which a guard refuses where the browser sends no Sec-Fetch-Site. Its
+// Content-Security-Policy allows the style sheet, and forms that lead to formAction, a source list of CSP Level 3
+// §6.4.1 such as "'self' https:". If formAction is empty, it is 'self'.
 func (s Site) Secure(h http.Header, formAction string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+Hash(s.style())+
 		"; base-uri 'none'; form-action "+cmp.Or(formAction, "'self'")+"; frame-ancestors 'none'")

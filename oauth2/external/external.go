@@ -101,7 +101,8 @@ type Config struct {
 	AppRedirects []string
 	// AppSecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
 	// Guard's Config.Login that calls Authenticate. SignIn is not called for apps. If ByEmail found the user, the
-	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second factor.
+	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second
+	// factor.
 	AppSecondFactor bool
 
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed]. It is called before anything is
@@ -114,10 +115,10 @@ type Config struct {
 	//
 	// The id is a version 7 UUID that Store reserved for this account. Take it as the ID of the user, or keep it in a
 	// column of the users that is unique. NewUser is called again with the same id by another login of the person at
-	// the same time, and by the next one within 30 days if NewUser returned the user or failed, and the identity was not
-	// linked then, or within an hour if the process ended in NewUser or NewUser refused the person. It must then return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no
-	// account is made twice, and its owner can reach it. An identity that was linked and is unlinked
-	// gets another id.
+	// the same time, and by the next one within 30 days if NewUser returned the user or failed, and the identity was
+	// not linked then, or within an hour if the process ended in NewUser or NewUser refused the person. It must then
+	// return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no account is made twice,
+	// and its owner can reach it. An identity that was linked and is unlinked gets another id.
 	//
 	// If the users are in the database of Store, NewUser can make the user and link the identity in one transaction:
 	// see ConfirmIn of package sqlstore. Changed is not called then.
@@ -149,9 +150,9 @@ type Config struct {
 	// AllowAssumedAuthTime are the names of providers that do not tell when a person logged in there ("auth_time"),
 	// such as "github" and "google". Their logins count as of the moment at which the browser comes back. What is
 	// lost: the provider may send a browser back without a question, days after its owner signed in there and left it
-	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there just
-	// now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not known.
-	// These refuse it, and everything else works.
+	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there
+	// just now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not
+	// known. These refuse it, and everything else works.
 	AllowAssumedAuthTime []string
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
 	// password. If nil, no user can. The last way in is never unlinked.

@@ -33,8 +33,8 @@ type Microsoft struct {
 	// "organizations", people's own accounts are still refused.
 	AllowAnyTenant bool
 	// AllowKeysWithoutIssuer accepts keys that do not say for which tenants they sign, where Tenant is "common" or
-	// "organizations". Microsoft says so of each of its keys, since those of people's own accounts are among them. A key
-	// of one kind of accounts that leaks is then good for all tenants.
+	// "organizations". Microsoft says so of each of its keys, since those of people's own accounts are among them. A
+	// key of one kind of accounts that leaks is then good for all tenants.
 	AllowKeysWithoutIssuer bool
 	Scopes                 []string          // nil is "profile" and "email"
 	Params                 map[string]string // of the authorization request, such as "domain_hint"

@@ -30,8 +30,8 @@ type Profile struct {
 	// "tid" of Microsoft.
 	Tenant string
 
-	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not, and
-	// if it is more than a minute ahead of our clock. ACR and AMR are empty if no store could keep them: see
+	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not,
+	// and if it is more than a minute ahead of our clock. ACR and AMR are empty if no store could keep them: see
 	// [backend.CheckAuthInfo].
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
@@ -84,8 +84,8 @@ func (l *Credential) Ambient() bool { return false }
 func (l *Credential) Primary() bool { return true }
 
 // AuthInfo returns when and how the person logged in at the provider, if the provider says. That can be long
-// ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login: see
-// Config.AllowAssumedAuthTime.
+// ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login:
+// see Config.AllowAssumedAuthTime.
 func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
 
 // The longest texts of a profile, in bytes.
@@ -168,8 +168,8 @@ func (p *Profile) finish(from *provider) {
 	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && listed && isASCII(p.Email.Address)
 }
 
-// isASCII reports text that no lookup can take for other text by folding letters: "\u212a", the sign of the unit kelvin,
-// is a "k" in lower case. An addr-spec is ASCII (OpenID Connect Core §5.1, RFC 5322 §3.4.1).
+// isASCII reports text that no lookup can take for other text by folding letters: "\u212a", the sign of the unit
+// kelvin, is a "k" in lower case. An addr-spec is ASCII (OpenID Connect Core §5.1, RFC 5322 §3.4.1).
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
 }

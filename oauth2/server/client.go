@@ -101,8 +101,8 @@ type Client struct {
 	Updated time.Time `json:"updated"` // when it was last changed
 }
 
-// Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them all,
-// for stores.
+// Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them
+// all, for stores.
 func (c Client) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Client "+strconv.Quote(c.ID)) }
 
 // LogValue shows what Format does.
