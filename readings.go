@@ -10,7 +10,8 @@ import (
 
 // errEscapedDots refuses a path that a handler could read as that of another route.
 var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`,
-	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See Protect")}
+	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See " +
+		"Protect")}
 
 // errTwoReadings refuses a path without a reading that a policy could judge.
 var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways.",

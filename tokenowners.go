@@ -64,8 +64,8 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 	}
 	for _, scheme := range schemesA {
 		if slices.ContainsFunc(schemesB, func(other string) bool { return strings.EqualFold(scheme, other) }) {
-			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says which "+
-				"tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
+			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says "+
+				"which tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
 				a.name, b.name, scheme, silent)
 		}
 	}

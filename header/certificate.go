@@ -125,7 +125,8 @@ func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = twice(c.headers[0])
 	c.bad = "Malformed " + c.headers[0] + " header."
-	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC 9440 §2.3)")
+	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
+		"9440 §2.3)")
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a

@@ -30,7 +30,8 @@ var (
 	errFieldTwice = badBody(http.StatusBadRequest, codeParse, "A field is there twice.",
 		errors.New("a field of the form is there twice"))
 	errBodyType = badBody(http.StatusUnsupportedMediaType, codeType,
-		"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.", wrongType{})
+		"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.",
+		wrongType{})
 )
 
 const (
@@ -56,7 +57,8 @@ type wrongType struct{}
 var _ auth.HeaderSetter = wrongType{}
 
 func (wrongType) Error() string {
-	return "the Content-Type of the body is missing, repeated, of another charset than UTF-8, or neither JSON nor a form"
+	return "the Content-Type of the body is missing, repeated, of another charset than UTF-8, or neither JSON nor a " +
+		"form"
 }
 
 // SetHeaders implements [auth.HeaderSetter].

@@ -94,8 +94,8 @@ func (f *claimFields) choose(all []member) ([]member, error) {
 			}
 		}
 		if len(alike) > 1 {
-			return nil, fmt.Errorf("jwt: the claims %q and %q differ in case only, and the field %s has no name in its "+
-				"tag", alike[0], alike[1], name)
+			return nil, fmt.Errorf("jwt: the claims %q and %q differ in case only, and the field %s has no name in "+
+				"its tag", alike[0], alike[1], name)
 		}
 	}
 	return kept, nil

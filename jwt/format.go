@@ -44,8 +44,10 @@ func (f Format) withDefaults() (Format, error) {
 }
 
 // reserved are claims that tokens of ours have, whatever the Format.
-var reserved = map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
-	"sid": true, "gen": true, "stamp": true, "scope": true, "client_id": true, "auth_time": true, "amr": true, "acr": true}
+var reserved = map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true,
+	"jti": true,
+	"sid": true, "gen": true, "stamp": true, "scope": true, "client_id": true, "auth_time": true, "amr": true,
+	"acr": true}
 
 // kind is what a token is for.
 type kind int

@@ -73,9 +73,10 @@ func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
 
 // errUserChanged refuses a login of a user that changed after the proof: the password
 // that proved the user may be an old one.
-var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the stamp of the user that logged in is " +
-	"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two compute " +
-	"AuthStamp in different ways")}
+var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid,
+	Cause: errors.New("the stamp of the user that logged in is " +
+		"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two " +
+		"compute AuthStamp in different ways")}
 
 const (
 	maxClaims  = 4 << 10
@@ -137,7 +138,8 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp,
+		stampOf(family.ID, options.proved)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "jwt", family.UserID)
 		return nil, errUserChanged
 	}
@@ -176,9 +178,11 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (*Family, error) {
 	f := &Family{
 		ID: backend.NewIDOf(userID), UserID: userID, ClientID: options.ClientID,
-		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 ||
+			options.ClientID != "",
 		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
-		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200), AuthInfo: options.AuthInfo,
+		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200),
+		AuthInfo: options.AuthInfo,
 	}
 	if k == slidingKind {
 		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
@@ -224,7 +228,8 @@ func wholeSecond(at time.Time) time.Time { return at.Truncate(time.Second) }
 func (t *Tokens) checkClaims(claims map[string]any) error {
 	f := t.config.Format
 	for name := range claims {
-		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim || name == f.RefreshExpClaim {
+		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim ||
+			name == f.RefreshExpClaim {
 			return fmt.Errorf("jwt: the claim %s is this package's", name)
 		}
 	}
@@ -295,10 +300,12 @@ func (m *making) refresh(k kind) *Refresh {
 // common are the claims that tokens of all kinds have.
 func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	c := m.t.config
-	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID, "gen": m.generation}
+	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID,
+		"gen": m.generation}
 	claims[c.Format.UserClaim] = m.family.UserID
 	if c.Format.NumericUser {
-		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n, 10) == m.family.UserID {
+		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n,
+			10) == m.family.UserID {
 			claims[c.Format.UserClaim] = n
 		}
 	}
@@ -401,5 +408,6 @@ func (m *making) sliding() (*Sliding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt), SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
+	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt),
+		SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
 }

@@ -215,7 +215,8 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 // prove verifies a token that says it is of this issuer: its signature first,
 // then what it says, which are the claims all. want are the kinds it may be of. An
 // error may be a *refusal.
-func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted, now time.Time) (*Token, *KeySet, error) {
+func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted,
+	now time.Time) (*Token, *KeySet, error) {
 	h := u.header
 	switch {
 	case h.refused != nil:

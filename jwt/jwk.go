@@ -100,7 +100,8 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 				return nil, errors.New("jwt: RSA with more than two primes")
 			}
 			m.D, m.P, m.Q = encode(s.D.Bytes()), encode(s.Primes[0].Bytes()), encode(s.Primes[1].Bytes())
-			m.Dp, m.Dq, m.Qi = encode(s.Precomputed.Dp.Bytes()), encode(s.Precomputed.Dq.Bytes()), encode(s.Precomputed.Qinv.Bytes())
+			m.Dp, m.Dq, m.Qi = encode(s.Precomputed.Dp.Bytes()), encode(s.Precomputed.Dq.Bytes()),
+				encode(s.Precomputed.Qinv.Bytes())
 		case *ecdsa.PrivateKey:
 			d, err := s.Bytes()
 			if err != nil {

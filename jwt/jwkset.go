@@ -47,7 +47,8 @@ func readJWKS(text []byte) (*KeySet, *setNotes, error) {
 	keys, said := make([]*Key, 0, min(len(list), maxKeys)), &setNotes{}
 	for n, text := range list {
 		if len(keys) == maxKeys {
-			said.leftOut.add(n, "", fmt.Sprintf("and the %d behind it: a set has at most %d keys", len(list)-n-1, maxKeys))
+			said.leftOut.add(n, "", fmt.Sprintf("and the %d behind it: a set has at most %d keys", len(list)-n-1,
+				maxKeys))
 			break
 		}
 		if k := readPublished(n, text, said); k != nil {

@@ -214,7 +214,8 @@ func (k *Key) checkAlgorithm() error {
 	case m.kty != k.kty:
 		return fmt.Errorf("jwt: %s does not go with a key of type %s", k.algorithm, k.kty)
 	case m.curve != nil && k.public().(*ecdsa.PublicKey).Curve != m.curve:
-		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm, k.public().(*ecdsa.PublicKey).Params().Name)
+		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm,
+			k.public().(*ecdsa.PublicKey).Params().Name)
 	}
 	if secret, ok := k.secret().([]byte); ok && len(secret) < m.secret {
 		hint := ""

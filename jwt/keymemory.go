@@ -111,5 +111,7 @@ func (s *MemoryKeyStore) index(id string) int {
 }
 
 func (s *MemoryKeyStore) sort() {
-	slices.SortFunc(s.records, func(a, b *KeyRecord) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(s.records, func(a, b *KeyRecord) int {
+		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+	})
 }

@@ -97,7 +97,8 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 // List returns a page of the logins of a user that are good, the newest first, and the
 // cursor of the next page, or "". They must not be changed. A page that cannot be meant
 // is ErrMalformed.
-func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (families []*Family, next string, err error) {
+func (t *Tokens) List(ctx context.Context, userID string,
+	page backend.Page) (families []*Family, next string, err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
@@ -144,7 +145,8 @@ func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
 func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept, stamp := "", ""
 	current, ok := auth.CredentialFrom[*Token](r.Context())
-	if ok && current.Backend() == t.Backend() && current.Subject() == user.UserID() && current.Issuer() == t.config.Issuer {
+	if ok && current.Backend() == t.Backend() && current.Subject() == user.UserID() &&
+		current.Issuer() == t.config.Issuer {
 		kept, stamp = current.sessionID, stampOf(current.sessionID, user)
 	}
 	_, err := t.revokeAll(r.Context(), user.UserID(), kept, stamp)

@@ -40,7 +40,8 @@ func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
 	}
 	payload := token[first+1 : last]
 	// Package base64 would skip line breaks.
-	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
+	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 ||
+		strings.IndexByte(token, '\r') >= 0 {
 		return u, errNotThreeParts
 	}
 	var ok bool

@@ -30,7 +30,8 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 		h := w.Header()
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.Set("Allow", "GET, HEAD")
-			auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed, Detail: "Method not allowed."})
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
+				Detail: "Method not allowed."})
 			return
 		}
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -38,7 +39,8 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 		if err != nil || set == nil {
 			h.Set("Retry-After", "5")
 			h.Set("Cache-Control", "no-store")
-			auth.WriteProblem(w, &auth.Problem{Status: http.StatusServiceUnavailable, Code: auth.CodeUnavailable, Detail: "The keys are temporarily unavailable."})
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusServiceUnavailable, Code: auth.CodeUnavailable,
+				Detail: "The keys are temporarily unavailable."})
 			return
 		}
 		text := set.marshalPublic()

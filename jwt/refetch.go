@@ -61,7 +61,8 @@ func (i *issuer) verify(ctx context.Context, u unproved, all []member, signature
 		return keys, i.signed(keys, u, all, signature)
 	}
 	fault := i.signed(keys, u, all, signature)
-	if source, ok := i.Keys.(Refetcher); ok && fault != nil && methods[h.algorithm].SigningMethod != nil && good() == nil {
+	if source, ok := i.Keys.(Refetcher); ok && fault != nil && methods[h.algorithm].SigningMethod != nil &&
+		good() == nil {
 		return i.verifyAgain(ctx, source, keys, fault, u, all, signature, now)
 	}
 	return keys, fault

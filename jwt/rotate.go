@@ -194,7 +194,8 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	}
 	adopted := &Refresh{Digest: digestOf(old.subject, old.id), Issued: old.issued, ExpiresAt: old.expires}
 	m, err := t.start(ctx, old.subject, options, k, adopted)
-	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
+	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) ||
+		errors.Is(err, auth.ErrUserInactive)) {
 		return nil, t.noAccount(old, err)
 	}
 	if err != nil {

@@ -20,7 +20,9 @@ type ring struct {
 
 func newRing(records []*KeyRecord) *ring {
 	records = slices.Clone(records)
-	slices.SortFunc(records, func(a, b *KeyRecord) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(records, func(a, b *KeyRecord) int {
+		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+	})
 	return &ring{records: records, keys: make(map[string]*Key, len(records)), shut: make(map[string]bool)}
 }
 
@@ -178,7 +180,8 @@ func newTimeline(records []*KeyRecord, now time.Time) *timeline {
 	n := len(records)
 	t := &timeline{infos: make([]KeyInfo, n), begins: make([]time.Time, n), verifies: make([]bool, n)}
 	for i, r := range records {
-		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
+		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs,
+			ExpiresAt: r.ExpiresAt}
 		t.begins[i] = r.Signs
 		t.verifies[i] = r.Signs.Equal(onlyVerifies) && !r.ExpiresAt.IsZero()
 		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere

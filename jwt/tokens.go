@@ -172,7 +172,8 @@ func New(config Config) (*Tokens, error) {
 	s := backend.Settings{Package: "jwt"}
 	c.check(&s)
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
-	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name}, drift: new(backend.StampDrift),
+	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
+		drift:  new(backend.StampDrift),
 		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{

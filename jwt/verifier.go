@@ -257,7 +257,8 @@ const longToken = 1000
 // recall returns what is remembered of a token, or nil, and the key it has in
 // the cache, which is zero if it was not needed.
 func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key remember.Key) {
-	if v.cache == nil || len(token) > v.config.MaxLength || strings.IndexByte(token, '.') < 0 { // no JWT, and not hashed
+	// No JWT, and not hashed.
+	if v.cache == nil || len(token) > v.config.MaxLength || strings.IndexByte(token, '.') < 0 {
 		return nil, key
 	}
 	if len(token) > longToken {

@@ -75,7 +75,8 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	case !errors.Is(err, auth.ErrNoLogin):
 		return nil, fmt.Errorf("knox: Handlers: %w", err)
 	case !t.config.AllowIssueFromToken: // t itself is the only login
-		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken", err)
+		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken",
+			err)
 	}
 	manage, err := guard.With(managing...)
 	if err != nil {
@@ -100,7 +101,8 @@ func (t *Tokens) loginGuard(guard *auth.Guard, name string) (*auth.Guard, error)
 		return nil, fmt.Errorf("knox: %s: %w", name, err)
 	}
 	if !guard.Has(t) {
-		return nil, fmt.Errorf("knox: %s: %q is not among Config.Backends of the guard, so what it issues would be refused",
+		return nil, fmt.Errorf("knox: %s: %q is not among Config.Backends of the guard, so what it issues would be "+
+			"refused",
 			name, t.config.Name)
 	}
 	return login, nil

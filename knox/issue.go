@@ -80,7 +80,8 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record.Stamp = backend.Stamp("knox", user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp,
+		backend.Stamp("knox", options.proved)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
 		return nil, errChanged
 	}

@@ -212,7 +212,8 @@ func (t *Tokens) Backend() string { return t.config.Name }
 func (t *Tokens) Challenges() []auth.Challenge {
 	var challenges []auth.Challenge
 	for _, scheme := range t.config.Schemes {
-		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: t.config.Realm}}})
+		challenges = append(challenges,
+			auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: t.config.Realm}}})
 	}
 	return challenges
 }

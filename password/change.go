@@ -65,7 +65,8 @@ type Change struct {
 var _ http.Handler = (*Change)(nil)
 
 var (
-	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and new.",
+	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and " +
+		"new.",
 		Cause: errors.New("password: the body of the change lacks old or new")}
 	errUnchanged error = &auth.Error{Kind: auth.ErrMalformed, Code: "password_unchanged",
 		Detail: "The new password must differ from the old one.",
@@ -95,7 +96,8 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 		return nil, err
 	}
 	c := &Change{shared: shared, config: config}
-	c.handler = backend.NewEndpoint(shared.guard, shared.guard.Require(auth.FullAccess), backend.Methods{"POST": c.post})
+	c.handler = backend.NewEndpoint(shared.guard, shared.guard.Require(auth.FullAccess),
+		backend.Methods{"POST": c.post})
 	return c, nil
 }
 

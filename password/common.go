@@ -120,8 +120,10 @@ func guessable(password string, words map[string]bool) bool {
 var (
 	separators = strings.NewReplacer(" ", "", ".", "", "-", "", "_", "")
 
-	plainI = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t", "+", "t")
-	plainL = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "l", "|", "l", "0", "o", "$", "s", "5", "s", "7", "t", "+", "t")
+	plainI = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o",
+		"$", "s", "5", "s", "7", "t", "+", "t")
+	plainL = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "l", "|", "l", "0", "o",
+		"$", "s", "5", "s", "7", "t", "+", "t")
 )
 
 // pieces returns where the pieces that start somewhere end.
@@ -143,7 +145,8 @@ func pieces(spellings []string, start int, words map[string]bool) (ends []int) {
 	_, size := utf8.DecodeRuneInString(password[start:])
 	ends = append(ends, start+size)
 	most := map[int]int{digit: 4, other: 2}[kind(password[start])]
-	for end := start + 2; end <= min(start+most, len(password)) && kind(password[end-1]) == kind(password[start]); end++ {
+	last := min(start+most, len(password))
+	for end := start + 2; end <= last && kind(password[end-1]) == kind(password[start]); end++ {
 		ends = append(ends, end)
 	}
 	return ends

@@ -172,7 +172,8 @@ func (c *HasherConfig) recipe(s *backend.Settings) recipe {
 		})
 		valid := a.memory >= 8*uint32(a.threads) && a.memory <= largestMemory && a.time <= largestPasses &&
 			uint64(a.memory)*uint64(a.time) <= largestWork
-		s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
+		s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and "+
+			"2 passes",
 			a.memory, a.time)
 		s.Refuse(strong && !valid, "argon2id with %d KiB and %d passes is more than is allowed", a.memory, a.time)
 		if strong && valid {

@@ -36,7 +36,8 @@ func NewMemoryThrottle() *MemoryThrottle {
 }
 
 // Update implements [ThrottleStore].
-func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time, change func(counters []Counter)) error {
+func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time,
+	change func(counters []Counter)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counters := make([]Counter, len(keys))

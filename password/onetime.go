@@ -118,7 +118,8 @@ func (rec *OneTimeRecord) refuse(reason error) error { return badLink(&userError
 
 var errAbout error = &auth.Error{Kind: auth.ErrMalformed,
 	Detail: "What a link is about must be at most 320 bytes of text without control characters.",
-	Cause:  errors.New("password: the about of a one-time token is longer than 320 bytes, or is not plain text in UTF-8")}
+	Cause: errors.New("password: the about of a one-time token is longer than 320 bytes, or is not plain text in " +
+		"UTF-8")}
 
 const (
 	maxAbout = 320 // bytes: 64 + "@" + 255, the longest e-mail address
@@ -135,7 +136,8 @@ func NewOneTimeTokens(config OneTimeConfig) (*OneTimeTokens, error) {
 	s.Need("OneTimeConfig.LoadUser", c.LoadUser)
 	s.Refuse(c.Limit < 0, "OneTimeConfig.Limit is negative")
 	s.Refuse(len(c.Prefix) > backend.MaxTokenPrefix || strings.Trim(c.Prefix, urlSafe) != "",
-		"OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, backend.MaxTokenPrefix)
+		"OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix,
+		backend.MaxTokenPrefix)
 	for purpose, ttl := range c.TTL {
 		s.Refuse(!purpose.valid() || ttl <= 0,
 			"OneTimeConfig.TTL has %v for purpose %q. It must be positive, and the purpose one", ttl, purpose)
@@ -205,7 +207,8 @@ func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpos
 
 // Check proves a token without using it up, and returns the user as they are now
 // and what it is about: for the page with the form. Errors are those of Redeem.
-func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose,
+	token string) (user auth.User, about string, err error) {
 	_, user, about, err = t.check(ctx, purpose, token, false)
 	return user, about, err
 }
@@ -217,7 +220,8 @@ func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose, token string
 //     used, or its user gone, inactive or of another stamp, which cannot be told
 //     apart. It is not used up then
 //   - any other error: the store or the loader failed
-func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose,
+	token string) (user auth.User, about string, err error) {
 	digest, user, about, err := t.check(ctx, purpose, token, true)
 	if err != nil {
 		return nil, "", err
@@ -236,7 +240,8 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 }
 
 // check is Check that reports reuse if the token was to be redeemed.
-func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string, redeem bool) (digest string, user auth.User, about string, err error) {
+func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string,
+	redeem bool) (digest string, user auth.User, about string, err error) {
 	// The alphabet matters too: part of the token is a key in the store.
 	if !backend.OwnsToken(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
 		return "", nil, "", errLinkForm
@@ -316,5 +321,6 @@ func (t *OneTimeTokens) Purge(ctx context.Context, limit int) (int, error) {
 }
 
 func (t *OneTimeTokens) observe(ctx context.Context, kind auth.EventKind, userID string) {
-	backend.Events{Observer: t.config.Observer, Backend: t.config.Name}.Send(ctx, auth.Event{Kind: kind, UserID: userID})
+	backend.Events{Observer: t.config.Observer, Backend: t.config.Name}.Send(ctx,
+		auth.Event{Kind: kind, UserID: userID})
 }

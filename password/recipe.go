@@ -98,7 +98,8 @@ func (p *pbkdf2Recipe) encode(password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s$%d$%s$%s", FormatDjangoPBKDF2, p.iterations, salt, base64.StdEncoding.EncodeToString(key)), nil
+	return fmt.Sprintf("%s$%d$%s$%s", FormatDjangoPBKDF2, p.iterations, salt, base64.StdEncoding.EncodeToString(key)),
+		nil
 }
 
 func (p *pbkdf2Recipe) made(hash stored) bool {

@@ -106,7 +106,8 @@ func (n *Renewal) judge(ctx context.Context, user auth.User, password string, mo
 // cannot interrupt it: a password that is changed while sessions of the old one
 // live on is the one outcome that must not be. stored reports whether it got as
 // far as that.
-func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, encoded string) (stored bool, err error) {
+func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User,
+	encoded string) (stored bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), applyTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
@@ -187,7 +188,8 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 // refuse answers with err. What is wrong with a body is no statement about the
 // credential that proved the request: 400 or 415, without a challenge.
 func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
-	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.", Err: err}
+	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.",
+		Err: err}
 	var stated *auth.Error
 	if errors.As(err, &stated) {
 		p.Code, p.Detail = cmp.Or(stated.Code, p.Code), cmp.Or(stated.Detail, p.Detail)
@@ -213,7 +215,8 @@ func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 }
 
 // finish answers after apply.
-func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool, err error) {
+func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
+	err error) {
 	if stored {
 		n.events.SendOf(r, by(user, auth.Event{Kind: kind}))
 	}
@@ -222,7 +225,8 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 		n.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
 	case err != nil:
 		n.refuse(w, r, user, err)
-	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html"):
+	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")),
+		"text/html"):
 		backend.Redirect(w, n.redirect)
 	default:
 		w.WriteHeader(http.StatusNoContent)

@@ -56,7 +56,8 @@ type Reset struct {
 
 var _ http.Handler = (*Reset)(nil)
 
-var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token and new.",
+var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token " +
+	"and new.",
 	Cause: errors.New("password: the body of the reset lacks token or new")}
 
 // NewReset returns a Reset, or an error that says which setting is missing or

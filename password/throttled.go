@@ -44,7 +44,8 @@ type longWait struct{ kind counted }
 
 func (w *longWait) Error() string {
 	return fmt.Sprintf("password: waited for Limits.MaxWait, because other logins of the %s are under way: "+
-		"no more run at once than failures are left before a delay; see Limits.%s", kinds[w.kind].name, kinds[w.kind].setting)
+		"no more run at once than failures are left before a delay; see Limits.%s", kinds[w.kind].name,
+		kinds[w.kind].setting)
 }
 
 func (w *longWait) Unwrap() error { return ErrBusy }

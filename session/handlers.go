@@ -61,7 +61,8 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 		return nil, fmt.Errorf("session: Handlers: %w", err)
 	}
 	if !guard.Has(s) {
-		return nil, fmt.Errorf("session: Handlers: %q is not among Config.Backends of the guard, so what it issues would be refused", s.config.Name)
+		return nil, fmt.Errorf("session: Handlers: %q is not among Config.Backends of the guard, so what it issues "+
+			"would be refused", s.config.Name)
 	}
 	own, err := guard.WithoutDialog().With(s)
 	if err != nil {
@@ -157,7 +158,8 @@ func (h handler) signIn(w http.ResponseWriter, r backend.Request, options Option
 	if err != nil {
 		return nil, err
 	}
-	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: session.UserID(),
+	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(),
+		UserID:       session.UserID(),
 		CredentialID: session.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
 			_, err := h.Revoke(ctx, session.UserID(), session.ID())
 			return err
@@ -219,7 +221,8 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 	}
 	current, _ := auth.As[*Session](r.Credential)
 	if current != nil {
-		sessions = backend.CurrentFirst(page, sessions, current, func(s *Session) bool { return s.ID() == current.ID() })
+		sessions = backend.CurrentFirst(page, sessions, current,
+			func(s *Session) bool { return s.ID() == current.ID() })
 	}
 	answer := make([]map[string]any, len(sessions))
 	for i, session := range sessions {

@@ -81,8 +81,10 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	}
 	record := &Record{
 		ID: backend.NewIDOf(fresh.UserID()), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
-		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
-		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0,
+		Remembered: remembered,
+		Created:    now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle,
+		MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
 	record.IP, record.UserAgent = backend.ClientOf(r)
 	record.UserAgent = backend.CleanText(record.UserAgent, 200)
@@ -155,7 +157,8 @@ func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 
 // renew replaces a session by one with another secret and the present stamp of
 // user, and returns its digest.
-func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (digest string, err error) {
+func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session,
+	user auth.User) (digest string, err error) {
 	now := backend.StoreTime(time.Now())
 	renewed := *session.record
 	renewed.Stamp = backend.Stamp(stampLabel, user)
@@ -168,7 +171,8 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 	if !replaced {
 		return "", s.cleared.ended
 	}
-	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID, CredentialID: successor.ID})
+	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID,
+		CredentialID: successor.ID})
 	s.setSessionCookie(w, successor, secret, now)
 	return successor.Digest, nil
 }
@@ -227,7 +231,8 @@ func (s *Sessions) find(ctx context.Context, userID, id string) (*Record, error)
 // the user's stamp changed. Where the user may not log in, no session is good: the error
 // is that of Config.LoadUser, such as ErrUserInactive. A page that cannot be meant is
 // ErrMalformed.
-func (s *Sessions) List(ctx context.Context, userID string, page backend.Page) (sessions []*Session, next string, err error) {
+func (s *Sessions) List(ctx context.Context, userID string,
+	page backend.Page) (sessions []*Session, next string, err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}

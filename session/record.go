@@ -44,7 +44,8 @@ const movedTTL = time.Minute
 // that was under way with the old cookie is known by it, so that its answer does
 // not clear the new one, and a logout ends the successor.
 func (rec *Record) Moved(now time.Time) *Record {
-	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now, ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
+	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now,
+		ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
 }
 
 // IsMark reports whether Moved made the record.

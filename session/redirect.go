@@ -20,7 +20,9 @@ import (
 // and may not do something gets 403. A user that was sent to log in again for [auth.Fresh], did so,
 // and is refused as before gets its 401, and the log says why. A browser that waits for a page gets no
 // challenge that would raise its own password dialog.
-func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWriter, *http.Request, *auth.Problem)) func(http.ResponseWriter, *http.Request, *auth.Problem) {
+func (s *Sessions) RedirectToLogin(path string,
+	otherwise func(http.ResponseWriter, *http.Request, *auth.Problem),
+) func(http.ResponseWriter, *http.Request, *auth.Problem) {
 	if otherwise == nil {
 		otherwise = func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) { auth.WriteProblem(w, p) }
 	}

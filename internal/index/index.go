@@ -140,7 +140,8 @@ func (x *Index[R]) Page(userID, after string, limit int, now time.Time) []*R {
 // limit, the oldest first. Only those count that have not expired at now and for which
 // counts is true. A limit of 0 is no limit. If evict is false, no record may go: full
 // reports then that there is no room.
-func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool, counts func(*R) bool) (surplus []*R, full bool) {
+func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool,
+	counts func(*R) bool) (surplus []*R, full bool) {
 	if limit <= 0 || len(x.byUser[userID]) < limit {
 		return nil, false
 	}

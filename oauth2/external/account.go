@@ -142,7 +142,8 @@ func (l *Logins) noAccount(p *Profile) error {
 		return errNotVerified
 	case !slices.Contains(domains, domain):
 		return setting("Domains of the provider",
-			"Config.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail address", domain, domains...)
+			"Config.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail address",
+			domain, domains...)
 	case !p.Email.Authoritative:
 		return errNotVouched
 	}
@@ -160,8 +161,8 @@ var (
 		"domain")
 	errNoSuchEmail = errors.New("Config.ByEmail knows no user with the e-mail address, and Config.NewUser is nil")
 
-	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was unlinked " +
-		"again, or the reservation of the account has expired")
+	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was " +
+		"unlinked again, or the reservation of the account has expired")
 )
 
 // load finds a user by Config.LoadUser.

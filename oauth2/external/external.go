@@ -328,8 +328,8 @@ func (l *Logins) add(given Provider, env environment) error {
 		return err
 	}
 	if p.formPost && l.config.InsecureCookie {
-		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with one of "+
-			"another site: Config.InsecureCookie", p.name)
+		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with "+
+			"one of another site: Config.InsecureCookie", p.name)
 	}
 	if l.providers[p.name] != nil {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
@@ -389,7 +389,8 @@ func (l *Logins) logger() *slog.Logger { return cmp.Or(l.config.Logger, slog.Def
 func checkAppRedirect(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
-	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil || html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
+	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil ||
+		html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
 		return errors.New("is no URI without fragment and user")
 	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
 		return nil

@@ -26,11 +26,13 @@ import (
 //   - [auth.ErrInsufficient]: the person may not sign in, or has no account yet. Code
 //     says which
 //   - any other error: the provider, the store or a hook failed
-func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Credential, error) {
+func (l *Logins) FromToken(ctx context.Context, providerName string,
+	token auth.Secret) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.checkToken == nil:
-		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is", providerName)
+		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is",
+			providerName)
 	case !validToken(token.Reveal()) || len(token) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
@@ -50,7 +52,8 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 // service made for this one login and the app passed on (as it is in the token: some
 // hash it first). A nonce is good once. Errors are as those of [Logins.FromToken], and
 // [Logins.Complete] follows as there.
-func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
+func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret,
+	nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.clients == nil:

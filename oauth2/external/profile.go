@@ -187,7 +187,8 @@ func lower(text string) string {
 // domainOf returns the domain of an address in lower case, or "" for another text.
 func domainOf(address string) string {
 	at := strings.LastIndexByte(address, '@')
-	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {
+	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") ||
+		strings.Count(address, "@") != 1 {
 		return ""
 	}
 	return lower(address[at+1:])

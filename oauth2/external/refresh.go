@@ -92,7 +92,8 @@ func (l *Logins) providerOf(identity *Identity) (*provider, error) {
 		return nil, fmt.Errorf("oauth2/external: there is no provider %q", identity.Provider)
 	}
 	if identity.Issuer != p.issuer && !p.covers(identity.Issuer) {
-		return nil, fmt.Errorf("oauth2/external: provider %q has no identities of the issuer %q", p.name, identity.Issuer)
+		return nil, fmt.Errorf("oauth2/external: provider %q has no identities of the issuer %q", p.name,
+			identity.Issuer)
 	}
 	return p, nil
 }

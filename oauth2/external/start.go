@@ -84,7 +84,8 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != len(challenge("")),
 		strings.Trim(a.Challenge, base64urlChars) != "":
 		return errChallenge
-	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
+	case len(a.AppState) > maxAppState ||
+		strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errAppState
 	}
 	return nil

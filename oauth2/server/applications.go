@@ -321,7 +321,8 @@ func (s *Server) applicationFault(page *ApplicationPage, r Registration) error {
 	for _, grant := range r.GrantTypes {
 		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
 			return metadataError("A grant is none that you may choose.",
-				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...))
+				setting("Config.DeveloperGrants", "the grant is not for developers", grant,
+					s.config.DeveloperGrants...))
 		}
 	}
 	if len(r.RedirectURIs)+len(r.PostLogoutRedirectURIs) > maxURIs {

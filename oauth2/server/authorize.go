@@ -28,7 +28,9 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerConsent(w, r, p, req.form) })
+		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+			h.answerConsent(w, r, p, req.form)
+		})
 		return
 	}
 	if id := req.form.Get("interaction"); id != "" {
@@ -197,5 +199,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 	}
 	kept := *a
 	kept.SentToLogin, kept.Fresh, kept.Logins = true, p != nil, a.Logins+1
-	s.deferRequest(w, r, &kept, func(returnTo string) { s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept)) })
+	s.deferRequest(w, r, &kept, func(returnTo string) {
+		s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept))
+	})
 }

@@ -114,7 +114,8 @@ func placeOf(r *http.Request) string {
 // The causes of refusals that count as guesses.
 var (
 	errWrongSecret   = check("the client secret is wrong")
-	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash of it")
+	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash " +
+		"of it")
 )
 
 // isGuess reports whether a refusal counts as a guess.

@@ -69,8 +69,8 @@ func keyDeriver(keys jwt.KeySource) deriver {
 // auditRequestKeys lists that a login must come back to the instance that began it.
 func auditRequestKeys(a *auditor) {
 	if a.config.SignIn != nil && len(a.config.RequestKeys) == 0 && keyDeriver(a.config.Keys) == nil {
-		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its own: "+
-			"a login that comes back to another instance, or after a restart, must start again")
+		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its "+
+			"own: a login that comes back to another instance, or after a restart, must start again")
 	}
 }
 
@@ -136,8 +136,8 @@ func (s *Server) keepRequest(a *authorization) (string, error) {
 		return "", err
 	}
 	if s.ownSeal != nil && s.ownSeal.CompareAndSwap(true, false) { // told once, by a server that has logins
-		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must come " +
-			"back to the same instance before it restarts; see Config.RequestKeys")
+		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must " +
+			"come back to the same instance before it restarts; see Config.RequestKeys")
 	}
 	return seal.Seal(s.seals, text, s.sealedFor()), nil
 }

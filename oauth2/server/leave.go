@@ -67,7 +67,8 @@ func (s *Server) showLeave(w http.ResponseWriter, r *http.Request, client *Clien
 	page := LeavePage{Layout: s.question(r, "Leave this site?"), Client: client, ReturnsTo: hostOf(a.RedirectURI),
 		Description: e.Description}
 	params := s.answerParams(a, [][2]string{{"error", e.Code}, {"error_description", e.description()}})
-	if page.Next = template.URL(withParams(a.RedirectURI, params)); a.FormPost { // a registered one, which has no script
+	// A registered one, which has no script.
+	if page.Next = template.URL(withParams(a.RedirectURI, params)); a.FormPost {
 		page.Next, page.params = template.URL(a.RedirectURI), func() [][2]string { return params }
 	}
 	s.pages.secure(w, a.RedirectURI)

@@ -23,7 +23,8 @@ var (
 	// ErrLimit is the cause when a user has as many grants as Config.Limit allows.
 	ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",
 		Detail: "Maximum amount of grants allowed per user exceeded.",
-		Cause:  errors.New("oauth2/server: the user has as many grants as Config.Limit allows (see Config.EvictOldest)")}
+		Cause: errors.New("oauth2/server: the user has as many grants as Config.Limit allows (see " +
+			"Config.EvictOldest)")}
 	// ErrClientLimit is the cause when a client has as many grants for itself as
 	// Config.ClientLimit allows.
 	ErrClientLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",

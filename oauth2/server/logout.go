@@ -74,7 +74,9 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerLogout(w, r, p, req.form) })
+		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+			h.answerLogout(w, r, p, req.form)
+		})
 		return
 	}
 	asked, token, err := h.findLogout(r, req.form)
@@ -237,10 +239,12 @@ func (s *Server) checkReturn(ctx context.Context, asked *logout) error {
 		return err
 	}
 	if cause == nil && !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
-		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI, client.PostLogoutRedirectURIs...)
+		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI,
+			client.PostLogoutRedirectURIs...)
 	}
 	if cause != nil {
-		s.logger().InfoContext(ctx, "oauth2/server: a logout does not lead back to the client", "client", asked.ClientID,
+		s.logger().InfoContext(ctx, "oauth2/server: a logout does not lead back to the client", "client",
+			asked.ClientID,
 			"error", cause)
 		*asked = logout{}
 		return nil
@@ -275,7 +279,8 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked
 
 func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, asked logout) {
 	if asked.URI == "" {
-		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
+		s.show(w, r, http.StatusOK, s.pages.Logout,
+			LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
 		return
 	}
 	w.Header().Set("Location", asked.redirect())

@@ -89,7 +89,8 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	registrations := make([]Registration, len(all))
 	for i, each := range all {
 		registrations[i] = each.Registration
-		registrations[i].ClientSecret, registrations[i].ClientSecretHash = auth.Secret(each.Secret), auth.Secret(each.Hash)
+		registrations[i].ClientSecret, registrations[i].ClientSecretHash = auth.Secret(each.Secret),
+			auth.Secret(each.Hash)
 		registrations[i].Members = furtherMembers(members[i])
 	}
 	return registrations, nil

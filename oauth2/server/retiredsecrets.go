@@ -44,7 +44,8 @@ func (s *Server) keepSecret(ctx context.Context, c, before *Client, r Registrati
 	retired := before.hasRetired(c)
 	if retired {
 		s.logger().WarnContext(ctx, "oauth2/server: the secret in the registration of a client was retired by "+
-			"Server.RenewSecret, so the client keeps the secret that it has. Give the registration the new secret, or none",
+			"Server.RenewSecret, so the client keeps the secret that it has. Give the registration the new secret, "+
+			"or none",
 			"client", c.ID)
 	}
 	missing := r.ClientSecret == "" && hash == "" && (before.SecretDigest != "" || before.SecretHash != "")

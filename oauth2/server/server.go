@@ -239,8 +239,9 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(), unknown: newGuesses(),
-		hashes: newHashQueue(), shortSecrets: new(once.Set)}
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(),
+		unknown: newGuesses(),
+		hashes:  newHashQueue(), shortSecrets: new(once.Set)}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
 	s.setAddresses(settings)
