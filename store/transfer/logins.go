@@ -19,13 +19,8 @@ type JWTLogin struct {
 func (*JWTLogin) Kind() Kind    { return JWTLogins }
 func (r *JWTLogin) Key() string { return r.ID }
 
-func (r *JWTLogin) Changed() time.Time {
-	at := latest(r.Created, r.RevokedAt)
-	for _, token := range r.Tokens {
-		at = latest(at, token.Issued, token.Rotated)
-	}
-	return at
-}
+// Changed goes by LastUsed as well: a login is used by a refresh, which is good once.
+func (r *JWTLogin) Changed() time.Time { return latest(r.Created, r.LastUsed, r.RevokedAt) }
 
 // Keep drops refresh tokens that nothing needs to know again, and keeps the family by the rule of jwt.Store.Purge.
 func (r *JWTLogin) Keep(now time.Time) bool {
@@ -54,19 +49,8 @@ type OAuthGrant struct {
 func (*OAuthGrant) Kind() Kind    { return OAuthGrants }
 func (r *OAuthGrant) Key() string { return r.ID }
 
-func (r *OAuthGrant) Changed() time.Time {
-	at := latest(r.Created, r.RevokedAt)
-	for _, code := range r.Codes {
-		at = latest(at, code.Redeemed)
-	}
-	for _, token := range r.Access {
-		at = latest(at, token.Issued)
-	}
-	for _, token := range r.Refresh {
-		at = latest(at, token.Issued, token.Rotated)
-	}
-	return at
-}
+// Changed goes by LastUsed as well: a grant is used when its code is redeemed, and by a refresh.
+func (r *OAuthGrant) Changed() time.Time { return latest(r.Created, r.LastUsed, r.RevokedAt) }
 
 // Keep drops tokens that expired. A code stays for as long as its grant, because a second use ends the grant.
 func (r *OAuthGrant) Keep(now time.Time) bool {

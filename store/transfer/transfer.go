@@ -35,7 +35,8 @@ type Target interface {
 	// added it.
 	Import(ctx context.Context, kind Kind, records []Record, now time.Time) (added int, err error)
 
-	// Replace is Import for records whose key may be there: they take the place of what is there.
+	// Replace is Import for records whose key may be there: they take the place of what is there. It ends nothing that
+	// rests on them: the grants of a client stay.
 	Replace(ctx context.Context, kind Kind, records []Record, now time.Time) error
 
 	// Remove removes the records with these keys, with all that belongs to them. It is no error if one is not there.
