@@ -77,9 +77,7 @@ func (s transferService) fill() *moved {
 
 func (s transferService) fillOAuth(m *moved) {
 	s.Helper()
-	_, err := s.OAuth.AddClient(s.Context(), &server.Client{ID: movedClient, Name: "Web", RedirectURIs: []string{
-		"https://web.example/"}, SecretDigest: "digest", Created: m.now, Updated: m.now}, 0)
-	s.must(err)
+	s.fillOAuthClient(m)
 	m.page = &server.Interaction{ID: backend.NewIDOf("alice"), Digest: s.digest("alice"), UserID: "alice", Created: m.now,
 		ExpiresAt: m.now.Add(time.Hour), Data: []byte(`{"asked":true}`)}
 	s.must(s.OAuth.AddInteraction(s.Context(), m.page, 0))
@@ -104,6 +102,13 @@ func (s transferService) fillOAuth(m *moved) {
 	if fresh, err := s.OAuth.PutOnce(s.Context(), "assertion", m.now.Add(time.Hour), m.now); !fresh || err != nil {
 		s.Fatalf("a key that is fresh: %v, %v", fresh, err)
 	}
+}
+
+func (s transferService) fillOAuthClient(m *moved) {
+	s.Helper()
+	_, err := s.OAuth.AddClient(s.Context(), &server.Client{ID: movedClient, Name: "Web", RedirectURIs: []string{
+		"https://web.example/"}, SecretDigest: "digest", Created: m.now, Updated: m.now}, 0)
+	s.must(err)
 }
 
 func (s transferService) fillExternal(m *moved) {
