@@ -21,7 +21,7 @@ import (
 
 // The copy is tested with the demo as its service, before and after the move.
 
-// copying is a copy between two stores, with its file.
+// copier is a copy between two stores, with its file.
 type copier struct {
 	from, to file
 	state    string
@@ -194,7 +194,7 @@ func (c copier) kept(t *testing.T) (f copyFile) {
 }
 
 func TestUnitCopyGoesOnAfterKill9(t *testing.T) {
-	tokens := 30_000
+	tokens := 10_000
 	if os.Getenv("GATEWARDEN_FAULTS") == "full" {
 		tokens = 100_000
 	}
@@ -285,7 +285,7 @@ func TestUnitCopyRefuses(t *testing.T) {
 		c.to.issue("alice")
 		c.refused(t, "a service has changed the target: knox tokens: the run before left 0 there, and now there are 1", "-final")
 	})
-	t.Run("a source while the service runs, in the final run, names what to do", func(t *testing.T) {
+	t.Run("one store as both", func(t *testing.T) {
 		c := newCopier(t, from, fileOn(t))
 		c.to.path = c.from.path
 		c.refused(t, "the same store")

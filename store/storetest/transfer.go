@@ -25,6 +25,7 @@ func Transfer(t *testing.T, open func(t *testing.T) (from, to TransferEngine)) {
 		{"a record that has changed in the target later is a conflict, and stays", transferConflictOfOne},
 		{"what is there already stays as it is", transferImports},
 		{"pages of any size have each record once", transferPages},
+		{"the final run tells that the service still runs, and that a record was lost", transferWatches},
 		{"everything ends, and what is issued after it is good", transferEndsAll},
 		{"what was issued since an instant ends, and what was issued before stays", transferEndsSince},
 	} {
