@@ -74,6 +74,13 @@ func (c *change) read(ctx context.Context, keys ...string) error {
 	return nil
 }
 
+// suppose takes keys for absent without reading them. If one of them is there, commit writes nothing.
+func (c *change) suppose(keys ...string) {
+	for _, key := range keys {
+		c.entry(key).known = true
+	}
+}
+
 // get decodes the value of a key into value, and reports whether there is the key. It reads the key if read did not.
 func (c *change) get(ctx context.Context, key string, value any) (bool, error) {
 	if err := c.read(ctx, key); err != nil {

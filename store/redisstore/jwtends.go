@@ -188,15 +188,20 @@ func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string
 		if l != nil {
 			gone++
 		}
-		for _, digest := range digests[i] {
-			c.remove(s.db.key(jwtTokens, t, digest))
-		}
-		c.remove(s.db.key(jwtMembers, t, id))
-		c.remove(s.db.key(jwtFamilies, t, id))
-		c.unlist(s.db.key(jwtLists, t, users[i]), id)
+		s.forget(c, t, users[i], id, digests[i])
 		c.unlist(s.db.key(jwtExpiry, t, ""), members[i])
 	}
 	return gone, false, nil
+}
+
+// forget removes a family with its tokens. The caller takes it from the index of Purge.
+func (s *jwtStore) forget(c *change, t tag, userID, id string, digests []string) {
+	for _, digest := range digests {
+		c.remove(s.db.key(jwtTokens, t, digest))
+	}
+	c.remove(s.db.key(jwtMembers, t, id))
+	c.remove(s.db.key(jwtFamilies, t, id))
+	c.unlist(s.db.key(jwtLists, t, userID), id)
 }
 
 // digestsOf returns the digests of families.

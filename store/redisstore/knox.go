@@ -222,13 +222,18 @@ func (s *knoxStore) ofUser(ctx context.Context, c *change, userID string) ([]*kn
 	return all, nil
 }
 
-// put writes a new record.
+// put writes a new record of a user who logs in.
 func (s *knoxStore) put(c *change, t tag, r *knox.Record, now time.Time) {
+	s.write(c, t, r, now)
+	c.bump(s.db.key(knoxVersion, t, r.UserID))
+}
+
+// write writes a new record. What counts the records of the user meanwhile need not know of it.
+func (s *knoxStore) write(c *change, t tag, r *knox.Record, now time.Time) {
 	ttl := slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, now)
 	c.set(s.db.key(knoxTokens, t, r.Digest), knoxRowOf(r), ttl)
 	c.remove(s.db.key(knoxUses, t, r.Digest))
 	c.list(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
-	c.bump(s.db.key(knoxVersion, t, r.UserID))
 	if !r.ExpiresAt.IsZero() {
 		c.expire(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
 	}

@@ -145,13 +145,17 @@ func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest str
 
 // move puts the mark of a session in its place. Caches hear of it as of any change of the record.
 func (s *sessionStore) move(c *change, t tag, r *session.Record, now time.Time) {
-	key, useKey := s.keys(t, r.Digest)
-	mark := r.Moved(now)
+	s.putMark(c, t, r.Moved(now), now)
+	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
+}
+
+// putMark writes a mark.
+func (s *sessionStore) putMark(c *change, t tag, mark *session.Record, now time.Time) {
+	key, useKey := s.keys(t, mark.Digest)
 	ttl := sessionTTL(mark, now)
 	c.set(key, sessionRowOf(mark), ttl)
 	c.remove(useKey)
-	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
-	c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, mark.ExpiresAt, ttl)
+	c.expire(s.db.key(sessionExpiry, t, ""), mark.Digest, mark.ExpiresAt, ttl)
 }
 
 // put writes a new record.
