@@ -9,6 +9,7 @@ package proxy
 
 import (
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type Proxy struct {
 	refused bool
 	delay   time.Duration
 	watch   func(chunk []byte) (cut bool)
+	texts   [][2]string           // to replace in answers
 	open    map[net.Conn]struct{} // both sides of each connection
 	total   int
 	ended   bool
@@ -74,6 +76,15 @@ func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 			return true
 		}
 	})
+}
+
+// Replace has each answer of the server name one text in place of another one of the same length, until the test ends. A
+// node of a Redis Cluster names the addresses of all nodes.
+func (p *Proxy) Replace(old, with string) {
+	if len(old) != len(with) {
+		panic("the texts have different lengths")
+	}
+	p.set(func() { p.texts = append(p.texts, [2]string{old, with}) })
 }
 
 // Resume ends Hold, Refuse, Delay and CutAnswer.
@@ -169,7 +180,7 @@ func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
 			if !open {
 				return
 			}
-			if _, err := to.Write(buffer[:n]); err != nil || cut {
+			if _, err := to.Write(p.replaced(buffer[:n], fromClient)); err != nil || cut {
 				return
 			}
 		}
@@ -177,6 +188,21 @@ func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
 			return
 		}
 	}
+}
+
+// replaced returns a chunk with the texts of Replace.
+func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
+	p.mu.Lock()
+	texts := p.texts
+	p.mu.Unlock()
+	if fromClient || len(texts) == 0 {
+		return chunk
+	}
+	var pairs []string
+	for _, text := range texts {
+		pairs = append(pairs, text[0], text[1])
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(chunk))) // one pass: no text is replaced twice
 }
 
 // pass waits until a chunk may go on. It reports whether the connection is to be cut after it, and whether the proxy
