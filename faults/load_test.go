@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,9 +87,13 @@ func (w *worker) allow(t testing.TB) {
 	}
 }
 
-// send sends a request and counts the answer, whose status must be one of these or 503.
+// send sends a request and counts the answer, whose status must be one of these or 503. An application is told of an
+// outage by its own redirect URI (RFC 6749 section 4.1.2.1).
 func (w *worker) send(at *slot, r request, what string, statuses ...int) answer {
 	a := w.load.client.send(at.now.Load(), r)
+	if strings.Contains(a.header.Get("Location"), "error=temporarily_unavailable") {
+		a.status, a.header = http.StatusServiceUnavailable, http.Header{"Retry-After": {"1"}}
+	}
 	w.load.stats.saw(a, what, statuses...)
 	return a
 }
@@ -275,11 +279,3 @@ func (w *worker) stopAllAny() {
 }
 
 func decode(text []byte, into any) { _ = json.Unmarshal(text, into) }
-
-// all are the credentials of all workers.
-func (l *load) all() (all []*credential) {
-	for _, w := range l.workers {
-		all = append(all, w.held...)
-	}
-	return slices.Clip(all)
-}

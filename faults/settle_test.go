@@ -68,6 +68,9 @@ func (w *worker) resolve(c *credential) {
 	if was == unsure && a.status == http.StatusOK {
 		c.state = live
 	}
+	if was == unsure {
+		w.load.stats.resolved(c.state == ended)
+	}
 	w.checkEverywhere(c)
 }
 
@@ -98,8 +101,11 @@ func (w *worker) compareBatches() {
 
 // useUp proves that a family of refresh tokens has at most one that works, and that the use of an old one ends it.
 func (w *worker) useUp(c *credential) {
-	at := w.pick()
+	at, doubtful := w.pick(), c.refreshUnsure && c.state == live
 	w.refresh(c, at) // it works if the family lives, unless its use before was not answered
+	if doubtful {
+		w.load.stats.resolved(c.state == ended)
+	}
 	if c.state == ended {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,8 @@ type stats struct {
 	outage      time.Duration // the longest time between two of them
 	lost        int           // acknowledged, and refused
 	revived     int           // ended, and accepted
+	made        int           // changes without an acknowledgement that were made
+	unmade      int           // the others
 	faults      []string
 
 	// mayBreak is set while instances may end in the middle of a request.
@@ -87,6 +90,17 @@ func (s *stats) bad() int {
 	return s.unavailable + s.unanswered
 }
 
+// resolved notes what became of a change without an acknowledgement.
+func (s *stats) resolved(made bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if made {
+		s.made++
+	} else {
+		s.unmade++
+	}
+}
+
 // verdict fails the test for each fault, and adds a row to the table.
 func (s *stats) verdict(t testing.TB, fault, engine, note string) {
 	t.Helper()
@@ -100,6 +114,7 @@ func (s *stats) verdict(t testing.TB, fault, engine, note string) {
 		}
 		t.Error(text)
 	}
+	note = strings.TrimPrefix(note+fmt.Sprintf(", %d unacknowledged changes were made and %d not", s.made, s.unmade), ", ")
 	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 	report.add(fault, engine, s.requests, s.unavailable, s.unanswered, round(s.outage), round(s.slowest), s.lost, s.revived,
 		note)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -63,8 +64,9 @@ func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
 // Delay has each answer of the server arrive so much later. The answers of one connection wait for each other.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, before any answer to it. It does so
-// once, and calls done then.
+// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, when the server answers. The
+// server has then done what it was asked for, and the client does not learn that. It does so once, and calls done when the
+// chunk comes.
 func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 	p.set(func() {
 		p.watch = func(chunk []byte) bool {
@@ -165,22 +167,26 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { defer end(); p.forward(server, client, true) })
-	both.Go(func() { defer end(); p.forward(client, server, false) })
+	var cut atomic.Bool // the next answer
+	both.Go(func() { defer end(); p.forward(server, client, true, &cut) })
+	both.Go(func() { defer end(); p.forward(client, server, false, &cut) })
 	both.Wait()
 }
 
 // forward copies from one side to the other until either is closed.
-func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
+func (p *Proxy) forward(to, from net.Conn, fromClient bool, cutAnswer *atomic.Bool) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			cut, open := p.pass(buffer[:n], fromClient)
-			if !open {
+			if !open || !fromClient && cutAnswer.Load() {
 				return
 			}
-			if _, err := to.Write(p.replaced(buffer[:n], fromClient)); err != nil || cut {
+			if cut {
+				cutAnswer.Store(true) // before the server has anything to answer
+			}
+			if _, err := to.Write(p.replaced(buffer[:n], fromClient)); err != nil {
 				return
 			}
 		}
@@ -205,8 +211,7 @@ func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
 	return []byte(strings.NewReplacer(pairs...).Replace(string(chunk))) // one pass: no text is replaced twice
 }
 
-// pass waits until a chunk may go on. It reports whether the connection is to be cut after it, and whether the proxy
-// still runs.
+// pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still runs.
 func (p *Proxy) pass(chunk []byte, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {
