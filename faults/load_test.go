@@ -30,6 +30,8 @@ type load struct {
 
 	// bound is how long after the end of a credential another instance may accept it.
 	bound time.Duration
+	// stale is the longest time after which one did so.
+	stale time.Duration
 
 	batches atomic.Int64
 	over    chan struct{}
