@@ -50,7 +50,8 @@ type settings struct {
 	addr, db, cert, certKey string
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
-	issuer                  string // what tokens name as theirs, the URL by default
+	leeway                  time.Duration
+	issuer                  string // what tokens name as theirs; the URL by default
 	origin                  string // scheme and host of issuer, below which the handlers are
 	clients                 string // file of OAuth 2 clients
 	providers               []external.Provider
@@ -71,6 +72,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file; required for a server)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
+	flags.DurationVar(&s.leeway, "jwt-leeway", 0, "how much the clocks of several demos may differ: JWTs live so much longer")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
 	flags.StringVar(&s.clients, "clients", "", "JSON `file` of more OAuth 2 clients, in the names of RFC 7591")
 	flags.Func("provider", "`name,issuer,client_id,client_secret` of a provider that people sign in by; without issuer, google, github, gitlab, facebook or microsoft; may be repeated", func(text string) error {
@@ -125,8 +127,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer app.close()
-
 	server := &http.Server{
 		Handler:           bounded(app.handler),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -150,16 +150,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	select {
 	case err = <-ended:
-		return err
+		return errors.Join(err, app.close())
 	case <-ctx.Done():
 	}
-	background.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
-	defer cancel()
-	if err := server.Shutdown(last); err != nil {
-		return server.Close()
-	}
+	app.end(server, &background)
 	return nil
+}
+
+// A program that is told to end gets 5 seconds from some supervisors. Requests have most of that.
+const (
+	lastAnswers = 3500 * time.Millisecond
+	lastWrites  = time.Second // of what the stores keep in memory, such as the last uses of tokens
+)
+
+// end answers the requests that are under way, and closes the stores. It waits for neither if a server of the stores does
+// not answer.
+func (a *app) end(server *http.Server, background *sync.WaitGroup) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		a.logger.WarnContext(ctx, "requests are left without an answer", "error", errors.Join(err, server.Close()))
+	}
+	closed := make(chan error, 1)
+	go func() {
+		background.Wait()
+		closed <- a.close()
+	}()
+	select {
+	case err := <-closed:
+		if err != nil {
+			a.logger.WarnContext(ctx, "the store cannot be closed", "error", database.Line(err))
+		}
+	case <-time.After(lastWrites):
+		a.logger.WarnContext(ctx, "the store does not answer, and is left open")
+	}
 }
 
 // requestTimeout is the longest that a request may take, as with a database that accepts queries and does not answer.
