@@ -20,6 +20,11 @@ func (postgresql) begin() []string {
 	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
 }
 
+// The drivers end a transaction within the context of BeginTx. Commit also finds out that the server undid it.
+
+func (postgresql) commit(_ context.Context, _ *sql.Conn, tx *sql.Tx) error   { return tx.Commit() }
+func (postgresql) rollback(_ context.Context, _ *sql.Conn, tx *sql.Tx) error { return tx.Rollback() }
+
 // minPostgreSQL is the oldest version that is known to work, as the server numbers it.
 const minPostgreSQL = 130000
 
