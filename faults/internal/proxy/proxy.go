@@ -9,7 +9,9 @@ package proxy
 
 import (
 	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -25,6 +27,7 @@ type Proxy struct {
 	refused bool
 	delay   time.Duration
 	watch   func(chunk []byte) (cut bool)
+	texts   [][2]string           // to replace in answers
 	open    map[net.Conn]struct{} // both sides of each connection
 	total   int
 	ended   bool
@@ -61,8 +64,9 @@ func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
 // Delay has each answer of the server arrive so much later. The answers of one connection wait for each other.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, before any answer to it. It does so
-// once, and calls done then.
+// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, when the server answers. The
+// server has then done what it was asked for, and the client does not learn that. It does so once, and calls done when the
+// chunk comes.
 func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 	p.set(func() {
 		p.watch = func(chunk []byte) bool {
@@ -74,6 +78,15 @@ func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 			return true
 		}
 	})
+}
+
+// Replace has each answer of the server name one text in place of another one of the same length, until the test ends. A
+// node of a Redis Cluster names the addresses of all nodes.
+func (p *Proxy) Replace(old, with string) {
+	if len(old) != len(with) {
+		panic("the texts have different lengths")
+	}
+	p.set(func() { p.texts = append(p.texts, [2]string{old, with}) })
 }
 
 // Resume ends Hold, Refuse, Delay and CutAnswer.
@@ -154,22 +167,26 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { defer end(); p.forward(server, client, true) })
-	both.Go(func() { defer end(); p.forward(client, server, false) })
+	var cut atomic.Bool // the next answer
+	both.Go(func() { defer end(); p.forward(server, client, true, &cut) })
+	both.Go(func() { defer end(); p.forward(client, server, false, &cut) })
 	both.Wait()
 }
 
 // forward copies from one side to the other until either is closed.
-func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
+func (p *Proxy) forward(to, from net.Conn, fromClient bool, cutAnswer *atomic.Bool) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			cut, open := p.pass(buffer[:n], fromClient)
-			if !open {
+			if !open || !fromClient && cutAnswer.Load() {
 				return
 			}
-			if _, err := to.Write(buffer[:n]); err != nil || cut {
+			if cut {
+				cutAnswer.Store(true) // before the server has anything to answer
+			}
+			if _, err := to.Write(p.replaced(buffer[:n], fromClient)); err != nil {
 				return
 			}
 		}
@@ -179,8 +196,22 @@ func (p *Proxy) forward(to, from net.Conn, fromClient bool) {
 	}
 }
 
-// pass waits until a chunk may go on. It reports whether the connection is to be cut after it, and whether the proxy
-// still runs.
+// replaced returns a chunk with the texts of Replace.
+func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
+	p.mu.Lock()
+	texts := p.texts
+	p.mu.Unlock()
+	if fromClient || len(texts) == 0 {
+		return chunk
+	}
+	var pairs []string
+	for _, text := range texts {
+		pairs = append(pairs, text[0], text[1])
+	}
+	return []byte(strings.NewReplacer(pairs...).Replace(string(chunk))) // one pass: no text is replaced twice
+}
+
+// pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still runs.
 func (p *Proxy) pass(chunk []byte, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {

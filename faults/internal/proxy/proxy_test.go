@@ -135,4 +135,16 @@ func TestUnitProxy(t *testing.T) {
 			t.Errorf("got %v and %d cuts, want one cut only", err, cut)
 		}
 	})
+	t.Run("Replace changes what the server says, in one pass", func(t *testing.T) {
+		p := proxy.New(t, echo(t))
+		p.Replace(":7001", ":9002")
+		p.Replace(":9002", ":7001")
+		conn := dial(t, p)
+		if _, err := io.WriteString(conn, "a:7001 b:9002 c:7003"); err != nil {
+			t.Fatal(err)
+		}
+		if err := read(t, conn, "a:9002 b:7001 c:7003", long); err != nil {
+			t.Error(err)
+		}
+	})
 }
