@@ -44,7 +44,8 @@ func (q query) row(ctx context.Context, args ...any) scanner {
 	if bound == nil {
 		return row
 	}
-	return &boundRow{row, bound}
+	bound.row = row
+	return bound
 }
 
 // readAll returns all rows of a query.

@@ -21,7 +21,9 @@ const defaultReadTimeout = 5 * time.Second
 type bound struct {
 	ctx, limited context.Context
 	cancel       context.CancelFunc
-	query        query
+	pool         *sql.DB
+	wait         time.Duration
+	row          *sql.Row // of a query for one
 }
 
 // bound returns the context for a query. The bound is nil if ctx ends in time by itself, or if the query has none. That
@@ -34,7 +36,7 @@ func (q query) bound(ctx context.Context) (context.Context, *bound) {
 		return ctx, nil
 	}
 	limited, cancel := context.WithTimeout(ctx, q.wait)
-	return limited, &bound{ctx, limited, cancel, q}
+	return limited, &bound{ctx: ctx, limited: limited, cancel: cancel, pool: q.pool, wait: q.wait}
 }
 
 // end ends a query. It returns err, or what says that the time was over.
@@ -47,21 +49,16 @@ func (b *bound) end(err error) error {
 	if !late || errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	stats := b.query.pool.Stats()
+	stats := b.pool.Stats()
 	full := 0
 	if stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections {
 		full = stats.MaxOpenConnections
 	}
-	return &noAnswerError{b.query.wait, full, err}
+	return &noAnswerError{b.wait, full, err}
 }
 
-// boundRow is a row of a query with a bound.
-type boundRow struct {
-	row   *sql.Row
-	bound *bound
-}
-
-func (r *boundRow) Scan(fields ...any) error { return r.bound.end(r.row.Scan(fields...)) }
+// Scan reads the row and ends the query.
+func (b *bound) Scan(fields ...any) error { return b.end(b.row.Scan(fields...)) }
 
 // noAnswerError is an [ErrNoAnswer].
 type noAnswerError struct {
