@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -41,7 +43,10 @@ type answer struct {
 // outage reports that the request may have been served or not.
 func (a answer) outage() bool { return a.status == 0 || a.status == http.StatusServiceUnavailable }
 
-// members returns a member of a JSON object that is a text.
+// unsent reports that the instance was not there, so that the request was not served.
+func (a answer) unsent() bool { return errors.Is(a.failure, syscall.ECONNREFUSED) }
+
+// member returns a member of a JSON object that is a text.
 func (a answer) member(name string) string {
 	var all map[string]any
 	_ = json.Unmarshal(a.body, &all)
@@ -74,10 +79,12 @@ func newClient() *client {
 }
 
 // send sends a request to an instance.
-func (c *client) send(to *instance, r request) (a answer) {
+func (c *client) send(to *instance, r request) answer { return c.sendIn(context.Background(), to, r) }
+
+func (c *client) sendIn(ctx context.Context, to *instance, r request) (a answer) {
 	a.began = time.Now()
 	defer func() { a.ended = time.Now() }()
-	sent, err := r.made(to.url)
+	sent, err := r.made(ctx, to.url)
 	if err != nil {
 		a.failure = err
 		return a
@@ -95,7 +102,7 @@ func (c *client) send(to *instance, r request) (a answer) {
 }
 
 // made makes a request. A cookie is sent by a browser, which names the origin of the page.
-func (r request) made(base string) (*http.Request, error) {
+func (r request) made(ctx context.Context, base string) (*http.Request, error) {
 	var body io.Reader
 	contentType := ""
 	switch {
@@ -108,7 +115,7 @@ func (r request) made(base string) (*http.Request, error) {
 		}
 		body, contentType = bytes.NewReader(text), "application/json"
 	}
-	made, err := http.NewRequestWithContext(context.Background(), r.method, base+r.path, body)
+	made, err := http.NewRequestWithContext(ctx, r.method, base+r.path, body)
 	if err != nil {
 		return nil, err
 	}

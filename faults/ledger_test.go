@@ -36,6 +36,7 @@ func (w *worker) mayBeStale(c *credential, at *slot, a answer) bool {
 // ending compares the answer to a request that ends a credential.
 func (w *worker) ending(c *credential, at *slot, a answer) {
 	switch {
+	case a.unsent():
 	case a.outage() && c.state == live:
 		c.state = unsure
 	case a.outage():
@@ -54,6 +55,7 @@ func (w *worker) ending(c *credential, at *slot, a answer) {
 // refreshed compares the answer to the use of its refresh token.
 func (w *worker) refreshed(c *credential, at *slot, a answer) {
 	switch {
+	case a.unsent():
 	case a.outage():
 		if c.refreshUnsure && c.state == live {
 			c.state = unsure // if the first use counted, then the second one ended all
@@ -65,6 +67,7 @@ func (w *worker) refreshed(c *credential, at *slot, a answer) {
 		}
 		c.refreshUnsure = false
 		c.take(a)
+		w.load.stats.count(&w.load.stats.refreshes)
 	case a.status == c.kind.refused:
 		if c.state == live && !c.refreshUnsure {
 			w.lost(c, "its refresh token is refused: %s", a.body)
@@ -75,16 +78,12 @@ func (w *worker) refreshed(c *credential, at *slot, a answer) {
 
 // lost and revived are the two faults that a client notices.
 func (w *worker) lost(c *credential, format string, values ...any) {
-	w.load.stats.mu.Lock()
-	w.load.stats.lost++
-	w.load.stats.mu.Unlock()
+	w.load.stats.count(&w.load.stats.lost)
 	w.load.stats.fault(c.kind.name+" of "+c.user+" that was acknowledged: "+format, values...)
 }
 
 func (w *worker) revived(c *credential, format string, values ...any) {
-	w.load.stats.mu.Lock()
-	w.load.stats.revived++
-	w.load.stats.mu.Unlock()
+	w.load.stats.count(&w.load.stats.revived)
 	w.load.stats.fault(c.kind.name+" of "+c.user+" that has ended: "+format, values...)
 }
 
@@ -179,6 +178,7 @@ func (w *worker) stopAll(k *kind, at *slot) {
 	batch := int(w.load.batches.Load())
 	for _, c := range all {
 		switch {
+		case a.unsent():
 		case a.status == http.StatusUnauthorized:
 			w.checked(all[i], at, a)
 		case a.outage() && c.state == live:

@@ -62,7 +62,7 @@ func newLoad(t testing.TB, s *server, instances ...*instance) *load {
 	if s.isRedis() {
 		l.bound = redisBound
 	}
-	for n, user := range []string{"alice", "alice", "bob", "admin"} {
+	for n, user := range []string{"alice", "alice", "bob", "admin", "alice", "alice"} {
 		w := &worker{load: l, user: user, alone: user != "alice", random: rand.New(rand.NewPCG(uint64(n), 1))}
 		w.allow(t)
 		l.workers = append(l.workers, w)
@@ -231,6 +231,7 @@ func (w *worker) login(k *kind) *credential {
 	}
 	c.kind, c.user, c.made = k, w.user, made
 	w.held = append(w.held, c)
+	w.load.stats.count(&w.load.stats.logins)
 	return c
 }
 

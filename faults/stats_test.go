@@ -16,6 +16,7 @@ type stats struct {
 	requests    int
 	unavailable int // answered with 503
 	unanswered  int
+	dropped     int // of these, those that an instance was sent
 	slowest     time.Duration
 	lastGood    time.Time     // the last answer that was neither
 	outage      time.Duration // the longest time between two of them
@@ -23,6 +24,8 @@ type stats struct {
 	revived     int           // ended, and accepted
 	made        int           // changes without an acknowledgement that were made
 	unmade      int           // the others
+	logins      int           // acknowledged
+	refreshes   int           // acknowledged
 	faults      []string
 
 	// mayBreak is set while instances may end in the middle of a request.
@@ -52,6 +55,9 @@ func (s *stats) saw(a answer, what string, statuses ...int) {
 	switch {
 	case a.status == 0:
 		s.unanswered++
+		if !a.unsent() {
+			s.dropped++
+		}
 		if !s.mayBreak {
 			s.faults = append(s.faults, fmt.Sprintf("%s: got no answer after %v: %v", what, took, a.failure))
 		}
@@ -88,6 +94,20 @@ func (s *stats) bad() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.unavailable + s.unanswered
+}
+
+// progress is how many logins and refreshes were acknowledged, whichever are fewer.
+func (s *stats) progress() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(s.logins, s.refreshes)
+}
+
+// count adds one to a counter.
+func (s *stats) count(counter *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*counter++
 }
 
 // resolved notes what became of a change without an acknowledgement.

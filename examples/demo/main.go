@@ -125,8 +125,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer app.close()
-
 	server := &http.Server{
 		Handler:           bounded(app.handler),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -150,16 +148,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	select {
 	case err = <-ended:
-		return err
+		return errors.Join(err, app.close())
 	case <-ctx.Done():
 	}
-	background.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
-	defer cancel()
-	if err := server.Shutdown(last); err != nil {
-		return server.Close()
-	}
+	app.end(server, &background)
 	return nil
+}
+
+// A program that is told to end gets 5 seconds from some supervisors. Requests have most of that.
+const (
+	lastAnswers = 3500 * time.Millisecond
+	lastWrites  = time.Second // of what the stores keep in memory, such as the last uses of tokens
+)
+
+// end answers the requests that are under way, and closes the stores. It waits for neither if a server of the stores does
+// not answer.
+func (a *app) end(server *http.Server, background *sync.WaitGroup) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswers)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		a.logger.WarnContext(ctx, "requests are left without an answer", "error", errors.Join(err, server.Close()))
+	}
+	closed := make(chan error, 1)
+	go func() {
+		background.Wait()
+		closed <- a.close()
+	}()
+	select {
+	case err := <-closed:
+		if err != nil {
+			a.logger.WarnContext(ctx, "the store cannot be closed", "error", database.Line(err))
+		}
+	case <-time.After(lastWrites):
+		a.logger.WarnContext(ctx, "the store does not answer, and is left open")
+	}
 }
 
 // requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
