@@ -19,7 +19,7 @@ func (mysql) name() string { return "mysql" }
 // begin starts a transaction. The default, REPEATABLE READ, would show a query after a lock what was there before the
 // transaction waited for the lock. It also locks gaps between rows, which makes deadlocks.
 func (mysql) begin() []string {
-	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE"}
+	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"}
 }
 
 // commit ends the transaction by a statement. The driver's own COMMIT and ROLLBACK have no context, and would wait for a
