@@ -70,6 +70,8 @@ func helpFor(err error) string {
 		return "PostgreSQL takes no changes: this is a replica, or the database is read-only"
 	case strings.HasPrefix(state, "57P"):
 		return "PostgreSQL is starting or stopping"
+	case state == "53100":
+		return "the disk of PostgreSQL is full"
 	case state == "53300":
 		return "PostgreSQL has no connection left, see max_connections and the limits of the pools"
 	case state == "26000", state == "42P05":
@@ -87,6 +89,8 @@ func helpFor(err error) string {
 		return "the user of the DSN lacks a right in MySQL, see the README of sqlstore for what to grant"
 	case 1290, 1792, 1836:
 		return "MySQL takes no changes: this is a replica, or the server is read-only"
+	case 1021, 1114:
+		return "the disk of MySQL is full, or a table must not grow"
 	case 1040, 1203:
 		return "MySQL has no connection left, see max_connections and the limits of the pools"
 	case 1665:

@@ -30,6 +30,7 @@ type Proxy struct {
 	texts   [][2]string           // to replace in answers
 	open    map[net.Conn]struct{} // both sides of each connection
 	total   int
+	lost    int // connections up to this number carry nothing any more
 	ended   bool
 }
 
@@ -57,6 +58,10 @@ func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // Hold stops forwarding. Connections stay open, and new ones are accepted.
 func (p *Proxy) Hold() { p.set(func() { p.held = true }) }
+
+// Abandon has all connections that are open carry nothing any more, without an end, as after a server was replaced by
+// another one at its address. Those that are made later work. Only Cut ends them.
+func (p *Proxy) Abandon() { p.set(func() { p.lost = p.total }) }
 
 // Refuse closes new connections as soon as they are accepted. Those that are open go on.
 func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
@@ -152,7 +157,7 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	p.open[client], p.open[server] = struct{}{}, struct{}{}
 	p.total++
-	ended := p.ended
+	number, ended := p.total, p.ended
 	p.mu.Unlock()
 	end := sync.OnceFunc(func() {
 		_ = client.Close()
@@ -168,18 +173,18 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	var both sync.WaitGroup
 	var cut atomic.Bool // the next answer
-	both.Go(func() { defer end(); p.forward(server, client, true, &cut) })
-	both.Go(func() { defer end(); p.forward(client, server, false, &cut) })
+	both.Go(func() { defer end(); p.forward(server, client, number, true, &cut) })
+	both.Go(func() { defer end(); p.forward(client, server, number, false, &cut) })
 	both.Wait()
 }
 
 // forward copies from one side to the other until either is closed.
-func (p *Proxy) forward(to, from net.Conn, fromClient bool, cutAnswer *atomic.Bool) {
+func (p *Proxy) forward(to, from net.Conn, number int, fromClient bool, cutAnswer *atomic.Bool) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			cut, open := p.pass(buffer[:n], fromClient)
+			cut, open := p.pass(buffer[:n], number, fromClient)
 			if !open || !fromClient && cutAnswer.Load() {
 				return
 			}
@@ -212,11 +217,11 @@ func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
 }
 
 // pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still runs.
-func (p *Proxy) pass(chunk []byte, fromClient bool) (cut, open bool) {
+func (p *Proxy) pass(chunk []byte, number int, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {
 		p.mu.Lock()
-		held, ended, changed, delay := p.held, p.ended, p.changed, p.delay
+		held, ended, changed, delay := p.held || number <= p.lost, p.ended, p.changed, p.delay
 		if !held && !ended && fromClient && p.watch != nil {
 			cut = p.watch(chunk)
 		}
