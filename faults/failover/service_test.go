@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -182,3 +183,5 @@ func (l *logText) String() string {
 func (l *logText) has(words string) bool { return strings.Contains(l.String(), words) }
 
 func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func httpStatus(r reply) string { return strconv.Itoa(r.status) }
