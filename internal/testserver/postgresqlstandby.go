@@ -53,7 +53,6 @@ func startStandby(primary *Server, config StandbyConfig) (*Standby, error) {
 	}
 	e := postgreSQL
 	e.name = "standby of PostgreSQL"
-	e.ready = "database system is ready to accept" // "read-only connections" before the promotion
 	e.prepare = func(d *daemon) error { return copyPrimary(d, primary, config) }
 	s := &Standby{Server: &Server{control: control{engine: e}}, primary: primary}
 	s.Server.pool = sync.OnceValues(s.openPool)
@@ -160,4 +159,19 @@ func (s *Server) try(statement string) error {
 		return fmt.Errorf("%s: %s: %w", s.engine.name, statement, err)
 	}
 	return nil
+}
+
+// StartAsStandby starts a PostgreSQL that was stopped or killed as one that takes no changes, as a tool for failover does
+// with a primary that was replaced. It copies nothing.
+func (s *Server) StartAsStandby(t testing.TB) {
+	t.Helper()
+	s.needDaemon(t)
+	err := s.daemon.write(filepath.Join(s.daemon.data(), "standby.signal"), "")
+	if err == nil {
+		err = s.daemon.start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Kill(t) }) // it cannot drop the databases of the test
 }
