@@ -14,7 +14,7 @@ func full() bool { return os.Getenv("GATEWARDEN_FAULTS") == "full" }
 // rounds is how many answers a load waits for before and after a fault.
 func rounds() int {
 	if full() {
-		return 5000
+		return 1000
 	}
 	return 300
 }
