@@ -2,6 +2,7 @@ package failover
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -38,6 +39,9 @@ type serviceStores struct {
 	jwt   jwt.Store
 	oauth server.Store
 	ping  func(context.Context) error
+
+	// touchInterval is knox.Config.TouchInterval. If 0, each use of a token is written, which drops it from caches.
+	touchInterval time.Duration
 }
 
 // faultUser is a user, whose password is "open sesame".
@@ -51,7 +55,7 @@ func loadFaultUser(_ context.Context, id string) (auth.User, error) { return fau
 func newService(t testing.TB, stores serviceStores, key *jwt.Key, log *logText) *service {
 	t.Helper()
 	tokens := must[*knox.Tokens](t)(knox.New(knox.Config{Store: stores.knox, LoadUser: loadFaultUser,
-		AutoRefresh: true, TouchInterval: time.Millisecond, Limit: knox.NoLimit, Logger: log.logger()}))
+		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit, Logger: log.logger()}))
 	pairs := must[*jwt.Tokens](t)(jwt.New(jwt.Config{Store: stores.jwt, LoadUser: loadFaultUser,
 		Issuer: "https://service.example", Keys: must[*jwt.KeySet](t)(jwt.NewKeySet(key)), Limit: jwt.NoLimit}))
 	basic := must[*header.Basic](t)(header.NewBasic(header.BasicConfig{LoadUser: loadFaultUser, Remember: -1,
@@ -92,7 +96,12 @@ func (r reply) text(member string) string {
 
 // send sends a request. The body is JSON, or "".
 func (s *service) send(method, path, authorization, body string) reply {
-	ctx, cancel := context.WithTimeout(context.Background(), answerIn)
+	return s.sendIn(answerIn, method, path, authorization, body)
+}
+
+// sendIn is send for a request that ends after a time.
+func (s *service) sendIn(within time.Duration, method, path, authorization, body string) reply {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	if body != "" {
