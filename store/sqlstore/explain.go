@@ -72,6 +72,9 @@ func helpFor(err error) string {
 		return "PostgreSQL is starting or stopping"
 	case state == "53300":
 		return "PostgreSQL has no connection left, see max_connections and the limits of the pools"
+	case state == "54000" && strings.Contains(err.Error(), "NOTIFY"): // 54000 is of other limits, too
+		return "the queue of notifications of PostgreSQL is full. End the transactions of sessions that listen, " +
+			"see pg_stat_activity and pg_notification_queue_usage()"
 	case state == "26000", state == "42P05":
 		return "a pooler such as PgBouncer gave a prepared statement to another connection, " +
 			"see the README of sqlstore for what to set"
