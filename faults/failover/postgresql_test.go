@@ -11,11 +11,14 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
+// poolSize is how many connections an instance has.
+const poolSize = 10
+
 // postgreSQLStores opens an instance's stores in PostgreSQL.
 func postgreSQLStores(t testing.TB, dsn string, config sqlstore.Config) (*sqlstore.DB, serviceStores) {
 	t.Helper()
 	pool := must[*sql.DB](t)(sql.Open("pgx", dsn))
-	pool.SetMaxOpenConns(10)
+	pool.SetMaxOpenConns(poolSize)
 	db := must[*sqlstore.DB](t)(sqlstore.NewPostgreSQL(t.Context(), pool, config))
 	t.Cleanup(func() { _ = db.Close() }) // the error names the last uses that are lost with the server
 	return db, serviceStores{
