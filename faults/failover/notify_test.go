@@ -51,11 +51,11 @@ func newListening(t testing.TB) *listening {
 }
 
 // cachedToken returns a token that the cache believes.
-func (l *listening) cachedToken(t testing.TB) string {
+func (s *service) cachedToken(t testing.TB) string {
 	t.Helper()
-	token := l.caches.login("alice").text("token")
+	token := s.login("alice").text("token")
 	for range 2 { // the first use is written, which drops it from the cache
-		if got := l.caches.check(token).status; got != 200 {
+		if got := s.check(token).status; got != 200 {
 			t.Fatalf("got %d for a new token, want 200", got)
 		}
 	}
@@ -119,7 +119,7 @@ func TestUnitNotificationsUnderFaults(t *testing.T) {
 		t.Run(name+": no yes is older than the bound", func(t *testing.T) {
 			t.Parallel()
 			l := newListening(t)
-			revoked, other := l.cachedToken(t), l.cachedToken(t)
+			revoked, other := l.caches.cachedToken(t), l.caches.cachedToken(t)
 			fault.hurt(t, l)
 			stop := l.caches.watchYes(revoked)
 			if got := l.revokes.logout(revoked).status; got != 204 {
@@ -175,7 +175,7 @@ func TestUnitNotificationsAfterARestart(t *testing.T) {
 	t.Run("a server that was killed and is back: only 503s meanwhile, and caches go on", func(t *testing.T) {
 		t.Parallel()
 		l := newListening(t)
-		revoked, other := l.cachedToken(t), l.cachedToken(t)
+		revoked, other := l.caches.cachedToken(t), l.caches.cachedToken(t)
 		if got := l.revokes.logout(revoked).status; got != 204 {
 			t.Fatalf("got %d for a logout elsewhere, want 204", got)
 		}

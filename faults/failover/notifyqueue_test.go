@@ -59,7 +59,7 @@ func TestUnitNotificationsWithAFullQueue(t *testing.T) {
 	needRoom(t, "/tmp")
 	t.Run("a revocation that cannot be told is not made, and is an error that names the queue", func(t *testing.T) {
 		l := newListening(t)
-		token := l.cachedToken(t)
+		token := l.caches.cachedToken(t)
 		// The queue is one for all databases of the server.
 		pool := must[*sql.DB](t)(sql.Open("pgx", l.server.Admin().DSN))
 		defer pool.Close()
