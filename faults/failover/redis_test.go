@@ -19,46 +19,72 @@ func redisService(t testing.TB, option rueidis.ClientOption, key *jwt.Key, log *
 }
 
 // sentinelOf is a master with a replica, and a Sentinel that knows both.
-func sentinelOf(t testing.TB, options ...testserver.RedisOption) (primary *testserver.Node, option rueidis.ClientOption) {
+func sentinelOf(t testing.TB) (primary, replica *testserver.Node, option rueidis.ClientOption) {
 	t.Helper()
-	primary = testserver.NewRedis(t, options...)
-	testserver.NewRedis(t, append(options, testserver.RedisReplicaOf(primary))...)
+	primary = testserver.NewRedis(t)
+	replica = testserver.NewRedis(t, testserver.RedisReplicaOf(primary))
 	sentinel := testserver.NewRedisSentinel(t, primary)
 	until(t, "the Sentinel knows the replica", func() bool {
 		all, ok := sentinel.Do(t, "SENTINEL", "REPLICAS", testserver.SentinelName).([]any)
 		return ok && len(all) == 1
 	})
-	return primary, rueidis.ClientOption{InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
+	return primary, replica, rueidis.ClientOption{InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
 		Sentinel: rueidis.SentinelOption{MasterSet: testserver.SentinelName, Password: primary.Password()}}
 }
 
-// failOverUnderLoad runs a load through a failover. What was acknowledged in the last moment before it may be lost, so
-// the verdict about that is a count. What is acknowledged after it must stay.
-func failOverUnderLoad(t *testing.T, fault string, fail func(), services ...*service) {
+// failOverUnderLoad runs loads before, during and after a failover. What the replicas had must stay, and what is acknowledged
+// after the failover. What was acknowledged in the last moment before it may be lost, so the verdict about that is a count.
+func failOverUnderLoad(t *testing.T, fault string, copied, fail func(), services ...*service) {
 	t.Helper()
 	before := startLoad(t, 8, services...)
-	before.losesSome = true
 	before.goesOn(t, rounds())
+	before.stop()
+	copied()
+	during := startLoad(t, 8, services...)
+	during.losesSome = true
+	during.goesOn(t, rounds())
 	fail()
-	before.goesOn(t, rounds())
-	found := before.audit(t)
-	row(t, fault, before.report(t)+", lost "+found.String())
+	during.goesOn(t, rounds())
+	found := during.audit(t)
+	row(t, fault, during.report(t)+". Lost "+found.String())
+	before.wantNothingLost(t)
+	for _, s := range services {
+		until(t, "each instance is well", func() bool { return s.stores.ping(t.Context()) == nil })
+	}
 	after := startLoad(t, 8, services...)
 	after.goesOn(t, rounds())
 	after.wantNothingLost(t)
-	if line := after.report(t); after.refused > 0 {
-		t.Errorf("got %s after the failover, want no 503", line)
+	for _, l := range []*load{before, after} {
+		if line := l.report(t); l.refused > 0 {
+			t.Errorf("got %s before and after the failover, want no 503", line)
+		}
 	}
+}
+
+// copied returns when a replica has all that its master has.
+func copied(t testing.TB, primary, replica *testserver.Node) {
+	t.Helper()
+	until(t, "the replica has all", func() bool { return offset(t, primary, 1) == offset(t, replica, 4) })
+}
+
+// offset returns the place in the stream of changes, which is at an index of the answer to ROLE.
+func offset(t testing.TB, n *testserver.Node, index int) any {
+	t.Helper()
+	role, ok := n.Do(t, "ROLE").([]any)
+	if !ok || len(role) <= index {
+		t.Fatalf("got the role %v of %s", role, n.Address())
+	}
+	return role[index]
 }
 
 func TestUnitRedisSentinel(t *testing.T) {
 	t.Parallel()
 	t.Run("instances go on when the Sentinel has promoted a replica", func(t *testing.T) {
 		t.Parallel()
-		primary, option := sentinelOf(t)
+		primary, replica, option := sentinelOf(t)
 		key, log := newSigningKey(t), &logText{}
 		services := []*service{redisService(t, option, key, log), redisService(t, option, key, log)}
-		failOverUnderLoad(t, "Redis, Sentinel", func() { primary.Kill(t) }, services...)
+		failOverUnderLoad(t, "Redis, Sentinel", func() { copied(t, primary, replica) }, func() { primary.Kill(t) }, services...)
 		for _, words := range []string{"cannot be heard", "are heard again"} {
 			if !log.has(words) {
 				t.Errorf("the log does not say that changes %s", words)
@@ -80,6 +106,10 @@ func TestUnitRedisClusterFailover(t *testing.T) {
 		key, log := newSigningKey(t), &logText{}
 		services := []*service{redisService(t, option, key, log), redisService(t, option, key, log)}
 		failOverUnderLoad(t, "Redis Cluster, one of three masters", func() {
+			for i, node := range cluster.Nodes()[:3] {
+				copied(t, node, cluster.Nodes()[3+i])
+			}
+		}, func() {
 			cluster.Nodes()[1].Kill(t)
 			cluster.WaitOK(t)
 		}, services...)

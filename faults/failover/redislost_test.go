@@ -41,24 +41,6 @@ func (p *redisPair) service(t testing.TB) *service {
 	return redisService(t, p.option(p.address.Address()), newSigningKey(t), &logText{})
 }
 
-// copied returns when the replica has all that the master has.
-func (p *redisPair) copied(t testing.TB) {
-	t.Helper()
-	until(t, "the replica has all", func() bool {
-		return offset(t, p.primary, 1) == offset(t, p.replica, 4)
-	})
-}
-
-// offset returns the place in the stream of changes, which is at an index of the answer to ROLE.
-func offset(t testing.TB, n *testserver.Node, index int) any {
-	t.Helper()
-	role, ok := n.Do(t, "ROLE").([]any)
-	if !ok || len(role) <= index {
-		t.Fatalf("got the role %v of %s", role, n.Address())
-	}
-	return role[index]
-}
-
 // promote makes the replica a master, and moves the address there.
 func (p *redisPair) promote(t testing.TB) {
 	t.Helper()
@@ -76,7 +58,7 @@ func TestUnitWhatRedisLoses(t *testing.T) {
 		p := newRedisPair(t)
 		s := p.service(t)
 		w := prepare(t, s)
-		p.copied(t)
+		copied(t, p.primary, p.replica)
 		p.wire.Hold()
 		w.change(t, s)
 		p.primary.Kill(t)
@@ -91,7 +73,7 @@ func TestUnitWhatRedisLoses(t *testing.T) {
 		s := p.service(t)
 		w := prepare(t, s)
 		w.change(t, s)
-		p.copied(t)
+		copied(t, p.primary, p.replica)
 		p.primary.Kill(t)
 		p.promote(t)
 		until(t, "the service answers", func() bool { return s.stores.ping(t.Context()) == nil })
@@ -132,7 +114,7 @@ func TestUnitWhatRedisLoses(t *testing.T) {
 		p := newRedisPair(t)
 		stays := p.service(t)
 		w := prepare(t, stays)
-		p.copied(t)
+		copied(t, p.primary, p.replica)
 		p.promote(t) // while the master lives
 		moved := p.service(t)
 		if got := moved.logout(w.revoked).status; got != 204 {
