@@ -99,6 +99,7 @@ func (s *service) watchYes(token string) (stop func() (yes time.Time, answers ma
 
 func TestUnitNotificationsUnderFaults(t *testing.T) {
 	t.Parallel()
+	const allSilent = "all connections of the instance are silent"
 	for name, fault := range map[string]struct {
 		hurt func(t *testing.T, l *listening)
 		heal func(t *testing.T, l *listening)
@@ -111,13 +112,16 @@ func TestUnitNotificationsUnderFaults(t *testing.T) {
 			func(_ *testing.T, l *listening) { l.listener.Hold() },
 			func(_ *testing.T, l *listening) { l.listener.Resume() },
 		},
-		"all connections of the instance are silent": {
+		allSilent: {
 			func(_ *testing.T, l *listening) { l.listener.Hold(); l.pool.Hold() },
 			func(_ *testing.T, l *listening) { l.listener.Resume(); l.pool.Resume() },
 		},
 	} {
 		t.Run(name+": no yes is older than the bound", func(t *testing.T) {
 			t.Parallel()
+			if name != allSilent { // the tests of pgnotify have the others, with a shorter bound
+				onlyFull(t)
+			}
 			l := newListening(t)
 			revoked, other := l.caches.cachedToken(t), l.caches.cachedToken(t)
 			fault.hurt(t, l)
@@ -172,6 +176,7 @@ func (l *listening) wantBack(t *testing.T, revoked, other string) {
 
 func TestUnitNotificationsAfterARestart(t *testing.T) {
 	t.Parallel()
+	onlyFull(t)
 	t.Run("a server that was killed and is back: only 503s meanwhile, and caches go on", func(t *testing.T) {
 		t.Parallel()
 		l := newListening(t)

@@ -26,9 +26,7 @@ func (r *replicated) hearing(t testing.TB, pool, listener string, ttl time.Durat
 
 func TestUnitNotificationsInAFailover(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	t.Run("a listener follows the address to the new primary and hears what is revoked there", func(t *testing.T) {
 		t.Parallel()
 		r := newReplicated(t, false)

@@ -93,8 +93,8 @@ func TestUnitPostgreSQLFailover(t *testing.T) {
 	} {
 		t.Run(name+" goes on after a failover, and nothing acknowledged is lost", func(t *testing.T) {
 			t.Parallel()
-			if !full() && name != moves {
-				t.Skip("only in the long form")
+			if name != moves {
+				onlyFull(t)
 			}
 			r := newReplicated(t, true)
 			key, log := newSigningKey(t), &logText{}

@@ -19,9 +19,7 @@ func (r *replicated) one(t testing.TB, address string) *service {
 
 func TestUnitWhatPostgreSQLLoses(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	t.Run("asynchronous replication loses what the standby had not received", func(t *testing.T) {
 		t.Parallel()
 		r := newReplicated(t, false)

@@ -24,9 +24,7 @@ func wantSplit(t *testing.T, what string, ends, other *service, token string) {
 
 func TestUnitTwoPrimaries(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	t.Run("connections that are open stay with the old primary until they are cut", func(t *testing.T) {
 		t.Parallel()
 		r := newReplicated(t, false)
@@ -105,9 +103,7 @@ func twoServers(t *testing.T) (r *replicated, moved *service, both string, w *th
 // TestUnitReplicaByMistake has connections go to a standby that nobody promoted, which lags.
 func TestUnitReplicaByMistake(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	for settings, want := range map[string]int{"": 200, "target_session_attrs=read-write": 503} {
 		name := "a check by a standby that lags is refused with target_session_attrs=read-write"
 		if settings == "" {

@@ -95,9 +95,7 @@ func TestUnitRedisSentinel(t *testing.T) {
 
 func TestUnitRedisClusterFailover(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	t.Run("instances go on when the replica of a node has taken over", func(t *testing.T) {
 		t.Parallel()
 		cluster := testserver.NewRedisCluster(t, testserver.RedisReplicas(1))

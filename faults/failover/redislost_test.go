@@ -50,9 +50,7 @@ func (p *redisPair) promote(t testing.TB) {
 
 func TestUnitWhatRedisLoses(t *testing.T) {
 	t.Parallel()
-	if !full() {
-		t.Skip("only in the long form")
-	}
+	onlyFull(t)
 	t.Run("a replica that lags loses what it had not received", func(t *testing.T) {
 		t.Parallel()
 		p := newRedisPair(t)

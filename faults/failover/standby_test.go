@@ -11,6 +11,7 @@ import (
 // TestUnitStandby is about internal/testserver, whose module has no driver.
 func TestUnitStandby(t *testing.T) {
 	t.Parallel()
+	onlyFull(t)
 	open := func(t *testing.T, dsn string) *sql.DB {
 		t.Helper()
 		pool := must[*sql.DB](t)(sql.Open("pgx", dsn))

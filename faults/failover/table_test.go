@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,14 @@ import (
 
 // full reports whether the long form of the tests runs.
 func full() bool { return os.Getenv("GATEWARDEN_FAULTS") == "full" }
+
+// onlyFull skips a test in the short form.
+func onlyFull(t testing.TB) {
+	t.Helper()
+	if !full() {
+		t.Skip("only in the long form: make faults")
+	}
+}
 
 // rounds is how many answers a load waits for before and after a fault.
 func rounds() int {
@@ -35,7 +44,14 @@ func row(t testing.TB, fault, outcome string) {
 	table.rows = append(table.rows, line)
 }
 
+// parallel is how many tests run at once. Most of their time they wait.
+const parallel = "8"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if full() {
 		slices.Sort(table.rows)

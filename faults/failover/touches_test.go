@@ -126,6 +126,7 @@ func (s *service) usesThatWait(t testing.TB, r *replicated, direct *service) (fi
 
 func TestUnitTouchesWhileTheServerIsDown(t *testing.T) {
 	t.Parallel()
+	onlyFull(t)
 	t.Run("last uses that wait are bounded, and written when the server is back", func(t *testing.T) {
 		t.Parallel()
 		server, log := testserver.NewPostgreSQL(t), &logText{}
