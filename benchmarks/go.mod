@@ -4,10 +4,12 @@ go 1.25.0
 
 require (
 	github.com/gatewarden/auth v0.0.0
+	github.com/gatewarden/auth/store/redisstore v0.0.0
 	github.com/gatewarden/auth/store/sqlstore v0.0.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/jackc/pgx/v5 v5.13.0
+	github.com/redis/rueidis v1.0.79
 	modernc.org/sqlite v1.59.0
 )
 
@@ -32,5 +34,7 @@ require (
 
 replace (
 	github.com/gatewarden/auth => ..
+	github.com/gatewarden/auth/store/redisstore => ../store/redisstore
 	github.com/gatewarden/auth/store/sqlstore => ../store/sqlstore
+	github.com/gatewarden/auth/store/sqlstore/pgnotify => ../store/sqlstore/pgnotify
 )

@@ -1,0 +1,3 @@
+package main
+const childVariable = "GATEWARDEN_SCALE_CHILD"
+func mainOfChild(string) {}
