@@ -40,7 +40,9 @@ type engine struct {
 func engines() []*engine {
 	return []*engine{
 		{"PostgreSQL", "postgresql", true, postgreSQLSettings,
-			func(_ *options, settings []string) (string, func(), error) { return testserver.StartPostgreSQL(settings...) }},
+			func(_ *options, settings []string) (string, func(), error) {
+				return testserver.StartPostgreSQL(settings...)
+			}},
 		{"Redis", "redis", true, func(*options) []string { return []string{"appendonly yes", "appendfsync everysec"} },
 			startRedis},
 		{"SQLite", "sqlite", false, func(*options) []string { return nil }, startSQLite},
@@ -162,7 +164,7 @@ func openMySQL(address string) (*sql.DB, error) {
 }
 
 // redisNumbers are the databases of Redis that populations have, so that each has tables of keys of its own size.
-var redisNumbers = map[string]int{"small": 1, "big": 2}
+var redisNumbers = map[string]int{"small": 1, "big": 2, "service": 3}
 
 func (d *database) openRedis(ctx context.Context, p place) (err error) {
 	option, err := rueidis.ParseURL(d.address.String())

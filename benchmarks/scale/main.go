@@ -86,6 +86,7 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"engines", "Many tokens", (*options).runEngines},
+		{"requests", "Requests with each backend", (*options).runRequests},
 	}
 }
 

@@ -66,7 +66,7 @@ func (p *population) record(n int) record {
 	secret := backend.DeriveToken("", user, backend.DefaultTokenLength, seed, p.name+strconv.Itoa(n))
 	created := p.created(n)
 	r := record{digest: backend.TokenDigest(secret, ""), id: backend.NewIDOf(user), user: user,
-		first: n < p.users(),
+		first:   n < p.users(),
 		created: created.UnixMicro(), expires: created.Add(life).UnixMicro()}
 	if p.used(n) {
 		r.lastUsed = created.Add(time.Second).UnixMicro()

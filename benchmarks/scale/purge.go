@@ -101,7 +101,9 @@ func (s *subject) traffic(while func()) (taken [2]times, err error) {
 }
 
 // lateUsed is anyUsed among tokens that the purge does not reach.
-func (s *subject) lateUsed() int { return s.tenths(6) + rand.IntN(3)*s.users() + rand.IntN(s.staying()) }
+func (s *subject) lateUsed() int {
+	return s.tenths(6) + rand.IntN(3)*s.users() + rand.IntN(s.staying())
+}
 
 // paced repeats something at a pace until stop is closed.
 func paced(prepare func() (func() error, bool), pause time.Duration, stop <-chan struct{}) (taken times, err error) {

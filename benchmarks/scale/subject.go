@@ -39,8 +39,8 @@ type subject struct {
 	pairs  *jwt.Tokens
 
 	unused, leaving, purged atomic.Int64 // tokens that were used first, users that lost all, tokens that were purged
-	mu              sync.Mutex
-	refresh         []string // good refresh tokens
+	mu                      sync.Mutex
+	refresh                 []string // good refresh tokens
 }
 
 // newSubject opens the stores on a database.
