@@ -86,7 +86,11 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"engines", "Many tokens", (*options).runEngines},
+		{"garbage", "Garbage", (*options).runGarbage},
+		{"hasher", "Logins that wait for the hasher", (*options).runHasher},
+		{"instances", "A revocation between two instances", (*options).runInstances},
 		{"requests", "Requests with each backend", (*options).runRequests},
+		{"mixed", "Mixed traffic", (*options).runMixedParts},
 	}
 }
 

@@ -1,5 +1,355 @@
 package main
 
-import "io"
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
 
-func runMixed(io.Reader, io.Writer) error { return nil }
+// This file is traffic of all kinds, from a process of its own. Requests depend on answers before them, so the clients are
+// not vegeta.
+
+// mixedOrder says what the clients do.
+type mixedOrder struct {
+	URL      string              `json:"url"`
+	Values   map[string][]string `json:"values"` // of headers, by backend
+	Duration time.Duration       `json:"duration"`
+	Rate     int                 `json:"rate"` // requests each second
+}
+
+// mixedWorkers is how many requests are under way at most.
+const mixedWorkers = 32
+
+// action is a kind of request.
+type action struct {
+	weight int // of 100
+	name   string
+	do     func(c *mixedClients) error
+}
+
+func actions() []action {
+	return []action{
+		{62, "knox", func(c *mixedClients) error { return c.check("knox") }},
+		{12, "jwt", func(c *mixedClients) error { return c.check("jwt") }},
+		{6, "session", func(c *mixedClients) error { return c.check("session") }},
+		{6, "oauth", func(c *mixedClients) error { return c.check("oauth") }},
+		{5, "garbage", (*mixedClients).garbage},
+		{4, "refresh", (*mixedClients).refresh},
+		{3, "list", (*mixedClients).list},
+		{1, "login", (*mixedClients).login},
+		{1, "logout", (*mixedClients).logout},
+	}
+}
+
+// mixedClients are the clients with what they have been given.
+type mixedClients struct {
+	mixedOrder
+	http *http.Client
+
+	mu                sync.Mutex
+	tokens, refreshes []string
+	taken             times
+	late              int
+	wrong             error
+}
+
+// mixedResult is what they saw.
+type mixedResult struct {
+	Requests int           `json:"requests"`
+	Late     int           `json:"late"` // that began no sooner than a second after their time, or not at all
+	P50      time.Duration `json:"p50"`
+	P99      time.Duration `json:"p99"`
+	Wrong    string        `json:"wrong"`
+}
+
+// runMixed sends requests as ordered.
+func runMixed(in io.Reader, out io.Writer) error {
+	c := &mixedClients{http: &http.Client{Timeout: time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: mixedWorkers}}}
+	if err := json.NewDecoder(in).Decode(&c.mixedOrder); err != nil {
+		return err
+	}
+	c.run()
+	c.taken = joined(c.taken)
+	result := mixedResult{Requests: len(c.taken), Late: c.late, P50: c.taken.at(0.5), P99: c.taken.at(0.99)}
+	if c.wrong != nil {
+		result.Wrong = c.wrong.Error()
+	}
+	return json.NewEncoder(out).Encode(result)
+}
+
+// run starts requests at the rate, whatever their answers.
+func (c *mixedClients) run() {
+	starts := make(chan time.Time, max(1, c.Rate)) // a second's worth may wait
+	var all sync.WaitGroup
+	for range mixedWorkers {
+		all.Go(func() {
+			for range starts {
+				c.one(pick())
+			}
+		})
+	}
+	next := time.NewTicker(time.Second / time.Duration(c.Rate))
+	defer next.Stop()
+	for end := time.After(c.Duration); ; {
+		select {
+		case now := <-next.C:
+			select {
+			case starts <- now:
+			default:
+				c.late++
+			}
+			continue
+		case <-end:
+		}
+		break
+	}
+	close(starts)
+	all.Wait()
+}
+
+// pick returns an action by its weight.
+func pick() action {
+	n := rand.IntN(100)
+	for _, a := range actions() {
+		if n -= a.weight; n < 0 {
+			return a
+		}
+	}
+	return actions()[0]
+}
+
+func (c *mixedClients) one(a action) {
+	began := time.Now()
+	err := a.do(c)
+	took := time.Since(began)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.taken = append(c.taken, took)
+	if err != nil && c.wrong == nil {
+		c.wrong = fmt.Errorf("%s: %w", a.name, err)
+	}
+}
+
+// send sends a request, and decodes the answer if value is not nil.
+func (c *mixedClients) send(method, path, header, value string, body any, want int, into any) error {
+	var text io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		text = bytes.NewReader(encoded)
+	}
+	r, err := http.NewRequest(method, c.URL+path, text)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if header != "" {
+		r.Header.Set(header, value)
+	}
+	response, err := c.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != want {
+		return fmt.Errorf("status %d, want %d: %.200s", response.StatusCode, want, answer)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, into)
+}
+
+func (c *mixedClients) check(backend string) error {
+	n, header := rand.IntN(len(c.Values[backend])), "Authorization"
+	if backend == "session" {
+		header = "Cookie"
+	}
+	return c.send(http.MethodGet, "/"+backend+"/"+userID(n), header, c.Values[backend][n], nil, http.StatusOK, nil)
+}
+
+func (c *mixedClients) garbage() error {
+	kinds := trashes()
+	token := kinds[rand.IntN(len(kinds))].token(rand.IntN(1 << 30))
+	return c.send(http.MethodGet, "/knox/nobody", "Authorization", "Token "+token, nil, http.StatusUnauthorized, nil)
+}
+
+func (c *mixedClients) list() error {
+	n := rand.IntN(len(c.Values["knox"]))
+	return c.send(http.MethodGet, "/tokens", "Authorization", c.Values["knox"][n], nil, http.StatusOK, nil)
+}
+
+// someone is the body of a login.
+func someone() any {
+	return map[string]string{"username": userID(rand.IntN(requestUsers)), "password": loginPassword}
+}
+
+func (c *mixedClients) login() error {
+	var answer struct{ Token string }
+	if err := c.send(http.MethodPost, "/login", "", "", someone(), http.StatusOK, &answer); err != nil {
+		return err
+	}
+	c.keep(&c.tokens, answer.Token)
+	return nil
+}
+
+func (c *mixedClients) logout() error {
+	token, ok := c.take(&c.tokens)
+	if !ok {
+		return c.login()
+	}
+	return c.send(http.MethodPost, "/logout", "Authorization", "Token "+token, nil, http.StatusNoContent, nil)
+}
+
+func (c *mixedClients) refresh() error {
+	var answer struct{ Refresh string }
+	token, ok := c.take(&c.refreshes)
+	path, body := "/refresh", any(map[string]string{"refresh": token})
+	if !ok {
+		path, body = "/pair", someone()
+	}
+	if err := c.send(http.MethodPost, path, "", "", body, http.StatusOK, &answer); err != nil {
+		return err
+	}
+	c.keep(&c.refreshes, answer.Refresh)
+	return nil
+}
+
+func (c *mixedClients) keep(list *[]string, value string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*list = append(*list, value)
+}
+
+// take takes the value that was kept first.
+func (c *mixedClients) take(list *[]string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(*list) == 0 {
+		return "", false
+	}
+	value := (*list)[0]
+	*list = (*list)[1:]
+	return value, true
+}
+
+// looks is how often the instance is looked at.
+const looks = 10
+
+// runMixedParts prints what instances on the first two engines take, both at the same time.
+func (o *options) runMixedParts(out io.Writer) error {
+	engines := o.engines()
+	engines = engines[:min(2, len(engines))]
+	texts, errs := make([]strings.Builder, len(engines)), make([]error, len(engines))
+	var all sync.WaitGroup
+	for i, e := range engines {
+		all.Go(func() {
+			if err := o.mixedOn(&texts[i], e, max(1, o.rate/len(engines))); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", e.name, err)
+			}
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	newTable(out, "engine", "time", "resident memory", "live heap", "goroutines")
+	for i := range texts {
+		fmt.Fprint(out, texts[i].String())
+	}
+	fmt.Fprintf(out, "\n%s. %d requests a second in all, in %v, on both engines at once. Of a hundred requests", machine(), o.rate, o.mixed)
+	for _, a := range actions() {
+		fmt.Fprintf(out, " %d are %s,", a.weight, a.name)
+	}
+	fmt.Fprintln(out, " at random. The heap is what is live after a collection. Aims: at the end at most 1.5x of the heap after a "+
+		"tenth of the time, and at most 10 goroutines more.")
+	return nil
+}
+
+// mixedOn lets traffic go on, and looks at the instance.
+func (o *options) mixedOn(out io.Writer, e *engine, rate int) error {
+	address, stop, err := e.start(o, e.settings(o))
+	if err != nil {
+		return err
+	}
+	defer stop()
+	one, err := startInstance(instanceOrder{Name: "a", Address: address, Cached: e.flag == "postgresql"})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = one.end() }()
+	order := mixedOrder{URL: one.url, Values: make(map[string][]string), Duration: o.mixed, Rate: rate}
+	for _, backend := range []string{"knox", "jwt", "session", "oauth"} {
+		if order.Values[backend], err = one.credentials(backend, requestUsers); err != nil {
+			return err
+		}
+	}
+	seen, err := o.watch(one, order)
+	if err != nil {
+		return err
+	}
+	result, t := seen.result, table{out}
+	for i, u := range seen.usages {
+		heap, goroutines := mebibytes(u.Heap), fmt.Sprint(u.Goroutines)
+		if last := i == len(seen.usages)-1; last {
+			early := seen.usages[1]
+			heap = aimed(heap, u.Heap <= early.Heap*3/2)
+			goroutines = aimed(goroutines, u.Goroutines <= early.Goroutines+10)
+		}
+		t.row(e.name, short(seen.at[i]), mebibytes(u.Resident), heap, goroutines)
+	}
+	t.row(e.name, fmt.Sprintf("%d requests, %d not sent in time", result.Requests, result.Late),
+		"p50 "+short(result.P50), "p99 "+short(result.P99), "")
+	return nil
+}
+
+// seen is what the instance took, at the start, after each tenth, and a moment after the end.
+type seen struct {
+	usages []usage
+	at     []time.Duration
+	result mixedResult
+}
+
+func (o *options) watch(one *instance, order mixedOrder) (s seen, err error) {
+	began := time.Now()
+	look := func() error {
+		u, err := one.usage(true)
+		s.usages, s.at = append(s.usages, u), append(s.at, time.Since(began))
+		return err
+	}
+	if err := look(); err != nil {
+		return s, err
+	}
+	clients, err := startChild("mixed", order)
+	if err != nil {
+		return s, err
+	}
+	next := time.NewTicker(max(o.mixed/looks, time.Millisecond))
+	defer next.Stop()
+	for range looks {
+		<-next.C
+		err = errors.Join(err, look())
+	}
+	err = errors.Join(err, clients.answer(&s.result), clients.end(), look())
+	if err == nil && s.result.Wrong != "" {
+		err = errors.New("an answer was wrong: " + s.result.Wrong)
+	}
+	o.progress("mixed: %s after %v", one.url, o.mixed)
+	return s, err
+}
