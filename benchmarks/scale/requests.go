@@ -18,8 +18,8 @@ import (
 // clientConnections is how many requests are under way at once.
 const clientConnections = 16
 
-// users is how many users the clients are. Basic has fewer, since each must be proved by the hasher first.
-const requestUsers, basicUsers = 1000, 20
+// usersOfBasic is the part of the users that come with Basic, since each must be proved by the hasher first.
+const usersOfBasic = 50
 
 // clientsOrder says what clients send.
 type clientsOrder struct {
@@ -126,7 +126,7 @@ func (o *options) runRequests(out io.Writer) (err error) {
 			if err := c.round(o.time * 2 / 3); err != nil {
 				return fmt.Errorf("%s, %s: %w", c.engine, c.name, err)
 			}
-			if round == 0 { // which fills caches
+			if round == 0 { // which warms up
 				c.rounds = nil
 			}
 		}
@@ -136,7 +136,7 @@ func (o *options) runRequests(out io.Writer) (err error) {
 	fmt.Fprintf(out, "\n%s. %d connections, %d rounds of %v each in turn, on %d users. The server, the engine and vegeta are "+
 		"processes of this machine. CPU is the median of the rounds. The ratio is that of the CPU of the server in the same round, "+
 		"with the least and the greatest. The CPU of the engine is that of all its processes.\n",
-		machine(), clientConnections, o.requestRounds, o.time*2/3, requestUsers)
+		machine(), clientConnections, o.requestRounds, o.time*2/3, o.users)
 	return nil
 }
 
@@ -167,27 +167,61 @@ func (o *options) callsOf(v variant, first bool) (calls []*call, end func(), err
 	for i := range kinds {
 		c := &kinds[i]
 		c.server, c.engine, c.engineCPU = server, v.name, cpu
-		n := requestUsers
+		n := o.users
 		if first && i < 3 {
 			c.engine, c.engineCPU = "–", nil
 		}
 		if c.backend == "basic" {
-			n = basicUsers
+			n = max(1, o.users/usersOfBasic)
 		}
 		if c.values, err = server.credentials(c.backend, n); err != nil {
 			return nil, end, err
+		}
+		if err := c.warm(); err != nil {
+			return nil, end, fmt.Errorf("%s: %w", c.name, err)
 		}
 		calls = append(calls, c)
 	}
 	return calls, end, nil
 }
 
+// header is the name of the header with the values.
+func (c *call) header() string {
+	if c.backend == "session" {
+		return "Cookie"
+	}
+	return "Authorization"
+}
+
+// warm sends each value once, so that first uses are written, passwords are proved and caches are filled.
+func (c *call) warm() error {
+	for n, value := range c.values {
+		r, err := http.NewRequest(http.MethodGet, c.server.url+"/"+c.backend+"/"+userID(n), nil)
+		if err != nil {
+			return err
+		}
+		r.Header.Set(c.header(), value)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || string(text) != userID(n) {
+			return fmt.Errorf("%s: status %d, body %.200q, want %s: %w", c.name, response.StatusCode, text, userID(n), err)
+		}
+	}
+	return nil
+}
+
 // round runs the clients once.
 func (c *call) round(duration time.Duration) error {
-	order := clientsOrder{URL: c.server.url + "/" + c.backend + "/", Header: "Authorization", Values: c.values,
+	order := clientsOrder{URL: c.server.url + "/" + c.backend + "/", Header: c.header(), Values: c.values,
 		Duration: duration}
-	if c.backend == "session" {
-		order.Header = "Cookie"
+	if c.backend == "basic" { // a password is remembered for a minute
+		if err := c.warm(); err != nil {
+			return err
+		}
 	}
 	before, err := c.server.usage(false)
 	if err != nil {
