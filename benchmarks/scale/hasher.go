@@ -22,6 +22,7 @@ import (
 
 // This file measures checks of tokens while many logins wait for the password hasher.
 
+// hasherRounds is how many rounds there are at most.
 const hasherRounds = 2
 
 // crowd is many users who log in again and again.
@@ -162,7 +163,7 @@ func (o *options) runHasher(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\n%s. Both take turns in %d rounds of %v. A check starts every 2 ms. Passwords are hashed by argon2id, as by default: as many "+
 		"at once as there are CPUs, or one less. A login that waited for 5 s is answered with 503 and then tries again.\n",
-		machine(), hasherRounds, o.time)
+		machine(), min(hasherRounds, o.rounds), o.time)
 	return nil
 }
 
@@ -204,7 +205,7 @@ func (o *options) hashersOn(t table, name string, store knox.Store, concurrent i
 	}
 	var alone, beside times
 	var ratios spread
-	for range hasherRounds {
+	for range min(hasherRounds, o.rounds) {
 		calm, errCalm := h.measure(func() { time.Sleep(o.time) })
 		var busy times
 		var errBusy error

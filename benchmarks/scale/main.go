@@ -50,7 +50,7 @@ type options struct {
 	time, purgeTime      time.Duration
 	garbage, logins      int
 	revocations          int
-	requestRounds, users int
+	rounds, users        int
 	mixed                time.Duration
 	rate                 int
 	log                  io.Writer
@@ -71,7 +71,7 @@ func newOptions(flags *flag.FlagSet) *options {
 	flags.Var((*count)(&o.garbage), "garbage", "tokens that are none")
 	flags.Var((*count)(&o.logins), "logins", "logins that wait for the hasher")
 	flags.IntVar(&o.revocations, "revocations", 1000, "revocations between instances")
-	flags.IntVar(&o.requestRounds, "rounds", 5, "rounds of requests")
+	flags.IntVar(&o.rounds, "rounds", 5, "rounds of requests, and of waiting logins at most two")
 	flags.IntVar(&o.users, "users", 1000, "users of requests and of the mixed traffic")
 	flags.DurationVar(&o.mixed, "mixed", 10*time.Minute, "how long the mixed traffic lasts")
 	flags.IntVar(&o.rate, "rate", 600, "requests each second of the mixed traffic")

@@ -121,7 +121,7 @@ func (o *options) runRequests(out io.Writer) (err error) {
 		}
 		calls = append(calls, own...)
 	}
-	for round := range o.requestRounds + 1 {
+	for round := range o.rounds + 1 {
 		for _, c := range calls {
 			if err := c.round(o.time * 2 / 3); err != nil {
 				return fmt.Errorf("%s, %s: %w", c.engine, c.name, err)
@@ -130,13 +130,13 @@ func (o *options) runRequests(out io.Writer) (err error) {
 				c.rounds = nil
 			}
 		}
-		o.progress("requests: round %d of %d", round, o.requestRounds)
+		o.progress("requests: round %d of %d", round, o.rounds)
 	}
 	printCalls(out, calls)
 	fmt.Fprintf(out, "\n%s. %d connections, %d rounds of %v each in turn, on %d users. The server, the engine and vegeta are "+
 		"processes of this machine. CPU is the median of the rounds. The ratio is that of the CPU of the server in the same round, "+
 		"with the least and the greatest. The CPU of the engine is that of all its processes.\n",
-		machine(), clientConnections, o.requestRounds, o.time*2/3, o.users)
+		machine(), clientConnections, o.rounds, o.time*2/3, o.users)
 	return nil
 }
 
