@@ -35,9 +35,10 @@ func startBalancer(instances ...*instance) (address, name string, stop func(), e
 		return "", "", nil, err
 	}
 	var next atomic.Int64
-	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inTurn := func(w http.ResponseWriter, r *http.Request) {
 		proxies[int(next.Add(1))%len(proxies)].ServeHTTP(w, r)
-	})}
+	}
+	web := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(inTurn)}
 	go func() { _ = web.Serve(listener) }()
 	return "http://" + listener.Addr().String(), "httputil.ReverseProxy", func() { _ = web.Close() }, nil
 }
@@ -56,8 +57,8 @@ func startHAProxy(program string, instances []*instance) (address string, stop f
 	if err != nil {
 		return "", nil, err
 	}
-	text := "defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\nlisten instances\n bind " +
-		port + "\n balance roundrobin\n"
+	text := "defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n" +
+		"listen instances\n bind " + port + "\n balance roundrobin\n"
 	for i, one := range instances {
 		text += fmt.Sprintf(" server s%d %s\n", i, one.url[len("http://"):])
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/gatewarden/auth/internal/testserver"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/knox"
-	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/redisstore"
 	"github.com/gatewarden/auth/store/sqlstore"
 )
@@ -172,7 +171,8 @@ func (d *database) openRedis(ctx context.Context, p place) (err error) {
 		return errors.New("the URL of Redis cannot be read")
 	}
 	option.SelectDB = redisNumbers[p.name]
-	d.redis, err = redisstore.Open(ctx, option, redisstore.Config{Prefix: p.name + ":", MaxCached: p.cached, Logger: quiet})
+	d.redis, err = redisstore.Open(ctx, option,
+		redisstore.Config{Prefix: p.name + ":", MaxCached: p.cached, Logger: quiet})
 	return err
 }
 
@@ -197,13 +197,6 @@ func (d *database) jwt(ctx context.Context) (jwt.Store, error) {
 		return redisstore.JWT(d.redis), nil
 	}
 	return sqlstore.JWT(ctx, d.sql)
-}
-
-func (d *database) sessions(ctx context.Context) (session.Store, error) {
-	if d.redis != nil {
-		return redisstore.Sessions(d.redis), nil
-	}
-	return sqlstore.Sessions(ctx, d.sql)
 }
 
 // settled waits until what was loaded has been tidied up, as it is on a server that has run for a while.

@@ -57,18 +57,19 @@ func trashes() []trash {
 const grown = 1 << 20
 
 func (o *options) runGarbage(out io.Writer) error {
-	t := newTable(out, "engine", "tokens that are none", "number", "look-ups in the store", "aim", "counted by the engine",
-		"live heap before", "after", "aim", "time")
+	t := newTable(out, "engine", "tokens that are none", "number", "look-ups in the store", "aim",
+		"counted by the engine", "live heap before", "after", "aim", "time")
 	for _, e := range o.engines() {
 		if err := o.garbageOn(t, e); err != nil {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
 		o.progress("garbage: %s", e.name)
 	}
-	fmt.Fprintf(out, "\n%s. Tokens come through the Guard, each another one, %d at once, and each answer is 401. **Tokens that are shaped "+
-		"like ours, with a right checksum, ask the engine each time:** only it can tell. The checksum is no secret, so it stops "+
-		"accidents and simple floods. A limit of requests for each address belongs in front. The engine also counts a few commands of this "+
-		"program, such as the question for its count.\n", machine(), checkers)
+	fmt.Fprintf(out, "\n%s. Tokens come through the Guard, each another one, %d at once, and each answer is 401. "+
+		"**Tokens that are shaped like ours, with a right checksum, ask the engine each time:** only it can "+
+		"tell. The checksum is no secret, so it stops accidents and simple floods. A limit of requests for each "+
+		"address belongs in front. The engine also counts a few commands of this program, such as the question "+
+		"for its count.\n", machine(), checkers)
 	return nil
 }
 

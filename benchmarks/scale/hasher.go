@@ -150,8 +150,8 @@ func (h *hashing) measure(while func()) (taken times, err error) {
 }
 
 func (o *options) runHasher(out io.Writer) error {
-	t := newTable(out, "store", "hashes at once", "checks alone: p50 / p99", "checks while "+number(o.logins)+" logins wait: p50 / p99",
-		"ratio of p99 (rounds)", "aim", "logins", "told to come again")
+	t := newTable(out, "store", "hashes at once", "checks alone: p50 / p99",
+		"checks while "+number(o.logins)+" logins wait: p50 / p99", "ratio of p99 (rounds)", "aim", "logins", "told to come again")
 	if err := o.hasherOn(t, "memory", knox.NewMemoryStore()); err != nil {
 		return err
 	}
@@ -161,8 +161,9 @@ func (o *options) runHasher(out io.Writer) error {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
 	}
-	fmt.Fprintf(out, "\n%s. Both take turns in %d rounds of %v. A check starts every 2 ms. Passwords are hashed by argon2id, as by default: as many "+
-		"at once as there are CPUs, or one less. A login that waited for 5 s is answered with 503 and then tries again.\n",
+	fmt.Fprintf(out, "\n%s. Both take turns in %d rounds of %v. A check starts every 2 ms. Passwords are hashed "+
+		"by argon2id, as by default: as many at once as there are CPUs, or one less. A login that waited for 5 s "+
+		"is answered with 503 and then tries again.\n",
 		machine(), min(hasherRounds, o.rounds), o.time)
 	return nil
 }
@@ -216,7 +217,7 @@ func (o *options) hashersOn(t table, name string, store knox.Store, concurrent i
 		alone, beside = joined(alone, calm), joined(beside, busy)
 		ratios = append(ratios, ratio(busy.at(0.99), calm.at(0.99)))
 	}
-	t.row(name, fmt.Sprint(concurrent), alone.String(), beside.String(), aimed(ratios.String(), ratios.middle() <= slower),
-		fmt.Sprintf("%.0fx", slower), fmt.Sprint(h.crowd.done.Load()), fmt.Sprint(h.crowd.busy.Load()))
+	t.row(name, fmt.Sprint(concurrent), alone.String(), beside.String(),
+		aimed(ratios.String(), ratios.middle() <= slower), fmt.Sprintf("%.0fx", slower), fmt.Sprint(h.crowd.done.Load()), fmt.Sprint(h.crowd.busy.Load()))
 	return nil
 }

@@ -40,8 +40,8 @@ func (v *visitor) send(method, path, value string) (status int, by string, err e
 // patience is how long a token that was revoked may be accepted before the measurement gives up.
 const patience = 2 * time.Minute
 
-// revoked uses a token on both instances, logs out, and returns how long it takes from that answer until the first 401 of
-// the other instance, and how often that one accepted the token meanwhile.
+// revoked uses a token on both instances, logs out, and returns how long it takes from that answer until the first
+// 401 of the other instance, and how often that one accepted the token meanwhile.
 func (v *visitor) revoked(value string) (took time.Duration, accepted int, err error) {
 	seen := make(map[string]bool)
 	for range 100 {
@@ -91,8 +91,9 @@ func (o *options) runInstances(out io.Writer) error {
 		balancer = name
 		o.progress("instances: %s", v.name)
 	}
-	fmt.Fprintf(out, "\n%s. Two processes behind %s, which sends requests to them in turn. Each token was used on both before. The time counts "+
-		"from the answer to the logout, and has the request that was refused, and mostly one that the first instance refused.\n",
+	fmt.Fprintf(out, "\n%s. Two processes behind %s, which sends requests to them in turn. Each token was used "+
+		"on both before. The time counts from the answer to the logout, and has the request that was refused, "+
+		"and mostly one that the first instance refused.\n",
 		machine(), balancer)
 	return nil
 }

@@ -144,7 +144,8 @@ func (d *database) patterns(ctx context.Context) ([]pattern, error) {
 func micros(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
 
 // readPatterns reads all keys. The versions of lists, which live for a day after a login and are random, are left out.
-func readPatterns(ctx context.Context, client rueidis.Client, prefix string, sample [fields]string) ([]pattern, error) {
+func readPatterns(ctx context.Context, client rueidis.Client, prefix string,
+	sample [fields]string) ([]pattern, error) {
 	keys, err := client.Do(ctx, client.B().Keys().Pattern(prefix+"*").Build()).AsStrSlice()
 	if err != nil {
 		return nil, err

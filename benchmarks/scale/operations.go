@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// This file measures what each operation takes with few and with many tokens. Both are on one server, in tables, keys or
-// files of their own, and take turns.
+// This file measures what each operation takes with few and with many tokens. Both are on one server, in tables, keys
+// or files of their own, and take turns.
 
 const (
 	workers = 2 // that do the same at once
@@ -159,13 +159,14 @@ func (o *options) runEngines(out io.Writer) error {
 			return fmt.Errorf("%s: %w", e.name, err)
 		}
 	}
-	fmt.Fprintf(out, "### Few and many tokens\n\n%s\n%s. Each user has %d tokens. Each check presents a random token of "+
-		"all, through the Guard, %d at once. Both sizes take turns in %d rounds. Users are made from "+
-		"their identifiers, so no time is the application's. Redis asks the server each time (MaxCached: -1). Refreshes "+
-		"are of a few logins, whatever the size.\n\n", &operations, machine(), perUser, workers, rounds)
-	fmt.Fprintf(out, "### Bytes of a token\n\n%s\nA token has an address and a User-Agent of 69 bytes. Nine of ten were "+
-		"used. The disk is that of the table with its indexes, the file, or the append-only file after it was rewritten. Memory is that of the "+
-		"indexes, which should fit into it, and used_memory of Redis.\n\n", &sizes)
+	fmt.Fprintf(out, "### Few and many tokens\n\n%s\n%s. Each user has %d tokens. Each check presents a random "+
+		"token of all, through the Guard, %d at once. Both sizes take turns in %d rounds. Users are made from "+
+		"their identifiers, so no time is the application's. Redis asks the server each time (MaxCached: -1). "+
+		"Refreshes are of a few logins, whatever the size.\n\n", &operations, machine(), perUser, workers, rounds)
+	fmt.Fprintf(out, "### Bytes of a token\n\n%s\nA token has an address and a User-Agent of 69 bytes. Nine of "+
+		"ten were used. The disk is that of the table with its indexes, the file, or the append-only file after "+
+		"it was rewritten. Memory is that of the indexes, which should fit into it, and used_memory of Redis.\n\n",
+		&sizes)
 	fmt.Fprintf(out, "### A purge beside traffic\n\n%s\n%s\n", &purges, purgeText)
 	return nil
 }

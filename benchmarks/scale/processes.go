@@ -56,8 +56,8 @@ func childrenOf() map[int]bool {
 	return own
 }
 
-// engineCPU returns a function that adds the CPU time of a server that was started since before. Its processes are in the
-// session of the shell that internal/testserver starts, or below such ones. It is nil if no process was started.
+// engineCPU returns a function that adds the CPU time of a server that was started since before. Its processes are in
+// the session of the shell that internal/testserver starts, or below such ones. It is nil if no process was started.
 func engineCPU(before map[int]bool) func() time.Duration {
 	roots := childrenOf()
 	for pid := range before {

@@ -22,8 +22,9 @@ const betweenChecks, betweenLogins = 2 * time.Millisecond, 20 * time.Millisecond
 // slower is how much slower checks and logins may become.
 const slower = 2.0
 
-const purgeText = "Checks start every 2 ms and logins every 20 ms. The purge is auth.PurgeAll, with its batches and pauses, of " +
-	"the oldest half of all tokens. It was stopped after a while, and the last column says how long it would take at this rate.\n"
+const purgeText = "Checks start every 2 ms and logins every 20 ms. The purge is auth.PurgeAll, with its batches " +
+	"and pauses, of the oldest half of all tokens. It was stopped after a while, and the last column says how " +
+	"long it would take at this rate.\n"
 
 func newPurgeTable(out io.Writer) table {
 	return newTable(out, "engine", "work", "without a purge: p50 / p99 / max", "during the purge: p50 / p99 / max",
@@ -75,8 +76,8 @@ func (o *options) purgeBeside(t table, l *loaded) error {
 	all := time.Duration(float64(half) / rate * float64(time.Second))
 	for i, name := range []string{"check of a token", "login: a token is issued"} {
 		r := ratio(busy[i].at(0.99), calm[i].at(0.99))
-		t.row(l.engine.name, name, calm[i].String()+" / "+short(calm[i].at(1)), busy[i].String()+" / "+short(busy[i].at(1)),
-			aimed(fmt.Sprintf("%.2fx", r), r <= slower), fmt.Sprintf("%.0fx", slower),
+		t.row(l.engine.name, name, calm[i].String()+" / "+short(calm[i].at(1)),
+			busy[i].String()+" / "+short(busy[i].at(1)), aimed(fmt.Sprintf("%.2fx", r), r <= slower), fmt.Sprintf("%.0fx", slower),
 			fmt.Sprintf("%d in %s", p.removed, short(took)), fmt.Sprintf("%.0f/s", rate),
 			fmt.Sprintf("%s in %s", number(half), short(all)))
 	}

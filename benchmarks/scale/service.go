@@ -26,7 +26,10 @@ import (
 
 // This file is a service with every backend, as an instance runs it.
 
-const issuerURL, resource, loginPassword = "https://login.example", "https://api.example/", "correct horse battery staple"
+const (
+	issuerURL, resource = "https://login.example", "https://api.example/"
+	loginPassword       = "correct horse battery staple"
+)
 
 // member is a user with a password, whose stamp never changes here.
 type member struct{ account }
@@ -111,19 +114,22 @@ func (s *service) addPasswords() error {
 }
 
 func (s *service) addOAuth(ctx context.Context, store server.Store) (err error) {
-	s.provider, err = server.New(server.Config{Issuer: issuerURL, Store: store, Keys: s.keys, IDTokenAlgorithm: jwt.ES256,
-		LoadUser: anyMember, SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
+	s.provider, err = server.New(server.Config{Issuer: issuerURL, Store: store, Keys: s.keys,
+		IDTokenAlgorithm: jwt.ES256, LoadUser: anyMember,
+		SignIn: func(http.ResponseWriter, *http.Request, server.SignInRequest) {},
 		Scopes: []server.Scope{{Name: "read"}}, Resources: []server.Resource{{ID: resource}},
 		Lifetimes: server.Lifetimes{Access: time.Hour}, Logger: quiet})
 	if err != nil {
 		return err
 	}
 	s.client, _, err = s.provider.AddClient(ctx, server.Registration{ClientID: fmt.Sprintf("web-%d", os.Getpid()),
-		FirstParty: true, RedirectURIs: []string{"https://web.example/callback"}, GrantTypes: []string{"authorization_code"}})
+		FirstParty: true, RedirectURIs: []string{"https://web.example/callback"},
+		GrantTypes: []string{"authorization_code"}})
 	if err != nil {
 		return err
 	}
-	s.resource, err = oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{s.provider}, LoadUser: anyMember})
+	s.resource, err = oauth2.New(oauth2.Config{Resource: resource, Sources: []oauth2.Source{s.provider},
+		LoadUser: anyMember})
 	return err
 }
 
@@ -238,8 +244,8 @@ func (s *service) credential(ctx context.Context, backend, user string) (string,
 		}
 		return "Bearer " + pair.Access.Reveal(), nil
 	case "oauth":
-		response, err := s.provider.Issue(ctx, server.Issuance{Client: s.client, Type: "authorization_code", UserID: user,
-			Scopes: []string{"read"}})
+		response, err := s.provider.Issue(ctx, server.Issuance{Client: s.client, Type: "authorization_code",
+			UserID: user, Scopes: []string{"read"}})
 		if err != nil {
 			return "", err
 		}
@@ -255,8 +261,8 @@ func (s *service) credential(ctx context.Context, backend, user string) (string,
 // cookie signs a user in.
 func (s *service) cookie(user string) (string, error) {
 	w := httptest.NewRecorder()
-	_, err := s.sessions.SignIn(w, httptest.NewRequest(http.MethodPost, "https://app.example/", nil), &member{account{user}},
-		session.Options{})
+	login := httptest.NewRequest(http.MethodPost, "https://app.example/", nil)
+	_, err := s.sessions.SignIn(w, login, &member{account{user}}, session.Options{})
 	if err != nil {
 		return "", err
 	}

@@ -2,8 +2,8 @@ package testserver
 
 import "slices"
 
-// ErrMissing is the error of the functions in this file if this machine has no program of the server. Its text says what
-// to install.
+// ErrMissing is the error of the functions in this file if this machine has no program of the server. Its text says
+// what to install.
 var ErrMissing = errMissing
 
 // StartPostgreSQL starts a PostgreSQL for a program that is no test, such as an example. It returns the address of an
