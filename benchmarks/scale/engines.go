@@ -34,26 +34,30 @@ type engine struct {
 	large      bool // whether it is loaded with the larger number of tokens
 	settings   func(o *options) []string
 	start      func(o *options, settings []string) (address string, stop func(), err error)
+	smaller    []string // more settings, with which tokens take less
 }
 
 func engines() []*engine {
+	redis := func(*options) []string { return []string{"appendonly yes", "appendfsync everysec"} }
+	none := func(*options) []string { return nil }
 	return []*engine{
-		{"PostgreSQL", "postgresql", true, postgreSQLSettings,
-			func(_ *options, settings []string) (string, func(), error) {
-				return testserver.StartPostgreSQL(settings...)
-			}},
-		{"Redis", "redis", true, func(*options) []string { return []string{"appendonly yes", "appendfsync everysec"} },
-			startRedis},
-		{"SQLite", "sqlite", false, func(*options) []string { return nil }, startSQLite},
-		{"MariaDB", "mariadb", false, mariaDBSettings, startMariaDB},
+		{"PostgreSQL", "postgresql", true, postgreSQLSettings, startPostgreSQL, nil},
+		// A member of the list of a user's tokens has 83 bytes. By default a list is compact with up to 64.
+		{"Redis", "redis", true, redis, startRedis, []string{"zset-max-listpack-value 128"}},
+		{"SQLite", "sqlite", false, none, startSQLite, nil},
+		{"MariaDB", "mariadb", false, mariaDBSettings, startMariaDB, nil},
 	}
+}
+
+func startPostgreSQL(_ *options, settings []string) (string, func(), error) {
+	return testserver.StartPostgreSQL(settings...)
 }
 
 func postgreSQLSettings(o *options) []string {
 	return []string{"fsync=on", "synchronous_commit=on", "full_page_writes=on", "wal_compression=on",
 		fmt.Sprintf("shared_buffers=%dMB", o.memory), fmt.Sprintf("effective_cache_size=%dMB", 3*o.memory),
 		fmt.Sprintf("maintenance_work_mem=%dMB", max(64, o.memory/8)),
-		"max_wal_size=8GB", "checkpoint_timeout=15min", "random_page_cost=1.1"}
+		"max_wal_size=4GB", "checkpoint_timeout=15min", "random_page_cost=1.1"}
 }
 
 func mariaDBSettings(o *options) []string {

@@ -151,7 +151,8 @@ func (h *hashing) measure(while func()) (taken times, err error) {
 
 func (o *options) runHasher(out io.Writer) error {
 	t := newTable(out, "store", "hashes at once", "checks alone: p50 / p99",
-		"checks while "+number(o.logins)+" logins wait: p50 / p99", "ratio of p99 (rounds)", "aim", "logins", "told to come again")
+		"checks while "+number(o.logins)+" logins wait: p50 / p99", "ratio of p99 (rounds)", "aim",
+		"logins", "told to come again")
 	if err := o.hasherOn(t, "memory", knox.NewMemoryStore()); err != nil {
 		return err
 	}
@@ -218,6 +219,7 @@ func (o *options) hashersOn(t table, name string, store knox.Store, concurrent i
 		ratios = append(ratios, ratio(busy.at(0.99), calm.at(0.99)))
 	}
 	t.row(name, fmt.Sprint(concurrent), alone.String(), beside.String(),
-		aimed(ratios.String(), ratios.middle() <= slower), fmt.Sprintf("%.0fx", slower), fmt.Sprint(h.crowd.done.Load()), fmt.Sprint(h.crowd.busy.Load()))
+		aimed(ratios.String(), ratios.middle() <= slower), fmt.Sprintf("%.0fx", slower),
+		fmt.Sprint(h.crowd.done.Load()), fmt.Sprint(h.crowd.busy.Load()))
 	return nil
 }

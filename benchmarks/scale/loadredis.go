@@ -163,7 +163,8 @@ func readPatterns(ctx context.Context, client rueidis.Client, prefix string,
 		one := pattern{key: cut(key, sample), ordered: kind == "zset"}
 		sample[fieldTag] = ""
 		if one.ordered {
-			members, err := client.Do(ctx, client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()).AsZScores()
+			command := client.B().Zrange().Key(key).Min("0").Max("-1").Withscores().Build()
+			members, err := client.Do(ctx, command).AsZScores()
 			if err != nil || len(members) != 1 {
 				return nil, fmt.Errorf("%s has %d members, want one: %w", key, len(members), err)
 			}

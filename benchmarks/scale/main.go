@@ -65,7 +65,7 @@ func newOptions(flags *flag.FlagSet) *options {
 	flags.Var((*count)(&o.small), "small", "tokens to compare with")
 	flags.Var((*count)(&o.medium), "medium", "tokens in SQLite and MariaDB")
 	flags.Var((*count)(&o.large), "large", "tokens in PostgreSQL and Redis")
-	flags.IntVar(&o.memory, "memory", 2048, "MB of shared_buffers and innodb-buffer-pool-size")
+	flags.IntVar(&o.memory, "memory", 4096, "MB of shared_buffers and innodb-buffer-pool-size")
 	flags.DurationVar(&o.time, "time", 3*time.Second, "how long each operation is measured with each size")
 	flags.DurationVar(&o.purgeTime, "purge-time", 90*time.Second, "how long a purge runs at most")
 	flags.Var((*count)(&o.garbage), "garbage", "tokens that are none")

@@ -35,7 +35,8 @@ func (o *options) runMixedParts(out io.Writer) error {
 	for i := range texts {
 		fmt.Fprint(out, texts[i].String())
 	}
-	fmt.Fprintf(out, "\n%s. %d requests a second in all, in %v, on both engines at once. Of a hundred requests", machine(), o.rate, o.mixed)
+	fmt.Fprintf(out, "\n%s. %d requests a second in all, in %v, on both engines at once. Of a hundred requests",
+		machine(), o.rate, o.mixed)
 	for _, a := range actions() {
 		fmt.Fprintf(out, " %d are %s,", a.weight, a.name)
 	}

@@ -42,9 +42,7 @@ func (o *options) loadEngine(ctx context.Context, e *engine) (l *loaded, end fun
 		return nil, func() {}, err
 	}
 	end = func() {
-		for _, d := range l.databases {
-			d.close()
-		}
+		l.close()
 		stop()
 	}
 	for _, part := range []struct {
@@ -58,6 +56,13 @@ func (o *options) loadEngine(ctx context.Context, e *engine) (l *loaded, end fun
 	}
 	o.progress("%s: %s tokens loaded in %s", e.name, number(l.large), short(l.took))
 	return l, end, nil
+}
+
+// close closes the databases.
+func (l *loaded) close() {
+	for _, d := range l.databases {
+		d.close()
+	}
 }
 
 // load loads one population, and looks at some of its tokens through the store.
@@ -134,7 +139,8 @@ func (o *options) operations(t table, l *loaded) error {
 				continue
 			}
 			if few, many = joined(few, a), joined(many, b); len(a) > 0 && len(b) > 0 {
-				ratios, ratios99 = append(ratios, ratio(b.at(0.5), a.at(0.5))), append(ratios99, ratio(b.at(0.99), a.at(0.99)))
+				ratios = append(ratios, ratio(b.at(0.5), a.at(0.5)))
+				ratios99 = append(ratios99, ratio(b.at(0.99), a.at(0.99)))
 			}
 		}
 		met, aim := true, "–"
@@ -142,7 +148,7 @@ func (o *options) operations(t table, l *loaded) error {
 			met, aim = ratios.middle() <= st.aim, fmt.Sprintf("%.1fx", st.aim)
 		}
 		t.row(l.engine.name, st.name, few.String(), number(l.large), many.String(), aimed(ratios.String(), met),
-			fmt.Sprintf("%.2fx", ratios99.middle()), aim)
+			ratios99.short(), aim)
 	}
 	return nil
 }
@@ -171,19 +177,47 @@ func (o *options) runEngines(out io.Writer) error {
 	return nil
 }
 
+// sizeRow prints what tokens take.
+func (l *loaded) sizeRow(t table) {
+	memory := "–"
+	if l.size.memory > 0 {
+		memory = fmt.Sprint(l.size.memory / int64(l.large))
+	}
+	t.row(l.engine.name, number(l.large), fmt.Sprint(l.size.disk/int64(l.large)), memory, short(l.took),
+		settingsText(l.settings))
+}
+
+// sizeWith measures what tokens take with the settings that make them smaller. A tenth of a million is enough for that.
+func (o *options) sizeWith(ctx context.Context, e *engine, t table) error {
+	l := &loaded{engine: e, settings: append(e.settings(o), e.smaller...), large: min(o.large, 100_000)}
+	address, stop, err := e.start(o, l.settings)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	l.address = address
+	_, err = l.load(ctx, newPopulation("big", l.large))
+	defer l.close()
+	if err != nil {
+		return err
+	}
+	l.sizeRow(t)
+	return nil
+}
+
 func (o *options) runEngine(e *engine, byStep, bySize, byPurge table) error {
 	ctx := context.Background()
+	if e.smaller != nil {
+		if err := o.sizeWith(ctx, e, bySize); err != nil {
+			return err
+		}
+	}
 	l, end, err := o.loadEngine(ctx, e)
 	defer end()
 	if err != nil {
 		return err
 	}
-	memory := "–"
-	if l.size.memory > 0 {
-		memory = fmt.Sprint(l.size.memory / int64(l.large))
-	}
-	bySize.row(e.name, number(l.large), fmt.Sprint(l.size.disk/int64(l.large)), memory, short(l.took),
-		settingsText(l.settings))
+	l.sizeRow(bySize)
 	if err := o.operations(byStep, l); err != nil {
 		return err
 	}

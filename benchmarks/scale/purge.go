@@ -77,8 +77,8 @@ func (o *options) purgeBeside(t table, l *loaded) error {
 	for i, name := range []string{"check of a token", "login: a token is issued"} {
 		r := ratio(busy[i].at(0.99), calm[i].at(0.99))
 		t.row(l.engine.name, name, calm[i].String()+" / "+short(calm[i].at(1)),
-			busy[i].String()+" / "+short(busy[i].at(1)), aimed(fmt.Sprintf("%.2fx", r), r <= slower), fmt.Sprintf("%.0fx", slower),
-			fmt.Sprintf("%d in %s", p.removed, short(took)), fmt.Sprintf("%.0f/s", rate),
+			busy[i].String()+" / "+short(busy[i].at(1)), aimed(fmt.Sprintf("%.2fx", r), r <= slower),
+			fmt.Sprintf("%.0fx", slower), fmt.Sprintf("%d in %s", p.removed, short(took)), fmt.Sprintf("%.0f/s", rate),
 			fmt.Sprintf("%s in %s", number(half), short(all)))
 	}
 	o.progress("%s: %d tokens purged in %s", l.engine.name, p.removed, short(took))

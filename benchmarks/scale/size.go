@@ -95,7 +95,8 @@ func (d *database) append(ctx context.Context, patience time.Duration) error {
 		if err != nil {
 			return err
 		}
-		if info["aof_enabled"] == "1" && info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0" {
+		if info["aof_enabled"] == "1" && info["aof_rewrite_in_progress"] == "0" &&
+			info["aof_rewrite_scheduled"] == "0" {
 			if info["aof_last_bgrewrite_status"] != "ok" {
 				return errors.New("redis cannot write its append-only file")
 			}

@@ -75,6 +75,14 @@ func (s spread) middle() float64 {
 	return sorted[(len(sorted)-1)/2]
 }
 
+// short is the median alone.
+func (s spread) short() string {
+	if len(s) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2fx", s.middle())
+}
+
 func (s spread) String() string {
 	if len(s) == 0 {
 		return "–"
