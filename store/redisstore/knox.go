@@ -127,6 +127,15 @@ func (s *knoxStore) Find(ctx context.Context, digest string) (*knox.Record, erro
 	return row.record(digest, use), nil
 }
 
+// keysOf returns the keys of records, each with that of its last use before it: see readRecord.
+func (s *knoxStore) keysOf(t tag, digests []string) []string {
+	keys := make([]string, 0, 2*len(digests))
+	for _, digest := range digests {
+		keys = append(keys, s.db.key(knoxUses, t, digest), s.db.key(knoxTokens, t, digest))
+	}
+	return keys
+}
+
 // load reads a record in a change, or nil.
 func (s *knoxStore) load(ctx context.Context, c *change, t tag, digest string) (*knox.Record, error) {
 	var row knoxRow
@@ -288,12 +297,8 @@ func (s *knoxStore) List(ctx context.Context, userID, after string, limit int, n
 	t := tagOfOwner(userID)
 	var page []*knox.Record
 	err := s.db.page(ctx, s.db.key(knoxLists, t, userID), after, limit, func(digests []string) (int, error) {
-		var keys []string
-		for _, digest := range digests {
-			keys = append(keys, s.db.key(knoxUses, t, digest), s.db.key(knoxTokens, t, digest)) // see readRecord
-		}
 		c := newChange(s.db)
-		if err := c.read(ctx, keys...); err != nil {
+		if err := c.read(ctx, s.keysOf(t, digests)...); err != nil {
 			return 0, err
 		}
 		for _, digest := range digests {
@@ -370,6 +375,9 @@ func (s *knoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	var purged []*knox.Record
 	remove := func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
+		if err := c.read(ctx, s.keysOf(t, digests)...); err != nil { // all in one round trip
+			return nil, err
+		}
 		var gone []*knox.Record
 		for _, digest := range digests {
 			r, err := s.load(ctx, c, t, digest)

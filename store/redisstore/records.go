@@ -323,9 +323,13 @@ type remover func(ctx context.Context, c *change, t tag, members []string) (done
 func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int, remove remover,
 	removed func() int) error {
 	const tagsAtOnce = 64
+	const groups = tags / tagsAtOnce
 	var errs []error
-	for first := 0; first < tags && removed() < limit; first += tagsAtOnce {
-		busy, err := db.tagsWith(ctx, index, at, first, tagsAtOnce)
+	// A purge of many records is many calls. If all began with the first tags, each would pass over those that earlier
+	// calls have emptied.
+	start := rand.N(groups)
+	for n := 0; n < groups && removed() < limit; n++ {
+		busy, err := db.tagsWith(ctx, index, at, (start+n)%groups*tagsAtOnce, tagsAtOnce)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
