@@ -18,7 +18,8 @@ var (
 
 // fromServers are texts of the log that servers, drivers and the standard library write, or that are attributes.
 var fromServers = []string{"status=503", "status=500", "error", "connection refused", "context deadline exceeded",
-	"too many connections", "database or disk is full", "No space left on device (SQLSTATE 53100)",
+	"too many connections", "database or disk is full", "The table 'gatewarden_knox_tokens' is full",
+	"No space left on device (SQLSTATE 53100)",
 	"certificate has expired or is not yet valid"}
 
 // quotesOf returns what a page quotes from the log: the messages of whole lines, and the texts in code style in the
