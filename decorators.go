@@ -112,7 +112,7 @@ func checkHeld(backend Authenticator) error {
 		backend, fields[0])
 }
 
-// embedsGuard reports a value whose methods are those of a *Guard that it embeds, at most
+// embedsGuard reports a value with the methods of a *Guard that it embeds, at most
 // depth values deep.
 func embedsGuard(v reflect.Value, depth int) bool {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
@@ -124,7 +124,7 @@ func embedsGuard(v reflect.Value, depth int) bool {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if !field.Anonymous || field.Type.Kind() == reflect.Interface && !field.Type.Implements(reflect.TypeFor[Ambient]()) {
-			continue // an interface without the method Ambient has none of a guard's
+			continue // an interface without the method Ambient has no method of a guard
 		}
 		inner := v.Field(i)
 		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Interface {

@@ -80,7 +80,7 @@ type Config struct {
 	// many were not. See AllowLogFlood.
 	Logger *slog.Logger
 
-	// AllowLogFlood writes a line for every refusal. Whoever sends bad requests then decides
+	// AllowLogFlood writes a line for every refusal. The senders of bad requests then decide
 	// how much is logged.
 	AllowLogFlood bool
 }
@@ -127,7 +127,7 @@ type guarded struct {
 //
 //   - there is no backend, or a nil one, or two of the same name
 //   - Proxies trusts every address, or one that is not valid
-//   - neither a backend nor Config.Challenges has a challenge, which a 401 must
+//   - the backends and Config.Challenges have no challenge, which a 401 must
 //     carry (RFC 9110 §15.5.2), or one cannot be sent
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]

@@ -87,7 +87,7 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 	return nil
 }
 
-// isFromInsecurePage reports a request by https whose Origin is by http, and which says
+// isFromInsecurePage reports a request by https with an Origin by http, which says
 // nothing of its own about where it comes from.
 func (g *Guard) isFromInsecurePage(r *http.Request) bool {
 	const insecure = "http://"

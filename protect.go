@@ -107,7 +107,7 @@ func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 }
 
 // Check returns an error that names each pattern of Route or Open for which it finds no
-// route. Call it once all routes are registered. Route("/") needs none.
+// route. Call it once all routes are registered. Route("/") needs no route.
 //
 // It asks the router about example requests, so it cannot see every route. Where it
 // reports a Route for a tree, such as "/admin/", below which only fixed paths are
@@ -146,7 +146,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route, named := "", false // the pattern that the router serves, and that Route or Open names it
 	for i, read := range p.readings(r) {
 		if i == 0 && read.route.text == "" {
-			open = false // 404 or 405 for whoever is signed in
+			open = false // 404 or 405 for a user that is signed in
 			continue
 		}
 		if i == 0 {

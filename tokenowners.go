@@ -47,7 +47,7 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 		for _, other := range b.classes {
 			if one.overlaps(other) {
 				advice := "Keep one, or set the Prefix of one to a text that ends in _"
-				if strings.EqualFold(other.Scheme, "Basic") { // whose passwords have no prefix
+				if strings.EqualFold(other.Scheme, "Basic") { // the passwords of Basic have no prefix
 					advice = "Keep one. The one that is for logins belongs into Config.Login"
 				}
 				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. %s",

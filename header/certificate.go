@@ -289,7 +289,7 @@ func (c *CertificateCredential) Ambient() bool { return true }
 
 // AuthInfo returns "pop", proof of possession of a key (RFC 8176 §2): whether
 // software or hardware keeps it, as "swk" and "hwk" would say, is not known
-// here. Nor is when the user last unlocked it, so [auth.Fresh] refuses the
+// here. When the user last unlocked it is not known either, so [auth.Fresh] refuses the
 // credential.
 func (c *CertificateCredential) AuthInfo() auth.AuthInfo {
 	return auth.AuthInfo{AMR: []string{"pop"}}

@@ -43,7 +43,7 @@ func badBody(status int, code, detail string, why error) *auth.Error {
 	return &auth.Error{Kind: auth.ErrMalformed, Status: status, Code: code, Detail: detail, Cause: badBodyCause{why}}
 }
 
-// badBodyCause marks the errors of badBody, whose answers have no challenge.
+// badBodyCause marks the errors of badBody. Their answers have no challenge.
 type badBodyCause struct{ error }
 
 // Unwrap returns what is wrong with the body.

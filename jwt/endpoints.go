@@ -108,7 +108,7 @@ func (h handler) serveBlacklist(w http.ResponseWriter, r backend.Request) {
 }
 
 // serveBrowserLogout clears a browser's cookie whatever it was worth, but not if
-// the store could not be told: the login would go on with nobody to end it. Of
+// the store could not be told. The login would go on then, and no client could end it. Of
 // two of one name both are ended.
 func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
 	cookies := r.CookiesNamed(h.cookie.FullName())
@@ -208,7 +208,7 @@ func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string,
 	if !h.browser {
 		return h.field(w, r, "refresh")
 	}
-	// Two of one name count as none, because one of them may be planted.
+	// Two of one name do not count, because one of them may be planted.
 	token, count := h.cookie.Value(r.Request)
 	if token == "" || count != 1 {
 		err := errNoCookie
@@ -261,7 +261,7 @@ func rewordLogin(r *http.Request, p *auth.Problem) {
 		p.Code, p.Challenges = errBodyType.Code, nil // the backend knows what it reads
 	default:
 		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = stated.Status, stated.Code, stated.Detail, stated.Extensions, nil
-		p.Err = errors.Join(p.Err, stated) // whose headers are set, too
+		p.Err = errors.Join(p.Err, stated) // the headers of stated are set, too
 	}
 }
 

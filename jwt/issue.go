@@ -22,7 +22,7 @@ import (
 // Options are the particulars of one login. The zero value takes everything
 // from Config.
 type Options struct {
-	// Scopes limit the tokens, if there are any or Limited is set; each must be
+	// Scopes limit the tokens, if there are any or Limited is set. Each must be
 	// one of Config.Scopes.
 	Scopes  []string
 	Limited bool
@@ -38,11 +38,11 @@ type Options struct {
 	// Login is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
-	// end is the instant that nothing issued may outlive; zero is none.
+	// end is the instant that nothing issued may outlive. Zero is no such end.
 	end time.Time
-	// proved is the user as the login proved them; nil is nobody.
+	// proved is the user as of the proof of the login, or nil.
 	proved auth.User
-	// kept is the identifier of a token of others that stays good; "" is none.
+	// kept is the identifier of a token of others that stays good, or "".
 	kept string
 }
 
@@ -71,8 +71,8 @@ func (Pair) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Pair") }
 // finds behind a pointer by a verb that does not fit.
 func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
 
-// errUserChanged refuses a login whose user changed since they were proved: the
-// password that proved them may be theirs no more.
+// errUserChanged refuses a login of a user that changed after the proof: the password
+// that proved the user may be an old one.
 var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the stamp of the user that logged in is " +
 	"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two compute " +
 	"AuthStamp in different ways")}
@@ -116,7 +116,7 @@ type making struct {
 	extra      map[string]any // claims of the application
 }
 
-// start starts a family. Its first token is of the kind given; adopted is as in
+// start starts a family. Its first token is of the kind given. adopted is as in
 // Store.Start. With adopted, an error may be a *refusal.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
 	now := backend.StoreTime(time.Now())
@@ -278,7 +278,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	return m, nil
 }
 
-// digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, who is the
+// digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, which is the
 // subject of the token, as the digests of opaque tokens do. So a store in several parts knows from a token which part
 // has it.
 func digestOf(userID, id string) string {

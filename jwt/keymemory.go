@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// MemoryKeyStore is a [KeyStore] in memory, for tests and programs whose tokens
+// MemoryKeyStore is a [KeyStore] in memory, for tests and programs with tokens that
 // may end with them.
 type MemoryKeyStore struct {
 	mu      sync.Mutex

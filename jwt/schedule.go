@@ -15,7 +15,7 @@ type ring struct {
 	sealed  error           // why others that are not dead could not
 	shut    map[string]bool // those others
 	set     *KeySet
-	until   time.Time // when the schedule changes the set; zero is never
+	until   time.Time // when the schedule changes the set, zero is never
 }
 
 func newRing(records []*KeyRecord) *ring {
@@ -96,7 +96,7 @@ func (k *Keyring) signsBy(algorithm Algorithm) bool {
 
 // plan says what each key is for at now, in the order of the records. The keys of an algorithm
 // replace each other, and of the algorithms that are not in Config.Algorithms one key signs as long
-// as there is none of the first one. What these signed under another configuration is not known
+// as there is no key of the first one. What these signed under another configuration is not known
 // here, so only what [Keyring.settle] writes down ends the last key of each.
 func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
 	places := make(map[Algorithm][]int)

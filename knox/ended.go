@@ -16,7 +16,7 @@ const (
 	EndLoggedOut  EndReason = "logged_out"  // Handlers.Logout, with the token itself
 	EndRevoked    EndReason = "revoked"     // Tokens.Revoke, Handlers.Token
 	EndRevokedAll EndReason = "revoked_all" // with the user's others: RevokeAll, RevokeOthers, Handlers.LogoutAll
-	EndEvicted    EndReason = "evicted"     // a newer one took its place; see Config.EvictOldest
+	EndEvicted    EndReason = "evicted"     // a newer one took its place, see Config.EvictOldest
 )
 
 // EndedToken is what is kept of a token that ended, for Config.KeepEnded.

@@ -24,7 +24,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 			h.refuse(w, r, err)
 			return
 		}
-		text, err := json.Marshal(info) // now: a token nobody gets to see helps nobody
+		text, err := json.Marshal(info) // before the token is made: a token that is never shown is of no use
 		if err != nil {
 			h.refuse(w, r, err)
 			return

@@ -172,7 +172,7 @@ func trimUsername(r *http.Request) *http.Request {
 	return r
 }
 
-// membersOf returns the fields of a body as members of a JSON object. No body has none.
+// membersOf returns the fields of a body as members of a JSON object. Without a body there are no members.
 func membersOf(body backend.Body) (map[string]json.RawMessage, bool) {
 	members := make(map[string]json.RawMessage)
 	switch body.Type {

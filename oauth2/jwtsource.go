@@ -266,7 +266,7 @@ func (j *JWT) readClaims(payload []byte) (any, error) {
 	return c, nil
 }
 
-// oneOf returns the one of kinds that a claim is or, if it is an array, has. It returns "" if there is none.
+// oneOf returns the one of kinds that a claim is or, if it is an array, has. Otherwise it returns "".
 func oneOf(claim any, kinds []string) string {
 	list, ok := claim.([]any)
 	if !ok {

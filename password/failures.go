@@ -9,7 +9,7 @@ import (
 )
 
 // This file has why a login fails. The client gets one answer whatever the reason, after
-// the same work; the reason is the cause of the error, for the log and the Observer.
+// the same work. The reason is the cause of the error, for the log and the Observer.
 
 // Reasons for which a login fails. The name that was typed is not printed: people type
 // their password there by mistake.
@@ -38,7 +38,7 @@ func (e *userError) Error() string { return "password: user " + e.userID + ": " 
 
 func (e *userError) Unwrap() error { return e.reason }
 
-// failure returns the answer to a login whose password did not match. account is what
+// failure returns the answer to a login with a wrong password. account is what
 // Config.Account returned as an error.
 func (l *Authenticator) failure(ctx context.Context, account error, user auth.User, encoded string) error {
 	switch {

@@ -18,7 +18,7 @@ func (s *Sessions) setSessionCookie(w http.ResponseWriter, record *Record, secre
 	s.jar.Set(w.Header(), secret, life)
 }
 
-// warnOfHTTP says, once, why a user who logged in by plain http is not logged in. The
+// warnOfHTTP says, once, why a user that logged in by plain http is not logged in. The
 // login itself goes on: it may be that only a proxy was not named.
 func (s *Sessions) warnOfHTTP(r *http.Request) {
 	proxies := auth.ProxiesFrom(r.Context())

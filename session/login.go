@@ -108,7 +108,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	return &record.proof.Session, nil
 }
 
-// Logout ends the session whose cookie came with r, if there is one, whatever
+// Logout ends the session of the cookie that came with r, if there is one, whatever
 // became of its user, and clears the cookie. It reports whether there was a
 // session. On an error the session may go on, and the cookie is left.
 func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) {
@@ -136,7 +136,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 	return found, nil
 }
 
-// Renew gives the session whose cookie came with r a new identifier: call it
+// Renew gives the session of the cookie that came with r a new identifier. Call it
 // when the session becomes worth more, such as when a user switches to an
 // administrator's rights. Its end stays. If it has ended meanwhile, it stays
 // so, and the error is ErrNoCredentials.
@@ -174,7 +174,7 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 }
 
 // RevokeOthers implements [auth.Revoker]. The session that proved r gets a new
-// identifier; one that has ended meanwhile stays so.
+// identifier. A session that has ended meanwhile stays ended.
 func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept := ""
 	current, ok := auth.CredentialFrom[*Session](r.Context())
@@ -271,7 +271,7 @@ func (s *Sessions) RevokeAll(ctx context.Context, userID string) (int, error) {
 }
 
 func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, error) {
-	if !backend.ValidUserID(userID) { // who has no sessions, as SignIn refuses it
+	if !backend.ValidUserID(userID) { // such a user has no sessions, as SignIn refuses it
 		return 0, nil
 	}
 	ids, err := s.config.Store.RevokeAll(ctx, userID, kept)

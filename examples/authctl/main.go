@@ -1,5 +1,5 @@
 // Authctl manages from a shell what a service has issued: tokens for scripts,
-// who is signed in where, which applications there are and what they may do, what
+// which users are signed in where, which applications there are and what they may do, what
 // has ended and what has expired. It does what drf_create_token,
 // createapplication, flushexpiredtokens and cleartokens do for Django.
 //
@@ -9,7 +9,7 @@
 // If the service has caches that hear of revocations by NOTIFY of PostgreSQL, -notify names its channel.
 //
 // Copy it into your own project: service.go is about one service, here the
-// demo, and is what you replace; all else stays. The service may be running.
+// demo, and is what you replace. All else stays. The service may be running.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A reader of stdout that went away is an error to deal with: issue then
-	// revokes what nobody has read.
+	// revokes what was not read.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

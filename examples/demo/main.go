@@ -50,7 +50,7 @@ type settings struct {
 	addr, db, cert, certKey string
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
-	issuer                  string // what tokens name as theirs; the URL by default
+	issuer                  string // what tokens name as theirs, the URL by default
 	origin                  string // scheme and host of issuer, below which the handlers are
 	clients                 string // file of OAuth 2 clients
 	providers               []external.Provider
@@ -162,7 +162,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
+// requestTimeout is the longest that a request may take, as with a database that accepts queries and does not answer.
 const requestTimeout = 10 * time.Second
 
 // bounded ends the work for requests after requestTimeout.

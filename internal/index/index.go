@@ -39,7 +39,7 @@ func New[R any](entry func(record *R) Entry) *Index[R] {
 // Get returns the record with this digest, or nil.
 func (x *Index[R]) Get(text string) *R { return x.table.Get(text) }
 
-// GetHash returns a record whose digest has this hash inside, or nil. See package digest.
+// GetHash returns a record with this hash in its digest, or nil. See package digest.
 // If two digests differ in the shard alone, it returns one of the two records.
 func (x *Index[R]) GetHash(hash [32]byte) *R { return x.table.GetHash(hash) }
 

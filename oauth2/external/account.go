@@ -18,7 +18,7 @@ type found struct {
 	unlinked *Identity
 }
 
-// who returns the user whose identity it is, by the steps of [Config].
+// who returns the user of the identity, by the steps of [Config].
 func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
 	c := l.config
 	if c.Allow != nil {
@@ -97,7 +97,7 @@ func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) 
 	if f != nil {
 		return nil, f
 	}
-	user, f := l.load(ctx, made.UserID()) // before anything is linked to somebody who is not there
+	user, f := l.load(ctx, made.UserID()) // before anything is linked to a user that is not there
 	if f != nil {
 		return nil, f
 	}

@@ -70,7 +70,7 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 
 // EndSessionURL returns where to send a browser so that the person is signed out at the
 // provider, too (OpenID Connect RP-Initiated Logout §2), and comes back to returnTo,
-// which is registered there; "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
+// which is registered there. "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
 // the provider asks the person. It is "" if the provider has no such place.
 func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret, returnTo string) (string, error) {
 	p := l.providers[providerName]
@@ -119,7 +119,7 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 	return answer, secretsOf(form, header), err
 }
 
-// userAgent is what this package calls itself; GitHub refuses who has no name.
+// userAgent is what this package calls itself. GitHub refuses clients without a name.
 const userAgent = "gatewarden"
 
 // get asks for something by the access token, which must be JSON.

@@ -74,7 +74,7 @@ func (m *MemoryStore) link(ctx context.Context, identity *Identity, first bool) 
 	return identity.UserID, true, nil
 }
 
-// add adds an identity whose key is free.
+// add adds an identity with a key that is free.
 func (m *MemoryStore) add(identity *Identity) error {
 	for _, other := range m.identities {
 		if other.ID == identity.ID {

@@ -79,7 +79,7 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, kept string) {
 	h.proceed(w, r, client, a)
 }
 
-// proceed goes on with a good request, as whoever is signed in.
+// proceed goes on with a good request, as the user that is signed in, if any.
 func (h *handler) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", pageType)
@@ -138,7 +138,7 @@ func (c *Client) changed(a *authorization) error {
 	return nil
 }
 
-// continueAuthorization goes on with a request of whoever is signed in; p is nil for nobody.
+// continueAuthorization goes on with a request of the user that is signed in. p is nil if no user is.
 func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
 	p *visitor) {
 	if cause := s.mustLogIn(a, p); cause != nil {

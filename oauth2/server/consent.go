@@ -49,8 +49,8 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 	s.show(w, r, http.StatusOK, s.pages.Consent, page)
 }
 
-// answerConsent takes the answer to a consent page: of the user who saw it, in the
-// session in which they did, and once (RFC 6749 §10.12).
+// answerConsent takes the answer to a consent page: of the user that saw it, in the
+// same session, and once (RFC 6749 §10.12).
 func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
 	var a authorization
 	page, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindConsent, &a)

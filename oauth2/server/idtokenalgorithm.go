@@ -33,7 +33,7 @@ func (s *Server) idTokenKey(ctx context.Context, at time.Time, client *Client) (
 	return nil, &noKeyFor{algorithm, client.ID}
 }
 
-// noKeyFor is the error for a client whose ID tokens cannot be signed.
+// noKeyFor is the error for a client if there is no key for its ID tokens.
 type noKeyFor struct {
 	algorithm jwt.Algorithm
 	client    string

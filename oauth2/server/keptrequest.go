@@ -17,7 +17,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// An authorization request whose user must sign in first is kept by the browser: sealed, in the address to which the
+// An authorization request is kept by the browser if its user must sign in first: sealed, in the address to which the
 // login leads back. So strangers fill no store, no cookie is needed to go on, and every instance that has the same keys
 // can. What the store keeps is the identifier of a request that was answered, so that it leads to one code.
 

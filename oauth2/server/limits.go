@@ -37,7 +37,7 @@ var (
 		Cause:  errors.New("oauth2/server: the owner has as many clients as Config.DeveloperLimit allows")}
 )
 
-// grantLimit is a limit as a store takes it: a most of 0 is none. Over it, err is the cause.
+// grantLimit is a limit as a store takes it: a most of 0 is no limit. Over it, err is the cause.
 type grantLimit struct {
 	most  int
 	evict bool

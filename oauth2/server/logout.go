@@ -13,7 +13,7 @@ import (
 // [ConsentPage].
 type LogoutPage struct {
 	Layout
-	Client      *Client // who wants it, or nil
+	Client      *Client // the client that wants it, or nil
 	ReturnsTo   string  // where it leads afterwards, or ""
 	Interaction string
 	Action      string
@@ -52,8 +52,8 @@ func (initiatedLogout) register(r *registry) {
 }
 
 // serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
-// A user who is signed in and for whom the client has an ID token is signed out at
-// once; any other request could come from anybody, and asks first.
+// A user that is signed in and for whom the client has an ID token is signed out at
+// once. Any other request could come from anybody, and asks first.
 func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	switch r.Method {
@@ -152,7 +152,7 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 	if err != nil {
 		return asked, nil, err
 	}
-	if client == nil && uri == "" { // gone, which must keep nobody signed in
+	if client == nil && uri == "" { // the client is gone, which must not keep a user signed in
 		asked.ClientID = ""
 		return asked, token, nil
 	}

@@ -188,8 +188,8 @@ func (p Permissions) haveSameScopes() bool {
 	})
 }
 
-// defaultResources returns the APIs of a token whose client names none: all if they have the same scopes, and otherwise
-// the first one that has scopes.
+// defaultResources returns the APIs of a token if its client does not name any: all if they have the same scopes, or
+// else the first one that has scopes.
 func (p Permissions) defaultResources() []string {
 	if p.haveSameScopes() {
 		return p.Resources()

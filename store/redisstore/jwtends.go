@@ -23,7 +23,7 @@ func alsoIfFull(do func(full bool) error) error {
 	return err
 }
 
-// isFull reports an error of a server whose memory is full. Nothing was changed then.
+// isFull reports an error of a server with a full memory. Nothing was changed then.
 func isFull(err error) bool {
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
@@ -162,7 +162,7 @@ func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 // removed together, however many there are.
 const tokensAtOnce = 1000
 
-// purge removes families with their tokens, and returns how many there were. A member whose family has gone already
+// purge removes families with their tokens, and returns how many there were. A member without its family
 // takes the rest of it along. It reports left if some stay for the next change, because there are too many tokens.
 func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string) (gone int, left bool, err error) {
 	users, ids := make([]string, len(members)), make([]string, len(members))

@@ -127,7 +127,7 @@ func (s *knoxStore) Find(ctx context.Context, digest string) (*knox.Record, erro
 	return row.record(digest, use), nil
 }
 
-// load reads a record in a change. It returns nil if there is none.
+// load reads a record in a change, or nil.
 func (s *knoxStore) load(ctx context.Context, c *change, t tag, digest string) (*knox.Record, error) {
 	var row knoxRow
 	var use useRow

@@ -136,7 +136,7 @@ func (s *oauthStore) placeGrant(ctx context.Context, c *change, t tag, g *server
 	return nil
 }
 
-// grantPlace returns the key with the tag of a grant whose ID does not name it.
+// grantPlace returns the key with the tag of a grant if its ID does not name it.
 func (s *oauthStore) grantPlace(id string) string { return s.db.key(oauthGrantPlaces, tagOfID(id), id) }
 
 // room is how a grant gets its room.

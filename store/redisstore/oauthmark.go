@@ -100,7 +100,7 @@ func clientMember(grantID, userID string) string { return listed(grantID, userID
 // listOfClient notes a grant in the index of its client's grants. Call it before the change that adds the grant. So the
 // client finds each grant that there is. A member without a grant is harmless.
 //
-// Purge removes members with their grants. The index also drops by itself those whose grants have expired long ago.
+// Purge removes members with their grants. The index also drops by itself those with grants that have expired long ago.
 func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
 	expires := g.ExpiresAt
 	if g.MaxExpiresAt.After(expires) {

@@ -62,7 +62,7 @@ func (s *oneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 	return s.load(ctx, newChange(s.db), t, digest)
 }
 
-// load reads a record in a change. It returns nil if there is none.
+// load reads a record in a change, or nil.
 func (s *oneTimeStore) load(ctx context.Context, c *change, t tag, digest string) (*password.OneTimeRecord, error) {
 	var row oneTimeRow
 	found, err := c.get(ctx, s.db.key(onceRecords, t, digest), &row)

@@ -19,8 +19,8 @@ import (
 // A key of another type fails the script before anything is written.
 //
 // An index lives at least as long as the longest-lived of its members. One that is ordered by instants drops by itself
-// what expired long ago, if nobody purges: a member is added with the time that its record has to live, so the script
-// knows the time of the change.
+// what expired long ago, also without a purge: a member is added with the time that its record has to live, so the
+// script knows the time of the change.
 var commitScript = rueidis.NewLuaScript(strings.ReplaceAll(strings.ReplaceAll(`
 local n = 1
 local writes = {}

@@ -60,7 +60,7 @@ func (s *sessionStore) place(ctx context.Context, t tag, r *session.Record, now 
 	return s.db.place(ctx, sessionRecords, sessionPlaces, r.Digest, t, ttlUntil(ends, now))
 }
 
-// tagOf returns the tag of the session that Add replaces, which may be of any user. If there is no digest, it is none.
+// tagOf returns the tag of the session that Add replaces, which may be of any user, or "" without a digest.
 func (s *sessionStore) tagOf(ctx context.Context, digest string, none tag) (tag, error) {
 	if digest == "" {
 		return none, nil
@@ -129,7 +129,7 @@ func (s *sessionStore) surplus(ctx context.Context, c *change, record *session.R
 	return false, rivals[:len(rivals)-limit+1], nil
 }
 
-// moveOld puts the mark of a session in its place, and returns the session. It returns nil if there is none or a mark.
+// moveOld puts the mark of a session in its place, and returns the session, or nil if there is only a mark or nothing.
 func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest string,
 	now time.Time) (*session.Record, error) {
 	if digest == "" {

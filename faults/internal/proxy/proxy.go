@@ -61,8 +61,8 @@ func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
 // Delay has each answer of the server arrive so much later. The answers of one connection wait for each other.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, before any answer to it. It does so
-// once, and calls done then.
+// CutAnswer cuts a connection after a chunk of the client that has text was forwarded, before any answer to it. It does
+// so once, and calls done then.
 func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 	p.set(func() {
 		p.watch = func(chunk []byte) bool {
