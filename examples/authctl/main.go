@@ -59,6 +59,8 @@ var commands = []command{
 	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
 	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]", "manage the applications of the authorization server; add and secret print the secret alone; audit lists what is weaker than RFC 9700 recommends", clients},
 	{"purge", "", "remove all that has expired, and count it", purge},
+	{"copy", "-to STORE [-from STORE] [-state FILE] [-final]", "copy everything to another store; a run without -final may be made while the service runs", copyAll},
+	{"end", "-all | -since TIME", "end everything that was issued to all users, or since a time: after a leak, and after a backup was restored", endAll},
 	{"migrate", "[-schema sqlite | postgresql | mysql]", "print the SQL that brings the tables of the stores to the newest version, for people who apply it themselves; with -schema, all tables for an empty database, without a connection", migrate},
 }
 
