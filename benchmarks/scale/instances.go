@@ -21,7 +21,7 @@ func newVisitor(address string) *visitor {
 	return &visitor{&http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}, address}
 }
 
-// send sends a request with a value of Authorization, and returns the status and who answered.
+// send sends a request with a value of Authorization, and returns the status and the name of the instance.
 func (v *visitor) send(method, path, value string) (status int, by string, err error) {
 	r, err := http.NewRequest(method, v.address+path, nil)
 	if err != nil {

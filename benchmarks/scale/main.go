@@ -7,7 +7,7 @@
 // The parts are:
 //
 //	engines    what each operation takes with few and with many tokens, their bytes, and a purge beside traffic
-//	garbage    a million tokens that are none: the heap, and how many questions reach the engine
+//	garbage    a million false tokens: the heap, and how many questions reach the engine
 //	hasher     checks of tokens while 10,000 logins wait for the password hasher
 //	instances  how long a revocation takes from one instance to the other, behind a balancer
 //	requests   requests each second and their CPU, with each backend on each engine
@@ -137,7 +137,7 @@ func (o *options) run(out io.Writer) error {
 	return nil
 }
 
-// progress tells a person who waits.
+// progress says on the standard error what was done.
 func (o *options) progress(format string, values ...any) {
 	fmt.Fprintf(o.log, "%6s  %s\n", short(time.Since(o.began)), fmt.Sprintf(format, values...))
 }
