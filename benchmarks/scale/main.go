@@ -123,18 +123,20 @@ func (o *options) run(out io.Writer) error {
 	if err := errors.Join(o.parts.check("part", partNames()), o.only.check("engine", engineFlags())); err != nil {
 		return err
 	}
+	var errs []error
 	for _, p := range parts() {
 		if !slices.Contains(o.parts, p.name) {
 			continue
 		}
 		began := time.Now()
 		fmt.Fprintf(out, "## %s\n\n", p.heading)
-		if err := p.run(o, out); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+		if err := p.run(o, out); err != nil { // the other parts are measured nevertheless
+			o.progress("%s: %v", p.name, err)
+			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
 		}
 		fmt.Fprintf(out, "\nThis part took %s.\n\n", short(time.Since(began)))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // progress says on the standard error what was done.
