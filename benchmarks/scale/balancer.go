@@ -67,7 +67,8 @@ func startHAProxy(program string, instances []*instance) (address string, stop f
 		return "", nil, err
 	}
 	// The shell ends HAProxy when its input does, which is also when this process is killed.
-	command := exec.Command("/bin/sh", "-c", `"$0" -db -f "$1" & read -r _; exec 2>/dev/null; kill $!; wait $!`, program, file)
+	script := `"$0" -db -f "$1" & read -r _; exec 2>/dev/null; kill $!; wait $!`
+	command := exec.Command("/bin/sh", "-c", script, program, file)
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	if err != nil {

@@ -99,8 +99,8 @@ func (o *options) runInstances(out io.Writer) error {
 		o.progress("instances: %s", v.name)
 	}
 	fmt.Fprintf(out, "\n%s. Two processes behind %s, which sends requests to them in turn. Each token was used "+
-		"four times or more on both before, so it was in their caches. The time counts from the answer to the logout, and has the request that was refused, "+
-		"and mostly one that the first instance refused.\n",
+		"four times or more on both before, so it was in their caches. The time counts from the answer to the "+
+		"logout, and has the request that was refused, and mostly one that the first instance refused.\n",
 		machine(), balancer)
 	return nil
 }
