@@ -82,7 +82,8 @@ type HasherConfig struct {
 	// own number differs, so set the number of that Django.
 	Iterations int
 
-	// Concurrent is how many passwords are hashed at once, 0 is GOMAXPROCS.
+	// Concurrent is how many passwords are hashed at once. 0 is one less than GOMAXPROCS, and at least 1: a hash keeps
+	// its processor for a long time, so one processor is left to requests that need no hash, such as those with tokens.
 	Concurrent int
 	// MaxWait is how long others wait for their turn before [ErrBusy], within
 	// the context of their request. 0 is 5 seconds.
@@ -138,7 +139,7 @@ type Result struct {
 // of a Format that is not set, Limits that contradict what Hash needs or each other, and
 // unknown names in Format and AllowLegacy.
 func NewHasher(config HasherConfig) (*Hasher, error) {
-	config.Concurrent = cmp.Or(config.Concurrent, runtime.GOMAXPROCS(0))
+	config.Concurrent = cmp.Or(config.Concurrent, max(1, runtime.GOMAXPROCS(0)-1))
 	config.MaxWait = cmp.Or(config.MaxWait, 5*time.Second)
 	s := backend.Settings{Package: "password"}
 	s.Refuse(config.Concurrent < 0 || config.MaxWait < 0, "HasherConfig.Concurrent or MaxWait is negative")
