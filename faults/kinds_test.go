@@ -201,7 +201,11 @@ func issueGrant(w *worker, at *slot) (*credential, answer) {
 		return nil, a
 	}
 	at = w.pick()
-	a = w.send(at, redeemRequest(code), "a code", 200)
+	statuses := []int{200}
+	if w.load.skewed {
+		statuses = append(statuses, 400) // it has expired by one of the clocks
+	}
+	a = w.send(at, redeemRequest(code), "a code", statuses...)
 	if a.outage() {
 		// It was redeemed or not. If it was, then it is refused, and what nobody has got is ended.
 		a = w.send(at, redeemRequest(code), "a code once more", 200, 400)

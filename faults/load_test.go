@@ -30,6 +30,9 @@ type load struct {
 
 	// bound is how long after the end of a credential another instance may accept it.
 	bound time.Duration
+	// skewed is whether the clocks of the instances differ by more than a code lives.
+	skewed bool
+
 	// stale is the longest time after which one did so.
 	stale time.Duration
 
