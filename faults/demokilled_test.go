@@ -17,7 +17,7 @@ func TestUnitDemoKilled(t *testing.T) {
 			l.mixture = loginsAndRefreshes
 			l.stats.breaks(true)
 			l.begin()
-			const kills = 6
+			kills := size(3, 10)
 			each := size(60, 1000) / kills
 			for n := range kills {
 				l.await("logins and refreshes", func() bool { return l.stats.progress() >= n*each+each/2 })

@@ -15,7 +15,7 @@ func TestUnitServerKilled(t *testing.T) {
 			p := newProgram(t, s.address)
 			l := newLoad(t, s, p.start(t), p.start(t))
 			l.begin()
-			l.more(size(200, 2000))
+			l.more(size(100, 2000))
 			for range size(1, 5) {
 				bad := l.stats.bad()
 				s.kill(t)
