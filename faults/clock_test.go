@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// fastDemo is a demo whose clock is ahead. Go asks the kernel for the time without a library that could be replaced, and
-// Linux gives no process another time of day. So the binary is built with another time.Now. Its timers are those of the
-// machine.
+// fastDemo is a demo whose clock is ahead. Go asks the kernel for the time without a library that could be replaced,
+// and Linux gives no process another time of day. So the binary is built with another time.Now. Its timers are those of
+// the machine.
 var fastDemo = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "gatewarden-clock-")
 	if err != nil {
@@ -40,54 +40,57 @@ var fastDemo = sync.OnceValues(func() (string, error) {
 	ahead := string(text[:begin[1]]) + fmt.Sprintf("\tsec += %d\n", skew/time.Second) + string(text[begin[1]:])
 	changed, overlay := filepath.Join(folder, "time.go"), filepath.Join(folder, "overlay.json")
 	names, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
-	if err := errors.Join(err, os.WriteFile(changed, []byte(ahead), 0o600), os.WriteFile(overlay, names, 0o600)); err != nil {
+	err = errors.Join(err, os.WriteFile(changed, []byte(ahead), 0o600), os.WriteFile(overlay, names, 0o600))
+	if err != nil {
 		return "", err
 	}
 	return buildDemo("-overlay", overlay)
 })
-
-// TestUnitClocks has two instances whose clocks differ by two minutes. It is for the long form only, since the compiler
-// takes minutes for another package time.
-func TestUnitClocks(t *testing.T) {
-	if !full {
-		t.Skip("the long form has it: GATEWARDEN_FAULTS=full")
-	}
-	t.Parallel()
-	fast, err := fastDemo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range engines {
-		t.Run("instances whose clocks differ by two minutes keep what was acknowledged: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			p := newProgram(t, s.address).with("-jwt-leeway", leeway.String())
-			l := newLoad(t, s, p.start(t), p.built(fast).start(t))
-			l.skewed = true
-			l.begin()
-			l.more(2000)
-			l.finish()
-			l.settle()
-			l.codesElsewhere()
-			l.stats.verdict(t, "clocks differ by two minutes", e.name, "")
-		})
-		t.Run("a token lives at most two minutes longer if clocks differ by as much: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			p := newProgram(t, s.address).with("-token-ttl", ttl.String(), "-jwt-access-ttl", ttl.String(),
-				"-jwt-leeway", leeway.String())
-			l := newLoad(t, s, p.start(t), p.built(fast).start(t))
-			l.expiries()
-			l.stats.verdict(t, "expiry, and clocks differ by two minutes", e.name, "")
-		})
-	}
-}
 
 const (
 	skew   = 120 * time.Second
 	leeway = skew + 5*time.Second
 	ttl    = 10 * time.Second
 )
+
+// withFast starts an instance, and another one on the same database whose clock is ahead. It is for the long form,
+// because the compiler takes minutes for another package time.
+func withFast(t *testing.T, s *server, flags ...string) *load {
+	t.Helper()
+	if !full {
+		t.Skip("the long form has it: GATEWARDEN_FAULTS=full")
+	}
+	fast, err := fastDemo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProgram(t, s.address).with("-jwt-leeway", leeway.String()).with(flags...)
+	l := newLoad(t, s, p.start(t), p.built(fast).start(t))
+	l.skewed = true
+	return l
+}
+
+// TestUnitClocks has two instances whose clocks differ by two minutes.
+func TestUnitClocks(t *testing.T) {
+	onEach(t, "instances whose clocks differ keep what was acknowledged", func(t *testing.T, e engine) {
+		l := withFast(t, e.shared(t))
+		l.begin()
+		l.more(2000)
+		l.finish()
+		l.settle()
+		l.codesElsewhere()
+		l.stats.verdict(t, "clocks differ by two minutes", e.name, "")
+	})
+}
+
+// TestUnitClocksExpiry waits for the expiry of tokens at two such instances.
+func TestUnitClocksExpiry(t *testing.T) {
+	onEach(t, "a token lives two minutes longer at most if clocks differ by as much", func(t *testing.T, e engine) {
+		l := withFast(t, e.shared(t), "-token-ttl", ttl.String(), "-jwt-access-ttl", ttl.String())
+		l.expiries()
+		l.stats.verdict(t, "expiry, and clocks differ by two minutes", e.name, "")
+	})
+}
 
 // codesElsewhere takes codes to the other instance. One of the instance that is behind has expired at the other one,
 // since it lives for a minute, and its user has to begin again. The other way round it works.

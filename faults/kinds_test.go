@@ -75,9 +75,11 @@ var (
 	sessionKind = &kind{name: "session", lifetime: 20 * time.Minute, endsQuietly: true,
 		issue: func(w *worker, at *slot) (*credential, answer) {
 			header := map[string]string{"X-Username": w.user, "Accept": "application/json"}
-			a := w.send(at, request{method: "POST", path: "/session/login", header: header}, "a login with a session", 200)
+			r := request{method: "POST", path: "/session/login", header: header}
+			a := w.send(at, r, "a login with a session", 200)
 			cookie := a.cookie("__Host-session")
-			return &credential{access: cookie, header: map[string]string{"Cookie": cookie, "Accept": "application/json"}}, a
+			header = map[string]string{"Cookie": cookie, "Accept": "application/json"}
+			return &credential{access: cookie, header: header}, a
 		}, end: func(c *credential) request {
 			return request{method: "POST", path: "/session/logout", header: c.header}
 		}}

@@ -58,7 +58,8 @@ const redisBound = 2 * time.Second
 // newLoad makes the workers, and lets demo-web in for their users.
 func newLoad(t testing.TB, s *server, instances ...*instance) *load {
 	t.Helper()
-	l := &load{t: t, client: newClient(), stats: &stats{lastGood: time.Now()}, over: make(chan struct{}), mixture: mixture}
+	l := &load{t: t, client: newClient(), stats: &stats{lastGood: time.Now()}, over: make(chan struct{})}
+	l.mixture = mixture
 	for _, i := range instances {
 		l.slots = append(l.slots, newSlot(i))
 	}
