@@ -52,7 +52,8 @@ func newProgram(t testing.TB, address string) program {
 		t.Fatal(err)
 	}
 	return program{binary, []string{"-addr", "127.0.0.1:0", "-issuer", "http://127.0.0.1:8000",
-		"-trust-proxy", "127.0.0.1/32", "-jwt-access-ttl", "2h", "-key", filepath.Join(t.TempDir(), "key"), "-db", address}}
+		"-trust-proxy", "127.0.0.1/32", "-jwt-access-ttl", "2h",
+		"-key", filepath.Join(t.TempDir(), "key"), "-db", address}}
 }
 
 // at is the same service on the same database, which an instance reaches by another address.

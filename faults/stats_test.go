@@ -140,5 +140,6 @@ func (s *stats) verdict(t testing.TB, fault, engine, note string) {
 	outage, slowest := s.outage.Round(time.Millisecond), s.slowest.Round(time.Millisecond)
 	report.add(fault, engine, s.requests, s.unavailable, s.unanswered, outage, slowest, s.lost, s.revived, note)
 	t.Logf("%s, %s: %d requests, %d of them 503, %d without an answer, longest outage %v, slowest answer %v, %d lost, "+
-		"%d revived, %s", fault, engine, s.requests, s.unavailable, s.unanswered, outage, slowest, s.lost, s.revived, note)
+		"%d revived, %s", fault, engine, s.requests, s.unavailable, s.unanswered, outage, slowest, s.lost, s.revived,
+		note)
 }

@@ -82,7 +82,7 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 	return err
 }
 
-// openPairs makes JWTs, whose keys make and replace themselves, sealed with the
+// openPairs makes JWTs with keys that make and replace themselves, sealed with the
 // application's.
 func (a *app) openPairs(ctx context.Context) (err error) {
 	a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{

@@ -186,7 +186,7 @@ func (a *app) end(server *http.Server, background *sync.WaitGroup) {
 	}
 }
 
-// requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
+// requestTimeout is the longest that a request may take, as with a database that accepts queries and does not answer.
 const requestTimeout = 10 * time.Second
 
 // bounded ends the work for requests after requestTimeout.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"regexp"
@@ -18,7 +19,32 @@ func (mysql) name() string { return "mysql" }
 // begin starts a transaction. The default, REPEATABLE READ, would show a query after a lock what was there before the
 // transaction waited for the lock. It also locks gaps between rows, which makes deadlocks.
 func (mysql) begin() []string {
-	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE"}
+	return []string{"SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"}
+}
+
+// commit ends the transaction by a statement. The driver's own COMMIT and ROLLBACK have no context, and would wait for a
+// silent server without end. After an error of the statement the connection is closed, and Rollback asks no server.
+func (mysql) commit(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
+	err := endBy(ctx, conn, "COMMIT")
+	_ = tx.Rollback() // gives the connection back
+	return err
+}
+
+func (mysql) rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error {
+	return errors.Join(endBy(ctx, conn, "ROLLBACK"), tx.Rollback())
+}
+
+// endBy runs a statement that ends a transaction. After an error of ExecContext, conn would wait for rows that are open.
+func endBy(ctx context.Context, conn *sql.Conn, statement string) (err error) {
+	gone := conn.Raw(func(c any) error {
+		plain, ok := c.(driver.Conn)
+		if !ok {
+			return driver.ErrBadConn
+		}
+		err = execute(ctx, plain, statement)
+		return nil
+	})
+	return errors.Join(err, gone)
 }
 
 func (mysql) check(ctx context.Context, db *sql.DB, warn func(text string)) error {

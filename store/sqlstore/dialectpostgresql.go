@@ -15,10 +15,16 @@ type postgresql struct{}
 func (postgresql) name() string { return "postgresql" }
 
 // begin starts a transaction. At READ COMMITTED a statement sees what was committed before it began, so a query after
-// a lock sees all that the holders of the lock before it wrote.
+// a lock sees all that the holders of the lock before it wrote. It does not say READ WRITE, so that
+// default_transaction_read_only holds for all changes.
 func (postgresql) begin() []string {
-	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"}
+	return []string{"BEGIN ISOLATION LEVEL READ COMMITTED"}
 }
+
+// The drivers end a transaction within the context of BeginTx. Commit also finds out that the server undid it.
+
+func (postgresql) commit(_ context.Context, _ *sql.Conn, tx *sql.Tx) error   { return tx.Commit() }
+func (postgresql) rollback(_ context.Context, _ *sql.Conn, tx *sql.Tx) error { return tx.Rollback() }
 
 // minPostgreSQL is the oldest version that is known to work, as the server numbers it.
 const minPostgreSQL = 130000

@@ -31,14 +31,12 @@ const (
 
 // Identity implements [external.Store].
 func (s *ExternalStore) Identity(ctx context.Context, issuer, subject string) (*external.Identity, error) {
-	statement := s.db.sql(loginIdentity + `issuer = ? AND subject = ?`)
-	return scanIdentity(s.db.read.QueryRowContext(ctx, statement, issuer, subject))
+	return scanIdentity(s.db.query(loginIdentity+`issuer = ? AND subject = ?`).row(ctx, issuer, subject))
 }
 
 // Identities implements [external.Store].
 func (s *ExternalStore) Identities(ctx context.Context, userID string) ([]*external.Identity, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.sql(loginIdentity+`user_id = ? ORDER BY created, id`), userID)
-	return all(rows, err, scanIdentity)
+	return readAll(ctx, s.db.query(loginIdentity+`user_id = ? ORDER BY created, id`), scanIdentity, userID)
 }
 
 func scanIdentity(row scanner) (*external.Identity, error) {

@@ -150,6 +150,5 @@ func (s *JWTStore) List(ctx context.Context, userID, after string, limit int,
 	if after != "" {
 		statement, args = s.listAfter, []any{after, userID, micros(now), limit}
 	}
-	rows, err := statement.rows(ctx, args...)
-	return all(rows, err, scanFamily)
+	return readAll(ctx, statement, scanFamily, args...)
 }

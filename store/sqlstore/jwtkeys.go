@@ -25,9 +25,7 @@ func JWTKeys(ctx context.Context, db *DB) (*JWTKeyStore, error) {
 
 // Keys implements [jwt.KeyStore].
 func (s *JWTKeyStore) Keys(ctx context.Context) ([]*jwt.KeyRecord, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.sql(`SELECT `+jwtKeyColumns+`
-		FROM {prefix}jwt_keys ORDER BY signs, id`))
-	return all(rows, err, scanJWTKey)
+	return readAll(ctx, s.db.query(`SELECT `+jwtKeyColumns+` FROM {prefix}jwt_keys ORDER BY signs, id`), scanJWTKey)
 }
 
 const jwtKeyColumns = `id, algorithm, sealed, created, signs, expires_at`

@@ -78,7 +78,7 @@ func scanFamily(row scanner) (*jwt.Family, error) {
 }
 
 // scanToken reads a token and its family, or nil if there is none.
-func scanToken(row *sql.Row) (*jwt.Refresh, *jwt.Family, error) {
+func scanToken(row scanner) (*jwt.Refresh, *jwt.Family, error) {
 	var r jwt.Refresh
 	var f familyRow
 	var issued, expires, rotated sql.NullInt64

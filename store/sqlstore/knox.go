@@ -128,8 +128,7 @@ func (s *KnoxStore) List(ctx context.Context, userID, after string, limit int,
 		if after != "" {
 			statement, args = s.listAfter, []any{userID, after, live, limit}
 		}
-		rows, err := statement.rows(ctx, args...)
-		return all(rows, err, scanKnox)
+		return readAll(ctx, statement, scanKnox, args...)
 	}
 	return livePage(after, limit, part, func(r *knox.Record) bool {
 		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)

@@ -65,10 +65,9 @@ func (s *KnoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([
 // Ended implements [knox.Store].
 func (s *KnoxStore) Ended(ctx context.Context, userID string, since time.Time,
 	limit int) ([]*knox.EndedToken, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.sql(`SELECT `+knoxEndedColumns+` FROM {prefix}knox_ended
-		WHERE user_id = ? AND ended_at > ? ORDER BY ended_at DESC, id DESC LIMIT ?`),
-		userID, since.UnixMicro(), limit)
-	return all(rows, err, scanKnoxEnded)
+	ended := s.db.query(`SELECT ` + knoxEndedColumns + ` FROM {prefix}knox_ended
+		WHERE user_id = ? AND ended_at > ? ORDER BY ended_at DESC, id DESC LIMIT ?`)
+	return readAll(ctx, ended, scanKnoxEnded, userID, since.UnixMicro(), limit)
 }
 
 // PurgeEnded implements [knox.Store].

@@ -68,11 +68,18 @@ func scriptsOf(d dialect, prefix string) (schema.Scripts, error) {
 
 // wantCurrent returns an error if the tables of a component must be migrated.
 func (db *DB) wantCurrent(ctx context.Context, scripts schema.Scripts, component string) error {
-	current, err := scripts.Current(ctx, db.read, component)
+	current, err := isCurrent(ctx, scripts, db.read, component)
 	if current || errors.Is(err, ErrSchema) || err != nil && helpFor(err) != "" { // such as a missing right
 		return err
 	}
 	return errors.Join(&pendingError{}, err)
+}
+
+// isCurrent reports whether the tables of a component have the newest version. No migration locks what it reads.
+func isCurrent(ctx context.Context, scripts schema.Scripts, db *sql.DB, component string) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return scripts.Current(limited, db, component)
 }
 
 // pendingError is an [ErrSchema] for tables that must be migrated by hand.
@@ -87,7 +94,7 @@ func (*pendingError) Is(target error) bool { return target == ErrSchema }
 
 // migrate brings the tables of one component to its newest version. It takes no lock if they have it.
 func (p *pool) migrate(ctx context.Context, scripts schema.Scripts, component string) error {
-	current, err := scripts.Current(ctx, p.db, component)
+	current, err := isCurrent(ctx, scripts, p.db, component)
 	if current || errors.Is(err, ErrSchema) {
 		return err
 	}

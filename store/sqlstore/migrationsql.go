@@ -20,6 +20,8 @@ func (db *DB) MigrationSQL(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	listed := true
 	if _, err := db.read.ExecContext(ctx, db.sql(`SELECT component FROM {prefix}schema WHERE 1 = 0`)); err != nil {
 		if !isMissingTable(db.dialect, err) {

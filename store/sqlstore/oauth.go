@@ -108,7 +108,8 @@ func (s *OAuthStore) admit(ctx context.Context, conn *sql.Conn, added *server.Ad
 		return nil, err
 	}
 	if a.Recall || a.Remember != nil {
-		if before, err = s.consent(ctx, conn, a.Grant.UserID, a.Grant.ClientID, "{lock}"); err != nil {
+		row := conn.QueryRowContext(ctx, s.db.sql(oauthConsent+`{lock}`), a.Grant.UserID, a.Grant.ClientID)
+		if before, err = scanConsent(row); err != nil {
 			return nil, err
 		}
 	}

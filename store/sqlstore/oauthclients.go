@@ -80,23 +80,15 @@ type clientChange struct {
 	ended []server.Ended
 }
 
-const oauthConsentColumns = `user_id, client_id, permissions, scopes, resources, created, updated`
+const (
+	oauthConsentColumns = `user_id, client_id, permissions, scopes, resources, created, updated`
+	oauthConsent        = `SELECT ` + oauthConsentColumns + ` FROM {prefix}oauth_consents
+		WHERE user_id = ? AND client_id = ? `
+)
 
 // Consent implements [server.Store].
 func (s *OAuthStore) Consent(ctx context.Context, userID, clientID string) (*server.Consent, error) {
-	return s.consent(ctx, s.db.read, userID, clientID, "")
-}
-
-// queryer is a pool, or the connection of a transaction.
-type queryer interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-// consent reads a consent. A lock ends the query.
-func (s *OAuthStore) consent(ctx context.Context, in queryer, userID, clientID,
-	lock string) (*server.Consent, error) {
-	return scanConsent(in.QueryRowContext(ctx, s.db.sql(`SELECT `+oauthConsentColumns+`
-		FROM {prefix}oauth_consents WHERE user_id = ? AND client_id = ? `+lock), userID, clientID))
+	return scanConsent(s.db.query(oauthConsent).row(ctx, userID, clientID))
 }
 
 func scanConsent(row scanner) (*server.Consent, error) {

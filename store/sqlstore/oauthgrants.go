@@ -89,8 +89,7 @@ func scanRefresh(row scanner) (*server.Refresh, *server.Grant, error) {
 
 // Grant implements [server.Store].
 func (s *OAuthStore) Grant(ctx context.Context, id string) (*server.Grant, error) {
-	return scanGrant(s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT `+oauthGrantColumns+`
-		FROM {prefix}oauth_grants g WHERE id = ?`), id))
+	return scanGrant(s.db.query(`SELECT `+oauthGrantColumns+` FROM {prefix}oauth_grants g WHERE id = ?`).row(ctx, id))
 }
 
 // end ends a grant that has not ended, in a transaction.
@@ -115,8 +114,8 @@ func (s *OAuthStore) endOne(ctx context.Context, key, condition, statement strin
 	owner := ""
 	if s.db.channel != "" {
 		var g server.Grant
-		err := s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT user_id, client_id FROM {prefix}oauth_grants
-			WHERE `+condition), key).Scan(&g.UserID, &g.ClientID)
+		err := s.db.query(`SELECT user_id, client_id FROM {prefix}oauth_grants WHERE `+condition).row(ctx, key).
+			Scan(&g.UserID, &g.ClientID)
 		switch {
 		case err == nil:
 			owner = grantOwner(&g)

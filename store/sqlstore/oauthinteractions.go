@@ -54,7 +54,7 @@ const (
 
 // Interaction implements [server.Store].
 func (s *OAuthStore) Interaction(ctx context.Context, digest string, now time.Time) (*server.Interaction, error) {
-	return scanInteraction(s.db.read.QueryRowContext(ctx, s.db.sql(oauthInteraction), digest, micros(now)))
+	return scanInteraction(s.db.query(oauthInteraction).row(ctx, digest, micros(now)))
 }
 
 // ConsumeInteraction implements [server.Store] in one transaction.

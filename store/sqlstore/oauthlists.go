@@ -97,6 +97,5 @@ func scanClientGrants(row scanner) (*server.ClientGrants, error) {
 // listed reads all rows of a query.
 func listed[R any](ctx context.Context, s *OAuthStore, scan func(scanner) (*R, error), query string,
 	args ...any) ([]*R, error) {
-	rows, err := s.db.read.QueryContext(ctx, s.db.sql(query), args...)
-	return all(rows, err, scan)
+	return readAll(ctx, s.db.query(query), scan, args...)
 }

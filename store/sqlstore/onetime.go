@@ -62,8 +62,8 @@ func (s *OneTimeStore) Add(ctx context.Context, r *password.OneTimeRecord, limit
 func (s *OneTimeStore) Find(ctx context.Context, digest string) (*password.OneTimeRecord, error) {
 	r := &password.OneTimeRecord{Digest: digest}
 	var created, expires, used sql.NullInt64
-	err := s.db.read.QueryRowContext(ctx, s.db.sql(`SELECT user_id, purpose, about, stamp, created, expires_at, used
-		FROM {prefix}onetime WHERE digest = ?`), digest).
+	err := s.db.query(`SELECT user_id, purpose, about, stamp, created, expires_at, used
+		FROM {prefix}onetime WHERE digest = ?`).row(ctx, digest).
 		Scan(&r.UserID, (*string)(&r.Purpose), &r.About, &r.Stamp, &created, &expires, &used)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

@@ -54,6 +54,7 @@ func newPooled(ctx context.Context, db *sql.DB, engine pooled, config Config) (*
 	if err := opened.configure(config); err != nil {
 		return nil, fmt.Errorf("sqlstore: %w", err)
 	}
+	opened.readTimeout = cmp.Or(config.ReadTimeout, defaultReadTimeout)
 	logger := cmp.Or(config.Logger, slog.Default())
 	opened.pool = &pool{db: db, engine: engine, wait: cmp.Or(config.BusyTimeout, defaultBusyTimeout), logger: logger,
 		migrating: make(chan struct{}, 1)}

@@ -19,6 +19,9 @@ type pooled interface {
 	dialect
 	// begin returns the statements that start a transaction at READ COMMITTED.
 	begin() []string
+	// commit and rollback end a transaction of BeginTx, which conn has and whose context ctx is.
+	commit(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error
+	rollback(ctx context.Context, conn *sql.Conn, tx *sql.Tx) error
 	// gone reports whether an error says that the server closed the connection.
 	gone(err error) bool
 	// check returns an error if the server is too old, or has a setting that the stores cannot work with.
@@ -87,6 +90,10 @@ func (p *pool) retry(ctx context.Context, maxDuplicates int, attempt func(ctx co
 
 // explained returns the error of a change. One that had no time left is an [ErrBusy].
 func (p *pool) explained(ctx, limited context.Context, since time.Time, err error) error {
+	var unknown *commitError
+	if errors.As(err, &unknown) {
+		return err
+	}
 	if ctx.Err() == nil && limited.Err() != nil || p.engine.fault(err) == passing {
 		return &poolBusyError{time.Since(since), err}
 	}
@@ -106,6 +113,15 @@ func (e *poolBusyError) Error() string {
 
 func (e *poolBusyError) Is(target error) bool { return target == ErrBusy }
 func (e *poolBusyError) Unwrap() error        { return e.cause }
+
+// commitError is the error of a COMMIT without an answer. It is no [ErrBusy], which says that nothing was changed.
+type commitError struct{ cause error }
+
+func (e *commitError) Error() string {
+	return "sqlstore: the database did not answer a COMMIT, so the change was either made or not: " + e.cause.Error()
+}
+
+func (e *commitError) Unwrap() error { return e.cause }
 
 // attempt runs change in one transaction.
 func (p *pool) attempt(ctx context.Context, change func(ctx context.Context, conn *sql.Conn) error) error {
@@ -128,6 +144,9 @@ func (p *pool) attempt(ctx context.Context, change func(ctx context.Context, con
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if _, err := conn.ExecContext(limited, "COMMIT"); err != nil {
+		if sqlState(err) == "" && mysqlError(err) == 0 { // the server did not refuse it
+			return &commitError{err}
+		}
 		return err
 	}
 	committed = true

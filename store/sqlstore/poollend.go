@@ -39,7 +39,13 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 		return err
 	}
 	defer p.giveBack(conn)
-	defer func() { _ = tx.Rollback() }() // after a panic, too
+	ended := false
+	defer func() { // after a panic, too
+		if !ended {
+			defer time.AfterFunc(endTimeout, cancel).Stop()
+			_ = p.engine.rollback(lasting, conn, tx)
+		}
+	}()
 	done := make(chan struct{})
 	defer close(done)
 	go undoIfClosed(conn, tx, done)
@@ -49,8 +55,12 @@ func (p *pool) lendOnce(ctx, limited context.Context, change func(conn *sql.Conn
 	if driverConn(conn) == nil {
 		return errConnClosed
 	}
-	defer time.AfterFunc(endTimeout, cancel).Stop()
-	return tx.Commit()
+	ended = true
+	defer time.AfterFunc(endTimeout, cancel).Stop() // a server may be silent
+	if err = p.engine.commit(lasting, conn, tx); err != nil && lasting.Err() != nil {
+		return &commitError{err}
+	}
+	return err
 }
 
 // beginTx starts a transaction, for as long as limited lasts. A connection that the server closed while it was idle is

@@ -3,38 +3,61 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
-// query is a query of a store that runs often.
+// query is a query of a store outside of transactions.
 type query struct {
 	pool *sql.DB
 	text string
-	stmt *sql.Stmt // nil if the driver prepares it
+	stmt *sql.Stmt     // nil if the driver prepares it
+	wait time.Duration // the longest that it may take, see bounded; 0 has no bound
 }
 
-// prepare returns a query that is prepared once for each connection.
+// query returns a query that is not prepared.
+func (db *DB) query(statement string) query {
+	return query{pool: db.read, text: db.sql(statement), wait: db.readTimeout}
+}
+
+// prepare returns a query that runs often. It is prepared once for each connection.
 func (db *DB) prepare(ctx context.Context, statement string) (query, error) {
-	q := query{pool: db.read, text: db.sql(statement)}
+	q := db.query(statement)
 	if !db.dialect.prepares() {
 		return q, nil
 	}
+	limited, cancel := context.WithTimeout(ctx, migrateWait) // a migration of another program may have locked the table
+	defer cancel()
 	var err error
-	q.stmt, err = db.read.PrepareContext(ctx, q.text)
+	q.stmt, err = db.read.PrepareContext(limited, q.text)
 	return q, err
 }
 
-// row returns the one row of the query.
-func (q query) row(ctx context.Context, args ...any) *sql.Row {
+// row returns the one row of the query. The caller must scan it.
+func (q query) row(ctx context.Context, args ...any) scanner {
+	limited, bound := q.bound(ctx)
+	var row *sql.Row
 	if q.stmt == nil {
-		return q.pool.QueryRowContext(ctx, q.text, args...)
+		row = q.pool.QueryRowContext(limited, q.text, args...)
+	} else {
+		row = q.stmt.QueryRowContext(limited, args...)
 	}
-	return q.stmt.QueryRowContext(ctx, args...)
+	if bound == nil {
+		return row
+	}
+	bound.row = row
+	return bound
 }
 
-// rows returns all rows of the query.
-func (q query) rows(ctx context.Context, args ...any) (*sql.Rows, error) {
+// readAll returns all rows of a query.
+func readAll[T any](ctx context.Context, q query, scan func(scanner) (T, error), args ...any) ([]T, error) {
+	limited, bound := q.bound(ctx)
+	var rows *sql.Rows
+	var err error
 	if q.stmt == nil {
-		return q.pool.QueryContext(ctx, q.text, args...)
+		rows, err = q.pool.QueryContext(limited, q.text, args...)
+	} else {
+		rows, err = q.stmt.QueryContext(limited, args...)
 	}
-	return q.stmt.QueryContext(ctx, args...)
+	found, err := all(rows, err, scan)
+	return found, bound.end(err)
 }

@@ -177,8 +177,7 @@ func (s *SessionStore) List(ctx context.Context, userID, after string, limit int
 		if after != "" {
 			statement, args = s.listAfter, []any{userID, after, live, limit}
 		}
-		rows, err := statement.rows(ctx, args...)
-		return all(rows, err, scanSession)
+		return readAll(ctx, statement, scanSession, args...)
 	}
 	return livePage(after, limit, part, func(r *session.Record) bool {
 		show(pending, r.Digest, &r.LastUsed, &r.ExpiresAt)

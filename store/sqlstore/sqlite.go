@@ -10,6 +10,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/url"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -65,9 +67,19 @@ func OpenSQLite(ctx context.Context, driverName, path string, config Config) (*D
 		err = db.write.PingContext(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sqlstore: %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("sqlstore: %s: %w", path, err), writable(file.path), db.Close())
 	}
 	return db, nil
+}
+
+// writable returns an error if the folder of a file takes no new files, such as on a disk that is read-only. SQLite says
+// then that it cannot open a file, which it does not name. The file itself is not opened: see openFile.
+func writable(path string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "gatewarden-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // NewSQLite uses a SQLite database that is open already. Its connections must

@@ -66,6 +66,11 @@ type Config struct {
 	// programs, and at most 1 s for changes of this one.
 	BusyTimeout time.Duration
 
+	// ReadTimeout is how long a read may take in PostgreSQL and MySQL, with the wait for a connection of the pool. Then
+	// it fails with [ErrNoAnswer]. A context that ends sooner comes first. 0 is 5 s, negative values are refused. SQLite
+	// has no server that could be silent, so this changes nothing there.
+	ReadTimeout time.Duration
+
 	// ManualMigrations keeps the stores from making and changing tables. A store whose tables are missing or old is
 	// not opened then, with [ErrSchema]. Apply what [DB.MigrationSQL] returns.
 	ManualMigrations bool
@@ -96,6 +101,7 @@ type DB struct {
 	prefix      string
 	words       *strings.Replacer // see sql
 	busyTimeout time.Duration
+	readTimeout time.Duration // 0 in SQLite
 	turns       *turns
 	file        *file // nil if it is not known
 	pool        *pool // nil in SQLite
@@ -122,6 +128,9 @@ func (db *DB) configure(config Config) error {
 	}
 	if config.BusyTimeout < 0 {
 		return fmt.Errorf("Config.BusyTimeout is %v, which is negative", config.BusyTimeout)
+	}
+	if config.ReadTimeout < 0 {
+		return fmt.Errorf("Config.ReadTimeout is %v, which is negative", config.ReadTimeout)
 	}
 	if err := checkedChannel(db.dialect.name(), config.NotifyChannel); err != nil {
 		return err
@@ -172,7 +181,7 @@ func (db *DB) Ping(ctx context.Context) error {
 		return err
 	}
 	var one int
-	return db.read.QueryRowContext(ctx, db.sql(`SELECT 1 FROM (SELECT COUNT(*) FROM {prefix}schema) AS s`)).Scan(&one)
+	return db.query(`SELECT 1 FROM (SELECT COUNT(*) FROM {prefix}schema) AS s`).row(ctx).Scan(&one)
 }
 
 // Close writes the last uses that are pending, for at most 5 s, and closes the database.

@@ -19,9 +19,9 @@ import (
 // Proxy forwards TCP connections. It is safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
-	target   string
 
 	mu      sync.Mutex
+	target  string        // of new connections
 	changed chan struct{} // closed when what follows changes
 	held    bool
 	refused bool
@@ -30,6 +30,7 @@ type Proxy struct {
 	texts   [][2]string           // to replace in answers
 	open    map[net.Conn]struct{} // both sides of each connection
 	total   int
+	lost    int // connections up to this number carry nothing any more
 	ended   bool
 }
 
@@ -55,8 +56,15 @@ func New(t testing.TB, target string) *Proxy {
 // Address returns host and port.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
+// Point has new connections go to another server, as when an address moves. Those that are open stay.
+func (p *Proxy) Point(target string) { p.set(func() { p.target = target }) }
+
 // Hold stops forwarding. Connections stay open, and new ones are accepted.
 func (p *Proxy) Hold() { p.set(func() { p.held = true }) }
+
+// Abandon has all connections that are open carry nothing any more, without an end, as after a server was replaced by
+// another one at its address. Those that are made later work. Only Cut ends them.
+func (p *Proxy) Abandon() { p.set(func() { p.lost = p.total }) }
 
 // Refuse closes new connections as soon as they are accepted. Those that are open go on.
 func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
@@ -144,7 +152,10 @@ func (p *Proxy) accept(running *sync.WaitGroup) {
 
 // serve forwards one connection in both directions.
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		_ = client.Close()
 		return
@@ -152,7 +163,7 @@ func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	p.open[client], p.open[server] = struct{}{}, struct{}{}
 	p.total++
-	ended := p.ended
+	number, ended := p.total, p.ended
 	p.mu.Unlock()
 	end := sync.OnceFunc(func() {
 		_ = client.Close()
@@ -168,18 +179,18 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	var both sync.WaitGroup
 	var cut atomic.Bool // the next answer
-	both.Go(func() { defer end(); p.forward(server, client, true, &cut) })
-	both.Go(func() { defer end(); p.forward(client, server, false, &cut) })
+	both.Go(func() { defer end(); p.forward(server, client, number, true, &cut) })
+	both.Go(func() { defer end(); p.forward(client, server, number, false, &cut) })
 	both.Wait()
 }
 
 // forward copies from one side to the other until either is closed.
-func (p *Proxy) forward(to, from net.Conn, fromClient bool, cutAnswer *atomic.Bool) {
+func (p *Proxy) forward(to, from net.Conn, number int, fromClient bool, cutAnswer *atomic.Bool) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			cut, open := p.pass(buffer[:n], fromClient)
+			cut, open := p.pass(buffer[:n], number, fromClient)
 			if !open || !fromClient && cutAnswer.Load() {
 				return
 			}
@@ -213,11 +224,11 @@ func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
 
 // pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still
 // runs.
-func (p *Proxy) pass(chunk []byte, fromClient bool) (cut, open bool) {
+func (p *Proxy) pass(chunk []byte, number int, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {
 		p.mu.Lock()
-		held, ended, changed, delay := p.held, p.ended, p.changed, p.delay
+		held, ended, changed, delay := p.held || number <= p.lost, p.ended, p.changed, p.delay
 		if !held && !ended && fromClient && p.watch != nil {
 			cut = p.watch(chunk)
 		}
