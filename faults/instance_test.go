@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds each wait for something that must happen. A machine that runs other tests takes seconds for it.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // demo is the binary of examples/demo.
 var demo = sync.OnceValues(func() (string, error) { return buildDemo() })
