@@ -49,7 +49,8 @@ func (c clocks) tokens(made, other time.Time) {
 		c.Errorf("revoking a token of another time: got %v, %v, want that it is found", found, err)
 	}
 	for _, used := range []time.Time{made, other} {
-		touch := knox.Touch{Digest: ended.Digest, Used: used, ExpiresAt: used.Add(2 * time.Hour), LiveUntil: ended.ExpiresAt}
+		touch := knox.Touch{Digest: ended.Digest, Used: used, ExpiresAt: used.Add(2 * time.Hour),
+			LiveUntil: ended.ExpiresAt}
 		if err := store.Touch(ctx, touch); err != nil {
 			c.Fatal(err)
 		}
@@ -69,8 +70,10 @@ func (c clocks) tokens(made, other time.Time) {
 // token adds a token for an hour.
 func (c clocks) token(made time.Time) *knox.Record {
 	c.Helper()
-	r := &knox.Record{Digest: digest(), ID: backend.NewID(), UserID: "alice", Created: made, ExpiresAt: made.Add(time.Hour)}
-	if _, err := c.app.stores.knox.Add(c.Context(), r, 0, false, knox.Ending{Reason: knox.EndEvicted, At: made}); err != nil {
+	r := &knox.Record{Digest: digest(), ID: backend.NewID(), UserID: "alice", Created: made,
+		ExpiresAt: made.Add(time.Hour)}
+	ending := knox.Ending{Reason: knox.EndEvicted, At: made}
+	if _, err := c.app.stores.knox.Add(c.Context(), r, 0, false, ending); err != nil {
 		c.Fatal(err)
 	}
 	return r
@@ -79,8 +82,8 @@ func (c clocks) token(made time.Time) *knox.Record {
 // logins starts a login with JWTs at one time, refreshes it at both, and uses a refresh token twice.
 func (c clocks) logins(made, other time.Time) {
 	c.Helper()
-	family := &jwt.Family{ID: backend.NewID(), UserID: "alice", Created: made, LastUsed: made, ExpiresAt: made.Add(time.Hour),
-		MaxExpiresAt: made.Add(24 * time.Hour)}
+	family := &jwt.Family{ID: backend.NewID(), UserID: "alice", Created: made, LastUsed: made,
+		ExpiresAt: made.Add(time.Hour), MaxExpiresAt: made.Add(24 * time.Hour)}
 	first := c.refreshToken(family, made)
 	if _, err := c.app.stores.jwt.Start(c.Context(), family, first, nil, 0, false); err != nil {
 		c.Fatal(err)
