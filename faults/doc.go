@@ -9,8 +9,8 @@
 // Instances are processes of examples/demo. A load of several clients sends them a mixture of logins, checks, refreshes
 // and logouts, and keeps a ledger of what was acknowledged. Each answer is compared with the ledger:
 //
-//   - A credential whose issue was acknowledged is accepted, or the answer is 503.
-//   - One whose end was acknowledged is refused, or the answer is 503. In Redis, another instance may accept it for 2 s.
+//   - A credential that was acknowledged is accepted, or the answer is 503.
+//   - After an acknowledged end it is refused, or the answer is 503. In Redis, another instance may accept it for 2 s.
 //   - A change without an acknowledgement was made as a whole or not at all, and that stays so.
 //   - A refresh token or code that was used is of no use, and no login has two refresh tokens that work.
 //

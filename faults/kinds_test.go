@@ -38,7 +38,7 @@ type credential struct {
 	refreshUnsure bool     // whether a refresh has got no answer
 	spent         []string // refresh tokens that were used, and acknowledged so
 	code          string   // that was redeemed for it
-	batch         int      // the request for all of the user that it is unsure of; 0 is none
+	batch         int      // the unanswered request for all of the user; 0 without one
 }
 
 // kind is a kind of credential.
@@ -209,7 +209,7 @@ func issueGrant(w *worker, at *slot) (*credential, answer) {
 	}
 	a = w.send(at, redeemRequest(code), "a code", statuses...)
 	if a.outage() {
-		// It was redeemed or not. If it was, then it is refused, and what nobody has got is ended.
+		// It was redeemed or not. If it was, it is refused now, and the tokens that were lost on the way are ended.
 		a = w.send(at, redeemRequest(code), "a code once more", 200, 400)
 	}
 	if a.status != 200 {
