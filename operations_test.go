@@ -80,3 +80,31 @@ func TestUnitOperationsQuoteTheLog(t *testing.T) {
 		})
 	}
 }
+
+// commandOf finds the command in code for authctl, after the flags that come before it.
+var commandOf = regexp.MustCompile("(?m)(?:`|\\$ |^)authctl((?: -[a-z]+ (?:\"[^\"]*\"|[^ `]+))*) ([a-z]+)\\b")
+
+// TestUnitOperationsNameCommandsOfAuthctl looks for each command of authctl in the pages for operators among its own.
+func TestUnitOperationsNameCommandsOfAuthctl(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("examples", "authctl", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, least := range map[string]int{"operations.md": 4, "operations/backups.md": 4, "operations/runbook.md": 6} {
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(filepath.Join("docs", filepath.FromSlash(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := commandOf.FindAllStringSubmatch(string(page), -1)
+			for _, command := range found {
+				if !strings.Contains(string(source), `{"`+command[2]+`", `) {
+					t.Errorf("authctl has no command %q, as in %q", command[2], command[0])
+				}
+			}
+			if len(found) < least {
+				t.Errorf("found %d commands, want at least %d", len(found), least)
+			}
+		})
+	}
+}

@@ -66,13 +66,19 @@ func startHAProxy(program string, instances []*instance) (address string, stop f
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", nil, err
 	}
-	command := exec.Command(program, "-db", "-f", file)
+	// The shell ends HAProxy when its input does, which is also when this process is killed.
+	script := `"$0" -db -f "$1" & read -r _; exec 2>/dev/null; kill $!; wait $!`
+	command := exec.Command("/bin/sh", "-c", script, program, file)
 	command.Stderr = os.Stderr
+	in, err := command.StdinPipe()
+	if err != nil {
+		return "", nil, err
+	}
 	if err := command.Start(); err != nil {
 		return "", nil, err
 	}
 	stop = func() {
-		_ = command.Process.Kill()
+		_ = in.Close()
 		_ = command.Wait()
 		_ = os.RemoveAll(folder)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gatewarden/auth/knox"
 )
 
-// This file presents tokens that nobody has issued.
+// This file presents tokens that were never issued.
 
 // countingStore counts how often the engine is asked for a token.
 type countingStore struct {
@@ -30,7 +30,7 @@ func (s *countingStore) Find(ctx context.Context, digest string) (*knox.Record, 
 	return s.Store.Find(ctx, digest)
 }
 
-// trash is a kind of token that is none.
+// trash is a kind of false token.
 type trash struct {
 	name  string
 	token func(n int) string
@@ -57,7 +57,7 @@ func trashes() []trash {
 const grown = 1 << 20
 
 func (o *options) runGarbage(out io.Writer) error {
-	t := newTable(out, "engine", "tokens that are none", "number", "look-ups in the store", "aim",
+	t := newTable(out, "engine", "false tokens", "number", "look-ups in the store", "aim",
 		"counted by the engine", "live heap before", "after", "aim", "time")
 	for _, e := range o.engines() {
 		if err := o.garbageOn(t, e); err != nil {

@@ -25,14 +25,14 @@ import (
 // hasherRounds is how many rounds there are at most.
 const hasherRounds = 2
 
-// crowd is many users who log in again and again.
+// crowd is many users that log in again and again.
 type crowd struct {
 	login            http.Handler
 	done, busy, fail atomic.Int64
 	waiting          atomic.Int64
 }
 
-// hashing is a service whose tokens are checked while users log in.
+// hashing is a service. Its tokens are checked while users log in.
 type hashing struct {
 	crowd *crowd
 	check func() (func() error, bool)

@@ -78,7 +78,8 @@ func (o *options) mixedOn(out io.Writer, e *engine, rate int) error {
 		t.row(e.name, short(seen.at[i]), mebibytes(u.Resident), heap, goroutines)
 	}
 	t.row(e.name, fmt.Sprintf("%d requests, %d left out", result.Requests, result.Late),
-		"p50 "+short(result.P50), "p99 "+short(result.P99), "")
+		"p50 "+short(result.P50), "p99 "+short(result.P99),
+		aimed(fmt.Sprintf("%d answered with 503", result.Unavailable), result.Unavailable == 0))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -55,6 +56,7 @@ type mixedClients struct {
 	tokens, refreshes []string
 	taken             times
 	late              int
+	unavailable       int
 	wrong             error
 }
 
@@ -64,7 +66,9 @@ type mixedResult struct {
 	Late     int           `json:"late"` // that were not sent, because a second's worth of them waited
 	P50      time.Duration `json:"p50"`
 	P99      time.Duration `json:"p99"`
-	Wrong    string        `json:"wrong"`
+	// Unavailable is how many were answered with 503, as when the engine is too slow.
+	Unavailable int    `json:"unavailable"`
+	Wrong       string `json:"wrong"` // the first other answer that was not the wanted one
 }
 
 // runMixed sends requests as ordered.
@@ -76,7 +80,8 @@ func runMixed(in io.Reader, out io.Writer) error {
 	}
 	c.run()
 	c.taken = joined(c.taken)
-	result := mixedResult{Requests: len(c.taken), Late: c.late, P50: c.taken.at(0.5), P99: c.taken.at(0.99)}
+	result := mixedResult{Requests: len(c.taken), Late: c.late, P50: c.taken.at(0.5), P99: c.taken.at(0.99),
+		Unavailable: c.unavailable}
 	if c.wrong != nil {
 		result.Wrong = c.wrong.Error()
 	}
@@ -132,10 +137,16 @@ func (c *mixedClients) one(a action) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.taken = append(c.taken, took)
-	if err != nil && c.wrong == nil {
+	switch {
+	case errors.Is(err, errUnavailable):
+		c.unavailable++
+	case err != nil && c.wrong == nil:
 		c.wrong = fmt.Errorf("%s: %w", a.name, err)
 	}
 }
+
+// errUnavailable is an answer with 503.
+var errUnavailable = errors.New("unavailable")
 
 // send sends a request, and decodes the answer if value is not nil.
 func (c *mixedClients) send(method, path, header, value string, body any, want int, into any) error {
@@ -165,6 +176,9 @@ func (c *mixedClients) send(method, path, header, value string, body any, want i
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
+	}
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return errUnavailable
 	}
 	if response.StatusCode != want {
 		return fmt.Errorf("status %d, want %d: %.200s", response.StatusCode, want, answer)

@@ -79,6 +79,9 @@ func (l *loaded) load(ctx context.Context, p *population) (*subject, error) {
 	if l.size, l.took, err = d.load(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := d.loadLogins(ctx, p, s.pairs); err != nil {
+		return nil, err
+	}
 	return s, s.sampled(ctx)
 }
 
@@ -168,7 +171,8 @@ func (o *options) runEngines(out io.Writer) error {
 	fmt.Fprintf(out, "### Few and many tokens\n\n%s\n%s. Each user has %d tokens. Each check presents a random "+
 		"token of all, through the Guard, %d at once. Both sizes take turns in %d rounds. Users are made from "+
 		"their identifiers, so no time is the application's. Redis asks the server each time (MaxCached: -1). "+
-		"Refreshes are of a few logins, whatever the size.\n\n", &operations, machine(), perUser, workers, rounds)
+		"SQL has a login by JWT of each user, and Redis has those that are refreshed.\n\n",
+		&operations, machine(), perUser, workers, rounds)
 	fmt.Fprintf(out, "### Bytes of a token\n\n%s\nA token has an address and a User-Agent of 69 bytes. Nine of "+
 		"ten were used. The disk is that of the table with its indexes, the file, or the append-only file after "+
 		"it was rewritten. Memory is that of the indexes, which should fit into it, and used_memory of Redis.\n\n",

@@ -86,7 +86,7 @@ func wrongIn(result *vegeta.Result, user string) string {
 type call struct {
 	name, backend, engine string
 	server                *instance
-	engineCPU             func() time.Duration // nil if there is none
+	engineCPU             func() time.Duration // nil if it is not known
 	values                []string
 	rounds                []load
 }

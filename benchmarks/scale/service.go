@@ -31,7 +31,7 @@ const (
 	loginPassword       = "correct horse battery staple"
 )
 
-// member is a user with a password, whose stamp never changes here.
+// member is a user with a password. The stamp never changes here.
 type member struct{ account }
 
 func (m *member) AuthStamp() string { return "stamp of " + m.id }

@@ -34,8 +34,8 @@ type subject struct {
 	*population
 	store  knox.Store
 	tokens *knox.Tokens
-	check  http.Handler // of a token, whose use is not written
-	use    http.Handler // of a token, whose use is written
+	check  http.Handler // of a token, without its use being written
+	use    http.Handler // of a token, with its use being written
 	pairs  *jwt.Tokens
 
 	unused, leaving, purged atomic.Int64 // tokens that were used first, users that lost all, tokens that were purged
@@ -100,7 +100,7 @@ func writeUser(w http.ResponseWriter, r *http.Request) {
 type step struct {
 	name    string
 	prepare func(s *subject) (do func() error, ok bool)
-	aim     float64 // of the ratio of large to small, 0 for none
+	aim     float64 // of the ratio of large to small, 0 for no aim
 }
 
 func steps() []step {
@@ -115,7 +115,7 @@ func steps() []step {
 	}
 }
 
-// anyUsed returns a token that was used, and that neither purges nor revocations take.
+// anyUsed returns a token that was used, and that purges and revocations leave.
 func (s *subject) anyUsed() int {
 	for {
 		n := s.tenths(5) + rand.IntN(s.tenths(9)-s.tenths(5))
