@@ -9,36 +9,29 @@ import (
 
 // TestUnitConnectionsCut cuts all connections to the server in the middle of requests, again and again.
 func TestUnitConnectionsCut(t *testing.T) {
-	t.Parallel()
-	for _, e := range engines {
-		if e.own == nil {
-			continue
+	onEachServer(t, "requests whose connections are cut lose nothing", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		p := newProgram(t, s.address)
+		var instances []*instance
+		var networks []network
+		for range 2 {
+			address, n := s.through(t)
+			networks = append(networks, n)
+			instances = append(instances, p.at(address).start(t))
 		}
-		t.Run("requests whose connections are cut lose nothing: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			p := newProgram(t, s.address)
-			var instances []*instance
-			var networks []network
-			for range 2 {
-				address, n := s.through(t)
-				networks = append(networks, n)
-				instances = append(instances, p.at(address).start(t))
-			}
-			l := newLoad(t, s, instances...)
-			l.begin()
-			for range size(6, 100) {
-				l.more(size(25, 50))
-				for _, n := range networks {
-					n.cut()
-				}
-			}
+		l := newLoad(t, s, instances...)
+		l.begin()
+		for range size(6, 100) {
 			l.more(size(25, 50))
-			l.finish()
-			l.settle()
-			l.stats.verdict(t, "all connections cut", e.name, "")
-		})
-	}
+			for _, n := range networks {
+				n.cut()
+			}
+		}
+		l.more(size(25, 50))
+		l.finish()
+		l.settle()
+		l.stats.verdict(t, "all connections cut", e.name, "")
+	})
 }
 
 // counter counts the chunks of a request on all connections.
@@ -100,7 +93,8 @@ func changes() (all []change) {
 			change{"a login with a " + k.name, func(*worker) {}, login},
 			change{"the end of a " + k.name, login, func(w *worker) { w.stop(w.last(), w.pick()) }})
 		if k.refresh != nil {
-			all = append(all, change{"a refresh of a " + k.name, login, func(w *worker) { w.refresh(w.last(), w.pick()) }})
+			refresh := func(w *worker) { w.refresh(w.last(), w.pick()) }
+			all = append(all, change{"a refresh of a " + k.name, login, refresh})
 		}
 		if k.refresh != nil && full {
 			all = append(all, change{"two refreshes of a " + k.name, login, func(w *worker) { w.twice(w.last()) }})
@@ -119,29 +113,22 @@ func (w *worker) last() *credential { return w.held[len(w.held)-1] }
 // TestUnitAnswerCut cuts a connection after each of the chunks that an instance sends for a change, COMMIT among them.
 // The client is then told of an outage, and the change was made as a whole or not at all.
 func TestUnitAnswerCut(t *testing.T) {
-	t.Parallel()
-	for _, e := range engines {
-		if e.own == nil {
-			continue
+	onEachServer(t, "a change whose answer is cut was made or not", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		address, n := s.through(t)
+		l := newLoad(t, s, newProgram(t, address).start(t))
+		w := l.workers[2]
+		cuts := 0
+		for _, c := range changes() {
+			cuts += w.cutEach(c, n)
 		}
-		t.Run("a change whose answer is cut was made or not: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			address, n := s.through(t)
-			l := newLoad(t, s, newProgram(t, address).start(t))
-			w := l.workers[2]
-			cuts := 0
-			for _, c := range changes() {
-				cuts += w.cutEach(c, n)
-			}
-			// The client of Redis repeats what only reads, so each outage there is of a change that was made.
-			if cuts < 2*len(changes()) || l.stats.made == 0 || l.stats.unmade == 0 && !s.isRedis() {
-				t.Errorf("%d answers were cut, %d changes were made and %d not, want some of each", cuts, l.stats.made,
-					l.stats.unmade)
-			}
-			l.stats.verdict(t, "answers cut after each step", e.name, fmt.Sprint(cuts, " cuts"))
-		})
-	}
+		// The client of Redis repeats what only reads, so each outage there is of a change that was made.
+		if cuts < 2*len(changes()) || l.stats.made == 0 || l.stats.unmade == 0 && !s.isRedis() {
+			t.Errorf("%d answers were cut, %d changes were made and %d not, want some of each", cuts, l.stats.made,
+				l.stats.unmade)
+		}
+		l.stats.verdict(t, "answers cut after each step", e.name, fmt.Sprint(cuts, " cuts"))
+	})
 }
 
 // mostChunks is more than any change sends.

@@ -37,16 +37,43 @@ type server struct {
 // engines are all that the demo knows.
 var engines = []engine{
 	{name: "SQLite", shared: newSQLite},
-	{name: "PostgreSQL", shared: func(t testing.TB) *server { return newSQL("PostgreSQL", testserver.PostgreSQL(t), t) },
-		own: newPostgreSQL},
-	{name: "MariaDB", shared: func(t testing.TB) *server { return newSQL("MariaDB", testserver.MariaDB(t), t) },
-		own: newMariaDB},
+	{name: "PostgreSQL", own: newPostgreSQL, shared: func(t testing.TB) *server {
+		return newSQL("PostgreSQL", testserver.PostgreSQL(t), t)
+	}},
+	{name: "MariaDB", own: newMariaDB, shared: func(t testing.TB) *server {
+		return newSQL("MariaDB", testserver.MariaDB(t), t)
+	}},
 	{name: "Redis", shared: func(t testing.TB) *server { return newRedis(testserver.Redis(t), t) },
 		own: func(t testing.TB) *server { return newRedis(testserver.NewRedis(t, testserver.RedisAOF()), t) }},
 	{name: "Redis Cluster", shared: func(t testing.TB) *server { return newCluster(testserver.RedisCluster(t), t) },
 		own: func(t testing.TB) *server {
 			return newCluster(testserver.NewRedisCluster(t, testserver.RedisAOF()), t)
 		}},
+}
+
+// onEach runs a test on each engine, all of them beside each other.
+func onEach(t *testing.T, sentence string, test func(t *testing.T, e engine)) {
+	t.Parallel()
+	for _, e := range engines {
+		t.Run(sentence+": "+e.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e)
+		})
+	}
+}
+
+// onEachServer is onEach without SQLite, which has no server and no network.
+func onEachServer(t *testing.T, sentence string, test func(t *testing.T, e engine)) {
+	t.Parallel()
+	for _, e := range engines {
+		if e.own == nil {
+			continue
+		}
+		t.Run(sentence+": "+e.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e)
+		})
+	}
 }
 
 // isRedis reports whether instances keep in memory what they read, and are told of changes a moment after them.

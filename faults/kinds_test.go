@@ -38,7 +38,7 @@ type credential struct {
 	refreshUnsure bool     // whether a refresh has got no answer
 	spent         []string // refresh tokens that were used, and acknowledged so
 	code          string   // that was redeemed for it
-	batch         int      // the request for all of the user that it is unsure of; 0 is none
+	batch         int      // the unanswered request for all of the user; 0 without one
 }
 
 // kind is a kind of credential.
@@ -75,9 +75,11 @@ var (
 	sessionKind = &kind{name: "session", lifetime: 20 * time.Minute, endsQuietly: true,
 		issue: func(w *worker, at *slot) (*credential, answer) {
 			header := map[string]string{"X-Username": w.user, "Accept": "application/json"}
-			a := w.send(at, request{method: "POST", path: "/session/login", header: header}, "a login with a session", 200)
+			r := request{method: "POST", path: "/session/login", header: header}
+			a := w.send(at, r, "a login with a session", 200)
 			cookie := a.cookie("__Host-session")
-			return &credential{access: cookie, header: map[string]string{"Cookie": cookie, "Accept": "application/json"}}, a
+			header = map[string]string{"Cookie": cookie, "Accept": "application/json"}
+			return &credential{access: cookie, header: header}, a
 		}, end: func(c *credential) request {
 			return request{method: "POST", path: "/session/logout", header: c.header}
 		}}
@@ -200,12 +202,14 @@ func issueGrant(w *worker, at *slot) (*credential, answer) {
 		w.load.stats.fault("no code: %d %s %s", a.status, a.header.Get("Location"), a.body)
 		return nil, a
 	}
-	if !w.load.ownCodes {
-		at = w.pick()
+	at = w.pick()
+	statuses := []int{200}
+	if w.load.skewed {
+		statuses = append(statuses, 400) // it has expired by one of the clocks
 	}
-	a = w.send(at, redeemRequest(code), "a code", 200)
+	a = w.send(at, redeemRequest(code), "a code", statuses...)
 	if a.outage() {
-		// It was redeemed or not. If it was, then it is refused, and what nobody has got is ended.
+		// It was redeemed or not. If it was, it is refused now, and the tokens that were lost on the way are ended.
 		a = w.send(at, redeemRequest(code), "a code once more", 200, 400)
 	}
 	if a.status != 200 {

@@ -157,7 +157,7 @@ func (w *worker) twice(c *credential) {
 	c.end(nil, last)
 }
 
-// stopAll asks for the end of all knox tokens, or of all JWTs, of the worker's user. No other worker may have this user.
+// stopAll asks for the end of all knox tokens, or of all JWTs, of the worker's user, which no other worker may have.
 func (w *worker) stopAll(k *kind, at *slot) {
 	var all []*credential
 	for _, c := range w.held {
@@ -173,7 +173,8 @@ func (w *worker) stopAll(k *kind, at *slot) {
 		return
 	}
 	path := map[*kind]string{knoxKind: "/auth/logoutall/", jwtKind: "/api/token/logoutall/"}[k]
-	a := w.send(at, request{method: "POST", path: path, header: all[i].header}, "the end of every "+k.name, 200, 204, 401)
+	r := request{method: "POST", path: path, header: all[i].header}
+	a := w.send(at, r, "the end of every "+k.name, 200, 204, 401)
 	w.load.batches.Add(1)
 	batch := int(w.load.batches.Load())
 	for _, c := range all {

@@ -30,8 +30,8 @@ type load struct {
 
 	// bound is how long after the end of a credential another instance may accept it.
 	bound time.Duration
-	// ownCodes has each code redeemed where it was issued.
-	ownCodes bool
+	// skewed is whether the clocks of the instances differ by more than a code lives.
+	skewed bool
 
 	// stale is the longest time after which one did so.
 	stale time.Duration
@@ -58,7 +58,8 @@ const redisBound = 2 * time.Second
 // newLoad makes the workers, and lets demo-web in for their users.
 func newLoad(t testing.TB, s *server, instances ...*instance) *load {
 	t.Helper()
-	l := &load{t: t, client: newClient(), stats: &stats{lastGood: time.Now()}, over: make(chan struct{}), mixture: mixture}
+	l := &load{t: t, client: newClient(), stats: &stats{lastGood: time.Now()}, over: make(chan struct{})}
+	l.mixture = mixture
 	for _, i := range instances {
 		l.slots = append(l.slots, newSlot(i))
 	}

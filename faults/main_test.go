@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -21,7 +22,15 @@ func size(short, long int) int {
 	return short
 }
 
+// atOnce is how many tests run beside each other. They mostly wait for servers, but with many of them a small machine
+// takes seconds for what a fault gives one second.
+const atOnce = "3"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	report.print()
 	for _, folder := range leftovers.folders {

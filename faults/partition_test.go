@@ -11,26 +11,19 @@ import (
 // TestUnitPartition stops the network between one of two instances and the server. What is revoked at the other
 // instance meanwhile is not accepted at this one, beyond the bound that the store states.
 func TestUnitPartition(t *testing.T) {
-	t.Parallel()
-	for _, e := range engines {
-		if e.own == nil {
-			continue
+	onEachServer(t, "an instance without its server accepts nothing that was revoked", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		p := newProgram(t, s.address)
+		address, n := s.through(t)
+		l := newLoad(t, s, p.start(t), p.at(address).start(t))
+		here, there := l.slots[0], l.slots[1] // there is no network to the second one
+		for range size(1, 5) {
+			partition(l, n, here, there)
 		}
-		t.Run("an instance without its server accepts nothing that was revoked: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			p := newProgram(t, s.address)
-			address, n := s.through(t)
-			l := newLoad(t, s, p.start(t), p.at(address).start(t))
-			here, there := l.slots[0], l.slots[1] // there is no network to the second one
-			for range size(1, 5) {
-				partition(l, n, here, there)
-			}
-			l.settle()
-			note := fmt.Sprintf("accepted at most %v after it was revoked elsewhere", l.stale.Round(time.Millisecond))
-			l.stats.verdict(t, "partition of one instance", e.name, note)
-		})
-	}
+		l.settle()
+		note := fmt.Sprintf("accepted at most %v after it was revoked elsewhere", l.stale.Round(time.Millisecond))
+		l.stats.verdict(t, "partition of one instance", e.name, note)
+	})
 }
 
 // partition uses credentials at both instances, holds the network of one, ends half of them at the other, and asks for

@@ -92,8 +92,8 @@ func (w *worker) compareBatches() {
 			continue
 		}
 		if known, ok := states[c.batch]; ok && known != c.state {
-			w.load.stats.fault("the end of every %s of %s was done by half: some are %v, others %v", c.kind.name, c.user, known,
-				c.state)
+			w.load.stats.fault("the end of every %s of %s was done by half: some are %v, others %v", c.kind.name,
+				c.user, known, c.state)
 		}
 		states[c.batch] = c.state
 	}

@@ -69,7 +69,8 @@ func (s *stats) saw(a answer, what string, statuses ...int) {
 		}
 		return
 	case !slices.Contains(statuses, a.status):
-		s.faults = append(s.faults, fmt.Sprintf("%s: got %d %.200s, want 503 or one of %v", what, a.status, a.body, statuses))
+		s.faults = append(s.faults, fmt.Sprintf("%s: got %d %.200s, want 503 or one of %v", what, a.status, a.body,
+			statuses))
 	}
 	s.outage = max(s.outage, a.ended.Sub(s.lastGood))
 	s.lastGood = a.ended
@@ -134,11 +135,11 @@ func (s *stats) verdict(t testing.TB, fault, engine, note string) {
 		}
 		t.Error(text)
 	}
-	note = strings.TrimPrefix(note+fmt.Sprintf(", %d unacknowledged changes were made and %d not", s.made, s.unmade), ", ")
-	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	report.add(fault, engine, s.requests, s.unavailable, s.unanswered, round(s.outage), round(s.slowest), s.lost, s.revived,
-		note)
+	doubt := fmt.Sprintf("%d unacknowledged changes were made and %d not", s.made, s.unmade)
+	note = strings.TrimPrefix(note+", "+doubt, ", ")
+	outage, slowest := s.outage.Round(time.Millisecond), s.slowest.Round(time.Millisecond)
+	report.add(fault, engine, s.requests, s.unavailable, s.unanswered, outage, slowest, s.lost, s.revived, note)
 	t.Logf("%s, %s: %d requests, %d of them 503, %d without an answer, longest outage %v, slowest answer %v, %d lost, "+
-		"%d revived. %s", fault, engine, s.requests, s.unavailable, s.unanswered, round(s.outage), round(s.slowest), s.lost,
-		s.revived, note)
+		"%d revived, %s", fault, engine, s.requests, s.unavailable, s.unanswered, outage, slowest, s.lost, s.revived,
+		note)
 }

@@ -17,64 +17,63 @@ import (
 // endLimit is how long an instance may run after SIGTERM.
 const endLimit = 5 * time.Second
 
-// TestUnitTerminated ends instances by SIGTERM, as a new version of a service is put in place.
+// TestUnitTerminated ends instances by SIGTERM under load, as when a new version of a service is put in place.
 func TestUnitTerminated(t *testing.T) {
-	t.Parallel()
-	for _, e := range engines {
-		t.Run("SIGTERM under load loses nothing that was acknowledged: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			p := newProgram(t, s.address)
-			l := newLoad(t, s, p.start(t), p.start(t))
-			l.client.http.Transport.(*http.Transport).DisableKeepAlives = true
-			l.stats.breaks(true)
-			l.begin()
-			var slowest time.Duration
-			for n := range size(2, 20) {
-				l.more(size(50, 200))
-				at := l.slots[n%2]
-				slowest = max(slowest, l.terminate(at.now.Load()))
-				at.now.Store(p.start(t))
-			}
+	onEach(t, "SIGTERM under load loses nothing that was acknowledged", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		p := newProgram(t, s.address)
+		l := newLoad(t, s, p.start(t), p.start(t))
+		l.client.http.Transport.(*http.Transport).DisableKeepAlives = true
+		l.stats.breaks(true)
+		l.begin()
+		var slowest time.Duration
+		for n := range size(2, 20) {
 			l.more(size(50, 200))
-			l.finish()
-			l.settle()
-			// A connection that nothing has accepted is reset, which a client cannot tell from a request that was dropped.
-			l.stats.verdict(t, "SIGTERM under load", e.name, fmt.Sprintf("ended after at most %v, %d connections reset",
-				slowest.Round(time.Millisecond), l.stats.dropped))
-		})
-		t.Run("requests that are under way at SIGTERM are answered: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			if e.own == nil {
-				l := newLoad(t, s, newProgram(t, s.address).start(t))
-				l.underWay(func() {}, func() {}, passwordLogin, 2) // more of them would wait for a processor
-				return
-			}
-			address, n := s.through(t)
-			l := newLoad(t, s, newProgram(t, address).start(t))
-			l.underWay(n.hold, n.resume, request{method: "POST", path: "/auth/login/", header: as("alice")}, 8)
-		})
-		if e.own == nil {
-			continue
+			at := l.slots[n%2]
+			slowest = max(slowest, l.terminate(at.now.Load()))
+			at.now.Store(p.start(t))
 		}
-		t.Run("SIGTERM ends an instance whose server does not answer: "+e.name, func(t *testing.T) {
-			t.Parallel()
-			s := e.shared(t)
-			address, n := s.through(t)
-			i := newProgram(t, address).start(t)
-			l := newLoad(t, s, i)
-			n.hold()
-			all := l.sendAll(request{method: "POST", path: "/auth/login/", header: as("alice")}, 8)
-			l.terminate(i)
-			for _, a := range all() {
-				if !a.outage() {
-					t.Errorf("a login without a server: got %d %s, want an outage", a.status, a.body)
-				}
+		l.more(size(50, 200))
+		l.finish()
+		l.settle()
+		// A connection that nothing has accepted is reset, which a client cannot tell from a request that was dropped.
+		l.stats.verdict(t, "SIGTERM under load", e.name, fmt.Sprintf("ended after at most %v, %d connections reset",
+			slowest.Round(time.Millisecond), l.stats.dropped))
+	})
+}
+
+// TestUnitTerminatedUnderWay has requests wait for the server, or for a processor, when SIGTERM comes.
+func TestUnitTerminatedUnderWay(t *testing.T) {
+	onEach(t, "requests that are under way at SIGTERM are answered", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		if e.own == nil {
+			l := newLoad(t, s, newProgram(t, s.address).start(t))
+			l.underWay(func() {}, func() {}, passwordLogin, 2) // more of them would wait for a processor
+			return
+		}
+		address, n := s.through(t)
+		l := newLoad(t, s, newProgram(t, address).start(t))
+		l.underWay(n.hold, n.resume, request{method: "POST", path: "/auth/login/", header: as("alice")}, 8)
+	})
+}
+
+// TestUnitTerminatedAlone sends SIGTERM to an instance whose server does not answer, and which has requests.
+func TestUnitTerminatedAlone(t *testing.T) {
+	onEachServer(t, "SIGTERM ends an instance whose server does not answer", func(t *testing.T, e engine) {
+		s := e.shared(t)
+		address, n := s.through(t)
+		i := newProgram(t, address).start(t)
+		l := newLoad(t, s, i)
+		n.hold()
+		all := l.sendAll(request{method: "POST", path: "/auth/login/", header: as("alice")}, 8)
+		took := l.terminate(i)
+		for _, a := range all() {
+			if !a.outage() {
+				t.Errorf("a login without a server: got %d %s, want an outage", a.status, a.body)
 			}
-			l.stats.verdict(t, "SIGTERM without a server", e.name, "")
-		})
-	}
+		}
+		l.stats.verdict(t, "SIGTERM without a server", e.name, "ended after "+took.Round(time.Millisecond).String())
+	})
 }
 
 // passwordLogin takes a while, because the password is hashed.
@@ -129,8 +128,8 @@ func (l *load) awaitDeaf(i *instance) {
 	l.stats.fault("it accepts connections %v after SIGTERM", patience)
 }
 
-// sendAll sends some requests at once, and returns when the instance has accepted all of them. What it returns waits for
-// the answers.
+// sendAll sends some requests at once, and returns when the instance has accepted all of them. What it returns waits
+// for the answers.
 func (l *load) sendAll(r request, requests int) (answers func() []answer) {
 	l.t.Helper()
 	i := l.slots[0].now.Load()

@@ -159,7 +159,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // A program that is told to end gets 5 seconds from some supervisors. Requests have most of that.
 const (
-	lastAnswers = 3500 * time.Millisecond
+	lastAnswers = 3 * time.Second
 	lastWrites  = time.Second // of what the stores keep in memory, such as the last uses of tokens
 )
 

@@ -73,8 +73,8 @@ func (p *Proxy) Refuse() { p.set(func() { p.refused = true }) }
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
 // CutAnswer cuts a connection after a chunk of the client that has text was forwarded, when the server answers. The
-// server has then done what it was asked for, and the client does not learn that. It does so once, and calls done when the
-// chunk comes.
+// server has then done what it was asked for, and the client does not learn that. It does so once, and calls done when
+// the chunk comes.
 func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 	p.set(func() {
 		p.watch = func(chunk []byte) bool {
@@ -88,8 +88,8 @@ func (p *Proxy) CutAnswer(has func(chunk []byte) bool, done func()) {
 	})
 }
 
-// Replace has each answer of the server name one text in place of another one of the same length, until the test ends. A
-// node of a Redis Cluster names the addresses of all nodes.
+// Replace has each answer of the server name one text in place of another one of the same length, until the test ends.
+// A node of a Redis Cluster names the addresses of all nodes.
 func (p *Proxy) Replace(old, with string) {
 	if len(old) != len(with) {
 		panic("the texts have different lengths")
@@ -222,7 +222,8 @@ func (p *Proxy) replaced(chunk []byte, fromClient bool) []byte {
 	return []byte(strings.NewReplacer(pairs...).Replace(string(chunk))) // one pass: no text is replaced twice
 }
 
-// pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still runs.
+// pass waits until a chunk may go on. It reports whether the answer to it is to be cut, and whether the proxy still
+// runs.
 func (p *Proxy) pass(chunk []byte, number int, fromClient bool) (cut, open bool) {
 	since := time.Now()
 	for {
