@@ -14,10 +14,10 @@ import (
 
 // silence is a way in which a server does not answer.
 type silence struct {
-	name   string
-	begin  func(n network, limit time.Duration)
-	end    func(n network)
-	long   bool // left out of the short form, since another one begins or ends like it
+	name  string
+	begin func(n network, limit time.Duration)
+	end   func(n network)
+	long  bool // left out of the short form, since another one begins or ends like it
 }
 
 var silences = []silence{
