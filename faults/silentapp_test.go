@@ -46,7 +46,8 @@ type app struct {
 	log    *logBuffer
 	limit  time.Duration // the longest that a read or a change may take
 	dials  dials
-	pool   *sql.DB // nil in Redis
+	pool   *sql.DB      // nil in Redis and SQLite
+	db     *sqlstore.DB // nil in Redis
 	tokens *knox.Tokens
 	pairs  *jwt.Tokens
 	stores appStores
@@ -159,7 +160,7 @@ func (a *app) openSQL(ctx context.Context, u *url.URL) error {
 	if err != nil {
 		return err
 	}
-	a.stores.ping, a.stores.close = db.Ping, db.Close
+	a.db, a.stores.ping, a.stores.close = db, db.Ping, db.Close
 	if a.stores.knox, err = sqlstore.Knox(ctx, db); err != nil {
 		return err
 	}
