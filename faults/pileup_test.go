@@ -12,7 +12,7 @@ import (
 
 const (
 	// answerSlack is how much later than its limit a request may be answered. Other tests use the processors, too.
-	answerSlack = 8 * time.Second
+	answerSlack = 15 * time.Second
 	// spareGoroutines and spareConnections are how many more an instance may have after a fault than before it.
 	spareGoroutines  = 40
 	spareConnections = 4
