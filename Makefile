@@ -130,6 +130,11 @@ faults: servers
 bench:
 	go run ./benchmarks $(BENCH)
 
+# Many tokens, and load, on real servers. It takes about half an hour and wants a machine for itself. See
+# benchmarks/scale/main.go for parts and sizes, such as `make bench-scale SCALE='-parts engines -large 1M'`.
+bench-scale: servers proxies
+	go run ./benchmarks/scale $(SCALE)
+
 # What single packages measure of themselves. Pipe into benchstat to compare.
 bench-packages:
 	go test ./knox ./session ./jwt ./oauth2/... -run '^$$' -bench . -count 6

@@ -86,7 +86,8 @@ func (g *Guard) decide(r *http.Request, f failure) decision {
 	case ErrThrottled:
 		d.retryAfter = max(stated.RetryAfter, time.Second)
 		if stated.Detail == "" {
-			d.detail = "Request was throttled. Expected available in " + strconv.FormatInt(seconds(d.retryAfter), 10) + " seconds."
+			d.detail = "Request was throttled. Expected available in " + strconv.FormatInt(seconds(d.retryAfter), 10) +
+				" seconds."
 		}
 	}
 	if kind != nil && kind != ErrInternal {

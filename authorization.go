@@ -15,8 +15,8 @@ var (
 	errTwoAuthorizations error = &Error{Kind: ErrMalformed, Detail: "More than one Authorization header.",
 		Cause: errors.New("two lines of one request could be of two people (RFC 9110 §5.3)")}
 	errLongAuthorization error = &Error{Kind: ErrMalformed, Detail: "Authorization header is too long.",
-		Cause: errors.New("the header is longer than auth.MaxAuthorization, 8 KiB, or what auth.Config.MaxAuthorization " +
-			"allows")}
+		Cause: errors.New("the header is longer than auth.MaxAuthorization, 8 KiB, or what " +
+			"auth.Config.MaxAuthorization allows")}
 )
 
 // Authorization returns the scheme of the request's Authorization header and

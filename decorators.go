@@ -102,17 +102,17 @@ func checkHeld(backend Authenticator) error {
 	case len(fields) == 0, unwraps && len(fields) == 1 && !several, unwraps && isNil(wrapper.Unwrap()):
 		return nil
 	case unwraps:
-		return fmt.Errorf("is of type %T, which holds backends in %s and unwraps to one of them only: the headers that the "+
-			"other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them instead, or "+
-			"return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
+		return fmt.Errorf("is of type %T, which holds backends in %s and unwraps to one of them only: the headers "+
+			"that the other one strips, and its other capabilities, would be lost. Hold one auth.Chain of them "+
+			"instead, or return nil from Unwrap if it is not a decorator", backend, strings.Join(fields, " and "))
 	}
 	return fmt.Errorf("is of type %T, which holds an Authenticator in its field %s and has no method "+
-		"Unwrap() auth.Authenticator: the headers that it strips, its challenges and its other capabilities could be lost. "+
-		"Return it from Unwrap, use auth.Wrap, or return nil from Unwrap if this is not a decorator",
+		"Unwrap() auth.Authenticator: the headers that it strips, its challenges and its other capabilities could be "+
+		"lost. Return it from Unwrap, use auth.Wrap, or return nil from Unwrap if this is not a decorator",
 		backend, fields[0])
 }
 
-// embedsGuard reports a value whose methods are those of a *Guard that it embeds, at most
+// embedsGuard reports a value with the methods of a *Guard that it embeds, at most
 // depth values deep.
 func embedsGuard(v reflect.Value, depth int) bool {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
@@ -123,8 +123,9 @@ func embedsGuard(v reflect.Value, depth int) bool {
 	}
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
-		if !field.Anonymous || field.Type.Kind() == reflect.Interface && !field.Type.Implements(reflect.TypeFor[Ambient]()) {
-			continue // an interface without the method Ambient has none of a guard's
+		if !field.Anonymous || field.Type.Kind() == reflect.Interface &&
+			!field.Type.Implements(reflect.TypeFor[Ambient]()) {
+			continue // an interface without the method Ambient has no method of a guard
 		}
 		inner := v.Field(i)
 		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Interface {

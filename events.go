@@ -31,7 +31,7 @@ type Event struct {
 	CredentialID string     // of a token that has a public identifier
 	ClientIP     netip.Addr // as Config.Proxies sees it, zero if not known
 	Method       string     // of the request, of a success or failure of a Guard
-	Route        string     // pattern of the route, such as "GET /users/{id}", or "" if the router has none
+	Route        string     // pattern of the route, such as "GET /users/{id}", or "" if the router has no pattern
 	Status       int        // of the answer to a failure
 	Err          error      // of a failure: KindOf(Err) is its kind, nil for an outage, and its text has the cause
 }

@@ -28,8 +28,8 @@ func (g *Guard) warnOfProxies(r *http.Request) {
 	if peer.IsValid() {
 		sender = peer.String()
 	}
-	g.Logger().WarnContext(r.Context(), "auth: forwarded headers are ignored, since their sender is not a trusted proxy. "+
-		"If it is a proxy of yours, name it in Config.Proxies. Otherwise a client wrote them, and all is well. "+
+	g.Logger().WarnContext(r.Context(), "auth: forwarded headers are ignored, since their sender is not a trusted "+
+		"proxy. If it is a proxy of yours, name it in Config.Proxies. Otherwise a client wrote them, and all is well. "+
 		"This is said once", "header", name, "sender", sender)
 }
 
@@ -47,7 +47,8 @@ func (g *Guard) tellOfPages(r *http.Request, status int) {
 	}
 	if sessions && g.family.noPages.CompareAndSwap(false, true) {
 		g.Logger().InfoContext(r.Context(), "auth: a browser that waits for a page was answered with JSON, since "+
-			"Config.Render is nil. To lead it to a login page, use RedirectToLogin of session.Sessions. This is said once",
+			"Config.Render is nil. To lead it to a login page, use RedirectToLogin of session.Sessions. This is said "+
+			"once",
 			"method", r.Method, "route", r.Pattern)
 	}
 }

@@ -36,7 +36,7 @@ func isOutage(p *Problem) bool {
 	return p.Status >= http.StatusInternalServerError || kind == nil || kind == ErrInternal
 }
 
-// refusal is the status of an answer that would otherwise have none, or one that lets pass.
+// refusal is the status of an answer without a status, or with one that would let pass.
 func (a *answer) refusal() int {
 	if a.outage {
 		return http.StatusServiceUnavailable

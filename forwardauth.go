@@ -122,9 +122,11 @@ func (config ForwardAuthConfig) names() []string {
 			names = append(names, "") // Envoy has no such headers, which checkNames refuses
 		}
 	case AskingNginx:
-		names = append(names, cmp.Or(config.MethodHeader, "X-Original-Method"), cmp.Or(config.URIHeader, "X-Original-Uri"))
+		names = append(names, cmp.Or(config.MethodHeader, "X-Original-Method"),
+			cmp.Or(config.URIHeader, "X-Original-Uri"))
 	default:
-		names = append(names, cmp.Or(config.MethodHeader, "X-Forwarded-Method"), cmp.Or(config.URIHeader, "X-Forwarded-Uri"))
+		names = append(names, cmp.Or(config.MethodHeader, "X-Forwarded-Method"),
+			cmp.Or(config.URIHeader, "X-Forwarded-Uri"))
 	}
 	for i, name := range names {
 		names[i] = http.CanonicalHeaderKey(name)
@@ -158,8 +160,8 @@ func (f *forwardAuth) checkNames(g *Guard, names []string) error {
 		}
 		for _, read := range slices.Concat(g.strip, []string{"Authorization", "Cookie", "Set-Cookie", "Host"}) {
 			if sameVariable(name, read) {
-				return fmt.Errorf("auth: ForwardAuthConfig names the header %s, which has another meaning here or is read by a "+
-					"backend", name)
+				return fmt.Errorf("auth: ForwardAuthConfig names the header %s, which has another meaning here or is "+
+					"read by a backend", name)
 			}
 		}
 	}
@@ -225,8 +227,8 @@ func (f *forwardAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 var errTwin error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
-	Cause: errors.New("the client sent a header that a service could take for one of the answer, such as X_Auth_User. " +
-		"Have the proxy remove it")}
+	Cause: errors.New("the client sent a header that a service could take for one of the answer, such as " +
+		"X_Auth_User. Have the proxy remove it")}
 
 // hasTwin reports a header that differs from one of the answer by "_" for "-" only. The proxy
 // overwrites the header of the answer and passes on the twin, and a service behind WSGI
@@ -256,8 +258,9 @@ func (f *forwardAuth) withoutAnswer(r *http.Request) *http.Request {
 }
 
 var (
-	errPreflight error = &Error{Kind: ErrNoCredentials, Cause: errors.New("a CORS preflight request has no credentials. " +
-		"If the service behind answers it, see ForwardAuthConfig.AllowPreflight")}
+	errPreflight error = &Error{Kind: ErrNoCredentials,
+		Cause: errors.New("a CORS preflight request has no credentials. " +
+			"If the service behind answers it, see ForwardAuthConfig.AllowPreflight")}
 	errAskedMethod error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
 		Cause: errors.New("the method that the proxy asks about is no token (RFC 9110 §9.1)")}
 	errAskedURI error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "Malformed request.",
@@ -299,9 +302,10 @@ func (f *forwardAuth) asked(r *http.Request) (*http.Request, error) {
 	return asked, f.pathFault(uri[0], u)
 }
 
-var errAskedPath error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden, Detail: "The path can be read in two ways.",
-	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\", an escaped \"?\", an escape in an escape, " +
-		"a control character or bytes that are not UTF-8, and " +
+var errAskedPath error = &Error{Kind: ErrMalformed, Status: http.StatusForbidden,
+	Detail: "The path can be read in two ways.",
+	Cause: errors.New("the path has empty or dot segments, a backslash, \";\", \"#\", an escaped \"?\", an escape in " +
+		"an escape, a control character or bytes that are not UTF-8, and " +
 		"the service behind could read it as that of another route")}
 
 // pathFault refuses a path that the service behind the proxy could read in another way
@@ -315,7 +319,8 @@ func (f *forwardAuth) pathFault(target string, u *url.URL) error {
 	plain := unescape(u.EscapedPath())
 	switch {
 	case u.Host != "", u.EscapedPath() != cleanPath(u.EscapedPath()), plain != cleanPath(plain),
-		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;?`), !utf8.ValidString(plain), hasEscape(plain),
+		strings.ContainsAny(path, `#\;`), strings.ContainsAny(plain, `#\;?`), !utf8.ValidString(plain),
+		hasEscape(plain),
 		strings.ContainsFunc(plain, func(c rune) bool { return c < 0x20 || c == 0x7f }):
 		return errAskedPath
 	}

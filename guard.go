@@ -80,7 +80,7 @@ type Config struct {
 	// many were not. See AllowLogFlood.
 	Logger *slog.Logger
 
-	// AllowLogFlood writes a line for every refusal. Whoever sends bad requests then decides
+	// AllowLogFlood writes a line for every refusal. The senders of bad requests then decide
 	// how much is logged.
 	AllowLogFlood bool
 }
@@ -127,7 +127,7 @@ type guarded struct {
 //
 //   - there is no backend, or a nil one, or two of the same name
 //   - Proxies trusts every address, or one that is not valid
-//   - neither a backend nor Config.Challenges has a challenge, which a 401 must
+//   - the backends and Config.Challenges have no challenge, which a 401 must
 //     carry (RFC 9110 §15.5.2), or one cannot be sent
 //   - two backends speak one scheme, and one of them does not say which tokens
 //     are its own, or both own the same: see [TokenOwner]
@@ -335,9 +335,10 @@ func entriesOf(
 				found = append(found, inner)
 			}
 		case slices.ContainsFunc(layers(each)[1:], func(layer Authenticator) bool { return alike(layer, backend) }):
-			return nil, fmt.Errorf("%s cannot be told from a backend that is decorated, as values of type %T cannot be "+
-				"compared. Use a type whose values can, such as a pointer", nameOf(backend), backend)
-		case slices.ContainsFunc(expand([]Authenticator{each}), func(b Authenticator) bool { return matches(b, backend) }):
+			return nil, fmt.Errorf("%s cannot be told from a backend that is decorated, as values of type %T cannot "+
+				"be compared. Use a type whose values can, such as a pointer", nameOf(backend), backend)
+		case slices.ContainsFunc(expand([]Authenticator{each}),
+			func(b Authenticator) bool { return matches(b, backend) }):
 			return nil, fmt.Errorf("%s is inside a guard or a chain that is decorated as a whole, where it "+
 				"cannot be asked alone. List and decorate its backends one by one", nameOf(backend))
 		}
@@ -387,8 +388,8 @@ func (g *Guard) Login(except ...Authenticator) (*Guard, error) {
 		if slices.ContainsFunc(layers(backend), func(layer Authenticator) bool {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return alike(layer, other) })
 		}) {
-			return nil, fmt.Errorf("auth: Config.Login has a %T, which cannot be left out, as its type cannot be compared. "+
-				"Use a pointer", backend)
+			return nil, fmt.Errorf("auth: Config.Login has a %T, which cannot be left out, as its type cannot be "+
+				"compared. Use a pointer", backend)
 		}
 		excepted := func(inner Authenticator) bool {
 			return slices.ContainsFunc(except, func(other Authenticator) bool { return wraps(inner, other) })

@@ -47,7 +47,7 @@ func setErrorHeaders(h http.Header, err error) {
 		return
 	}
 	switch wrapper := err.(type) {
-	case *Error: // whose Unwrap allocates
+	case *Error: // its Unwrap allocates
 		if wrapper != nil {
 			setErrorHeaders(h, wrapper.Kind)
 			setErrorHeaders(h, wrapper.Cause)

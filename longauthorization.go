@@ -11,7 +11,7 @@ import (
 const maxLongAuthorization = 64 << 10
 
 // longKey is the context key for the longest Authorization value that a Guard accepts. Only
-// requests whose header is longer than MaxAuthorization have one.
+// requests with a longer header than MaxAuthorization have one.
 type longKey struct{}
 
 // checkLong checks Config.MaxAuthorization and sets its default.

@@ -82,12 +82,13 @@ func (g *Guard) CheckOrigin(r *http.Request) error {
 	if err := g.config.CrossOrigin.Check(asked); err != nil {
 		g.warnOfProxies(r)
 		return &Error{Kind: ErrCrossOrigin, Cause: &originCause{err: err, origin: r.Header.Get("Origin"), host: host,
-			insecure: insecure, forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r), trusted: g.config.Proxies.Trusts(Peer(r))}}
+			insecure: insecure, forwarded: r.Header.Get("X-Forwarded-Host"), peer: Peer(r),
+			trusted: g.config.Proxies.Trusts(Peer(r))}}
 	}
 	return nil
 }
 
-// isFromInsecurePage reports a request by https whose Origin is by http, and which says
+// isFromInsecurePage reports a request by https with an Origin by http, which says
 // nothing of its own about where it comes from.
 func (g *Guard) isFromInsecurePage(r *http.Request) bool {
 	const insecure = "http://"
@@ -121,8 +122,8 @@ func (c *originCause) Error() string {
 		text += fmt.Sprintf(": Origin is %s, and the request is for the host %s", excerpt(c.origin), excerpt(c.host))
 	}
 	if c.forwarded != "" && !c.trusted {
-		text += fmt.Sprintf(". Its X-Forwarded-Host %s does not count, since %v is no trusted proxy. If it is yours, name it "+
-			"in Config.Proxies", excerpt(c.forwarded), c.peer)
+		text += fmt.Sprintf(". Its X-Forwarded-Host %s does not count, since %v is no trusted proxy. If it is yours, "+
+			"name it in Config.Proxies", excerpt(c.forwarded), c.peer)
 	}
 	return text + ". To allow the origin, see Config.CrossOrigin (AddTrustedOrigin)"
 }

@@ -42,7 +42,8 @@ func parsePattern(text string) (pattern, error) {
 		return p, fmt.Errorf("auth: Protect: pattern %q: methods are written in capital letters (RFC 9110 §9.1)", text)
 	}
 	if route := text[strings.IndexByte(text, '/'):]; cleanPath(route) != route {
-		return p, fmt.Errorf("auth: Protect: pattern %q has a path with //, . or .., to which no request is routed", text)
+		return p, fmt.Errorf("auth: Protect: pattern %q has a path with //, . or .., to which no request is routed",
+			text)
 	}
 	return p, nil
 }
@@ -164,7 +165,8 @@ const anySegment = "gatewarden-example"
 
 // exampleMethods are tried for a pattern of all methods.
 var exampleMethods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY", "MOVE",
+	http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY",
+	"MOVE",
 	"LOCK", "UNLOCK", "REPORT", "SEARCH", "QUERY", "PURGE", http.MethodConnect}
 
 // examples returns requests that the pattern matches: of each of exampleMethods, if it

@@ -41,7 +41,8 @@ func admit(r *http.Request, user User, credential Credential, policies []Policy)
 }
 
 var errMachine error = &Error{Kind: ErrInsufficient, Detail: "This resource is for users only.",
-	Cause: errors.New("the credential stands for a program and not for a user, and the route does not have auth.AllowMachines")}
+	Cause: errors.New("the credential stands for a program and not for a user, and the route does not have " +
+		"auth.AllowMachines")}
 
 // isMachine reports whether user is a Machine or wraps one, as As would find it.
 func isMachine(user User) bool {
@@ -227,8 +228,8 @@ type userTypeError struct {
 }
 
 func (e userTypeError) Error() string {
-	return fmt.Sprintf("the user is a %T, and auth.UserIs asks for a %v. A decorator around a user needs a method Unwrap() "+
-		"auth.User", e.user, e.want)
+	return fmt.Sprintf("the user is a %T, and auth.UserIs asks for a %v. A decorator around a user needs a method "+
+		"Unwrap() auth.User", e.user, e.want)
 }
 
 // Fresh admits if the user proved their identity at most maxAge ago, and, if any
@@ -271,8 +272,8 @@ func notFresh(credential Credential, maxAge time.Duration, acr []string, now tim
 	age := now.Sub(info.AuthTime)
 	switch {
 	case maxAge > 0 && info.AuthTime.IsZero():
-		return "the credential does not know when its user logged in: the login, or the provider of an external login, " +
-			"does not tell. See Config.AllowAssumedAuthTime of package external"
+		return "the credential does not know when its user logged in: the login, or the provider of an external " +
+			"login, does not tell. See Config.AllowAssumedAuthTime of package external"
 	case maxAge > 0 && age > maxAge:
 		return fmt.Sprintf("the user logged in %v ago, and auth.Fresh asks for %v", age.Round(time.Second), maxAge)
 	case maxAge > 0 && age < -clockSkew:

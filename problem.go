@@ -176,7 +176,7 @@ func statement(err, kind error) *Error {
 	return saysNothing
 }
 
-// saysNothing is the statement of an error that has none. It is never changed.
+// saysNothing is the statement of an error without one. It is never changed.
 var saysNothing = &Error{}
 
 // absentStatement returns the first Error in err with a status or a sentence, or nil.

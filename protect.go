@@ -107,7 +107,7 @@ func (g *Guard) Protect(router Router, options ...RouteOption) *Protected {
 }
 
 // Check returns an error that names each pattern of Route or Open for which it finds no
-// route. Call it once all routes are registered. Route("/") needs none.
+// route. Call it once all routes are registered. Route("/") needs no route.
 //
 // It asks the router about example requests, so it cannot see every route. Where it
 // reports a Route for a tree, such as "/admin/", below which only fixed paths are
@@ -146,7 +146,7 @@ func (p *Protected) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	route, named := "", false // the pattern that the router serves, and that Route or Open names it
 	for i, read := range p.readings(r) {
 		if i == 0 && read.route.text == "" {
-			open = false // 404 or 405 for whoever is signed in
+			open = false // 404 or 405 for a user that is signed in
 			continue
 		}
 		if i == 0 {
@@ -184,9 +184,9 @@ func (p *Protected) tellClosed(r *http.Request, route string) {
 		return
 	}
 	if _, told := p.told.LoadOrStore(route, true); !told {
-		p.guard.Logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect closes "+
-			"this route. If its handler authenticates by itself, as a login does, name it with auth.Open or with the "+
-			"method Open of its handlers", "route", route, "method", r.Method)
+		p.guard.Logger().InfoContext(r.Context(), "auth: a request without credentials was refused, because Protect "+
+			"closes this route. If its handler authenticates by itself, as a login does, name it with auth.Open or "+
+			"with the method Open of its handlers", "route", route, "method", r.Method)
 	}
 }
 
@@ -286,10 +286,11 @@ func (ru *rule) fault(covered, elsewhere string) error {
 		hint = fmt.Sprintf("Open opens no route below it, such as %q: name each route, and a page of that path alone "+
 			"with {$} at its end", covered)
 	case ru.pattern.host != "" && !strings.ContainsAny(ru.pattern.host, ".:"):
-		hint = fmt.Sprintf("It is for the host %q. If that is a part of the path, a slash is missing before it", ru.pattern.host)
+		hint = fmt.Sprintf("It is for the host %q. If that is a part of the path, a slash is missing before it",
+			ru.pattern.host)
 	case elsewhere != "":
-		hint = fmt.Sprintf("Such requests are served by %q: register a route of that pattern, name the one that serves it, "+
-			"or guard the routes behind it there", elsewhere)
+		hint = fmt.Sprintf("Such requests are served by %q: register a route of that pattern, name the one that "+
+			"serves it, or guard the routes behind it there", elsewhere)
 	case ru.pattern.end == endsTree && ru.policies != nil:
 		hint = "Name each route, or for a whole tree of fixed paths register a handler for the tree too, such as " +
 			"http.NotFoundHandler()"

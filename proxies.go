@@ -162,7 +162,7 @@ func (p Proxies) said(r *http.Request, header string) (value string) {
 		return ""
 	}
 	walkBack(lines, func(entry string) bool {
-		if entry != "" { // an empty element is none (RFC 9110 §5.6.1)
+		if entry != "" { // an empty element does not count (RFC 9110 §5.6.1)
 			value = entry
 			hops--
 		}

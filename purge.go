@@ -40,17 +40,18 @@ const (
 //
 // Each purger works in batches, with a pause as long as the batch took, so that
 // requests get their turn at the store. What was removed is logged at Debug, and an
-// error at Warn, under the name of the purger: see [Named]. After an error the next
+// error at Warn, under the name of the purger: see [Named]. So is a turn that takes longer
+// than the interval, once an interval and at most once a minute. After an error the next
 // purger has its turn. A panic of a purger is not recovered.
 //
 // An interval that is not positive is a minute. If logger is nil, slog.Default is used.
 func PurgeEvery(ctx context.Context, interval time.Duration, logger *slog.Logger, purgers ...Purger) {
-	logger = cmp.Or(logger, slog.Default())
-	ticker := time.NewTicker(cmp.Or(max(interval, 0), time.Minute))
+	logger, interval = cmp.Or(logger, slog.Default()), cmp.Or(max(interval, 0), time.Minute)
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		for _, purger := range purgers {
-			removed, err := purge(ctx, purger)
+			removed, err := purge(ctx, purger, newLateness(logger, purger, interval).batch)
 			if removed > 0 {
 				logger.DebugContext(ctx, "auth: purged", "purger", purgerName(purger), "records", removed)
 			}
@@ -76,7 +77,7 @@ func PurgeAll(ctx context.Context, purgers ...Purger) (int, error) {
 	total := 0
 	var errs []error
 	for _, purger := range purgers {
-		removed, err := purge(ctx, purger)
+		removed, err := purge(ctx, purger, func(context.Context, int) {})
 		if total += removed; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", purgerName(purger), err))
 		}
@@ -86,8 +87,9 @@ func PurgeAll(ctx context.Context, purgers ...Purger) (int, error) {
 
 var errNilPurger = errors.New("auth: a purger is nil")
 
-// purge is the turn of one purger. A batch that is not full ends it.
-func purge(ctx context.Context, purger Purger) (total int, err error) {
+// purge is the turn of one purger. A batch that is not full ends it. After each full one, full is called with what was
+// removed so far.
+func purge(ctx context.Context, purger Purger, full func(context.Context, int)) (total int, err error) {
 	if purger == nil {
 		return 0, errNilPurger
 	}
@@ -104,6 +106,7 @@ func purge(ctx context.Context, purger Purger) (total int, err error) {
 		if removed < purgeBatch {
 			return total, nil
 		}
+		full(ctx, total)
 	}
 }
 

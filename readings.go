@@ -10,7 +10,8 @@ import (
 
 // errEscapedDots refuses a path that a handler could read as that of another route.
 var errEscapedDots error = &Error{Kind: ErrMalformed, Detail: `The path has an escaped "." or "..".`,
-	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See Protect")}
+	Cause: errors.New("a handler such as http.FileServer would take the dots out, and serve another route. See " +
+		"Protect")}
 
 // errTwoReadings refuses a path without a reading that a policy could judge.
 var errTwoReadings error = &Error{Kind: ErrMalformed, Detail: "The path can be read in two ways.",
@@ -35,7 +36,7 @@ func hasEscapedDots(r *http.Request) bool {
 // as a handler may read it.
 type reading struct {
 	request *http.Request
-	route   pattern // to which the router sends the request, "" for none
+	route   pattern // to which the router sends the request, "" if there is no route
 }
 
 // readings returns the request as it is and, if its path has escapes, without these.
@@ -100,7 +101,7 @@ func (rd reading) asks(policy Policy, route pattern) Policy {
 // asRouted returns a copy of r with the Pattern and the path values that the router
 // will set, because policies run before it does. A ServeMux of this one route sets
 // them, so they are what the handler will see. Where the router redirects, they are
-// those of the path that it redirects to. If there are none, asRouted returns r itself
+// those of the path that it redirects to. If there are no such values, asRouted returns r itself
 // and false.
 func asRouted(r *http.Request, route pattern) (*http.Request, bool) {
 	var seen routed
@@ -131,7 +132,7 @@ func (*routed) Header() http.Header         { return make(http.Header) }
 func (*routed) Write(b []byte) (int, error) { return len(b), nil }
 func (*routed) WriteHeader(int)             {}
 
-// ruled is a rule and the route whose path values its policies see.
+// ruled is a rule and the route with the path values that its policies see.
 type ruled struct {
 	*rule
 	route pattern

@@ -20,16 +20,18 @@ import (
 var (
 	errNoScheme error = &Error{Kind: ErrNoCredentials,
 		Detail: "The Authorization header has no scheme that is accepted here. See WWW-Authenticate.",
-		Cause: errors.New("the Authorization header is a single word: a token without its scheme, or a scheme without " +
-			"its token. It may be a secret, so it is not shown")}
+		Cause: errors.New("the Authorization header is a single word: a token without its scheme, or a scheme " +
+			"without its token. It may be a secret, so it is not shown")}
 	errTokenInQuery error = &Error{Kind: ErrNoCredentials,
 		Detail: "A token in the address is not accepted. Send it in the Authorization header.",
-		Cause:  errors.New("the request has access_token in its query, which logs keep, and which is not read (RFC 9700 §4.3.2)")}
+		Cause: errors.New("the request has access_token in its query, which logs keep, and which is not read (RFC " +
+			"9700 §4.3.2)")}
 )
 
 // knownSchemes are names of schemes that may be logged, because they are no secrets.
 var knownSchemes = []string{"Basic", "Bearer", "Token", "DPoP", "Digest", "Negotiate", "NTLM", "JWT", "ApiKey",
-	"Api-Key", "Key", "OAuth", "Hawk", "HOBA", "Mutual", "GNAP", "AWS4-HMAC-SHA256", "Signature", "PrivateToken", "SSWS"}
+	"Api-Key", "Key", "OAuth", "Hawk", "HOBA", "Mutual", "GNAP", "AWS4-HMAC-SHA256", "Signature", "PrivateToken",
+	"SSWS"}
 
 // otherScheme is the cause of a refusal for a scheme that no backend speaks.
 type otherScheme struct {
@@ -148,7 +150,8 @@ func (g *Guard) report(r *http.Request, f failure, status int) {
 	}
 	leftOut := int64(0)
 	if logs && g.family != nil {
-		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Kind: KindOf(f.err), Status: status}, time.Now())
+		logs, leftOut = g.family.lines.Take(loglimit.Key{Backend: e.Backend, Kind: KindOf(f.err), Status: status},
+			time.Now())
 	}
 	if !logs && g.config.Observer == nil {
 		return // the rest would be for nothing

@@ -47,7 +47,7 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 		for _, other := range b.classes {
 			if one.overlaps(other) {
 				advice := "Keep one, or set the Prefix of one to a text that ends in _"
-				if strings.EqualFold(other.Scheme, "Basic") { // whose passwords have no prefix
+				if strings.EqualFold(other.Scheme, "Basic") { // the passwords of Basic have no prefix
 					advice = "Keep one. The one that is for logins belongs into Config.Login"
 				}
 				return fmt.Errorf("auth: backends %q and %q both own tokens of scheme %s with prefix %q. %s",
@@ -64,8 +64,8 @@ func compareOwners(a, b owner, schemesA, schemesB []string) error {
 	}
 	for _, scheme := range schemesA {
 		if slices.ContainsFunc(schemesB, func(other string) bool { return strings.EqualFold(scheme, other) }) {
-			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says which "+
-				"tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
+			return fmt.Errorf("auth: backends %q and %q both take the scheme %s, and %q has no OwnTokens that says "+
+				"which tokens are its own. An empty list says that it answers ErrUnrecognized to tokens of others",
 				a.name, b.name, scheme, silent)
 		}
 	}

@@ -255,7 +255,7 @@ func (c *CachedUsers) clear() {
 	c.cleared = c.forgets
 }
 
-// Suspend drops every user, and keeps none until resume is called: each Load asks the
+// Suspend drops every user, and keeps no user until resume is called: each Load asks the
 // loader, and loads are not shared. Use it while the application cannot hear of changes by
 // other programs. Further calls of resume do nothing. If Suspend was called several times,
 // each resume must be called.

@@ -33,8 +33,8 @@ func (u *userTypes) check(user User) error {
 	}
 	var err error
 	if _, unwraps := user.(interface{ Unwrap() User }); !unwraps && embedsUser(t, 0) {
-		err = fmt.Errorf("%w: a user of type %T embeds a User and has no method Unwrap() auth.User, so it could hide that the "+
-			"inner one is a Machine or has a stamp. Return it from Unwrap", ErrInternal, user)
+		err = fmt.Errorf("%w: a user of type %T embeds a User and has no method Unwrap() auth.User, so it could hide "+
+			"that the inner one is a Machine or has a stamp. Return it from Unwrap", ErrInternal, user)
 	}
 	more := append(slices.Clip(known), checkedType{t, err})
 	u.known.Store(&more) // of two at once one is kept, and the other one is made again

@@ -108,7 +108,7 @@ func changes(before, after *http.Request) []string {
 	return names
 }
 
-// checkBody gives a body to a good request that has none, and reads it after the
+// checkBody gives a body to a good request without one, and reads it after the
 // call.
 func (s *suite) checkBody(p *probe) {
 	r := p.request()

@@ -118,7 +118,7 @@ func (s *externalSuite) refused(sentence string, quirks Quirks, most int) {
 type outcome struct {
 	status  int
 	reason  string
-	profile *external.Profile // nil if nobody was signed in
+	profile *external.Profile // nil if no user was signed in
 	log     string
 }
 

@@ -16,7 +16,7 @@ type ForeignToken struct {
 	Profile jwt.Profile
 	// Type is the header "typ", or "" for a token without it.
 	Type string
-	// Claims are in the token. One that is nil is left out, such as "aud" where the provider writes none.
+	// Claims are in the token. One that is nil is left out, such as "aud" if the provider writes no audience.
 	Claims map[string]any
 
 	// User is the subject of a user's token, and Machine the identifier of a machine's. Both are empty if the token

@@ -90,8 +90,8 @@ type Quirks struct {
 
 	// UserInfo changes the answer of the userinfo endpoint, or of the API of the user.
 	UserInfo func(claims map[string]any)
-	// SignUserInfo makes the answer of the userinfo endpoint from its claims, of the type application/jwt (OpenID Connect
-	// Core §5.3.2). See [Issuer.MintWith].
+	// SignUserInfo makes the answer of the userinfo endpoint from its claims, of the type application/jwt (OpenID
+	// Connect Core §5.3.2). See [Issuer.MintWith].
 	SignUserInfo func(claims map[string]any) string
 	// UserInfoStatus is the status of every answer of these. Zero has no effect.
 	UserInfoStatus int

@@ -90,7 +90,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request, d *Double) 
 	w.WriteHeader(http.StatusFound)
 }
 
-// greet adds the name of a person who comes for the first time, as Apple does.
+// greet adds the name of a person that comes for the first time, as Apple does.
 func (p *Provider) greet(s *SignedIn, answer url.Values) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

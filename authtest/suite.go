@@ -134,7 +134,7 @@ func isAbsent(p *probe) bool { return p.good == nil && p.kind == auth.ErrNoCrede
 // isBad matches requests that have something for the backend, which is no good.
 func isBad(p *probe) bool { return p.good == nil && p.kind != auth.ErrNoCredentials }
 
-// isOf matches requests whose error is of a kind.
+// isOf matches requests with an error of a kind.
 func isOf(kind error) func(*probe) bool {
 	return func(p *probe) bool { return p.good == nil && p.kind == kind }
 }

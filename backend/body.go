@@ -22,8 +22,9 @@ var (
 
 	errUnreadable = malformed("The body could not be read.", "reading the body of the request failed: the client "+
 		"sent less than it announced, or another handler had read the body before")
-	errNotUTF8       = malformed("The body is not UTF-8.", "the body of the request has bytes that are not UTF-8")
-	errNotJSON       = malformed("The body is not JSON.", "the Content-Type is application/json, and the body is not JSON")
+	errNotUTF8 = malformed("The body is not UTF-8.", "the body of the request has bytes that are not UTF-8")
+	errNotJSON = malformed("The body is not JSON.", "the Content-Type is application/json, and the body is not "+
+		"JSON")
 	errHalfCharacter = malformed("A string has half a character.",
 		"a JSON string escapes one half of a UTF-16 surrogate pair (RFC 8259 §8.2)")
 	errNotObject = malformed("The body is not a JSON object.", "the body of the request is JSON, and not an object")

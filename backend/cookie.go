@@ -13,7 +13,7 @@ import (
 type Cookie struct {
 	Name     string // without the prefix
 	Insecure bool   // for plain http to another machine: no Secure, no prefix
-	// SameSite is zero for Lax. Check refuses None with Insecure.
+	// SameSite is zero for Lax. Check refuses the value None with Insecure.
 	SameSite http.SameSite
 }
 

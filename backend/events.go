@@ -18,7 +18,7 @@ type Events struct {
 	lines *loglimit.Limit // nil for no bound
 }
 
-// NewEvents returns Events for a backend whose handlers call [Events.Failed]. It is safe
+// NewEvents returns Events for a backend with handlers that call [Events.Failed]. It is safe
 // for concurrent use, and copies share its bound.
 func NewEvents(observer auth.Observer, backend string) Events {
 	return Events{Observer: observer, Backend: backend, lines: new(loglimit.Limit)}

@@ -30,7 +30,8 @@ func (e Events) Failed(r *http.Request, logger *slog.Logger, event auth.Event) {
 	event.Method, event.Route = r.Method, r.Pattern
 	e.SendOf(r, event)
 	log := auth.SlogObserver(logger)
-	if e.Observer == log || e.Observer == auth.SlogObserver(slog.Default()) && (logger == nil || logger == slog.Default()) ||
+	if e.Observer == log || e.Observer == auth.SlogObserver(slog.Default()) && (logger == nil ||
+		logger == slog.Default()) ||
 		e.Observer == auth.SlogObserver(nil) && logger == slog.Default() {
 		return // which has written the line
 	}

@@ -8,9 +8,9 @@ const NoLimit = -1
 const defaultLimit = 1_000
 
 // Limit returns what a Limit and an EvictOldest of a configuration mean to a store, where
-// a limit of 0 is none. A limit of 0 in the configuration is 1,000, and the oldest makes
+// a limit of 0 is no limit. A limit of 0 in the configuration is 1,000, and the oldest makes
 // room. So a loop that logs in again and again fills no store, and locks no user out. A
-// limit that is set refuses, unless evict is set, too. [NoLimit] is none.
+// limit that is set refuses, unless evict is set, too. [NoLimit] removes the limit.
 func (s *Settings) Limit(name string, limit int, evict bool) (most int, evictOldest bool) {
 	switch {
 	case limit == 0:

@@ -53,7 +53,7 @@ func (p Page) Checked() (Page, error) {
 	return p.CheckedLimit()
 }
 
-// CheckedLimit is Checked for a list whose cursors are not identifiers of [NewID]. The
+// CheckedLimit is Checked for a list with other cursors than identifiers of [NewID]. The
 // caller checks After.
 func (p Page) CheckedLimit() (Page, error) {
 	if p.Limit < 0 || p.Limit > maxPage {
@@ -116,8 +116,8 @@ const maxReads = 10
 
 // ReadPage reads a page, which must be checked, by a function that returns at most limit
 // rows after a cursor in the order of the list. It skips rows that are not good. next is
-// the cursor of the page after it, or "" if there is none. If a store has very many rows
-// that are not good, the page has fewer than Limit, or none, and a next one.
+// the cursor of the page after it, or "" after the last one. If a store has very many rows
+// that are not good, the page has fewer than Limit, or no rows, and a next one.
 func ReadPage[R any](p Page, read func(after string, limit int) ([]R, error), id func(R) string,
 	good func(R) bool) (rows []R, next string, err error) {
 	after := p.After

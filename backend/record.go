@@ -20,9 +20,9 @@ import (
 // [TokenFormat] where knowing it must prove something.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// NewIDOf is NewID for a record of an owner, which is a user, or a client that acts for itself. Its last 18 bits are the
-// [Shard] of the owner, and the rest is as random as before. So a clustered store that is asked for the record by its
-// identifier alone knows where all that the owner has is.
+// NewIDOf is NewID for a record of an owner, which is a user, or a client that acts for itself. Its last 18 bits are
+// the [Shard] of the owner, and the rest is as random as before. So a clustered store that is asked for the record by
+// its identifier alone knows where all that the owner has is.
 func NewIDOf(owner string) string {
 	id := uuid.Must(uuid.NewV7())
 	n := shardNumber(owner)

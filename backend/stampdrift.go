@@ -18,8 +18,8 @@ func (d *StampDrift) Warn(ctx context.Context, logger *slog.Logger, name, userID
 	if !d.warned.First(userID) {
 		return
 	}
-	logger.WarnContext(ctx, name+": a login is refused, because the AuthStamp of the user that it proved is not that of "+
-		"the user from Config.LoadUser. If the password was changed during the login, all is well. If not, the user can "+
-		"never log in: let the backend of the login (see password.Config.Account) and LoadUser make the stamp of the same "+
-		"fields. This is said once for each user", "user", userID)
+	logger.WarnContext(ctx, name+": a login is refused, because the AuthStamp of the user that it proved is not that "+
+		"of the user from Config.LoadUser. If the password was changed during the login, all is well. If not, the "+
+		"user can never log in: let the backend of the login (see password.Config.Account) and LoadUser make the "+
+		"stamp of the same fields. This is said once for each user", "user", userID)
 }

@@ -32,7 +32,7 @@ type TokenFormat struct {
 }
 
 // NewTokenFormat returns a format. A length of 0 is DefaultTokenLength. accept are
-// earlier prefixes, whose tokens stay good. It is an error if the length is not
+// earlier prefixes. Tokens with them stay good. It is an error if the length is not
 // within MinTokenLength and MaxTokenLength, or if a prefix is longer than
 // MaxTokenPrefix, has characters that a token cannot have, or is another one
 // continued by letters and digits only: their tokens could not be told apart.
@@ -154,7 +154,7 @@ func NewToken(prefix, owner string, length int) string {
 }
 
 // DeriveToken is NewToken for a token that can be made again: it is the same for the same arguments, and for others it
-// looks random to everybody who does not have the key, of at least 32 random bytes. The label must name the one use of
+// looks random to everybody without the key, of at least 32 random bytes. The label must name the one use of
 // the token.
 func DeriveToken(prefix, owner string, length int, key, label string) string {
 	mac := hmac.New(sha256.New, []byte(key))

@@ -4,10 +4,14 @@ go 1.25.0
 
 require (
 	github.com/gatewarden/auth v0.0.0
+	github.com/gatewarden/auth/store/redisstore v0.0.0
 	github.com/gatewarden/auth/store/sqlstore v0.0.0
+	github.com/gatewarden/auth/store/sqlstore/pgnotify v0.0.0-00010101000000-000000000000
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/jackc/pgx/v5 v5.13.0
+	github.com/redis/rueidis v1.0.79
+	github.com/tsenart/vegeta/v12 v12.13.0
 	modernc.org/sqlite v1.59.0
 )
 
@@ -15,13 +19,18 @@ require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/influxdata/tdigest v0.0.1 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/josharian/intern v1.0.0 // indirect
+	github.com/mailru/easyjson v0.7.7 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/rs/dnscache v0.0.0-20230804202142-fc85eb664529 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
+	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
@@ -32,5 +41,7 @@ require (
 
 replace (
 	github.com/gatewarden/auth => ..
+	github.com/gatewarden/auth/store/redisstore => ../store/redisstore
 	github.com/gatewarden/auth/store/sqlstore => ../store/sqlstore
+	github.com/gatewarden/auth/store/sqlstore/pgnotify => ../store/sqlstore/pgnotify
 )

@@ -134,6 +134,11 @@ var (
 	loadUser    auth.UserLoader
 	cachedUsers *auth.CachedUsers
 )`,
+	"docs/operations.md": `
+var (
+	pool   *sql.DB
+	hasher *password.Hasher
+)`,
 	"docs/external-login.md": `
 var (
 	store   = external.NewMemoryStore()

@@ -89,11 +89,10 @@ func (d *disk) filler() string { return filepath.Join(d.folder, "filler") }
 
 // fullDisk is an engine whose disk can be filled.
 type fullDisk struct {
-	name      string
-	start     func(t testing.TB) (*server, *disk)
-	says      string // the reason in the log, as a regular expression
-	ends      bool   // the server ends when its disk is full
-	megabytes int
+	name  string
+	start func(t testing.TB) (*server, *disk)
+	says  string // the reason in the log, as a regular expression
+	ends  bool   // the server ends when its disk is full
 }
 
 var fullDisks = []fullDisk{

@@ -3,6 +3,7 @@ module github.com/gatewarden/auth/faults
 go 1.25.0
 
 require (
+	github.com/gatewarden/auth v0.0.0
 	github.com/gatewarden/auth/store/redisstore v0.0.0
 	github.com/gatewarden/auth/store/sqlstore v0.0.0
 	github.com/gatewarden/auth/store/sqlstore/pgnotify v0.0.0
@@ -15,7 +16,7 @@ require (
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
-	github.com/gatewarden/auth v0.0.0 // indirect
+
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect

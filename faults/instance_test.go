@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,6 +60,15 @@ func (p program) at(address string) program {
 	last := len(p.arguments) - 1
 	return program{p.binary, append(p.arguments[:last:last], address)}
 }
+
+// with is the same service with further flags, of which a later one wins. The address stays the last argument.
+func (p program) with(flags ...string) program {
+	address := len(p.arguments) - 2
+	return program{p.binary, slices.Concat(p.arguments[:address], flags, p.arguments[address:])}
+}
+
+// built is the same service by another binary.
+func (p program) built(binary string) program { return program{binary, p.arguments} }
 
 // instance is a process of the demo.
 type instance struct {

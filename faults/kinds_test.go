@@ -200,7 +200,9 @@ func issueGrant(w *worker, at *slot) (*credential, answer) {
 		w.load.stats.fault("no code: %d %s %s", a.status, a.header.Get("Location"), a.body)
 		return nil, a
 	}
-	at = w.pick()
+	if !w.load.ownCodes {
+		at = w.pick()
+	}
 	a = w.send(at, redeemRequest(code), "a code", 200)
 	if a.outage() {
 		// It was redeemed or not. If it was, then it is refused, and what nobody has got is ended.

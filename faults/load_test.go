@@ -30,6 +30,9 @@ type load struct {
 
 	// bound is how long after the end of a credential another instance may accept it.
 	bound time.Duration
+	// ownCodes has each code redeemed where it was issued.
+	ownCodes bool
+
 	// stale is the longest time after which one did so.
 	stale time.Duration
 

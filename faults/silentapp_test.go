@@ -246,16 +246,6 @@ func (a *app) login(user string) (token string, got answer) {
 	return got.member("token"), got
 }
 
-// mustLogin returns a token.
-func (a *app) mustLogin(user string) string {
-	a.t.Helper()
-	token, got := a.login(user)
-	if token == "" {
-		a.t.Fatalf("a login is answered with %d, %v\n%s", got.status, got.failure, a.log.tail())
-	}
-	return token
-}
-
 // lastUsed returns when the one token of a user was used, as another instance reads it.
 func (a *app) lastUsed(user string) time.Time {
 	tokens, _, err := a.tokens.List(context.Background(), user, backend.Page{})

@@ -160,7 +160,7 @@ func newDigest() func(r *http.Request, username, password string) [sha256.Size]b
 	return func(r *http.Request, username, password string) (digest [sha256.Size]byte) {
 		mac := hmac.New(sha256.New, key[:])
 		// A password that was right at one address is no answer to guesses from another one,
-		// which Check throttles, nor at one host for the tenant of another.
+		// which Check throttles, and no answer at one host for the tenant of another.
 		for _, part := range []string{auth.ClientIP(r).String(), hostOf(r)} {
 			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 			mac.Write([]byte(part))
@@ -209,7 +209,7 @@ func (b *Basic) recall(r *http.Request, digest [sha256.Size]byte) (auth.User, ti
 	return nil, time.Time{}, err // nil is a new password: Check decides
 }
 
-// load loads a user whose password was right. One that is gone or inactive is refused as a
+// load loads a user with a right password. A user that is gone or inactive is refused as a
 // wrong password is.
 func (b *Basic) load(ctx context.Context, id string) (auth.User, error) {
 	user, err := b.config.LoadUser.Load(ctx, id)

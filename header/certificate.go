@@ -125,7 +125,8 @@ func (c *Certificate) forward(s *backend.Settings, forwarded Forwarded) {
 	c.sender = newSender(s, forwarded.Trust, c.headers...)
 	c.twice = twice(c.headers[0])
 	c.bad = "Malformed " + c.headers[0] + " header."
-	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC 9440 §2.3)")
+	c.badChain = broken(clientCertChain, "has more than 8 certificates or 64 KiB, or is no list of certificates (RFC "+
+		"9440 §2.3)")
 }
 
 // maxIdentity is the longest identifier of a certificate, in bytes: that of a
@@ -289,7 +290,7 @@ func (c *CertificateCredential) Ambient() bool { return true }
 
 // AuthInfo returns "pop", proof of possession of a key (RFC 8176 §2): whether
 // software or hardware keeps it, as "swk" and "hwk" would say, is not known
-// here. Nor is when the user last unlocked it, so [auth.Fresh] refuses the
+// here. When the user last unlocked it is not known either, so [auth.Fresh] refuses the
 // credential.
 func (c *CertificateCredential) AuthInfo() auth.AuthInfo {
 	return auth.AuthInfo{AMR: []string{"pop"}}

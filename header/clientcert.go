@@ -17,10 +17,10 @@ import (
 // a client proved to have.
 //
 // The proxy must ask for the certificate, overwrite the headers named here on
-// every request, and remove them from requests of clients that showed none
+// every request, and remove them from requests of clients without a certificate
 // (RFC 9440 §2.4). What it checked of the certificate is checked again.
 type Forwarded struct {
-	// Trust says whose headers are believed. There is no default.
+	// Trust says which proxies are believed. There is no default.
 	Trust Trust
 	// Encoding is how the proxy writes the certificate. Where it writes none of the
 	// certificates between, the authority that signed the client's must be among
@@ -79,7 +79,7 @@ func (c *Certificate) forwarded(r *http.Request) ([][]*x509.Certificate, error) 
 }
 
 // verify returns the chains from leaf to the Issuers (RFC 5280 §6). Those of
-// the past and future are returned where there is none now: an expired
+// the past and future are returned if there is no chain for now: an expired
 // certificate of ours is bad, and one of a stranger absent.
 func (c *Certificate) verify(leaf *x509.Certificate, intermediates *x509.CertPool) ([][]*x509.Certificate, error) {
 	var refusal error

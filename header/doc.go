@@ -4,7 +4,7 @@
 // ([NewBasic]).
 //
 // Choose [Header] where something in front of the service has authenticated
-// the user already. It refuses to be built without a rule for whom to believe,
+// the user already. It refuses to be built without a rule for which senders to believe,
 // because a header is what anybody can write:
 //
 //	proxied, err := header.New(header.Config{
@@ -25,7 +25,7 @@
 //	header.Config{Header: "X-Forwarded-User", Groups: "X-Forwarded-Groups", …}
 //
 // X-Forwarded-User is the subject of an OpenID provider, which stays when
-// people change their address; use X-Forwarded-Email only where the provider
+// people change their address. Use X-Forwarded-Email only where the provider
 // verifies it. Leave --skip-auth-strip-headers on, as it is by default: without
 // it, paths that need no login pass on what the client wrote. Use version 7 or
 // later: earlier ones could add to the groups that the client sent (its issue
@@ -36,7 +36,7 @@
 //
 // nginx asks somebody, such as oauth2-proxy with --set-xauthrequest, and passes
 // on what that answers. proxy_set_header overwrites what the client sent, and
-// an empty variable removes it; both lines must stand wherever proxy_pass does,
+// an empty variable removes it. Both lines must stand wherever proxy_pass does,
 // also in locations without auth_request, there with "":
 //
 //	location / {
@@ -52,7 +52,7 @@
 // The other way round, where nginx asks this service about requests to another one,
 // is [auth.Guard.ForwardAuth].
 //
-// # Whom to trust
+// # Which senders to trust
 //
 // [Trust] with the proxy's address is enough where nothing else runs there.
 // Where others share its address or network, in one pod or on one host, add

@@ -42,7 +42,7 @@ type flight struct {
 
 var errCheckExited = errors.New("header: BasicConfig.Check ended its goroutine")
 
-// join waits for the check of key, and starts it if there is none. joined reports a check that
+// join waits for the check of key, and starts it if it is not under way. joined reports a check that
 // another request started. The check goes on for as long as anybody waits for it.
 func (f *flights) join(
 	r *http.Request, key flightKey, check func(r *http.Request, c *flight),
@@ -125,7 +125,7 @@ func (b *Basic) shared(
 	return b.confirm(r, c, username, password)
 }
 
-// confirm judges a user whom another request proved: this one may have come after the
+// confirm judges a user that another request proved: this one may have come after the
 // password was changed or the user disabled. A user without a stamp is taken as proved.
 func (b *Basic) confirm(r *http.Request, c *flight, username, password string) (auth.User, time.Time, error) {
 	stamp, ok := stampOf(c.user)

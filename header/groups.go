@@ -9,7 +9,7 @@ const (
 
 // joinGroups reads the lines of a list of groups (RFC 9110 §5.6.1): elements
 // between commas, spaces around them removed, empty ones left out. It returns
-// them joined by commas, which none of them has. More than is read makes the
+// them joined by commas, which no group has. More than is read makes the
 // list malformed rather than shorter: a group may be one that takes rights away.
 func joinGroups(lines []string) (joined string, ok bool) {
 	size := 0

@@ -8,7 +8,7 @@ import (
 
 // URIIdentity is a CertificateConfig.Identity: the only URI among the subject
 // alternative names, as package net/url writes it, such as the SPIFFE ID of a
-// service (X.509-SVID §2). A certificate with none or with several has no
+// service (X.509-SVID §2). A certificate without one, or with several, has no
 // identity.
 func URIIdentity(leaf *x509.Certificate) (id string, err error) {
 	uris := make([]string, len(leaf.URIs))
@@ -20,14 +20,14 @@ func URIIdentity(leaf *x509.Certificate) (id string, err error) {
 
 // EmailIdentity is a CertificateConfig.Identity: the only email address among
 // the subject alternative names (RFC 5280 §4.2.1.6), as it is written there. A
-// certificate with none or with several has no identity. The authority must
+// certificate without one, or with several, has no identity. The authority must
 // have checked that the address is the holder's.
 func EmailIdentity(leaf *x509.Certificate) (id string, err error) {
 	return only("email address", leaf.EmailAddresses)
 }
 
 // DNSIdentity is a CertificateConfig.Identity: the only DNS name among the
-// subject alternative names, in lower case. A certificate with none, with
+// subject alternative names, in lower case. A certificate without one, with
 // several, or for all names of a domain ("*.") has no identity.
 func DNSIdentity(leaf *x509.Certificate) (id string, err error) {
 	name, err := only("DNS name", leaf.DNSNames)

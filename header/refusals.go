@@ -7,7 +7,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// This file has why a header is refused, for the log. None of these depends on the
+// This file has why a header is refused, for the log. These reasons do not depend on the
 // request, so all are made once.
 
 // malformed returns the refusal of a header.
@@ -20,7 +20,7 @@ func twice(header string) error {
 	return malformed("More than one "+header+" header.", header+" came more than once")
 }
 
-// broken returns the refusal of a header whose value breaks a rule.
+// broken returns the refusal of a header with a value that breaks a rule.
 func broken(header, rule string) error {
 	return malformed("Malformed "+header+" header.", header+" "+rule)
 }

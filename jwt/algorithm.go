@@ -15,7 +15,7 @@ type Algorithm string
 
 // The algorithms that are spoken. "none" is not one of them.
 const (
-	HS256 Algorithm = "HS256" // HMAC: whoever can check a token can make one
+	HS256 Algorithm = "HS256" // HMAC: everybody that can check a token can also make one
 	HS384 Algorithm = "HS384"
 	HS512 Algorithm = "HS512"
 	RS256 Algorithm = "RS256" // RSASSA-PKCS1-v1_5
@@ -66,7 +66,7 @@ func pss(name string, hash crypto.Hash) golang.SigningMethod {
 	}
 }
 
-// symmetric reports an algorithm whose key both makes and checks tokens.
+// symmetric reports an algorithm with one key that both makes and checks tokens.
 func (a Algorithm) symmetric() bool { return methods[a].kty == "oct" }
 
 // canonical returns the one name by which an algorithm is known here. RFC 9864 §2.2 calls

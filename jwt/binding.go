@@ -49,7 +49,7 @@ func (i *issuer) checkValues(all []member) *refusal {
 	return nil
 }
 
-// checkPrefixes refuses issuers whose machines could have one identifier.
+// checkPrefixes refuses issuers if machines of two of them could have one identifier.
 func (v *Verifier) checkPrefixes(s *backend.Settings, issuers []*issuer) {
 	for n, i := range issuers {
 		for _, other := range issuers[:n] {

@@ -30,7 +30,8 @@ var (
 	errFieldTwice = badBody(http.StatusBadRequest, codeParse, "A field is there twice.",
 		errors.New("a field of the form is there twice"))
 	errBodyType = badBody(http.StatusUnsupportedMediaType, codeType,
-		"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.", wrongType{})
+		"The body must be application/json, application/x-www-form-urlencoded or multipart/form-data, in UTF-8.",
+		wrongType{})
 )
 
 const (
@@ -43,7 +44,7 @@ func badBody(status int, code, detail string, why error) *auth.Error {
 	return &auth.Error{Kind: auth.ErrMalformed, Status: status, Code: code, Detail: detail, Cause: badBodyCause{why}}
 }
 
-// badBodyCause marks the errors of badBody, whose answers have no challenge.
+// badBodyCause marks the errors of badBody. Their answers have no challenge.
 type badBodyCause struct{ error }
 
 // Unwrap returns what is wrong with the body.
@@ -56,7 +57,8 @@ type wrongType struct{}
 var _ auth.HeaderSetter = wrongType{}
 
 func (wrongType) Error() string {
-	return "the Content-Type of the body is missing, repeated, of another charset than UTF-8, or neither JSON nor a form"
+	return "the Content-Type of the body is missing, repeated, of another charset than UTF-8, or neither JSON nor a " +
+		"form"
 }
 
 // SetHeaders implements [auth.HeaderSetter].

@@ -9,8 +9,9 @@ import (
 )
 
 // unmarshal is json.Unmarshal of the claims of a token. Package json takes "EMAIL" for the field of "email", and the
-// last of both counts. But the names of claims are case-sensitive (RFC 7519 §10.1.1), and who may choose the name of
-// one claim must not write another one. So a struct is given the claims that have exactly the names in its tags.
+// last of both counts. But the names of claims are case-sensitive (RFC 7519 §10.1.1). Somebody that may
+// choose the name of one claim must not write another one. So a struct is given the claims that have exactly the names
+// in its tags.
 func unmarshal(payload []byte, v any) error {
 	fields := claimFieldsOf(v)
 	if fields == nil {
@@ -93,8 +94,8 @@ func (f *claimFields) choose(all []member) ([]member, error) {
 			}
 		}
 		if len(alike) > 1 {
-			return nil, fmt.Errorf("jwt: the claims %q and %q differ in case only, and the field %s has no name in its "+
-				"tag", alike[0], alike[1], name)
+			return nil, fmt.Errorf("jwt: the claims %q and %q differ in case only, and the field %s has no name in "+
+				"its tag", alike[0], alike[1], name)
 		}
 	}
 	return kept, nil

@@ -26,8 +26,9 @@ func noToken(why string) error {
 
 // errOtherScopes is the error for a login with a credential that is limited to
 // scopes that no token here can have.
-var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient, Detail: "The credential presented is limited to scopes that no token here has.",
-	Cause: errors.New("the credential is limited to scopes that are not among Config.Scopes")}
+var errOtherScopes error = &auth.Error{Kind: auth.ErrInsufficient,
+	Detail: "The credential presented is limited to scopes that no token here has.",
+	Cause:  errors.New("the credential is limited to scopes that are not among Config.Scopes")}
 
 func (h handler) serveObtain(w http.ResponseWriter, r backend.Request) {
 	options, err := h.options(r)
@@ -108,7 +109,7 @@ func (h handler) serveBlacklist(w http.ResponseWriter, r backend.Request) {
 }
 
 // serveBrowserLogout clears a browser's cookie whatever it was worth, but not if
-// the store could not be told: the login would go on with nobody to end it. Of
+// the store could not be told. The login would go on then, and no client could end it. Of
 // two of one name both are ended.
 func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
 	cookies := r.CookiesNamed(h.cookie.FullName())
@@ -117,7 +118,8 @@ func (h handler) serveBrowserLogout(w http.ResponseWriter, r backend.Request) {
 		return
 	}
 	for _, cookie := range cookies {
-		if err := h.Logout(r.Context(), cookie.Value); err != nil && auth.KindOf(err) != auth.ErrInvalid && auth.KindOf(err) != auth.ErrMalformed {
+		if err := h.Logout(r.Context(), cookie.Value); err != nil && auth.KindOf(err) != auth.ErrInvalid &&
+			auth.KindOf(err) != auth.ErrMalformed {
 			h.own.Refuse(w, r.Request, err)
 			return
 		}
@@ -179,7 +181,8 @@ func (h handler) options(r backend.Request) (Options, error) {
 
 // finish finishes a login and tells of it. If that fails, it ends what was issued, answers, and returns false.
 func (h handler) finish(w http.ResponseWriter, r backend.Request, id string) bool {
-	err := backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: r.User.UserID(),
+	err := backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(),
+		UserID:       r.User.UserID(),
 		CredentialID: id, Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
 			_, err := h.Revoke(ctx, r.User.UserID(), id)
 			return err
@@ -208,7 +211,7 @@ func (h handler) refreshToken(w http.ResponseWriter, r backend.Request) (string,
 	if !h.browser {
 		return h.field(w, r, "refresh")
 	}
-	// Two of one name count as none, because one of them may be planted.
+	// Two of one name do not count, because one of them may be planted.
 	token, count := h.cookie.Value(r.Request)
 	if token == "" || count != 1 {
 		err := errNoCookie
@@ -260,8 +263,9 @@ func rewordLogin(r *http.Request, p *auth.Problem) {
 	case stated == errBodyType && p.Status == errBodyType.Status:
 		p.Code, p.Challenges = errBodyType.Code, nil // the backend knows what it reads
 	default:
-		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = stated.Status, stated.Code, stated.Detail, stated.Extensions, nil
-		p.Err = errors.Join(p.Err, stated) // whose headers are set, too
+		p.Status, p.Code, p.Detail, p.Extensions, p.Challenges = stated.Status, stated.Code, stated.Detail,
+			stated.Extensions, nil
+		p.Err = errors.Join(p.Err, stated) // the headers of stated are set, too
 	}
 }
 

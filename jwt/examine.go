@@ -11,8 +11,8 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// examine checks what a token says. Each cause of its refusals is a *cause.Check, whose
-// Name can be told of a token that is not proved.
+// examine checks what a token says. Each cause of its refusals is a *cause.Check with
+// a Name that can be told of a token that is not proved.
 func (i *issuer) examine(u unproved, all []member, want wanted, now time.Time) (*Token, *refusal) {
 	t := &Token{payload: u.payload, kind: otherKind}
 	if wrong, problem := t.read(all, i.Format, i.reader.profile.Own); wrong != "" {
@@ -58,7 +58,7 @@ func (i *issuer) checkTimes(all []member, t *Token, now time.Time) *refusal {
 	} else if !i.AllowNoExpiry {
 		setting := "AllowNoExpiry"
 		if i.own != nil {
-			setting = "" // which has none
+			setting = "" // the issuer has no such setting
 		}
 		return saysInvalid.failed(i.cause("exp", "is missing", setting))
 	}

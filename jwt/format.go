@@ -8,19 +8,19 @@ import (
 // Format is how tokens say what they are. The zero value is that of RFC 9068:
 // the user in "sub", the identifier in "jti", and the kind in the header "typ".
 type Format struct {
-	// UserClaim names the user; empty is "sub". If you change it while refresh tokens of another system are about, one
+	// UserClaim names the user. Empty is "sub". If you change it while refresh tokens of another system are about, one
 	// that was adopted and used before counts as new.
 	UserClaim string
 	// NumericUser writes identifiers of users that are whole numbers as JSON
 	// numbers. Read are both, always.
 	NumericUser bool
-	// IDClaim is the token's identifier; empty is "jti".
+	// IDClaim is the token's identifier. Empty is "jti".
 	IDClaim string
-	// TypeClaim tells "access", "refresh" and "sliding" tokens apart; empty is
+	// TypeClaim tells "access", "refresh" and "sliding" tokens apart. Empty is
 	// by the header "typ" instead (RFC 8725 §3.11): "at+jwt", "refresh+jwt" and
 	// "sliding+jwt". With a TypeClaim the header is "JWT", and not looked at.
 	TypeClaim string
-	// RefreshExpClaim is until when a sliding token can be refreshed; empty is
+	// RefreshExpClaim is until when a sliding token can be refreshed. Empty is
 	// "refresh_exp".
 	RefreshExpClaim string
 }
@@ -44,8 +44,10 @@ func (f Format) withDefaults() (Format, error) {
 }
 
 // reserved are claims that tokens of ours have, whatever the Format.
-var reserved = map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true,
-	"sid": true, "gen": true, "stamp": true, "scope": true, "client_id": true, "auth_time": true, "amr": true, "acr": true}
+var reserved = map[string]bool{"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true,
+	"jti": true,
+	"sid": true, "gen": true, "stamp": true, "scope": true, "client_id": true, "auth_time": true, "amr": true,
+	"acr": true}
 
 // kind is what a token is for.
 type kind int

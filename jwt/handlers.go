@@ -17,24 +17,24 @@ import (
 // good is 401 with the code "token_not_valid". The log of the guard says why.
 type Handlers struct {
 	// Obtain starts a login of the user that auth.Config.Login proves: 200 with
-	// {"refresh", "access"}. A user who is unknown, inactive or has another
+	// {"refresh", "access"}. A user that is unknown, inactive or has another
 	// password is 401, "No active account found with the given credentials".
 	Obtain http.Handler
 	// Refresh exchanges {"refresh"}: 200 with {"access", "refresh"}. The
 	// refresh token in the answer replaces the one that was sent, which ends
-	// the login if it is sent again; see Config.Grace. With
+	// the login if it is sent again. See Config.Grace. With
 	// Config.AllowRefreshReuse the one that was sent stays good, and the answer is
 	// {"access"}.
 	Refresh http.Handler
-	// Verify is 200 with {} if {"token"} is good: of whatever kind, and neither
-	// expired, used nor revoked. It does not say whose it is.
+	// Verify is 200 with {} if {"token"} is good: of whatever kind, and not
+	// expired, used or revoked. It does not name the user.
 	Verify http.Handler
 	// Blacklist ends the login of {"refresh"}, a refresh or sliding token, with
 	// all tokens that came of it: 200 with {}.
 	Blacklist http.Handler
 	// Sliding is Obtain for a sliding token: 200 with {"token"}. It and
 	// SlidingRefresh are nil in BrowserHandlers: scripts must send such a token,
-	// so none can be kept from them.
+	// so it cannot be kept from them.
 	Sliding http.Handler
 	// SlidingRefresh exchanges {"token"}: 200 with {"token"}.
 	SlidingRefresh http.Handler
@@ -45,7 +45,7 @@ type Handlers struct {
 
 // Handlers returns the handlers for the program's guard. Users log in by the
 // backends of auth.Config.Login, such as password.Authenticator or header.Basic,
-// and it is an error if that is empty. Users whom such a backend returns should
+// and it is an error if that is empty. Users that such a backend returns should
 // have the [auth.Stamper] stamp that those of Config.LoadUser have: without one,
 // a login that races a change of password is not noticed.
 func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) { return t.handlers(guard, false) }

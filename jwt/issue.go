@@ -22,7 +22,7 @@ import (
 // Options are the particulars of one login. The zero value takes everything
 // from Config.
 type Options struct {
-	// Scopes limit the tokens, if there are any or Limited is set; each must be
+	// Scopes limit the tokens, if there are any or Limited is set. Each must be
 	// one of Config.Scopes.
 	Scopes  []string
 	Limited bool
@@ -38,11 +38,11 @@ type Options struct {
 	// Login is when and how the user logged in.
 	AuthInfo auth.AuthInfo
 
-	// end is the instant that nothing issued may outlive; zero is none.
+	// end is the instant that nothing issued may outlive. Zero is no such end.
 	end time.Time
-	// proved is the user as the login proved them; nil is nobody.
+	// proved is the user as of the proof of the login, or nil.
 	proved auth.User
-	// kept is the identifier of a token of others that stays good; "" is none.
+	// kept is the identifier of a token of others that stays good, or "".
 	kept string
 }
 
@@ -71,11 +71,12 @@ func (Pair) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Pair") }
 // finds behind a pointer by a verb that does not fit.
 func (Sliding) Format(f fmt.State, _ rune) { hidden.Write(f, "jwt.Sliding") }
 
-// errUserChanged refuses a login whose user changed since they were proved: the
-// password that proved them may be theirs no more.
-var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("the stamp of the user that logged in is " +
-	"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two compute " +
-	"AuthStamp in different ways")}
+// errUserChanged refuses a login of a user that changed after the proof: the password
+// that proved the user may be an old one.
+var errUserChanged error = &auth.Error{Kind: auth.ErrInvalid,
+	Cause: errors.New("the stamp of the user that logged in is " +
+		"another one than that of the user of Config.LoadUser: the password was changed meanwhile, or the two " +
+		"compute AuthStamp in different ways")}
 
 const (
 	maxClaims  = 4 << 10
@@ -116,7 +117,7 @@ type making struct {
 	extra      map[string]any // claims of the application
 }
 
-// start starts a family. Its first token is of the kind given; adopted is as in
+// start starts a family. Its first token is of the kind given. adopted is as in
 // Store.Start. With adopted, an error may be a *refusal.
 func (t *Tokens) start(ctx context.Context, userID string, options Options, k kind, adopted *Refresh) (*making, error) {
 	now := backend.StoreTime(time.Now())
@@ -137,7 +138,8 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
 	family.UserID, family.Stamp = user.UserID(), stampOf(family.ID, user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp, stampOf(family.ID, options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(family.Stamp,
+		stampOf(family.ID, options.proved)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "jwt", family.UserID)
 		return nil, errUserChanged
 	}
@@ -176,9 +178,11 @@ func (t *Tokens) start(ctx context.Context, userID string, options Options, k ki
 func (t *Tokens) family(userID string, now time.Time, options Options, k kind) (*Family, error) {
 	f := &Family{
 		ID: backend.NewIDOf(userID), UserID: userID, ClientID: options.ClientID,
-		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 || options.ClientID != "",
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0 ||
+			options.ClientID != "",
 		Created: now, LastUsed: now, MaxExpiresAt: now.Add(t.config.SessionTTL),
-		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200), AuthInfo: options.AuthInfo,
+		IP: backend.CleanText(options.IP, 64), UserAgent: backend.CleanText(options.UserAgent, 200),
+		AuthInfo: options.AuthInfo,
 	}
 	if k == slidingKind {
 		f.MaxExpiresAt = now.Add(t.config.SlidingSessionTTL)
@@ -224,7 +228,8 @@ func wholeSecond(at time.Time) time.Time { return at.Truncate(time.Second) }
 func (t *Tokens) checkClaims(claims map[string]any) error {
 	f := t.config.Format
 	for name := range claims {
-		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim || name == f.RefreshExpClaim {
+		if reserved[name] || name == f.UserClaim || name == f.IDClaim || name == f.TypeClaim ||
+			name == f.RefreshExpClaim {
 			return fmt.Errorf("jwt: the claim %s is this package's", name)
 		}
 	}
@@ -278,7 +283,7 @@ func (t *Tokens) make(ctx context.Context, family *Family, user auth.User, now t
 	return m, nil
 }
 
-// digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, who is the
+// digestOf is what stores keep of an identifier of a refresh token. It begins with the shard of the user, which is the
 // subject of the token, as the digests of opaque tokens do. So a store in several parts knows from a token which part
 // has it.
 func digestOf(userID, id string) string {
@@ -295,10 +300,12 @@ func (m *making) refresh(k kind) *Refresh {
 // common are the claims that tokens of all kinds have.
 func (m *making) common(k kind, id string, expires time.Time) map[string]any {
 	c := m.t.config
-	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID, "gen": m.generation}
+	claims := map[string]any{"iat": m.now.Unix(), "exp": expires.Unix(), c.Format.IDClaim: id, "sid": m.family.ID,
+		"gen": m.generation}
 	claims[c.Format.UserClaim] = m.family.UserID
 	if c.Format.NumericUser {
-		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n, 10) == m.family.UserID {
+		if n, err := strconv.ParseInt(m.family.UserID, 10, 64); err == nil && strconv.FormatInt(n,
+			10) == m.family.UserID {
 			claims[c.Format.UserClaim] = n
 		}
 	}
@@ -401,5 +408,6 @@ func (m *making) sliding() (*Sliding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt), SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
+	return &Sliding{Token: token, Expires: wholeSecond(m.family.ExpiresAt),
+		SessionEnds: wholeSecond(m.family.MaxExpiresAt), SessionID: m.family.ID}, nil
 }

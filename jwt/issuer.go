@@ -14,7 +14,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Issuer is whose tokens a [Verifier] accepts, and what they must say. Issuer,
+// Issuer is an issuer of the tokens that a [Verifier] accepts, and what they must say. Issuer,
 // Audience and Keys are required, and either LoadUser or User.
 type Issuer struct {
 	// Issuer is the value of "iss", compared byte by byte (RFC 9068 §4). It may be a template with the place of a
@@ -33,22 +33,22 @@ type Issuer struct {
 	// verify tokens of this issuer and of no other.
 	Keys KeySource
 
-	// Algorithms are those accepted; nil is every one that is asymmetric, and
+	// Algorithms are those accepted. Nil is every one that is asymmetric, and
 	// of a Keys that is a KeySet or Keyring those of its keys.
 	Algorithms []Algorithm
-	// Profile says whose rights a token carries: which claims hold scopes, name the client and mark machines. The zero
+	// Profile says which rights a token carries: which claims hold scopes, name the client and mark machines. The zero
 	// value is any issuer that is not this library. For tokens that [Tokens] issued it must be [Gatewarden]. Otherwise
 	// they are limited to nothing, and their claims "gen" and "stamp" are not looked at, so Revocations does not know
 	// their login, and a change of the user's stamp does not end them.
 	Profile Profile
 	// Types are the values of the header "typ" that are accepted, in any case
-	// and with "application/" or not; "" is a token without. Nil is Profile.Types, or else "at+jwt"
+	// and with "application/" or not. "" is a token without. Nil is Profile.Types, or else "at+jwt"
 	// (RFC 9068 §4), and with a Format.TypeClaim whatever it is. Issuers that
 	// are not of RFC 9068 write "JWT" or nothing. Nothing but their audience
 	// and Profile.Kinds then tells their access tokens from their ID tokens: make sure that it
 	// does.
 	Types []string
-	// Format is how tokens name their user; with a TypeClaim, only those of the
+	// Format is how tokens name their user. With a TypeClaim, only those of the
 	// type "access" are accepted.
 	Format Format
 	// Require are further claims that must be there, of whatever value, such as
@@ -64,13 +64,13 @@ type Issuer struct {
 	// Issuers of two Verifiers in one Guard need different ones as well, which is not checked.
 	MachinePrefix string
 	// Leeway is how much the issuer's clock and ours may differ: tokens live so
-	// much longer, and may be of a time so far ahead. 0 is none for "exp", and 5
+	// much longer, and may be of a time so far ahead. 0 is no leeway for "exp", and 5
 	// seconds for "nbf" and "iat", so that fresh tokens are not refused. It is
 	// at most 5 minutes.
 	Leeway time.Duration
 
-	// LoadUser finds the user, at every request; see [auth.UserLoader]. A user
-	// who has a stamp ([auth.Stamper]) is refused where the token carries
+	// LoadUser finds the user, at every request. See [auth.UserLoader]. A user
+	// that has a stamp ([auth.Stamper]) is refused if the token carries
 	// another one.
 	LoadUser auth.UserLoader
 	// User makes the user of the claims alone, such as [SubjectUser]. It is
@@ -81,7 +81,7 @@ type Issuer struct {
 	User func(ctx context.Context, token *Token) (auth.User, error)
 	// Claims makes a value of the application's own type of the claims, for
 	// [ClaimsOf]: see [ClaimsAs]. It is called once, after the signature and all
-	// claims were found good; an error makes the token invalid.
+	// claims were found good. An error makes the token invalid.
 	Claims func(payload []byte) (any, error)
 	// Revocations is asked at every request whether a token is void, for a machine by
 	// the UserID of its [auth.Machine]. If nil, a token is good until it expires. With it, a
@@ -108,7 +108,7 @@ type Issuer struct {
 	// the address of another person is then taken for that person.
 	AllowUnverifiedEmail bool
 	// AllowNoIssuer also accepts tokens without "iss" as this issuer's, and
-	// Issuer may be empty. Whoever has one of its keys may have made them for
+	// Issuer may be empty. A holder of one of its keys may have made them for
 	// another purpose.
 	AllowNoIssuer bool
 	// AllowNoAudience accepts tokens without "aud", and Audience may be empty.
@@ -215,7 +215,8 @@ func checkIssuer(s *backend.Settings, config Issuer) *issuer {
 // prove verifies a token that says it is of this issuer: its signature first,
 // then what it says, which are the claims all. want are the kinds it may be of. An
 // error may be a *refusal.
-func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted, now time.Time) (*Token, *KeySet, error) {
+func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wanted,
+	now time.Time) (*Token, *KeySet, error) {
 	h := u.header
 	switch {
 	case h.refused != nil:
@@ -244,7 +245,7 @@ func (i *issuer) prove(ctx context.Context, u unproved, all []member, want wante
 }
 
 // admit decides about a token that is good by itself: whether it was revoked,
-// and who its user is now. An error may be a *refusal.
+// and what its user is now. An error may be a *refusal.
 func (i *issuer) admit(ctx context.Context, v *verified, now time.Time) (auth.User, error) {
 	t := v.token
 	if i.Revocations != nil {
@@ -330,7 +331,7 @@ func (i *issuer) makeUser(ctx context.Context, t *Token) (auth.User, error) {
 }
 
 // stampOf is the claim "stamp": a hash of the user's stamp that is another in
-// every session, since everybody who sees the token can read it.
+// every session, since everybody that sees the token can read it.
 func stampOf(sessionID string, user auth.User) string {
 	return backend.Stamp("jwt\x00"+sessionID, user)
 }

@@ -99,7 +99,7 @@ func duplicates(all []member) error {
 	return nil
 }
 
-// lookup returns the value of a member, "" if there is none.
+// lookup returns the value of a member, or "" without one.
 func lookup(all []member, name string) string {
 	for i := range all {
 		if all[i].name == name {
@@ -119,7 +119,7 @@ func unquote(value string) (string, bool) {
 	}
 	var text string
 	err := json.Unmarshal([]byte(value), &text)
-	// Half a surrogate pair becomes a RuneError; NUL is more than stores take.
+	// Half a surrogate pair becomes a RuneError. NUL is more than stores take.
 	return text, err == nil && !strings.ContainsRune(text, utf8.RuneError) && strings.IndexByte(text, 0) < 0
 }
 
@@ -144,7 +144,7 @@ func stringsOf(value string) ([]string, bool) {
 }
 
 // The seconds that are read: after the zero time.Time, which means that there
-// is none, up to the last one of the year 9999.
+// is no time, up to the last one of the year 9999.
 const (
 	minSeconds = -62135596799
 	maxSeconds = 253402300799
@@ -158,7 +158,7 @@ func secondsOf(value string) (int64, bool) {
 		for i := range len(value) {
 			n = 10*n + int64(value[i]-'0')
 		}
-		return n, true // of 11 digits, none is above maxSeconds
+		return n, true // no number of 11 digits is above maxSeconds
 	}
 	if value == "" || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
 		return 0, false // a string, null, an object

@@ -77,14 +77,14 @@ func (k *Key) Thumbprint() string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = fmt.Appendf(text, `"%s":"%s"`, members[i], members[i+1]) // neither needs escaping
+		text = fmt.Appendf(text, `"%s":"%s"`, members[i], members[i+1]) // both need no escaping
 	}
 	sum := sha256.Sum256(append(text, '}'))
 	return base64url.EncodeToString(sum[:])
 }
 
 // MarshalJWK returns the key as a JWK (RFC 7517), with its private part only if
-// private is set; without it a symmetric key is an error.
+// private is set. Without it a symmetric key is an error.
 func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 	m := k.publicJWK()
 	if m == nil {
@@ -100,7 +100,8 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 				return nil, errors.New("jwt: RSA with more than two primes")
 			}
 			m.D, m.P, m.Q = encode(s.D.Bytes()), encode(s.Primes[0].Bytes()), encode(s.Primes[1].Bytes())
-			m.Dp, m.Dq, m.Qi = encode(s.Precomputed.Dp.Bytes()), encode(s.Precomputed.Dq.Bytes()), encode(s.Precomputed.Qinv.Bytes())
+			m.Dp, m.Dq, m.Qi = encode(s.Precomputed.Dp.Bytes()), encode(s.Precomputed.Dq.Bytes()),
+				encode(s.Precomputed.Qinv.Bytes())
 		case *ecdsa.PrivateKey:
 			d, err := s.Bytes()
 			if err != nil {
@@ -118,8 +119,8 @@ func (k *Key) MarshalJWK(private bool) ([]byte, error) {
 }
 
 // ParseJWK reads a key in JWK (RFC 7517), public, private or symmetric. Its
-// identifier is "kid", or the thumbprint if there is none. A public key without
-// "alg" verifies every algorithm of its type; a private one without signs as
+// identifier is "kid", or else the thumbprint. A public key without
+// "alg" verifies every algorithm of its type. A private one without signs as
 // [NewKey] says. Keys for encryption ("use", "key_ops"), weak and contradictory
 // ones are errors. A member that is null counts as absent, and one of another type than
 // RFC 7517 §4 says is an error. [ParseJWKS], which reads the keys of others, is kinder.
@@ -178,7 +179,7 @@ func (r *jwkReader) key() (*Key, error) {
 	return k, nil
 }
 
-// jwkReader reads members; the first fault stays in err.
+// jwkReader reads members. The first fault stays in err.
 type jwkReader struct {
 	members map[string]json.RawMessage
 	err     error
@@ -192,7 +193,7 @@ func (r *jwkReader) fault(format string, args ...any) {
 	}
 }
 
-// text reads a string, "" if there is none.
+// text reads a string, or "" without one.
 func (r *jwkReader) text(name string) (text string) {
 	if raw, ok := r.members[name]; ok {
 		if isAbsent(raw) || json.Unmarshal(raw, &text) != nil {

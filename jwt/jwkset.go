@@ -19,7 +19,7 @@ const (
 
 // ParseJWKS reads a JWK Set of public keys (RFC 7517 §5). Keys of unknown
 // types, for encryption, weak or broken are left out, as §5 asks for, and so
-// are symmetric ones, which must not be published; of private ones only the public
+// are symmetric ones, which must not be published. Of private ones only the public
 // part is taken, and 100 keys at most. An optional member of a key that is null or of another
 // type than RFC 7517 §4 says counts as absent. It is an error if the text is no JWK Set or
 // longer than 1 MiB, not if no key is left.
@@ -47,7 +47,8 @@ func readJWKS(text []byte) (*KeySet, *setNotes, error) {
 	keys, said := make([]*Key, 0, min(len(list), maxKeys)), &setNotes{}
 	for n, text := range list {
 		if len(keys) == maxKeys {
-			said.leftOut.add(n, "", fmt.Sprintf("and the %d behind it: a set has at most %d keys", len(list)-n-1, maxKeys))
+			said.leftOut.add(n, "", fmt.Sprintf("and the %d behind it: a set has at most %d keys", len(list)-n-1,
+				maxKeys))
 			break
 		}
 		if k := readPublished(n, text, said); k != nil {
@@ -102,7 +103,7 @@ func (a *notes) add(n int, kid, why string) {
 	a.lines = append(a.lines, name+": "+why)
 }
 
-// String returns the lines, or "" if there are none.
+// String returns the lines, or "" without any.
 func (a *notes) String() string {
 	text := strings.Join(a.lines, "; ")
 	if a.more > 0 {

@@ -40,13 +40,13 @@ const (
 	defaultRSA = 3072 // of keys that are made here
 )
 
-// NewKey returns a key of material: []byte for HS256, HS384 and HS512;
-// *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey to sign and verify;
+// NewKey returns a key of material: []byte for HS256, HS384 and HS512,
+// *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey to sign and verify,
 // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey to verify only. Its
 // identifier is the thumbprint of RFC 7638.
 //
 // An empty algorithm is RS256 for RSA, that of the curve for ECDSA, and EdDSA
-// for Ed25519; for []byte it must be named. It is an error if the algorithm is
+// for Ed25519. For []byte it must be named. It is an error if the algorithm is
 // not one for such a key, and if the key is weak: a secret shorter than the
 // algorithm's hash (RFC 7518 §3.2: 32, 48 or 64 bytes), RSA of less than 2048 or
 // more than 8192 bits. The private part must be that of the public one. What
@@ -214,7 +214,8 @@ func (k *Key) checkAlgorithm() error {
 	case m.kty != k.kty:
 		return fmt.Errorf("jwt: %s does not go with a key of type %s", k.algorithm, k.kty)
 	case m.curve != nil && k.public().(*ecdsa.PublicKey).Curve != m.curve:
-		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm, k.public().(*ecdsa.PublicKey).Params().Name)
+		return fmt.Errorf("jwt: %s does not go with the curve %s", k.algorithm,
+			k.public().(*ecdsa.PublicKey).Params().Name)
 	}
 	if secret, ok := k.secret().([]byte); ok && len(secret) < m.secret {
 		hint := ""

@@ -18,15 +18,15 @@ var errMeanwhile = errors.New("jwt: the keys were changed at the same time; look
 const maxChanges = 5
 
 // Add brings a key of one's own. It is published at once and signs from signs
-// on: leave Config.Publish between, unless all who verify know it already. With
+// on: leave Config.Publish between, unless all verifiers know it already. With
 // Config.Generate it takes the place of the next key of its algorithm on schedule.
 //
-// A key whose signs is earlier than that of the one that signs, such as zero,
+// If signs is earlier than that of the key that signs, such as zero, the new key
 // never signs while there is that one, and verifies for Config.Keep from now: so
 // tokens of a predecessor of this service stay good. A key of an algorithm that is
 // not in Config.Algorithms verifies for Config.Keep from signs or now, whichever is
 // later. It signs only as long as there has been no key of the first of these, or if
-// that is retired without Config.Generate. One of them whose signs is earlier than
+// that is retired without Config.Generate. One of them with signs earlier than
 // now signs nothing once its end is written down, whatever Config.Algorithms becomes.
 //
 // Tend removes a key that has been dead for Config.Keep, and Add does not know it any more then. So a program that
@@ -118,7 +118,7 @@ func notAmong(algorithm Algorithm) error {
 }
 
 // Promote lets a key sign at once here, and at other instances after
-// Config.Reload. Who has not fetched it yet refuses what it signs until they
+// Config.Reload. Verifiers that have not fetched it yet refuse what it signs until they
 // have. It is an error if there is no such key, if it is dead, if its algorithm
 // is not in Config.Algorithms, or if another instance changes the key at the same time,
 // such as by Retire. An end that is written down stays, because a clock that is behind

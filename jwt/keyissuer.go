@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// unusableIssuer is the issuer of a key whose member "issuer" is empty or no text. No token has it.
+// unusableIssuer is the issuer of a key with a member "issuer" that is empty or no text. No token has it.
 const unusableIssuer = "\x00"
 
-// Issuer returns the member "issuer" of a published key, or "" if it has none that can be used. Microsoft Entra ID
+// Issuer returns the member "issuer" of a published key, or "" if it cannot be used. Microsoft Entra ID
 // writes for which tenants a key signs there, as "https://login.microsoftonline.com/{tenantid}/v2.0" or with the
 // identifier of one tenant. It is not a member of RFC 7517. See Profile.KeyIssuers, which enforces it.
 func (k *Key) Issuer() string {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// MemoryKeyStore is a [KeyStore] in memory, for tests and programs whose tokens
+// MemoryKeyStore is a [KeyStore] in memory, for tests and programs with tokens that
 // may end with them.
 type MemoryKeyStore struct {
 	mu      sync.Mutex
@@ -111,5 +111,7 @@ func (s *MemoryKeyStore) index(id string) int {
 }
 
 func (s *MemoryKeyStore) sort() {
-	slices.SortFunc(s.records, func(a, b *KeyRecord) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(s.records, func(a, b *KeyRecord) int {
+		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+	})
 }

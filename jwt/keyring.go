@@ -24,7 +24,7 @@ type KeyringConfig struct {
 	// Keys are application keys, each of at least 32 random bytes. The first
 	// seals private keys in the store, the others still open what they sealed.
 	// To change it, give the new one to all instances in second place, then put
-	// it first; the old one can go when all keys that are older are dead.
+	// it first. The old one can go when all keys that are older are dead.
 	Keys []auth.Secret
 
 	// Algorithms are those that keys sign by: one key of each at a time, each with a
@@ -40,25 +40,25 @@ type KeyringConfig struct {
 	// at once, and without it call Rotate, since the end stays. Symmetric keys are never
 	// published: only instances that share the store can check their tokens.
 	Algorithms []Algorithm
-	// RSABits is the length of new RSA keys, from 2048 to 8192; 0 is 3072. A shorter key
+	// RSABits is the length of new RSA keys, from 2048 to 8192. 0 is 3072. A shorter key
 	// signs faster: 2048 takes about a third of the time, and NIST SP 800-57 has it as
 	// strong enough until 2030.
 	RSABits int
-	// Generate makes a key of each algorithm where there is none, and new ones on
+	// Generate makes a key of each algorithm that has no key, and new ones on
 	// schedule. Without it, keys come by Add and Rotate only.
 	Generate bool
 
-	// Rotate is how long a key signs until the next takes over; 0 is 90 days.
+	// Rotate is how long a key signs until the next takes over. 0 is 90 days.
 	// Less than 0 is until Rotate or Promote is called.
 	Rotate time.Duration
-	// Publish is how long a new key is published before it signs; 0 is a day.
-	// Everybody who verifies must have fetched the keys by then: it must be
+	// Publish is how long a new key is published before it signs. 0 is a day.
+	// All verifiers must have fetched the keys by then: it must be
 	// longer than they keep them.
 	Publish time.Duration
 	// Keep is how long a key verifies after it stopped signing: as long as the
 	// longest token lives. 0 is 31 days.
 	Keep time.Duration
-	// Reload is how often an instance looks for what the others did; 0 is a
+	// Reload is how often an instance looks for what the others did. 0 is a
 	// minute. It must be shorter than Publish.
 	Reload time.Duration
 
@@ -87,8 +87,8 @@ type Keyring struct {
 	asked   atomic.Int64 // when the store was asked last, in nanoseconds since 1970
 	running atomic.Int32 // calls of Run
 
-	busy   chan struct{}   // holds one of who asks the store
-	opened map[string]*Key // by what is sealed; guarded by busy
+	busy   chan struct{}   // holds one value while somebody asks the store
+	opened map[string]*Key // by what is sealed, guarded by busy
 
 	makeKey func(algorithm Algorithm, bits int) (*Key, error)
 }
@@ -113,7 +113,7 @@ type KeyInfo struct {
 	State     KeyState
 	Created   time.Time
 	Signs     time.Time // from when it signs
-	ExpiresAt time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more, zero is not decided
 }
 
 const (
@@ -124,7 +124,7 @@ const (
 )
 
 // NewKeyring returns a Keyring with what is in the store. With Config.Generate it
-// makes the first key of each algorithm that has none, which signs at once. Of many
+// makes the first key of each algorithm without a key, which signs at once. Of many
 // instances that start, one's key is taken. It is an error if a key in the store
 // that is not dead cannot be opened by any of Config.Keys: nothing is made in
 // its place.
@@ -197,7 +197,7 @@ func (k *Keyring) Algorithms() []Algorithm { return slices.Clone(k.config.Algori
 // Keep returns Config.Keep.
 func (k *Keyring) Keep() time.Duration { return k.config.Keep }
 
-// Format writes what it is, whatever the verb, and none of its secrets.
+// Format writes what it is, whatever the verb, and not its secrets.
 func (k *Keyring) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "jwt.Keyring") }
 
 // Current implements [KeySource]. While the store is down it returns the keys
@@ -212,7 +212,7 @@ func (k *Keyring) Current(ctx context.Context, now time.Time) (*KeySet, error) {
 		select {
 		case k.busy <- struct{}{}:
 			k.reload(ctx, now, every)
-		default: // somebody asks the store; the others go on
+		default: // somebody asks the store, the others go on
 		}
 	}
 	return k.at(now), nil
@@ -225,7 +225,7 @@ func (k *Keyring) Renew(ctx context.Context, id string, now time.Time) (*KeySet,
 		return set, nil
 	}
 	select {
-	case k.busy <- struct{}{}: // after who is asking now, for its answer counts
+	case k.busy <- struct{}{}: // after the caller that is asking now, for its answer counts
 		if k.at(now).has(id) {
 			<-k.busy
 		} else {
@@ -237,7 +237,7 @@ func (k *Keyring) Renew(ctx context.Context, id string, now time.Time) (*KeySet,
 	return k.at(now), nil
 }
 
-// begin waits until nobody else asks the store. Then it returns a context for
+// begin waits until no other caller asks the store. Then it returns a context for
 // one operation, and what ends that.
 func (k *Keyring) begin(ctx context.Context) (context.Context, func(), error) {
 	select {
@@ -304,7 +304,7 @@ func (k *Keyring) load(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// at returns the set of an instant, of the records that are known. Whoever comes
+// at returns the set of an instant, of the records that are known. The caller that comes
 // first when the schedule moves on computes it for all.
 func (k *Keyring) at(now time.Time) *KeySet {
 	for {

@@ -9,7 +9,7 @@ import (
 )
 
 // KeySource says which keys an issuer has. A [KeySet] is one that never
-// changes, a [Keyring] one whose keys are replaced in time, [RemoteKeys] the
+// changes, a [Keyring] one with keys that are replaced in time, [RemoteKeys] the
 // published keys of another service.
 //
 // Methods are safe for concurrent use. An error says that the source cannot
@@ -18,7 +18,7 @@ type KeySource interface {
 	// Current returns the keys at now. As long as they are the same, it
 	// returns the same pointer: verified tokens are remembered with it.
 	Current(ctx context.Context, now time.Time) (*KeySet, error)
-	// Renew returns the keys after Current had none with the identifier that a
+	// Renew returns the keys after Current had no key with the identifier that a
 	// token names. A source that asks somebody must not ask for each such
 	// token: anybody can send one.
 	Renew(ctx context.Context, id string, now time.Time) (*KeySet, error)
@@ -141,8 +141,8 @@ func (s *KeySet) fitting(id string, algorithm Algorithm) []*Key {
 }
 
 // tried returns those of keys that a signature is tried with. A token that names no key can be of any symmetric key,
-// and of an asymmetric one if there is no other. So can one whose identifier several keys have. Trying many signatures
-// is work that anybody could ask for. A key that is published twice, such as for two issuers, counts as one.
+// and of an asymmetric one if there is no other. So can a token if several keys have its identifier. Trying many
+// signatures is work that anybody could ask for. A key that is published twice, such as for two issuers, counts as one.
 func tried(keys []*Key, id string, algorithm Algorithm) []*Key {
 	if len(keys) <= 1 || algorithm.symmetric() {
 		return keys

@@ -92,7 +92,7 @@ func (k *Keyring) settle(ctx context.Context, now time.Time) error {
 	return k.load(ctx, now)
 }
 
-// endOf returns when a key ends whose record does not say so, or zero if that is not sure or need
+// endOf returns when a key ends if its record does not say so, or zero if that is not sure or need
 // not be written down.
 func (k *Keyring) endOf(info KeyInfo, infos []KeyInfo, now time.Time) time.Time {
 	switch {
@@ -183,7 +183,7 @@ func (k *Keyring) nextKey(algorithm Algorithm, now time.Time) need {
 	return need{make: !signs.After(earliest), signs: signs}
 }
 
-// ensure lets a key of each algorithm sign where there is none. stolen is the algorithm of a key that
+// ensure lets a key of each algorithm sign if it has no key. stolen is the algorithm of a key that
 // signed and was retired, or "". k.busy is not held.
 func (k *Keyring) ensure(ctx context.Context, stolen Algorithm, now time.Time) error {
 	for _, algorithm := range k.config.Algorithms {

@@ -10,8 +10,8 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Verify verifies a token of ours of any kind, and that neither it nor its login
-// was ended. It does not ask for the user. Errors are those of
+// Verify verifies a token of ours of any kind, and that it and its login
+// were not ended. It does not ask for the user. Errors are those of
 // [Tokens.Refresh], and it uses nothing up.
 func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 	now := backend.StoreTime(time.Now())
@@ -33,8 +33,8 @@ func (t *Tokens) Verify(ctx context.Context, token string) (*Token, error) {
 }
 
 // Logout ends the login that a refresh or sliding token is of, with all its
-// access tokens. Whatever has ended already is an error, as in [Tokens.Refresh];
-// a token that was used before ends the login, too, and is an error.
+// access tokens. Whatever has ended already is an error, as in [Tokens.Refresh].
+// A token that was used before ends the login, too, and is an error.
 func (t *Tokens) Logout(ctx context.Context, token string) error {
 	return inBody(t.logout(ctx, token))
 }
@@ -97,7 +97,8 @@ func (t *Tokens) refuseForeign(ctx context.Context, presented *Token, now time.T
 // List returns a page of the logins of a user that are good, the newest first, and the
 // cursor of the next page, or "". They must not be changed. A page that cannot be meant
 // is ErrMalformed.
-func (t *Tokens) List(ctx context.Context, userID string, page backend.Page) (families []*Family, next string, err error) {
+func (t *Tokens) List(ctx context.Context, userID string,
+	page backend.Page) (families []*Family, next string, err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
@@ -138,13 +139,14 @@ func (t *Tokens) RevokeAll(ctx context.Context, userID string) (int, error) {
 	return t.revokeAll(ctx, userID, "", "")
 }
 
-// RevokeOthers implements [auth.Revoker]. The login whose token proved r stays:
+// RevokeOthers implements [auth.Revoker]. The login of the token that proved r stays:
 // its refresh token is good, its access tokens are not if the user's stamp has
 // changed.
 func (t *Tokens) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept, stamp := "", ""
 	current, ok := auth.CredentialFrom[*Token](r.Context())
-	if ok && current.Backend() == t.Backend() && current.Subject() == user.UserID() && current.Issuer() == t.config.Issuer {
+	if ok && current.Backend() == t.Backend() && current.Subject() == user.UserID() &&
+		current.Issuer() == t.config.Issuer {
 		kept, stamp = current.sessionID, stampOf(current.sessionID, user)
 	}
 	_, err := t.revokeAll(r.Context(), user.UserID(), kept, stamp)

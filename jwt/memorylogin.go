@@ -18,7 +18,7 @@ type login struct {
 	oldest     *token    // the first one that was put
 	newest     *token    // the last one
 	until      time.Time // from then on, the login and its tokens can be of no use: see Store.Purge
-	adopted    time.Time // until then, an adopted token must be known again; zero without one
+	adopted    time.Time // until then, an adopted token must be known again, zero without one
 }
 
 // token is a refresh token of a login.
@@ -36,7 +36,7 @@ type owner struct {
 	voided     time.Time // everything until then is void that is of no generation
 }
 
-// live returns the logins that are live at now. The nil owner has none.
+// live returns the logins that are live at now. The nil owner has no logins.
 func (o *owner) live(now time.Time) iter.Seq[*login] {
 	return func(yield func(*login) bool) {
 		if o == nil {
@@ -51,7 +51,7 @@ func (o *owner) live(now time.Time) iter.Seq[*login] {
 }
 
 // surplus returns the logins that must end so that one more makes at most limit, the
-// oldest first. A limit of 0 is none.
+// oldest first. A limit of 0 is no limit.
 func (o *owner) surplus(now time.Time, limit int) []*login {
 	if o == nil || limit <= 0 || o.count < limit {
 		return nil

@@ -54,7 +54,8 @@ func (s *MemoryStore) Rotate(ctx context.Context, old string, now time.Time, gra
 func (s *MemoryStore) retry(r *Refresh, now time.Time, grace time.Duration) []byte {
 	since := now.Sub(r.Rotated)
 	t := s.tokens[r.Successor]
-	if since <= -grace || since >= grace || t == nil || !t.refresh.Rotated.IsZero() || !now.Before(t.refresh.ExpiresAt) {
+	if since <= -grace || since >= grace || t == nil || !t.refresh.Rotated.IsZero() ||
+		!now.Before(t.refresh.ExpiresAt) {
 		return nil
 	}
 	return t.refresh.Sealed

@@ -40,7 +40,8 @@ func (h *headers) takeApart(token string) (u unproved, fault *refusal) {
 	}
 	payload := token[first+1 : last]
 	// Package base64 would skip line breaks.
-	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
+	if strings.IndexByte(payload, '.') >= 0 || strings.IndexByte(token, '\n') >= 0 ||
+		strings.IndexByte(token, '\r') >= 0 {
 		return u, errNotThreeParts
 	}
 	var ok bool
@@ -71,7 +72,7 @@ func decodeLong(text string) (string, bool) {
 	return string(decoded), err == nil
 }
 
-// parseHeader reads a header; false is one that is no JSON object with an "alg".
+// parseHeader reads a header. False is one that is no JSON object with an "alg".
 func parseHeader(segment string) (*joseHeader, bool) {
 	if len(segment) > maxHeaderLength {
 		return nil, false
@@ -127,8 +128,8 @@ func mediaType(typ string) string {
 	return typ
 }
 
-// headers remembers headers of tokens whose signature was good: an issuer writes
-// few. Strangers can add none.
+// headers remembers headers of tokens with a good signature: an issuer writes
+// few, and strangers cannot add any.
 type headers struct {
 	mu    sync.RWMutex
 	known map[string]*joseHeader // by the segment
@@ -136,7 +137,7 @@ type headers struct {
 
 const (
 	maxHeaders      = 64
-	maxHeaderLength = 2048 // in base64; longer ones carry certificates, which are refused
+	maxHeaderLength = 2048 // in base64, longer ones carry certificates, which are refused
 )
 
 // get returns a header, parsed now if it is not remembered.

@@ -9,8 +9,8 @@ import (
 
 // ParsePEM reads the first key in PEM: PRIVATE KEY (PKCS #8), RSA PRIVATE KEY
 // (PKCS #1), EC PRIVATE KEY (SEC 1), PUBLIC KEY (PKIX), RSA PUBLIC KEY (PKCS #1)
-// or CERTIFICATE, of which only the public key is taken: neither its dates nor
-// its issuer are looked at. Encrypted keys are errors. An empty algorithm is as
+// or CERTIFICATE, of which only the public key is taken. Its dates and
+// its issuer are not looked at. Encrypted keys are errors. An empty algorithm is as
 // in [NewKey].
 func ParsePEM(algorithm Algorithm, text []byte) (*Key, error) {
 	if len(text) > maxKeyText {

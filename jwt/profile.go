@@ -16,10 +16,11 @@ import (
 //	profile.ScopeClaims = []string{"scope", "permissions"}
 //
 // The zero value is any other issuer: scopes are in "scope" and "scp", the client is in "client_id", "azp", "cid" or
-// "appid", and a token whose subject is its client is a machine's (RFC 9068 §5).
+// "appid", and a token is a machine's if its subject is its client (RFC 9068 §5).
 //
 // A token with any of these six claims, or one of ScopeClaims, MachineScopeClaims or ClientClaims, is limited to its
-// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place of the six claims.
+// scopes, whatever the claim holds, null too (RFC 9068 §2.2.3). If Own is set, "scope" and "client_id" take the place
+// of the six claims.
 //
 // A token is refused if its client, or a claim that Machines or Doubts compare with another one, is not a text or a
 // whole number. Null counts as missing.
@@ -75,10 +76,10 @@ type Profile struct {
 
 // Rights are what a [Profile] reads in the claims of a token.
 type Rights struct {
-	// Scopes are what the token is limited to. A token without any of the claims of the profile has none.
+	// Scopes are what the token is limited to. A token without any of the claims of the profile has no scopes.
 	Scopes []string
 	// Limited reports that the token has a claim with scopes or a client, or is a machine's. If it is false, the issuer
-	// said nothing about limits, which does not yet mean that there are none.
+	// said nothing about limits, which does not yet mean that there are no limits.
 	Limited bool
 	// ClientID is the client, or "".
 	ClientID string
@@ -113,7 +114,7 @@ var (
 // Reader returns a reader with a copy of the profile, or an error that says what is wrong with it.
 func (p Profile) Reader() (*ProfileReader, error) { return p.reader("sub") }
 
-// reader is Reader for tokens whose user is in this claim.
+// reader is Reader for tokens with their user in this claim.
 func (p Profile) reader(userClaim string) (*ProfileReader, error) {
 	p = p.clone()
 	r := &ProfileReader{kinds: slices.Sorted(maps.Keys(p.Kinds))}

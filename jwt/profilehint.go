@@ -18,8 +18,8 @@ func hintsOf(p *Profile) hints {
 	}
 	names := append(p.ScopeClaims[:len(p.ScopeClaims):len(p.ScopeClaims)], p.MachineScopeClaims...)
 	if len(names) == 0 || p.AllMachines {
-		h.machine = "the token is of a machine, and its Issuer.Profile names no scopes. Ask for no scope at the route, " +
-			"and say by Issuer.RequireValues which machines are meant"
+		h.machine = "the token is of a machine, and its Issuer.Profile names no scopes. Ask for no scope at the " +
+			"route, and say by Issuer.RequireValues which machines are meant"
 		return h
 	}
 	h.machine = "the token is of a machine, and has no scopes in " + strings.Join(names, " or ") +
@@ -47,7 +47,7 @@ func (i *issuer) tellForgottenProfile(ctx context.Context, logger *slog.Logger, 
 	if _, told := i.told.LoadOrStore(loginClaims, true); told {
 		return
 	}
-	cmp.Or(logger, slog.Default()).WarnContext(ctx, "jwt: a token looks like one of jwt.New, and Issuer.Profile is not "+
-		"jwt.Gatewarden(), so these claims are not read, and a changed password does not end it. This is said once",
+	cmp.Or(logger, slog.Default()).WarnContext(ctx, "jwt: a token looks like one of jwt.New, and Issuer.Profile is "+
+		"not jwt.Gatewarden(), so these claims are not read, and a changed password does not end it. This is said once",
 		"issuer", i.Issuer.Issuer, "claims", loginClaims)
 }

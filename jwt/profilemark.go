@@ -81,7 +81,7 @@ func (m *Mark) inner(text string) (string, bool) {
 
 func (m *Mark) same(a, b string) bool { return a == b || m.AnyCase && strings.EqualFold(a, b) }
 
-// isThere reports a claim that is neither missing nor null.
+// isThere reports a claim that is there and is not null.
 func isThere(value string) bool { return value != "" && value != "null" }
 
 // says reports whether accept takes the value of a claim: a text, a whole number or boolean as it is written, or an

@@ -3,7 +3,7 @@ package jwt
 // subjectIsClient is a token of a client that acts for itself (RFC 9068 §5).
 func subjectIsClient(claims ...string) Mark { return Mark{Claim: "sub", Of: claims} }
 
-// machinesOfOthers are signs of machines in tokens of providers whose machines have another subject than their client.
+// machinesOfOthers are signs of machines in tokens of providers that give machines another subject than their client.
 func machinesOfOthers(clients []string) []Mark {
 	return []Mark{
 		{Claim: "gty", Values: []string{"client-credentials", "client_credentials"}},          // Auth0, FusionAuth
@@ -18,7 +18,7 @@ func machinesOfOthers(clients []string) []Mark {
 func Gatewarden() Profile { return Profile{Own: true} }
 
 // Entra is the profile of Microsoft Entra ID, for tokens of version 1 and 2. Scopes of users are in "scp" and those of
-// machines in "roles". A token is a machine's if "idtyp" is "app", or if there is neither "idtyp" nor "scp" and the
+// machines in "roles". A token is a machine's if "idtyp" is "app", or if "idtyp" and "scp" are missing and the
 // subject is the object itself ("oid"). One with another "idtyp" than "user" is refused, and so is one without all of
 // "idtyp", "scp" and "oid". Any other token without "scp" is a user's, and limited to nothing. Keys must name the
 // issuer that they are for, as those at /{tenant}/discovery/v2.0/keys do.
@@ -27,7 +27,7 @@ func Gatewarden() Profile { return Profile{Own: true} }
 func Entra() Profile {
 	return Profile{
 		Types:              []string{"JWT", "at+jwt"},
-		RequireOneOf:       []string{"azp", "appid"}, // ID tokens have neither
+		RequireOneOf:       []string{"azp", "appid"}, // ID tokens have neither of them
 		ScopeClaims:        []string{"scp"},
 		MachineScopeClaims: []string{"roles"},
 		ClientClaims:       []string{"azp", "appid"},
@@ -57,7 +57,7 @@ func Okta() Profile {
 		ClientClaims: []string{"cid"},
 		Machines:     []Mark{{Claim: "sub", Of: []string{"cid"}, Without: []string{"uid"}}},
 		Doubts: []Mark{
-			subjectIsClient("cid"), // a user whose login is the identifier of the client
+			subjectIsClient("cid"), // a user that logs in by the identifier of the client
 			{Without: []string{"uid"}},
 		},
 	}
@@ -83,8 +83,8 @@ func Auth0() Profile {
 
 // Keycloak is the profile of a realm of Keycloak. A token is a service account's if "preferred_username" is
 // "service-account-" and the client, and if it has the address that Keycloak writes for service accounts only, or
-// "client_id" and no session of a user. Anybody who may choose a user name could have the first. What could be either is
-// refused. Answers of introspection always have "client_id" and no address: keep users from names that start with
+// "client_id" and no session of a user. Anybody that may choose a user name could have the first. What could be either
+// is refused. Answers of introspection always have "client_id" and no address: keep users from names that start with
 // "service-account-" there, if they can have tokens without a session ("sid").
 //
 // Keycloak writes the API into "aud" only if a mapper of the client or of a client scope says so.
@@ -139,7 +139,7 @@ func Hydra() Profile {
 }
 
 // Google is the profile of https://accounts.google.com. Google's access tokens are not JWTs: these are ID tokens, of
-// people who signed in to the application that Issuer.Audience names, and of service accounts, which may ask for any
+// people that signed in to the application that Issuer.Audience names, and of service accounts, which may ask for any
 // audience. Anybody can make a service account, so one of "sub", "email" and "hd" must be in Issuer.RequireValues. Both
 // are limited to nothing.
 //

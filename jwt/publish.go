@@ -12,11 +12,11 @@ import (
 
 // NewJWKSHandler publishes the public keys of a source as a JWK Set (RFC 7517
 // §5): for GET and HEAD, from every origin. Symmetric keys are left out, and
-// private parts; where nothing is left the set is empty. While source cannot
+// private parts. If nothing is left the set is empty. While source cannot
 // tell, it answers 503.
 //
 // Caches may keep the answer for maxAge, in whole seconds. It must be less than
-// KeyringConfig.Publish, or keys sign before everybody has them; 0 is 5 minutes,
+// KeyringConfig.Publish, or keys sign before everybody has them. 0 is 5 minutes,
 // less than 0 is not at all.
 //
 // The content type is application/json, which every client takes, rather than
@@ -30,7 +30,8 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 		h := w.Header()
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			h.Set("Allow", "GET, HEAD")
-			auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed, Detail: "Method not allowed."})
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
+				Detail: "Method not allowed."})
 			return
 		}
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -38,7 +39,8 @@ func NewJWKSHandler(source KeySource, maxAge time.Duration) http.Handler {
 		if err != nil || set == nil {
 			h.Set("Retry-After", "5")
 			h.Set("Cache-Control", "no-store")
-			auth.WriteProblem(w, &auth.Problem{Status: http.StatusServiceUnavailable, Code: auth.CodeUnavailable, Detail: "The keys are temporarily unavailable."})
+			auth.WriteProblem(w, &auth.Problem{Status: http.StatusServiceUnavailable, Code: auth.CodeUnavailable,
+				Detail: "The keys are temporarily unavailable."})
 			return
 		}
 		text := set.marshalPublic()

@@ -8,7 +8,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Refetcher is an optional interface of a [KeySource] whose keys can be replaced while their
+// Refetcher is an optional interface of a [KeySource] with keys that can be replaced while their
 // identifiers stay. A provider may publish a single key without "kid" (OpenID Connect Core
 // §10.1), and some give a new key the identifier of the old one. [RemoteKeys] implement it.
 //
@@ -16,7 +16,7 @@ import (
 // another one forwards the call. Without it such a token is refused until the source has
 // new keys by itself.
 type Refetcher interface {
-	// Refetch returns the keys at now, after none of known fitted the signature of a token.
+	// Refetch returns the keys at now, after no key of known fitted the signature of a token.
 	// known is what Current or Renew returned. If there are no other keys it returns known.
 	// A source that asks another server must not ask for each such token, because anybody
 	// can send one. It is safe for concurrent use. An error says that the source cannot
@@ -61,7 +61,8 @@ func (i *issuer) verify(ctx context.Context, u unproved, all []member, signature
 		return keys, i.signed(keys, u, all, signature)
 	}
 	fault := i.signed(keys, u, all, signature)
-	if source, ok := i.Keys.(Refetcher); ok && fault != nil && methods[h.algorithm].SigningMethod != nil && good() == nil {
+	if source, ok := i.Keys.(Refetcher); ok && fault != nil && methods[h.algorithm].SigningMethod != nil &&
+		good() == nil {
 		return i.verifyAgain(ctx, source, keys, fault, u, all, signature, now)
 	}
 	return keys, fault

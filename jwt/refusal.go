@@ -176,8 +176,9 @@ var (
 	errUnknown   = saysInvalid.refuse("the store has no such token: it was purged, or the store is another one")
 	errNotTheirs = saysInvalid.refuse("the store has the token with another user or login than the token says")
 	errOld       = saysExpired.refuse("the store says that the token or its login has expired")
-	errSlidEnd   = saysExpired.refuse("the sliding token cannot be refreshed any more: its refresh_exp is past or missing")
-	errAdopted   = saysInvalid.refuse("the token was made by something else, and no login here can be like it: " +
+	errSlidEnd   = saysExpired.refuse("the sliding token cannot be refreshed any more: its refresh_exp is past or " +
+		"missing")
+	errAdopted = saysInvalid.refuse("the token was made by something else, and no login here can be like it: " +
 		"its scopes, its client or its claims; see Config.Scopes")
 	errStamp   = saysChanged.refuse("the user's stamp is another one than when the token was issued")
 	errNoStamp = saysChanged.refuse("the token has the stamp of its user, and the user that was loaded has none; " +

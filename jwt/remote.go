@@ -23,29 +23,29 @@ type RemoteKeysConfig struct {
 	// loopback address. A service of [New] with a [NewJWKSHandler] is known by it, because it
 	// publishes its keys alone.
 	URL string
-	// Issuer is the issuer whose metadata says where (OpenID Connect Discovery
+	// Issuer is the issuer with metadata that say where (OpenID Connect Discovery
 	// §4, RFC 8414 §3). The metadata must name exactly this issuer.
 	Issuer string
 
-	// Client does the requests; nil is one that reads at most 64 KiB of header,
+	// Client does the requests. Nil is one that reads at most 64 KiB of header,
 	// through the proxy that the environment names. It is copied: the copy has
 	// no cookies, and follows at most 3 redirects, on the same host and scheme,
 	// whatever it says. It needs no timeout.
 	Client *http.Client
-	// Timeout is how long a fetch may take, with everything; 0 is 10 seconds.
+	// Timeout is how long a fetch may take, with everything. 0 is 10 seconds.
 	Timeout time.Duration
-	// Refresh is how old keys may be before they are fetched again; 0 is 5
-	// minutes. A shorter max-age of the answer is followed, down to CoolDown; a
+	// Refresh is how old keys may be before they are fetched again. 0 is 5
+	// minutes. A shorter max-age of the answer is followed, down to CoolDown. A
 	// longer one is not. no-store and no-cache are a max-age of 0.
 	Refresh time.Duration
 	// CoolDown is the least time between two fetches, whatever tokens come, and
-	// after one that failed; 0 is 10 seconds, or Refresh if that is less. So
+	// after one that failed. 0 is 10 seconds, or Refresh if that is less. So
 	// long a key that was not published in time is not found, and up to 4 times
-	// as long if its tokens came again and again before it was. A token whose
-	// signature no key fits is a reason to fetch, too, because a key may have
+	// as long if its tokens came again and again before it was. A token with a
+	// signature that no key fits is a reason to fetch, too, because a key may have
 	// been replaced without a new identifier (see [Refetcher]).
 	CoolDown time.Duration
-	// Patience is how long a token whose key is not known may wait for the next fetch, at
+	// Patience is how long a token with an unknown key may wait for the next fetch, at
 	// most 5 seconds. It is for logins: a provider can sign an ID token by a key that it
 	// published a moment ago. If CoolDown ends within Patience, Renew waits until then and
 	// fetches once more. All that wait share that fetch, and at most 1,000 wait. 0 is not
@@ -53,7 +53,7 @@ type RemoteKeysConfig struct {
 	// Patience, so that every such token is looked for.
 	Patience time.Duration
 	// MaxStale is for how long after the last fetch that succeeded keys serve
-	// while the server is down; 0 is an hour, or twice Refresh if that is more.
+	// while the server is down. 0 is an hour, or twice Refresh if that is more.
 	// After that every token is answered with 503. Where Issuer publishes its
 	// keys is found out again as often, and after each failure.
 	MaxStale time.Duration
@@ -69,12 +69,12 @@ type RemoteKeysConfig struct {
 // safe for concurrent use.
 //
 // Nothing is fetched before it is needed. [RemoteKeys.Run] keeps keys fresh.
-// Without it, the first request that finds them old waits for a fetch; others
+// Without it, the first request that finds them old waits for a fetch. Others
 // go on with the old ones meanwhile, and all do as long as fetches fail, until
 // MaxStale.
 type RemoteKeys struct {
 	config  RemoteKeysConfig // without URL
-	url     hidden.String    // RemoteKeysConfig.URL, in whose query there may be a secret
+	url     hidden.String    // RemoteKeysConfig.URL, which may have a secret in its query
 	name    string           // URL or Issuer, without a query
 	client  *http.Client
 	current atomic.Pointer[fetched]

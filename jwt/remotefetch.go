@@ -69,7 +69,7 @@ func (k *RemoteKeys) join(ctx context.Context, under *flight) error {
 	return under.wait(ctx)
 }
 
-// fly does a fetch. It ends after the timeout, whoever waits for it.
+// fly does a fetch. It ends after the timeout, whatever waits for it.
 func (k *RemoteKeys) fly(ctx context.Context, under *flight, from string, now time.Time) {
 	defer close(under.done)
 	ctx, cancel := context.WithTimeout(ctx, k.config.Timeout)

@@ -58,7 +58,7 @@ func (k *RemoteKeys) lookFor(ctx context.Context, now time.Time, found func(*Key
 
 func (k *RemoteKeys) isMissing(id string, now time.Time) bool {
 	if k.config.Patience > 0 {
-		return false // whoever asks waits instead
+		return false // the caller waits instead
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -34,7 +34,7 @@ func (t *Tokens) reuse(ctx context.Context, old *Token, m *making, k kind) (*mak
 }
 
 // keep makes the adopted token the first one of a family that is about to start: it stays good.
-// The store remembers it until neither it nor what is made for it can be used.
+// The store remembers it until it, and what is made for it, cannot be used any more.
 func (m *making) keep(id string, adopted *Refresh) *Refresh {
 	m.id, m.kept = id, true
 	first := *adopted

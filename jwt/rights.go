@@ -142,7 +142,7 @@ func (r *ProfileReader) doubt(all []member) *cause.Check {
 	return nil
 }
 
-// scopesOf appends the scopes in these claims. A claim of another type has none.
+// scopesOf appends the scopes in these claims. A claim of another type has no scopes.
 func scopesOf(scopes []string, all []member, names []string) []string {
 	for _, name := range names {
 		value := lookup(all, name)

@@ -11,8 +11,8 @@ import (
 )
 
 // Refresh exchanges a refresh token for the next pair, once. The user is loaded
-// first. Errors are ErrInvalid for a token that is no good or whose user may not
-// log in or has another stamp; code and detail are those of simplejwt. A token
+// first. Errors are ErrInvalid for a token that is no good, or if its user may not
+// log in or has another stamp. Code and detail are those of simplejwt. A token
 // that was used before ends the login ([auth.EventReuse]), unless Config.Grace
 // gives its successor once more. With Config.AllowRefreshReuse the token stays good,
 // and Refresh of the pair is "".
@@ -194,7 +194,8 @@ func (t *Tokens) adopt(ctx context.Context, old *Token, k kind, now time.Time) (
 	}
 	adopted := &Refresh{Digest: digestOf(old.subject, old.id), Issued: old.issued, ExpiresAt: old.expires}
 	m, err := t.start(ctx, old.subject, options, k, adopted)
-	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) || errors.Is(err, auth.ErrUserInactive)) {
+	if auth.KindOf(err) == auth.ErrInvalid && (errors.Is(err, auth.ErrUserNotFound) ||
+		errors.Is(err, auth.ErrUserInactive)) {
 		return nil, t.noAccount(old, err)
 	}
 	if err != nil {
@@ -230,7 +231,7 @@ func (t *Tokens) adoptedOptions(old *Token, k kind, now time.Time) (Options, err
 		options.kept, options.end = old.id, old.expires
 	}
 	if k == slidingKind {
-		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says; without a claim long ago
+		options.end = time.Unix(old.refreshEnd, 0).UTC() // as it says, without a claim long ago
 		if !now.Before(options.end) {
 			return options, errSlidEnd
 		}

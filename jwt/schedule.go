@@ -15,12 +15,14 @@ type ring struct {
 	sealed  error           // why others that are not dead could not
 	shut    map[string]bool // those others
 	set     *KeySet
-	until   time.Time // when the schedule changes the set; zero is never
+	until   time.Time // when the schedule changes the set, zero is never
 }
 
 func newRing(records []*KeyRecord) *ring {
 	records = slices.Clone(records)
-	slices.SortFunc(records, func(a, b *KeyRecord) int { return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(records, func(a, b *KeyRecord) int {
+		return cmp.Or(a.Signs.Compare(b.Signs), cmp.Compare(a.ID, b.ID))
+	})
 	return &ring{records: records, keys: make(map[string]*Key, len(records)), shut: make(map[string]bool)}
 }
 
@@ -96,7 +98,7 @@ func (k *Keyring) signsBy(algorithm Algorithm) bool {
 
 // plan says what each key is for at now, in the order of the records. The keys of an algorithm
 // replace each other, and of the algorithms that are not in Config.Algorithms one key signs as long
-// as there is none of the first one. What these signed under another configuration is not known
+// as there is no key of the first one. What these signed under another configuration is not known
 // here, so only what [Keyring.settle] writes down ends the last key of each.
 func (k *Keyring) plan(records []*KeyRecord, now time.Time) []KeyInfo {
 	places := make(map[Algorithm][]int)
@@ -178,7 +180,8 @@ func newTimeline(records []*KeyRecord, now time.Time) *timeline {
 	n := len(records)
 	t := &timeline{infos: make([]KeyInfo, n), begins: make([]time.Time, n), verifies: make([]bool, n)}
 	for i, r := range records {
-		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs, ExpiresAt: r.ExpiresAt}
+		t.infos[i] = KeyInfo{ID: r.ID, Algorithm: r.Algorithm, Created: r.Created, Signs: r.Signs,
+			ExpiresAt: r.ExpiresAt}
 		t.begins[i] = r.Signs
 		t.verifies[i] = r.Signs.Equal(onlyVerifies) && !r.ExpiresAt.IsZero()
 		if r.Signs.Before(r.Created) { // brought for what it signed elsewhere

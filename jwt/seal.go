@@ -11,7 +11,7 @@ import (
 )
 
 // keySeals encrypt private keys for a store (AES-256-GCM, NIST SP 800-38D), the
-// first of them; all decrypt.
+// first of them. All decrypt.
 type keySeals []seal.Key
 
 func newKeySeals(keys []auth.Secret) (keySeals, error) {
@@ -23,7 +23,7 @@ func newKeySeals(keys []auth.Secret) (keySeals, error) {
 }
 
 // seal makes a record of a key. Identifier and algorithm are bound to it: a
-// record whose fields somebody swapped does not open.
+// record with swapped fields does not open.
 func (s keySeals) seal(key *Key) (*KeyRecord, error) {
 	text, err := key.MarshalJWK(true)
 	if err != nil {

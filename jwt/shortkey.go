@@ -23,7 +23,8 @@ func NewShortKey(algorithm Algorithm, secret []byte) (*Key, error) {
 	case len(secret) >= m.secret:
 		return nil, fmt.Errorf("jwt: a secret of %d bytes is long enough for %s: use NewKey", len(secret), algorithm)
 	case len(secret) < minShortSecret:
-		return nil, fmt.Errorf("jwt: a secret of at least %d bytes is needed, this one has %d", minShortSecret, len(secret))
+		return nil, fmt.Errorf("jwt: a secret of at least %d bytes is needed, this one has %d", minShortSecret,
+			len(secret))
 	}
 	k := newKey(algorithm, "oct", halves{secret: slices.Clone(secret)})
 	k.id = k.Thumbprint()

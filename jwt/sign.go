@@ -22,7 +22,9 @@ func Sign(key *Key, typ string, claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("jwt: header: %w", err)
 	}
-	input := make([]byte, 0, base64url.EncodedLen(len(header))+1+base64url.EncodedLen(len(payload))+1+base64url.EncodedLen(maxSignature))
+	length := base64url.EncodedLen(len(header)) + 1 + base64url.EncodedLen(len(payload)) + 1 +
+		base64url.EncodedLen(maxSignature)
+	input := make([]byte, 0, length)
 	input = base64url.AppendEncode(input, header)
 	input = append(input, '.')
 	input = base64url.AppendEncode(input, payload)

@@ -64,7 +64,7 @@ type RefreshStore interface {
 
 	// Use uses the refresh token with this digest and leaves it good, for
 	// Config.AllowRefreshReuse. It moves the family's LastUsed to now, and ExpiresAt of the
-	// token and of its family to ends, but none of them to an earlier instant. Of many calls
+	// token and of its family to ends, but never to an earlier instant. Of many calls
 	// at once with one digest, all are Kept. A token that Rotate used is Reused. The other
 	// verdicts are as those of Rotate.
 	Use(ctx context.Context, digest string, now, ends time.Time) (Rotation, error)
@@ -100,7 +100,7 @@ const KeepExpired = maxLeeway
 const KeepEnded = time.Hour
 
 // Family is one login: a refresh token, and all that come of it. It is the unit
-// of revocation; the claim "sid" of every token in it is its ID.
+// of revocation. The claim "sid" of every token in it is its ID.
 type Family struct {
 	ID       string
 	UserID   string
@@ -121,7 +121,7 @@ type Family struct {
 	Claims        []byte        // what its tokens say besides, a JSON object, or nil
 }
 
-// Live reports whether the family is neither ended nor expired at now.
+// Live reports whether the family has not ended and not expired at now.
 func (f *Family) Live(now time.Time) bool { return f.RevokedAt.IsZero() && now.Before(f.ExpiresAt) }
 
 // Refresh is a refresh token, or a sliding one, as a store keeps it.
@@ -133,8 +133,8 @@ type Refresh struct {
 	Rotated   time.Time // zero until it is replaced
 	Successor string    // digest of the token that replaced it, or ""
 	Adopted   bool      // made by another system, and taken over by RefreshStore.Start, which sets it
-	// Sealed is this token, encrypted so that only who has its predecessor can
-	// read it; nil without a grace. It is kept with the predecessor's use and
+	// Sealed is this token, encrypted so that only a holder of its predecessor can
+	// read it. Nil without a grace. It is kept with the predecessor's use and
 	// forgotten when this token is used itself.
 	Sealed []byte
 }
@@ -144,7 +144,7 @@ type Started struct {
 	Seen       bool     // the adopted token was used before: nothing was added
 	OverLimit  bool     // nothing was added, and the adopted token is as it was
 	Evicted    []string // identifiers of the families that made room
-	Generation int64    // of the user; 0 at first
+	Generation int64    // of the user, 0 at first
 }
 
 // Verdict is the answer of a store to the use of a refresh token.
@@ -160,8 +160,8 @@ const (
 	Expired
 	// Rotated: it was used now, and next took its place.
 	Rotated
-	// Retried: it was used less than grace ago, and its successor, whose
-	// Sealed is there, was not used yet. Nothing was changed. Of two requests
+	// Retried: it was used less than grace ago, and its successor, with its
+	// Sealed, was not used yet. Nothing was changed. Of two requests
 	// the later one may be served first, so less than grace ahead is the same.
 	Retried
 	// Reused: it was used before, by whomever. Its family is ended now.
@@ -173,27 +173,29 @@ const (
 // Rotation is the outcome of RefreshStore.Rotate and RefreshStore.Use.
 type Rotation struct {
 	Verdict    Verdict
-	Family     *Family // as it is after the verdict; nil if Unknown
+	Family     *Family // as it is after the verdict, nil if Unknown
 	Generation int64   // of the user, if Rotated, Retried or Kept
 	Sealed     []byte  // of the successor, if Retried
 }
 
 // Claimed is what a token says of itself, for Revocations.Revoked.
 //
-// It is void if SessionID is not "" and names no live family of UserID; if
-// Digest is not "" and names a refresh token that was rotated Grace ago or
-// earlier, or one of a family that was ended, or, with a SessionID, none of that
-// family or one that is expired; if
-// Generation is less than the user's; and, where Generation is negative, as in
-// tokens that others issued, if everything of the user until IssuedAt or later
-// was voided. IssuedAt is in whole seconds: what was issued in the second of the
-// voiding is void.
+// It is void in each of these cases:
+//
+//   - SessionID is not "" and names no live family of UserID.
+//   - Digest is not "" and names a refresh token that was rotated Grace ago or
+//     earlier, or one of a family that was ended. With a SessionID, also if it names
+//     no refresh token of that family, or one that is expired.
+//   - Generation is less than the user's.
+//   - Generation is negative, as in tokens that others issued, and everything of the
+//     user until IssuedAt or later was voided. IssuedAt is in whole seconds: what was
+//     issued in the second of the voiding is void.
 type Claimed struct {
 	SessionID  string // "sid", or "" for a token of no family
 	UserID     string
-	Generation int64         // "gen"; negative if there is none
+	Generation int64         // "gen", negative if missing
 	IssuedAt   time.Time     // "iat"
-	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token; else ""
+	Digest     string        // of a sliding token, which a refresh replaces, or a refresh token, else ""
 	Grace      time.Duration // with Digest
 }
 
@@ -204,7 +206,7 @@ type KeyStore interface {
 	// Keys returns all records, in order of Signs, then of ID.
 	Keys(ctx context.Context) ([]*KeyRecord, error)
 	// Add adds a record if the last one of Keys with its Algorithm has the
-	// identifier last, or if there is none and last is "", and reports whether it
+	// identifier last, or if there is no such record and last is "", and reports whether it
 	// did: of many instances that replace one key at once, one does. A record with
 	// the same ID is an error.
 	Add(ctx context.Context, record *KeyRecord, last string) (bool, error)
@@ -228,5 +230,5 @@ type KeyRecord struct {
 	Sealed    []byte    // the JWK, encrypted with an application key
 	Created   time.Time // when it was published
 	Signs     time.Time // from when it signs, until one with a later Signs does
-	ExpiresAt time.Time // when it is trusted no more; zero is not decided
+	ExpiresAt time.Time // when it is trusted no more, zero is not decided
 }

@@ -89,7 +89,7 @@ func (i *issuer) checkTenant(all []member, t *Token) *refusal {
 	return nil
 }
 
-// ofTemplate returns the issuer whose template an "iss" fits, if there is one.
+// ofTemplate returns the issuer with a template that an "iss" fits, if there is one.
 func (v *Verifier) ofTemplate(iss string) (*issuer, *refusal) {
 	for _, i := range v.templates {
 		switch tenant := i.tenancy.of(iss); {

@@ -29,7 +29,7 @@ type Token struct {
 	issued     time.Time
 	expires    time.Time // zero is never
 	login      auth.AuthInfo
-	generation int64  // negative if there is none
+	generation int64  // negative if missing
 	stamp      string // of the user when it was issued, or ""
 	refreshEnd int64  // "refresh_exp" of a sliding token
 	payload    string
@@ -64,7 +64,7 @@ func (t *Token) ID() string { return t.id }
 // Issuer returns "iss" (RFC 7519 §4.1.1).
 func (t *Token) Issuer() string { return t.issuer }
 
-// Tenant returns the tenant of a token whose Issuer.Issuer is a template, or "".
+// Tenant returns the tenant of a token if Issuer.Issuer is a template, or "".
 func (t *Token) Tenant() string { return t.tenant }
 
 // Subject returns "sub" (RFC 7519 §4.1.2), or the claim that stands for it, after the tenant and "/" if there is
@@ -87,7 +87,7 @@ func (t *Token) IssuedAt() time.Time { return t.issued }
 func (t *Token) ExpiresAt() time.Time { return t.expires }
 
 // Scopes implements [auth.Scoped]. A token that has "scope" or "client_id" is
-// limited to its scopes (RFC 9068 §2.2.3), and so is every token of others; see [Profile] and Issuer.AllowFullAccess.
+// limited to its scopes (RFC 9068 §2.2.3), and so is every token of others. See [Profile] and Issuer.AllowFullAccess.
 func (t *Token) Scopes() (scopes []string, limited bool) { return t.scopes, t.limited }
 
 // WhyLimited implements [auth.LimitExplainer]: why a limited token has no scopes, or "".
@@ -137,7 +137,7 @@ type Subject struct{ ID string }
 func (s Subject) UserID() string { return s.ID }
 
 // subjectOf reads the identifier of a user: a string or, as simplejwt wrote
-// before 5.5.1, a whole number. "" is none.
+// before 5.5.1, a whole number. "" is no identifier.
 func subjectOf(value string) string {
 	if text, ok := unquote(value); ok {
 		return text

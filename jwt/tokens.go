@@ -19,7 +19,7 @@ type Config struct {
 	// the service is known by.
 	Issuer string
 	// Audience is written as "aud" into access tokens, and one of it is required
-	// of them; nil is Issuer. Name the services that access tokens are for.
+	// of them. Nil is Issuer. Name the services that access tokens are for.
 	Audience []string
 	// Keys must have one that signs: a [KeySet] or a [Keyring]. A Keyring must
 	// keep keys for as long as the longest token lives.
@@ -28,35 +28,35 @@ type Config struct {
 	// is void.
 	Store Store
 	// LoadUser is asked on every request with a token, and before one is made.
-	// A cache in front of it must forget a user whose stamp changes.
+	// A cache in front of it must forget a user when the stamp changes.
 	LoadUser auth.UserLoader
 
-	// Name is what credentials return as their backend; empty is "jwt".
+	// Name is what credentials return as their backend. Empty is "jwt".
 	Name string
 	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case; nil is "Bearer" (RFC 6750).
+	// any case. Nil is "Bearer" (RFC 6750).
 	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 	// Format is how tokens name their user and kind: [SimpleJWT] for those of
 	// simplejwt.
 	Format Format
 
-	// AccessTTL is how long an access token lives; 0 is 5 minutes.
+	// AccessTTL is how long an access token lives. 0 is 5 minutes.
 	AccessTTL time.Duration
-	// RefreshTTL is how long a refresh token can wait to be used; 0 is a day.
+	// RefreshTTL is how long a refresh token can wait to be used. 0 is a day.
 	RefreshTTL time.Duration
-	// SessionTTL is the absolute end of a login, however often it is refreshed;
+	// SessionTTL is the absolute end of a login, however often it is refreshed.
 	// 0 is 30 days.
 	SessionTTL time.Duration
-	// SlidingTTL is how long a sliding token lives; 0 is 5 minutes.
+	// SlidingTTL is how long a sliding token lives. 0 is 5 minutes.
 	SlidingTTL time.Duration
 	// SlidingSessionTTL is until when after the login a sliding token can be
-	// refreshed; 0 is a day. It ends absolutely then.
+	// refreshed. 0 is a day. It ends absolutely then.
 	SlidingSessionTTL time.Duration
 	// Grace is how long after its use a refresh token gives the same successor
-	// again, to a client that lost the answer; at most a minute. 0 is never: a
-	// second use ends the login, since nobody can tell a thief from a client
+	// again, to a client that lost the answer, and at most a minute. 0 is never: a
+	// second use ends the login, since a thief cannot be told from a client
 	// that tries again.
 	Grace time.Duration
 	// AllowRefreshReuse leaves a refresh token good when it is used, as simplejwt does
@@ -72,17 +72,17 @@ type Config struct {
 	// a stolen refresh token works beside its owner's until it ends, and nothing tells
 	// that it was stolen (RFC 9700 §4.14.2). BrowserHandlers refuse it.
 	AllowRefreshReuse bool
-	// Leeway is how much clocks of instances may differ; see Issuer.Leeway.
+	// Leeway is how much clocks of instances may differ. See Issuer.Leeway.
 	Leeway time.Duration
 
 	// Limit is the most logins of a user that are good. One more is refused with
 	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit is none. A login from before the user's AuthStamp
+	// of which the oldest ends. NoLimit removes the limit. A login from before the user's AuthStamp
 	// changed does not count: it ends if one more would be refused.
 	Limit       int
 	EvictOldest bool
 
-	// Scopes are those that tokens may be limited to. Nil is none: tokens that
+	// Scopes are those that tokens may be limited to. If nil, there are no scopes: tokens that
 	// carry "scope" or "client_id" are then refused, as they were made by
 	// something else with the same keys, for somebody with fewer rights. So are
 	// tokens with another scope than these.
@@ -90,8 +90,8 @@ type Config struct {
 
 	// AddClaims returns further claims of an access token, whenever one is made:
 	// so that roles are those of now. It is given the user as LoadUser returned
-	// them. Claims of this package cannot be set. An error is answered with 503;
-	// nothing has been issued or used up then.
+	// them. Claims of this package cannot be set. An error is answered with 503.
+	// Nothing has been issued or used up then.
 	AddClaims func(ctx context.Context, user auth.User) (map[string]any, error)
 	// Claims is as Issuer.Claims, for access and sliding tokens: refresh tokens
 	// carry no claims of the application.
@@ -101,15 +101,15 @@ type Config struct {
 	// returning an error. Nothing has been written when it is called.
 	BeforeIssue func(r *http.Request, user auth.User, options *Options) error
 	// AllowIssueFromToken lets a credential that is not [auth.Primary], such as
-	// a token, be turned into a pair, of no more scopes and no later end. Who
-	// steals one token can then make others, which its owner's logout does not
+	// a token, be turned into a pair, of no more scopes and no later end. A thief
+	// of one token can then make others, which its owner's logout does not
 	// end.
 	AllowIssueFromToken bool
 
 	// AllowNoSession also accepts tokens of the same keys that this package did
 	// not make, such as those of a simplejwt beside it: they have no "sid". A
 	// refresh or sliding token of this kind starts a session when it is
-	// exchanged, once unless AllowRefreshReuse is set. Logging out of it elsewhere ends none of them here;
+	// exchanged, once unless AllowRefreshReuse is set. A logout elsewhere does not end this session.
 	// RevokeAll and RevokeOthers do.
 	AllowNoSession bool
 	// AllowNoIssuer accepts tokens without "iss" and, if Issuer is empty, makes
@@ -124,11 +124,11 @@ type Config struct {
 	CacheTTL  time.Duration
 
 	// Cookie is the name of the cookie of [Tokens.BrowserHandlers] after
-	// "__Host-"; empty is "refresh". Cookies are shared between the ports of a
+	// "__Host-". Empty is "refresh". Cookies are shared between the ports of a
 	// host: services that share one need different names.
 	Cookie string
 	// InsecureCookie leaves "__Host-" and Secure out, for a service without
-	// HTTPS whose browsers do not take it for local. Anybody on the way can then
+	// HTTPS, if browsers do not take it for local. Anybody on the way can then
 	// read the refresh token.
 	InsecureCookie bool
 
@@ -144,7 +144,7 @@ type Config struct {
 // concurrent use.
 type Tokens struct {
 	config   Config
-	verifier *Verifier // whose backend it is
+	verifier *Verifier // the backend of the tokens
 	issuer   *issuer
 	cookie   backend.Cookie
 	events   backend.Events
@@ -172,7 +172,8 @@ func New(config Config) (*Tokens, error) {
 	s := backend.Settings{Package: "jwt"}
 	c.check(&s)
 	c.Limit, c.EvictOldest = s.Limit("Config.Limit", c.Limit, c.EvictOldest)
-	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name}, drift: new(backend.StampDrift),
+	t := &Tokens{config: c, events: backend.Events{Observer: c.Observer, Backend: c.Name},
+		drift:  new(backend.StampDrift),
 		cookie: backend.Cookie{Name: c.Cookie, Insecure: c.InsecureCookie, SameSite: http.SameSiteStrictMode}}
 	s.Add("Config.Cookie", t.cookie.Check())
 	t.issuer = checkIssuer(&s, Issuer{
@@ -252,7 +253,7 @@ func (t *Tokens) VerifyToken(ctx context.Context, token string) (auth.User, auth
 	return t.verifier.VerifyToken(ctx, token)
 }
 
-// Unwrap returns the [Verifier] that checks the tokens; see [auth.As].
+// Unwrap returns the [Verifier] that checks the tokens. See [auth.As].
 func (t *Tokens) Unwrap() auth.Authenticator { return t.verifier }
 
 // Backend returns Config.Name.

@@ -17,26 +17,26 @@ import (
 
 // VerifierConfig is the configuration of a [Verifier]. Issuers is required.
 type VerifierConfig struct {
-	// Issuers are whose tokens are accepted. No two may have the same Issuer,
+	// Issuers are the issuers of tokens that are accepted. No two may have the same Issuer,
 	// and only one AllowNoIssuer.
 	Issuers []Issuer
 
-	// Name is what credentials return as their backend; empty is "jwt".
+	// Name is what credentials return as their backend. Empty is "jwt".
 	Name string
 	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case; nil is "Bearer" (RFC 6750).
+	// any case. Nil is "Bearer" (RFC 6750).
 	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 
-	// CacheSize is how many verified tokens are remembered; 0 is 10,000, less
-	// than 0 is none. What a remembered token says is not checked again, but its
+	// CacheSize is how many verified tokens are remembered. 0 is 10,000, less
+	// than 0 is no cache. What a remembered token says is not checked again, but its
 	// expiry, its keys, revocation and its user are.
 	CacheSize int
-	// CacheTTL is the longest that a token is remembered; 0 is 10 minutes.
+	// CacheTTL is the longest that a token is remembered. 0 is 10 minutes.
 	CacheTTL time.Duration
 
-	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB; 0 is
+	// MaxLength is the longest token that is looked at, in bytes, at most 1 MiB. 0 is
 	// [auth.MaxAuthorization]. A token in a header may be longer only if
 	// auth.Config.MaxAuthorization allows it. Tokens that came otherwise need nothing else,
 	// such as ID tokens of a provider that puts hundreds of groups there.
@@ -54,9 +54,9 @@ type Verifier struct {
 	config    VerifierConfig
 	byIssuer  map[string]*issuer
 	templates []*issuer // issuers that are templates
-	noIssuer  *issuer   // of tokens without "iss"; nil if there is none
+	noIssuer  *issuer   // of tokens without "iss", may be nil
 	headers   headers
-	cache     *cache // nil if there is none
+	cache     *cache // may be nil
 	want      wanted
 	unknown   *refusal // of a token of another issuer
 	without   *refusal // of a token without "iss"
@@ -166,7 +166,7 @@ func (v *Verifier) Ambient() bool { return false }
 // Vary returns Authorization, the one header that is read.
 func (v *Verifier) Vary() []string { return []string{"Authorization"} }
 
-// Authenticate proves a request by the token in its Authorization header; see
+// Authenticate proves a request by the token in its Authorization header. See
 // [auth.Authenticator] and [Verifier.VerifyToken]. A header that is no scheme
 // and token is ErrMalformed, "bad_authorization_header".
 func (v *Verifier) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
@@ -220,7 +220,7 @@ func restateHeader(stated *auth.Error) error {
 //
 //   - ErrUnrecognized: no JWT by its shape, or of another issuer
 //   - ErrInvalid: the issuer's, and no good: signature, algorithm, header,
-//     expiry, audience, type, a missing claim, revoked, or a user who is gone,
+//     expiry, audience, type, a missing claim, revoked, or a user that is gone,
 //     inactive or has another stamp
 //   - ErrMalformed: longer than VerifierConfig.MaxLength
 //   - any other error: keys, revocations or the user could not be asked
@@ -257,7 +257,8 @@ const longToken = 1000
 // recall returns what is remembered of a token, or nil, and the key it has in
 // the cache, which is zero if it was not needed.
 func (v *Verifier) recall(ctx context.Context, token string, now time.Time) (known *verified, key remember.Key) {
-	if v.cache == nil || len(token) > v.config.MaxLength || strings.IndexByte(token, '.') < 0 { // no JWT, and not hashed
+	// No JWT, and not hashed.
+	if v.cache == nil || len(token) > v.config.MaxLength || strings.IndexByte(token, '.') < 0 {
 		return nil, key
 	}
 	if len(token) > longToken {
@@ -326,7 +327,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 	if fault := i.checkRevocable(t); fault != nil {
 		return nil, nil, fault
 	}
-	if i.Claims != nil && t.kind != refreshKind { // which has none of the application's
+	if i.Claims != nil && t.kind != refreshKind { // a refresh token has no claims of the application
 		if t.claims, err = i.Claims([]byte(u.payload)); err != nil {
 			return nil, nil, i.refusedClaims(err)
 		}
@@ -341,7 +342,7 @@ func (v *Verifier) check(ctx context.Context, token string, want wanted, now tim
 	return result, keys, nil
 }
 
-// issuerOf returns whose tokens have this "iss".
+// issuerOf returns the issuer of tokens with this "iss".
 func (v *Verifier) issuerOf(value string) (*issuer, *refusal) {
 	if !isThere(value) {
 		if v.noIssuer == nil {

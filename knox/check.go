@@ -10,10 +10,10 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Authenticate proves a request by the token in its Authorization header; see
-// [auth.Authenticator]. Unknown, revoked and expired tokens and those whose
-// user's stamp has changed are ErrInvalid, "Invalid token."; an inactive user
-// is ErrInvalid, "User inactive or deleted.".
+// Authenticate proves a request by the token in its Authorization header. See
+// [auth.Authenticator]. A token that is unknown, revoked or expired is ErrInvalid,
+// "Invalid token.", and so is a token of a user with another stamp by now. An inactive
+// user is ErrInvalid, "User inactive or deleted.".
 func (t *Tokens) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	scheme, token, err := auth.Authorization(r)
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	EndLoggedOut  EndReason = "logged_out"  // Handlers.Logout, with the token itself
 	EndRevoked    EndReason = "revoked"     // Tokens.Revoke, Handlers.Token
 	EndRevokedAll EndReason = "revoked_all" // with the user's others: RevokeAll, RevokeOthers, Handlers.LogoutAll
-	EndEvicted    EndReason = "evicted"     // a newer one took its place; see Config.EvictOldest
+	EndEvicted    EndReason = "evicted"     // a newer one took its place, see Config.EvictOldest
 )
 
 // EndedToken is what is kept of a token that ended, for Config.KeepEnded.
@@ -53,8 +53,10 @@ type Ending struct {
 // Of returns what is kept of a record. One that had expired before has ended
 // when it did, and for that reason.
 func (e Ending) Of(record *Record) *EndedToken {
-	ended := &EndedToken{ID: record.ID, UserID: record.UserID, Name: record.Name, Scopes: record.Scopes, Limited: record.Limited,
-		Created: record.Created, LastUsed: record.LastUsed, EndedAt: e.At, Reason: e.Reason, IP: record.IP, UserAgent: record.UserAgent}
+	ended := &EndedToken{ID: record.ID, UserID: record.UserID, Name: record.Name, Scopes: record.Scopes,
+		Limited: record.Limited,
+		Created: record.Created, LastUsed: record.LastUsed, EndedAt: e.At, Reason: e.Reason, IP: record.IP,
+		UserAgent: record.UserAgent}
 	if !record.Live(e.At) {
 		ended.EndedAt, ended.Reason = record.ExpiresAt, EndExpired
 	}

@@ -24,7 +24,7 @@ func (h handler) login(w http.ResponseWriter, r backend.Request) {
 			h.refuse(w, r, err)
 			return
 		}
-		text, err := json.Marshal(info) // now: a token nobody gets to see helps nobody
+		text, err := json.Marshal(info) // before the token is made: a token that is never shown is of no use
 		if err != nil {
 			h.refuse(w, r, err)
 			return
@@ -103,7 +103,8 @@ func (h handler) ended(w http.ResponseWriter, r backend.Request) {
 	answer := make([]map[string]any, len(ended))
 	for i, token := range ended {
 		answer[i] = map[string]any{"id": token.ID, "name": token.Name, "scopes": scopesOf(token.Scopes, token.Limited),
-			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed), "ended": h.instant(token.EndedAt),
+			"created": h.instant(token.Created), "last_used": h.instant(token.LastUsed),
+			"ended":  h.instant(token.EndedAt),
 			"reason": token.Reason, "ip": token.IP, "user_agent": token.UserAgent}
 	}
 	backend.WriteJSON(w, http.StatusOK, answer)
@@ -166,7 +167,8 @@ func (h handler) issue(r backend.Request, options Options) (*Issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: issued.UserID(),
+	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(),
+		UserID:       issued.UserID(),
 		CredentialID: issued.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
 			_, err := h.Revoke(ctx, issued.UserID(), issued.ID())
 			return err

@@ -18,13 +18,13 @@ type Handlers struct {
 	// Login makes a token for the user that the login guard proves: POST, 200
 	// with {"expiry", "token"} and Config.UserInfo as "user". "expiry" is null
 	// for a token that never expires. A member or field "name" of the body
-	// becomes the token's name. Over the limit: 403 with "error". A user whose
-	// stamp ([auth.Stamper]) is not the one that Config.LoadUser finds is
+	// becomes the token's name. Over the limit: 403 with "error". A user with
+	// another stamp ([auth.Stamper]) than Config.LoadUser finds is
 	// refused, 401: the password was changed while this login was under way.
 	Login http.Handler
 	// Logout ends the token that came with the request: POST, 204.
 	Logout http.Handler
-	// LogoutAll ends all tokens of the user whose token came with the request:
+	// LogoutAll ends all tokens of the user of the token that came with the request:
 	// POST, 204. Tokens limited to scopes may not.
 	LogoutAll http.Handler
 	// Tokens lists the user's tokens: GET, 200 with an array of {"id", "name",
@@ -35,7 +35,7 @@ type Handlers struct {
 	// "expires_in"}, 201 with {"id", "name", "scopes", "created", "expiry",
 	// "token"}. A personal token is limited to the scopes named and ends
 	// after expires_in seconds, by default after Config.TTL. Credentials
-	// limited to scopes may do neither.
+	// limited to scopes may not do either.
 	Tokens http.Handler
 	// Ended lists the user's tokens that ended, as [Tokens.Ended] does: GET, 200
 	// with an array of {"id", "name", "scopes", "created", "last_used",
@@ -44,7 +44,7 @@ type Handlers struct {
 	// may not.
 	Ended http.Handler
 	// Token ends the token whose identifier is the path value "id": DELETE,
-	// 204, or 404 if the user has none of that identifier. A token limited to
+	// 204, or 404 if the user has no token with it. A token limited to
 	// scopes may end only itself.
 	Token http.Handler
 }
@@ -75,7 +75,8 @@ func (t *Tokens) Handlers(guard *auth.Guard) (*Handlers, error) {
 	case !errors.Is(err, auth.ErrNoLogin):
 		return nil, fmt.Errorf("knox: Handlers: %w", err)
 	case !t.config.AllowIssueFromToken: // t itself is the only login
-		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken", err)
+		return nil, fmt.Errorf("knox: Handlers: %w, and a token makes no other one without Config.AllowIssueFromToken",
+			err)
 	}
 	manage, err := guard.With(managing...)
 	if err != nil {
@@ -100,7 +101,8 @@ func (t *Tokens) loginGuard(guard *auth.Guard, name string) (*auth.Guard, error)
 		return nil, fmt.Errorf("knox: %s: %w", name, err)
 	}
 	if !guard.Has(t) {
-		return nil, fmt.Errorf("knox: %s: %q is not among Config.Backends of the guard, so what it issues would be refused",
+		return nil, fmt.Errorf("knox: %s: %q is not among Config.Backends of the guard, so what it issues would be "+
+			"refused",
 			name, t.config.Name)
 	}
 	return login, nil
@@ -119,7 +121,7 @@ func (h *Handlers) routes() backend.Routes {
 
 // Register mounts the handlers below prefix, such as "/auth", at login/, logout/,
 // logoutall/, tokens/, tokens/ended/ and tokens/{id}/. It panics if no request
-// can match below prefix; see [backend.Routes].
+// can match below prefix. See [backend.Routes].
 func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
 
 // Open opens what Register mounted, for [auth.Guard.Protect]: the handlers

@@ -29,7 +29,7 @@ type Options struct {
 	Scopes  []string
 	Limited bool
 
-	// TTL is how long the token lives; 0 is Config.TTL.
+	// TTL is how long the token lives. 0 is Config.TTL.
 	TTL time.Duration
 	// NoExpiry makes a token that never expires. It needs
 	// Config.AllowNoExpiry, and no TTL.
@@ -37,7 +37,7 @@ type Options struct {
 	// Sliding makes use prolong the token to its TTL from then, also without
 	// Config.AutoRefresh.
 	Sliding bool
-	// MaxTTL is the absolute end of a sliding token from now; 0 is
+	// MaxTTL is the absolute end of a sliding token from now. 0 is
 	// Config.AutoRefreshMaxTTL.
 	MaxTTL time.Duration
 
@@ -54,8 +54,8 @@ type Options struct {
 	own string
 }
 
-// errChanged refuses a login whose user changed since they were proved: the
-// password that proved them may be theirs no more.
+// errChanged refuses a login of a user that changed after the proof: the password
+// that proved the user may be an old one.
 var errChanged error = &auth.Error{Kind: auth.ErrInvalid, Cause: errors.New("knox: the AuthStamp of the user that " +
 	"the login proved is not that of the user from Config.LoadUser: the password was changed during the login, or " +
 	"the two make the stamp of different fields")}
@@ -80,7 +80,8 @@ func (t *Tokens) Issue(ctx context.Context, userID string, options Options) (*Is
 		return nil, fmt.Errorf("knox: %w", err)
 	}
 	record.Stamp = backend.Stamp("knox", user)
-	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp, backend.Stamp("knox", options.proved)) {
+	if _, ok := auth.As[auth.Stamper](options.proved); ok && !backend.SameStamp(record.Stamp,
+		backend.Stamp("knox", options.proved)) {
 		t.drift.Warn(ctx, cmp.Or(t.config.Logger, slog.Default()), "knox", record.UserID)
 		return nil, errChanged
 	}

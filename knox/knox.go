@@ -35,74 +35,75 @@ import (
 type Config struct {
 	Store Store
 	// LoadUser is asked on every request with a token, and before one is made.
-	// A cache in front of it must forget a user whose stamp changes: until it
-	// does, their logins are refused.
+	// A cache in front of it must forget a user when the stamp changes. Until it
+	// does, logins of the user are refused.
 	LoadUser auth.UserLoader
 
-	// Name is what credentials return as their backend; empty is "knox".
+	// Name is what credentials return as their backend. Empty is "knox".
 	Name string
 	// Schemes are the schemes of the Authorization header that are spoken, in
-	// any case; nil is "Token". Add "Bearer" for clients that know no other.
+	// any case. If nil, it is "Token". Add "Bearer" for clients that know no other.
 	Schemes []string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 
 	// Prefix starts every token that is issued, at most 10 characters. One of
-	// your own, such as "acme_", lets secret scanners tell whose token leaked.
+	// your own, such as "acme_", tells secret scanners which service a leaked token is for.
 	Prefix string
-	// AcceptPrefixes are earlier values of Prefix whose tokens stay good; ""
-	// among them is tokens without one. None may be another followed by letters
-	// and digits only, as "acme" is "": their tokens could not be told apart.
+	// AcceptPrefixes are earlier values of Prefix. Tokens with them stay good. The
+	// value "" stands for tokens without a prefix. A prefix may not be another prefix
+	// followed by letters and digits only, as "acme" is of "": their tokens could not
+	// be told apart.
 	AcceptPrefixes []string
 	// TokenLength is the length of tokens in characters without the prefix, 36
-	// to 128; 0 is 40. Every token carries at least 160 random bits. Tokens of
+	// to 128. 0 is 40. Every token carries at least 160 random bits. Tokens of
 	// another length stay good when this changes.
 	TokenLength int
 	// Formats are tokens of other systems that Store can find, asked in order
 	// after our own.
 	Formats []Format
 
-	// TTL is how long a token lives; 0 is 10 hours, unless AllowNoExpiry.
+	// TTL is how long a token lives. 0 is 10 hours, unless AllowNoExpiry.
 	TTL time.Duration
 	// AllowNoExpiry issues tokens that never expire: by default if TTL is 0,
 	// and else those with Options.NoExpiry. A token that is lost then stays
 	// good until somebody revokes it.
 	AllowNoExpiry bool
 	// AutoRefresh makes tokens slide: use prolongs them to TTL from then.
-	// Issuing writes this into the token; a change concerns new tokens.
+	// Issuing writes this into the token. A change concerns new tokens.
 	AutoRefresh bool
-	// MinRefreshInterval is a gain for which no slide is written yet; 0 is a
+	// MinRefreshInterval is a gain for which no slide is written yet. 0 is a
 	// minute. It is at most a tenth of the life of a token.
 	MinRefreshInterval time.Duration
 	// AutoRefreshMaxTTL is the absolute end of a sliding token, from its
-	// creation. 0 is none.
+	// creation. 0 is no such end.
 	AutoRefreshMaxTTL time.Duration
-	// TouchInterval is how often at most the last use of a token is written; 0
-	// is a minute, less than 0 is only with a slide.
+	// TouchInterval is how often at most the last use of a token is written. 0
+	// is a minute. If negative, it is written with a slide only.
 	TouchInterval time.Duration
 
 	// Limit is the most tokens that are good of a user. One more is refused with
 	// ErrLimit or, with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit is none.
+	// of which the oldest ends. NoLimit removes the limit.
 	Limit       int
 	EvictOldest bool
 
 	// KeepEnded is how long an [EndedToken] is kept of each token that ended,
-	// for [Tokens.Ended]; 0 keeps none. It is personal data: it tells from
+	// for [Tokens.Ended]. 0 keeps nothing. It is personal data: it tells from
 	// which addresses and with which programs a user logged in, and when they
-	// last used them. Tokens.Purge is what removes it in time, so it must be
-	// called; nothing else bounds how many there are. A change concerns what is
+	// last used them. Only Tokens.Purge removes it in time and bounds how many there
+	// are, so it must be called. A change concerns what is
 	// kept already, too.
 	KeepEnded time.Duration
 
-	// Scopes are those that a user may give a personal token; nil is any.
+	// Scopes are those that a user may give a personal token. If nil, any.
 	Scopes []string
-	// MaxPersonalTTL is the longest life of a personal token; 0 is 366 days.
+	// MaxPersonalTTL is the longest life of a personal token. 0 is 366 days.
 	MaxPersonalTTL time.Duration
 
 	// AllowIssueFromToken lets a credential that is not [auth.Primary], such
 	// as a token, be turned into a new token, of no more scopes and no later
-	// end. Who steals one token can then make others, which its owner's logout
+	// end. A thief of one token can then make others, which the owner's logout
 	// does not end. With EvictOldest, the token that asks is not the one that ends for the
 	// new one, unless Limit is 1.
 	AllowIssueFromToken bool
@@ -211,7 +212,8 @@ func (t *Tokens) Backend() string { return t.config.Name }
 func (t *Tokens) Challenges() []auth.Challenge {
 	var challenges []auth.Challenge
 	for _, scheme := range t.config.Schemes {
-		challenges = append(challenges, auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: t.config.Realm}}})
+		challenges = append(challenges,
+			auth.Challenge{Scheme: scheme, Params: []auth.Param{{Name: "realm", Value: t.config.Realm}}})
 	}
 	return challenges
 }

@@ -78,7 +78,7 @@ func (t *Tokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.
 }
 
 func (t *Tokens) revokeAll(ctx context.Context, userID, kept, stamp string) (int, error) {
-	if !backend.ValidUserID(userID) { // who has no tokens, as Issue refuses it
+	if !backend.ValidUserID(userID) { // such a user has no tokens, as Issue refuses it
 		return 0, nil
 	}
 	ids, err := t.config.Store.RevokeAll(ctx, userID, kept, stamp, t.ending(EndRevokedAll))

@@ -73,7 +73,8 @@ func rewordObtain(r *http.Request, p *auth.Problem) {
 	if says == nil {
 		return // such as a body that is not JSON, of which the login backend has said enough
 	}
-	p.Status, p.Code, p.Detail, p.Challenges, p.Extensions = http.StatusBadRequest, "invalid", "Invalid input.", nil, says
+	p.Status, p.Code, p.Detail, p.Challenges, p.Extensions = http.StatusBadRequest, "invalid", "Invalid input.", nil,
+		says
 	if wrong {
 		p.Code, p.Detail = "authorization", "Unable to log in with provided credentials."
 	}
@@ -172,7 +173,7 @@ func trimUsername(r *http.Request) *http.Request {
 	return r
 }
 
-// membersOf returns the fields of a body as members of a JSON object. No body has none.
+// membersOf returns the fields of a body as members of a JSON object. Without a body there are no members.
 func membersOf(body backend.Body) (map[string]json.RawMessage, bool) {
 	members := make(map[string]json.RawMessage)
 	switch body.Type {

@@ -13,19 +13,19 @@ type Record struct {
 	proof     *proof // nil in a record that a store built
 	UserID    string
 	ExpiresAt time.Time     // zero is never
-	Slide     time.Duration // how far use prolongs it; 0 is not at all
+	Slide     time.Duration // how far use prolongs it, 0 is not at all
 	LastUsed  time.Time     // zero is never
-	Stamp     string        // hash of the user's AuthStamp; empty if there was none
+	Stamp     string        // hash of the user's AuthStamp, empty if the user has no stamp
 
 	Digest string // identifies the token to the store
-	ID     string // identifies the token to its user; no secret
+	ID     string // identifies the token to its user, and is no secret
 
 	Name    string   // what the user calls it, may be empty
 	Scopes  []string // what it is limited to, if Limited
 	Limited bool
 
 	Created      time.Time
-	MaxExpiresAt time.Time // the instant past which it does not slide; zero is none
+	MaxExpiresAt time.Time // the instant past which it does not slide, zero if it may slide for ever
 
 	IP        string // where it was issued to
 	UserAgent string
@@ -75,10 +75,10 @@ func (t *Token) Ambient() bool { return false }
 // Created returns when it was issued.
 func (t *Token) Created() time.Time { return t.record.Created }
 
-// Expiry returns when it expires unless it slides before; zero is never.
+// Expiry returns when it expires unless it slides before. Zero is never.
 func (t *Token) Expiry() time.Time { return t.record.ExpiresAt }
 
-// ExpiresAt returns the latest instant at which it could be good; zero is
+// ExpiresAt returns the latest instant at which it could be good. Zero is
 // never, for one that does not expire and one that slides without end.
 func (t *Token) ExpiresAt() time.Time {
 	if t.record.Slide > 0 {
@@ -88,7 +88,7 @@ func (t *Token) ExpiresAt() time.Time {
 }
 
 // LastUsed returns when it was last used, as exactly as Config.TouchInterval
-// has it written; zero is never.
+// has it written. Zero is never.
 func (t *Token) LastUsed() time.Time { return t.record.LastUsed }
 
 // IP returns the address of the client it was issued to, and UserAgent what

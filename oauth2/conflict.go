@@ -25,8 +25,8 @@ func (a *Resource) Conflict(other auth.Authenticator) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("oauth2: backends %q (%s) and %q (%s) take tokens of one source, so each needs a guard of its own, "+
-		"such as guard.With(%[3]s, sessions). Further names of one API go into Config.Audience",
+	return fmt.Errorf("oauth2: backends %q (%s) and %q (%s) take tokens of one source, so each needs a guard of its "+
+		"own, such as guard.With(%[3]s, sessions). Further names of one API go into Config.Audience",
 		a.Backend(), a.config.Resource, b.Backend(), b.config.Resource)
 }
 

@@ -23,7 +23,7 @@ func isForm(r *http.Request) bool {
 	return err == nil && kind == backend.TypeForm
 }
 
-// formToken returns the token in a form, or "". The body is put back as it was; of
+// formToken returns the token in a form, or "". The body is put back as it was. Of
 // one that is too long for a token, the rest is not read.
 func formToken(r *http.Request) (string, error) {
 	body, err := backend.ReadBody(r, maxForm)

@@ -47,9 +47,9 @@ type IntrospectionConfig struct {
 	// to another user later.
 	SubjectMember string
 	// AllowUnverifiedEmail takes an e-mail address in SubjectMember as it is. Without it an address,
-	// and whatever is in "email", counts only if "email_verified" is true and "email" is the same address. What is lost: a user who
-	// can register an address of another person at the server becomes that person here. The address in
-	// a "sub" is the server's own name for the user, and always counts.
+	// and whatever is in "email", counts only if "email_verified" is true and "email" is the same address. What is
+	// lost: a user that can register an address of another person at the server becomes that person here. The address
+	// in a "sub" is the server's own name for the user, and always counts.
 	AllowUnverifiedEmail bool
 	// MachinePrefix comes before the identifier of each machine, such as "shop/": [auth.Machine].
 	// Sources of several servers in one guard need different ones, since client identifiers are unique
@@ -83,7 +83,7 @@ type IntrospectionConfig struct {
 	// Concurrent is how many questions may be under way at once. 0 is 100. While there are so many, a
 	// token that is not remembered is answered with 503 at once. So strangers with made-up tokens
 	// cannot make this API flood the server. A question goes on until its answer or Timeout, also if all
-	// who asked have left: the server works on it still, and strangers could otherwise ask and leave.
+	// askers have left: the server works on it still, and strangers could otherwise ask and leave.
 	Concurrent int
 
 	// Client does the requests, as in jwt.RemoteKeysConfig. Timeout is how long one may take. 0 is

@@ -68,7 +68,8 @@ func (a *answerRules) rights(m *members, text []byte) jwt.Rights {
 // Keycloak writes "typ", Ory Hydra "token_use".
 var (
 	kindMembers = []string{"token_use", "token_type", "typ", "type"}
-	otherKinds  = []string{"rt", "refresh", "refresh_token", "refreshtoken", "offline", "id", "id_token", "idtoken", "logout",
+	otherKinds  = []string{"rt", "refresh", "refresh_token", "refreshtoken", "offline", "id", "id_token", "idtoken",
+		"logout",
 		"logout_token", "authorization_code"}
 )
 

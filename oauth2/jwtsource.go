@@ -115,15 +115,17 @@ func NewJWT(config JWTConfig) (*JWT, error) {
 		}
 		source.remote, c.Keys = remote, remote
 	}
-	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, MaxLength: c.MaxLength, Issuers: []jwt.Issuer{{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types,
-		Leeway: c.Leeway, Revocations: c.Revocations, Profile: c.Profile, Require: c.required(), User: jwt.SubjectUser,
-		Format: jwt.Format{UserClaim: c.UserClaim}, AllowUnverifiedEmail: c.AllowUnverifiedEmail,
-		MachinePrefix: c.MachinePrefix, Tenants: c.Tenants, AllowAnyTenant: c.AllowAnyTenant,
-		RequireValues: c.RequireValues, AllowAnyCaller: c.AllowAnyCaller,
-		AllowKeysWithoutIssuer: c.AllowKeysWithoutIssuer, Claims: source.readClaims,
-		AllowBoundTokens: true, // Resource asks for the proof
-	}}})
+	verifier, err := jwt.NewVerifier(jwt.VerifierConfig{CacheSize: c.CacheSize, MaxLength: c.MaxLength,
+		Issuers: []jwt.Issuer{{
+			Issuer: c.Issuer, Audience: c.Audience, Keys: c.Keys, Algorithms: c.Algorithms, Types: c.Types,
+			Leeway: c.Leeway, Revocations: c.Revocations, Profile: c.Profile, Require: c.required(),
+			User:   jwt.SubjectUser,
+			Format: jwt.Format{UserClaim: c.UserClaim}, AllowUnverifiedEmail: c.AllowUnverifiedEmail,
+			MachinePrefix: c.MachinePrefix, Tenants: c.Tenants, AllowAnyTenant: c.AllowAnyTenant,
+			RequireValues: c.RequireValues, AllowAnyCaller: c.AllowAnyCaller,
+			AllowKeysWithoutIssuer: c.AllowKeysWithoutIssuer, Claims: source.readClaims,
+			AllowBoundTokens: true, // Resource asks for the proof
+		}}})
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +268,7 @@ func (j *JWT) readClaims(payload []byte) (any, error) {
 	return c, nil
 }
 
-// oneOf returns the one of kinds that a claim is or, if it is an array, has. It returns "" if there is none.
+// oneOf returns the one of kinds that a claim is or, if it is an array, has. Otherwise it returns "".
 func oneOf(claim any, kinds []string) string {
 	list, ok := claim.([]any)
 	if !ok {

@@ -42,7 +42,8 @@ func sameMachines(a, b Source) error {
 	if server == its || same || !strings.HasPrefix(prefix, itsPrefix) && !strings.HasPrefix(itsPrefix, prefix) {
 		return nil
 	}
-	return fmt.Errorf("machines of %s and of %s can have the same identifier. Set MachinePrefix of both sources, such as "+
-		"%q and %q, so that no prefix starts with the other one. If it is one server, give both the same prefix",
+	return fmt.Errorf("machines of %s and of %s can have the same identifier. Set MachinePrefix of both sources, "+
+		"such as %q and %q, so that no prefix starts with the other one. If it is one server, give both the same "+
+		"prefix",
 		server, its, "a/", "b/")
 }

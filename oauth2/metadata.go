@@ -37,7 +37,8 @@ func (a *Resource) locate(resource *url.URL) {
 		a.metadata += "?" + resource.RawQuery
 	}
 	d := document{Resource: a.config.Resource, AuthorizationServers: a.config.AuthorizationServers,
-		ScopesSupported: a.config.ScopesSupported, BearerMethods: []string{"header"}, ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
+		ScopesSupported: a.config.ScopesSupported, BearerMethods: []string{"header"},
+		ResourceName: a.config.ResourceName, Documentation: a.config.Documentation}
 	if a.config.AllowFormToken {
 		d.BearerMethods = append(d.BearerMethods, "body")
 	}
@@ -55,8 +56,8 @@ func (a *Resource) MetadataURL() string { return a.metadata }
 func (a *Resource) Register(mux auth.Mux) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			panic(fmt.Sprintf("oauth2: the metadata of resource %q cannot be registered at %s. Resources on one router "+
-				"need different paths in Config.Resource: %v", a.config.Resource, a.path, fault))
+			panic(fmt.Sprintf("oauth2: the metadata of resource %q cannot be registered at %s. Resources on one "+
+				"router need different paths in Config.Resource: %v", a.config.Resource, a.path, fault))
 		}
 	}()
 	a.routes().Register(mux, "")
@@ -86,6 +87,7 @@ func (a *Resource) ServeMetadata(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		h.Set("Allow", "GET, HEAD, OPTIONS")
-		auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed, Detail: "Method not allowed."})
+		auth.WriteProblem(w, &auth.Problem{Status: http.StatusMethodNotAllowed, Code: auth.CodeMethodNotAllowed,
+			Detail: "Method not allowed."})
 	}
 }

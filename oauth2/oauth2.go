@@ -1,5 +1,5 @@
 // Package oauth2 protects APIs with OAuth 2.0 access tokens: it is a resource
-// server (RFC 6749 §1.1, RFC 6750), whoever issues the tokens.
+// server (RFC 6749 §1.1, RFC 6750), for any issuer of tokens.
 //
 // Choose it where an authorization server issues tokens for your API: a Keycloak, an
 // Entra, an Auth0, or one of package oauth2/server. Where the only clients are your
@@ -16,8 +16,8 @@
 //	api.Register(mux) // /.well-known/oauth-protected-resource (RFC 9728)
 //
 // What a token is worth, a [Source] says. [NewIntrospection] asks the server that
-// issued it, and so learns of a revocation within seconds; [NewJWT] checks JWTs by
-// the server's keys and asks nobody, and so learns of one when the token expires; a
+// issued it, and so learns of a revocation within seconds. [NewJWT] checks JWTs by
+// the server's keys and asks no server, and so learns of one when the token expires. A
 // server.Server in the same program knows its own.
 //
 // A token must name Resource in its audience: one that was made for another API is
@@ -58,7 +58,7 @@ type Config struct {
 	// a Resource and a guard of its own ([auth.Guard.With]): a token is good at each API
 	// that takes its audience.
 	Audience []string
-	// Sources are asked in order; the first that recognizes a token decides.
+	// Sources are asked in order. The first that recognizes a token decides.
 	Sources []Source
 
 	// LoadUser finds the user of a token's subject, at every request. Subjects are
@@ -69,9 +69,9 @@ type Config struct {
 	// with 503, and so is a nil user.
 	User func(ctx context.Context, token *Token) (auth.User, error)
 
-	// Name is what credentials return as their backend; empty is "oauth2".
+	// Name is what credentials return as their backend. Empty is "oauth2".
 	Name string
-	// Realm is named in challenges (RFC 9110 §11.5); empty is "api".
+	// Realm is named in challenges (RFC 9110 §11.5). Empty is "api".
 	Realm string
 	// ChallengeScopes are named in the challenge of a request without a token: what
 	// a client should ask for first.
@@ -85,9 +85,9 @@ type Config struct {
 	// metadata (RFC 9728 §2).
 	AuthorizationServers []string
 	// ScopesSupported are the scopes that this API asks for, for the metadata.
-	// "offline_access" is none of them: it is between a client and its server.
+	// "offline_access" is not one of them: it is between a client and its server.
 	ScopesSupported []string
-	// ResourceName and Documentation, a URL, are for people who read the metadata.
+	// ResourceName and Documentation, a URL, are for people that read the metadata.
 	ResourceName, Documentation string
 }
 
@@ -100,7 +100,7 @@ type Resource struct {
 	metadata string       // URL
 	path     string       // of metadata
 	document []byte
-	recalls  []Recall // of Config.Sources, nil where there is none
+	recalls  []Recall // of Config.Sources, each may be nil
 	// unrecognized are the refusals of tokens that several sources do not recognize.
 	unrecognized *once.Memo[unrecognizedKey, error]
 }
@@ -211,8 +211,8 @@ func (a *Resource) Ambient() bool { return false }
 func (a *Resource) Vary() []string { return []string{"Authorization"} }
 
 // Authenticate proves a request by the token in its Authorization header (RFC 6750
-// §2.1); see [auth.Authenticator] and [Resource.VerifyToken]. A token in the query
-// is ignored (RFC 9700 §4.3.2); one besides that of the header is ErrMalformed (RFC
+// §2.1). See [auth.Authenticator] and [Resource.VerifyToken]. A token in the query
+// is ignored (RFC 9700 §4.3.2). One besides that of the header is ErrMalformed (RFC
 // 6750 §2).
 func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, error) {
 	p, err := a.tokenOf(r)
@@ -227,7 +227,7 @@ func (a *Resource) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 //
 //   - ErrUnrecognized: no source knows tokens like it
 //   - ErrInvalid: unknown, expired, revoked, not for this API, bound to a key
-//     (RFC 9449 §7.2), or its user is gone, inactive or has another stamp; one
+//     (RFC 9449 §7.2), or its user is gone, inactive or has another stamp. One
 //     sentence for all, and the cause for the log
 //   - any other error: the source or the user could not be asked
 //
@@ -345,7 +345,7 @@ func (a *Resource) refused(found *Token) error {
 		c.Came, c.Want = append([]string{}, found.Audience...), a.audience
 		return failed(c)
 	case len(found.Confirmation) > 0:
-		// Only who has its key may use it, and no proof is asked for here.
+		// Only a holder of its key may use it, and no proof is asked for here.
 		c := setting("cnf", "binds the token to a key or a certificate, and no proof of it can be checked here", "")
 		c.Came = slices.Sorted(maps.Keys(found.Confirmation))
 		return failed(c)
@@ -371,8 +371,8 @@ func (a *Resource) isFor(found *Token) bool {
 	return slices.ContainsFunc(found.Audience, func(name string) bool { return slices.Contains(a.audience, name) })
 }
 
-// user finds the user of a token. Whoever is asked has no say but that the user is
-// invalid: a token that was presented must not become one that is absent.
+// user finds the user of a token. All that a loader can say against the token is that
+// its user is invalid: a token that was presented must not become one that is absent.
 func (a *Resource) user(ctx context.Context, token *Token) (auth.User, error) {
 	var user auth.User
 	var err error

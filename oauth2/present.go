@@ -48,7 +48,7 @@ func (a *Resource) tokenOf(r *http.Request) (presented, error) {
 	return presented{token, r}, nil
 }
 
-// mayHaveToken reports a URL whose query has to be parsed for a token. The name of a parameter may
+// mayHaveToken reports a URL with a query that has to be parsed for a token. The name of a parameter may
 // be percent-encoded. A request that no server has read may have no URL.
 func mayHaveToken(u *url.URL) bool {
 	return u != nil && (strings.Contains(u.RawQuery, "access_token") || strings.Contains(u.RawQuery, "%"))

@@ -8,8 +8,8 @@ import (
 // Recall returns what [Source.Inspect] returns, with two differences. It takes now, so that it need
 // not read a clock. A Recall that waits, as for a store or a key, reads the clock once more after
 // that, and refuses a token that has expired meanwhile. And token may have any characters, up to
-// auth.Config.MaxAuthorization bytes: Recall must neither accept a token with characters outside b64token
-// (RFC 6750 §2.1) nor ask another program about it. If it has not looked at the characters, Recall
+// auth.Config.MaxAuthorization bytes: Recall must not accept a token with characters outside b64token
+// (RFC 6750 §2.1), and must not ask another program about it. If it has not looked at the characters, Recall
 // returns nil and nil. The [Resource] then looks at them and calls Inspect.
 type Recall func(ctx context.Context, token string, now time.Time) (*Token, error)
 

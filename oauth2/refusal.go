@@ -59,7 +59,8 @@ func causeOf(err error) error {
 func restated(err, kind error) error {
 	stated, ok := err.(*auth.Error)
 	if ok && stated.Kind == kind && stated.Code == auth.CodeInvalidToken && stated.Detail == detailInvalid &&
-		stated.Status == 0 && stated.RetryAfter == 0 && stated.Params == nil && stated.Extensions == nil && stated.Cause != nil {
+		stated.Status == 0 && stated.RetryAfter == 0 && stated.Params == nil && stated.Extensions == nil &&
+		stated.Cause != nil {
 		return err
 	}
 	if kind == auth.ErrInvalid {

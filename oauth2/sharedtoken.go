@@ -8,7 +8,7 @@ import (
 
 // SharedToken returns a copy of token, for a [Source] that returns the same one for many
 // requests. A [Resource] keeps with it what it has found out, so that only the first of these
-// requests pays for checks whose outcome cannot change: its audience, type and holder, and the
+// requests pays for checks with an outcome that cannot change: its audience, type and holder, and the
 // hash of its user's stamp. As any [Token], it must not be changed. A Token that was made
 // otherwise is checked each time.
 func SharedToken(token Token) *Token {
@@ -55,8 +55,8 @@ func (s *sharedToken) accept(a *Resource, token *Token) {
 	}
 }
 
-// own returns what is kept with t, or nil. Whoever copies a token copies the pointer too, and
-// may have changed the copy.
+// own returns what is kept with t, or nil. A copy of a token copies the pointer too, and
+// may have been changed.
 func (t *Token) own() *sharedToken {
 	if s := t.shared; s != nil && &s.Token == t {
 		return s

@@ -10,7 +10,7 @@ import (
 
 // Source knows access tokens: it tells what one is worth. [NewIntrospection]
 // returns one that asks the server which issued them, [NewJWT] one that needs to
-// ask nobody, and a server.Server of package oauth2/server is one of its own.
+// ask no server, and a server.Server of package oauth2/server is one of its own.
 //
 // Inspect must be safe for concurrent use. The errors are
 //
@@ -18,7 +18,7 @@ import (
 //   - ErrInvalid: unknown, expired, revoked, wrongly signed
 //   - any other error: the source cannot tell
 //
-// Whom a token is for and who its user is, the [Resource] checks.
+// The [Resource] checks which API a token is for, and its user.
 type Source interface {
 	Inspect(ctx context.Context, token string) (*Token, error)
 }
@@ -37,7 +37,7 @@ type Token struct {
 	ClientID string
 	GrantID  string // of our own server: the authorization it is of, or ""
 	// Stamp is the hash of its user's [auth.Stamper] stamp when it was issued, and
-	// is compared if there is a GrantID; "" if there was none.
+	// is compared if there is a GrantID. "" if the user had no stamp.
 	Stamp string
 
 	Issuer   string
@@ -54,13 +54,13 @@ type Token struct {
 	// worth nothing, such as "jkt" (RFC 9449 §6). Nil is a bearer token.
 	Confirmation map[string]string
 
-	// Claims are all members that the source got, as encoding/json has them; nil
+	// Claims are all members that the source got, as encoding/json has them. Nil
 	// of our own server's opaque tokens.
 	Claims map[string]any
 
 	decided     bool   // the source decided whether a machine holds the token
 	anyAudience bool   // the source takes the token without an audience
-	machine     string // the identifier of the machine, with its prefix; "" of a user's token
+	machine     string // the identifier of the machine, with its prefix, "" of a user's token
 
 	backend string // "" is defaultName, so that most tokens need no copy with a name
 }

@@ -18,7 +18,7 @@
 //	logins, err := external.New(external.Config{Pages: external.Pages{Site: site}})
 //
 // An application can show pages of its own in the same look: see [New]. No page needs script, and the
-// Content-Security-Policy of [Site.Secure] allows none.
+// Content-Security-Policy of [Site.Secure] allows no script.
 package page
 
 import (
@@ -43,10 +43,10 @@ type Site struct {
 	// Links returns the navigation, if it is not nil. It is called for each page, concurrently, and finds the
 	// signed-in user by auth.UserFrom(r.Context()). Without a user there, it returns what strangers see. It is
 	// not called if that cannot be told, for example because a store is down. The page has no navigation then.
-	// Pages that ask one question, such as consent, have none either.
+	// Pages that ask one question, such as consent, have no navigation either.
 	Links func(r *http.Request) []Link
 
-	// Help says in plain text whom to ask: "Ask us at help@example.com." Pages about an error show it. If empty,
+	// Help says in plain text where to ask: "Ask us at help@example.com." Pages about an error show it. If empty,
 	// they name the service.
 	Help string
 
@@ -59,7 +59,7 @@ type Site struct {
 type Link struct {
 	Text string
 	URL  string // a path of this service, or a URL
-	Post bool   // it is a button that sends an empty form by POST, as to sign out; URL must be of this service
+	Post bool   // it is a button that sends an empty form by POST, as to sign out. URL must be of this service
 }
 
 // Layout is what a template of [New] shows around the content. Embed it in the type of your own page.
@@ -103,8 +103,9 @@ func (s Site) style() string { return cmp.Or(s.StyleSheet, defaultStyle) }
 
 // Secure sets the headers of a page: it is not cached, not shown in a frame, and its address is not told to other
 // sites. Its own site is told, because a form of a page with "no-referrer" has the header "Origin: null" (Fetch
-// Standard, "append a request Origin header"), which a guard refuses where the browser sends no Sec-Fetch-Site. Its Content-Security-Policy allows the style sheet, and forms that lead to formAction, a source list of
-// CSP Level 3 §6.4.1 such as "'self' https:". If formAction is empty, it is 'self'.
+// Standard, "append a request Origin header"), which a guard refuses where the browser sends no Sec-Fetch-Site. Its
+// Content-Security-Policy allows the style sheet, and forms that lead to formAction, a source list of CSP Level 3
+// §6.4.1 such as "'self' https:". If formAction is empty, it is 'self'.
 func (s Site) Secure(h http.Header, formAction string) {
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+Hash(s.style())+
 		"; base-uri 'none'; form-action "+cmp.Or(formAction, "'self'")+"; frame-ancestors 'none'")

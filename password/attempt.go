@@ -49,7 +49,7 @@ func (l *Authenticator) throttled(r *http.Request, username, password string) (a
 }
 
 // known finds out whether the request comes from a device of the user. It returns the account if
-// it had to be looked up for that, before the throttle was asked: whoever has such a cookie
+// it had to be looked up for that, before the throttle was asked: a client with such a cookie
 // has logged in by that name before.
 func (l *Authenticator) known(r *http.Request, from *source) (*account, error) {
 	seen := l.config.Devices.read(r, from.username)
@@ -66,7 +66,7 @@ func (l *Authenticator) known(r *http.Request, from *source) (*account, error) {
 	return found, nil
 }
 
-// id returns the identifier of the user, or "" if there is none of the name.
+// id returns the identifier of the user, or "" if there is no user of the name.
 func (a *account) id(ctx context.Context) string {
 	if errors.Is(a.refused, auth.ErrUserNotFound) || checkUser(ctx, a.user) != nil {
 		return ""

@@ -23,7 +23,7 @@ type Config struct {
 	Hasher  *Hasher
 	Account AccountFinder
 
-	// Throttle keeps the counters of failed logins; nil is a [MemoryThrottle].
+	// Throttle keeps the counters of failed logins. If nil, it is a [MemoryThrottle].
 	// Instances of one service need a store they share. Limits then hold for all of
 	// them together, and each lets that many logins run at once.
 	Throttle ThrottleStore
@@ -40,14 +40,15 @@ type Config struct {
 	// Devices, if set, leave a cookie in browsers that users log in from by a form or
 	// JSON. From there they can log in while strangers guess at the account. See [NewDevices].
 	Devices *Devices
-	// Upgrade stores a new string for a user whose password was just proved
-	// and whose stored one has another format or other parameters than
-	// Hasher's. Nil rehashes nothing. An error is logged and fails no login.
+	// Upgrade stores a new string for a user when the password was just proved
+	// and the stored string has another format or other parameters than
+	// Hasher's. If nil, nothing is rehashed. An error is logged and fails no login.
 	//
 	// Leave it nil while another program, such as Django, reads the same
-	// strings, unless HasherConfig.Format is one that it reads. A user whose AuthStamp changes with the stored string loses
-	// what was issued before; Account is asked again, so that this login
-	// gets the new stamp if the new string is what it finds. To lose no race
+	// strings, unless HasherConfig.Format is one that it reads. If the
+	// AuthStamp changes with the stored string, the user loses what was issued
+	// before. Account is asked again, so that this login gets the new stamp if
+	// the new string is what it finds. To lose no race
 	// with a change of password, write only where the stored string is still
 	// the one that Account found.
 	Upgrade func(ctx context.Context, user auth.User, encoded string) error
@@ -58,9 +59,9 @@ type Config struct {
 	// legacy one needs Hasher to allow it.
 	Decoy string
 
-	// Name is what credentials return as their backend; empty is "password".
+	// Name is what credentials return as their backend. Empty is "password".
 	Name string
-	// Realm is named in the challenge (RFC 7617 §2); empty is "api".
+	// Realm is named in the challenge (RFC 7617 §2). Empty is "api".
 	Realm string
 	// Silent sends a challenge of the scheme "Form" in place of Basic, so that
 	// browsers open no dialog of their own. Basic is accepted all the same.
@@ -72,9 +73,9 @@ type Config struct {
 
 // AccountFinder finds a user by the name they log in with, and the string that
 // [Hasher.Hash] or Django made of their password. It returns
-// [auth.ErrUserNotFound] if there is none of that name and
+// [auth.ErrUserNotFound] if there is no user of that name and
 // [auth.ErrUserInactive] if the user may not log in, best with the string, so
-// that it is verified all the same; any other error is answered with 503. A
+// that it is verified all the same. Any other error is answered with 503. A
 // user without a password has an empty or unusable string, which never matches.
 // User and string must be of one moment, best of one query: a login that races
 // a change of the password then has the stamp of the password it proved, with
@@ -89,7 +90,7 @@ type Authenticator struct {
 	throttle  *throttle // nil if unthrottled
 	challenge []auth.Challenge
 
-	unreadable once.Set // users whose stored string has no known format
+	unreadable once.Set // users with a stored string of no known format
 }
 
 var (
@@ -159,7 +160,7 @@ func New(config Config) (*Authenticator, error) {
 // multipart/form-data, in UTF-8 and at most 8 KiB. It puts the body back, so that
 // handlers read it from its start whatever the outcome.
 //
-// A body with neither, and one of another type, is [auth.ErrNoCredentials]. At a login
+// A body without both, and one of another type, is [auth.ErrNoCredentials]. At a login
 // ([auth.AtLogin]) one of another type is answered with 415 and the types that are read
 // (RFC 9110 §15.5.16), unless another backend proves the request. A body that has only
 // one of them, or one twice, or that is broken, is [auth.ErrMalformed]. Other errors are
@@ -196,15 +197,15 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 	return user, proved, nil
 }
 
-// Check proves a user by a username and password that came in some other way;
-// r gives the context and the client's address, which is right behind a proxy only
+// Check proves a user by a username and password that came in some other way.
+// The request r gives the context and the client's address, which is right behind a proxy only
 // inside a [auth.Guard]: elsewhere every client has the address of the proxy. It asks
 // the throttle, then Account, and hashes last. Errors are
 //
 //   - [auth.ErrMalformed]: the username is longer than 255 bytes or has control
 //     characters, the password is longer than [MaxPassword], or one is not UTF-8
 //   - [auth.ErrThrottled]: too many failures, with RetryAfter, whether or not the
-//     password is right. Mostly nothing was looked up or hashed; it was if the limit was reached
+//     password is right. Mostly nothing was looked up or hashed, unless the limit was reached
 //     meanwhile, by another instance
 //   - [auth.ErrInvalid]: no such user, wrong password or inactive user. The client
 //     cannot tell them apart, by the answer or by its time. The cause, for the log
@@ -212,7 +213,7 @@ func (l *Authenticator) Authenticate(r *http.Request) (auth.User, auth.Credentia
 //   - any other error: Account or the store failed, the Hasher is busy, or others of
 //     the same account or address were under way for longer than Limits.MaxWait
 //
-// If the name has failures left and the user has none, because others guess by other
+// If the name has failures left and the user has not, because others guess by other
 // spellings of the name, the answer is ErrInvalid even to the right password: a
 // stranger would else learn which names are those of one user. The cause says so.
 func (l *Authenticator) Check(r *http.Request, username, password string) (auth.User, error) {
@@ -266,7 +267,7 @@ func (l *Authenticator) find(ctx context.Context, username string) (*account, er
 	return &account{user, encoded, nil}, nil
 }
 
-// prove verifies the password of an account. Whoever the user is or is not, one
+// prove verifies the password of an account. Whether or not there is such a user, one
 // hash is computed.
 func (l *Authenticator) prove(ctx context.Context, password string, found *account) (rehash bool, err error) {
 	result, err := l.config.Hasher.verify(ctx, password, found.encoded, l.decoy)
@@ -279,7 +280,7 @@ func (l *Authenticator) prove(ctx context.Context, password string, found *accou
 	return result.NeedsRehash, nil
 }
 
-// checkUser has a finder's user checked as a loader's: nobody, or one with a
+// checkUser checks the user of a finder as that of a loader: a nil user, or one with a
 // reserved identifier, is a bug and answered with 500.
 func checkUser(ctx context.Context, user auth.User) error {
 	_, err := auth.UserLoader(func(context.Context, string) (auth.User, error) { return user, nil }).Find(ctx, "any")
@@ -288,8 +289,8 @@ func checkUser(ctx context.Context, user auth.User) error {
 
 // upgrade has the password stored anew and returns the user as they are then.
 // If the string is not what was just stored, the password was changed meanwhile:
-// the user is then returned as they were when it was proved, or whoever knows
-// the old one would get the stamp of the new.
+// the user is then returned as of the proof. Otherwise somebody with
+// the old password would get the stamp of the new one.
 func (l *Authenticator) upgrade(ctx context.Context, user auth.User, username, password string) auth.User {
 	if l.config.Upgrade == nil {
 		return user

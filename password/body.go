@@ -12,7 +12,7 @@ import (
 var errOneMissing error = &auth.Error{Kind: auth.ErrMalformed, Detail: "Username and password are both required.",
 	Cause: errors.New("password: the body of the login has one of username and password, and not the other")}
 
-// The causes of a body at a login that has neither of the two. The client is told what is
+// The causes of a body at a login without username and password. The client is told what is
 // missing, because a body of another shape is the most common first request.
 var (
 	errNeither error = &auth.Error{Kind: auth.ErrNoCredentials, Detail: detailNeither,
@@ -33,7 +33,7 @@ var (
 
 const detailNeither = "The body has no username and password."
 
-// neither returns the error for a body without username and password.
+// neither returns the error for a body that lacks username and password.
 func neither(r *http.Request) error {
 	if !auth.AtLogin(r.Context()) {
 		return auth.ErrNoCredentials

@@ -13,6 +13,7 @@ import (
 // come, first served: a hash that needs much memory is not overtaken for ever by small ones.
 type budget struct {
 	total uint64 // KiB for all
+	most  int    // slots
 
 	mu     sync.Mutex
 	slots  int       // free
@@ -27,7 +28,7 @@ type claim struct {
 }
 
 func newBudget(slots int, memory uint64) *budget {
-	return &budget{total: memory, slots: slots, memory: memory}
+	return &budget{total: memory, most: slots, slots: slots, memory: memory}
 }
 
 // take takes a slot and memory KiB for a hash, or all the memory if that is less. It waits

@@ -13,26 +13,26 @@ import (
 type ChangeConfig struct {
 	Renewal
 
-	// Authenticator checks the old password, and slows down who guesses it.
+	// Authenticator checks the old password, and slows down guesses at it.
 	Authenticator *Authenticator
-	// Username returns the name that a user logs in with; nil is UserID.
+	// Username returns the name that a user logs in with. If nil, it is UserID.
 	Username func(user auth.User) string
 	// Redirect is the path of this site that a browser which posted a form is
 	// sent to afterwards. Empty answers 204 to them too.
 	Redirect string
 }
 
-// Change is the handler by which users who are logged in change their password.
+// Change is the handler by which users that are logged in change their password.
 // It authenticates requests by itself and needs no middleware:
 //
-//	POST {"old": "…", "new": "…"}, or a form of these; at most 8 KiB
+//	POST {"old": "…", "new": "…"}, or a form of these, of at most 8 KiB
 //
 // It refuses requests that a page of another origin made a browser send, with
-// 403, and other methods with 405; machines and credentials that are limited to
-// scopes with 403. Then, in this order, by Guard.Answer so that Config.Render may
+// 403, and other methods with 405. Machines and credentials that are limited to
+// scopes get 403. Then, in this order, by Guard.Answer so that Config.Render may
 // show a form again:
 //
-//   - 415 "unsupported_media_type": the body is neither JSON nor a form, and Accept
+//   - 415 "unsupported_media_type": the body is not JSON and not a form, and Accept
 //     names the types that are read
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 with the code of the first reason and all as "errors", an array of
@@ -42,12 +42,12 @@ type ChangeConfig struct {
 //   - 400 "password_incorrect": the old password is wrong, or was changed
 //     meanwhile. Not 401: the credential of the request is good
 //   - 503: a store or the loader is down. With "password_changed": true the new
-//     password holds, but some of what was issued before may have been left; the
+//     password holds, but some of what was issued before may have been left. The
 //     remedy is another change
 //
 // On success, 204 or 303, the new password is stored and all that Renewal.Revokers
 // issued is ended, but the credential of this very request. A client that goes
-// away meanwhile interrupts none of it.
+// away meanwhile does not interrupt this.
 //
 // A login with the old password may be under way meanwhile. Authenticator proves the user
 // with the [auth.Stamper] stamp of before, so that what an issuer makes of that
@@ -65,7 +65,8 @@ type Change struct {
 var _ http.Handler = (*Change)(nil)
 
 var (
-	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and new.",
+	errOldAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with old and " +
+		"new.",
 		Cause: errors.New("password: the body of the change lacks old or new")}
 	errUnchanged error = &auth.Error{Kind: auth.ErrMalformed, Code: "password_unchanged",
 		Detail: "The new password must differ from the old one.",
@@ -95,7 +96,8 @@ func NewChange(guard *auth.Guard, config ChangeConfig) (*Change, error) {
 		return nil, err
 	}
 	c := &Change{shared: shared, config: config}
-	c.handler = backend.NewEndpoint(shared.guard, shared.guard.Require(auth.FullAccess), backend.Methods{"POST": c.post})
+	c.handler = backend.NewEndpoint(shared.guard, shared.guard.Require(auth.FullAccess),
+		backend.Methods{"POST": c.post})
 	return c, nil
 }
 

@@ -21,7 +21,7 @@ var errCommon = reason("password_too_common", "This password is too common.")
 //   - a sequence or a walk on the keyboard: "abcdefgh", "98765432", "1qaz2wsx"
 //   - up to four digits, such as a year, two signs, or one other character
 //
-// not counting spaces, dots, hyphens and underscores; and passwords of no more
+// not counting spaces, dots, hyphens and underscores. It also refuses passwords of no more
 // than three different characters, or that repeat fewer than eight. It knows no
 // breaches: add [CommonFrom] with a list of those you have, or a Validator that
 // asks a service.
@@ -41,7 +41,7 @@ func Common() Validator {
 // CommonFrom refuses the passwords that r lists, one a line, with Django's code
 // "password_too_common". Case and surrounding space do not matter. It reads r to
 // its end and keeps the list in memory. Django's own list is compressed: give it
-// the reader of compress/gzip. Errors are those of r; a line longer than 64 KiB,
+// the reader of compress/gzip. Errors are those of r, a line longer than 64 KiB,
 // text that is not UTF-8, and an empty list, which would be of no use.
 func CommonFrom(r io.Reader) (Validator, error) {
 	list := make(map[string]struct{})
@@ -120,8 +120,10 @@ func guessable(password string, words map[string]bool) bool {
 var (
 	separators = strings.NewReplacer(" ", "", ".", "", "-", "", "_", "")
 
-	plainI = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o", "$", "s", "5", "s", "7", "t", "+", "t")
-	plainL = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "l", "|", "l", "0", "o", "$", "s", "5", "s", "7", "t", "+", "t")
+	plainI = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!", "i", "0", "o",
+		"$", "s", "5", "s", "7", "t", "+", "t")
+	plainL = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "l", "|", "l", "0", "o",
+		"$", "s", "5", "s", "7", "t", "+", "t")
 )
 
 // pieces returns where the pieces that start somewhere end.
@@ -143,7 +145,8 @@ func pieces(spellings []string, start int, words map[string]bool) (ends []int) {
 	_, size := utf8.DecodeRuneInString(password[start:])
 	ends = append(ends, start+size)
 	most := map[int]int{digit: 4, other: 2}[kind(password[start])]
-	for end := start + 2; end <= min(start+most, len(password)) && kind(password[end-1]) == kind(password[start]); end++ {
+	last := min(start+most, len(password))
+	for end := start + 2; end <= last && kind(password[end-1]) == kind(password[start]); end++ {
 		ends = append(ends, end)
 	}
 	return ends

@@ -37,7 +37,7 @@ type DeviceConfig struct {
 // Devices are the browsers that users logged in from, known by a cookie: the device
 // cookies of OWASP ("Slow Down Online Guessing Attacks with Device Cookies"). Set
 // Config.Devices of an [Authenticator], and a login by a form or JSON leaves a cookie on its
-// answer. HTTP Basic leaves none.
+// answer. HTTP Basic leaves no cookie.
 //
 // A login with such a cookie of the same user counts at a counter of the device, of
 // Limits.AccountFree failures, and at no other. So a user can log in from a new
@@ -46,10 +46,10 @@ type DeviceConfig struct {
 //
 // The cookie is sealed and bound to the name that was typed, the UserID and the
 // [auth.Stamper] stamp, so that it ends when the user changes the password. A user without a
-// stamp gets none, because nothing would end it. It is HttpOnly, Secure and SameSite=Lax.
-// A browser has one, of the user who logged in last.
+// stamp gets no cookie, because nothing would end it. It is HttpOnly, Secure and SameSite=Lax.
+// A browser has one, of the user that logged in last.
 //
-// Nothing is stored, so one device cannot be forgotten by itself: a user who changes the password
+// Nothing is stored, so one device cannot be forgotten by itself. A user that changes the password
 // forgets all. Devices are immutable and safe for concurrent use.
 type Devices struct {
 	jar   backend.Cookie
@@ -87,7 +87,7 @@ func (d *Devices) Set(w http.ResponseWriter, r *http.Request, username string, u
 
 // device is what a cookie holds. Its parts are hashes and random, so that it has one size.
 type device struct {
-	id    [16]byte          // random; the counter is named by it
+	id    [16]byte          // random, and the counter is named by it
 	name  [sha256.Size]byte // of the folded name that was typed
 	owner [sha256.Size]byte // of the user and stamp
 	until int64             // Unix seconds
@@ -152,7 +152,7 @@ func ownerOf(user auth.User) (sum [sha256.Size]byte, ok bool) {
 	return sha256.Sum256([]byte(stamp + user.UserID())), true // the stamp has one length
 }
 
-// cookieFor returns the value of the cookie after a login, or "" if there is none to give.
+// cookieFor returns the value of the cookie after a login, or "" if the login gets no cookie.
 func (d *Devices) cookieFor(r *http.Request, username string, user auth.User) string {
 	owner, ok := ownerOf(user)
 	if !ok {

@@ -9,7 +9,7 @@ import (
 )
 
 // This file has why a login fails. The client gets one answer whatever the reason, after
-// the same work; the reason is the cause of the error, for the log and the Observer.
+// the same work. The reason is the cause of the error, for the log and the Observer.
 
 // Reasons for which a login fails. The name that was typed is not printed: people type
 // their password there by mistake.
@@ -38,7 +38,7 @@ func (e *userError) Error() string { return "password: user " + e.userID + ": " 
 
 func (e *userError) Unwrap() error { return e.reason }
 
-// failure returns the answer to a login whose password did not match. account is what
+// failure returns the answer to a login with a wrong password. account is what
 // Config.Account returned as an error.
 func (l *Authenticator) failure(ctx context.Context, account error, user auth.User, encoded string) error {
 	switch {
@@ -84,9 +84,12 @@ func (l *Authenticator) warnOfStored(ctx context.Context, userID, encoded string
 // knownSchemes are how stored strings of programs start. Others are not printed: the start of
 // a home-made string may be a salt, or a password in the clear.
 var knownSchemes = []string{"$argon2id$", "$argon2i$", "$argon2d$", "argon2$", "pbkdf2_sha256$", "pbkdf2_sha1$",
-	"$pbkdf2-sha256$", "$pbkdf2-sha512$", "$pbkdf2$", "scrypt$", "$scrypt$", "$7$", "$y$", "$gy$", "bcrypt_sha256$", "bcrypt$",
-	"$2$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$md5$", "$sha1$", "$apr1$", "$P$", "$H$", "$S$", "md5$", "sha1$",
-	"sha256$", "crypt$", "unsalted_md5$", "unsalted_sha1$", "{SSHA}", "{SSHA256}", "{SSHA512}", "{SHA}", "{SHA256}", "{SHA512}",
+	"$pbkdf2-sha256$", "$pbkdf2-sha512$", "$pbkdf2$", "scrypt$", "$scrypt$", "$7$", "$y$", "$gy$", "bcrypt_sha256$",
+	"bcrypt$",
+	"$2$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$md5$", "$sha1$", "$apr1$", "$P$", "$H$", "$S$",
+	"md5$", "sha1$",
+	"sha256$", "crypt$", "unsalted_md5$", "unsalted_sha1$", "{SSHA}", "{SSHA256}", "{SSHA512}", "{SHA}", "{SHA256}",
+	"{SHA512}",
 	"{CRYPT}", "{BCRYPT}", "{MD5}", "{PBKDF2}", "{ARGON2}", "{PLAIN}", "{CLEARTEXT}"}
 
 // schemeOf returns how a stored string starts, if that is one of knownSchemes, or "".

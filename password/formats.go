@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/scrypt"
 )
 
-// stored is a parsed string of some format, all of whose parameters make sense: matches
+// stored is a parsed string of some format, with parameters that make sense: matches
 // does not panic. It compares in constant time. It must not be called if cost is more than
 // [HashLimits] allow.
 type stored interface {
@@ -268,7 +268,7 @@ func (s *scryptHash) matches(password string) (bool, error) {
 	return err == nil && subtle.ConstantTimeCompare(key, s.key) == 1, err
 }
 
-// number reads decimal digits of 1 to limit without a zero before them; 0 is anything else.
+// number reads decimal digits of 1 to limit without a zero before them. 0 is anything else.
 func number(digits string, limit uint64) uint64 {
 	if strings.HasPrefix(digits, "0") {
 		return 0

@@ -1,5 +1,5 @@
 // Package password keeps and checks passwords. A [Hasher] turns them into
-// strings to store and verifies them, also those that Django stored; an [Authenticator]
+// strings to store and verifies them, also those that Django stored. An [Authenticator]
 // is the backend that logs users in by username and password, from JSON, a form
 // or HTTP Basic, and slows down guessing.
 //
@@ -18,7 +18,7 @@
 // [Validators] judge new passwords, [Change] and [Reset] are the handlers that set
 // one, and [OneTimeTokens] make the links of mails.
 //
-// Guessing is slowed down by account, by address and by network; [Limits] say how, and how many
+// Guessing is slowed down by account, by address and by network. [Limits] say how, and how many
 // guesses an hour that leaves. A login under way is no failure: right passwords that come in
 // parallel wait for each other and are all let in.
 //
@@ -59,7 +59,7 @@ const MaxPassword = 4096
 // HasherConfig is the configuration of a [Hasher]. The zero value is right for most.
 type HasherConfig struct {
 	// Format is what Hash writes. Set it to one of Django's while a Django reads the same
-	// table: it cannot read the default, so whoever sets a password here would be locked
+	// table. Django cannot read the default, so users that set a password here would be locked
 	// out there.
 	Format Format
 
@@ -92,11 +92,11 @@ type HasherConfig struct {
 
 	// AllowLegacy names formats that are read although they do not protect:
 	// LegacySHA1, LegacyMD5, LegacyUnsaltedSHA1, LegacyUnsaltedMD5, and
-	// LegacyPBKDF2SHA1, which is the best of them. Whoever gets hold of the
+	// LegacyPBKDF2SHA1, which is the best of them. A thief of the
 	// database tries billions of passwords a second against the first four,
 	// without a salt against all users at once. They always need a rehash: set
 	// Config.Upgrade, so that each is replaced at the user's next login,
-	// and drop the name when none are left. MD5 and SHA-1 panic in a program
+	// and drop the name when there are no such strings any more. MD5 and SHA-1 panic in a program
 	// that runs in FIPS 140-only mode. Django's crypt is not read.
 	AllowLegacy []string
 }
@@ -121,7 +121,7 @@ type Hasher struct {
 	limits HashLimits
 	budget *budget
 	wait   time.Duration
-	ran    func(algorithm string) // tests count the work; else nil
+	ran    func(algorithm string) // tests count the work, nil otherwise
 }
 
 // Result is the outcome of [Hasher.Verify].
@@ -172,7 +172,8 @@ func (c *HasherConfig) recipe(s *backend.Settings) recipe {
 		})
 		valid := a.memory >= 8*uint32(a.threads) && a.memory <= largestMemory && a.time <= largestPasses &&
 			uint64(a.memory)*uint64(a.time) <= largestWork
-		s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and 2 passes",
+		s.Refuse(!strong, "argon2id with %d KiB and %d passes is weaker than OWASP's minimum, such as 19456 KiB and "+
+			"2 passes",
 			a.memory, a.time)
 		s.Refuse(strong && !valid, "argon2id with %d KiB and %d passes is more than is allowed", a.memory, a.time)
 		if strong && valid {
@@ -221,11 +222,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (encoded string, err
 //     NeedsRehash, since the rest of it was not verified
 //   - what HasherConfig.AllowLegacy names. Where that is a digest, which takes no time,
 //     the work of verifying one of our own, or Config.Decoy, is done besides,
-//     so that a login does not tell who still has such a string
+//     so that a login does not tell which users still have such a string
 //
 // A string that is empty, unusable (Django's "!…"), unknown or broken, or asks
 // for more than [HashLimits] allow, never matches and is no error: it costs what
-// verifying one of our own does, so that a stranger does not learn who has no
+// verifying one of our own does, so that a stranger does not learn which users have no
 // password. A password longer than [MaxPassword] never matches.
 //
 // Errors are those of the context and [ErrBusy], as [auth.Error] without a kind.
@@ -251,7 +252,7 @@ func (h *Hasher) verify(ctx context.Context, password, encoded string, decoy sto
 	if !usable {
 		hash = decoy
 	}
-	var slow stored // what a user who is unknown takes
+	var slow stored // what an unknown user takes
 	if isDigest(hash) {
 		if slow = decoy; isDigest(decoy) {
 			slow = h.decoy

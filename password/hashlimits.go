@@ -9,8 +9,8 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// HashLimits bounds what hashing costs, so that one row of a table of users can neither end
-// the process nor keep everybody else from logging in. A zero field has its default, which
+// HashLimits bounds what hashing costs, so that one row of a table of users cannot end
+// the process or keep everybody else from logging in. A zero field has its default, which
 // is raised to what Hash itself needs.
 //
 // A stored string that asks for more never matches, as if its format were unknown. The

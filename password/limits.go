@@ -22,7 +22,7 @@ import (
 // that address, so that strangers cannot lock a user out. A login forgives the
 // failures of that counter and no others.
 //
-// With the defaults, strangers who do not pause get 17 guesses at an account in the first hour and
+// With the defaults, strangers that do not pause get 17 guesses at an account in the first hour and
 // 4 in each hour after it, from however many addresses, and while the user logs in as
 // often as they like. One address gets 32 guesses in its first hour, and then 4. With pauses of
 // Forget it is about 12 an hour at an account and 25 from an address. There
@@ -42,9 +42,9 @@ type Limits struct {
 	NetworkFree int
 
 	FirstDelay time.Duration // 0 is 1 second
-	MaxDelay   time.Duration // 0 is 15 minutes; a block that ends later than this from now counts as none
-	Forget     time.Duration // failures are forgotten so long after the last; more than MaxDelay; 0 is 1 hour
-	Known      time.Duration // how long an address is known after a login, to within a day; 0 is 30 days
+	MaxDelay   time.Duration // 0 is 15 minutes. A block that ends later than this from now counts as no block
+	Forget     time.Duration // failures are forgotten so long after the last. It is more than MaxDelay. 0 is 1 hour
+	Known      time.Duration // how long an address is known after a login, to within a day. 0 is 30 days
 
 	// MaxWait is how long a login waits while others of its account, address or
 	// network are under way, within the context of its request. A login under

@@ -13,8 +13,8 @@ import (
 // MailThrottleConfig is the configuration of [MailThrottle]. The zero value is
 // right for a program of one instance.
 type MailThrottleConfig struct {
-	// Store keeps the counters; nil is a [MemoryThrottle]. It may be that of an
-	// Authenticator, whose counters are others.
+	// Store keeps the counters. If nil, it is a [MemoryThrottle]. It may be that of an
+	// Authenticator, which has other counters.
 	Store ThrottleStore
 	// Limits say how many requests are free and how long the delays are. Zero
 	// fields are 3 requests per account, 20 per address and 100 per network, then delays
@@ -56,7 +56,7 @@ func NewMailThrottle(config MailThrottleConfig) (*MailThrottle, error) {
 
 // Count counts a request for a mail to an account, by the name or address that
 // was typed, whether there is such an account or not. It returns
-// [auth.ErrThrottled], with RetryAfter, if there were too many; nothing is to be
+// [auth.ErrThrottled], with RetryAfter, if there were too many. Nothing is to be
 // sent then. Any other error is the store's, without a kind. Requests are counted
 // per address and network, too, of the address that [auth.ClientIP] returns: behind a proxy, call
 // Count in a handler behind the guard, or with guard.WithProxies(r).

@@ -15,7 +15,7 @@ const maxCounters = 100_000
 // MemoryThrottle is a [ThrottleStore] in memory, for programs of one instance:
 // each instance counts by itself and forgets when it ends.
 //
-// It keeps at most 100,000 counters, some 20 MB, so that nobody can exhaust
+// It keeps at most 100,000 counters, some 20 MB, so that strangers cannot exhaust
 // memory with names that are not there. When it is full, a new counter takes
 // the place of an old one, with preference for one of a single failure: a name
 // under attack stays slow while others come and go.
@@ -36,7 +36,8 @@ func NewMemoryThrottle() *MemoryThrottle {
 }
 
 // Update implements [ThrottleStore].
-func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time, change func(counters []Counter)) error {
+func (m *MemoryThrottle) Update(_ context.Context, keys []string, now time.Time,
+	change func(counters []Counter)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counters := make([]Counter, len(keys))

@@ -35,14 +35,14 @@ const (
 type OneTimeConfig struct {
 	Store OneTimeStore
 	// LoadUser loads the user of a token when it is issued, checked and
-	// redeemed. One for PurposeVerifyEmail may admit users whom that of the
-	// guard refuses, where nobody may log in before they are verified.
+	// redeemed. One for PurposeVerifyEmail may admit users that the LoadUser of the
+	// guard refuses, if a login needs a verified address.
 	LoadUser auth.UserLoader
 
 	// TTL is how long tokens of a purpose are good. Those it does not name are
 	// good for an hour, PurposeVerifyEmail for 24 hours.
 	TTL map[Purpose]time.Duration
-	// Limit is the most live tokens that a user has of one purpose; one more
+	// Limit is the most live tokens that a user has of one purpose. One more
 	// ends the oldest. 0 is 5.
 	Limit int
 	// Applies is asked when a token is checked and redeemed: false makes it
@@ -51,9 +51,9 @@ type OneTimeConfig struct {
 	Applies func(user auth.User, purpose Purpose, about string) bool
 
 	// Prefix starts every token, for secret scanners: at most 10 letters,
-	// digits, "_", "-" and "."; empty is "gwonce_".
+	// digits, "_", "-" and ".". Empty is "gwonce_".
 	Prefix string
-	// Name is the backend of events; empty is "onetime".
+	// Name is the backend of events. Empty is "onetime".
 	Name string
 	// Observer is told of tokens issued, revoked and, as EventReuse, used a
 	// second time.
@@ -63,19 +63,19 @@ type OneTimeConfig struct {
 // OneTimeTokens issues tokens that are good once, for a while, for one user and
 // purpose, and as long as the user's [auth.Stamper] stamp stays what it was. It
 // is what resetting a forgotten password and verifying an e-mail address are
-// built on; the application sends the mail:
+// built on. The application sends the mail:
 //
 //	token, err := tokens.Issue(ctx, user.UserID(), password.PurposeReset, user.Email)
 //	link := "https://app.example/reset#" + token.Reveal()
 //
 // The page behind the link must not give the token away: put it into the
-// fragment, which browsers send nobody, or into the path of a page that sends
+// fragment, which browsers do not send, or into the path of a page that sends
 // "Referrer-Policy: same-origin" and loads nothing from elsewhere. With "no-referrer"
 // browsers send "Origin: null" with its form, which a guard refuses. The page
 // posts it, to [Reset] or a handler that calls Redeem. A GET must only Check:
 // programs that look for malware follow every link of a mail.
 //
-// Whoever asks for a mail must not learn who has an account. Answer "if there is
+// A visitor that asks for a mail must not learn which accounts exist. Answer "if there is
 // such an account, we have sent it a mail" in any case and as fast in any case:
 // issue and send after the answer. Slow such requests down with a [MailThrottle],
 // or anybody can fill a user's mailbox and end the links they wait for.
@@ -118,7 +118,8 @@ func (rec *OneTimeRecord) refuse(reason error) error { return badLink(&userError
 
 var errAbout error = &auth.Error{Kind: auth.ErrMalformed,
 	Detail: "What a link is about must be at most 320 bytes of text without control characters.",
-	Cause:  errors.New("password: the about of a one-time token is longer than 320 bytes, or is not plain text in UTF-8")}
+	Cause: errors.New("password: the about of a one-time token is longer than 320 bytes, or is not plain text in " +
+		"UTF-8")}
 
 const (
 	maxAbout = 320 // bytes: 64 + "@" + 255, the longest e-mail address
@@ -135,7 +136,8 @@ func NewOneTimeTokens(config OneTimeConfig) (*OneTimeTokens, error) {
 	s.Need("OneTimeConfig.LoadUser", c.LoadUser)
 	s.Refuse(c.Limit < 0, "OneTimeConfig.Limit is negative")
 	s.Refuse(len(c.Prefix) > backend.MaxTokenPrefix || strings.Trim(c.Prefix, urlSafe) != "",
-		"OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix, backend.MaxTokenPrefix)
+		"OneTimeConfig.Prefix %q is longer than %d or has characters that are not for links", c.Prefix,
+		backend.MaxTokenPrefix)
 	for purpose, ttl := range c.TTL {
 		s.Refuse(!purpose.valid() || ttl <= 0,
 			"OneTimeConfig.TTL has %v for purpose %q. It must be positive, and the purpose one", ttl, purpose)
@@ -162,7 +164,7 @@ func (t *OneTimeTokens) ttl(purpose Purpose) time.Duration {
 	return time.Hour
 }
 
-// Issue makes a token for a user and returns it; it is nowhere kept. about is
+// Issue makes a token for a user and returns it. The token itself is not stored. about is
 // what Check and Redeem return with the user, such as the address the mail goes
 // to, and may be empty.
 //
@@ -205,7 +207,8 @@ func (t *OneTimeTokens) Issue(ctx context.Context, userID string, purpose Purpos
 
 // Check proves a token without using it up, and returns the user as they are now
 // and what it is about: for the page with the form. Errors are those of Redeem.
-func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose,
+	token string) (user auth.User, about string, err error) {
 	_, user, about, err = t.check(ctx, purpose, token, false)
 	return user, about, err
 }
@@ -215,9 +218,10 @@ func (t *OneTimeTokens) Check(ctx context.Context, purpose Purpose, token string
 //
 //   - [auth.ErrInvalid]: the token is unknown, of another purpose, expired or
 //     used, or its user gone, inactive or of another stamp, which cannot be told
-//     apart; it is not used up then
+//     apart. It is not used up then
 //   - any other error: the store or the loader failed
-func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token string) (user auth.User, about string, err error) {
+func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose,
+	token string) (user auth.User, about string, err error) {
 	digest, user, about, err := t.check(ctx, purpose, token, true)
 	if err != nil {
 		return nil, "", err
@@ -236,7 +240,8 @@ func (t *OneTimeTokens) Redeem(ctx context.Context, purpose Purpose, token strin
 }
 
 // check is Check that reports reuse if the token was to be redeemed.
-func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string, redeem bool) (digest string, user auth.User, about string, err error) {
+func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string,
+	redeem bool) (digest string, user auth.User, about string, err error) {
 	// The alphabet matters too: part of the token is a key in the store.
 	if !backend.OwnsToken(token, t.config.Prefix) || strings.Trim(token, urlSafe) != "" {
 		return "", nil, "", errLinkForm
@@ -265,7 +270,7 @@ func (t *OneTimeTokens) check(ctx context.Context, purpose Purpose, token string
 	return digest, user, record.About, nil
 }
 
-// usable returns why the record of a token, nil if there is none, is not good now.
+// usable returns why the record of a token, which may be nil, is not good now.
 func (t *OneTimeTokens) usable(ctx context.Context, record *OneTimeRecord, purpose Purpose, redeem bool) error {
 	switch {
 	case record == nil:
@@ -299,8 +304,8 @@ func (t *OneTimeTokens) RevokeAll(ctx context.Context, userID string) (int, erro
 	return n, nil
 }
 
-// RevokeOthers implements [auth.Revoker]: it ends all tokens of the user. None of
-// them ever proves a request.
+// RevokeOthers implements [auth.Revoker]: it ends all tokens of the user, since no token
+// of this kind ever proves a request.
 func (t *OneTimeTokens) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
 	_, err := t.RevokeAll(r.Context(), user.UserID())
 	return err
@@ -316,5 +321,6 @@ func (t *OneTimeTokens) Purge(ctx context.Context, limit int) (int, error) {
 }
 
 func (t *OneTimeTokens) observe(ctx context.Context, kind auth.EventKind, userID string) {
-	backend.Events{Observer: t.config.Observer, Backend: t.config.Name}.Send(ctx, auth.Event{Kind: kind, UserID: userID})
+	backend.Events{Observer: t.config.Observer, Backend: t.config.Name}.Send(ctx,
+		auth.Event{Kind: kind, UserID: userID})
 }

@@ -17,7 +17,7 @@ type OneTimeRecord struct {
 	UserID    string
 	Purpose   Purpose
 	About     string // what the token is about, such as an e-mail address
-	Stamp     string // hash of the user's AuthStamp; empty if there was none
+	Stamp     string // hash of the user's AuthStamp, empty if the user has no stamp
 	Created   time.Time
 	ExpiresAt time.Time // never zero
 	Used      time.Time // zero is not yet
@@ -32,13 +32,13 @@ func (rec *OneTimeRecord) Live(now time.Time) bool {
 // package sqlstore has one over database/sql, and storetest.OneTime checks yours.
 //
 // Each method is atomic and safe for concurrent use, and reads no clock. What
-// is not there is no error; an error says that the store cannot tell, and that
+// is not there is no error. An error says that the store cannot tell, and that
 // nothing was changed or, if the connection broke at the wrong moment, all of
-// it. A returned record is shared: neither side changes it.
+// it. A returned record is shared: it must not be changed.
 type OneTimeStore interface {
 	// Add adds record. If its user then has more than limit records of its
 	// purpose that are live at now, those created first are removed until
-	// there are limit, but never record itself; limit is at least 1. Of many at
+	// there are limit, but never record itself. limit is at least 1. Of many at
 	// once, never more than limit are left. A digest that is there already is an error.
 	Add(ctx context.Context, record *OneTimeRecord, limit int, now time.Time) error
 

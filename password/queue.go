@@ -16,7 +16,7 @@ import (
 type queue struct {
 	mu    sync.Mutex
 	lines map[string]*line
-	lost  int // tries whose failure could not be written
+	lost  int // tries that failed without a written failure
 }
 
 // line is the tries of one counter.
@@ -25,7 +25,7 @@ type line struct {
 	running int
 	waiting []*turn // some may be gone
 	readers int     // how many read or write its counter
-	failed  int     // failures that were written and whose tries have left, while the line was there
+	failed  int     // written failures of tries that have left, while the line was there
 }
 
 // turn is a try in the queue.
@@ -46,7 +46,7 @@ const (
 
 // enter lets a try in as soon as each of its counters has room, in the order in which tries
 // came. It returns false if the counters must be read again. budgets are those of places,
-// none of them 0, and were read since seen. An error is ErrBusy after the time in wait, or that of ctx.
+// all above 0, and were read since seen. An error is ErrBusy after the time in wait, or that of ctx.
 func (q *queue) enter(
 	ctx context.Context, seen watch, places []place, budgets []int, wait time.Duration,
 ) (*turn, bool, error) {
@@ -54,7 +54,7 @@ func (q *queue) enter(
 	q.mu.Lock()
 	for i, p := range places {
 		q.learn(seen, p, budgets[i])
-		q.admit(q.line(p)) // who came first, if there is more room by now
+		q.admit(q.line(p)) // the first to come, if there is more room by now
 	}
 	if slices.ContainsFunc(places, func(p place) bool { return q.line(p).budget == 0 }) {
 		q.mu.Unlock()
@@ -127,7 +127,7 @@ func (q *queue) leave(t *turn) {
 	q.end(t)
 }
 
-// settled ends a try whose outcome was written. budgets are those of its places by then, and
+// settled ends a try with a written outcome. budgets are those of its places by then, and
 // failed says whether a failure was counted.
 func (q *queue) settled(t *turn, seen watch, budgets []int, failed bool) {
 	q.mu.Lock()
@@ -176,7 +176,7 @@ func (q *queue) end(t *turn) {
 	q.tidy(t)
 }
 
-// admit lets in those who wait in a line and have room in each of theirs. If the line is
+// admit lets in the tries of a line that have room in each of their lines. If the line is
 // blocked, they read the counters again and are refused.
 func (q *queue) admit(l *line) {
 	for _, t := range l.waiting {
@@ -199,7 +199,7 @@ func (q *queue) isFull(p place) bool {
 	return l.running >= l.budget
 }
 
-// tidy forgets who does not wait any more in the lines of a try, and lines without tries.
+// tidy forgets a try that does not wait any more in its lines, and lines without tries.
 func (q *queue) tidy(t *turn) {
 	for _, p := range t.places {
 		l := q.line(p)

@@ -21,8 +21,8 @@ const (
 	// hasher among its PASSWORD_HASHERS.
 	FormatDjangoArgon2 Format = "argon2"
 	// FormatDjangoPBKDF2 is PBKDF2 with HMAC-SHA-256 as Django's PBKDF2PasswordHasher, the
-	// first by default, stores it: pbkdf2_sha256$iterations$salt$hash. Against somebody who
-	// has the table it protects less than argon2id.
+	// first by default, stores it: pbkdf2_sha256$iterations$salt$hash. Against a thief of
+	// the table it protects less than argon2id.
 	FormatDjangoPBKDF2 Format = "pbkdf2_sha256"
 )
 
@@ -98,7 +98,8 @@ func (p *pbkdf2Recipe) encode(password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s$%d$%s$%s", FormatDjangoPBKDF2, p.iterations, salt, base64.StdEncoding.EncodeToString(key)), nil
+	return fmt.Sprintf("%s$%d$%s$%s", FormatDjangoPBKDF2, p.iterations, salt, base64.StdEncoding.EncodeToString(key)),
+		nil
 }
 
 func (p *pbkdf2Recipe) made(hash stored) bool {

@@ -26,16 +26,16 @@ type Renewal struct {
 	// the LoadUser of the one-time tokens returned them.
 	//
 	// After any other error nothing is ended, as if nothing were stored. Where
-	// that is not certain, such as after a commit whose answer was lost, Set should
+	// that is not certain, such as after a commit without an answer, Set should
 	// find out before it returns.
 	Set func(ctx context.Context, user auth.User, encoded string) error
 	// LoadUser loads the user after that, with the new stamp. It must see what
-	// Set wrote: if it is [auth.CachedUsers], Set calls Forget. A user whom it
+	// Set wrote: if it is [auth.CachedUsers], Set calls Forget. A user that it
 	// refuses, such as one whose address is not verified yet, has the new
 	// password all the same.
 	LoadUser auth.UserLoader
 	// Revokers are all that issue credentials to users: knox.Tokens, sessions,
-	// OneTimeTokens. They end what was issued before; whoever knew the old
+	// OneTimeTokens. They end what was issued before, since somebody with the old
 	// password may have made some.
 	Revokers []auth.Revoker
 	// AllowNoRevokers lets Revokers be empty. What was issued before then ends
@@ -43,7 +43,7 @@ type Renewal struct {
 	// use ends with it.
 	AllowNoRevokers bool
 
-	// Validators judge the new password; empty is DefaultValidators.
+	// Validators judge the new password. Empty is DefaultValidators.
 	Validators Validators
 	// Attributes returns what it must not resemble. Nil is nothing, and then a
 	// user's own name is a good password. user is as the guard proved them in
@@ -58,7 +58,7 @@ type Renewal struct {
 
 // The kinds of events of this package.
 const (
-	EventChanged auth.EventKind = "password_changed" // by who knew the old one
+	EventChanged auth.EventKind = "password_changed" // with the old password
 	EventReset   auth.EventKind = "password_reset"   // with a one-time token
 )
 
@@ -106,7 +106,8 @@ func (n *Renewal) judge(ctx context.Context, user auth.User, password string, mo
 // cannot interrupt it: a password that is changed while sessions of the old one
 // live on is the one outcome that must not be. stored reports whether it got as
 // far as that.
-func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, encoded string) (stored bool, err error) {
+func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User,
+	encoded string) (stored bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), applyTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
@@ -123,7 +124,7 @@ func (n *Renewal) apply(w http.ResponseWriter, r *http.Request, user auth.User, 
 	if err != nil {
 		// The others end all the same. The one in use gets no new stamp.
 		fresh = user
-		// A user who may not log in, or not yet, has nothing that could go on.
+		// A user that may not log in, or not yet, has nothing that could go on.
 		if auth.KindOf(err) != auth.ErrInvalid {
 			faults = append(faults, fmt.Errorf("loading the user: %w", err))
 		}
@@ -187,7 +188,8 @@ func (n *renewer) read(r *http.Request, missing error, names ...string) ([]strin
 // refuse answers with err. What is wrong with a body is no statement about the
 // credential that proved the request: 400 or 415, without a challenge.
 func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User, err error) {
-	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.", Err: err}
+	p := &auth.Problem{Status: http.StatusBadRequest, Code: auth.CodeInvalidRequest, Detail: "Malformed request.",
+		Err: err}
 	var stated *auth.Error
 	if errors.As(err, &stated) {
 		p.Code, p.Detail = cmp.Or(stated.Code, p.Code), cmp.Or(stated.Detail, p.Detail)
@@ -213,7 +215,8 @@ func (n *renewer) refuse(w http.ResponseWriter, r *http.Request, user auth.User,
 }
 
 // finish answers after apply.
-func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool, err error) {
+func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User, kind auth.EventKind, stored bool,
+	err error) {
 	if stored {
 		n.events.SendOf(r, by(user, auth.Event{Kind: kind}))
 	}
@@ -222,7 +225,8 @@ func (n *renewer) finish(w http.ResponseWriter, r *http.Request, user auth.User,
 		n.guard.RefuseWith(w, r, err, map[string]any{"password_changed": true})
 	case err != nil:
 		n.refuse(w, r, user, err)
-	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html"):
+	case n.redirect != "" && backend.HasForm(r) && strings.Contains(strings.ToLower(r.Header.Get("Accept")),
+		"text/html"):
 		backend.Redirect(w, n.redirect)
 	default:
 		w.WriteHeader(http.StatusNoContent)

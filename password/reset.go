@@ -21,16 +21,16 @@ type ResetConfig struct {
 	Redirect string
 }
 
-// Reset is the handler by which users who forgot their password set another one,
+// Reset is the handler by which users that forgot their password set another one,
 // with the token of a link that was mailed to them (see [OneTimeTokens]):
 //
-//	POST {"token": "…", "new": "…"}, or a form of these; at most 8 KiB
+//	POST {"token": "…", "new": "…"}, or a form of these, of at most 8 KiB
 //
-// It takes no notice of who sends the request and logs nobody in. It refuses
+// It takes no notice of the credentials of a request, and logs no user in. It refuses
 // requests that a page of another origin made a browser send, with 403, and other
 // methods with 405. Then, in this order, by Guard.Answer:
 //
-//   - 415 "unsupported_media_type": the body is neither JSON nor a form, and Accept
+//   - 415 "unsupported_media_type": the body is not JSON and not a form, and Accept
 //     names the types that are read
 //   - 400 "invalid_request": the body is broken or a field is missing
 //   - 400 "invalid_token": the token is not good, for whatever reason
@@ -38,13 +38,13 @@ type ResetConfig struct {
 //     {"code", "detail"}: Renewal.Validators refuse the new password, and the
 //     token is not used up
 //   - 503: a store or the loader is down, or the Hasher busy. The token is used
-//     up only just before the password is stored; if that fails the user needs
+//     up only just before the password is stored. If that fails the user needs
 //     another link. With "password_changed": true the new password holds, but
-//     some of what was issued before may have been left; the remedy is another
+//     some of what was issued before may have been left. The remedy is another
 //     reset
 //
 // On success, 204 or 303, the new password is stored and all that Renewal.Revokers
-// issued to the user is ended. A client that goes away interrupts none of it.
+// issued to the user is ended. A client that goes away does not interrupt this.
 //
 // Nothing slows guessing down: a token has more than 160 bits of chance. It is
 // safe for concurrent use.
@@ -56,11 +56,12 @@ type Reset struct {
 
 var _ http.Handler = (*Reset)(nil)
 
-var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token and new.",
+var errTokenAndNew error = &auth.Error{Kind: auth.ErrMalformed, Detail: "The body must be JSON or a form with token " +
+	"and new.",
 	Cause: errors.New("password: the body of the reset lacks token or new")}
 
 // NewReset returns a Reset, or an error that says which setting is missing or
-// wrong. The guard proves nobody here: its Proxies, CrossOrigin, Preflight and
+// wrong. The guard proves no user here: its Proxies, CrossOrigin, Preflight and
 // Render serve the handler.
 func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	settings := backend.Settings{Package: "password"}
@@ -78,9 +79,9 @@ func NewReset(guard *auth.Guard, config ResetConfig) (*Reset, error) {
 	return s, nil
 }
 
-// anonymous is middleware behind which nobody is proved: a stale credential
-// of the browser must not keep its user from resetting their password, nor a good
-// one be the one that survives.
+// anonymous is middleware that proves no request. A stale credential
+// of the browser must not keep its user from resetting the password, and a good
+// one must not be the one that survives.
 func anonymous(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r.WithContext(auth.WithIdentity(r.Context(), nil, nil)))
@@ -104,8 +105,8 @@ func (s *Reset) post(w http.ResponseWriter, r backend.Request) {
 }
 
 // prove uses the token of a request up, and returns its user and what is to be
-// stored of the new password. With an error, the user is whom the token was
-// issued to, if it was good.
+// stored of the new password. With an error, the user is that of the token,
+// if the token was good.
 func (s *Reset) prove(r *http.Request) (user auth.User, encoded string, err error) {
 	values, err := s.shared.read(r, errTokenAndNew, "token", "new")
 	if err != nil {

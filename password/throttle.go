@@ -12,13 +12,13 @@ import (
 )
 
 // ThrottleStore counts failed logins. It must be safe for concurrent use. It
-// reads no clock; instants are arguments, and it must keep their microseconds.
+// reads no clock. Instants are arguments, and it must keep their microseconds.
 type ThrottleStore interface {
 	// Update reads the counters of keys, calls change with them in the order
 	// of keys, and writes back what change made of them, as one atomic step:
 	// of two Updates that share a key, one sees what the other wrote. A key
 	// that has no counter, or one that is expired at now, is given as the zero
-	// Counter; a zero Counter written deletes. If Update returns an error,
+	// Counter. A zero Counter written deletes. If Update returns an error,
 	// nothing was written.
 	//
 	// Keys are distinct, opaque strings of at most 64 characters. change only
@@ -26,13 +26,13 @@ type ThrottleStore interface {
 	// transaction): the last call counts.
 	Update(ctx context.Context, keys []string, now time.Time, change func(counters []Counter)) error
 	// Purge deletes at most limit counters that are expired at now (limit <= 0
-	// is no limit) and returns how many it deleted. Call it now and then; no
+	// is no limit) and returns how many it deleted. Call it now and then. No
 	// outcome depends on it.
 	Purge(ctx context.Context, now time.Time, limit int) (n int, err error)
 }
 
 // Counter is what a [ThrottleStore] keeps of a key. The zero Counter is that
-// of a key nothing is known of; every other has an Expires.
+// of a key nothing is known of. Every other has an ExpiresAt.
 type Counter struct {
 	Failures  int       // failed tries
 	Until     time.Time // no try is let in before; zero or past is no block
@@ -43,13 +43,13 @@ type Counter struct {
 //
 // A try reads its counters, waits in the queue until they have room, is hashed, and writes
 // its outcome. What counts is decided as the outcome is written, in one atomic step: a
-// try whose counter was blocked meanwhile is refused, right or wrong, and says nothing of
+// try is refused if its counter was blocked meanwhile, right or wrong, and says nothing of
 // the password. So the limits hold for any number of instances with one store, and for any
 // number of tries at once.
 type throttle struct {
 	store  ThrottleStore
 	limits Limits
-	label  string // keeps what it counts apart; logins have none
+	label  string // keeps what it counts apart, empty for logins
 	queue  queue
 }
 
@@ -148,7 +148,7 @@ func (t *throttle) later(b *block, kind counted, c Counter, now time.Time) *bloc
 }
 
 // decide writes the outcome of a try: whether the password was right, and of which user,
-// where id is "" if there is none of that name. It returns an error if a counter was blocked
+// where id is "" if there is no user of that name. It returns an error if a counter was blocked
 // meanwhile, whatever the password, and nil if the outcome stands.
 func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) error {
 	now := instant()
@@ -211,7 +211,7 @@ func (t *throttle) decide(ctx context.Context, tr *try, id string, right bool) e
 
 // forgive is what a login does: its address is known from now on, and the failures are forgiven
 // that were counted for this user at this address or on this device. All others stay.
-// Strangers may have made those of the account, and whoever has an account of their own could
+// Strangers may have made those of the account, and somebody with an account of their own could
 // clear those of an address between guesses at others'.
 func (t *throttle) forgive(all []place, counters []Counter, known int, now time.Time) {
 	for i, p := range all {
@@ -276,8 +276,8 @@ func (t *throttle) count(ctx context.Context, places []place) error {
 // instant is now as stores keep it.
 func instant() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// settle runs a store's last step even if the client is gone: a try of one who
-// hangs up must not stay counted, nor an answer wait for ever.
+// settle runs a store's last step even if the client is gone: the try of a client that
+// hangs up must not stay counted, and an answer must not wait for ever.
 func settle(r *http.Request, step func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 	defer cancel()

@@ -34,7 +34,7 @@ func (b *block) refusal(now time.Time) error {
 	return &auth.Error{Kind: auth.ErrThrottled, RetryAfter: b.until.Sub(now), Cause: b}
 }
 
-// hidden is the refusal of a try whose name is not blocked, while the user it finds is.
+// hidden is the refusal of a try if its name is not blocked, but the user that it finds is.
 // The client is told what it is told of an unknown name, or it would learn that the names
 // are those of one user.
 func (b *block) hidden(userID string) error { return failed(&userError{userID, b}) }
@@ -44,7 +44,8 @@ type longWait struct{ kind counted }
 
 func (w *longWait) Error() string {
 	return fmt.Sprintf("password: waited for Limits.MaxWait, because other logins of the %s are under way: "+
-		"no more run at once than failures are left before a delay; see Limits.%s", kinds[w.kind].name, kinds[w.kind].setting)
+		"no more run at once than failures are left before a delay; see Limits.%s", kinds[w.kind].name,
+		kinds[w.kind].setting)
 }
 
 func (w *longWait) Unwrap() error { return ErrBusy }

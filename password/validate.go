@@ -13,8 +13,8 @@ import (
 )
 
 // Validator judges a password that a user chooses, knowing something about the
-// user. It returns nil if it has nothing against it; an [auth.Error] of kind
-// [auth.ErrMalformed], whose Code and Detail say what is wrong with it; and any
+// user. It returns nil if it has nothing against it. It returns an [auth.Error] of kind
+// [auth.ErrMalformed], with a Code and Detail that say what is wrong with it. It returns any
 // other error if it cannot tell, which is answered with 503. It must be safe for
 // concurrent use, and never repeat the password in what it returns.
 //
@@ -25,19 +25,19 @@ type Validator func(ctx context.Context, password string, about []Attribute) err
 // Attribute is something about a user that a password should not resemble.
 type Attribute struct {
 	// Name completes "The password is too similar to the …": "username",
-	// "email address". It must be a constant; users are told it.
+	// "email address". It must be a constant, since users are told it.
 	Name  string
 	Value string
 }
 
-// Validators are asked one and all. Nil or empty are those of
-// [DefaultValidators]: a service that wants none says so with one of its own.
+// All validators run. An empty list means
+// [DefaultValidators]. To accept any password, pass one that always returns nil.
 type Validators []Validator
 
 // DefaultValidators returns MinLength(0), Similar, Common and Numeric, which is
 // what Django has and NIST SP 800-63B-4 §3.1.1.2 asks for: a minimum length and
 // a blocklist that knows the user's name, but no rule about which kinds of
-// characters there must be. It builds the blocklist; call it once.
+// characters there must be. It builds the blocklist, so call it once.
 func DefaultValidators() Validators {
 	return Validators{MinLength(0), Similar(), Common(), Numeric()}
 }
@@ -52,7 +52,7 @@ type WeakError struct {
 }
 
 // stated reports whether e says anything against a password. An error without a
-// reason must not count as none.
+// reason must count, too.
 func (e *WeakError) stated() bool {
 	return e != nil && len(e.Reasons) > 0 && !slices.ContainsFunc(e.Reasons, func(reason *auth.Error) bool {
 		return reason == nil || reason.Kind != auth.ErrMalformed
@@ -139,7 +139,7 @@ func (v Validators) Validate(ctx context.Context, password string, about []Attri
 //
 // 0 is 15: what NIST SP 800-63B-4 §3.1.1.2 requires of a password that is all
 // it takes to log in. It allows 8, which is Django's default too, where a second
-// factor is always asked for; n less than 8 counts as 8.
+// factor is always asked for. If n is less than 8, it is 8.
 func MinLength(n int) Validator {
 	if n == 0 {
 		n = 15
@@ -166,7 +166,7 @@ func Numeric() Validator {
 	}
 }
 
-// What of an attribute is compared. Values come from users, who have no reason
+// What of an attribute is compared. Values come from users, which have no reason
 // to be longer.
 const (
 	maxAttribute = 1024 // bytes
@@ -180,7 +180,7 @@ const similarity = 0.7
 // of one, with Django's code "password_too_similar". They do if, without regard
 // to case, they have so many characters in common, in whatever order, that these
 // make 70 per cent of the two (Django's UserAttributeSimilarityValidator,
-// difflib's quick_ratio); or if they are made, as [Common] says it, of a part of
+// difflib's quick_ratio). It refuses them also if they are made, as [Common] says it, of a part of
 // at least 4 characters and at most 32 bytes, digits, sequences and the like,
 // such as "alice.alice.2024". An attribute counts with its first 1024 bytes and
 // 32 parts.

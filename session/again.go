@@ -11,10 +11,10 @@ import (
 const justNow = time.Minute
 
 // noLoginHelps reports a browser that RedirectToLogin sent to log in again, that did so, and that is refused as
-// before: a provider such as GitHub does not tell when its user proved who they are, and so [auth.Fresh] refuses each
+// before. A provider such as GitHub does not tell when its user logged in there, and so [auth.Fresh] refuses each
 // session that begins with it. A login page that leads straight there would send the browser round for ever.
 //
-// The first refusal of a session is noted on w, and the note is gone with the answer about the next one: whoever
+// The first refusal of a session is noted on w, and the note is gone with the answer about the next one: a user that
 // opens the page once more may try another way to log in.
 func (s *Sessions) noLoginHelps(w http.ResponseWriter, r *http.Request, p *auth.Problem) bool {
 	digest := s.presented(r)

@@ -9,7 +9,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Authenticate proves a request by its session cookie; see
+// Authenticate proves a request by its session cookie. See
 // [auth.Authenticator]. It returns ErrNoCredentials if there is no cookie, or
 // one that was replaced within the last minute, and an error that is
 // ErrNoCredentials and clears the cookie if it is malformed or twice there, if
@@ -53,7 +53,7 @@ func (s *Sessions) Authenticate(r *http.Request) (auth.User, auth.Credential, er
 	return user, s.credential(s.touch(ctx, record, now)), nil
 }
 
-// lookUp returns the record of a cookie's value, or the answer to a cookie that has none.
+// lookUp returns the record of a cookie's value, or the answer to a cookie without a record.
 func (s *Sessions) lookUp(ctx context.Context, value string) (*Record, error) {
 	var found *Record
 	if s.findHash != nil {

@@ -18,7 +18,7 @@ func (s *Sessions) setSessionCookie(w http.ResponseWriter, record *Record, secre
 	s.jar.Set(w.Header(), secret, life)
 }
 
-// warnOfHTTP says, once, why a user who logged in by plain http is not logged in. The
+// warnOfHTTP says, once, why a user that logged in by plain http is not logged in. The
 // login itself goes on: it may be that only a proxy was not named.
 func (s *Sessions) warnOfHTTP(r *http.Request) {
 	proxies := auth.ProxiesFrom(r.Context())
@@ -27,16 +27,16 @@ func (s *Sessions) warnOfHTTP(r *http.Request) {
 	}
 	if backend.IsLoopback(proxies.Host(r)) {
 		s.said.loopback.Do(func() {
-			s.logger().InfoContext(r.Context(), "session: the cookie is Secure, and the login came by plain http to this "+
-				"machine. Browsers and curl send it back all the same. Python, Java, wget and httpie do not: see InsecureCookie of "+
-				"session.Config, for tests only. This is said once")
+			s.logger().InfoContext(r.Context(), "session: the cookie is Secure, and the login came by plain http to "+
+				"this machine. Browsers and curl send it back all the same. Python, Java, wget and httpie do not: "+
+				"see InsecureCookie of session.Config, for tests only. This is said once")
 		})
 		return
 	}
 	s.said.http.Do(func() {
-		s.logger().WarnContext(r.Context(), "session: browsers do not keep this cookie, since the login came by plain http. "+
-			"Serve HTTPS, name the proxy that does in Proxies of auth.Config, or see InsecureCookie of session.Config. "+
-			"This is said once")
+		s.logger().WarnContext(r.Context(), "session: browsers do not keep this cookie, since the login came by "+
+			"plain http. Serve HTTPS, name the proxy that does in Proxies of auth.Config, or see InsecureCookie of "+
+			"session.Config. This is said once")
 	})
 }
 

@@ -24,7 +24,7 @@ import (
 type Handlers struct {
 	// Login starts a session for the user that the login guard proves: POST.
 	// It leads to the field or member "next", or else to where
-	// [Sessions.RedirectToLogin] found the browser, or else to "/"; a "next"
+	// [Sessions.RedirectToLogin] found the browser, or else to "/". A "next"
 	// that is not a path of this server is "/". "remember" asks for
 	// Config.Remember. JSON: 200 with {"id", "created", "expiry", "ends",
 	// "remembered", "next"}.
@@ -44,12 +44,12 @@ type Handlers struct {
 	// gets a new identifier: DELETE, 204.
 	Sessions http.Handler
 	// Session ends the session whose identifier is the path value "id":
-	// DELETE, 204, or 404 if the user has none of that identifier.
+	// DELETE, 204, or 404 if the user has no session with it.
 	Session http.Handler
 }
 
 // Handlers returns the handlers, or an error if no backend of guard may log
-// somebody in, or does not ask s; see auth.Config.Login. Login starts sessions for what these
+// somebody in, or does not ask s. See auth.Config.Login. Login starts sessions for what these
 // backends prove, except for a session of this very Sessions, which would never
 // end. The Render, Proxies, CrossOrigin and Observer of guard serve all handlers.
 //
@@ -61,7 +61,8 @@ func (s *Sessions) Handlers(guard *auth.Guard) (*Handlers, error) {
 		return nil, fmt.Errorf("session: Handlers: %w", err)
 	}
 	if !guard.Has(s) {
-		return nil, fmt.Errorf("session: Handlers: %q is not among Config.Backends of the guard, so what it issues would be refused", s.config.Name)
+		return nil, fmt.Errorf("session: Handlers: %q is not among Config.Backends of the guard, so what it issues "+
+			"would be refused", s.config.Name)
 	}
 	own, err := guard.WithoutDialog().With(s)
 	if err != nil {
@@ -92,7 +93,7 @@ func (h *Handlers) routes() backend.Routes {
 // Register mounts the handlers below prefix, such as "/session", at login, logout,
 // logoutall, sessions and sessions/{id}. A pattern with a method, such as "GET
 // /session/login" for the page with the form, goes beside them. It panics if no
-// request can match below prefix; see [backend.Routes].
+// request can match below prefix. See [backend.Routes].
 func (h *Handlers) Register(mux auth.Mux, prefix string) { h.routes().Register(mux, prefix) }
 
 // Open opens what Register mounted, for [auth.Guard.Protect]: the handlers
@@ -157,7 +158,8 @@ func (h handler) signIn(w http.ResponseWriter, r backend.Request, options Option
 	if err != nil {
 		return nil, err
 	}
-	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(), UserID: session.UserID(),
+	err = backend.FinishOrRevoke(r.Context(), r.Credential, backend.Issued{Backend: h.Backend(),
+		UserID:       session.UserID(),
 		CredentialID: session.ID(), Logger: h.config.Logger, Revoke: func(ctx context.Context) error {
 			_, err := h.Revoke(ctx, session.UserID(), session.ID())
 			return err
@@ -219,7 +221,8 @@ func (h handler) list(w http.ResponseWriter, r backend.Request) {
 	}
 	current, _ := auth.As[*Session](r.Credential)
 	if current != nil {
-		sessions = backend.CurrentFirst(page, sessions, current, func(s *Session) bool { return s.ID() == current.ID() })
+		sessions = backend.CurrentFirst(page, sessions, current,
+			func(s *Session) bool { return s.ID() == current.ID() })
 	}
 	answer := make([]map[string]any, len(sessions))
 	for i, session := range sessions {

@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 )
 
-// FindHash returns the record whose cookie has this SHA-256, expired or not, or nil: the
+// FindHash returns the record of the cookie with this SHA-256, expired or not, or nil: the
 // record that Store.Find returns for the digest with this hash inside (see
 // DigestHash of package backend). Two digests can differ in the shard alone. It returns either of
 // their records then.

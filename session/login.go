@@ -81,8 +81,10 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	}
 	record := &Record{
 		ID: backend.NewIDOf(fresh.UserID()), UserID: fresh.UserID(), Stamp: stamp, AuthInfo: options.AuthInfo,
-		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0, Remembered: remembered,
-		Created: now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle, MaxExpiresAt: now.Add(lifetime.Absolute),
+		Scopes: slices.Clone(options.Scopes), Limited: options.Limited || len(options.Scopes) > 0,
+		Remembered: remembered,
+		Created:    now, LastUsed: now, ExpiresAt: now.Add(lifetime.Idle), Idle: lifetime.Idle,
+		MaxExpiresAt: now.Add(lifetime.Absolute),
 	}
 	record.IP, record.UserAgent = backend.ClientOf(r)
 	record.UserAgent = backend.CleanText(record.UserAgent, 200)
@@ -108,7 +110,7 @@ func (s *Sessions) SignIn(w http.ResponseWriter, r *http.Request, user auth.User
 	return &record.proof.Session, nil
 }
 
-// Logout ends the session whose cookie came with r, if there is one, whatever
+// Logout ends the session of the cookie that came with r, if there is one, whatever
 // became of its user, and clears the cookie. It reports whether there was a
 // session. On an error the session may go on, and the cookie is left.
 func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) {
@@ -136,7 +138,7 @@ func (s *Sessions) Logout(w http.ResponseWriter, r *http.Request) (bool, error) 
 	return found, nil
 }
 
-// Renew gives the session whose cookie came with r a new identifier: call it
+// Renew gives the session of the cookie that came with r a new identifier. Call it
 // when the session becomes worth more, such as when a user switches to an
 // administrator's rights. Its end stays. If it has ended meanwhile, it stays
 // so, and the error is ErrNoCredentials.
@@ -155,7 +157,8 @@ func (s *Sessions) Renew(w http.ResponseWriter, r *http.Request) error {
 
 // renew replaces a session by one with another secret and the present stamp of
 // user, and returns its digest.
-func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session, user auth.User) (digest string, err error) {
+func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Session,
+	user auth.User) (digest string, err error) {
 	now := backend.StoreTime(time.Now())
 	renewed := *session.record
 	renewed.Stamp = backend.Stamp(stampLabel, user)
@@ -168,13 +171,14 @@ func (s *Sessions) renew(w http.ResponseWriter, r *http.Request, session *Sessio
 	if !replaced {
 		return "", s.cleared.ended
 	}
-	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID, CredentialID: successor.ID})
+	s.events.Send(r.Context(), auth.Event{Kind: auth.EventRefreshed, UserID: successor.UserID,
+		CredentialID: successor.ID})
 	s.setSessionCookie(w, successor, secret, now)
 	return successor.Digest, nil
 }
 
 // RevokeOthers implements [auth.Revoker]. The session that proved r gets a new
-// identifier; one that has ended meanwhile stays so.
+// identifier. A session that has ended meanwhile stays ended.
 func (s *Sessions) RevokeOthers(w http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept := ""
 	current, ok := auth.CredentialFrom[*Session](r.Context())
@@ -227,7 +231,8 @@ func (s *Sessions) find(ctx context.Context, userID, id string) (*Record, error)
 // the user's stamp changed. Where the user may not log in, no session is good: the error
 // is that of Config.LoadUser, such as ErrUserInactive. A page that cannot be meant is
 // ErrMalformed.
-func (s *Sessions) List(ctx context.Context, userID string, page backend.Page) (sessions []*Session, next string, err error) {
+func (s *Sessions) List(ctx context.Context, userID string,
+	page backend.Page) (sessions []*Session, next string, err error) {
 	if page, err = page.Checked(); err != nil {
 		return nil, "", err
 	}
@@ -271,7 +276,7 @@ func (s *Sessions) RevokeAll(ctx context.Context, userID string) (int, error) {
 }
 
 func (s *Sessions) revokeAll(ctx context.Context, userID, kept string) (int, error) {
-	if !backend.ValidUserID(userID) { // who has no sessions, as SignIn refuses it
+	if !backend.ValidUserID(userID) { // such a user has no sessions, as SignIn refuses it
 		return 0, nil
 	}
 	ids, err := s.config.Store.RevokeAll(ctx, userID, kept)

@@ -29,7 +29,8 @@ func NewMemoryStore() *MemoryStore {
 var errExists = errors.New("session: digest exists")
 
 // Add implements [Store].
-func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, limit int, evict bool, now time.Time) (Added, error) {
+func (s *MemoryStore) Add(_ context.Context, record *Record, replaced string, limit int, evict bool,
+	now time.Time) (Added, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.records.Get(record.Digest) != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/gatewarden/auth/internal/seal"
 )
 
-// notes are what a browser keeps for us: sealed, so that nobody else can write
-// or read them, and in no store, so that strangers cannot fill one.
+// notes are what a browser keeps for us: sealed, so that only this service can write
+// and read them, and in no store, so that strangers cannot fill one.
 type notes struct {
 	Return  string   `json:"r,omitempty"` // where a login leads back to
-	Again   string   `json:"a,omitempty"` // ID of the session whose user was sent to log in again
+	Again   string   `json:"a,omitempty"` // ID of the session that RedirectToLogin sent to log in again
 	Flashes []string `json:"f,omitempty"`
 	Until   int64    `json:"u"` // seconds since 1970
 }
@@ -32,7 +32,7 @@ const (
 
 // AddFlash keeps a text for the browser's next page, without a session: a
 // sealed cookie holds it, for 30 minutes at most. The oldest texts give way
-// where there are more than a cookie holds; one of more than 1000 bytes is cut,
+// where there are more than a cookie holds. A text of more than 1000 bytes is cut,
 // and control characters are left out.
 func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string) {
 	n := s.readNotes(w, r)
@@ -42,7 +42,7 @@ func (s *Sessions) AddFlash(w http.ResponseWriter, r *http.Request, text string)
 
 // Flashes returns the texts that were kept for this page, and forgets them: a
 // header is set on w, so call it before the body is written. Markup in them is
-// as it was given; html/template escapes it.
+// as it was given, since html/template escapes it.
 func (s *Sessions) Flashes(w http.ResponseWriter, r *http.Request) []string {
 	n := s.readNotes(w, r)
 	texts := n.Flashes
@@ -61,7 +61,7 @@ func (s *Sessions) setReturn(w http.ResponseWriter, r *http.Request, path string
 }
 
 // ReturnPath returns where [Sessions.RedirectToLogin] found the browser, or "": for a page
-// of login whose buttons lead to other ways to log in, such as those of oauth2/external,
+// of login with buttons for other ways to log in, such as those of oauth2/external,
 // which are told where to lead back to. [Handlers].Login finds it by itself.
 func (s *Sessions) ReturnPath(w http.ResponseWriter, r *http.Request) string {
 	return s.readNotes(w, r).Return

@@ -14,11 +14,11 @@ type Record struct {
 	UserID    string
 	ExpiresAt time.Time // when it ends unless it is used before
 	LastUsed  time.Time
-	Stamp     string // hash of the user's AuthStamp; empty if there was none
+	Stamp     string // hash of the user's AuthStamp, empty if the user has no stamp
 
 	Digest string // identifies the session to the store
-	ID     string // identifies the session to its user; no secret. It names the shard of the user: see [backend.NewIDOf]
-	Owner  string // of a mark: whose session it was; see Moved
+	ID     string // identifies the session to its user, is no secret, and names the user's shard: see [backend.NewIDOf]
+	Owner  string // of a mark: the user of the session, see Moved
 
 	Scopes     []string // what it is limited to, if Limited
 	Limited    bool
@@ -40,11 +40,12 @@ func (rec *Record) Live(now time.Time) bool { return now.Before(rec.ExpiresAt) }
 const movedTTL = time.Minute
 
 // Moved returns the mark that a store keeps for a minute in place of a record
-// that another has replaced. It has no UserID and proves nothing; but a request
+// that another has replaced. It has no UserID and proves nothing. But a request
 // that was under way with the old cookie is known by it, so that its answer does
 // not clear the new one, and a logout ends the successor.
 func (rec *Record) Moved(now time.Time) *Record {
-	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now, ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
+	return &Record{Digest: rec.Digest, ID: rec.ID, Owner: rec.UserID, Created: now, LastUsed: now,
+		ExpiresAt: now.Add(movedTTL), MaxExpiresAt: now.Add(movedTTL)}
 }
 
 // IsMark reports whether Moved made the record.
@@ -73,7 +74,7 @@ func (s *Session) Backend() string { return s.sessions.config.Name }
 // stays when the cookie changes.
 func (s *Session) ID() string { return s.record.ID }
 
-// UserID returns the identifier of the user who logged in.
+// UserID returns the identifier of the user that logged in.
 func (s *Session) UserID() string { return s.record.UserID }
 
 // Scopes returns what the session is limited to, if it is. The slice must not

@@ -14,13 +14,15 @@ import (
 // RedirectToLogin returns an auth.Config.Render for guards of pages: a browser
 // that opens a page and must log in first, or again, is sent to the login page
 // at path with 303 (RFC 9110 §15.4.4), and after the login back to where it
-// wanted to go; a sealed cookie remembers that. Everything else is answered by
+// wanted to go. A sealed cookie remembers that. Everything else is answered by
 // otherwise (if nil, auth.WriteProblem): programs, scripts of pages and requests
-// with an Authorization header get 401 and challenges, and a user who is logged in
-// and may not do something gets 403. A user who was sent to log in again for [auth.Fresh], did so,
+// with an Authorization header get 401 and challenges, and a user that is logged in
+// and may not do something gets 403. A user that was sent to log in again for [auth.Fresh], did so,
 // and is refused as before gets its 401, and the log says why. A browser that waits for a page gets no
 // challenge that would raise its own password dialog.
-func (s *Sessions) RedirectToLogin(path string, otherwise func(http.ResponseWriter, *http.Request, *auth.Problem)) func(http.ResponseWriter, *http.Request, *auth.Problem) {
+func (s *Sessions) RedirectToLogin(path string,
+	otherwise func(http.ResponseWriter, *http.Request, *auth.Problem),
+) func(http.ResponseWriter, *http.Request, *auth.Problem) {
 	if otherwise == nil {
 		otherwise = func(w http.ResponseWriter, _ *http.Request, p *auth.Problem) { auth.WriteProblem(w, p) }
 	}

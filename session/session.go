@@ -2,7 +2,7 @@
 // a cookie, as Django's sessions are, that a user can see and end on every
 // device.
 //
-// Choose it for pages. For apps and scripts choose package knox; both work
+// Choose it for pages. For apps and scripts choose package knox. Both work
 // behind one [auth.Guard].
 //
 //	sessions, err := session.New(session.Config{Store: session.NewMemoryStore(), LoadUser: users.Load})
@@ -22,8 +22,8 @@
 // A cookie that is unknown, expired, or of a user that is gone counts as absent:
 // the request is anonymous and the cookie is cleared, because the browser sends it
 // by itself. Unsafe methods are checked by [net/http.CrossOriginProtection],
-// because the backend is [auth.Ambient]; there is no CSRF token to forget.
-// Nothing is stored before a login; see [Sessions.AddFlash].
+// because the backend is [auth.Ambient]. There is no CSRF token to forget.
+// Nothing is stored before a login. See [Sessions.AddFlash].
 //
 // Serve pages of users with "Cache-Control: no-store", and set a flash when they
 // log out. Chromium may keep even a no-store page for its back button, and drops
@@ -54,10 +54,10 @@ type Config struct {
 	Store    Store
 	LoadUser auth.UserLoader
 
-	// Name is what credentials return as their backend; empty is "session".
+	// Name is what credentials return as their backend. Empty is "session".
 	Name string
 	// Cookie is the name of the cookie, without the prefix "__Host-" that it
-	// gets; empty is "session". Browsers send a server's cookies to all its
+	// gets. Empty is "session". Browsers send a server's cookies to all its
 	// ports: two programs on one host need two names.
 	Cookie string
 	// InsecureCookie is for a host that is served by plain http and is not the
@@ -65,39 +65,39 @@ type Config struct {
 	// leaves out Secure and the prefix "__Host-": anybody on the way can read
 	// the session, and pages of sibling domains can plant one of theirs.
 	InsecureCookie bool
-	// Realm is named in the challenge (RFC 9110 §11.5); empty is "api".
+	// Realm is named in the challenge (RFC 9110 §11.5). Empty is "api".
 	Realm string
-	// Lifetime of a session; zero is 1 hour idle and 24 hours absolute, as NIST
+	// Lifetime of a session. Zero is 1 hour idle and 24 hours absolute, as NIST
 	// SP 800-63B-4 §2.2.3 has for AAL2. The cookie ends with the browser.
 	Lifetime Lifetime
-	// Remember is the lifetime of a session whose login asked to be
-	// remembered; its cookie stays when the browser is closed. Zero remembers
-	// nobody. NIST SP 800-63B-4 §2.1.3 has 30 days for AAL1.
+	// Remember is the lifetime of a session if its login asked to be
+	// remembered. Its cookie stays when the browser is closed. Zero remembers
+	// no login. NIST SP 800-63B-4 §2.1.3 has 30 days for AAL1.
 	Remember Lifetime
 	// TouchInterval is how often at most the use of a session is written, at
-	// most half of any Idle; 0 is a minute, or a tenth of Idle if that is less.
+	// most half of any Idle. 0 is a minute, or a tenth of Idle if that is less.
 	TouchInterval time.Duration
 
 	// Limit is the most live sessions of a user. One more is refused with ErrLimit or,
 	// with EvictOldest, ends the oldest, with an EventRevoked. 0 is 1,000, of which the
-	// oldest ends. NoLimit is none.
+	// oldest ends. NoLimit removes the limit.
 	Limit       int
 	EvictOldest bool
 
 	// BeforeLogin may change what a login gets, or refuse it by returning an
-	// error: it is where a policy decides who is remembered. Nothing has been
+	// error: it is where a policy decides which users are remembered. Nothing has been
 	// written when it is called.
 	BeforeLogin func(r *http.Request, user auth.User, options *Options) error
 
 	// Keys seal the cookie that holds flashes and the way back from a login.
-	// The first seals, all open; each has at least 32 bytes of chance. Nil is
+	// The first seals, all open. Each has at least 32 random bytes. If nil, there is
 	// a random one: what was sealed is then lost when the program ends, and
 	// instances of one service do not read each other's.
 	Keys []auth.Secret
 
 	// Observer is told of logins, logouts and what becomes of sessions.
 	Observer auth.Observer
-	// Logger is warned, once, of a login whose cookie browsers will not keep, and, once for
+	// Logger is warned, once, of a login with a cookie that browsers will not keep, and, once for
 	// each user, of a login that proves another AuthStamp than LoadUser finds. It is told of a
 	// session that the store cannot revoke after its login failed. Nil is slog.Default.
 	Logger *slog.Logger
@@ -197,7 +197,7 @@ func (s *Sessions) Backend() string { return s.config.Name }
 func (s *Sessions) Ambient() bool { return true }
 
 // Challenges returns a challenge of the scheme "Cookie" that names the cookie.
-// No RFC defines one, and browsers ignore it; but a 401 must have a challenge
+// No RFC defines one, and browsers ignore it. But a 401 must have a challenge
 // (RFC 9110 §15.5.2), and only a program reads it.
 func (s *Sessions) Challenges() []auth.Challenge {
 	return []auth.Challenge{{Scheme: "Cookie", Params: []auth.Param{

@@ -50,7 +50,7 @@ func (s *Sessions) staleCookies() staleCookies {
 	}
 }
 
-// without returns the answer to a cookie whose value the store does not have.
+// without returns the answer to a cookie with a value that the store does not have.
 func (c *staleCookies) without(value string) error {
 	if backend.OwnsToken(value, "") {
 		return c.unknown

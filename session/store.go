@@ -9,15 +9,15 @@ import (
 // over database/sql, and storetest.Sessions checks yours. [HashFinder] is optional.
 //
 // Each method is atomic and safe for concurrent use, and reads no clock. What
-// is not there is no error; an error says that the store cannot tell, and that
+// is not there is no error. An error says that the store cannot tell, and that
 // nothing was changed or, if the connection broke at the wrong moment, all of
-// it. A returned [Record] is shared: neither side changes it.
+// it. A returned [Record] is shared: it must not be changed.
 type Store interface {
 	// Add adds record, and puts what Moved(now) returns in place of the one with
 	// the digest replaced, if that is not "" and there is one that is no mark
 	// itself: the session that the browser had until now, of whichever user. If
 	// record's user then still has limit records that are live at now and of
-	// record's stamp (a limit of 0 is none; those of another stamp are void), it
+	// record's stamp (0 is no limit, and those of another stamp are void), it
 	// does nothing at all and reports so or, with evict, removes such ones,
 	// those created first, until there is room. A digest that is there already
 	// is an error.
@@ -41,8 +41,8 @@ type Store interface {
 
 	// Replace adds successor, which has the ID and the user of the record with
 	// this digest, and puts what Moved(now) returns in place of that record, if
-	// there is one that is live at now and no mark; and reports whether it did.
-	// If there is none it adds nothing: nothing comes back after a logout.
+	// there is one that is live at now and no mark. It reports whether it did.
+	// Otherwise it adds nothing: nothing comes back after a logout.
 	Replace(ctx context.Context, digest string, successor *Record, now time.Time) (bool, error)
 
 	// List returns at most limit of the user's records that are live at now, in order

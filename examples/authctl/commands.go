@@ -113,7 +113,7 @@ func rowsOf[R any](ctx context.Context, userID string,
 	return rows, nil
 }
 
-// revoke ends what a user has. It does so for one who is gone, too: what they
+// revoke ends what a user has. It does so for a deleted user, too: what the user
 // had may still be there.
 func revoke(ctx context.Context, c *call) error {
 	all := c.flags.Bool("all", false, "end all tokens, sessions, logins, grants and links sent by mail")
@@ -192,7 +192,7 @@ func audit(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(ended) == 0 { // of one who is gone there may be some
+	if len(ended) == 0 { // of a deleted user there may be some
 		if _, err := s.users.find(ctx, c.args[0]); err != nil {
 			return named(err, c.args[0])
 		}

@@ -1,5 +1,5 @@
 // Authctl manages from a shell what a service has issued: tokens for scripts,
-// who is signed in where, which applications there are and what they may do, what
+// which users are signed in where, which applications there are and what they may do, what
 // has ended and what has expired. It does what drf_create_token,
 // createapplication, flushexpiredtokens and cleartokens do for Django.
 //
@@ -9,7 +9,7 @@
 // If the service has caches that hear of revocations by NOTIFY of PostgreSQL, -notify names its channel.
 //
 // Copy it into your own project: service.go is about one service, here the
-// demo, and is what you replace; all else stays. The service may be running.
+// demo, and is what you replace. All else stays. The service may be running.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A reader of stdout that went away is an error to deal with: issue then
-	// revokes what nobody has read.
+	// revokes what was not read.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -59,6 +59,8 @@ var commands = []command{
 	{"keys", "list | rotate | promote ID | retire ID [-key FILE]", "show or replace the keys that sign JWTs", keys},
 	{"clients", "list | add | audit | show ID | change ID | secret ID | disable ID | enable ID | delete ID [flags]", "manage the applications of the authorization server; add and secret print the secret alone; audit lists what is weaker than RFC 9700 recommends", clients},
 	{"purge", "", "remove all that has expired, and count it", purge},
+	{"copy", "-to STORE [-from STORE] [-state FILE] [-final]", "copy everything to another store; a run without -final may be made while the service runs", copyAll},
+	{"end", "-all | -since TIME", "end everything that was issued to all users, or since a time: after a leak, and after a backup was restored", endAll},
 	{"migrate", "[-schema sqlite | postgresql | mysql]", "print the SQL that brings the tables of the stores to the newest version, for people who apply it themselves; with -schema, all tables for an empty database, without a connection", migrate},
 }
 

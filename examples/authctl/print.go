@@ -33,7 +33,7 @@ type known struct {
 type row struct {
 	known
 	Expiry *time.Time `json:"expiry"` // nil is never
-	// Permissions are those of a grant, whose scopes are each for some API.
+	// Permissions are those of a grant, with scopes for each API.
 	Permissions server.Permissions `json:"permissions,omitempty"`
 }
 

@@ -60,6 +60,7 @@ type file struct {
 	t      *testing.T
 	path   string
 	server string // the address if it is a database of a server; then path is only where the key is
+	issuer string // -issuer of the demo, if it is set
 }
 
 func (f file) address() string { return cmp.Or(f.server, "sqlite:"+f.path) }
@@ -173,7 +174,8 @@ type demo struct {
 }
 
 func serve(binary string, f file) (*demo, error) {
-	d := &demo{cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-db", f.address(), "-key", f.path+".key")}
+	d := &demo{cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-db", f.address(), "-key", f.path+".key",
+		"-issuer", f.issuer)}
 	stdout, err := d.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.tokens, err = knox.New(knox.Config{
 		Store: s.knox, LoadUser: s.users.load, Prefix: "demo_", TTL: 10 * time.Hour, KeepEnded: keepEnded,
 		Limit:         knox.NoLimit, // as in the service: another one would end what that issued
-		AllowNoExpiry: true,         // who has this program has the database
+		AllowNoExpiry: true,         // a user of this program has the database
 	})
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	return err
 }
 
-// openOAuth makes an authorization server that serves nobody: it knows what
+// openOAuth makes an authorization server that serves no requests: it knows what
 // clients can be registered with, and ends what they have. Issuer, scopes,
 // resources and lifetimes must be those of the service.
 func (s *service) openOAuth() (err error) {
@@ -156,9 +156,9 @@ func (u user) Format(f fmt.State, _ rune) { fmt.Fprint(f, u.id) }
 
 // users are those of the service, to read only.
 type users struct {
-	// find returns a user, also one who may not log in, or auth.ErrUserNotFound.
+	// find returns a user, also one that may not log in, or auth.ErrUserNotFound.
 	find func(ctx context.Context, id string) (*user, error)
-	// inactive admits those who may not log in, too: to see and to end what
+	// inactive admits users that may not log in, too: to see and to end what
 	// they have, never to issue.
 	inactive bool
 }

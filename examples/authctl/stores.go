@@ -19,6 +19,7 @@ import (
 	"github.com/gatewarden/auth/password"
 	"github.com/gatewarden/auth/session"
 	"github.com/gatewarden/auth/store/sqlstore"
+	"github.com/gatewarden/auth/store/transfer"
 )
 
 // stores are where the service keeps things.
@@ -32,6 +33,7 @@ type stores struct {
 	links    password.OneTimeStore
 	throttle password.ThrottleStore
 	findUser func(ctx context.Context, id string) (*user, error)
+	records  func(ctx context.Context) (transfer.Source, error) // of all stores, for the command end
 	db       io.Closer
 }
 
@@ -82,6 +84,7 @@ func (c *call) checkNotify() error {
 func storesOf(ctx context.Context, db *database.DB) (stores, error) {
 	s := stores{db: db, findUser: sqlUsers{db.Reader(), db.Engine}.find}
 	s.jwtKeys = func(ctx context.Context) (jwt.KeyStore, error) { return sqlstore.JWTKeys(ctx, db.DB) }
+	s.records = func(ctx context.Context) (transfer.Source, error) { return sqlstore.Transfer(ctx, db.DB) }
 	for _, open := range []func() error{
 		func() error { return checkUsers(ctx, s.findUser) },
 		func() (err error) { s.knox, err = sqlstore.Knox(ctx, db.DB); return },

@@ -82,7 +82,7 @@ func (a *app) openBackends(ctx context.Context) (err error) {
 	return err
 }
 
-// openPairs makes JWTs, whose keys make and replace themselves, sealed with the
+// openPairs makes JWTs with keys that make and replace themselves, sealed with the
 // application's.
 func (a *app) openPairs(ctx context.Context) (err error) {
 	a.keyring, err = jwt.NewKeyring(ctx, jwt.KeyringConfig{
@@ -95,6 +95,7 @@ func (a *app) openPairs(ctx context.Context) (err error) {
 	a.pairs, err = jwt.New(jwt.Config{
 		Issuer: a.issuer + "/api/token", Audience: []string{a.issuer}, Keys: a.keyring, Store: a.stores.jwt,
 		LoadUser: a.users.load, Observer: a.observer,
+		Leeway:    a.leeway,
 		AccessTTL: a.accessTTL, RefreshTTL: max(a.accessTTL, 24*time.Hour), Limit: jwt.NoLimit,
 	})
 	return err

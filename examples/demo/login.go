@@ -60,7 +60,7 @@ func (a *app) account(w http.ResponseWriter, r *http.Request) {
 	a.pages.write(w, r, http.StatusOK, "account", view{Title: "Your account", Page: shown})
 }
 
-// choices are the buttons of the page where people sign in. Who is signed in already is
+// choices are the buttons of the page where people sign in. A user that is signed in already is
 // there to prove it anew.
 func (ps *pages) choices(r *http.Request, next string) []external.Choice {
 	if ps.logins == nil {

@@ -50,6 +50,7 @@ type settings struct {
 	addr, db, cert, certKey string
 	key                     string // file of the application key
 	tokenTTL, accessTTL     time.Duration
+	leeway                  time.Duration
 	issuer                  string // what tokens name as theirs; the URL by default
 	origin                  string // scheme and host of issuer, below which the handlers are
 	clients                 string // file of OAuth 2 clients
@@ -71,6 +72,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.key, "key", "", "`file` of the application key, which seals cookies; made if it is not there (default: beside the SQLite file; required for a server)")
 	flags.DurationVar(&s.tokenTTL, "token-ttl", 10*time.Hour, "how long knox tokens live")
 	flags.DurationVar(&s.accessTTL, "jwt-access-ttl", 5*time.Minute, "how long JWT access tokens live")
+	flags.DurationVar(&s.leeway, "jwt-leeway", 0, "how much the clocks of several demos may differ: JWTs live so much longer")
 	flags.StringVar(&s.issuer, "issuer", "", "`URL` that the service is known by (default: the address served)")
 	flags.StringVar(&s.clients, "clients", "", "JSON `file` of more OAuth 2 clients, in the names of RFC 7591")
 	flags.Func("provider", "`name,issuer,client_id,client_secret` of a provider that people sign in by; without issuer, google, github, gitlab, facebook or microsoft; may be repeated", func(text string) error {
@@ -184,7 +186,7 @@ func (a *app) end(server *http.Server, background *sync.WaitGroup) {
 	}
 }
 
-// requestTimeout is the longest that a request may take, as with a database that accepts queries and answers none.
+// requestTimeout is the longest that a request may take, as with a database that accepts queries and does not answer.
 const requestTimeout = 10 * time.Second
 
 // bounded ends the work for requests after requestTimeout.

@@ -122,7 +122,7 @@ func (a *app) addClients(ctx context.Context, file string) error {
 		}
 		for _, r := range more {
 			if r.ClientSecret == "" && r.ClientSecretHash == "" && r.TokenEndpointAuthMethod == "" {
-				r.TokenEndpointAuthMethod = server.AuthNone // nobody would see a secret that was made
+				r.TokenEndpointAuthMethod = server.AuthNone // a secret that was made would not be seen
 			}
 			all = append(slices.Clip(all), a.supported(r))
 		}

@@ -80,7 +80,7 @@ type pages struct {
 	toLogin, toPassword render
 }
 
-// render answers a refused request; see auth.Config.
+// render answers a refused request. See auth.Config.
 type render = func(http.ResponseWriter, *http.Request, *auth.Problem)
 
 // openPages parses the pages.

@@ -153,7 +153,7 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// identity is who a request is from, as the API tells it.
+// identity is the user of a request, as the API tells it.
 type identity struct {
 	User    any      `json:"user"` // null for a stranger and for a machine
 	Backend string   `json:"backend,omitempty"`

@@ -42,7 +42,7 @@ func cachedUsers(db *redisstore.DB, table userTable) *users {
 	return us
 }
 
-// announcedUsers are users whose changes are told to all demos.
+// announcedUsers are users with changes that are told to all demos.
 type announcedUsers struct {
 	userTable
 	db    *redisstore.DB

@@ -54,7 +54,7 @@ type users struct {
 
 // userTable is the application's own table of users.
 type userTable interface {
-	// find returns a user, also one who is inactive, or auth.ErrUserNotFound.
+	// find returns a user, also one that is inactive, or auth.ErrUserNotFound.
 	find(ctx context.Context, name string) (*user, error)
 	// setActive reports whether there is such a user.
 	setActive(ctx context.Context, name string, active bool) (bool, error)
@@ -100,8 +100,8 @@ func (us *users) byName(ctx context.Context, name string) (auth.User, string, er
 	return u, u.encoded, nil
 }
 
-// claims reports an address that nobody proved to have, and that a user has here: who
-// they are they must show by signing in.
+// claims reports an address that is not proved, and that a user has here: the owner must sign in
+// to prove it.
 func (us *users) claims(ctx context.Context, email external.Email) (bool, error) {
 	name, ok := strings.CutSuffix(strings.ToLower(email.Address), "@example.com")
 	if !ok || email.Verified {

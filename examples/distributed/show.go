@@ -109,7 +109,7 @@ func (c *client) twenty() (map[string]int, error) {
 	return counts, nil
 }
 
-// send sends a request with the token, or with the password if there is none. by is the instance that answered.
+// send sends a request with the token, or else with the password. by is the instance that answered.
 func (c *client) send(host, method, path string) (status int, by string, text []byte, err error) {
 	r, err := http.NewRequestWithContext(c.ctx, method, "http://"+host+path, nil)
 	if err != nil {

@@ -5,7 +5,7 @@
 //	go run ./examples/oauth2-resource -by jwt            # http://127.0.0.1:8001/
 //	go run ./examples/oauth2-resource -by introspection  # http://127.0.0.1:8002/
 //
-// By JWT it checks tokens with the published keys and asks nobody. By introspection
+// By JWT it checks tokens with the published keys and asks no server. By introspection
 // it asks the server about each token, and remembers the answer for a few seconds.
 package main
 
@@ -103,7 +103,7 @@ func serve(issuer, resource string, source oauth2.Source) (http.Handler, error) 
 	return mux, nil
 }
 
-// reports tells who asked.
+// reports tells which user asked.
 func reports(w http.ResponseWriter, r *http.Request) {
 	user, _ := auth.UserFrom[auth.User](r.Context())
 	token, _ := auth.CredentialFrom[*oauth2.Token](r.Context())

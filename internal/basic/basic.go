@@ -49,7 +49,7 @@ func Header(r *http.Request) (value string, err error) {
 }
 
 // Credentials decodes what follows the scheme Basic in an Authorization header
-// and splits it at the first colon: a username has none, a password may (RFC
+// and splits it at the first colon: a username has no colon, a password may have some (RFC
 // 7617 §2). What is not UTF-8 is read as ISO-8859-1, which clients sent before
 // there was a charset parameter. Both strings may be empty; both are valid
 // UTF-8.

@@ -35,7 +35,7 @@ func (t *Table[R]) Get(digest string) *R {
 	return t.others[digest]
 }
 
-// GetHash returns a record whose digest has this hash inside, or nil if there is none. If two
+// GetHash returns a record with this hash in its digest, or nil. If two
 // digests differ in the shard alone, it returns one of the two records.
 func (t *Table[R]) GetHash(hash [sha256.Size]byte) *R { return t.byHash[hash] }
 

@@ -64,7 +64,7 @@ func (m missing) Error() string {
 func (m missing) Unwrap() []error { return m }
 
 // MetadataAt gets the metadata of an issuer that is at this place. The media type of the
-// answer does not count: a document that names this issuer is none by chance.
+// answer does not count: no document names this issuer by chance.
 func MetadataAt(ctx context.Context, client *http.Client, from, issuer string) (*Metadata, error) {
 	a, err := Document(ctx, client, from)
 	if err != nil {
@@ -123,7 +123,7 @@ func (m *Metadata) URL(name string) (string, error) {
 		return "", fmt.Errorf("metadata of %s has no %s, or a very long one", m.issuer, name)
 	}
 	if of, err := url.Parse(m.issuer); err != nil || of.Scheme == "https" && !strings.HasPrefix(text, "https:") {
-		// http is for tests on one machine: nobody elsewhere names a place there.
+		// http is for tests on one machine: other hosts cannot name a place there.
 		return "", fmt.Errorf("metadata of %s: %s is not https", m.issuer, name)
 	}
 	if err := CheckURL(text); err != nil {

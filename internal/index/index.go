@@ -39,7 +39,7 @@ func New[R any](entry func(record *R) Entry) *Index[R] {
 // Get returns the record with this digest, or nil.
 func (x *Index[R]) Get(text string) *R { return x.table.Get(text) }
 
-// GetHash returns a record whose digest has this hash inside, or nil. See package digest.
+// GetHash returns a record with this hash in its digest, or nil. See package digest.
 // If two digests differ in the shard alone, it returns one of the two records.
 func (x *Index[R]) GetHash(hash [32]byte) *R { return x.table.GetHash(hash) }
 
@@ -140,7 +140,8 @@ func (x *Index[R]) Page(userID, after string, limit int, now time.Time) []*R {
 // limit, the oldest first. Only those count that have not expired at now and for which
 // counts is true. A limit of 0 is no limit. If evict is false, no record may go: full
 // reports then that there is no room.
-func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool, counts func(*R) bool) (surplus []*R, full bool) {
+func (x *Index[R]) Surplus(userID string, now time.Time, limit int, evict bool,
+	counts func(*R) bool) (surplus []*R, full bool) {
 	if limit <= 0 || len(x.byUser[userID]) < limit {
 		return nil, false
 	}

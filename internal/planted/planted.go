@@ -1,4 +1,4 @@
-// Package planted lets authtest, and nobody outside this module, put an
+// Package planted lets authtest, and no code outside this module, put an
 // identity into a request that guards believe.
 package planted
 

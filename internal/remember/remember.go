@@ -10,7 +10,7 @@ import (
 )
 
 // Tokens remembers a value for each token. Its keys are hashes of tokens, keyed so
-// that nobody outside can choose where one falls, and of tokens nothing else is
+// that strangers cannot choose where one falls, and of tokens nothing else is
 // kept. It is bounded: a full shard gives up what expires first of a few it looks
 // at. It is safe for concurrent use.
 type Tokens[V any] struct {

@@ -80,6 +80,7 @@ func (s *Server) openPool() (*sql.DB, error) {
 			pool, err := sql.Open(name, s.Admin().DSN)
 			if err == nil {
 				pool.SetMaxOpenConns(4)
+				pool.SetMaxIdleConns(-1) // or those of a server that was killed fail after its next start
 			}
 			return pool, err
 		}

@@ -52,12 +52,14 @@ func prepareMariaDB(d *daemon) error {
 		return err
 	}
 	return d.run(d.programs.initialize, append([]string{"--no-defaults", "--datadir=" + d.data(),
-		"--tmpdir=" + d.folder, "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"}, mariaDBFiles...)...)
+		"--tmpdir=" + d.folder, "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"},
+		mariaDBFiles...)...)
 }
 
 func mariaDBArguments(d *daemon) []string {
 	return append([]string{"--no-defaults", "--datadir=" + d.data(), "--tmpdir=" + d.folder,
-		"--init-file=" + d.startFile(), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port), "--socket=" + filepath.Join(d.folder, "socket"),
+		"--init-file=" + d.startFile(), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(d.port), "--socket=" +
+			filepath.Join(d.folder, "socket"),
 		"--pid-file=" + filepath.Join(d.folder, "mariadb.pid"), "--skip-name-resolve", "--skip-log-bin",
 		"--max-connections=300", "--character-set-server=utf8mb4", "--default-time-zone=+05:45"}, mariaDBFiles...)
 }

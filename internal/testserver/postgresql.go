@@ -23,7 +23,7 @@ var postgreSQL = engine{
 	port:      freePort,
 	prepare:   preparePostgreSQL,
 	arguments: postgreSQLArguments,
-	ready:     "database system is ready to accept connections",
+	ready:     "database system is ready to accept", // "read-only connections" if it is a standby
 	held:      "still in use",
 	stop:      syscall.SIGINT, // "fast": it does not wait for clients
 	last:      "QUIT",         // "immediate": unlike SIGKILL, it frees shared memory

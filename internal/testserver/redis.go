@@ -131,7 +131,7 @@ func (n *Node) URL() string { return n.admin.String() }
 // Address is host:port.
 func (n *Node) Address() string { return n.admin.Host }
 
-// Password is the password of the user in the address, or "" if the server has none.
+// Password is the password of the user in the address, or "" if the server asks for no password.
 func (n *Node) Password() string {
 	password, _ := n.admin.User.Password()
 	return password

@@ -115,7 +115,8 @@ func open(e engine) (*Server, error) {
 	if text := os.Getenv(e.variable); text != "" {
 		admin, err := url.Parse(text)
 		if err != nil || admin.Host == "" {
-			return nil, fmt.Errorf("%s is no address such as %s://user:password@host:port/database", e.variable, e.scheme)
+			return nil, fmt.Errorf("%s is no address such as %s://user:password@host:port/database", e.variable,
+				e.scheme)
 		}
 		s.admin = admin
 		return s, nil

@@ -6,6 +6,6 @@
 //
 //	GOWORK=off go test -tags wycheproof ./...
 //
-// The tag adds to package jwt a function that checks a token whose payload is
+// The tag adds to package jwt a function that checks a token with a payload that is
 // not claims, as those of the vectors are not.
 package wycheproof

@@ -18,7 +18,7 @@ type found struct {
 	unlinked *Identity
 }
 
-// who returns the user whose identity it is, by the steps of [Config].
+// who returns the user of the identity, by the steps of [Config].
 func (l *Logins) who(ctx context.Context, profile *Profile, now time.Time) (*found, *failure) {
 	c := l.config
 	if c.Allow != nil {
@@ -97,7 +97,7 @@ func (l *Logins) register(ctx context.Context, profile *Profile, now time.Time) 
 	if f != nil {
 		return nil, f
 	}
-	user, f := l.load(ctx, made.UserID()) // before anything is linked to somebody who is not there
+	user, f := l.load(ctx, made.UserID()) // before anything is linked to a user that is not there
 	if f != nil {
 		return nil, f
 	}
@@ -142,7 +142,8 @@ func (l *Logins) noAccount(p *Profile) error {
 		return errNotVerified
 	case !slices.Contains(domains, domain):
 		return setting("Domains of the provider",
-			"Config.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail address", domain, domains...)
+			"Config.ByEmail was not asked: the provider is not authoritative for the domain of the e-mail address",
+			domain, domains...)
 	case !p.Email.Authoritative:
 		return errNotVouched
 	}
@@ -160,8 +161,8 @@ var (
 		"domain")
 	errNoSuchEmail = errors.New("Config.ByEmail knows no user with the e-mail address, and Config.NewUser is nil")
 
-	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was unlinked " +
-		"again, or the reservation of the account has expired")
+	errReservationUsed = errors.New("while Config.NewUser ran, another login linked the identity, and it was " +
+		"unlinked again, or the reservation of the account has expired")
 )
 
 // load finds a user by Config.LoadUser.

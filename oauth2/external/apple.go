@@ -21,11 +21,11 @@ import (
 type Apple struct {
 	Name     string // empty is "apple"
 	ClientID string // the Services ID
-	// TeamID and KeyID are what Apple calls the team and the key; PrivateKey is the text
+	// TeamID and KeyID are what Apple calls the team and the key. PrivateKey is the text
 	// of the file AuthKey_….p8. With them a client secret is made for each use.
 	TeamID, KeyID string
 	PrivateKey    auth.Secret
-	// Scopes are asked for; nil is "name" and "email".
+	// Scopes are asked for. Nil is "name" and "email".
 	Scopes []string
 	// Domains are as in [OIDC]. Apple gives out the addresses at icloud.com, me.com, mac.com
 	// and privaterelay.appleid.com. Of any other it saw once that the person read the mail
@@ -41,7 +41,7 @@ const appleIssuer = "https://appleid.apple.com"
 // appleDomains are those in which Apple gives out the addresses.
 var appleDomains = []string{"icloud.com", "me.com", "mac.com", "privaterelay.appleid.com"}
 
-// appleSecretTTL is how long a client secret is good; Apple allows six months.
+// appleSecretTTL is how long a client secret is good. Apple allows six months.
 const appleSecretTTL = 5 * time.Minute
 
 // Define implements [Provider].
@@ -78,7 +78,7 @@ func (a Apple) Define() (Definition, error) {
 	}, nil
 }
 
-// appleName reads the name of "user", the one thing in there that harms nobody if it is
+// appleName reads the name of "user", the one thing in there that does no harm if it is
 // a lie.
 func appleName(user string) string {
 	members, err := decode([]byte(user))

@@ -41,7 +41,7 @@ type attempt struct {
 	Challenge string `json:"c,omitempty"`
 	AppState  string `json:"t,omitempty"`
 
-	// Who links.
+	// The user that links.
 	UserID string `json:"u,omitempty"`
 	Stamp  string `json:"x,omitempty"`
 }
@@ -92,7 +92,7 @@ func (a *attempt) encode() []byte {
 	return text.Bytes()
 }
 
-// find returns the attempt that this browser keeps under a state. The error says why there is none.
+// find returns the attempt that this browser keeps under a state. Otherwise the error says why.
 func (l *Logins) find(r *http.Request, p *provider, state string, now time.Time) (*attempt, error) {
 	if len(state) != stateLength {
 		return nil, errStateForm

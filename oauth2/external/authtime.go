@@ -9,7 +9,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// checkAssumed refuses a name in Config.AllowAssumedAuthTime that is none of a provider.
+// checkAssumed refuses a name in Config.AllowAssumedAuthTime that is not the name of a provider.
 func (l *Logins) checkAssumed() error {
 	for _, name := range l.config.AllowAssumedAuthTime {
 		if l.providers[name] == nil {
@@ -19,7 +19,7 @@ func (l *Logins) checkAssumed() error {
 	return nil
 }
 
-// authInfo returns when and how a person proved who they are, if the person came back at an instant.
+// authInfo returns when and how a person logged in, if the person came back at an instant.
 func (l *Logins) authInfo(p *Profile, back time.Time) auth.AuthInfo {
 	info := toldAuthInfo(p.AuthInfo, back)
 	if info.AuthTime.IsZero() && slices.Contains(l.config.AllowAssumedAuthTime, p.Provider) {
@@ -40,7 +40,7 @@ func toldAuthInfo(info auth.AuthInfo, now time.Time) auth.AuthInfo {
 	return info
 }
 
-// checkFresh refuses a user who wants to change how they sign in, and has not signed in just now.
+// checkFresh refuses a user that wants to change how to sign in, and has not signed in just now.
 func (l *Logins) checkFresh(credential auth.Credential) *failure {
 	err := auth.Fresh(l.config.LinkAge)(nil, nil, credential)
 	if err == nil {

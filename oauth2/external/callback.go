@@ -42,7 +42,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request, p *provider) 
 	}
 }
 
-// finish ends an attempt; a failure has not been answered yet.
+// finish ends an attempt. A failure has not been answered yet.
 func (h *handler) finish(w http.ResponseWriter, r *http.Request, p *provider) (*attempt, *failure) {
 	ctx, now := r.Context(), time.Now()
 	form, f := h.readAnswer(r, p, now)
@@ -272,7 +272,7 @@ func (h *handler) finishLink(w http.ResponseWriter, r *http.Request, p *provider
 	return nil
 }
 
-// checkStillSignedIn refuses a link unless the user who began it is the one that is signed in now.
+// checkStillSignedIn refuses a link unless the user that began it is the one that is signed in now.
 func (h *handler) checkStillSignedIn(r *http.Request, a *attempt) *failure {
 	user, credential, err := h.guard.Authenticate(r)
 	switch {

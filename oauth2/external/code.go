@@ -118,7 +118,7 @@ func (l *Logins) Authenticate(r *http.Request) (auth.User, auth.Credential, erro
 	return user, credential, nil
 }
 
-// stillLinked refuses a code whose identity was unlinked since, or is linked to another user.
+// stillLinked refuses a code if its identity was unlinked since, or is linked to another user.
 func (l *Logins) stillLinked(ctx context.Context, p *Profile, userID string) error {
 	has, err := l.config.Store.Identity(ctx, p.Issuer, p.Subject)
 	switch {

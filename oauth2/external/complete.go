@@ -72,8 +72,8 @@ func (l *Credential) Finish(ctx context.Context) error {
 //
 // The user must be the one that the login was of. Only the UserID is read: Complete loads the user by Config.LoadUser,
 // so that it decides by what is true now, and not by what was true before the second factor. Nothing happens if pending
-// is "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again at
-// the next login. Errors are answered by Guard.Refuse:
+// is "". If Complete is not called within an hour, the identity is not linked, and Config.ByEmail finds the user again
+// at the next login. Errors are answered by Guard.Refuse:
 //
 //   - [auth.ErrInvalid]: pending was changed, has expired, or is of another user, of another AuthStamp or of another
 //     service (Config.URL and Path), or was used and what it linked is linked to the user no more
@@ -120,7 +120,7 @@ func (l *Logins) linkPending(ctx context.Context, who *found, now time.Time) *fa
 	return &failure{Reason: reasonUsed, cause: errPendingUsed}
 }
 
-// openPending returns the identity to link to user. The error says why there is none.
+// openPending returns the identity to link to user. Otherwise the error says why.
 func (l *Logins) openPending(user auth.User, sealed string, now time.Time) (*Identity, error) {
 	var p pending
 	text, err := seal.Open(l.seals, sealed, l.bound(pendingBound))

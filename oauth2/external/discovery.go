@@ -15,9 +15,9 @@ import (
 type discovery struct {
 	environment
 	issuer string // as the metadata names it
-	from   string // where it is; "" is where the specification says
+	from   string // where it is, "" is where the specification says
 
-	turn  chan struct{} // of one: who may ask
+	turn  chan struct{} // holds one value while somebody asks
 	mu    sync.Mutex
 	found *endpoints
 	asked time.Time // when it was found

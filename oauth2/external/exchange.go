@@ -70,9 +70,10 @@ func (l *Logins) RevokeToken(ctx context.Context, providerName string, token aut
 
 // EndSessionURL returns where to send a browser so that the person is signed out at the
 // provider, too (OpenID Connect RP-Initiated Logout §2), and comes back to returnTo,
-// which is registered there; "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
+// which is registered there. "" comes back nowhere. idToken is that of [Tokens.ID]. If it is ""
 // the provider asks the person. It is "" if the provider has no such place.
-func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret, returnTo string) (string, error) {
+func (l *Logins) EndSessionURL(ctx context.Context, providerName string, idToken auth.Secret,
+	returnTo string) (string, error) {
 	p := l.providers[providerName]
 	if p == nil {
 		return "", fmt.Errorf("oauth2/external: no provider %q", providerName)
@@ -106,7 +107,8 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 	secrets []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {userAgent}}
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"},
+		"User-Agent": {userAgent}}
 	if err := p.authenticate(ctx, e, form, header); err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +121,7 @@ func (p *provider) post(ctx context.Context, e *endpoints, to string, form url.V
 	return answer, secretsOf(form, header), err
 }
 
-// userAgent is what this package calls itself; GitHub refuses who has no name.
+// userAgent is what this package calls itself. GitHub refuses clients without a name.
 const userAgent = "gatewarden"
 
 // get asks for something by the access token, which must be JSON.
@@ -137,7 +139,8 @@ func (p *provider) ask(ctx context.Context, from string, tokens *Tokens, other s
 	if err != nil {
 		return nil, errors.New("the endpoint is no URL")
 	}
-	r.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}, "Authorization": {"Bearer " + tokens.access.Reveal()}}
+	r.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {userAgent}, "Authorization": {"Bearer " +
+		tokens.access.Reveal()}}
 	answer, err := fetch.Do(p.client, r)
 	switch {
 	case err != nil:
@@ -166,7 +169,8 @@ func (p *provider) exchange(ctx context.Context, e *endpoints, form url.Values, 
 	}
 	access, refresh, id := text("access_token"), text("refresh_token"), text("id_token")
 	tokens := &Tokens{access: hidden.Of(access), refresh: hidden.Of(refresh), id: hidden.Of(id),
-		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })} // GitHub has commas
+		// GitHub has commas.
+		Scopes: strings.FieldsFunc(text("scope"), func(r rune) bool { return r == ' ' || r == ',' })}
 	if max(len(access), len(refresh), len(id)) > maxToken || !validToken(access) {
 		return nil, untrusted("the answer has no access token, or none that can be sent")
 	}

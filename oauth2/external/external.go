@@ -23,7 +23,7 @@
 //	handlers.Register(mux)                  // a button leads to /login/google/
 //
 // A person is known by the issuer and the subject that the provider names, and by
-// nothing else: who has the same e-mail address is not the same person. See Config for
+// nothing else: two people may have the same e-mail address, one after the other. See Config for
 // how such an identity becomes a user, and docs/external-login.md for why.
 //
 // A login is a primary credential ([auth.Primary]): SignIn makes a session of it, and
@@ -52,10 +52,10 @@ import (
 // Config is the configuration of [Logins]. Providers, URL, Keys, Store, LoadUser, and
 // SignIn or AppRedirects are required.
 //
-// Whoever comes back from a provider becomes a user in these steps:
+// A person that comes back from a provider becomes a user in these steps:
 //
 //  1. Allow may refuse them.
-//  2. Whom the identity is linked to in the Store is who they are.
+//  2. If the identity is linked to a user in the Store, that is the user.
 //  3. ByEmail finds them, if their address is [Email.Authoritative], which it is not
 //     unless the operator listed its domain.
 //  4. NewUser makes them.
@@ -73,15 +73,15 @@ type Config struct {
 	// loopback host. What to register as redirect URI at a provider is
 	// [Logins.RedirectURI], such as https://app.example/login/google/callback/.
 	URL string
-	// Path is below which the handlers are; empty is "/login".
+	// Path is below which the handlers are. Empty is "/login".
 	Path string
-	// Name is what pages call this service; empty is the host of URL.
+	// Name is what pages call this service. Empty is the host of URL.
 	Name string
 
 	// Keys are application keys of at least 32 bytes each, the same at every instance.
-	// The first seals what a browser keeps while it is away at a provider; all open it.
+	// The first seals what a browser keeps while it is away at a provider. All open it.
 	Keys []auth.Secret
-	// Store keeps which identity is whose, and what was used up.
+	// Store keeps which identity is of which user, and what was used up.
 	Store Store
 	// LoadUser finds the user of an identity, at every login.
 	LoadUser auth.UserLoader
@@ -101,34 +101,35 @@ type Config struct {
 	AppRedirects []string
 	// AppSecondFactor is set if you ask for a second factor when an app exchanges its code, such as by a backend of
 	// Guard's Config.Login that calls Authenticate. SignIn is not called for apps. If ByEmail found the user, the
-	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second factor.
+	// endpoint that issues then links nothing: call [Logins.Complete] with [Credential.Pending] after the second
+	// factor.
 	AppSecondFactor bool
 
 	// Allow may refuse a person, known or not, by an error such as [ErrNotAllowed]. It is called before anything is
 	// kept of the person, so it is where strangers are refused.
 	Allow func(ctx context.Context, p *Profile) error
 	// NewUser makes a user for an identity that is not linked to one. If nil, such a person is refused, so that only
-	// people whose identity was linked get in. Return [ErrAccountExists] to ask the person to sign in to the account
+	// people with a linked identity get in. Return [ErrAccountExists] to ask the person to sign in to the account
 	// they have, and to link the identity from there. Never return a user that was there before, except one that
 	// NewUser made with the same id: an address that a provider names proves nothing.
 	//
 	// The id is a version 7 UUID that Store reserved for this account. Take it as the ID of the user, or keep it in a
 	// column of the users that is unique. NewUser is called again with the same id by another login of the person at
-	// the same time, and by the next one within 30 days if NewUser returned the user or failed, and the identity was not
-	// linked then, or within an hour if the process ended in NewUser or NewUser refused the person. It must then return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no
-	// account is made twice, and none is left that its owner cannot reach. An identity that was linked and is unlinked
-	// gets another id.
+	// the same time, and by the next one within 30 days if NewUser returned the user or failed, and the identity was
+	// not linked then, or within an hour if the process ended in NewUser or NewUser refused the person. It must then
+	// return the user that it made, as INSERT … ON CONFLICT DO NOTHING and a SELECT do. So no account is made twice,
+	// and its owner can reach it. An identity that was linked and is unlinked gets another id.
 	//
 	// If the users are in the database of Store, NewUser can make the user and link the identity in one transaction:
 	// see ConfirmIn of package sqlstore. Changed is not called then.
 	NewUser func(ctx context.Context, p *Profile, id string) (auth.User, error)
-	// ByEmail finds the account with an address, for automatic linking; it is asked
+	// ByEmail finds the account with an address, for automatic linking. It is asked
 	// for [Email.Authoritative] addresses only. [auth.ErrUserNotFound] is that there
-	// is none. Nil never links. An account that has another identity of the same issuer
+	// is no such account. If nil, nothing is linked. An account that has another identity of the same issuer
 	// is refused as by ErrAccountExists: the address may be another person's by now.
 	ByEmail func(ctx context.Context, address string) (Account, error)
-	// DropUnverified is called where ByEmail found an account whose owner never proved
-	// to have the address. Whoever made it may have waited for its owner to come
+	// DropUnverified is called if ByEmail found an account with an address that its owner never proved
+	// to have. The maker of the account may have waited for the owner of the address to come
 	// (pre-hijacking), so it is not linked: DropUnverified takes its address, passwords
 	// and sessions away, and NewUser follows. Nil asks the person to sign in to the
 	// account as ErrAccountExists does.
@@ -143,46 +144,46 @@ type Config struct {
 	// accounts. Set it where the steps above alone decide about identities, such as
 	// in a service for the people of an enterprise.
 	NoLinking bool
-	// LinkAge is how long ago a user who links or unlinks may have logged in. 0 is 5 minutes. A login of which the time
-	// is not known is refused: see AllowAssumedAuthTime.
+	// LinkAge is how long ago a user that links or unlinks may have logged in. 0 is 5 minutes. A login at an unknown
+	// time is refused: see AllowAssumedAuthTime.
 	LinkAge time.Duration
-	// AllowAssumedAuthTime are the names of providers that do not tell when a person proved who they are ("auth_time"),
-	// such as "github" and "google", and whose logins count as of the moment at which the browser comes back. What is
+	// AllowAssumedAuthTime are the names of providers that do not tell when a person logged in there ("auth_time"),
+	// such as "github" and "google". Their logins count as of the moment at which the browser comes back. What is
 	// lost: the provider may send a browser back without a question, days after its owner signed in there and left it
-	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there just
-	// now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not known.
-	// These refuse it, and everything else works.
+	// open. For LinkAge, for auth.Fresh, and for max_age and prompt=login of package server the owner was then there
+	// just now, and ID tokens of that server say so (OpenID Connect Core §2). If nil, the time of such a login is not
+	// known. These refuse it, and everything else works.
 	AllowAssumedAuthTime []string
 	// HasOtherWay reports whether a user can get in without any identity, such as by a
-	// password; nil is that none can. The last way in is never unlinked.
+	// password. If nil, no user can. The last way in is never unlinked.
 	HasOtherWay func(ctx context.Context, user auth.User) (bool, error)
 	// Changed is told what was linked and unlinked, to tell the user by mail. An error
 	// is logged.
 	Changed func(ctx context.Context, user auth.User, change Change, identity *Identity) error
 
 	// SignInURL is the path of the page where people sign in, to which pages of failures
-	// lead; empty is "/".
+	// lead. Empty is "/".
 	SignInURL string
-	// AccountURL is the path where linking and unlinking lead to; empty is "/".
+	// AccountURL is the path where linking and unlinking lead to. Empty is "/".
 	AccountURL string
 
-	// Cookie starts the names of the cookies, after "__Host-"; empty is "login".
+	// Cookie starts the names of the cookies, after "__Host-". Empty is "login".
 	// Services that share a host need different names.
 	Cookie string
 	// InsecureCookie leaves "__Host-" and Secure out, for a service without HTTPS whose
-	// browsers do not take it for local. Who is on the way can then sign the browser in
+	// browsers do not take it for local. An attacker on the way can then sign the browser in
 	// as somebody else.
 	InsecureCookie bool
-	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes; 0
+	// AttemptTTL is how long a browser may be away at a provider, at most 10 minutes. 0
 	// is 10 minutes.
 	AttemptTTL time.Duration
-	// CodeTTL is how long the code of an app is good; 0 is a minute.
+	// CodeTTL is how long the code of an app is good. 0 is a minute.
 	CodeTTL time.Duration
 
-	// Client sends what is sent to providers; it is copied, without its cookies, and
+	// Client sends what is sent to providers. It is copied, without its cookies, and
 	// follows redirects within a host only. Nil is one of its own.
 	Client *http.Client
-	// Timeout is how long a provider may take for one answer; 0 is 10 seconds.
+	// Timeout is how long a provider may take for one answer. 0 is 10 seconds.
 	Timeout time.Duration
 	// Pages are those that people see.
 	Pages Pages
@@ -327,8 +328,8 @@ func (l *Logins) add(given Provider, env environment) error {
 		return err
 	}
 	if p.formPost && l.config.InsecureCookie {
-		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with one of "+
-			"another site: Config.InsecureCookie", p.name)
+		return fmt.Errorf("oauth2/external: provider %q answers by POST, and browsers send no insecure cookie with "+
+			"one of another site: Config.InsecureCookie", p.name)
 	}
 	if l.providers[p.name] != nil {
 		return fmt.Errorf("oauth2/external: two providers %q: give one another Name", p.name)
@@ -351,7 +352,7 @@ type Choice struct {
 }
 
 // Choices returns the providers in the order of Config.Providers, for buttons that
-// lead to next after the login; "" is "/".
+// lead to next after the login. "" is "/".
 func (l *Logins) Choices(next string) []Choice {
 	all := make([]Choice, len(l.order))
 	for i, name := range l.order {
@@ -388,7 +389,8 @@ func (l *Logins) logger() *slog.Logger { return cmp.Or(l.config.Logger, slog.Def
 func checkAppRedirect(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
-	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil || html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
+	case err != nil || u.Scheme == "" || u.Fragment != "" || strings.Contains(uri, "#") || u.User != nil ||
+		html.EscapeString(uri) != uri && strings.ContainsAny(uri, "<>\"'"):
 		return errors.New("is no URI without fragment and user")
 	case u.Scheme == "https" && u.Host != "", u.Scheme == "http" && backend.IsLoopback(u.Hostname()):
 		return nil

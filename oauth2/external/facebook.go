@@ -15,12 +15,12 @@ import (
 )
 
 // Facebook signs in with Facebook accounts. People are known by an id that is another
-// one for each app. Facebook says of no address that it is verified, so none is.
+// one for each app. Facebook does not say that an address is verified, so no address is.
 type Facebook struct {
 	Name         string // empty is "facebook"
 	ClientID     string // the App ID
 	ClientSecret auth.Secret
-	Version      string            // of the Graph API; empty is "v24.0"
+	Version      string            // of the Graph API, empty is "v24.0"
 	Scopes       []string          // nil is "public_profile" and "email"
 	LongLived    bool              // for Config.KeepTokens: a token of about 60 days, rather than of hours
 	Params       map[string]string // of the authorization request, such as "auth_type"

@@ -39,11 +39,11 @@ const (
 	reasonMethod        reason = "method_not_allowed"
 )
 
-// text is what people are told; {provider} and {service} are filled in.
+// text is what people are told. {provider} and {service} are filled in.
 type text struct {
 	status  int
 	title   string
-	kind    error // for the Observer; nil is an outage
+	kind    error // for the Observer, nil is an outage
 	message string
 }
 
@@ -97,7 +97,7 @@ var texts = map[reason]text{
 type failure struct {
 	Reason   reason
 	provider *provider
-	attempt  *attempt // nil if there is none that can be believed
+	attempt  *attempt // nil without one that can be believed
 	cause    error    // for the log
 	account  bool     // it is about changing an account
 }
@@ -108,17 +108,17 @@ type failure struct {
 type Pages struct {
 	Failure *template.Template
 	// Site is the look of the application around the content: navigation, style and
-	// whom to ask.
+	// where to ask.
 	Site page.Site
 }
 
-// FailurePage says why nobody was signed in, or nothing linked, and what to do. Its
+// FailurePage says why the person was not signed in, or nothing linked, and what to do. Its
 // Service is Config.Name.
 type FailurePage struct {
 	page.Layout
 	Message  string
 	Reason   string // for programs: a word
-	Provider string // the label; "" if none is concerned
+	Provider string // the label, or ""
 	Retry    string // path to try again with the same provider, or ""
 	SignIn   string // path to sign in another way
 	Account  string // path of the account page, where it is about that, or ""

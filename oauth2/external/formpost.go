@@ -14,9 +14,9 @@ import (
 )
 
 // An answer that comes by POST (OAuth 2.0 Form Post Response Mode) is a request of the provider's page. A browser sends
-// the cookies of SameSite=Lax with a request of another site only if it is a GET in the address bar, so this request does
-// not tell which user is signed in. It is answered with a redirect to a GET of the same path, which has the answer in a
-// sealed parameter and brings the cookies along.
+// the cookies of SameSite=Lax with a request of another site only if it is a GET in the address bar, so this request
+// does not tell which user is signed in. It is answered with a redirect to a GET of the same path, which has the answer
+// in a sealed parameter and brings the cookies along.
 
 const (
 	// relayTTL is how long a browser may take from the POST to the GET.
@@ -103,7 +103,7 @@ func encodeRelayed(form url.Values, now time.Time) []byte {
 	return text.Bytes()
 }
 
-// openAnswer returns the answer that a GET brings. The failure says why there is none.
+// openAnswer returns the answer that a GET brings. Otherwise the failure says why.
 func (l *Logins) openAnswer(r *http.Request, p *provider, now time.Time) (url.Values, *failure) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	switch {

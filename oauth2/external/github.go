@@ -17,8 +17,8 @@ type GitHub struct {
 	ClientSecret auth.Secret
 	Scopes       []string          // nil is "user:email", for the address
 	Params       map[string]string // of the authorization request, such as "allow_signup"
-	Domains      []string          // as in [OIDC]. GitHub is authoritative for none
-	BaseURL      string            // of a GitHub Enterprise Server; empty is https://github.com
+	Domains      []string          // as in [OIDC]. GitHub itself is authoritative for no domain
+	BaseURL      string            // of a GitHub Enterprise Server, empty is https://github.com
 }
 
 // Define implements [Provider].

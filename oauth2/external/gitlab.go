@@ -7,7 +7,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// GitLab signs in with accounts of gitlab.com, or of a GitLab of one's own, whose
+// GitLab signs in with accounts of gitlab.com, or of a GitLab of one's own with an
 // administrator decides what addresses people have: list the domains of its people in
 // Domains. gitlab.com is authoritative for no domain, since everybody can have an account
 // there.
@@ -18,7 +18,7 @@ type GitLab struct {
 	Scopes       []string          // nil is "profile" and "email"
 	Params       map[string]string // of the authorization request
 	Domains      []string          // as in [OIDC]
-	BaseURL      string            // the external_url of a GitLab of one's own; empty is https://gitlab.com
+	BaseURL      string            // the external_url of a GitLab of one's own, empty is https://gitlab.com
 }
 
 const gitlabIssuer = "https://gitlab.com"

@@ -26,7 +26,7 @@ type Google struct {
 	Scopes  []string          // nil is "profile" and "email"
 	Params  map[string]string // of the authorization request, such as "login_hint"
 	// Domains are as in [OIDC]. Google vouches for addresses at gmail.com and of
-	// organizations; of any other it saw once that the person read the mail there.
+	// organizations. Of any other it saw once that the person read the mail there.
 	Domains []string
 	// AppClientIDs are as in [OIDC]: those of Android, iOS and One Tap.
 	AppClientIDs []string

@@ -146,7 +146,7 @@ func checkIDToken(token *jwt.Token, claims map[string]any, a *answer) error {
 func checkParties(token *jwt.Token, claims map[string]any, a *answer) error {
 	party := ID(claims, "azp")
 	_, text := claims["azp"].(string)
-	named := text || party != "" // a value of another type counts as none
+	named := text || party != "" // a value of another type does not count
 	switch {
 	case (named || len(token.Audience()) > 1) && !slices.Contains(a.clients, party):
 		return untrustedValue("the azp of the ID token is missing or another client", party, a.clients...)
@@ -189,7 +189,7 @@ func halfHash(idToken, accessToken string) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// algorithmOf returns "alg" of a token whose signature was checked by it.
+// algorithmOf returns "alg" of a token after its signature was checked by it.
 func algorithmOf(token string) string {
 	header, _, _ := strings.Cut(token, ".")
 	text, _ := base64.RawURLEncoding.DecodeString(header)

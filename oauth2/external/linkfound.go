@@ -77,7 +77,7 @@ func (l *Logins) stillThere(ctx context.Context, user auth.User, linked *Identit
 	return f
 }
 
-// unlinkWithin is how long the store may take to unlink what was linked to a user who was deleted.
+// unlinkWithin is how long the store may take to unlink what was linked to a deleted user.
 const unlinkWithin = 5 * time.Second
 
 var errOtherPerson = errors.New("the account that Config.ByEmail found has another identity of this issuer, so the " +

@@ -64,7 +64,8 @@ func (m *MemoryStore) link(ctx context.Context, identity *Identity, first bool) 
 	if has := m.identities[key]; has != nil {
 		return has.UserID, false, nil
 	}
-	if first && slices.ContainsFunc(m.of(identity.UserID), func(has *Identity) bool { return has.Issuer == identity.Issuer }) {
+	if first && slices.ContainsFunc(m.of(identity.UserID),
+		func(has *Identity) bool { return has.Issuer == identity.Issuer }) {
 		return "", false, nil
 	}
 	if err := m.add(identity); err != nil {
@@ -74,7 +75,7 @@ func (m *MemoryStore) link(ctx context.Context, identity *Identity, first bool) 
 	return identity.UserID, true, nil
 }
 
-// add adds an identity whose key is free.
+// add adds an identity with a key that is free.
 func (m *MemoryStore) add(identity *Identity) error {
 	for _, other := range m.identities {
 		if other.ID == identity.ID {

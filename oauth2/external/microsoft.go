@@ -13,7 +13,7 @@ import (
 
 // Microsoft signs in with Microsoft Entra ID: accounts of organizations, and those of
 // people (outlook.com, Xbox). People are known by issuer and "sub", which is another
-// one for each application; Claims has "oid", which with "tid" is the same for all.
+// one for each application. Claims has "oid", which with "tid" is the same for all.
 //
 // An address is never taken for verified, since the administrator of any tenant can
 // write any address ("nOAuth"): but one in Domains, where Tenant is one tenant.
@@ -21,7 +21,7 @@ type Microsoft struct {
 	Name         string // empty is "microsoft"
 	ClientID     string
 	ClientSecret auth.Secret
-	// Tenant is whose people may sign in: the identifier of a tenant (a UUID);
+	// Tenant says which people may sign in: the identifier of a tenant (a UUID),
 	// "organizations", "consumers", or "common" for both.
 	Tenant string
 	// AllowTenants are the tenants that people may be of, where Tenant is "common" or
@@ -33,8 +33,8 @@ type Microsoft struct {
 	// "organizations", people's own accounts are still refused.
 	AllowAnyTenant bool
 	// AllowKeysWithoutIssuer accepts keys that do not say for which tenants they sign, where Tenant is "common" or
-	// "organizations". Microsoft says so of each of its keys, since those of people's own accounts are among them. A key
-	// of one kind of accounts that leaks is then good for all tenants.
+	// "organizations". Microsoft says so of each of its keys, since those of people's own accounts are among them. A
+	// key of one kind of accounts that leaks is then good for all tenants.
 	AllowKeysWithoutIssuer bool
 	Scopes                 []string          // nil is "profile" and "email"
 	Params                 map[string]string // of the authorization request, such as "domain_hint"

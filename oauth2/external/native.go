@@ -23,14 +23,16 @@ import (
 // Errors are answered by Guard.Refuse:
 //
 //   - [auth.ErrInvalid]: the token is not good, or another client's
-//   - [auth.ErrInsufficient]: the person may not sign in, or has no account yet; Code
+//   - [auth.ErrInsufficient]: the person may not sign in, or has no account yet. Code
 //     says which
 //   - any other error: the provider, the store or a hook failed
-func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.Secret) (auth.User, *Credential, error) {
+func (l *Logins) FromToken(ctx context.Context, providerName string,
+	token auth.Secret) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.checkToken == nil:
-		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is", providerName)
+		return nil, nil, fmt.Errorf("oauth2/external: provider %q is not there, or cannot tell whose a token is",
+			providerName)
 	case !validToken(token.Reveal()) || len(token) > maxToken:
 		return nil, nil, &auth.Error{Kind: auth.ErrInvalid, Cause: errNotAToken}
 	}
@@ -50,7 +52,8 @@ func (l *Logins) FromToken(ctx context.Context, providerName string, token auth.
 // service made for this one login and the app passed on (as it is in the token: some
 // hash it first). A nonce is good once. Errors are as those of [Logins.FromToken], and
 // [Logins.Complete] follows as there.
-func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret, nonce string) (auth.User, *Credential, error) {
+func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken auth.Secret,
+	nonce string) (auth.User, *Credential, error) {
 	p := l.providers[providerName]
 	switch {
 	case p == nil || p.clients == nil:
@@ -64,7 +67,7 @@ func (l *Logins) FromIDToken(ctx context.Context, providerName string, idToken a
 		clients: p.clients, now: time.Now()})
 }
 
-// native signs in whoever tokens are of that came from an app.
+// native signs in the person of a token that came from an app.
 func (l *Logins) native(ctx context.Context, p *provider, a *answer) (auth.User, *Credential, error) {
 	profile, err := p.profile(ctx, a)
 	if err != nil {
@@ -100,7 +103,7 @@ const onceAtLeast = 24 * time.Hour
 
 // onceKey is what an ID token is known by when it is used up. Its signature is not part of
 // it: of one by ECDSA everybody can make another one that is good, too.
-// Nor is its audience: no two providers of one issuer share a client, so the provider's own
+// Its audience is not either: no two providers of one issuer share a client, so the provider's own
 // stands for all that it accepts.
 func onceKey(issuer, clientID, nonce string) string {
 	// Texts alone are always JSON, and no two lists are one text.

@@ -32,8 +32,8 @@ type OIDC struct {
 	// §9): an asymmetric one.
 	Key *jwt.Key
 
-	// AppClientIDs are the clients of native apps of this service, whose ID tokens
-	// [Logins.FromIDToken] takes besides those of ClientID.
+	// AppClientIDs are the clients of native apps of this service. [Logins.FromIDToken] takes
+	// their ID tokens besides those of ClientID.
 	AppClientIDs []string
 
 	// Scopes are asked for besides "openid". Nil is "profile" and "email".
@@ -81,8 +81,9 @@ type OIDCQuirks struct {
 	// has Issuer as [Profile.Issuer].
 	IssuerAliases []string
 
-	// KeyIssuers is that the provider publishes the keys of several issuers in one set, each with a member "issuer". A key
-	// signs only ID tokens of the issuer that it names, in which "{tenantid}" stands for the claim "tid" of the ID token.
+	// KeyIssuers is that the provider publishes the keys of several issuers in one set, each with a member "issuer". A
+	// key signs only ID tokens of the issuer that it names, in which "{tenantid}" stands for the claim "tid" of the ID
+	// token.
 	KeyIssuers bool
 	// AllowKeysWithoutIssuer accepts keys without that member in spite of KeyIssuers. Each of them can then sign for
 	// every issuer of the provider.
@@ -93,9 +94,9 @@ type OIDCQuirks struct {
 	// address. It must not be set for one where an administrator can write addresses. No
 	// address is authoritative then, unless Complete says so.
 	AnyDomain bool
-	// NoUserInfo never asks the userinfo endpoint: all there is to know is in the ID token. Otherwise the endpoint is asked
-	// if the ID token lacks what Scopes ask for, and a login is an outage if it does not answer. An answer that the
-	// provider signed is verified. One that is encrypted cannot be read.
+	// NoUserInfo never asks the userinfo endpoint: all there is to know is in the ID token. Otherwise the endpoint is
+	// asked if the ID token lacks what Scopes ask for, and a login is an outage if it does not answer. An answer that
+	// the provider signed is verified. One that is encrypted cannot be read.
 	NoUserInfo bool
 	// NoMaxAge leaves "max_age" out, which the provider does not know.
 	NoMaxAge bool

@@ -11,17 +11,17 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// Profile is who somebody is by a provider that was asked. It is verified: what is in
-// it the provider said, to this service, about whoever is at this browser now.
+// Profile is a person as told by a provider that was asked. It is verified: what is in
+// it the provider said, to this service, about the person at this browser now.
 type Profile struct {
 	Provider string // the provider's name in Config
-	// Issuer and Subject are the person, for ever: neither is reused. They are the key
-	// of an [Identity]; nothing else here is. They have at most 1,024 and 255 bytes.
+	// Issuer and Subject are the person, for ever: they are never given to another one. They are the key
+	// of an [Identity]. Nothing else here is. They have at most 1,024 and 255 bytes.
 	Issuer  string
 	Subject string
 
 	Email Email
-	Name  string // for people, as the person likes; "" if not told
+	Name  string // for people, as the person likes, "" if not told
 	// Username is what the provider calls the person. Others may have it later. It is "" if it would have to be
 	// changed to be shown, and so is Tenant.
 	Username string
@@ -30,8 +30,8 @@ type Profile struct {
 	// "tid" of Microsoft.
 	Tenant string
 
-	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not, and
-	// if it is more than a minute ahead of our clock. ACR and AMR are empty if no store could keep them: see
+	// AuthInfo is when and how the person proved their identity to the provider, if it says. AuthTime is zero if not,
+	// and if it is more than a minute ahead of our clock. ACR and AMR are empty if no store could keep them: see
 	// [backend.CheckAuthInfo].
 	AuthInfo auth.AuthInfo
 	// Claims are what the provider said besides: those of the ID token, over those of
@@ -44,15 +44,15 @@ type Email struct {
 	Address string // "" if not told
 	// Verified is that the provider once saw that the person reads the mail there.
 	Verified bool
-	// Authoritative is that the provider decides whose the address is: it is verified,
+	// Authoritative is that the provider decides to which person the address belongs: it is verified,
 	// the operator listed its domain in the provider's Domains, and the provider vouches
-	// for it. It is what automatic linking needs; see Config.ByEmail. An address with other
+	// for it. It is what automatic linking needs. See Config.ByEmail. An address with other
 	// characters than ASCII never is.
 	Authoritative bool
 	Source        string // the provider's name
 }
 
-// Credential is that of a person who signed in by a provider. It is primary: other
+// Credential is that of a person that signed in by a provider. It is primary: other
 // credentials may be issued for it. It has full access.
 type Credential struct {
 	Profile *Profile
@@ -83,9 +83,9 @@ func (l *Credential) Ambient() bool { return false }
 // Primary returns true.
 func (l *Credential) Primary() bool { return true }
 
-// AuthInfo returns when and how the person proved who they are to the provider, if the provider says. That can be long
-// ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login: see
-// Config.AllowAssumedAuthTime.
+// AuthInfo returns when and how the person logged in at the provider, if the provider says. That can be long
+// ago. If the provider does not say when, AuthTime is zero, and so [auth.Fresh] refuses what is issued for the login:
+// see Config.AllowAssumedAuthTime.
 func (l *Credential) AuthInfo() auth.AuthInfo { return l.info }
 
 // The longest texts of a profile, in bytes.
@@ -139,7 +139,7 @@ func ID(members map[string]any, name string) string {
 	return ""
 }
 
-// check refuses a profile that names nobody, or whom a store could take for another.
+// check refuses a profile without a person, or one that a store could take for that of another.
 func (p *Profile) check() bool {
 	return p.Subject != "" && len(p.Subject) <= maxSubject && backend.CleanText(p.Subject, maxSubject) == p.Subject &&
 		strings.TrimSpace(p.Subject) == p.Subject && backend.ValidText(p.Issuer, maxIssuer)
@@ -168,8 +168,8 @@ func (p *Profile) finish(from *provider) {
 	p.Email.Authoritative = p.Email.Authoritative && p.Email.Verified && listed && isASCII(p.Email.Address)
 }
 
-// isASCII reports text that no lookup can take for other text by folding letters: "\u212a", the sign of the unit kelvin,
-// is a "k" in lower case. An addr-spec is ASCII (OpenID Connect Core §5.1, RFC 5322 §3.4.1).
+// isASCII reports text that no lookup can take for other text by folding letters: "\u212a", the sign of the unit
+// kelvin, is a "k" in lower case. An addr-spec is ASCII (OpenID Connect Core §5.1, RFC 5322 §3.4.1).
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
 }
@@ -184,10 +184,11 @@ func lower(text string) string {
 	}, text)
 }
 
-// domainOf returns the domain of an address in lower case, or "" for what is none.
+// domainOf returns the domain of an address in lower case, or "" for another text.
 func domainOf(address string) string {
 	at := strings.LastIndexByte(address, '@')
-	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") || strings.Count(address, "@") != 1 {
+	if at < 1 || at == len(address)-1 || strings.ContainsAny(address, " \t<>,;\"()\\") ||
+		strings.Count(address, "@") != 1 {
 		return ""
 	}
 	return lower(address[at+1:])

@@ -76,7 +76,7 @@ type provider struct {
 	name, label string
 	issuer      string // of its identities, or the template of theirs
 	clientID    string
-	clients     []string // those that native apps have ID tokens of; nil where there are none
+	clients     []string // those that native apps have ID tokens of, may be nil
 	scopes      []string
 	params      map[string]string // of the authorization request, besides
 	domains     []string          // in lower case
@@ -90,7 +90,7 @@ type provider struct {
 	codes       ErrorCodes
 
 	endpoints func(ctx context.Context, now time.Time) (*endpoints, error)
-	// isIssuer reports what may be "iss" in an answer (RFC 9207); nil is that it may
+	// isIssuer reports what may be "iss" in an answer (RFC 9207). Nil is that it may
 	// not be there.
 	isIssuer func(iss string) bool
 	iss      string // what isIssuer wants, for the log
@@ -101,7 +101,7 @@ type provider struct {
 	extend func(tokens *Tokens) url.Values
 	// checkToken is OAuth2Quirks.CheckToken, or nil.
 	checkToken func(ctx context.Context, api *API) error
-	// profile says who it is.
+	// profile returns the person.
 	profile func(ctx context.Context, a *answer) (*Profile, error)
 	// checkRefreshed holds an answer to a refresh token to an identity. It is nil if answers have no ID token.
 	checkRefreshed func(ctx context.Context, a *answer, identity *Identity) error
@@ -114,7 +114,7 @@ type answer struct {
 	endpoints *endpoints
 	tokens    *Tokens
 	attempt   *attempt
-	clients   []string   // whom the ID token may be for
+	clients   []string   // which clients the ID token may be for
 	form      url.Values // of the callback
 	now       time.Time
 	expires   time.Time // until when the ID token can be presented. profile sets it
@@ -124,7 +124,7 @@ type answer struct {
 // endpoints are where a provider is asked.
 type endpoints struct {
 	authorize, token      string
-	userInfo, revoke, end string // "" if there is none
+	userInfo, revoke, end string // may be ""
 	issuerInAnswers       bool   // RFC 9207 §3
 	post                  bool   // the secret goes into the body
 	keys                  string

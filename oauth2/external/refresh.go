@@ -14,11 +14,12 @@ import (
 // ErrRejected is returned by [Logins.Refresh] for tokens that the provider takes no more.
 var ErrRejected = errors.New("oauth2/external: the provider rejects the token")
 
-// ErrUnchecked is the error of [Logins.Refresh] for a provider that answered and whose keys cannot be had.
+// ErrUnchecked is the error of [Logins.Refresh] for a provider that answered and has no keys that can be had.
 var ErrUnchecked = errors.New("oauth2/external: the new ID token cannot be checked now")
 
-// Refresh asks a provider for new tokens (RFC 6749 §6). The identity says which provider that is, and whose the tokens
-// are: it is one of [Logins.Identities], or was made by [Profile.Identity] when Config.KeepTokens was given the tokens.
+// Refresh asks a provider for new tokens (RFC 6749 §6). The identity says which provider that is, and of which person
+// the tokens are: it is one of [Logins.Identities], or was made by [Profile.Identity] when
+// Config.KeepTokens got the tokens.
 // Of its fields Provider, Issuer and Subject are read.
 //
 // If the answer has an ID token, it must be of this identity, for this client, and be good otherwise, as at a login but
@@ -91,7 +92,8 @@ func (l *Logins) providerOf(identity *Identity) (*provider, error) {
 		return nil, fmt.Errorf("oauth2/external: there is no provider %q", identity.Provider)
 	}
 	if identity.Issuer != p.issuer && !p.covers(identity.Issuer) {
-		return nil, fmt.Errorf("oauth2/external: provider %q has no identities of the issuer %q", p.name, identity.Issuer)
+		return nil, fmt.Errorf("oauth2/external: provider %q has no identities of the issuer %q", p.name,
+			identity.Issuer)
 	}
 	return p, nil
 }

@@ -10,7 +10,7 @@ import (
 type Reservation struct {
 	ID string // a version 7 UUID. It is no secret
 
-	// Issuer and Subject are the key of the identity; see [Profile].
+	// Issuer and Subject are the key of the identity. See [Profile].
 	Issuer, Subject string
 
 	ExpiresAt time.Time
@@ -28,7 +28,7 @@ type ReservationStore interface {
 	Reserve(ctx context.Context, reservation *Reservation, now time.Time) (id, owner string, err error)
 	// Confirm adds an identity in place of the reservation that has its key and this ID, and returns the user of the
 	// identity and true. It returns the owner and false if the identity is there already, whatever is reserved, and ""
-	// and false if there is neither: the reservation has expired at now or before, or was confirmed, and the identity
+	// and false without both: the reservation has expired at now or before, or was confirmed, and the identity
 	// was unlinked since. It is one step: of many at once, one is told true. If the reservation is there, another
 	// identity with the same ID is an error.
 	Confirm(ctx context.Context, reservationID string, identity *Identity,

@@ -10,7 +10,7 @@ import (
 	"github.com/gatewarden/auth"
 )
 
-// signIn makes a credential of who came back.
+// signIn makes a credential of a person that came back.
 func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *attempt, profile *Profile,
 	tokens *Tokens, now time.Time) *failure {
 	who, f := l.who(r.Context(), profile, now)
@@ -34,7 +34,7 @@ func (l *Logins) signIn(w http.ResponseWriter, r *http.Request, p *provider, a *
 // codeFor returns where an app gets the code of a login.
 func (l *Logins) codeFor(ctx context.Context, a *attempt, who *found, login *Credential,
 	tokens *Tokens) (string, *failure) {
-	// Who has an account that existed may have to pass a second factor yet.
+	// The owner of an account that existed may have to pass a second factor yet.
 	if who.unlinked == nil {
 		if f := l.keepTokens(ctx, who.user, login.Profile, tokens); f != nil {
 			return "", f
@@ -47,8 +47,8 @@ func (l *Logins) codeFor(ctx context.Context, a *attempt, who *found, login *Cre
 	return appURL(a, "login_code", code), nil
 }
 
-// finishSignIn signs a browser in, and then links an account that existed. If any step fails, the browser gets none of
-// what Config.SignIn put into the headers. It returns true if Config.SignIn has answered.
+// finishSignIn signs a browser in, and then links an account that existed. If any step fails, the browser gets
+// nothing of what Config.SignIn put into the headers. It returns true if Config.SignIn has answered.
 func (l *Logins) finishSignIn(w http.ResponseWriter, r *http.Request, who *found, login *Credential,
 	tokens *Tokens) (answered bool, f *failure) {
 	ctx, before := r.Context(), w.Header().Clone()

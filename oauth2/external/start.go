@@ -84,7 +84,8 @@ func (l *Logins) readStart(r *http.Request, p *provider, a *attempt) error {
 	case query.Get("code_challenge_method") != "S256", len(a.Challenge) != len(challenge("")),
 		strings.Trim(a.Challenge, base64urlChars) != "":
 		return errChallenge
-	case len(a.AppState) > maxAppState || strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
+	case len(a.AppState) > maxAppState ||
+		strings.ContainsFunc(a.AppState, func(r rune) bool { return r < ' ' || r > '~' }):
 		return errAppState
 	}
 	return nil
@@ -126,7 +127,7 @@ func (l *Logins) send(w http.ResponseWriter, r *http.Request, p *provider, a *at
 	redirect(w, withQuery(e.authorize, query))
 }
 
-// redirect sends a browser on with a GET (RFC 9110 §15.4.4), and tells nobody where it
+// redirect sends a browser on with a GET (RFC 9110 §15.4.4), and does not tell where it
 // came from.
 func redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
@@ -243,7 +244,7 @@ func mayLink(r *http.Request, user auth.User, credential auth.Credential) error 
 	return auth.FullAccess(r, user, credential)
 }
 
-// reasonOf says why nobody is signed in.
+// reasonOf says why the person is not signed in.
 func reasonOf(err error) reason {
 	switch auth.KindOf(err) {
 	case nil:

@@ -9,10 +9,10 @@ import (
 
 // Identity is an account elsewhere that a user signs in with.
 type Identity struct {
-	ID     string // for forms; it is no secret
+	ID     string // for forms, it is no secret
 	UserID string
 
-	// Issuer and Subject are the key; see [Profile].
+	// Issuer and Subject are the key. See [Profile].
 	Issuer, Subject string
 
 	// What was told at the last login, for people.
@@ -47,7 +47,7 @@ type UnlinkVerdict int
 
 // The verdicts.
 const (
-	UnlinkUnknown UnlinkVerdict = iota // the user has none of that ID
+	UnlinkUnknown UnlinkVerdict = iota // the user has no identity of that ID
 	UnlinkRemoved
 	UnlinkLast // it is the last, and stays
 )
@@ -84,7 +84,7 @@ type IdentityStore interface {
 	// link one at once, one is told true. If the key is free, another identity with the
 	// same ID is an error. An identity that is added drops the reservation of its key.
 	Link(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
-	// LinkFirst is Link for a user who must have no other identity of the issuer. If the user has one, and the key is
+	// LinkFirst is Link for a user that must have no other identity of the issuer. If the user has one, and the key is
 	// free, it adds nothing and returns "" and false. It is one step: of many that link identities of one issuer to one
 	// user at once by LinkFirst, one is told true.
 	LinkFirst(ctx context.Context, identity *Identity) (owner string, linked bool, err error)
@@ -124,9 +124,9 @@ func (l *Logins) Identities(ctx context.Context, userID string) ([]*Identity, er
 	return l.config.Store.Identities(ctx, userID)
 }
 
-// RemoveUser forgets a user who is deleted. Call it after Config.LoadUser returns
+// RemoveUser forgets a deleted user. Call it after Config.LoadUser returns
 // [auth.ErrUserNotFound] for the user: a login that is under way then links nothing. The ID
-// must not become that of another user. Without RemoveUser, whoever had the account is
+// must not become that of another user. Without RemoveUser, a person that had the account is
 // told that it is closed rather than made a new one.
 func (l *Logins) RemoveUser(ctx context.Context, userID string) error {
 	if !backend.ValidUserID(userID) { // nothing is linked to such a user

@@ -43,7 +43,7 @@ func (s *Server) signAccess(ctx context.Context, spec *tokenSpec, access *Access
 	return jwt.Sign(key, "at+jwt", all)
 }
 
-// subjectOf is "sub": the user or, if there is none, the client (RFC 9068 §2.2).
+// subjectOf is "sub": the user or, without a user, the client (RFC 9068 §2.2).
 func subjectOf(grant *Grant) string {
 	return cmp.Or(grant.UserID, grant.ClientID)
 }

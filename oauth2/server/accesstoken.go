@@ -159,7 +159,7 @@ func (s *Server) lookUpDigest(ctx context.Context, token string) (*Access, *Gran
 // jwtIDLength is the length of a UUID.
 const jwtIDLength = 36
 
-// jwtDigest is the store's key of a JWT. It starts with the shard of the owner, who
+// jwtDigest is the store's key of a JWT. It starts with the shard of the owner, which
 // is the subject of the token, as the keys of opaque tokens do.
 func jwtDigest(owner, id string) string { return digestOf(backend.Shard(owner) + id) }
 

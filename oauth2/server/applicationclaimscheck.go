@@ -22,7 +22,7 @@ var introspectionClaims = []string{"active", "username", "token_type", "iss", "a
 	"auth_time", "acr", "amr", "client_id", "scope", "grant_id", "cnf", "act", "may_act", "authorization_details"}
 
 // reservedClaims are the claims that the application cannot set, by target. The userinfo endpoint
-// has none: of the protocol it tells "sub" alone.
+// has no such claims: of the protocol it tells "sub" alone.
 var reservedClaims = map[claimsTarget][]string{toIDToken: tokenClaims, toAccessToken: tokenClaims,
 	toIntrospection: introspectionClaims}
 

@@ -17,7 +17,7 @@ import (
 type ApplicationsPage struct {
 	Layout
 	Applications []*Client
-	Path         string // of this page; see PathOf for an application's
+	Path         string // of this page, see PathOf for an application's
 	Next         string // path of the next page, or ""
 	Later        bool   // it is not the first page
 }
@@ -120,7 +120,7 @@ func (s *Server) listApplications(w http.ResponseWriter, r *http.Request, p visi
 }
 
 // pageOf returns the part of a list of clients that a page shows. It is the first one if
-// the address names none: people follow links, and a link may be broken.
+// the address does not name another one: people follow links, and a link may be broken.
 func pageOf(r *http.Request) backend.Page {
 	after := r.URL.Query().Get("after")
 	if !validClientID(after) {
@@ -129,7 +129,7 @@ func pageOf(r *http.Request) backend.Page {
 	return backend.Page{After: after}
 }
 
-// nextOf returns the path of the next page, or "" if there is none.
+// nextOf returns the path of the next page, or "" after the last one.
 func nextOf(path, next string) string {
 	if next == "" {
 		return ""
@@ -321,7 +321,8 @@ func (s *Server) applicationFault(page *ApplicationPage, r Registration) error {
 	for _, grant := range r.GrantTypes {
 		if !slices.Contains(s.config.DeveloperGrants, grant) && (page.Client == nil || !page.Client.Allows(grant)) {
 			return metadataError("A grant is none that you may choose.",
-				setting("Config.DeveloperGrants", "the grant is not for developers", grant, s.config.DeveloperGrants...))
+				setting("Config.DeveloperGrants", "the grant is not for developers", grant,
+					s.config.DeveloperGrants...))
 		}
 	}
 	if len(r.RedirectURIs)+len(r.PostLogoutRedirectURIs) > maxURIs {

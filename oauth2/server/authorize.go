@@ -28,7 +28,9 @@ func (h *handler) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerConsent(w, r, p, req.form) })
+		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+			h.answerConsent(w, r, p, req.form)
+		})
 		return
 	}
 	if id := req.form.Get("interaction"); id != "" {
@@ -79,7 +81,7 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, kept string) {
 	h.proceed(w, r, client, a)
 }
 
-// proceed goes on with a good request, as whoever is signed in.
+// proceed goes on with a good request, as the user that is signed in, if any.
 func (h *handler) proceed(w http.ResponseWriter, r *http.Request, client *Client, a *authorization) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", pageType)
@@ -138,7 +140,7 @@ func (c *Client) changed(a *authorization) error {
 	return nil
 }
 
-// continueAuthorization goes on with a request of whoever is signed in; p is nil for nobody.
+// continueAuthorization goes on with a request of the user that is signed in. p is nil if no user is.
 func (s *Server) continueAuthorization(w http.ResponseWriter, r *http.Request, client *Client, a *authorization,
 	p *visitor) {
 	if cause := s.mustLogIn(a, p); cause != nil {
@@ -197,5 +199,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, client *Cli
 	}
 	kept := *a
 	kept.SentToLogin, kept.Fresh, kept.Logins = true, p != nil, a.Logins+1
-	s.deferRequest(w, r, &kept, func(returnTo string) { s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept)) })
+	s.deferRequest(w, r, &kept, func(returnTo string) {
+		s.config.SignIn(w, r, *signInRequest(returnTo, client, &kept))
+	})
 }

@@ -29,9 +29,9 @@ type Authorized struct {
 	Permissions []ShownPermission
 
 	Since    time.Time // the first consent or grant
-	LastUsed time.Time // when tokens were last issued; zero is never
-	Consent  *Consent  // nil if there is none
-	Grants   int       // how many are live; see [Server.Grants]
+	LastUsed time.Time // when tokens were last issued, zero is never
+	Consent  *Consent  // may be nil
+	Grants   int       // how many are live, see [Server.Grants]
 	Withdraw string    // path
 }
 
@@ -172,7 +172,7 @@ func (h *handler) serveWithdraw(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// requireFullAccess refuses who signed in for some scopes only, and reports whether to go
+// requireFullAccess refuses a user that signed in for some scopes only, and reports whether to go
 // on.
 func (s *Server) requireFullAccess(w http.ResponseWriter, r *http.Request, p visitor) bool {
 	if !p.terms.Limited {

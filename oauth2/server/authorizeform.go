@@ -18,7 +18,7 @@ var errRequestObject = errors.New("the request has a request or request_uri (RFC
 var errQuery = errors.New("the query is badly encoded")
 
 // readAuthorizationForm collects parameters. A POST has them in its body (OpenID Connect Core
-// §3.1.2.1); what is in its query besides is there twice.
+// §3.1.2.1). What is in its query besides is there twice.
 func readAuthorizationForm(r *http.Request) (authorizationForm, error) {
 	if len(r.URL.RawQuery) > maxBody {
 		return authorizationForm{}, errLongBody

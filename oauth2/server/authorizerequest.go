@@ -35,7 +35,7 @@ type authorization struct {
 
 func (a *authorization) prompts(value string) bool { return slices.Contains(a.Prompt, value) }
 
-// identifyClient finds out who asks and where the answer may go. Before both are known
+// identifyClient finds out which client asks and where the answer may go. Before both are known
 // nothing is sent anywhere (RFC 6749 §4.1.2.1): the error is shown to the user.
 func (s *Server) identifyClient(ctx context.Context, req authorizationForm) (*Client, *authorization, error) {
 	for _, name := range []string{"client_id", "redirect_uri"} {

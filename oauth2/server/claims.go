@@ -25,8 +25,8 @@ const (
 // claimsRequest is what claims are asked for.
 type claimsRequest struct {
 	target claimsTarget
-	client *Client   // nil for userinfo and introspection, whose answer is about the client grant.ClientID
-	caller *Client   // who introspects, nil for other targets
+	client *Client   // nil for userinfo and introspection, since their answer is about the client grant.ClientID
+	caller *Client   // the client that introspects, nil for other targets
 	user   auth.User // nil if the client acts for itself
 	grant  *Grant
 	scopes []string
@@ -67,7 +67,7 @@ func (s *Server) withClaims(ctx context.Context, claims any, c *claimsRequest) (
 	return withMembers(claims, more)
 }
 
-// withMembers returns the members of a struct in JSON, and those of more whose names the struct
+// withMembers returns the members of a struct in JSON, and those of more with names that the struct
 // does not have.
 func withMembers(of any, more map[string]any) (json.RawMessage, error) {
 	text, err := json.Marshal(of)

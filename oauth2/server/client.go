@@ -37,7 +37,7 @@ type Client struct {
 	ID           string `json:"client_id"` // visible ASCII, at most 200 bytes (RFC 6749 appendix A.1)
 	SecretDigest string `json:"secret_digest,omitempty"`
 	Name         string `json:"client_name,omitempty"` // what users are shown
-	// Owner is the user who may change it, or "". It has nothing while the owner is disabled or deleted:
+	// Owner is the user that may change it, or "". It has nothing while the owner is disabled or deleted:
 	// it gets no tokens, and those that it got for itself since it has the owner are not good. Earlier access tokens
 	// are good until they expire.
 	Owner string `json:"owner,omitempty"`
@@ -58,16 +58,16 @@ type Client struct {
 	RedirectURIs           []string `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
 	GrantTypes             []string `json:"grant_types,omitempty"`
-	// Scopes are all that it may ask for, and what it gets if it names none.
+	// Scopes are all that it may ask for, and what it gets if it does not name any.
 	Scopes []string `json:"scopes,omitempty"`
-	// Resources are those that it may ask tokens for; nil is every one of
+	// Resources are those that it may ask tokens for. Nil is every one of
 	// Config.Resources.
 	Resources []string `json:"resources,omitempty"`
 	// ResourceServer are the resources that it is: it may introspect tokens that
 	// are for one of them (RFC 7662 §4).
 	ResourceServer []string `json:"resource_server,omitempty"`
 
-	// IDTokenAlgorithm signs its ID tokens; "" is Config.IDTokenAlgorithm.
+	// IDTokenAlgorithm signs its ID tokens. "" is Config.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 
 	// ClaimsInIDToken puts what Config.Claims returns into its ID tokens, for clients that read
@@ -78,15 +78,15 @@ type Client struct {
 	// FirstParty is of the same people as the server: users are not asked
 	// whether they agree.
 	FirstParty bool `json:"first_party,omitempty"`
-	// RefreshGrace is Config.Grace for this client, in seconds: 1 to 60, or -1 for none. 0 is
-	// Config.Grace, and none for a public client. A public client with a grace does not
-	// notice who steals its refresh token and uses it within that time.
+	// RefreshGrace is Config.Grace for this client, in seconds: 1 to 60, or -1 for no grace. 0 is
+	// Config.Grace, and no grace for a public client. A public client with a grace does not
+	// notice a thief that uses its refresh token within that time.
 	RefreshGrace int `json:"refresh_token_grace,omitempty"`
 	// AllowWithoutPKCE lets a confidential client leave out PKCE (RFC 7636). A code that an
 	// attacker injects is then noticed only by a client that sends a nonce and checks it in
 	// the ID token (RFC 9700 §2.1.1).
 	AllowWithoutPKCE bool `json:"allow_without_pkce,omitempty"`
-	// AllowShortSecret lets the operator choose a secret of fewer than 16 bytes. Whoever may ask often enough,
+	// AllowShortSecret lets the operator choose a secret of fewer than 16 bytes. An attacker that may ask often enough,
 	// or reads the database, finds such a secret by trying (RFC 6749 §10.10).
 	AllowShortSecret bool `json:"allow_short_secret,omitempty"`
 	// IgnoreUnknownScopes is Config.IgnoreUnknownScopes for this client alone.
@@ -101,8 +101,8 @@ type Client struct {
 	Updated time.Time `json:"updated"` // when it was last changed
 }
 
-// Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them all,
-// for stores.
+// Format shows the ID of a Client alone, because its digests and hashes help to guess its secret. Its JSON has them
+// all, for stores.
 func (c Client) Format(f fmt.State, _ rune) { hidden.Write(f, "server.Client "+strconv.Quote(c.ID)) }
 
 // LogValue shows what Format does.
@@ -129,7 +129,7 @@ func (c *Client) CheckSecret(secret string) bool {
 }
 
 // NewSecret returns a random secret of 256 bits and its digest. It is all
-// chance, so that a hash as slow as a password's would only serve those who send
+// random, so that a hash as slow as a password's would only serve attackers that send
 // many wrong ones.
 func NewSecret() (secret auth.Secret, digest string) {
 	var random [32]byte

@@ -28,7 +28,7 @@ type clientAuthentication struct {
 	check func(ctx context.Context, client *Client, c *clientCredentials) (cause, err error)
 }
 
-// clientCredentials are what a client sent to prove who it is.
+// clientCredentials are what a client sent to prove itself.
 type clientCredentials struct {
 	clientID string
 	secret   string // or an assertion, or "" if the proof is elsewhere in the request
@@ -38,7 +38,7 @@ type clientCredentials struct {
 type presented struct {
 	clientCredentials
 	place   string                  // the address that the request came from: see placeOf
-	methods []*clientAuthentication // empty for a client that only says who it is
+	methods []*clientAuthentication // empty for a client that only names itself
 	read    bool                    // a method has read something
 }
 
@@ -133,7 +133,7 @@ func (p *presented) add(method *clientAuthentication, c *clientCredentials, name
 		return errTwoWays("the request has two different credentials, of which one is of " + method.method)
 	}
 	p.clientCredentials, p.read = *c, true
-	if !method.secret || c.secret != "" { // an empty secret is as none
+	if !method.secret || c.secret != "" { // an empty secret is no secret
 		p.methods = append(p.methods, method)
 	}
 	return nil

@@ -114,7 +114,8 @@ func placeOf(r *http.Request) string {
 // The causes of refusals that count as guesses.
 var (
 	errWrongSecret   = check("the client secret is wrong")
-	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash of it")
+	errRetiredSecret = check("the client secret was retired by Server.RenewSecret, and the registration has a hash " +
+		"of it")
 )
 
 // isGuess reports whether a refusal counts as a guess.
@@ -157,8 +158,8 @@ func (s *Server) knownGuess(place string, client *Client, secret string) error {
 // secretKept returns what the store keeps of the secret.
 func (c *Client) secretKept() string { return cmp.Or(c.SecretDigest, c.SecretHash) }
 
-// unknownClient returns why an unknown client is refused. Its secrets are counted as those of a client that is there, so
-// that the answers do not tell which clients there are. They have tables of their own, because a stranger can make
+// unknownClient returns why an unknown client is refused. Its secrets are counted as those of a client that is there,
+// so that the answers do not tell which clients there are. They have tables of their own, because a stranger can make
 // up any number of them.
 func (s *Server) unknownClient(p *presented, cause error) error {
 	if s.config.AllowGuessing || len(p.methods) == 0 {

@@ -56,9 +56,10 @@ const (
 )
 
 var (
-	errHashQueue = errors.New("oauth2/server: many secrets of the client wait to be verified against Client.SecretHash, " +
-		"which is slow until the client has sent the right one")
-	errNoHasher = setting("Config.SecretHashes", "the secret is a hash of another system, and no SecretHasher is set", "")
+	errHashQueue = errors.New("oauth2/server: many secrets of the client wait to be verified against " +
+		"Client.SecretHash, which is slow until the client has sent the right one")
+	errNoHasher = setting("Config.SecretHashes", "the secret is a hash of another system, and no SecretHasher is set",
+		"")
 )
 
 // hashQueue lets one secret of a client be verified at a time, since the first right one replaces the hash. What
@@ -186,8 +187,8 @@ func (s *Server) verifyHashed(ctx context.Context, client *Client, secret string
 func (s *Server) replaceHash(ctx context.Context, client *Client, secret string) {
 	if len(secret) < minSecret && !client.AllowShortSecret {
 		if s.shortSecrets.First(client.ID) {
-			s.logger().WarnContext(ctx, "oauth2/server: the secret of a client is shorter than 16 bytes, so its slow hash "+
-				"is kept. Renew the secret, or set Client.AllowShortSecret", "client", client.ID)
+			s.logger().WarnContext(ctx, "oauth2/server: the secret of a client is shorter than 16 bytes, so its slow "+
+				"hash is kept. Renew the secret, or set Client.AllowShortSecret", "client", client.ID)
 		}
 		return
 	}

@@ -15,8 +15,8 @@ func clientSegment(id string) string {
 	return "~" + base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
-// clientOfSegment returns the identifier that a segment of a path names, or "" if it names
-// none.
+// clientOfSegment returns the identifier that a segment of a path names, or "" if it names no
+// client.
 func clientOfSegment(segment string) string {
 	encoded, ok := strings.CutPrefix(segment, "~")
 	if !ok {

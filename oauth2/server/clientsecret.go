@@ -100,14 +100,14 @@ func (s *Server) setSecret(c *Client, r Registration) (secret auth.Secret, err e
 		return "", s.setHash(c, hash)
 	case looksHashed(secret.Reveal()):
 		return "", metadataError("The client_secret is a hash. Send it as client_secret_hash.",
-			setting("Registration.ClientSecretHash", "the client_secret has the form of a hash of Django, so no client "+
-				"could send the secret: call the member client_secret_hash", ""))
+			setting("Registration.ClientSecretHash", "the client_secret has the form of a hash of Django, so no "+
+				"client could send the secret: call the member client_secret_hash", ""))
 	case size == 0:
 		secret, c.SecretDigest = NewSecret()
 		return secret, nil
 	case size < minSecret && !c.AllowShortSecret:
-		return "", metadataError("The client_secret is shorter than 16 bytes. Leave it out to get a random one, or set "+
-			"allow_short_secret.", setting("Client.AllowShortSecret",
+		return "", metadataError("The client_secret is shorter than 16 bytes. Leave it out to get a random one, or "+
+			"set allow_short_secret.", setting("Client.AllowShortSecret",
 			"the client_secret can be guessed (RFC 6749 §10.10): it has fewer bytes than 16", strconv.Itoa(size)))
 	}
 	c.SecretDigest = DigestSecret(secret)

@@ -8,7 +8,7 @@ import (
 // ClientStore keeps clients (RFC 6749 §2). See [Store].
 type ClientStore interface {
 	// AddClient adds a client. It is Refused if there is one with its ID. It is OverLimit
-	// if there are limit clients with its Owner; a limit of 0 is none. However many are
+	// if there are limit clients with its Owner. A limit of 0 is no limit. However many are
 	// added at once, there are never more. Nothing was changed unless it is [Added.OK].
 	AddClient(ctx context.Context, client *Client, limit int) (Added, error)
 
@@ -20,8 +20,8 @@ type ClientStore interface {
 	Clients(ctx context.Context, owner, after string, limit int) ([]*Client, error)
 
 	// ChangeClient puts client in place of the one with its ID if that was
-	// last changed at was, and reports whether it did: who changes what somebody
-	// else has changed meanwhile would undo it. If client is Disabled, or public where the
+	// last changed at was, and reports whether it did: otherwise it would undo what somebody
+	// else has changed meanwhile. If client is Disabled, or public where the
 	// one before was not ([Client.EndsGrants]), its grants end at client.Updated in the same
 	// step, and it returns those that were live, in order of ID.
 	ChangeClient(ctx context.Context, client *Client, was time.Time) (bool, []Ended, error)

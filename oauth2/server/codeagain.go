@@ -6,8 +6,8 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// canComeAgain reports a request whose browser stays on its page after the answer. The system hands the address of a
-// private-use scheme to a program, and asks the user first, or waits for a link that the user presses. A user who
+// canComeAgain reports a request if its browser stays on its page after the answer. The system hands the address of a
+// private-use scheme to a program, and asks the user first, or waits for a link that the user presses. A user that
 // comes back to the page presses the link again (RFC 8252 §7.1). A request that had a consent page shows it anew
 // instead, and its second answer is refused. That is each one of a public client that is not FirstParty.
 func (a *authorization) canComeAgain() bool { return a.ID != "" && isPrivateUse(a.RedirectURI) }

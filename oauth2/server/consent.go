@@ -23,8 +23,8 @@ var (
 	errTaken       = errors.New("the form, or its request in another tab, was answered before, or has expired")
 	errAnswered    = errors.New("the request was answered before: it leads to one code")
 	errOtherUser   = errors.New("the page was shown to another user")
-	errNeverShown  = errors.New("the request of another site has a Sec-Fetch-Dest that shows no page, such as a frame " +
-		"or an image, and the user must be asked")
+	errNeverShown  = errors.New("the request of another site has a Sec-Fetch-Dest that shows no page, such as a " +
+		"frame or an image, and the user must be asked")
 	errOtherSession = errors.New("the page was shown in another session of the user")
 )
 
@@ -49,8 +49,8 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, client *Cli
 	s.show(w, r, http.StatusOK, s.pages.Consent, page)
 }
 
-// answerConsent takes the answer to a consent page: of the user who saw it, in the
-// session in which they did, and once (RFC 6749 §10.12).
+// answerConsent takes the answer to a consent page: of the user that saw it, in the
+// same session, and once (RFC 6749 §10.12).
 func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor, form Form) {
 	var a authorization
 	page, err := s.findAnswered(r.Context(), form.Get("interaction"), p, kindConsent, &a)
@@ -81,7 +81,8 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, p visitor
 	}
 	at := now()
 	s.approveAuthorization(w, r, client, &a, p, Approval{Interaction: page.Digest, Remember: &Consent{
-		UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions.withOffline(), Created: at, Updated: at}})
+		UserID: p.user.UserID(), ClientID: client.ID, Permissions: a.Permissions.withOffline(), Created: at,
+		Updated: at}})
 }
 
 // approveAuthorization adds the grant to what of is about, and sends its code.
@@ -98,7 +99,8 @@ func (s *Server) approveAuthorization(w http.ResponseWriter, r *http.Request, cl
 	}
 	at := now()
 	grant := &Grant{
-		ID: backend.NewIDOf(p.user.UserID()), ClientID: client.ID, UserID: p.user.UserID(), Type: GrantAuthorizationCode,
+		ID: backend.NewIDOf(p.user.UserID()), ClientID: client.ID, UserID: p.user.UserID(),
+		Type:        GrantAuthorizationCode,
 		Permissions: a.Permissions, Extra: a.Extra, SessionID: p.session, AuthInfo: p.login, Stamp: stampOf(p.user),
 		Offline: slices.Contains(a.Permissions.Scopes(), offlineAccess),
 		Created: at, LastUsed: at, ExpiresAt: at.Add(lifetimes.Code), MaxExpiresAt: at.Add(lifetimes.RefreshAbsolute),

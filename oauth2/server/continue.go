@@ -49,7 +49,7 @@ func (s *Server) continueAt(w http.ResponseWriter, r *http.Request, next string)
 	s.show(w, r, http.StatusOK, s.pages.Continue, ContinuePage{layout, next})
 }
 
-// neverShown reports a request of another site whose answer no user can see as a page: that of an image, a script or a
+// neverShown reports a request of another site if no user can see its answer as a page: that of an image, a script or a
 // frame (Fetch Metadata §2.1). A question to a user is then not kept. Otherwise a page of a stranger could ask so often
 // that the user's own questions go for its own.
 func neverShown(r *http.Request) bool {

@@ -61,7 +61,7 @@ func errNotText(name string) *Error {
 
 // bodyForm reads the body of a POST of a client: its type first, then its size, then what is
 // twice. A "resource" may be there twice, and so may the fields that are named. RFC 6749 §3.2 has
-// forms of one type; clients of django-oauth-toolkit send multipart/form-data too (RFC 7578).
+// forms of one type. Clients of django-oauth-toolkit send multipart/form-data too (RFC 7578).
 // Files in it are not read.
 func bodyForm(r *http.Request, repeatable ...string) (Form, error) {
 	values, err := bodyValuesOf(r, backend.TypeForm, backend.TypeMultipart)
@@ -71,7 +71,7 @@ func bodyForm(r *http.Request, repeatable ...string) (Form, error) {
 	return single(values, repeatable)
 }
 
-// isForm reports a request whose body is a form. Some clients name another charset
+// isForm reports a request with a form as its body. Some clients name another charset
 // than UTF-8 and write ASCII.
 func isForm(r *http.Request) bool { return hasType(r, backend.TypeForm) }
 

@@ -16,7 +16,7 @@ const (
 
 // graceOf returns for how long a refresh token of a client answers again after its use. RFC
 // 9700 §2.2.2 asks for rotation of public clients only, and for nothing of clients that prove
-// who they are with each refresh.
+// themselves with each refresh.
 func (s *Server) graceOf(client *Client) time.Duration {
 	switch {
 	case client.RefreshGrace < 0:
@@ -29,7 +29,7 @@ func (s *Server) graceOf(client *Client) time.Duration {
 	return s.config.Grace
 }
 
-// checkGrace fills in the default of Config.Grace. The zero value of it is none from then on.
+// checkGrace fills in the default of Config.Grace. From then on, its zero value is no grace.
 func (c *Config) checkGrace(settings *backend.Settings) {
 	switch {
 	case c.Grace == NoGrace:
@@ -50,7 +50,7 @@ func checkRefreshGrace(r *Registration, c *Client) error {
 	return nil
 }
 
-// auditGrace lists clients whose refresh tokens may come again. The default of confidential
+// auditGrace lists clients with refresh tokens that may come again. The default of confidential
 // clients is not listed, because they authenticate (RFC 9700 §2.2.2).
 func auditGrace(a *auditor) {
 	const lost = "who steals a refresh token and uses it within %v of the client is not noticed"

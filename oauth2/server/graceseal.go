@@ -26,7 +26,7 @@ func unseal(predecessor string, sealed []byte) (string, error) {
 	return string(text), err
 }
 
-// seal encrypts the new refresh token for who has its predecessor.
+// seal encrypts the new refresh token for a holder of its predecessor.
 func (m *createdTokens) seal(predecessor string) error {
 	aead, err := sealer(predecessor)
 	if err != nil {
@@ -38,7 +38,7 @@ func (m *createdTokens) seal(predecessor string) error {
 	return nil
 }
 
-// sealer returns what encrypts the successor of a refresh token so that only who
+// sealer returns what encrypts the successor of a refresh token so that only a client that
 // has that token can read it.
 func sealer(predecessor string) (seal.Key, error) {
 	return seal.New(predecessor, "oauth2 refresh successor")

@@ -7,7 +7,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// userOf loads the user of a grant, who must be as when it was given. It is nil
+// userOf loads the user of a grant, which must be as when it was given. It is nil
 // for a grant of a client's own. The owner of that client must be able to log in.
 func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	if grant.UserID == "" {
@@ -27,7 +27,7 @@ func (s *Server) userOf(ctx context.Context, grant *Grant) (auth.User, error) {
 	return user, nil
 }
 
-// revokeGrant ends a grant whose code came again, or from somebody who has nothing else.
+// revokeGrant ends a grant after its code came again, or came from somebody that has nothing else.
 func (s *Server) revokeGrant(ctx context.Context, grant *Grant, r *TokenRequest, failed string) error {
 	ended, err := s.config.Store.End(ctx, grant.ID, r.Now)
 	switch {

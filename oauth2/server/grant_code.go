@@ -88,7 +88,7 @@ func (c *Code) fault(uri string, r *TokenRequest, grant *Grant) error {
 }
 
 // redirects checks the redirect URI: the very one of the authorization request, if
-// that had one, and else none or the one there is (RFC 6749 §4.1.3).
+// that had one, and otherwise nothing or the one there is (RFC 6749 §4.1.3).
 func (c *Code) redirects(uri string, client *Client) bool {
 	if c.RedirectURI == "" {
 		return uri == "" || len(client.RedirectURIs) == 1 && client.RedirectURIs[0] == uri

@@ -14,7 +14,7 @@ import (
 // a refresh token with every grant of a user.
 //
 // Each use replaces the token. One that comes again after its use was stolen, or
-// its successor was: nobody can tell which, so the grant ends (RFC 9700 §4.14.2).
+// its successor was. These cannot be told apart, so the grant ends (RFC 9700 §4.14.2).
 type RefreshToken struct{}
 
 // Name returns "refresh_token".

@@ -12,10 +12,10 @@ type GrantStore interface {
 	// Approve adds a grant and the code that stands for it. It is Answered if the interaction
 	// is not there any more, or the request was answered before, and uses up both otherwise.
 	// It is Refused if the client is
-	// gone or Disabled by now, or the consent that it rests on does not cover it any more;
-	// see [Approval]. After that it is as Start about the limit, but with evict, grants
+	// gone or Disabled by now, or the consent that it rests on does not cover it any more.
+	// See [Approval]. After that it is as Start about the limit, but with evict, grants
 	// end first that wait for their code to be redeemed: those of the client, then those
-	// of others, each in order of ID. So requests that nobody completes end at most one
+	// of others, each in order of ID. So requests that are never completed end at most one
 	// grant that is used. A grant ID or a digest that is there is an error. Nothing but the
 	// interaction and the request was changed unless it is [Added.OK].
 	Approve(ctx context.Context, approval Approval) (Added, error)
@@ -28,7 +28,7 @@ type GrantStore interface {
 	// of those that the client has without a user. If there are limit or more, it is
 	// OverLimit or, with evict, those with the least IDs end until one more makes limit.
 	// They end at Created of the grant. However many are added at once, there are never
-	// more. A limit of 0 is none.
+	// more. A limit of 0 is no limit.
 	Start(ctx context.Context, grant *Grant, tokens Tokens, limit int, evict bool) (Added, error)
 
 	// Grant returns the grant with this identifier, whatever became of it, or
@@ -37,7 +37,7 @@ type GrantStore interface {
 
 	// Grants returns at most limit grants of a user that are live at now, in order of ID
 	// from the greatest, which is the newest: those with an ID less than after or, if
-	// that is "", all. Those whose code was not redeemed are among them.
+	// that is "", all. Those with a code that was not redeemed are among them.
 	Grants(ctx context.Context, userID, after string, limit int, now time.Time) ([]*Grant, error)
 
 	// GrantsByClient returns what at most limit clients have of a user in order of client
@@ -85,7 +85,7 @@ type Approval struct {
 // Added is the answer of a store to a new client or grant.
 type Added struct {
 	Answered  bool     // nothing was added, because the interaction or the request was answered before, or has expired
-	Refused   bool     // nothing was added; the method says why
+	Refused   bool     // nothing was added, the method says why
 	OverLimit bool     // nothing was added, because there are as many as the limit
 	Evicted   []string // identifiers of the grants that ended to make room, in the order of the method
 }
@@ -120,13 +120,13 @@ type Grant struct {
 	RevokedAt    time.Time // zero unless ended before its time
 }
 
-// Live reports whether the grant is neither ended nor expired at now.
+// Live reports whether the grant has not ended and not expired at now.
 func (g *Grant) Live(now time.Time) bool { return g.RevokedAt.IsZero() && now.Before(g.ExpiresAt) }
 
 // ClientGrants is what a client has of a user: all grants that are live.
 type ClientGrants struct {
 	ClientID    string
-	Count       int         // of the grants; never 0
+	Count       int         // of the grants, never 0
 	Permissions Permissions // of all of them together, Sorted
 	Since       time.Time   // when the first of them was created
 	LastUsed    time.Time   // when tokens of any of them were last issued

@@ -41,8 +41,9 @@ func (s *Server) addIDToken(ctx context.Context, spec *tokenSpec, made *createdT
 	}
 	login := spec.grant.AuthInfo
 	claims := idClaims{Issuer: s.config.Issuer, Subject: spec.grant.UserID, Audience: spec.client.ID,
-		Issued: spec.now.Unix(), Expires: spec.now.Add(made.lifetimes.IDToken).Unix(), AuthTime: unixOrZero(login.AuthTime),
-		Nonce: spec.nonce, ID: backend.NewID(), ACR: login.ACR, AMR: login.AMR,
+		Issued: spec.now.Unix(), Expires: spec.now.Add(made.lifetimes.IDToken).Unix(),
+		AuthTime: unixOrZero(login.AuthTime),
+		Nonce:    spec.nonce, ID: backend.NewID(), ACR: login.ACR, AMR: login.AMR,
 		AtHash: halfHash(key.Algorithm(), made.response.access.Reveal()), SessionID: spec.grant.SessionID}
 	all, err := s.withClaims(ctx, claims, &claimsRequest{target: toIDToken, client: spec.client, user: spec.user,
 		grant: spec.grant, scopes: spec.scopes})

@@ -33,7 +33,7 @@ func (s *Server) idTokenKey(ctx context.Context, at time.Time, client *Client) (
 	return nil, &noKeyFor{algorithm, client.ID}
 }
 
-// noKeyFor is the error for a client whose ID tokens cannot be signed.
+// noKeyFor is the error for a client if there is no key for its ID tokens.
 type noKeyFor struct {
 	algorithm jwt.Algorithm
 	client    string
@@ -101,7 +101,8 @@ func (c *Config) checkIDTokenAlgorithm(settings *backend.Settings) {
 	settings.Refuse(wanted != "", "Config.Keys sign by %v, and not by Config.IDTokenAlgorithm, %s", algorithms, wanted)
 	settings.Refuse(wanted == "", "Config.Keys sign by %v, and not by RS256, which OpenID clients expect of ID tokens "+
 		"(OpenID Connect Core §15.1). Add a key (jwt.KeyringConfig.Algorithms with Generate, Keyring.Add, "+
-		"jwt.NewSigningKeySet), or set Config.IDTokenAlgorithm to one of these, and register it with each client", algorithms)
+		"jwt.NewSigningKeySet), or set Config.IDTokenAlgorithm to one of these, and register it with each client",
+		algorithms)
 }
 
 // asymmetric are the algorithms that others can check.

@@ -45,7 +45,7 @@ func (h *badHint) Error() string { return "the id_token_hint is refused: " + h.e
 func (h *badHint) Unwrap() error { return h.err }
 
 // openIDToken reads an ID token of ours, also one that has expired (OpenID Connect
-// RP-Initiated Logout §4). The error is a *badHint if it is none.
+// RP-Initiated Logout §4). The error is a *badHint if it is no such token.
 func (s *Server) openIDToken(ctx context.Context, token string) (*hint, error) {
 	set, err := s.config.Keys.Current(ctx, now())
 	if err != nil {

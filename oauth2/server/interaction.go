@@ -14,7 +14,7 @@ const interactionTTL = 30 * time.Minute
 // maxPages is the most pages of a user that wait for an answer.
 const maxPages = 100
 
-// The kinds of interactions. The answer to one is none to another.
+// The kinds of interactions. The answer to one does not answer another.
 const (
 	kindConsent = "consent"
 	kindLogout  = "logout"
@@ -61,7 +61,7 @@ func (s *Server) loadInteraction(ctx context.Context, secret, kind string, asked
 	return i, json.Unmarshal(data.Asked, asked)
 }
 
-// findAnswered returns the interaction that a form answers. It is errForgery if there is none that this visitor saw in
+// findAnswered returns the interaction that a form answers. It is errForgery if this visitor saw no such interaction in
 // this session. What the answer leads to uses the interaction up, in one step of the store, so that an outage before
 // does not lose the page.
 func (s *Server) findAnswered(ctx context.Context, secret string, p visitor, kind string,
@@ -80,7 +80,7 @@ func (s *Server) findAnswered(ctx context.Context, secret string, p visitor, kin
 	return i, nil
 }
 
-// consume uses up an interaction whose answer leads to nothing else in the store.
+// consume uses up an interaction if its answer leads to nothing else in the store.
 func (s *Server) consume(ctx context.Context, i *Interaction) error {
 	i, err := s.config.Store.ConsumeInteraction(ctx, i.Digest, now())
 	if err == nil && i == nil {
@@ -89,7 +89,7 @@ func (s *Server) consume(ctx context.Context, i *Interaction) error {
 	return err
 }
 
-// useUp uses up the page of a request whose answer leads to no code, and with it the request.
+// useUp uses up the page of a request if its answer leads to no code, and with it the request.
 func (s *Server) useUp(ctx context.Context, page *Interaction, a *authorization) error {
 	key := a.answerKey()
 	if key == "" {

@@ -9,17 +9,17 @@ import (
 type InteractionStore interface {
 	// AddInteraction adds an interaction. If its user has limit others or more, those with the
 	// least IDs are removed, whether they have expired or not, until the new one makes limit.
-	// However many are added at once, there are never more. A limit of 0 is none, and so is
+	// However many are added at once, there are never more. A limit of 0 is no limit, and so is
 	// that of an interaction without a UserID. A digest that is there is an error, and nothing
 	// was removed then.
 	AddInteraction(ctx context.Context, interaction *Interaction, limit int) error
 
 	// Interaction returns the interaction with this digest, or nil and nil if there
-	// is none or it has expired at now.
+	// is no such interaction, or it has expired at now.
 	Interaction(ctx context.Context, digest string, now time.Time) (*Interaction, error)
 
 	// ConsumeInteraction removes and returns the interaction with this digest. Of many calls
-	// at once one gets it, the others nil and nil, as if there were none or it
+	// at once one gets it, the others nil and nil, as if it were not there or
 	// has expired at now.
 	ConsumeInteraction(ctx context.Context, digest string, now time.Time) (*Interaction, error)
 }
@@ -29,7 +29,7 @@ type InteractionStore interface {
 // knows the digest.
 type Interaction struct {
 	ID        string // for tables and logs. It is not secret, and opens nothing
-	Digest    string // of the secret; the store's key
+	Digest    string // of the secret, the store's key
 	UserID    string // may answer
 	SessionID string // in which session, or ""
 	Created   time.Time

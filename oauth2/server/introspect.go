@@ -48,7 +48,7 @@ func (introspectionEndpoint) register(r *registry) {
 
 // serveIntrospect is the introspection endpoint (RFC 7662 §2). It tells clients
 // that authenticate with a secret about tokens that were issued to them, or that
-// are for a resource that they are; of all others it says that they are not
+// are for a resource that they are. Of all others it says that they are not
 // active, as of those that do not exist (RFC 7662 §4).
 func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	if !s.allowPost(w, r) {
@@ -110,7 +110,7 @@ func (s *Server) introspectFor(ctx context.Context, client *Client, token string
 
 var errRefreshUsed = errors.New("the refresh token was used, and has a successor")
 
-// introspectRefresh tells the client whose refresh token it is, and nobody else.
+// introspectRefresh tells the client that the refresh token belongs to, and no other client.
 func (s *Server) introspectRefresh(ctx context.Context, client *Client,
 	token string) (answer introspection, err error) {
 	refresh, grant, err := s.config.Store.FindRefresh(ctx, backend.TokenDigest(token, s.refresh))

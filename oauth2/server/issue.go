@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// Issuance is what a grant of the application's own issues; see [Server.Issue].
+// Issuance is what a grant of the application's own issues. See [Server.Issue].
 type Issuance struct {
 	Client *Client
 	Type   string // the grant's name
@@ -26,7 +26,7 @@ type Issuance struct {
 	Extra     map[string]string // kept as Grant.Extra. Names and values have at most 4 KiB of UTF-8
 }
 
-// Issue starts a grant and returns its tokens. The user is loaded first; one who
+// Issue starts a grant and returns its tokens. The user is loaded first. A user that
 // may not log in gets nothing, and the error is invalid_grant. Without a user, it is the Owner of the
 // client that is loaded, and the error is unauthorized_client. So it is, with the cause
 // [ErrLimit] or [ErrClientLimit], if there are as many grants as allowed.
@@ -75,7 +75,7 @@ func (i *Issuance) check() error {
 	return nil
 }
 
-// issuedTo returns the user to whom a grant without a code is given.
+// issuedTo returns the user that gets a grant without a code.
 func (s *Server) issuedTo(ctx context.Context, i Issuance) (auth.User, error) {
 	user, err := s.config.LoadUser.Find(ctx, i.UserID)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// An authorization request whose user must sign in first is kept by the browser: sealed, in the address to which the
+// An authorization request is kept by the browser if its user must sign in first: sealed, in the address to which the
 // login leads back. So strangers fill no store, no cookie is needed to go on, and every instance that has the same keys
 // can. What the store keeps is the identifier of a request that was answered, so that it leads to one code.
 
@@ -69,8 +69,8 @@ func keyDeriver(keys jwt.KeySource) deriver {
 // auditRequestKeys lists that a login must come back to the instance that began it.
 func auditRequestKeys(a *auditor) {
 	if a.config.SignIn != nil && len(a.config.RequestKeys) == 0 && keyDeriver(a.config.Keys) == nil {
-		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its own: "+
-			"a login that comes back to another instance, or after a restart, must start again")
+		a.add("RFC 6749 §4.1.1", "RequestKeys", "each instance seals authorization requests with a random key of its "+
+			"own: a login that comes back to another instance, or after a restart, must start again")
 	}
 }
 
@@ -136,8 +136,8 @@ func (s *Server) keepRequest(a *authorization) (string, error) {
 		return "", err
 	}
 	if s.ownSeal != nil && s.ownSeal.CompareAndSwap(true, false) { // told once, by a server that has logins
-		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must come " +
-			"back to the same instance before it restarts; see Config.RequestKeys")
+		s.logger().Info("oauth2/server: a random key seals the authorization requests of browsers, so a login must " +
+			"come back to the same instance before it restarts; see Config.RequestKeys")
 	}
 	return seal.Seal(s.seals, text, s.sealedFor()), nil
 }

@@ -24,7 +24,7 @@ type known struct {
 }
 
 // told is what was told of a token while its grant was this one. Grants are replaced, never
-// changed. So the token is good until the first of the two expires, and neither is looked at again.
+// changed. So the token is good until the first of the two expires, and both need not be looked at again.
 type told struct {
 	grant *Grant
 	token *oauth2.Token

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// LeavePage asks a user whether to go on to the address of an application that a developer registered, because nobody
+// LeavePage asks a user whether to go on to the address of an application that a developer registered, because no user
 // is signed in. Anybody may register such an address where there are Config.Developers. A redirect would make this
 // server lead its visitors wherever the maker of a link wishes (RFC 9700 §4.11.2). The addresses of the operator's own
 // clients, which have no Owner, need no page.
@@ -31,10 +31,10 @@ func (p LeavePage) Params() [][2]string {
 	return p.params()
 }
 
-// refuseRequest sends an error to the client, unless nobody is signed in and a developer registered the address.
+// refuseRequest sends an error to the client, unless no user is signed in and a developer registered the address.
 //
-// A silent request, with prompt=none, is also answered at once if no page could be shown, as to a frame. RFC 9700
-// §4.11.2 excepts it, and nobody follows a link into a frame.
+// A silent request, with "prompt" of "none", is also answered at once if no page could be shown, as to a frame.
+// RFC 9700 §4.11.2 excepts it, and people do not follow links into frames.
 func (h *handler) refuseRequest(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, err error) {
 	if client.Owner == "" || !isRefusal(err) || a.prompts("none") && !wantsPage(r) {
 		h.redirectError(w, r, a, err)
@@ -49,7 +49,7 @@ func (h *handler) refuseRequest(w http.ResponseWriter, r *http.Request, client *
 	})
 }
 
-// refuseLogin refuses a silent request of a user who must sign in first, as refuseRequest does.
+// refuseLogin refuses a silent request if its user must sign in first, as refuseRequest does.
 func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, client *Client, a *authorization, p *visitor,
 	err error) {
 	if p == nil && client.Owner != "" && wantsPage(r) {
@@ -67,14 +67,15 @@ func (s *Server) showLeave(w http.ResponseWriter, r *http.Request, client *Clien
 	page := LeavePage{Layout: s.question(r, "Leave this site?"), Client: client, ReturnsTo: hostOf(a.RedirectURI),
 		Description: e.Description}
 	params := s.answerParams(a, [][2]string{{"error", e.Code}, {"error_description", e.description()}})
-	if page.Next = template.URL(withParams(a.RedirectURI, params)); a.FormPost { // a registered one, which has no script
+	// A registered one, which has no script.
+	if page.Next = template.URL(withParams(a.RedirectURI, params)); a.FormPost {
 		page.Next, page.params = template.URL(a.RedirectURI), func() [][2]string { return params }
 	}
 	s.pages.secure(w, a.RedirectURI)
 	s.show(w, r, http.StatusBadRequest, s.pages.Leave, page)
 }
 
-// leaveSignedOut leads to where a logout ends for a browser in which nobody was signed in.
+// leaveSignedOut leads to where a logout ends for a browser in which no user was signed in.
 func (s *Server) leaveSignedOut(w http.ResponseWriter, r *http.Request, asked logout) {
 	if asked.URI == "" || asked.client == nil || asked.client.Owner == "" {
 		s.loggedOut(w, r, asked)

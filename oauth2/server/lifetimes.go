@@ -9,11 +9,11 @@ import (
 
 // Lifetimes of what is issued. Zero is the default.
 type Lifetimes struct {
-	Code    time.Duration // of an authorization code, at most 10 minutes; 0 is a minute
-	Access  time.Duration // of an access token; 0 is 10 minutes
+	Code    time.Duration // of an authorization code, at most 10 minutes, 0 is a minute
+	Access  time.Duration // of an access token, 0 is 10 minutes
 	IDToken time.Duration // 0 is 10 minutes
 	// RefreshIdle is how long a refresh token lives that is not used, and
-	// RefreshAbsolute how long all that come of one authorization do; 0 are 14
+	// RefreshAbsolute how long all that come of one authorization do. 0 are 14
 	// and 180 days.
 	RefreshIdle, RefreshAbsolute time.Duration
 }

@@ -23,7 +23,8 @@ var (
 	// ErrLimit is the cause when a user has as many grants as Config.Limit allows.
 	ErrLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",
 		Detail: "Maximum amount of grants allowed per user exceeded.",
-		Cause:  errors.New("oauth2/server: the user has as many grants as Config.Limit allows (see Config.EvictOldest)")}
+		Cause: errors.New("oauth2/server: the user has as many grants as Config.Limit allows (see " +
+			"Config.EvictOldest)")}
 	// ErrClientLimit is the cause when a client has as many grants for itself as
 	// Config.ClientLimit allows.
 	ErrClientLimit error = &auth.Error{Kind: auth.ErrInsufficient, Code: "grant_limit",
@@ -37,7 +38,7 @@ var (
 		Cause:  errors.New("oauth2/server: the owner has as many clients as Config.DeveloperLimit allows")}
 )
 
-// grantLimit is a limit as a store takes it: a most of 0 is none. Over it, err is the cause.
+// grantLimit is a limit as a store takes it: a most of 0 is no limit. Over it, err is the cause.
 type grantLimit struct {
 	most  int
 	evict bool

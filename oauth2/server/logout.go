@@ -13,7 +13,7 @@ import (
 // [ConsentPage].
 type LogoutPage struct {
 	Layout
-	Client      *Client // who wants it, or nil
+	Client      *Client // the client that wants it, or nil
 	ReturnsTo   string  // where it leads afterwards, or ""
 	Interaction string
 	Action      string
@@ -52,8 +52,8 @@ func (initiatedLogout) register(r *registry) {
 }
 
 // serveLogout is the end session endpoint (OpenID Connect RP-Initiated Logout §2).
-// A user who is signed in and for whom the client has an ID token is signed out at
-// once; any other request could come from anybody, and asks first.
+// A user that is signed in and for whom the client has an ID token is signed out at
+// once. Any other request could come from anybody, and asks first.
 func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 	h.pages.secure(w, "")
 	switch r.Method {
@@ -74,7 +74,9 @@ func (h *handler) serveLogout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodPost && (req.form.Get("interaction") != "" || req.form.Get("allow") != "") {
-		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) { h.answerLogout(w, r, p, req.form) })
+		h.requireVisitor(w, r, func(w http.ResponseWriter, r *http.Request, p visitor) {
+			h.answerLogout(w, r, p, req.form)
+		})
 		return
 	}
 	asked, token, err := h.findLogout(r, req.form)
@@ -152,7 +154,7 @@ func (s *Server) readReturn(ctx context.Context, form Form, asked logout, token 
 	if err != nil {
 		return asked, nil, err
 	}
-	if client == nil && uri == "" { // gone, which must keep nobody signed in
+	if client == nil && uri == "" { // the client is gone, which must not keep a user signed in
 		asked.ClientID = ""
 		return asked, token, nil
 	}
@@ -237,10 +239,12 @@ func (s *Server) checkReturn(ctx context.Context, asked *logout) error {
 		return err
 	}
 	if cause == nil && !matchRedirect(client.PostLogoutRedirectURIs, asked.URI) {
-		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI, client.PostLogoutRedirectURIs...)
+		cause = wrong("the post_logout_redirect_uri is not registered any more", asked.URI,
+			client.PostLogoutRedirectURIs...)
 	}
 	if cause != nil {
-		s.logger().InfoContext(ctx, "oauth2/server: a logout does not lead back to the client", "client", asked.ClientID,
+		s.logger().InfoContext(ctx, "oauth2/server: a logout does not lead back to the client", "client",
+			asked.ClientID,
 			"error", cause)
 		*asked = logout{}
 		return nil
@@ -275,7 +279,8 @@ func (s *Server) logOut(w http.ResponseWriter, r *http.Request, p visitor, asked
 
 func (s *Server) loggedOut(w http.ResponseWriter, r *http.Request, asked logout) {
 	if asked.URI == "" {
-		s.show(w, r, http.StatusOK, s.pages.Logout, LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
+		s.show(w, r, http.StatusOK, s.pages.Logout,
+			LogoutPage{Layout: s.layout(page.SignedOut(r), "You are signed out")})
 		return
 	}
 	w.Header().Set("Location", asked.redirect())

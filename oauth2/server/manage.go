@@ -33,7 +33,7 @@ func (s *Server) Grants(ctx context.Context, userID string, page backend.Page) (
 // every is for lists without a row to leave out.
 func every[R any](R) bool { return true }
 
-// byClient returns a page of a list whose cursors are client IDs, with its Limit filled
+// byClient returns a page of a list with client IDs as its cursors, with its Limit filled
 // in. It is auth.ErrMalformed if the page cannot be meant.
 func byClient(page backend.Page) (backend.Page, error) {
 	if page.After != "" && !validClientID(page.After) {
@@ -110,7 +110,7 @@ func (s *Server) RevokeAll(ctx context.Context, userID string) (int, error) {
 	return s.revokeAll(ctx, userID, "", "")
 }
 
-// RevokeOthers implements [auth.Revoker]. The grant whose token proved r stays.
+// RevokeOthers implements [auth.Revoker]. The grant of the token that proved r stays.
 func (s *Server) RevokeOthers(_ http.ResponseWriter, r *http.Request, user auth.User) error {
 	kept := ""
 	token, ok := auth.CredentialFrom[*oauth2.Token](r.Context())

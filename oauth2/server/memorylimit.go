@@ -116,7 +116,7 @@ func (s *MemoryStore) liveOf(grant *Grant) []*issued {
 
 // toEvict returns the grants that must end so that a new one makes at most limit, in
 // order. If waiting is true, the new one waits for its code to be redeemed, and those
-// that wait are the first to end. If evict is false, none may end: full reports then that
+// that wait are the first to end. If evict is false, no grant may end: full reports then that
 // there is no room.
 func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all []*issued, full bool) {
 	if limit <= 0 {
@@ -141,7 +141,7 @@ func (s *MemoryStore) toEvict(grant *Grant, limit int, evict, waiting bool) (all
 	return all, false
 }
 
-// waitingFirst returns at most so many grants whose code was not redeemed, those of the
+// waitingFirst returns at most so many grants with a code that was not redeemed, those of the
 // client first, in order of ID.
 func waitingFirst(live []*issued, clientID string, most int) []*issued {
 	var own, others []*issued

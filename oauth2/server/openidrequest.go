@@ -42,7 +42,8 @@ func (s *Server) hintParameter() requestParameters {
 				err = &badHint{wrong("its aud is not the client", claims.Audience[0], a.ClientID)}
 			}
 			if bad := (*badHint)(nil); errors.As(err, &bad) {
-				return refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server for the client.", bad)
+				return refuse(CodeInvalidRequest, "The id_token_hint is no ID token of this server for the client.",
+					bad)
 			}
 			if err != nil {
 				return err

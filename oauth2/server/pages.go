@@ -16,7 +16,7 @@ import (
 
 // Pages are the pages that people see. Nil ones are those of the package, which
 // work without script and by keyboard. One of your own is executed with the type
-// that is named here; it may define what it likes, but its style must be in
+// that is named here. It may define what it likes, but its style must be in
 // StyleSheet, since the Content-Security-Policy allows no other.
 type Pages struct {
 	Consent      *template.Template // ConsentPage
@@ -30,7 +30,7 @@ type Pages struct {
 	Leave        *template.Template // LeavePage
 
 	// Site is the look of the application around the content: navigation, style and
-	// whom to ask.
+	// where to ask.
 	Site page.Site
 }
 
@@ -40,7 +40,7 @@ type Layout = page.Layout
 // ConsentPage asks a user whether a client may have what it asks for.
 //
 // Its form is a POST to Action with the field "interaction" and, to agree, a field
-// "allow" of any value; without that field it is denied.
+// "allow" of any value. Without that field it is denied.
 type ConsentPage struct {
 	Layout
 	Client      *Client
@@ -120,7 +120,7 @@ func (ps *pages) secure(w http.ResponseWriter, redirect string) {
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
-// layout returns what every page has that answers r. A user who is signed in is in
+// layout returns what every page has that answers r. A user that is signed in is in
 // the context of r, or proved by its guard: see seen.
 func (s *Server) layout(r *http.Request, title string) Layout {
 	return s.pages.Site.Layout(r, s.config.Name, title)
@@ -141,7 +141,7 @@ func (h *handler) withPageUser(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// show writes a page whose headers are set. It is made first: half a page would
+// show writes a page after its headers were set. It is made first: half a page would
 // be a consent to half of what is asked.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, page *template.Template, data any) {
 	var text bytes.Buffer

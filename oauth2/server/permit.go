@@ -35,7 +35,8 @@ func (s *Server) forgotten(asked Permissions) error {
 		}
 		for _, scope := range each.Scopes {
 			if !s.knowsScope(each.Resource, scope) {
-				return setting("Config.Scopes and Resource.Scopes", "the server does not know the scope any more", scope)
+				return setting("Config.Scopes and Resource.Scopes", "the server does not know the scope any more",
+					scope)
 			}
 		}
 	}
@@ -174,7 +175,8 @@ func noScopeLeft(left, granted Permissions, client *Client) error {
 		return nil
 	}
 	return refuse(CodeInvalidScope, "The client may have none of the scopes that were granted any more.",
-		setting("Client.Scopes, Config.Scopes and Config.DeveloperScopes", "the client may have none of the granted scopes any more",
+		setting("Client.Scopes, Config.Scopes and Config.DeveloperScopes",
+			"the client may have none of the granted scopes any more",
 			strings.Join(granted.Scopes(), " "), client.Scopes...))
 }
 
@@ -188,8 +190,8 @@ func (p Permissions) haveSameScopes() bool {
 	})
 }
 
-// defaultResources returns the APIs of a token whose client names none: all if they have the same scopes, and otherwise
-// the first one that has scopes.
+// defaultResources returns the APIs of a token if its client does not name any: all if they have the same scopes, or
+// else the first one that has scopes.
 func (p Permissions) defaultResources() []string {
 	if p.haveSameScopes() {
 		return p.Resources()

@@ -4,7 +4,7 @@ package server
 // [ClientStore].ChangeClient asks: c is disabled, or c is public and before is not.
 //
 // The refresh tokens of a confidential client are bound to it, and worth nothing without its
-// authentication (RFC 6749 §6, §10.4). Without that binding, whoever stole one could use it from
+// authentication (RFC 6749 §6, §10.4). Without that binding, a thief of one could use it from
 // then on.
 func (c *Client) EndsGrants(before *Client) bool { return c.Disabled || c.becomesPublic(before) }
 

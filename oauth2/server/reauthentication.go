@@ -54,7 +54,7 @@ func errLoginLoop(missing error) error {
 		"(see SignInRequest.Fresh): %w", maxLogins, missing)
 }
 
-// askAgain answers a consent page whose user must sign in again first, because the login grew older than max_age while
+// askAgain answers a consent page if its user must sign in again first, because the login grew older than max_age while
 // the page waited. The page is used up. Its request is kept by the browser, and goes on as after a POST of the client.
 func (s *Server) askAgain(w http.ResponseWriter, r *http.Request, page *Interaction, a *authorization) {
 	if err := s.consume(r.Context(), page); err != nil {

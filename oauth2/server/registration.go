@@ -20,7 +20,7 @@ import (
 // own. A member that is left out is as it says there or, if it does not, empty.
 type Registration struct {
 	ClientID     string      `json:"client_id,omitempty"` // "" makes one
-	ClientSecret auth.Secret `json:"-"`                   // at least 16 random bytes; "" makes one
+	ClientSecret auth.Secret `json:"-"`                   // at least 16 random bytes, "" makes one
 	// ClientSecretHash is a secret in place of ClientSecret, as another system hashed it. Config.SecretHashes reads
 	// it. The first request with the right secret replaces it by a digest, in the store.
 	ClientSecretHash        auth.Secret `json:"-"`
@@ -29,9 +29,9 @@ type Registration struct {
 	PostLogoutRedirectURIs  []string    `json:"post_logout_redirect_uris,omitempty"`
 	GrantTypes              []string    `json:"grant_types,omitempty"` // nil is authorization_code
 	ResponseTypes           []string    `json:"response_types,omitempty"`
-	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server; see NoScope
+	Scope                   string      `json:"scope,omitempty"` // "" is every scope of the server, see NoScope
 	TokenEndpointAuthMethod string      `json:"token_endpoint_auth_method,omitempty"`
-	// IDTokenAlgorithm is one of those that Config.Keys sign by; "" is Config.IDTokenAlgorithm.
+	// IDTokenAlgorithm is one of those that Config.Keys sign by. "" is Config.IDTokenAlgorithm.
 	IDTokenAlgorithm jwt.Algorithm `json:"id_token_signed_response_alg,omitempty"`
 	// What these want is not there yet: a client that relies on it is refused with
 	// [ErrUnsupported], for without it it would be less safe than it says.
@@ -89,7 +89,8 @@ func ParseRegistrations(text []byte) ([]Registration, error) {
 	registrations := make([]Registration, len(all))
 	for i, each := range all {
 		registrations[i] = each.Registration
-		registrations[i].ClientSecret, registrations[i].ClientSecretHash = auth.Secret(each.Secret), auth.Secret(each.Hash)
+		registrations[i].ClientSecret, registrations[i].ClientSecretHash = auth.Secret(each.Secret),
+			auth.Secret(each.Hash)
 		registrations[i].Members = furtherMembers(members[i])
 	}
 	return registrations, nil
@@ -206,7 +207,7 @@ func (s *Server) ensureOnce(ctx context.Context, r Registration) (*Client, error
 	return c, nil
 }
 
-// Client returns a client, or nil if there is none.
+// Client returns a client, or nil if it is unknown.
 func (s *Server) Client(ctx context.Context, id string) (*Client, error) {
 	if !validClientID(id) {
 		return nil, nil

@@ -52,8 +52,9 @@ var unsupportedMembers = map[string]unsupportedMember{
 	"backchannel_logout_session_required":  {same: []string{`false`}, lessSafe: true},
 	"frontchannel_logout_uri":              {lessSafe: true},
 	"frontchannel_logout_session_required": {same: []string{`false`}, lessSafe: true},
-	// Columns of django-oauth-toolkit that decide who gets tokens.
-	"client_type":              {same: []string{`"confidential"`}, lessSafe: true, instead: "token_endpoint_auth_method"},
+	// Columns of django-oauth-toolkit that decide which client gets tokens.
+	"client_type": {same: []string{`"confidential"`}, lessSafe: true,
+		instead: "token_endpoint_auth_method"},
 	"authorization_grant_type": {lessSafe: true, instead: "grant_types"},
 	// OpenID Connect CIBA §4.
 	"backchannel_token_delivery_mode":                {},

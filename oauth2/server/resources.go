@@ -12,7 +12,7 @@ import (
 // Resource is an API that tokens are for.
 type Resource struct {
 	ID   string // its URL, without a fragment (RFC 8707 §2)
-	Name string // for people; empty is ID
+	Name string // for people, empty is ID
 	// JWT makes access tokens for it JWTs (RFC 9068), which it can check without
 	// asking: it does not learn that one was revoked. Tokens for several resources
 	// are JWTs if all are to be.

@@ -15,7 +15,8 @@ func (a *authorization) readResponseMode(req authorizationForm) error {
 		return nil
 	case "form_post":
 		if isPrivateUse(a.RedirectURI) {
-			return refuse(CodeInvalidRequest, "The response_mode of a redirect URI with a private-use scheme must be query.",
+			return refuse(CodeInvalidRequest, "The response_mode of a redirect URI with a private-use scheme must be "+
+				"query.",
 				errPostToScheme)
 		}
 		a.FormPost = true

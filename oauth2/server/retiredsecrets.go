@@ -27,7 +27,7 @@ func (c *Client) retireSecret() {
 }
 
 // hasRetired reports whether the secret of a registration, as client has it, is one that c has retired. Both are made
-// of the same text by the same functions, and tell nothing to somebody who measures the time.
+// of the same text by the same functions, and tell nothing to an attacker that measures the time.
 func (c *Client) hasRetired(client *Client) bool {
 	return client.SecretDigest != "" && slices.Contains(c.SecretsRetired, client.SecretDigest) ||
 		client.SecretHash != "" && slices.Contains(c.SecretsRetired, digestOf(client.SecretHash))
@@ -44,7 +44,8 @@ func (s *Server) keepSecret(ctx context.Context, c, before *Client, r Registrati
 	retired := before.hasRetired(c)
 	if retired {
 		s.logger().WarnContext(ctx, "oauth2/server: the secret in the registration of a client was retired by "+
-			"Server.RenewSecret, so the client keeps the secret that it has. Give the registration the new secret, or none",
+			"Server.RenewSecret, so the client keeps the secret that it has. Give the registration the new secret, "+
+			"or none",
 			"client", c.ID)
 	}
 	missing := r.ClientSecret == "" && hash == "" && (before.SecretDigest != "" || before.SecretHash != "")

@@ -7,7 +7,7 @@ import (
 	"github.com/gatewarden/auth/backend"
 )
 
-// scopesOf reads the scopes that a client asks for. One that names none gets all
+// scopesOf reads the scopes that a client asks for. A client that names no scope gets all
 // that it may have (RFC 6749 §3.3).
 func (s *Server) scopesOf(text string, client *Client) ([]string, error) {
 	if text == "" {

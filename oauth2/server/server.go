@@ -32,7 +32,7 @@
 //
 // There is no implicit grant and no password grant: RFC 9700 §2.1.2 and §2.4
 // say why. PKCE with S256 is required, redirect URIs are compared byte by byte,
-// codes are good once and refresh tokens rotate; [Audit] lists what a
+// codes are good once and refresh tokens rotate. [Audit] lists what a
 // configuration has weaker than RFC 9700 recommends.
 package server
 
@@ -65,14 +65,14 @@ type Config struct {
 	// InsecureHTTP allows an Issuer by plain http on any host: everybody on the way
 	// can then read passwords, codes and tokens.
 	InsecureHTTP bool
-	// Name is what the pages call the service; empty is the issuer's host.
+	// Name is what the pages call the service. Empty is the issuer's host.
 	Name string
-	// Path is where the endpoints are on the issuer's host; empty is "/o".
+	// Path is where the endpoints are on the issuer's host. Empty is "/o".
 	Path string
 
 	Store Store
 	// LoadUser is asked whenever tokens are issued, used or introspected: a user
-	// who is disabled or deleted has none from then on.
+	// that is disabled or deleted has no tokens from then on.
 	LoadUser auth.UserLoader
 
 	// SignIn asks a browser to sign in, or again, and to come back: see
@@ -82,7 +82,7 @@ type Config struct {
 	// that endpoint.
 	Logout func(w http.ResponseWriter, r *http.Request) error
 
-	// Keys sign ID tokens and JWT access tokens. With a nil one there are neither,
+	// Keys sign ID tokens and JWT access tokens. If nil, there are no such tokens,
 	// and so no OpenID Connect. Access tokens are signed by the first asymmetric key that
 	// signs, and ID tokens by the one of the client's algorithm.
 	Keys jwt.KeySource
@@ -110,14 +110,14 @@ type Config struct {
 	// invalid_scope. A client learns from the "scope" of the token response what it got.
 	IgnoreUnknownScopes bool
 	// Resources are the APIs that tokens are for (RFC 8707). The first is meant
-	// where a request names none. Nil is one with the issuer's URL.
+	// if a request names no resource. If nil, there is one with the issuer's URL.
 	Resources []Resource
 	// AllowAnyAudienceAtUserInfo makes tokens for every resource good at the userinfo endpoint, if they
 	// have the scope openid. An API that is sent such a token can then read the profile of its user. If
 	// false, the audience must have the issuer, the URL of the endpoint or, as it does where the client
 	// names no resource, the first of Resources that the client may have (RFC 9068 §4).
 	AllowAnyAudienceAtUserInfo bool
-	// Grants are the ways to get tokens; nil is [AuthorizationCode],
+	// Grants are the ways to get tokens. Nil is [AuthorizationCode],
 	// [RefreshToken] and [ClientCredentials].
 	Grants []GrantType
 
@@ -126,11 +126,11 @@ type Config struct {
 	Lifetimes   Lifetimes
 	LifetimesOf func(LifetimeRequest) Lifetimes
 	// Grace is for how long a refresh token of a confidential client, presented again after
-	// its use, answers with the same successor. A client whose network lost the answer, or
+	// its use, answers with the same successor. A client that lost the answer, or
 	// that refreshes in several requests at once, keeps its grant so. It is at most a minute.
-	// 0 is 10 seconds, and NoGrace is none: a second use ends the grant (RFC 9700 §4.14.2).
+	// 0 is 10 seconds, and NoGrace is no grace: a second use ends the grant (RFC 9700 §4.14.2).
 	//
-	// A public client has none, and Client.RefreshGrace is that of one client.
+	// A public client has no grace, and Client.RefreshGrace is that of one client.
 	Grace time.Duration
 	// Prefix starts all tokens and codes, at most 6 characters of A-Z, a-z, 0-9,
 	// "-" and "_", of which "_" should be the last.
@@ -154,13 +154,13 @@ type Config struct {
 	// client is not affected (RFC 6749 §2.3.1). Each process counts for itself. Behind a proxy, set
 	// auth.Config.Proxies, or all clients have one address.
 	AllowGuessing bool
-	// Username is told in answers to introspection; nil leaves it out.
+	// Username is told in answers to introspection. Nil leaves it out.
 	Username func(user auth.User) string
 
 	// Limit is the most live grants of a user. A grant is what one code, or one Issue, gave
 	// to an application. One more is refused, with ErrLimit as its cause, or, with
 	// EvictOldest, ends the oldest with its tokens and sends an EventRevoked. 0 is 1,000,
-	// of which the oldest ends. NoLimit is none.
+	// of which the oldest ends. NoLimit removes the limit.
 	//
 	// The refusal is access_denied at the authorization endpoint and invalid_grant at the
 	// token endpoint.
@@ -170,17 +170,17 @@ type Config struct {
 	// grant. The cause is ErrClientLimit. 0 is 10,000, of which the oldest ends.
 	ClientLimit int
 
-	// Developers says who may register applications of their own, on a page; nil
-	// is nobody, and without that page.
+	// Developers says which users may register applications of their own, on a page. If nil,
+	// no user may, and there is no such page.
 	Developers auth.Policy
-	// DeveloperGrants are the grants that these may have; nil is
+	// DeveloperGrants are the grants that these may have. Nil is
 	// authorization_code and refresh_token.
 	DeveloperGrants []string
 	// DeveloperScopes bounds the scopes of clients that have an Owner. By default, such a client
 	// may ask users for every scope, and has no scope for itself.
 	DeveloperScopes DeveloperScopes
 	// DeveloperLimit is the most clients that a Registration.Owner may have. One more is
-	// refused, with ErrDeveloperLimit as its cause. 0 is 100, and NoLimit is none.
+	// refused, with ErrDeveloperLimit as its cause. 0 is 100, and NoLimit removes the limit.
 	DeveloperLimit int
 
 	// Pages replaces the look of single pages.
@@ -239,8 +239,9 @@ func New(config Config) (*Server, error) { return newServer(config, config.featu
 
 // newServer returns a Server with these features.
 func newServer(config Config, features []feature) (*Server, error) {
-	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(), unknown: newGuesses(),
-		hashes: newHashQueue(), shortSecrets: new(once.Set)}
+	s := &Server{config: config, foreign: new(once.Memo[*auth.Error, error]), guesses: newGuesses(),
+		unknown: newGuesses(),
+		hashes:  newHashQueue(), shortSecrets: new(once.Set)}
 	c := &s.config
 	settings := &backend.Settings{Package: "oauth2/server"}
 	s.setAddresses(settings)
@@ -315,5 +316,5 @@ func (s *Server) sendEvent(ctx context.Context, kind auth.EventKind, userID, id 
 	s.events.Send(ctx, auth.Event{Kind: kind, UserID: userID, CredentialID: id})
 }
 
-// digestOf is the store's key of a secret that is none of our tokens.
+// digestOf is the store's key of a secret that is not one of our tokens.
 func digestOf(secret string) string { return backend.TokenDigest(secret, "") }

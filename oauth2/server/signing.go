@@ -9,7 +9,7 @@ import (
 	"github.com/gatewarden/auth/jwt"
 )
 
-// A keyring of a store without keys has none until something makes them.
+// A keyring of a store without keys has no key until something makes one.
 const keyringMakesKeys = ". A keyring makes keys by jwt.KeyringConfig.Generate, or one by Keyring.Rotate"
 
 var errNoSigningKey = errors.New("oauth2/server: Config.Keys has no asymmetric key that signs" + keyringMakesKeys)

@@ -13,10 +13,10 @@ type SignInRequest struct {
 	// all of them of A-Z, a-z, 0-9 and "/?=-_". A redirect will do, also from a form with
 	// form-action 'self' in its Content-Security-Policy: see [ContinuePage].
 	ReturnTo string
-	// Fresh wants a proof of who the user is now, though somebody is signed in.
+	// Fresh wants a new proof of the user, though a user is signed in.
 	Fresh  bool
-	MaxAge time.Duration // at most so long ago; less than 0 is any
-	Hint   string        // "login_hint": which user the client expects; not to be trusted
+	MaxAge time.Duration // at most so long ago, less than 0 is any
+	Hint   string        // "login_hint": which user the client expects, not to be trusted
 	ACR    []string      // "acr_values", best first
 	Client *Client       // which asked
 }
@@ -26,10 +26,10 @@ type SignInRequest struct {
 // of the application's own has to travel with the browser. It is nil if the path is another
 // one, or if the request has expired: the login goes on without it.
 //
-// A page that shows the Hint or the Client tells them to everybody who has the ReturnTo. A holder can
+// A page that shows the Hint or the Client tells them to every holder of the ReturnTo. A holder can
 // also go on with the request, signed in as somebody else, until it was answered or expires after 30
 // minutes. Keep the ReturnTo out of
-// logs, and out of links to others. It signs nobody in.
+// logs, and out of links to others. It signs no user in.
 //
 // A page puts the Hint into its form. A login looks at the ACR, asks for as much as it can, and
 // puts what it reached into the session:

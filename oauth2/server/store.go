@@ -10,9 +10,9 @@ import (
 // storetest.OAuth checks yours. [HashFinder] is optional.
 //
 // Each method is atomic and safe for concurrent use, and reads no clock. What
-// is not there is no error; an error says that the store cannot tell, and that
+// is not there is no error. An error says that the store cannot tell, and that
 // nothing was changed or, if the connection broke at the wrong moment, all of
-// it. What is passed or returned is shared: neither side changes it. Times are
+// it. What is passed or returned is shared: it must not be changed. Times are
 // UTC, in microseconds. Lists are in the order that is said, and may be nil.
 //
 // Digests are opaque strings of 46 characters of the alphabet of base64url.

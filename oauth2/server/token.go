@@ -14,11 +14,11 @@ import (
 
 // GrantType is a way to get tokens: a value of "grant_type" (RFC 6749 §4). Those
 // that are built in are [AuthorizationCode], [RefreshToken] and
-// [ClientCredentials]; one of your own (RFC 6749 §4.5) issues with
+// [ClientCredentials]. One of your own (RFC 6749 §4.5) issues with
 // [Server.Issue].
 //
 // Exchange is called for a client that authenticated and has the grant. It must
-// be safe for concurrent use. An *[Error] is answered to the client; any other
+// be safe for concurrent use. An *[Error] is answered to the client. Any other
 // error is an outage: 503.
 type GrantType interface {
 	Name() string
@@ -39,7 +39,7 @@ type TokenResponse struct {
 	ExpiresIn int64 // seconds
 	Scope     string
 
-	// Extra are further members of the answer. They replace none of those that the server makes.
+	// Extra are further members of the answer. They replace no member that the server makes.
 	Extra map[string]any
 
 	access, refresh, id hidden.String
@@ -65,7 +65,7 @@ type tokenAnswer struct {
 }
 
 // serveToken is the token endpoint (RFC 6749 §3.2). It looks at the method, the
-// type of the body, its size, at what is there twice, then at who asks, then
+// type of the body, its size, at what is there twice, then at the client, then
 // whether the client has the grant, and only then at the grant. What can be used
 // once is used at the very end: a request that fails before has used up nothing.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {

@@ -47,7 +47,7 @@ type TokenStore interface {
 type Code struct {
 	Digest      string
 	GrantID     string
-	RedirectURI string // as it was asked for; "" if it was left out
+	RedirectURI string // as it was asked for, "" if it was left out
 	Challenge   string // S256 (RFC 7636 §4.2), or "" without PKCE
 	Nonce       string // for the ID token (OpenID Connect Core §2), or ""
 	ExpiresAt   time.Time
@@ -62,7 +62,7 @@ type Access struct {
 	ID        string // "jti"
 	GrantID   string
 	Scopes    []string
-	Audience  []string // resources; never empty
+	Audience  []string // resources, never empty
 	Issued    time.Time
 	ExpiresAt time.Time
 }
@@ -76,15 +76,15 @@ type Refresh struct {
 	ExpiresAt time.Time
 	Rotated   time.Time // zero until it is used
 	Successor string    // digest of the token that replaced it, or ""
-	// Sealed is this token, encrypted so that only who has its predecessor can
-	// read it; nil without a grace. It is forgotten when this token is used.
+	// Sealed is this token, encrypted so that only a holder of its predecessor can
+	// read it. Nil without a grace. It is forgotten when this token is used.
 	Sealed []byte
 }
 
 // Tokens are what is issued in one step.
 type Tokens struct {
 	Access  *Access
-	Refresh *Refresh // nil if there is none
+	Refresh *Refresh // may be nil
 }
 
 // ExpiresAt returns the later expiry.
@@ -109,8 +109,8 @@ const (
 	// Redeemed: it was used now, and what comes of it was added.
 	Redeemed
 	// Retried: the refresh token was used less than grace ago, and its
-	// successor, whose Sealed is there, was not used yet and has not expired.
-	// The access token was added, as by AddAccess; no refresh token was. Of two
+	// successor, with its Sealed, was not used yet and has not expired.
+	// The access token was added, as by AddAccess. No refresh token was. Of two
 	// requests the later one may be served first, so less than grace ahead is
 	// the same.
 	Retried

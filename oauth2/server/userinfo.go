@@ -75,7 +75,7 @@ var (
 	errTokenElsewhere = errors.New("the scheme of the Authorization header is not Bearer, or the token is in the query")
 )
 
-// bearer returns the token of a request; it may have one only.
+// bearer returns the token of a request. It may have one only.
 func (s *Server) bearer(r *http.Request) (string, error) {
 	_, token, err := auth.TokenFrom(r, "Bearer")
 	if err != nil && auth.KindOf(err) != auth.ErrNoCredentials {

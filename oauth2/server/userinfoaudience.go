@@ -7,7 +7,7 @@ import (
 )
 
 // checkUserInfoAudience refuses a token that the client asked for another API. A resource server that is sent one must
-// not learn from it who the user is (RFC 9068 §4, RFC 8707 §2, RFC 9700 §2.3). The userinfo endpoint is named by the
+// not learn the user from it (RFC 9068 §4, RFC 8707 §2, RFC 9700 §2.3). The userinfo endpoint is named by the
 // issuer or by its own URL. A client that names no resource means it too, because an OpenID Connect client knows no
 // other token for it (OpenID Connect Core §5.3.1).
 func (s *Server) checkUserInfoAudience(ctx context.Context, access *Access, grant *Grant) error {
@@ -24,7 +24,7 @@ func (s *Server) checkUserInfoAudience(ctx context.Context, access *Access, gran
 		if client == nil || !client.mayAskFor(resource.ID) {
 			continue
 		}
-		if has(resource.ID) { // the one of a client that names none
+		if has(resource.ID) { // the one of a client that does not name any
 			return nil
 		}
 		own = append(own, resource.ID)

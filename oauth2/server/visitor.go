@@ -12,7 +12,7 @@ import (
 	"github.com/gatewarden/auth/internal/cause"
 )
 
-// visitor is who is signed in.
+// visitor is the user that is signed in.
 type visitor struct {
 	user    auth.User
 	login   auth.AuthInfo
@@ -20,7 +20,7 @@ type visitor struct {
 	terms   backend.Terms
 }
 
-// withVisitor calls next with who is signed in, or nil.
+// withVisitor calls next with the user that is signed in, or nil.
 func (h *handler) withVisitor(w http.ResponseWriter, r *http.Request,
 	next func(http.ResponseWriter, *http.Request, *visitor)) {
 	h.guard.Optional()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -61,8 +61,8 @@ func (p *visitor) check() error {
 	return nil
 }
 
-// requireVisitor is withVisitor for what nobody else may do. It checks the origin of
-// unsafe requests before anybody is authenticated.
+// requireVisitor is withVisitor for what needs a user. It checks the origin of
+// unsafe requests before a user is authenticated.
 func (h *handler) requireVisitor(w http.ResponseWriter, r *http.Request,
 	next func(http.ResponseWriter, *http.Request, visitor)) {
 	if err := h.guard.CheckOrigin(r); err != nil {

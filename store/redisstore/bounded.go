@@ -7,7 +7,7 @@ import (
 )
 
 // bounded is a client with a bound of calls under way. The client has a ring of 1,024 calls for each connection. A call
-// that finds it full, since the server is silent, would wait without a look at its context. A call whose context ends
+// that finds it full, since the server is silent, would wait without a look at its context. If a context ends, its call
 // keeps its place in the ring until it is answered or the connection is given up, and so it counts until then.
 type bounded struct {
 	rueidis.Client

@@ -16,8 +16,8 @@ import (
 // change is a change of keys with one tag. It notes each key that is read, with its value, and each write. Nothing is
 // written before commit.
 //
-// A change must read every key whose value it decides by, and for a decision about all members of an index the version
-// of the index. Keys that are written need not be read.
+// A change must read every key with a value that it decides by, and for a decision about all members of an index the
+// version of the index. Keys that are written need not be read.
 type change struct {
 	db      *DB
 	gate    string   // the value of the tag's gate if this change has closed it, or ""
@@ -72,6 +72,13 @@ func (c *change) read(ctx context.Context, keys ...string) error {
 		}
 	}
 	return nil
+}
+
+// suppose takes keys for absent without reading them. If one of them is there, commit writes nothing.
+func (c *change) suppose(keys ...string) {
+	for _, key := range keys {
+		c.entry(key).known = true
+	}
 }
 
 // get decodes the value of a key into value, and reports whether there is the key. It reads the key if read did not.

@@ -14,13 +14,13 @@ import (
 
 // Config is the configuration of a [DB]. The zero value is good for a Redis that no other program uses.
 type Config struct {
-	// Prefix starts the name of every key; empty is "gatewarden:". It may have letters, digits and ":_.-", and at most
+	// Prefix starts the name of every key. Empty is "gatewarden:". It may have letters, digits and ":_.-", and at most
 	// 64 of them. Programs with one prefix share all tokens and sessions.
 	Prefix string
 
-	// Timeout is the longest that a change or a read takes in all, with its tries. Then it fails. 0 is 5 s; negative
-	// values are refused. A request whose context ends earlier ends it then. A call that makes several changes, such as
-	// Approve of OAuth, has as long for each, also to take one back after its request has ended.
+	// Timeout is the longest that a change or a read takes in all, with its tries. Then it fails. 0 is 5 s. Negative
+	// values are refused. If the context of a request ends earlier, that ends it. A call that makes several changes,
+	// such as Approve of OAuth, has as long for each, also to take one back after its request has ended.
 	Timeout time.Duration
 
 	// MaxCached is how many records each of [Knox], [Sessions] and [OAuth] keeps in memory at most. 0 is 50,000, of

@@ -18,7 +18,7 @@
 //
 // # What Redis must promise
 //
-// Keys must not be evicted. [Open] refuses a server whose maxmemory-policy is another one than noeviction; see
+// Keys must not be evicted. [Open] refuses a server with another maxmemory-policy than noeviction. See
 // Config.AllowEviction. Redis acknowledges a write before it is on a disk or on a replica. The README says what a loss
 // of the last writes means for each store, and which settings make it rare.
 package redisstore

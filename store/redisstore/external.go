@@ -73,7 +73,7 @@ func accountOf(issuer, subject string) string {
 }
 
 // External returns the store of package oauth2/external. Identities have no end, so whatever else is lost, Redis must
-// keep its data: a user whose identity is lost cannot log in by it, and is made a new account.
+// keep its data: a user with a lost identity cannot log in by it, and is made a new account.
 func External(db *DB) external.Store { return &externalStore{db} }
 
 type externalStore struct{ db *DB }
@@ -97,7 +97,7 @@ func (s *externalStore) Identity(ctx context.Context, issuer, subject string) (*
 	return s.load(ctx, newChange(s.db), accountOf(issuer, subject))
 }
 
-// load reads the identity of an account in a change. It returns nil if there is none.
+// load reads the identity of an account in a change, or nil.
 func (s *externalStore) load(ctx context.Context, c *change, account string) (*external.Identity, error) {
 	var row identityRow
 	found, err := c.get(ctx, s.key(externalIdentities, account), &row)
@@ -185,7 +185,7 @@ func (s *externalStore) link(ctx context.Context, identity *external.Identity, f
 	return owner, linked, nil
 }
 
-// add writes an identity whose account is free, in place of a reservation.
+// add writes an identity of an account that is free, in place of a reservation.
 func (s *externalStore) add(ctx context.Context, c *change, account string, i *external.Identity) error {
 	id := s.key(externalIDs, i.ID)
 	if err := c.read(ctx, id, s.key(externalReserved, account)); err != nil {

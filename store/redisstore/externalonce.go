@@ -19,13 +19,17 @@ type loginCodeRow struct {
 	Expires   micros `json:"e"`
 }
 
+func (r loginCodeRow) code(digest string) *external.Code {
+	return &external.Code{Digest: digest, UserID: r.UserID, Stamp: r.Stamp, Challenge: r.Challenge, Data: r.Data,
+		ExpiresAt: r.Expires.time()}
+}
+
 func (r loginCodeRow) live(now time.Time) bool { return now.Before(r.Expires.time()) }
 
 // AddCode implements [external.CodeStore]. It is told no instant, so it reads the clock, for how long Redis keeps the
 // key. Whether the code has expired is decided by TakeCode.
 func (s *externalStore) AddCode(ctx context.Context, code *external.Code) error {
 	key := s.key(externalCodes, code.Digest)
-	ttl := ttlUntil(code.ExpiresAt, time.Now())
 	return s.db.transact(ctx, code.UserID, func(ctx context.Context, c *change) error {
 		if err := c.read(ctx, key); err != nil {
 			return err
@@ -33,12 +37,19 @@ func (s *externalStore) AddCode(ctx context.Context, code *external.Code) error 
 		if c.exists(key) {
 			return errDigestExists
 		}
-		c.set(key, loginCodeRow{1, code.UserID, code.Stamp, code.Challenge, code.Data, microsOf(code.ExpiresAt)}, ttl)
-		c.list(s.key(externalCodeLists, code.UserID), code.Digest, ttl)
-		c.bump(s.key(externalVersion, code.UserID))
-		c.expire(s.key(externalCodesEnd, ""), code.Digest, code.ExpiresAt, ttl)
+		s.putCode(c, code, time.Now())
 		return nil
 	})
+}
+
+// putCode writes a new code.
+func (s *externalStore) putCode(c *change, code *external.Code, now time.Time) {
+	ttl := ttlUntil(code.ExpiresAt, now)
+	c.set(s.key(externalCodes, code.Digest),
+		loginCodeRow{1, code.UserID, code.Stamp, code.Challenge, code.Data, microsOf(code.ExpiresAt)}, ttl)
+	c.list(s.key(externalCodeLists, code.UserID), code.Digest, ttl)
+	c.bump(s.key(externalVersion, code.UserID))
+	c.expire(s.key(externalCodesEnd, ""), code.Digest, code.ExpiresAt, ttl)
 }
 
 // TakeCode implements [external.CodeStore]. It takes no memory of the server.
@@ -53,8 +64,7 @@ func (s *externalStore) TakeCode(ctx context.Context, digest string, now time.Ti
 			return err
 		}
 		s.removeCode(c, digest, row)
-		code = &external.Code{Digest: digest, UserID: row.UserID, Stamp: row.Stamp, Challenge: row.Challenge,
-			Data: row.Data, ExpiresAt: row.Expires.time()}
+		code = row.code(digest)
 		return nil
 	})
 	if err != nil {
@@ -104,7 +114,6 @@ type usedRow struct {
 func (s *externalStore) PutOnce(ctx context.Context, key string, expires, now time.Time) (fresh bool, err error) {
 	t := tagOfText(key)
 	name := s.db.key(externalOnce, t, key)
-	ttl := ttlUntil(expires, now)
 	reads := false
 	err = s.db.transact(ctx, name, func(ctx context.Context, c *change) error {
 		if !reads {
@@ -116,11 +125,16 @@ func (s *externalStore) PutOnce(ctx context.Context, key string, expires, now ti
 		if fresh = err == nil && !(found && now.Before(row.Expires.time())); !fresh {
 			return err
 		}
-		c.set(name, usedRow{1, microsOf(expires)}, ttl)
-		c.expire(s.db.key(externalOnceEnd, t, ""), key, expires, ttl)
+		s.putOnce(c, t, key, expires, now)
 		return nil
 	})
 	return fresh && err == nil, err
+}
+
+func (s *externalStore) putOnce(c *change, t tag, key string, expires, now time.Time) {
+	ttl := ttlUntil(expires, now)
+	c.set(s.db.key(externalOnce, t, key), usedRow{1, microsOf(expires)}, ttl)
+	c.expire(s.db.key(externalOnceEnd, t, ""), key, expires, ttl)
 }
 
 // Purge implements [external.Store].

@@ -75,12 +75,16 @@ func (s *externalStore) reserve(ctx context.Context, c *change, account string, 
 	if found && has.ID != row.ID {
 		c.remove(s.key(externalReservedIDs, has.ID))
 	}
+	s.putReservation(c, account, row, now)
+	return row.ID, nil
+}
+
+func (s *externalStore) putReservation(c *change, account string, row reservedRow, now time.Time) {
 	expires := row.Expires.time()
 	ttl := ttlUntil(expires, now)
 	c.set(s.key(externalReserved, account), row, ttl)
 	c.set(s.key(externalReservedIDs, row.ID), accountRow{1, account}, ttl)
 	c.expire(s.key(externalReservedEnd, ""), account, expires, ttl)
-	return row.ID, nil
 }
 
 // Confirm implements [external.ReservationStore].

@@ -170,7 +170,7 @@ func (s *jwtStore) makeRoom(ctx context.Context, c *change, started *jwt.Started
 	return nil
 }
 
-// live reads the families of a user that are live, in order of ID. It also takes a family whose key has gone
+// live reads the families of a user that are live, in order of ID. It also takes a family without its key
 // from the list.
 func (s *jwtStore) live(ctx context.Context, c *change, userID string, now time.Time) ([]*login, error) {
 	t := tagOfOwner(userID)

@@ -23,7 +23,7 @@ func alsoIfFull(do func(full bool) error) error {
 	return err
 }
 
-// isFull reports an error of a server whose memory is full. Nothing was changed then.
+// isFull reports an error of a server with a full memory. Nothing was changed then.
 func isFull(err error) bool {
 	var reply *rueidis.RedisError
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "OOM ")
@@ -162,7 +162,7 @@ func (s *jwtStore) Purge(ctx context.Context, now time.Time, limit int) (int, er
 // removed together, however many there are.
 const tokensAtOnce = 1000
 
-// purge removes families with their tokens, and returns how many there were. A member whose family has gone already
+// purge removes families with their tokens, and returns how many there were. A member without its family
 // takes the rest of it along. It reports left if some stay for the next change, because there are too many tokens.
 func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string) (gone int, left bool, err error) {
 	users, ids := make([]string, len(members)), make([]string, len(members))
@@ -188,15 +188,20 @@ func (s *jwtStore) purge(ctx context.Context, c *change, t tag, members []string
 		if l != nil {
 			gone++
 		}
-		for _, digest := range digests[i] {
-			c.remove(s.db.key(jwtTokens, t, digest))
-		}
-		c.remove(s.db.key(jwtMembers, t, id))
-		c.remove(s.db.key(jwtFamilies, t, id))
-		c.unlist(s.db.key(jwtLists, t, users[i]), id)
+		s.forget(c, t, users[i], id, digests[i])
 		c.unlist(s.db.key(jwtExpiry, t, ""), members[i])
 	}
 	return gone, false, nil
+}
+
+// forget removes a family with its tokens. The caller takes it from the index of Purge.
+func (s *jwtStore) forget(c *change, t tag, userID, id string, digests []string) {
+	for _, digest := range digests {
+		c.remove(s.db.key(jwtTokens, t, digest))
+	}
+	c.remove(s.db.key(jwtMembers, t, id))
+	c.remove(s.db.key(jwtFamilies, t, id))
+	c.unlist(s.db.key(jwtLists, t, userID), id)
 }
 
 // digestsOf returns the digests of families.

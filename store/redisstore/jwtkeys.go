@@ -34,6 +34,10 @@ type keyingRow struct {
 	Expires   micros `json:"e,omitempty"`
 }
 
+func keyingRowOf(r *jwt.KeyRecord) keyingRow {
+	return keyingRow{r.ID, string(r.Algorithm), r.Sealed, microsOf(r.Created), microsOf(r.Signs), microsOf(r.ExpiresAt)}
+}
+
 func (r keyingRow) record() *jwt.KeyRecord {
 	return &jwt.KeyRecord{ID: r.ID, Algorithm: jwt.Algorithm(r.Algorithm), Sealed: r.Sealed, Created: r.Created.time(),
 		Signs: r.Signs.time(), ExpiresAt: r.Expires.time()}
@@ -75,18 +79,24 @@ func (s *jwtKeyStore) change(ctx context.Context, decide func(set *keySetRow) (b
 		if err != nil || !done {
 			return err
 		}
-		did, set.Version = true, 1
-		if len(set.Keys) == 0 {
-			c.remove(s.key())
-			return nil
-		}
-		slices.SortFunc(set.Keys, func(a, b keyingRow) int {
-			return cmp.Or(cmp.Compare(a.Signs, b.Signs), cmp.Compare(a.ID, b.ID))
-		})
-		c.set(s.key(), set, 0)
+		did = true
+		s.write(c, set)
 		return nil
 	})
 	return did && err == nil, err
+}
+
+// write writes all keys.
+func (s *jwtKeyStore) write(c *change, set keySetRow) {
+	if len(set.Keys) == 0 {
+		c.remove(s.key())
+		return
+	}
+	set.Version = 1
+	slices.SortFunc(set.Keys, func(a, b keyingRow) int {
+		return cmp.Or(cmp.Compare(a.Signs, b.Signs), cmp.Compare(a.ID, b.ID))
+	})
+	c.set(s.key(), set, 0)
 }
 
 // index returns where a key is, or -1.
@@ -109,8 +119,7 @@ func (s *jwtKeyStore) Add(ctx context.Context, record *jwt.KeyRecord, last strin
 		if set.index(record.ID) >= 0 {
 			return false, errKeyExists
 		}
-		set.Keys = append(set.Keys, keyingRow{record.ID, string(record.Algorithm), record.Sealed,
-			microsOf(record.Created), microsOf(record.Signs), microsOf(record.ExpiresAt)})
+		set.Keys = append(set.Keys, keyingRowOf(record))
 		return true, nil
 	})
 }

@@ -64,7 +64,7 @@ func isVoid(key string, text *string, c jwt.Claimed) (bool, error) {
 	return c.Generation < row.Generation, nil
 }
 
-// spent is Revoked for a claim with a digest. A family whose key has gone has ended.
+// spent is Revoked for a claim with a digest. A family without its key has ended.
 func (s *jwtStore) spent(ctx context.Context, c jwt.Claimed, now time.Time, keys []string) (bool, error) {
 	row, t, texts, err := s.token(ctx, c.Digest, keys...)
 	if err != nil {

@@ -48,7 +48,7 @@ type familyRow struct {
 type login struct {
 	*jwt.Family
 	known   time.Time // until then, a refresh token of it must be known again
-	adopted time.Time // the same for an adopted one; zero without one
+	adopted time.Time // the same for an adopted one, zero without one
 }
 
 func (l *login) row() familyRow {

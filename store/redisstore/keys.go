@@ -27,7 +27,7 @@ func tagOfOwner(owner string) tag { return tagOfShard(backend.Shard(owner)) }
 // tagOfShard returns the tag of owners with this shard.
 func tagOfShard(shard string) tag { return tagAt(int(crc32.ChecksumIEEE([]byte(shard)) % tags)) }
 
-// tagOfText returns a tag for something that belongs to no owner, or whose owner is not known.
+// tagOfText returns a tag for something that belongs to no owner, or to an unknown one.
 func tagOfText(text string) tag { return tagAt(int(crc32.ChecksumIEEE([]byte(text)) % tags)) }
 
 // tagAt returns one of the tags of users, from 0 on.

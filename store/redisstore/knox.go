@@ -127,7 +127,16 @@ func (s *knoxStore) Find(ctx context.Context, digest string) (*knox.Record, erro
 	return row.record(digest, use), nil
 }
 
-// load reads a record in a change. It returns nil if there is none.
+// keysOf returns the keys of records, each with that of its last use before it: see readRecord.
+func (s *knoxStore) keysOf(t tag, digests []string) []string {
+	keys := make([]string, 0, 2*len(digests))
+	for _, digest := range digests {
+		keys = append(keys, s.db.key(knoxUses, t, digest), s.db.key(knoxTokens, t, digest))
+	}
+	return keys
+}
+
+// load reads a record in a change, or nil.
 func (s *knoxStore) load(ctx context.Context, c *change, t tag, digest string) (*knox.Record, error) {
 	var row knoxRow
 	var use useRow
@@ -222,13 +231,18 @@ func (s *knoxStore) ofUser(ctx context.Context, c *change, userID string) ([]*kn
 	return all, nil
 }
 
-// put writes a new record.
+// put writes a new record of a user who logs in.
 func (s *knoxStore) put(c *change, t tag, r *knox.Record, now time.Time) {
+	s.write(c, t, r, now)
+	c.bump(s.db.key(knoxVersion, t, r.UserID))
+}
+
+// write writes a new record. What counts the records of the user meanwhile need not know of it.
+func (s *knoxStore) write(c *change, t tag, r *knox.Record, now time.Time) {
 	ttl := slidingTTL(r.ExpiresAt, r.MaxExpiresAt, r.Slide, now)
 	c.set(s.db.key(knoxTokens, t, r.Digest), knoxRowOf(r), ttl)
 	c.remove(s.db.key(knoxUses, t, r.Digest))
 	c.list(s.db.key(knoxLists, t, r.UserID), listed(r.ID, r.Digest), ttl)
-	c.bump(s.db.key(knoxVersion, t, r.UserID))
 	if !r.ExpiresAt.IsZero() {
 		c.expire(s.db.key(knoxExpiry, t, ""), r.Digest, r.ExpiresAt, ttl)
 	}
@@ -283,12 +297,8 @@ func (s *knoxStore) List(ctx context.Context, userID, after string, limit int, n
 	t := tagOfOwner(userID)
 	var page []*knox.Record
 	err := s.db.page(ctx, s.db.key(knoxLists, t, userID), after, limit, func(digests []string) (int, error) {
-		var keys []string
-		for _, digest := range digests {
-			keys = append(keys, s.db.key(knoxUses, t, digest), s.db.key(knoxTokens, t, digest)) // see readRecord
-		}
 		c := newChange(s.db)
-		if err := c.read(ctx, keys...); err != nil {
+		if err := c.read(ctx, s.keysOf(t, digests)...); err != nil {
 			return 0, err
 		}
 		for _, digest := range digests {
@@ -365,6 +375,9 @@ func (s *knoxStore) RevokeAll(ctx context.Context, userID, kept, stamp string, e
 func (s *knoxStore) Purge(ctx context.Context, limit int, ending knox.Ending) ([]*knox.Record, error) {
 	var purged []*knox.Record
 	remove := func(ctx context.Context, c *change, t tag, digests []string) (func(), error) {
+		if err := c.read(ctx, s.keysOf(t, digests)...); err != nil { // all in one round trip
+			return nil, err
+		}
 		var gone []*knox.Record
 		for _, digest := range digests {
 			r, err := s.load(ctx, c, t, digest)

@@ -30,19 +30,43 @@ const defaultKept = 366 * 24 * time.Hour
 // separator is between the parts of a member of an index. No text has it, see backend.ValidText.
 const separator = "\x00"
 
-// keep notes what is left of a token. The members of both indexes have all of it, so that a list is one command. They
-// begin with the identifier, by which Redis orders those of one instant.
+// keep notes what is left of a token. A token may end twice, so a random text makes two members of two ends.
 func (s *knoxStore) keep(c *change, t tag, e *knox.EndedToken, ending knox.Ending) {
-	row := endedRow{Version: 1, Name: e.Name, Scopes: e.Scopes, Limited: e.Limited, Created: microsOf(e.Created),
-		LastUsed: microsOf(e.LastUsed), Ended: microsOf(e.EndedAt), Reason: string(e.Reason), IP: e.IP,
-		UserAgent: e.UserAgent, Once: rand.Text()[:12]}
-	member := e.ID + separator + encode(row)
 	ttl := defaultKept
 	if ending.KeepFor > 0 {
 		ttl = min(ending.KeepFor, maxTTL) + slack
 	}
+	s.note(c, t, e, rand.Text()[:12], ttl)
+}
+
+// note writes what is left of a token. The members of both indexes have all of it, so that a list is one command.
+func (s *knoxStore) note(c *change, t tag, e *knox.EndedToken, once string, ttl time.Duration) {
+	member := endedMember(e, once)
 	c.expire(s.db.key(knoxEnded, t, e.UserID), member, e.EndedAt, ttl)
 	c.expire(s.db.key(knoxEndings, t, ""), e.UserID+separator+member, e.EndedAt, ttl)
+}
+
+func endedRowOf(e *knox.EndedToken, once string) endedRow {
+	return endedRow{Version: 1, Name: e.Name, Scopes: e.Scopes, Limited: e.Limited, Created: microsOf(e.Created),
+		LastUsed: microsOf(e.LastUsed), Ended: microsOf(e.EndedAt), Reason: string(e.Reason), IP: e.IP,
+		UserAgent: e.UserAgent, Once: once}
+}
+
+// endedMember begins with the identifier, by which Redis orders the members of one instant.
+func endedMember(e *knox.EndedToken, once string) string {
+	return e.ID + separator + encode(endedRowOf(e, once))
+}
+
+// decodeEnded reads a member of a user's index. The key is for an error.
+func decodeEnded(key, userID, member string) (*knox.EndedToken, error) {
+	id, text, _ := strings.Cut(member, separator)
+	var r endedRow
+	if err := decode(key, text, &r); err != nil {
+		return nil, err
+	}
+	return &knox.EndedToken{ID: id, UserID: userID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited,
+		Created: r.Created.time(), LastUsed: r.LastUsed.time(), EndedAt: r.Ended.time(), Reason: knox.EndReason(r.Reason),
+		IP: r.IP, UserAgent: r.UserAgent}, nil
 }
 
 // Ended implements [knox.Store].
@@ -56,14 +80,11 @@ func (s *knoxStore) Ended(ctx context.Context, userID string, since time.Time, l
 	}
 	var all []*knox.EndedToken
 	for _, member := range members {
-		id, text, _ := strings.Cut(member, separator)
-		var r endedRow
-		if err := decode(key, text, &r); err != nil {
+		e, err := decodeEnded(key, userID, member)
+		if err != nil {
 			return nil, err
 		}
-		all = append(all, &knox.EndedToken{ID: id, UserID: userID, Name: r.Name, Scopes: r.Scopes, Limited: r.Limited,
-			Created: r.Created.time(), LastUsed: r.LastUsed.time(), EndedAt: r.Ended.time(), Reason: knox.EndReason(r.Reason),
-			IP: r.IP, UserAgent: r.UserAgent})
+		all = append(all, e)
 	}
 	return all, nil
 }

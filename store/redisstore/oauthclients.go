@@ -54,16 +54,29 @@ func (s *oauthStore) AddClient(ctx context.Context, client *server.Client, limit
 				return nil
 			}
 		}
-		c.set(s.clientKey(client.ID), clientRow{Version: 1, Generation: newGeneration(), Added: newGeneration(),
-			Client: client}, 0)
-		c.list(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
-		s.listOwned(c, client)
+		s.putClient(c, client)
 		return nil
 	})
 	if err != nil {
 		return server.Added{}, err
 	}
 	return added, nil
+}
+
+// putClient writes a new client.
+func (s *oauthStore) putClient(c *change, client *server.Client) {
+	c.set(s.clientKey(client.ID), clientRow{Version: 1, Generation: newGeneration(), Added: newGeneration(),
+		Client: client}, 0)
+	c.list(s.db.key(oauthClientList, clientsTag, ""), client.ID, 0)
+	s.listOwned(c, client)
+}
+
+// forgetClient removes a client.
+func (s *oauthStore) forgetClient(c *change, client *server.Client) {
+	c.remove(s.clientKey(client.ID))
+	c.unlist(s.db.key(oauthClientList, clientsTag, ""), client.ID)
+	index, _ := s.ownedKeys(client.Owner)
+	c.unlist(index, client.ID)
 }
 
 // clientTurn is the turn of changes of a client.
@@ -166,10 +179,7 @@ func (s *oauthStore) RemoveClient(ctx context.Context, id string, now time.Time)
 		if err != nil || !found {
 			return err
 		}
-		c.remove(s.clientKey(id))
-		c.unlist(s.db.key(oauthClientList, clientsTag, ""), id)
-		index, _ := s.ownedKeys(before.Client.Owner)
-		c.unlist(index, id)
+		s.forgetClient(c, before.Client)
 		return nil
 	})
 	if err != nil || !found {

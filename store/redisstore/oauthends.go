@@ -24,7 +24,7 @@ const walkers = 16
 // It visits all grants, however many there are. So it is not bounded by Config.Timeout, but by walkTimeout.
 func (s *oauthStore) endGeneration(ctx context.Context, clientID string, before clientRow,
 	now time.Time) ([]server.Ended, error) {
-	// The grants have ended already, and nobody could list them later. So the walk goes on when the request has ended.
+	// The grants have ended already, and could not be listed later. So the walk goes on when the request has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), walkTimeout)
 	defer cancel()
 	index := s.db.key(oauthClientHas, tagOfOwner(clientID), clientID)

@@ -72,11 +72,16 @@ func (s *oauthStore) listElsewhere(ctx context.Context, t tag, g *server.Grant) 
 	if g.SessionID == "" || own == t {
 		return nil
 	}
-	row := grantRowOf(g, "")
 	return s.db.transact(ctx, g.SessionID, func(_ context.Context, c *change) error {
-		c.list(s.db.key(oauthSessionTags, own, g.SessionID), string(t), row.lastTTL(g.Created))
+		s.noteSessionTag(c, t, g, g.Created)
 		return nil
 	})
+}
+
+// noteSessionTag notes that the session of a grant has a grant with this tag.
+func (s *oauthStore) noteSessionTag(c *change, t tag, g *server.Grant, now time.Time) {
+	row := grantRowOf(g, "")
+	c.list(s.db.key(oauthSessionTags, tagOfID(g.SessionID), g.SessionID), string(t), row.lastTTL(now))
 }
 
 // lastTTL returns how long what a grant needs must live: until no token of it can be good.

@@ -53,7 +53,7 @@ func (s *oauthStore) Grant(ctx context.Context, id string) (*server.Grant, error
 	return client.revoke(*row).grant(id), nil
 }
 
-// grantOf reads the grant of a token, by its tag. It is nil if there is none. If clientID is "", a second round trip
+// grantOf reads the grant of a token, by its tag, or nil. If clientID is "", a second round trip
 // reads the client.
 func (s *oauthStore) grantOf(ctx context.Context, from rueidis.Client, t tag, id, clientID string) (*server.Grant,
 	error) {

@@ -67,14 +67,11 @@ func (s *oauthStore) addTokens(ctx context.Context, c *change, t tag, of held, t
 	if err := c.read(ctx, s.tokenKeys(t, tokens)...); err != nil {
 		return err
 	}
-	own := s.db.key(oauthGrantTokens, t, of.id)
 	ttl := ttlUntil(a.ExpiresAt, now)
 	if err := s.checkNew(ctx, c, t, oauthAccess, oauthAccessPlaces, a.Digest, ttl); err != nil {
 		return err
 	}
-	c.set(s.db.key(oauthAccess, t, a.Digest), accessRowOf(a, of.row.ClientID), ttl)
-	c.expire(s.db.key(oauthAccessExpiry, t, ""), a.Digest, a.ExpiresAt, ttl)
-	c.list(own, ownAccess+a.Digest, ttl)
+	s.putAccess(c, t, of.row.ClientID, a, ttl)
 	if r == nil {
 		return nil
 	}
@@ -82,10 +79,22 @@ func (s *oauthStore) addTokens(ctx context.Context, c *change, t tag, of held, t
 	if err := s.checkNew(ctx, c, t, oauthRefresh, oauthRefreshPlace, r.Digest, ttl); err != nil {
 		return err
 	}
+	s.putRefresh(c, t, r, ttl)
+	return nil
+}
+
+// putAccess writes an access token.
+func (s *oauthStore) putAccess(c *change, t tag, clientID string, a *server.Access, ttl time.Duration) {
+	c.set(s.db.key(oauthAccess, t, a.Digest), accessRowOf(a, clientID), ttl)
+	c.expire(s.db.key(oauthAccessExpiry, t, ""), a.Digest, a.ExpiresAt, ttl)
+	c.list(s.db.key(oauthGrantTokens, t, a.GrantID), ownAccess+a.Digest, ttl)
+}
+
+// putRefresh writes a refresh token.
+func (s *oauthStore) putRefresh(c *change, t tag, r *server.Refresh, ttl time.Duration) {
 	c.set(s.db.key(oauthRefresh, t, r.Digest), oauthRefreshRowOf(r), ttl)
 	c.expire(s.db.key(oauthRefreshEnds, t, ""), r.Digest, r.ExpiresAt, ttl)
-	c.list(own, ownRefresh+r.Digest, ttl)
-	return nil
+	c.list(s.db.key(oauthGrantTokens, t, r.GrantID), ownRefresh+r.Digest, ttl)
 }
 
 // tokenKeys returns the keys of tokens.
@@ -127,16 +136,24 @@ func (s *oauthStore) placeGrant(ctx context.Context, c *change, t tag, g *server
 	if other != nil {
 		return errGrantExists
 	}
+	return s.notePlace(ctx, t, g, g.Created)
+}
+
+// notePlace notes the tag of a grant, if its ID does not name it.
+func (s *oauthStore) notePlace(ctx context.Context, t tag, g *server.Grant, now time.Time) error {
+	if tagOfID(g.ID) == t {
+		return nil
+	}
 	row := grantRowOf(g, "")
 	command := s.db.client.B().Set().Key(s.grantPlace(g.ID)).Value(string(t)).
-		Px(max(row.lastTTL(g.Created), placeTTL)).Build()
+		Px(max(row.lastTTL(now), placeTTL)).Build()
 	if err := s.db.client.Do(ctx, command).Error(); err != nil {
 		return outage("a change", err)
 	}
 	return nil
 }
 
-// grantPlace returns the key with the tag of a grant whose ID does not name it.
+// grantPlace returns the key with the tag of a grant if its ID does not name it.
 func (s *oauthStore) grantPlace(id string) string { return s.db.key(oauthGrantPlaces, tagOfID(id), id) }
 
 // room is how a grant gets its room.

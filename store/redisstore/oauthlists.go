@@ -33,7 +33,7 @@ func (s *oauthStore) Grants(ctx context.Context, userID, after string, limit int
 	return page, nil
 }
 
-// GrantsByClient implements [server.Store]. It reads all grants of the user, whose number a limit bounds.
+// GrantsByClient implements [server.Store]. It reads all grants of the user. A limit bounds their number.
 func (s *oauthStore) GrantsByClient(ctx context.Context, userID, after string, limit int,
 	now time.Time) ([]*server.ClientGrants, error) {
 	if userID == "" || limit <= 0 {

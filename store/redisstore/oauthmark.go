@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -100,19 +101,23 @@ func clientMember(grantID, userID string) string { return listed(grantID, userID
 // listOfClient notes a grant in the index of its client's grants. Call it before the change that adds the grant. So the
 // client finds each grant that there is. A member without a grant is harmless.
 //
-// Purge removes members with their grants. The index also drops by itself those whose grants have expired long ago.
+// Purge removes members with their grants. The index also drops by itself those with grants that have expired long ago.
 func (s *oauthStore) listOfClient(ctx context.Context, g *server.Grant) error {
+	// This change reads nothing, so grants of one client need not wait for each other.
+	return s.db.transact(ctx, g.ID, func(_ context.Context, c *change) error {
+		s.noteOfClient(c, g, g.Created)
+		return nil
+	})
+}
+
+// noteOfClient is listOfClient in a change.
+func (s *oauthStore) noteOfClient(c *change, g *server.Grant, now time.Time) {
 	expires := g.ExpiresAt
 	if g.MaxExpiresAt.After(expires) {
 		expires = g.MaxExpiresAt
 	}
-	t := tagOfOwner(g.ClientID)
-	// This change reads nothing, so grants of one client need not wait for each other.
-	return s.db.transact(ctx, g.ID, func(_ context.Context, c *change) error {
-		c.expire(s.db.key(oauthClientHas, t, g.ClientID), clientMember(g.ID, g.UserID), expires,
-			ttlUntil(expires, g.Created))
-		return nil
-	})
+	index := s.db.key(oauthClientHas, tagOfOwner(g.ClientID), g.ClientID)
+	c.expire(index, clientMember(g.ID, g.UserID), expires, ttlUntil(expires, now))
 }
 
 // unlistOfClient removes members from the index of a client's grants. Their grants must not be there.

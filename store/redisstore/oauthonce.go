@@ -18,7 +18,6 @@ const onceSlack = time.Hour
 // note notes a key, and reports whether it was fresh at now.
 func (s *oauthStore) note(ctx context.Context, key string, row onceRow, now time.Time) (bool, error) {
 	fresh := false
-	t, ttl := tagOfText(key), min(max(row.Expires.time().Sub(now), 0), maxTTL)+onceSlack
 	err := s.db.transact(ctx, key, func(ctx context.Context, c *change) error {
 		var before onceRow
 		found, err := c.get(ctx, s.onceKey(key), &before)
@@ -28,11 +27,17 @@ func (s *oauthStore) note(ctx context.Context, key string, row onceRow, now time
 		if fresh = !found || before.Expires <= microsOf(now); !fresh {
 			return nil
 		}
-		c.set(s.onceKey(key), row, ttl)
-		c.expire(s.db.key(oauthOnceExpiry, t, ""), key, row.Expires.time(), ttl)
+		s.putOnce(c, key, row, now)
 		return nil
 	})
 	return fresh && err == nil, err
+}
+
+func (s *oauthStore) putOnce(c *change, key string, row onceRow, now time.Time) {
+	expires := row.Expires.time()
+	ttl := min(max(expires.Sub(now), 0), maxTTL) + onceSlack
+	c.set(s.onceKey(key), row, ttl)
+	c.expire(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key, expires, ttl)
 }
 
 func (s *oauthStore) onceKey(key string) string { return s.db.key(oauthOnce, tagOfText(key), key) }

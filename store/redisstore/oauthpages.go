@@ -47,14 +47,22 @@ func (s *oauthStore) AddInteraction(ctx context.Context, interaction *server.Int
 			if err := s.makePageRoom(ctx, c, row.UserID, limit); err != nil {
 				return err
 			}
-			index, version := s.userPageKeys(row.UserID)
-			c.list(index, listed(row.ID, digest), ttl)
-			c.bump(version)
 		}
-		c.set(key, row, ttl)
-		c.expire(s.db.key(oauthPageExpiry, t, ""), digest, interaction.ExpiresAt, ttl)
+		s.putPage(c, t, interaction, interaction.Created)
 		return nil
 	})
+}
+
+// putPage writes a new interaction.
+func (s *oauthStore) putPage(c *change, t tag, page *server.Interaction, now time.Time) {
+	ttl := ttlUntil(page.ExpiresAt, now)
+	if page.UserID != "" {
+		index, version := s.userPageKeys(page.UserID)
+		c.list(index, listed(page.ID, page.Digest), ttl)
+		c.bump(version)
+	}
+	c.set(s.db.key(oauthPages, t, page.Digest), pageRowOf(page), ttl)
+	c.expire(s.db.key(oauthPageExpiry, t, ""), page.Digest, page.ExpiresAt, ttl)
 }
 
 // makePageRoom removes a user's interactions with the least IDs, until one more makes limit.

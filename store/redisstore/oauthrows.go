@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/gatewarden/auth/oauth2/server"
@@ -221,6 +222,12 @@ func (r consentRow) consent(userID, clientID string) *server.Consent {
 
 // consentName is the name of a consent's key. No text has the separator.
 func consentName(userID, clientID string) string { return userID + separator + clientID }
+
+// consentOf returns what consentName joined.
+func consentOf(name string) (userID, clientID string) {
+	userID, clientID, _ = strings.Cut(name, separator)
+	return userID, clientID
+}
 
 // onceRow is a key of PutOnce as Redis has it.
 type onceRow struct {

@@ -62,7 +62,7 @@ func (s *oneTimeStore) Find(ctx context.Context, digest string) (*password.OneTi
 	return s.load(ctx, newChange(s.db), t, digest)
 }
 
-// load reads a record in a change. It returns nil if there is none.
+// load reads a record in a change, or nil.
 func (s *oneTimeStore) load(ctx context.Context, c *change, t tag, digest string) (*password.OneTimeRecord, error) {
 	var row oneTimeRow
 	found, err := c.get(ctx, s.db.key(onceRecords, t, digest), &row)
@@ -143,14 +143,20 @@ func (s *oneTimeStore) Add(ctx context.Context, record *password.OneTimeRecord, 
 		for _, oldest := range rivals[:max(len(rivals)-max(limit, 1)+1, 0)] {
 			s.remove(c, t, oldest)
 		}
-		c.set(key, oneTimeRowOf(record), ttl)
-		c.expire(s.db.key(onceExpiry, t, ""), record.Digest, record.ExpiresAt, ttl)
-		if record.Used.IsZero() {
-			c.list(s.db.key(onceLists, t, record.UserID), listed(string(record.Purpose), record.Digest), ttl)
-			c.bump(s.db.key(onceVersion, t, record.UserID))
-		}
+		s.put(c, t, record, now)
 		return nil
 	})
+}
+
+// put writes a new record.
+func (s *oneTimeStore) put(c *change, t tag, record *password.OneTimeRecord, now time.Time) {
+	ttl := ttlUntil(record.ExpiresAt, now)
+	c.set(s.db.key(onceRecords, t, record.Digest), oneTimeRowOf(record), ttl)
+	c.expire(s.db.key(onceExpiry, t, ""), record.Digest, record.ExpiresAt, ttl)
+	if record.Used.IsZero() {
+		c.list(s.db.key(onceLists, t, record.UserID), listed(string(record.Purpose), record.Digest), ttl)
+		c.bump(s.db.key(onceVersion, t, record.UserID))
+	}
 }
 
 // remove removes a record. It takes no memory of the server.

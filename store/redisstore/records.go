@@ -43,8 +43,8 @@ func digestsIn(members []string) []string {
 	return digests
 }
 
-// slidingTTL is ttlUntil for a record whose expiry moves when it is used. It lives for twice as long as it is good, so
-// that few uses must prolong the key: a change of the key drops the record from all caches.
+// slidingTTL is ttlUntil for a record with an expiry that moves when it is used. It lives for twice as long as it is
+// good, so that few uses must prolong the key: a change of the key drops the record from all caches.
 func slidingTTL(expires, maxExpires time.Time, slide time.Duration, now time.Time) time.Duration {
 	if slide > 0 && !expires.IsZero() {
 		expires = expires.Add(min(max(expires.Sub(now), 0), maxTTL))
@@ -119,7 +119,7 @@ func (db *DB) readRecord(ctx context.Context, key, useKey string, row, use any) 
 // placeTTL is how long such a key lives at least.
 const placeTTL = 366 * 24 * time.Hour
 
-// locate returns the tag of a record whose digest does not name it.
+// locate returns the tag of a record if its digest does not name it.
 func (db *DB) locate(ctx context.Context, places kind, digest string) (t tag, ok bool, err error) {
 	key := db.key(places, tagOfDigest(digest), digest)
 	texts, err := db.getAll(ctx, []string{key})
@@ -194,8 +194,8 @@ func (db *DB) atDigest(ctx context.Context, places kind, digest string,
 	return at(t)
 }
 
-// digestsOf returns the digests in an index of change.list, and reads all keys that keysOf names of each. A member none
-// of whose keys is there is dropped from the index.
+// digestsOf returns the digests in an index of change.list, and reads all keys that keysOf names of each. A member
+// without any of its keys is dropped from the index.
 func (c *change) digestsOf(ctx context.Context, index, version string,
 	keysOf func(digest string) []string) ([]string, error) {
 	if err := c.read(ctx, version); err != nil {
@@ -221,14 +221,14 @@ func (c *change) digestsOf(ctx context.Context, index, version string,
 	return digests, nil
 }
 
-// A list has members of records whose keys have ended by themselves, if nobody purges and the user keeps coming. So
-// one addition in sweepEvery looks at the first members, which are the oldest.
+// A list has members of records with keys that have ended by themselves, without a purge and while the user keeps
+// coming. So one addition in sweepEvery looks at the first members, which are the oldest.
 const (
 	sweepEvery = 8
 	sweepSize  = 4 * sweepEvery
 )
 
-// sweep removes members of a list whose records are not there any more, now and then. keyOf names the key of a
+// sweep removes members of a list if their records are not there any more, now and then. keyOf names the key of a
 // member's record.
 func (db *DB) sweep(ctx context.Context, c *change, list string, keyOf func(member string) string) error {
 	if rand.N(sweepEvery) > 0 {
@@ -288,7 +288,7 @@ func (db *DB) page(ctx context.Context, index, after string, limit int,
 	}
 }
 
-// until returns at most limit members of an index of change.expire whose instant is at or before an instant.
+// until returns at most limit members of an index of change.expire with an instant at or before an instant.
 func (db *DB) until(ctx context.Context, index string, at time.Time, limit int) ([]string, error) {
 	return listOf(index, db.client.Do(ctx, db.untilCommand(index, at, limit)))
 }
@@ -298,7 +298,7 @@ func (db *DB) untilCommand(index string, at time.Time, limit int) rueidis.Comple
 		Limit(0, int64(limit)).Build()
 }
 
-// since returns at most limit members of an index of change.expire whose instant is after an instant, the last first.
+// since returns at most limit members of an index of change.expire with an instant after an instant, the last first.
 func (db *DB) since(ctx context.Context, index string, at time.Time, limit int) ([]string, error) {
 	from := "-inf"
 	if !at.IsZero() {
@@ -317,15 +317,19 @@ const purgeAtOnce = 100
 // remover notes the removal of members of an index in a change, and returns what to do when the change was made.
 type remover func(ctx context.Context, c *change, t tag, members []string) (done func(), err error)
 
-// purge visits all tags for members of an index whose instant is at or before an instant, until as many as limit were
+// purge visits all tags for members of an index with an instant at or before an instant, until as many as limit were
 // removed. remove notes the removal of members in a change, and returns what to do when the change was made. Of
 // programs that purge at once, one removes a member: a version of the tag's purges sees to it.
 func (db *DB) purge(ctx context.Context, index kind, at time.Time, limit int, remove remover,
 	removed func() int) error {
 	const tagsAtOnce = 64
+	const groups = tags / tagsAtOnce
 	var errs []error
-	for first := 0; first < tags && removed() < limit; first += tagsAtOnce {
-		busy, err := db.tagsWith(ctx, index, at, first, tagsAtOnce)
+	// A purge of many records is many calls. If all began with the first tags, each would pass over those that earlier
+	// calls have emptied.
+	start := rand.N(groups)
+	for n := 0; n < groups && removed() < limit; n++ {
+		busy, err := db.tagsWith(ctx, index, at, (start+n)%groups*tagsAtOnce, tagsAtOnce)
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}

@@ -19,8 +19,8 @@ import (
 // A key of another type fails the script before anything is written.
 //
 // An index lives at least as long as the longest-lived of its members. One that is ordered by instants drops by itself
-// what expired long ago, if nobody purges: a member is added with the time that its record has to live, so the script
-// knows the time of the change.
+// what expired long ago, also without a purge: a member is added with the time that its record has to live, so the
+// script knows the time of the change.
 var commitScript = rueidis.NewLuaScript(strings.ReplaceAll(strings.ReplaceAll(`
 local n = 1
 local writes = {}
@@ -32,28 +32,17 @@ for i, key in ipairs(KEYS) do
     if value == false then value = '-' else value = '=' .. value end
     if value ~= expected then return 0 end
   end
+  local index = false
   for w = 1, count do
-    local write = {ARGV[n], key, ARGV[n + 1], ARGV[n + 2]}
-    writes[#writes + 1] = write
+    local name, at = ARGV[n], nil
+    if string.sub(name, 1, 6) == 'expire' then name, at = 'expire', string.sub(name, 8) end
+    writes[#writes + 1] = {name, key, ARGV[n + 1], ARGV[n + 2], at}
     n = n + 3
-    if write[1] == 'list' or write[1] == 'unlist' or string.sub(write[1], 1, 6) == 'expire' then
+    if not index and (name == 'list' or name == 'unlist' or name == 'expire') then
+      index = true
       redis.call('ZCARD', key)
     end
   end
-end
-local function keep(key, ttl)
-  ttl = tonumber(ttl)
-  local left = redis.call('PTTL', key)
-  if ttl == 0 then
-    if left >= 0 then redis.call('PERSIST', key) end
-  elseif left >= 0 and left < ttl then
-    redis.call('PEXPIRE', key, ttl)
-  end
-end
-local function add(key, score, member, ttl)
-  local new = redis.call('EXISTS', key) == 0
-  redis.call('ZADD', key, score, member)
-  if new and tonumber(ttl) > 0 then redis.call('PEXPIRE', key, ttl) elseif not new then keep(key, ttl) end
 end
 local function set(call, key, value, ttl)
   if ttl == '0' then return call('SET', key, value) end
@@ -65,29 +54,55 @@ for _, w in ipairs(writes) do
     if answer.err and not string.find(answer.err, 'OOM', 1, true) then return answer end
   end
 end
+local indexes = {}
+local function add(key, score, member, ttl)
+  local to = indexes[key]
+  if not to then
+    to = {left = redis.call('PTTL', key), ttl = ttl}
+    indexes[key] = to
+  elseif to.ttl ~= 0 and (ttl == 0 or ttl > to.ttl) then
+    to.ttl = ttl
+  end
+  to[#to + 1] = score
+  to[#to + 1] = member
+end
 for _, w in ipairs(writes) do
-  local name, key, a, b = w[1], w[2], w[3], w[4]
+  local name = w[1]
   if name == 'set' then
-    set(redis.call, key, a, b)
+    set(redis.call, w[2], w[3], w[4])
   elseif name == 'list' then
-    add(key, 0, a, b)
-  elseif string.sub(name, 1, 6) == 'expire' then
-    add(key, string.sub(name, 8), a, b)
+    add(w[2], '0', w[3], tonumber(w[4]))
+  elseif name == 'expire' then
+    add(w[2], w[5], w[3], tonumber(w[4]))
+  end
+end
+for key, to in pairs(indexes) do
+  for first = 1, #to, 1000 do
+    redis.call('ZADD', key, unpack(to, first, math.min(first + 999, #to)))
+  end
+  if to.ttl == 0 then
+    if to.left >= 0 then redis.call('PERSIST', key) end
+  elseif to.left == -2 or to.left >= 0 and to.left < to.ttl then
+    redis.call('PEXPIRE', key, string.format('%.0f', to.ttl))
   end
 end
 for _, w in ipairs(writes) do
-  local name, key, a = w[1], w[2], w[3]
+  local name, key = w[1], w[2]
   if name == 'del' then
     redis.call('DEL', key)
   elseif name == 'unlist' then
-    redis.call('ZREM', key, a)
+    redis.call('ZREM', key, w[3])
   elseif name == 'keep' then
     local left = redis.call('PTTL', key)
-    if left >= 0 and left < tonumber(a) then redis.call('PEXPIRE', key, w[4]) end
-  elseif string.sub(name, 1, 6) == 'expire' and w[4] ~= '0' and tonumber(w[4]) < LONGEST then
-    -- What expired two days before the instant of this change is not there any more.
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', string.sub(name, 8) - w[4] * 1000 - SLACK))
+    if left >= 0 and left < tonumber(w[3]) then redis.call('PEXPIRE', key, w[4]) end
+  elseif name == 'expire' and w[4] ~= '0' and tonumber(w[4]) < LONGEST then
+    local gone, to = w[5] - w[4] * 1000 - SLACK, indexes[key]
+    if not to.gone or to.gone < gone then to.gone = gone end
   end
+end
+for key, to in pairs(indexes) do
+  -- What expired two days before the instant of this change is not there any more.
+  if to.gone then redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. string.format('%.0f', to.gone)) end
 end
 return 1
 `, "SLACK", strconv.FormatInt(slack.Microseconds(), 10)), "LONGEST", millis(maxTTL)))

@@ -112,7 +112,7 @@ func (s *sessionStore) Find(ctx context.Context, digest string) (*session.Record
 	return row.record(digest, use), nil
 }
 
-// load reads a record in a change. It returns nil if there is none.
+// load reads a record in a change, or nil.
 func (s *sessionStore) load(ctx context.Context, c *change, t tag, digest string) (*session.Record, error) {
 	var row sessionRow
 	var use useRow

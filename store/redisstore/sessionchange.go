@@ -60,7 +60,7 @@ func (s *sessionStore) place(ctx context.Context, t tag, r *session.Record, now 
 	return s.db.place(ctx, sessionRecords, sessionPlaces, r.Digest, t, ttlUntil(ends, now))
 }
 
-// tagOf returns the tag of the session that Add replaces, which may be of any user. If there is no digest, it is none.
+// tagOf returns the tag of the session that Add replaces, which may be of any user, or "" without a digest.
 func (s *sessionStore) tagOf(ctx context.Context, digest string, none tag) (tag, error) {
 	if digest == "" {
 		return none, nil
@@ -129,7 +129,7 @@ func (s *sessionStore) surplus(ctx context.Context, c *change, record *session.R
 	return false, rivals[:len(rivals)-limit+1], nil
 }
 
-// moveOld puts the mark of a session in its place, and returns the session. It returns nil if there is none or a mark.
+// moveOld puts the mark of a session in its place, and returns the session, or nil if there is only a mark or nothing.
 func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest string,
 	now time.Time) (*session.Record, error) {
 	if digest == "" {
@@ -145,13 +145,17 @@ func (s *sessionStore) moveOld(ctx context.Context, c *change, t tag, digest str
 
 // move puts the mark of a session in its place. Caches hear of it as of any change of the record.
 func (s *sessionStore) move(c *change, t tag, r *session.Record, now time.Time) {
-	key, useKey := s.keys(t, r.Digest)
-	mark := r.Moved(now)
+	s.putMark(c, t, r.Moved(now), now)
+	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
+}
+
+// putMark writes a mark.
+func (s *sessionStore) putMark(c *change, t tag, mark *session.Record, now time.Time) {
+	key, useKey := s.keys(t, mark.Digest)
 	ttl := sessionTTL(mark, now)
 	c.set(key, sessionRowOf(mark), ttl)
 	c.remove(useKey)
-	c.unlist(s.db.key(sessionLists, t, r.UserID), listed(r.ID, r.Digest))
-	c.expire(s.db.key(sessionExpiry, t, ""), r.Digest, mark.ExpiresAt, ttl)
+	c.expire(s.db.key(sessionExpiry, t, ""), mark.Digest, mark.ExpiresAt, ttl)
 }
 
 // put writes a new record.

@@ -55,7 +55,7 @@ func (r counterRow) live(now time.Time) counterRow {
 // All counters are on one node of a Cluster, since a login compares several of them in one step.
 //
 // Redis removes a counter 10 minutes after it expires, whether Purge runs or not. Unlike [password.MemoryThrottle], the
-// store has no upper limit. A failed login at a name that nobody has, from an address that was not seen before, makes
+// store has no upper limit. A failed login at an unknown name, from an address that was not seen before, makes
 // three counters. Each takes about 450 bytes (Redis 7.0), and with the defaults of password.Limits it lives for 70
 // minutes. So 1,000 such tries a second, each from another address, fill 5.7 GB in these 70 minutes, and no more after
 // that. Each try also costs the program one hash of a password. Set maxmemory of the server for as many tries as the

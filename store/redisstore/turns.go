@@ -19,7 +19,7 @@ func newTurns() turns {
 	return t
 }
 
-// enter waits for the turn of a name, until ctx ends. Names may share a turn. Whoever has one must not enter again.
+// enter waits for the turn of a name, until ctx ends. Names may share a turn. A holder of one must not enter again.
 func (t *turns) enter(ctx context.Context, name string) (leave func(), err error) {
 	slot := t.slots[maphash.String(t.seed, name)%uint64(len(t.slots))]
 	select {

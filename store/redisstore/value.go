@@ -79,8 +79,8 @@ const slack = 24 * time.Hour
 // maxTTL keeps times to live within what Redis takes.
 const maxTTL = 100 * 365 * 24 * time.Hour
 
-// ttlUntil returns how long a key lives whose record expires at an instant. 0 is for ever, which is that of a record
-// that never expires.
+// ttlUntil returns how long the key of a record lives that expires at an instant. 0 is for ever, which is that of a
+// record that never expires.
 func ttlUntil(expires, now time.Time) time.Duration {
 	if expires.IsZero() {
 		return 0

@@ -56,7 +56,7 @@ const (
 
 func newWatch(db *DB) *watch { return &watch{db: db, made: time.Now()} }
 
-// trackedKinds are the kinds of keys whose changes are told.
+// trackedKinds are the kinds of keys with changes that are told.
 var trackedKinds = []kind{knoxTokens, sessionRecords, oauthAccess, oauthGrants, oauthClients, userChanges}
 
 func (db *DB) trackingOptions() []string {
@@ -141,7 +141,7 @@ func (w *watch) stop() {
 	}
 }
 
-// run asks for signs of life until stop is called. While there is none, all caches are suspended.
+// run asks for signs of life until stop is called. Without them, all caches are suspended.
 func (w *watch) run(ctx context.Context, heard bool) {
 	defer close(w.ended)
 	ticker := time.NewTicker(roundEvery)

@@ -110,7 +110,7 @@ func reservationGoes(s loginStore) {
 	s.reserve("r2", "1", noon, "", "bob")
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "bob", false)
 	s.unlink("bob", "1", false, external.UnlinkRemoved)
-	// Who began before bob linked it comes too late, also after the next one has begun.
+	// A login that began before bob linked it comes too late, also after the next one has begun.
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)
 	s.reserve("r3", "1", noon, "r3", "")
 	s.confirm("r1", loginIdentity("alice", "1"), noon, "", false)

@@ -110,7 +110,7 @@ func oauthRequests(t *testing.T, open opener[oauthStore]) {
 	check(t, open, "of 32 answers to a request, each from its own page, one counts", oauthRequestRace)
 }
 
-// oauthRequest makes an approval that of a request whose record is kept for an hour.
+// oauthRequest makes an approval that of a request with a record that is kept for an hour.
 func oauthRequest(key string) func(a *server.Approval) {
 	return func(a *server.Approval) { a.Request, a.RequestExpires = key, noon.Add(time.Hour) }
 }

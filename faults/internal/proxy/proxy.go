@@ -19,9 +19,9 @@ import (
 // Proxy forwards TCP connections. It is safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
-	target   string
 
 	mu      sync.Mutex
+	target  string        // of new connections
 	changed chan struct{} // closed when what follows changes
 	held    bool
 	refused bool
@@ -55,6 +55,9 @@ func New(t testing.TB, target string) *Proxy {
 
 // Address returns host and port.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Point has new connections go to another server, as when an address moves. Those that are open stay.
+func (p *Proxy) Point(target string) { p.set(func() { p.target = target }) }
 
 // Hold stops forwarding. Connections stay open, and new ones are accepted.
 func (p *Proxy) Hold() { p.set(func() { p.held = true }) }
@@ -149,7 +152,10 @@ func (p *Proxy) accept(running *sync.WaitGroup) {
 
 // serve forwards one connection in both directions.
 func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		_ = client.Close()
 		return

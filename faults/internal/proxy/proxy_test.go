@@ -147,4 +147,35 @@ func TestUnitProxy(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("Point has new connections go to another server, and open ones stay", func(t *testing.T) {
+		gone := echo(t)
+		p := proxy.New(t, gone)
+		conn := dial(t, p)
+		if err := answer(t, conn, "one", long); err != nil {
+			t.Fatal(err)
+		}
+		other, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		greeted := make(chan error, 1)
+		go func() {
+			conn, err := other.Accept()
+			if err == nil {
+				_, err = io.WriteString(conn, "other")
+			}
+			greeted <- err
+		}()
+		p.Point(other.Addr().String())
+		if err := read(t, dial(t, p), "other", long); err != nil {
+			t.Error(err)
+		}
+		if err := <-greeted; err != nil {
+			t.Error(err)
+		}
+		if err := answer(t, conn, "two", long); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/gatewarden/auth/examples/internal/database"
+	"github.com/gatewarden/auth/store/transfer"
+)
+
+// place is a store that everything is copied from or to.
+type place struct {
+	transfer.Target
+	people people
+	io.Closer
+}
+
+// copyAll moves everything from one store to another one: see the README.
+func copyAll(ctx context.Context, c *call) error {
+	from := c.flags.String("from", c.db, "the `store` that the service has; -db if it is not given")
+	to := c.flags.String("to", "", "the `store` that everything is copied to; a new copy needs an empty one")
+	path := c.flags.String("state", "gatewarden-copy.json", "`file` that keeps how far the copy is, between runs and after a kill")
+	final := c.flags.Bool("final", false, "the last run: the service is stopped, and will start with the store -to")
+	if err := c.parse(0, 0); err != nil {
+		return err
+	}
+	switch {
+	case *to == "":
+		return misused("-to is missing: where is everything to be copied?")
+	case *from == *to:
+		return misused("-from and -to are the same store")
+	}
+	kept, err := openCopyFile(*path, *from, *to)
+	if err != nil {
+		return err
+	}
+	source, err := openPlace(ctx, c, "-from", *from, true)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := openPlace(ctx, c, "-to", *to, false)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
+	copying := &copying{call: c, source: source, target: target, kept: kept, final: *final}
+	if err := copying.run(ctx); err != nil {
+		return kept.advise(err)
+	}
+	copying.next(*from)
+	return nil
+}
+
+// copying is a run of a copy.
+type copying struct {
+	*call
+	source, target place
+	kept           *copyFile
+	final          bool
+	told           time.Time
+}
+
+// run copies the users of the service, and then what was issued to them. The file says that the copy is finished only when
+// both are.
+func (c *copying) run(ctx context.Context) error {
+	users, err := c.wantNoPeople(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := transfer.Copy(ctx, c.source, c.target, transfer.Options{Final: c.final, State: c.kept.State,
+		Progress: c.progress, Save: func(state transfer.State) error {
+			if state.Finished || state.Runs > c.kept.State.Runs {
+				return nil // not before the users are copied
+			}
+			return c.kept.save(state)
+		}})
+	if err != nil {
+		return err
+	}
+	if err := c.copyPeople(ctx, &users); err != nil {
+		return err
+	}
+	if err := c.kept.save(report.State); err != nil {
+		return err
+	}
+	return writeCopied(c.stdout, append([]transfer.KindReport{users}, report.Kinds...))
+}
+
+// wantNoPeople returns an error if a new copy would mix its users with others.
+func (c *copying) wantNoPeople(ctx context.Context) (transfer.KindReport, error) {
+	users := transfer.KindReport{Kind: "users of the service"}
+	if c.kept.begun() {
+		return users, nil
+	}
+	there, err := c.target.people.read(ctx)
+	if err != nil {
+		return users, fmt.Errorf("-to: reading the users: %w", err)
+	}
+	if len(there) > 0 {
+		return users, fmt.Errorf("-to: %w: %d users", transfer.ErrNotEmpty, len(there))
+	}
+	return users, nil
+}
+
+// copyPeople makes the users of the target those of the source. Those that are gone at the source are removed in the
+// final run.
+func (c *copying) copyPeople(ctx context.Context, report *transfer.KindReport) error {
+	source, err := c.source.people.read(ctx)
+	if err != nil {
+		return fmt.Errorf("-from: reading the users: %w", err)
+	}
+	target, err := c.target.people.read(ctx)
+	if err != nil {
+		return fmt.Errorf("-to: reading the users: %w", err)
+	}
+	var write, remove []person
+	for key, p := range source {
+		old, there := target[key]
+		switch {
+		case !there:
+			report.Added++
+		case old != p:
+			report.Replaced++
+		default:
+			continue
+		}
+		write = append(write, p)
+	}
+	for key, p := range target {
+		if _, there := source[key]; !there && c.final {
+			remove = append(remove, p)
+		}
+	}
+	report.Removed = len(remove)
+	if err := errors.Join(c.target.people.write(ctx, write), c.target.people.remove(ctx, remove)); err != nil {
+		return fmt.Errorf("-to: writing the users: %w", err)
+	}
+	if target, err = c.target.people.read(ctx); err != nil {
+		return fmt.Errorf("-to: reading the users: %w", err)
+	}
+	report.Source, report.Target = len(source), len(target)
+	for key, p := range source {
+		report.Samples++
+		if target[key] != p {
+			return fmt.Errorf("%w: user %q", transfer.ErrDiffers, p.name)
+		}
+	}
+	if c.final && len(source) != len(target) {
+		return fmt.Errorf("%w: the source has %d users, and the target has %d", transfer.ErrDiffers, len(source), len(target))
+	}
+	return nil
+}
+
+// progress writes a line about once a second, and at the end of each kind.
+func (c *copying) progress(p transfer.Progress) {
+	if time.Since(c.told) < time.Second && p.Done < p.Total {
+		return
+	}
+	c.told = time.Now()
+	if p.Total == 0 && p.Done == 0 {
+		return
+	}
+	verb := "copied"
+	if p.Removing {
+		verb = "looked for what has ended in"
+	}
+	fmt.Fprintf(c.stderr, "%s %d of %d %s\n", verb, p.Done, max(p.Done, p.Total), p.Kind)
+}
+
+// next says what to do after a run.
+func (c *copying) next(from string) {
+	if !c.final {
+		fmt.Fprintln(c.stderr, "This run is not the last one. What the service does from now on is not in the copy yet.\n"+
+			"Stop the service, run the same command with -final, and start the service with the store -to.")
+		return
+	}
+	key := "the same file as before, by -key FILE"
+	if path, ok := database.KeyFile(from); ok {
+		key = "-key " + path
+	}
+	fmt.Fprintf(c.stderr, "The copy is finished. Start the service with the store -to and with the same application key: %s.\n"+
+		"Do not start it with the old store again: what it revokes and issues there is not in the new one.\n", key)
+}
+
+// writeCopied writes the table of a run.
+func writeCopied(w io.Writer, kinds []transfer.KindReport) error {
+	lines := [][]string{{"RECORDS", "SOURCE", "TARGET", "ADDED", "REPLACED", "REMOVED", "COMPARED"}}
+	for _, k := range kinds {
+		line := []string{string(k.Kind)}
+		for _, n := range []int{k.Source, k.Target, k.Added, k.Replaced, k.Removed, k.Samples} {
+			line = append(line, strconv.Itoa(n))
+		}
+		lines = append(lines, line)
+	}
+	return writeTable(w, lines)
+}
+
+// openPlace opens one of the two stores.
+func openPlace(ctx context.Context, c *call, flag, address string, mustExist bool) (place, error) {
+	engine, err := database.EngineOf(address)
+	if err != nil {
+		return place{}, misused("%s: want %s", flag, database.Forms)
+	}
+	open := openPlaceSQL
+	if engine == database.Redis {
+		open = openPlaceRedis
+	}
+	at := *c
+	at.db, at.notify = address, ""
+	p, err := open(ctx, &at, mustExist)
+	if err != nil {
+		return place{}, fmt.Errorf("%s: %w", flag, err)
+	}
+	return p, nil
+}
+
+// advise adds what to do after an error.
+func (f *copyFile) advise(err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, transfer.ErrNotEmpty):
+		advice = "use an empty store, or the -state file of the copy that wrote it"
+	case errors.Is(err, transfer.ErrFinished):
+		advice = "for another copy, use an empty store and another -state file"
+	case errors.Is(err, transfer.ErrConflict):
+		advice = "stop what uses the store -to, empty it, remove the -state file and begin again"
+	case errors.Is(err, transfer.ErrSourceUsed), errors.Is(err, transfer.ErrDiffers):
+		advice = "stop the service and run the same command again"
+	case f.begun():
+		advice = "run the same command again to go on"
+	}
+	if advice == "" {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, advice)
+}

@@ -1,0 +1,10 @@
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+func openPlaceRedis(context.Context, *call, bool) (place, error) {
+	return place{}, errors.New("Redis cannot be copied yet")
+}

@@ -1,0 +1,31 @@
+package redisstore
+
+import (
+	"testing"
+
+	"github.com/gatewarden/auth/store/storetest"
+)
+
+// movedEngine opens all stores of a place.
+func movedEngine(t *testing.T, place testPlace) storetest.TransferEngine {
+	t.Helper()
+	db := place.open(t, Config{})
+	return storetest.TransferEngine{Transfer: Transfer(db), Knox: Knox(db), Sessions: Sessions(db), JWT: JWT(db),
+		JWTKeys: JWTKeys(db), OAuth: OAuth(db), External: External(db), OneTime: OneTime(db), Throttle: Throttle(db)}
+}
+
+// TestUnitTransfer moves everything between one server and a Cluster.
+func TestUnitTransfer(t *testing.T) {
+	node, cluster := onNode, onCluster
+	for name, pair := range map[string][2]func(t testing.TB) testPlace{
+		"from one server to a Cluster": {node, cluster},
+		"from a Cluster to one server": {cluster, node},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Transfer(t, func(t *testing.T) (from, to storetest.TransferEngine) {
+				return movedEngine(t, pair[0](t)), movedEngine(t, pair[1](t))
+			})
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewarden/auth/store/transfer"
+)
+
+// movingPages moves interactions of OAuth.
+type movingPages struct {
+	typed[transfer.OAuthPage]
+	*oauthStore
+}
+
+func (m movingPages) own() kind { return oauthPages }
+
+func (m movingPages) home(record transfer.Record) ref {
+	r := record.(transfer.OAuthPage)
+	return ref{pageTagOf(r.UserID, r.Digest), r.Digest}
+}
+
+func (m movingPages) page(ctx context.Context, after string, limit int,
+	now time.Time) ([]transfer.Record, string, error) {
+	return m.db.pageOf(ctx, m.db.indexesOf(oauthPageExpiry), expiring(now), after, limit, memberRef, m.load)
+}
+
+func (m movingPages) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
+	return m.db.findPlaced(ctx, m, oauthPagePlaces, like, tagOfDigest)
+}
+
+func (m movingPages) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+	return loadRows(ctx, m.db, oauthPages, at, func(digest string, row *pageRow) transfer.Record {
+		return transfer.OAuthPage{Interaction: row.interaction(digest)}
+	})
+}
+
+func (m movingPages) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
+	for _, record := range records {
+		page := record.(transfer.OAuthPage).Interaction
+		if err := m.db.place(ctx, oauthPages, oauthPagePlaces, page.Digest, t, ttlUntil(page.ExpiresAt, now)); err != nil {
+			return err
+		}
+		m.putPage(c, t, page, now)
+	}
+	return nil
+}
+
+func (m movingPages) remove(ctx context.Context, c *change, t tag, names []string) error {
+	for _, digest := range names {
+		row, err := m.loadPage(ctx, c, t, digest)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			m.removePage(c, t, digest, row)
+		}
+	}
+	return nil
+}
+
+// movingOAuthOnce moves keys of the authorization server that were used once.
+type movingOAuthOnce struct {
+	typed[*transfer.Once]
+	*oauthStore
+}
+
+func (m movingOAuthOnce) own() kind { return oauthOnce }
+
+func (m movingOAuthOnce) home(record transfer.Record) ref { return onceHome(record) }
+
+// onceHome is where both kinds of keys that are used once belong.
+func onceHome(record transfer.Record) ref {
+	key := record.(*transfer.Once).Text
+	return ref{tagOfText(key), key}
+}
+
+func (m movingOAuthOnce) page(ctx context.Context, after string, limit int,
+	now time.Time) ([]transfer.Record, string, error) {
+	return m.db.pageOf(ctx, m.db.indexesOf(oauthOnceExpiry), expiring(now), after, limit, memberRef, m.load)
+}
+
+func (m movingOAuthOnce) find(_ context.Context, like []transfer.Record) ([]ref, error) {
+	return homes(m, like), nil
+}
+
+func (m movingOAuthOnce) load(ctx context.Context, at []ref) ([]transfer.Record, error) {
+	return loadRows(ctx, m.db, oauthOnce, at, func(key string, row *onceRow) transfer.Record {
+		return &transfer.Once{Of: transfer.OAuthOnce, Text: key, ExpiresAt: row.Expires.time()}
+	})
+}
+
+func (m movingOAuthOnce) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
+	for _, record := range records {
+		r := record.(*transfer.Once)
+		m.putOnce(c, r.Text, onceRow{Version: 1, Expires: microsOf(r.ExpiresAt)}, now)
+	}
+	return nil
+}
+
+func (m movingOAuthOnce) remove(_ context.Context, c *change, _ tag, names []string) error {
+	for _, key := range names {
+		m.forgetOnce(c, key)
+	}
+	return nil
+}
