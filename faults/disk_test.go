@@ -89,11 +89,10 @@ func (d *disk) filler() string { return filepath.Join(d.folder, "filler") }
 
 // fullDisk is an engine whose disk can be filled.
 type fullDisk struct {
-	name      string
-	start     func(t testing.TB) (*server, *disk)
-	says      string // the reason in the log, as a regular expression
-	ends      bool   // the server ends when its disk is full
-	megabytes int
+	name  string
+	start func(t testing.TB) (*server, *disk)
+	says  string // the reason in the log, as a regular expression
+	ends  bool   // the server ends when its disk is full
 }
 
 var fullDisks = []fullDisk{
@@ -280,10 +279,8 @@ func (e fullDisk) test(t *testing.T) {
 		k.app = newApp(t, s.address, 5*time.Second)
 	}
 	k.holds("after the server was killed", false)
-	if full {
-		t.Logf("full disk, %s: %d logins were done before the first was refused, a purge meanwhile says %v, well again after %v",
-			e.name, logins, purged, well.Round(time.Millisecond))
-	}
+	report.add("full disk", e.name, len(k.live)+len(k.ended)+k.refused, k.refused, 0, round(well), "", 0, 0,
+		fmt.Sprintf("%d logins were done before the first was refused. A purge meanwhile: %v", logins, purged))
 }
 
 // usesWritten waits until no last use is told of as pending.

@@ -102,10 +102,8 @@ func (e readOnly) test(t *testing.T) {
 	k.holds("when the database takes changes again", false)
 	await(t, "a purge", func() bool { _, err := a.tokens.Purge(t.Context(), 100); return err == nil })
 	a.usesWritten()
-	if full {
-		t.Logf("read-only, %s: %d changes refused, a purge meanwhile says %v, well again after %v", e.name, k.refused, purged,
-			well.Round(time.Millisecond))
-	}
+	report.add("read-only", e.name, len(k.live)+len(k.ended)+k.refused, k.refused, 0, round(well), "", 0, 0,
+		fmt.Sprintf("a purge meanwhile: %v", purged))
 }
 
 // TestUnitReadOnlyFile opens a file of SQLite on a disk that takes no changes, which no file can have for the program.

@@ -66,7 +66,7 @@ func helpFor(err error) string {
 		return "the database of the DSN does not exist in PostgreSQL"
 	case state == "42501":
 		return "the user of the DSN lacks a right in PostgreSQL, see the README of sqlstore for what to grant"
-	case state == "25006", state == "0A000" && strings.Contains(err.Error(), "recovery"): // the latter is of BEGIN READ WRITE
+	case state == "25006", state == "0A000" && strings.Contains(err.Error(), "recovery"): // of BEGIN READ WRITE
 		return "PostgreSQL takes no changes: this is a replica, or the database is read-only"
 	case strings.HasPrefix(state, "57P"):
 		return "PostgreSQL is starting or stopping"

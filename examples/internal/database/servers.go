@@ -56,7 +56,8 @@ func openMySQL(ctx context.Context, address string, stores sqlstore.Config) (*sq
 	if err != nil {
 		return nil, fmt.Errorf("-db: %w", err)
 	}
-	return openPool(ctx, sql.OpenDB(connector), stores, sqlstore.NewMySQL)
+	// config.Timeout does not include the handshake.
+	return openPool(ctx, sql.OpenDB(sqlstore.ConnectWithin(config.Timeout, connector)), stores, sqlstore.NewMySQL)
 }
 
 // mysqlConfig turns an address into what the driver takes. The driver has a form of its own, in which user and password
