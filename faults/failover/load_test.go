@@ -34,8 +34,8 @@ type load struct {
 	services []*service
 	ledgers  []*ledger
 	stopped  chan struct{}
-	// losesSome says that the failover may lose what was acknowledged just before it. A check then has no wrong verdict,
-	// and audit counts what is lost.
+	// losesSome says that the failover may lose what was acknowledged just before it. A check then has no wrong
+	// verdict, and audit counts what is lost.
 	losesSome bool
 	running   sync.WaitGroup
 
@@ -220,8 +220,8 @@ func (l losses) String() string {
 		l.checked, l.lost, l.revived, l.families, l.reusable)
 }
 
-// audit stops the load and compares every credential with what was acknowledged, at all instances in turn. It uses up the
-// refresh tokens. An outage is an error.
+// audit stops the load and compares every credential with what was acknowledged, at all instances in turn. It uses up
+// the refresh tokens. An outage is an error.
 func (l *load) audit(t testing.TB) losses {
 	t.Helper()
 	l.stop()

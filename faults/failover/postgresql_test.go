@@ -88,7 +88,8 @@ func TestUnitPostgreSQLFailover(t *testing.T) {
 			return at(t, r.database.DSN, r.address.Address(), "")
 		},
 		"a DSN with both servers": func(t *testing.T, r *replicated) string {
-			return at(t, r.database.DSN, r.standbyHost(t)+","+hostOf(t, r.database.URL), "target_session_attrs=read-write")
+			both := r.standbyHost(t) + "," + hostOf(t, r.database.URL)
+			return at(t, r.database.DSN, both, "target_session_attrs=read-write")
 		},
 	} {
 		t.Run(name+" goes on after a failover, and nothing acknowledged is lost", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/gatewarden/auth/store/sqlstore"
@@ -15,8 +16,7 @@ func wantSplit(t *testing.T, what string, ends, other *service, token string) {
 		t.Fatalf("got %d for a logout, want 204", got.status)
 	}
 	if here, there := ends.check(token).status, other.check(token).status; here != 401 || there != 200 {
-		t.Errorf("got %d where the token was ended and %d elsewhere, want 401 and 200: the servers know nothing of each other",
-			here, there)
+		t.Errorf("got %d where the token was ended and %d elsewhere, want 401 and 200: the servers are apart", here, there)
 		return
 	}
 	row(t, "PostgreSQL, two primaries: "+what, "a token that one instance ended is good at the other")
@@ -49,7 +49,7 @@ func TestUnitTwoPrimaries(t *testing.T) {
 		}
 		row(t, "PostgreSQL, two primaries: the proxy cuts the connections to the old one", "all instances agree again")
 	})
-	t.Run("synchronous replication lets the old primary acknowledge nothing, but it still answers checks", func(t *testing.T) {
+	t.Run("with synchronous replication the old primary acknowledges nothing, and answers checks", func(t *testing.T) {
 		t.Parallel()
 		r := newReplicated(t, true)
 		stays := r.one(t, r.address.Address())
@@ -66,8 +66,8 @@ func TestUnitTwoPrimaries(t *testing.T) {
 		r, moved, both, w := twoServers(t)
 		r.primary.Start(t)
 		_, stores := postgreSQLStores(t, both, sqlstore.Config{})
-		wantSplit(t, "the old one is back, and comes first in the DSN", moved, newService(t, stores, newSigningKey(t), &logText{}),
-			w.revoked)
+		s := newService(t, stores, newSigningKey(t), &logText{})
+		wantSplit(t, "the old one is back, and comes first in the DSN", moved, s, w.revoked)
 	})
 	t.Run("target_session_attrs passes over an old primary that is back as a standby", func(t *testing.T) {
 		t.Parallel()
@@ -122,7 +122,10 @@ func TestUnitReplicaByMistake(t *testing.T) {
 			r.address.Point(r.standbyHost(t))
 			r.address.Cut()
 			var got int
-			until(t, "the connections are at the standby", func() bool { got = s.check(w.revoked).status; return got == want })
+			until(t, "the connections are at the standby", func() bool {
+				got = s.check(w.revoked).status
+				return got == want
+			})
 			if change := s.login("carol").status; change != 503 {
 				t.Errorf("got %d for a login at a standby, want 503", change)
 			}
@@ -133,7 +136,7 @@ func TestUnitReplicaByMistake(t *testing.T) {
 			if !log.has(words) {
 				t.Errorf("the log does not say %q:\n%s", words, log)
 			}
-			row(t, "PostgreSQL, an address that leads to a standby: "+name, "check of an ended token "+httpStatus(reply{status: got}))
+			row(t, "PostgreSQL, an address that leads to a standby: "+name, fmt.Sprint("check of an ended token ", got))
 		})
 	}
 }

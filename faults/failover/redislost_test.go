@@ -126,6 +126,7 @@ func TestUnitWhatRedisLoses(t *testing.T) {
 		if got := stays.check(w.revoked).status; got != 401 {
 			t.Errorf("got %d after the connections were cut, want 401", got)
 		}
-		row(t, "Redis, two masters", "an ended token is good where connections to the old master are open, until they are cut")
+		row(t, "Redis, two masters",
+			"an ended token is good where connections to the old master are open, until they are cut")
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +54,8 @@ func loadFaultUser(_ context.Context, id string) (auth.User, error) { return fau
 func newService(t testing.TB, stores serviceStores, key *jwt.Key, log *logText) *service {
 	t.Helper()
 	tokens := must[*knox.Tokens](t)(knox.New(knox.Config{Store: stores.knox, LoadUser: loadFaultUser,
-		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit, Logger: log.logger()}))
+		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit,
+		Logger: log.logger()}))
 	pairs := must[*jwt.Tokens](t)(jwt.New(jwt.Config{Store: stores.jwt, LoadUser: loadFaultUser,
 		Issuer: "https://service.example", Keys: must[*jwt.KeySet](t)(jwt.NewKeySet(key)), Limit: jwt.NoLimit}))
 	basic := must[*header.Basic](t)(header.NewBasic(header.BasicConfig{LoadUser: loadFaultUser, Remember: -1,
@@ -192,5 +192,3 @@ func (l *logText) String() string {
 func (l *logText) has(words string) bool { return strings.Contains(l.String(), words) }
 
 func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-func httpStatus(r reply) string { return strconv.Itoa(r.status) }

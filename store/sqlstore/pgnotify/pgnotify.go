@@ -18,6 +18,10 @@
 // Until then the TTL of the caches and this bound are the longest that a revocation elsewhere may take, whichever is
 // shorter.
 //
+// PostgreSQL keeps notifications until every session that listens has read them, up to 8 GB in all. A session that ran
+// LISTEN and keeps a transaction open, in any database of the server, lets this queue fill. When it is full, each
+// revocation fails with an error. Watch pg_notification_queue_usage, and set idle_in_transaction_session_timeout.
+//
 // Each Listener has a connection of its own. It must not go through PgBouncer in transaction or statement mode, where
 // notifications get lost: name the server itself in the DSN. The stores may go through it. The stores must read from
 // the primary server, as a replica may be behind a notification.
