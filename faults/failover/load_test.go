@@ -80,11 +80,13 @@ func (l *load) answered() int {
 	return l.requests - l.refused
 }
 
-// goesOn waits until so many more answers came that are no 503.
+// goesOn waits until so many more answers came that are no 503. Each of them may take as long as [until] waits.
 func (l *load) goesOn(t testing.TB, more int) {
 	t.Helper()
-	goal := l.answered() + more
-	until(t, fmt.Sprint(more, " more answers that are no 503"), func() bool { return l.answered() >= goal })
+	for goal := l.answered() + more; l.answered() < goal; {
+		before := l.answered()
+		until(t, "an answer that is no 503", func() bool { return l.answered() > before })
+	}
 }
 
 // pause is the time between two requests of a user. An outage that is told at once would otherwise make a busy loop.

@@ -1,7 +1,9 @@
 package failover
 
 import (
+	"cmp"
 	"database/sql"
+	"log/slog"
 	"net/url"
 	"testing"
 
@@ -17,6 +19,7 @@ const poolSize = 10
 // postgreSQLStores opens an instance's stores in PostgreSQL.
 func postgreSQLStores(t testing.TB, dsn string, config sqlstore.Config) (*sqlstore.DB, serviceStores) {
 	t.Helper()
+	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
 	pool := must[*sql.DB](t)(sql.Open("pgx", dsn))
 	pool.SetMaxOpenConns(poolSize)
 	db := must[*sqlstore.DB](t)(sqlstore.NewPostgreSQL(t.Context(), pool, config))

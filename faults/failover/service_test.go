@@ -153,17 +153,20 @@ func must[V any](t testing.TB) func(value V, err error) V {
 	}
 }
 
-// until calls done until it reports true, or fails the test after a minute.
+// patience is how long a test waits for what must happen. A machine that runs other tests is slow.
+const patience = 2 * time.Minute
+
+// until calls done until it reports true, or fails the test.
 func until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	timeout := time.After(time.Minute)
+	timeout := time.After(patience)
 	for !done() {
 		select {
 		case <-look.C:
 		case <-timeout:
-			t.Fatalf("not after a minute: %s", what)
+			t.Fatalf("not after %v: %s", patience, what)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func onlyFull(t testing.TB) {
 // rounds is how many answers a load waits for before and after a fault.
 func rounds() int {
 	if full() {
-		return 1000
+		return 500
 	}
 	return 300
 }
