@@ -25,7 +25,7 @@ func rounds() int {
 	if full() {
 		return 500
 	}
-	return 300
+	return 150
 }
 
 // table has a row for each fault. The long form prints it in the end.
