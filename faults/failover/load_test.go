@@ -34,8 +34,8 @@ type load struct {
 	services []*service
 	ledgers  []*ledger
 	stopped  chan struct{}
-	// losesSome says that the failover may lose what was acknowledged just before it. A check then has no wrong verdict,
-	// and audit counts what is lost.
+	// losesSome says that the failover may lose what was acknowledged just before it. A check then has no wrong
+	// verdict, and audit counts what is lost.
 	losesSome bool
 	running   sync.WaitGroup
 
@@ -80,11 +80,13 @@ func (l *load) answered() int {
 	return l.requests - l.refused
 }
 
-// goesOn waits until so many more answers came that are no 503.
+// goesOn waits until so many more answers came that are no 503. Each of them may take as long as [until] waits.
 func (l *load) goesOn(t testing.TB, more int) {
 	t.Helper()
-	goal := l.answered() + more
-	until(t, fmt.Sprint(more, " more answers that are no 503"), func() bool { return l.answered() >= goal })
+	for goal := l.answered() + more; l.answered() < goal; {
+		before := l.answered()
+		until(t, "an answer that is no 503", func() bool { return l.answered() > before })
+	}
 }
 
 // pause is the time between two requests of a user. An outage that is told at once would otherwise make a busy loop.
@@ -220,8 +222,8 @@ func (l losses) String() string {
 		l.checked, l.lost, l.revived, l.families, l.reusable)
 }
 
-// audit stops the load and compares every credential with what was acknowledged, at all instances in turn. It uses up the
-// refresh tokens. An outage is an error.
+// audit stops the load and compares every credential with what was acknowledged, at all instances in turn. It uses up
+// the refresh tokens. An outage is an error.
 func (l *load) audit(t testing.TB) losses {
 	t.Helper()
 	l.stop()

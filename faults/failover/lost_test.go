@@ -37,7 +37,8 @@ func prepare(t testing.TB, s *service) *things {
 		t.Fatalf("got %+v, want that all logins work", w)
 	}
 	now := backend.StoreTime(time.Now())
-	if _, err := s.stores.oauth.AddClient(t.Context(), &server.Client{ID: "web", Created: now, Updated: now}, 0); err != nil {
+	client := &server.Client{ID: "web", Created: now, Updated: now}
+	if _, err := s.stores.oauth.AddClient(t.Context(), client, 0); err != nil {
 		t.Fatal(err)
 	}
 	grant := &server.Grant{ID: backend.NewIDOf("alice"), ClientID: "web", UserID: "alice", Type: "authorization_code",

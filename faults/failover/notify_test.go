@@ -30,6 +30,14 @@ type listening struct {
 	pool     *proxy.Proxy // of the other connections of the instance with the cache
 }
 
+// hear tells a cache of revocations until the test ends.
+func hear(t testing.TB, dsn string, cache cached.Cache, log *logText) {
+	t.Helper()
+	listener := must[*pgnotify.Listener](t)(pgnotify.Listen(t.Context(), pgnotify.Config{DSN: dsn, Channel: channel,
+		Caches: []cached.Cache{cache}, Logger: log.logger()}))
+	t.Cleanup(listener.Close)
+}
+
 func newListening(t testing.TB) *listening {
 	t.Helper()
 	l := &listening{server: testserver.NewPostgreSQL(t)}
@@ -42,9 +50,7 @@ func newListening(t testing.TB) *listening {
 	l.revokes = newService(t, elsewhere, newSigningKey(t), &logText{})
 	_, stores := postgreSQLStores(t, at(t, dsn, l.pool.Address(), ""), config)
 	tokens := must[*cached.KnoxStore](t)(cached.Knox(stores.knox, cached.Config{TTL: cacheTime}))
-	listener := must[*pgnotify.Listener](t)(pgnotify.Listen(t.Context(), pgnotify.Config{
-		DSN: at(t, dsn, l.listener.Address(), ""), Channel: channel, Caches: []cached.Cache{tokens}, Logger: log.logger()}))
-	t.Cleanup(listener.Close)
+	hear(t, at(t, dsn, l.listener.Address(), ""), tokens, log)
 	stores.knox, stores.touchInterval = tokens, time.Hour
 	l.caches = newService(t, stores, newSigningKey(t), log)
 	return l
@@ -147,8 +153,8 @@ func TestUnitNotificationsUnderFaults(t *testing.T) {
 			}
 			fault.heal(t, l)
 			l.wantBack(t, revoked, other)
-			row(t, "pgnotify, "+name, fmt.Sprintf("stale yes for %v, caches suspended after %v", stale.Round(time.Millisecond),
-				suspended.Sub(acknowledged).Round(time.Millisecond)))
+			row(t, "pgnotify, "+name, fmt.Sprintf("stale yes for %v, caches suspended after %v",
+				stale.Round(time.Millisecond), suspended.Sub(acknowledged).Round(time.Millisecond)))
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gatewarden/auth/store/cached"
 	"github.com/gatewarden/auth/store/sqlstore"
-	"github.com/gatewarden/auth/store/sqlstore/pgnotify"
 )
 
 // hearing starts an instance with a cache on one address, which hears of revocations by another one.
@@ -17,9 +16,7 @@ func (r *replicated) hearing(t testing.TB, pool, listener string, ttl time.Durat
 	_, stores := postgreSQLStores(t, at(t, r.database.DSN, pool, ""),
 		sqlstore.Config{NotifyChannel: channel, Logger: log.logger()})
 	tokens := must[*cached.KnoxStore](t)(cached.Knox(stores.knox, cached.Config{TTL: ttl}))
-	heard := must[*pgnotify.Listener](t)(pgnotify.Listen(t.Context(), pgnotify.Config{
-		DSN: at(t, r.database.DSN, listener, ""), Channel: channel, Caches: []cached.Cache{tokens}, Logger: log.logger()}))
-	t.Cleanup(heard.Close)
+	hear(t, at(t, r.database.DSN, listener, ""), tokens, log)
 	stores.knox, stores.touchInterval = tokens, time.Hour
 	return newService(t, stores, newSigningKey(t), log)
 }

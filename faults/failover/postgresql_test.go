@@ -1,7 +1,9 @@
 package failover
 
 import (
+	"cmp"
 	"database/sql"
+	"log/slog"
 	"net/url"
 	"testing"
 
@@ -17,6 +19,7 @@ const poolSize = 10
 // postgreSQLStores opens an instance's stores in PostgreSQL.
 func postgreSQLStores(t testing.TB, dsn string, config sqlstore.Config) (*sqlstore.DB, serviceStores) {
 	t.Helper()
+	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
 	pool := must[*sql.DB](t)(sql.Open("pgx", dsn))
 	pool.SetMaxOpenConns(poolSize)
 	db := must[*sqlstore.DB](t)(sqlstore.NewPostgreSQL(t.Context(), pool, config))
@@ -88,7 +91,8 @@ func TestUnitPostgreSQLFailover(t *testing.T) {
 			return at(t, r.database.DSN, r.address.Address(), "")
 		},
 		"a DSN with both servers": func(t *testing.T, r *replicated) string {
-			return at(t, r.database.DSN, r.standbyHost(t)+","+hostOf(t, r.database.URL), "target_session_attrs=read-write")
+			both := r.standbyHost(t) + "," + hostOf(t, r.database.URL)
+			return at(t, r.database.DSN, both, "target_session_attrs=read-write")
 		},
 	} {
 		t.Run(name+" goes on after a failover, and nothing acknowledged is lost", func(t *testing.T) {

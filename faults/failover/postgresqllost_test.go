@@ -65,7 +65,8 @@ func silentStandby(t *testing.T) {
 		if got := <-answer; got.status != 503 || got.took > answerIn+machine {
 			t.Errorf("got %d for a %s after %v, want 503 within %v", got.status, what, got.took, answerIn)
 		} else {
-			row(t, "PostgreSQL, synchronous standby that is silent: "+what, "503 after "+got.took.Round(time.Second).String())
+			row(t, "PostgreSQL, synchronous standby that is silent: "+what,
+				"503 after "+got.took.Round(time.Second).String())
 		}
 	}
 	if got := s.check(w.others); got.status != 200 {
@@ -77,8 +78,8 @@ func silentStandby(t *testing.T) {
 	until(t, "the service answers", func() bool { return s.stores.ping(t.Context()) == nil })
 	after := s.check(w.revoked).status
 	if before != 401 || after != 200 {
-		t.Errorf("got %d before the failover and %d after it, want 401 and 200: PostgreSQL gave up waiting for the standby, "+
-			"and kept the logout on the primary alone", before, after)
+		t.Errorf("got %d before the failover and %d after it, want 401 and 200: PostgreSQL gave up waiting for the "+
+			"standby, and kept the logout on the primary alone", before, after)
 	}
 	row(t, "PostgreSQL, synchronous standby that is silent: a logout that was answered with 503",
 		"in force until the failover, and not after it")

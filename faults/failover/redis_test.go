@@ -28,12 +28,14 @@ func sentinelOf(t testing.TB) (primary, replica *testserver.Node, option rueidis
 		all, ok := sentinel.Do(t, "SENTINEL", "REPLICAS", testserver.SentinelName).([]any)
 		return ok && len(all) == 1
 	})
-	return primary, replica, rueidis.ClientOption{InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
+	return primary, replica, rueidis.ClientOption{
+		InitAddress: []string{sentinel.Address()}, Password: primary.Password(),
 		Sentinel: rueidis.SentinelOption{MasterSet: testserver.SentinelName, Password: primary.Password()}}
 }
 
-// failOverUnderLoad runs loads before, during and after a failover. What the replicas had must stay, and what is acknowledged
-// after the failover. What was acknowledged in the last moment before it may be lost, so the verdict about that is a count.
+// failOverUnderLoad runs loads before, during and after a failover. What the replicas had must stay, and what is
+// acknowledged after the failover. What was acknowledged in the last moment before it may be lost, so the verdict about
+// that is a count.
 func failOverUnderLoad(t *testing.T, fault string, copied, fail func(), services ...*service) {
 	t.Helper()
 	before := startLoad(t, 8, services...)
@@ -84,7 +86,8 @@ func TestUnitRedisSentinel(t *testing.T) {
 		primary, replica, option := sentinelOf(t)
 		key, log := newSigningKey(t), &logText{}
 		services := []*service{redisService(t, option, key, log), redisService(t, option, key, log)}
-		failOverUnderLoad(t, "Redis, Sentinel", func() { copied(t, primary, replica) }, func() { primary.Kill(t) }, services...)
+		failOverUnderLoad(t, "Redis, Sentinel", func() { copied(t, primary, replica) },
+			func() { primary.Kill(t) }, services...)
 		for _, words := range []string{"cannot be heard", "are heard again"} {
 			if !log.has(words) {
 				t.Errorf("the log does not say that changes %s", words)

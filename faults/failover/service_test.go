@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +54,8 @@ func loadFaultUser(_ context.Context, id string) (auth.User, error) { return fau
 func newService(t testing.TB, stores serviceStores, key *jwt.Key, log *logText) *service {
 	t.Helper()
 	tokens := must[*knox.Tokens](t)(knox.New(knox.Config{Store: stores.knox, LoadUser: loadFaultUser,
-		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit, Logger: log.logger()}))
+		AutoRefresh: true, TouchInterval: cmp.Or(stores.touchInterval, time.Millisecond), Limit: knox.NoLimit,
+		Logger: log.logger()}))
 	pairs := must[*jwt.Tokens](t)(jwt.New(jwt.Config{Store: stores.jwt, LoadUser: loadFaultUser,
 		Issuer: "https://service.example", Keys: must[*jwt.KeySet](t)(jwt.NewKeySet(key)), Limit: jwt.NoLimit}))
 	basic := must[*header.Basic](t)(header.NewBasic(header.BasicConfig{LoadUser: loadFaultUser, Remember: -1,
@@ -153,17 +153,20 @@ func must[V any](t testing.TB) func(value V, err error) V {
 	}
 }
 
-// until calls done until it reports true, or fails the test after a minute.
+// patience is how long a test waits for what must happen. A machine that runs other tests is slow.
+const patience = 2 * time.Minute
+
+// until calls done until it reports true, or fails the test.
 func until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	timeout := time.After(time.Minute)
+	timeout := time.After(patience)
 	for !done() {
 		select {
 		case <-look.C:
 		case <-timeout:
-			t.Fatalf("not after a minute: %s", what)
+			t.Fatalf("not after %v: %s", patience, what)
 		}
 	}
 }
@@ -192,5 +195,3 @@ func (l *logText) String() string {
 func (l *logText) has(words string) bool { return strings.Contains(l.String(), words) }
 
 func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-func httpStatus(r reply) string { return strconv.Itoa(r.status) }

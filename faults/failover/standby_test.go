@@ -20,7 +20,8 @@ func TestUnitStandby(t *testing.T) {
 	}
 	wantReadOnly := func(t *testing.T, pool *sql.DB) {
 		t.Helper()
-		if _, err := pool.Exec(`CREATE TABLE refused (n integer)`); err == nil || !strings.Contains(err.Error(), "read-only") {
+		_, err := pool.Exec(`CREATE TABLE refused (n integer)`)
+		if err == nil || !strings.Contains(err.Error(), "read-only") {
 			t.Errorf("got %v for a change at a standby, want that it is read-only", err)
 		}
 	}

@@ -23,9 +23,9 @@ func onlyFull(t testing.TB) {
 // rounds is how many answers a load waits for before and after a fault.
 func rounds() int {
 	if full() {
-		return 1000
+		return 500
 	}
-	return 300
+	return 150
 }
 
 // table has a row for each fault. The long form prints it in the end.

@@ -43,7 +43,8 @@ func addExpired(t testing.TB, s *service, n int) {
 	t.Helper()
 	past := backend.StoreTime(time.Now().Add(-time.Hour))
 	for range n {
-		r := &knox.Record{Digest: digest(), ID: backend.NewID(), UserID: "mallory", Created: past, ExpiresAt: past.Add(time.Minute)}
+		r := &knox.Record{Digest: digest(), ID: backend.NewID(), UserID: "mallory", Created: past,
+			ExpiresAt: past.Add(time.Minute)}
 		if _, err := s.stores.knox.Add(t.Context(), r, 0, false, knox.Ending{At: past}); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +67,8 @@ func TestUnitTouchesAndPurgesInAFailover(t *testing.T) {
 		t.Parallel()
 		r, log := newReplicated(t, false), &logText{}
 		direct := r.one(t, hostOf(t, r.database.URL))
-		_, stores := postgreSQLStores(t, at(t, r.database.DSN, r.address.Address(), ""), sqlstore.Config{Logger: log.logger()})
+		dsn := at(t, r.database.DSN, r.address.Address(), "")
+		_, stores := postgreSQLStores(t, dsn, sqlstore.Config{Logger: log.logger()})
 		s := newService(t, stores, newSigningKey(t), log)
 		used, revoked := s.usesThatWait(t, r, direct)
 		if got := direct.logout(revoked).status; got != 204 {
@@ -96,7 +98,8 @@ func TestUnitTouchesAndPurgesInAFailover(t *testing.T) {
 			}
 		}
 		until(t, "the purge goes on", func() bool { return expiredLeft(t, moved) == 0 })
-		row(t, "PostgreSQL, last uses and a purge in a failover", "written and done after it, and no revoked token is back")
+		row(t, "PostgreSQL, last uses and a purge in a failover",
+			"written and done after it, and no revoked token is back")
 	})
 }
 
@@ -108,8 +111,8 @@ func (r *replicated) opened(t testing.TB, address string) (*sqlstore.DB, *servic
 	return db, newService(t, stores, newSigningKey(t), log)
 }
 
-// usesThatWait returns two tokens whose last uses wait in the service while the address is silent. Uses wait for a second,
-// so a busy machine may have written them before the address is silent. Then it tries again.
+// usesThatWait returns two tokens whose last uses wait in the service while the address is silent. Uses wait for a
+// second, so a busy machine may have written them before the address is silent. Then it tries again.
 func (s *service) usesThatWait(t testing.TB, r *replicated, direct *service) (first, second string) {
 	t.Helper()
 	until(t, "uses wait", func() bool {
@@ -133,7 +136,8 @@ func TestUnitTouchesWhileTheServerIsDown(t *testing.T) {
 		dsn := at(t, server.Database(t).DSN, hostOf(t, server.Admin().URL), "synchronous_commit=on")
 		db, stores := postgreSQLStores(t, dsn, sqlstore.Config{Logger: log.logger()})
 		_, others := postgreSQLStores(t, dsn, sqlstore.Config{})
-		s, elsewhere := newService(t, stores, newSigningKey(t), log), newService(t, others, newSigningKey(t), &logText{})
+		s := newService(t, stores, newSigningKey(t), log)
+		elsewhere := newService(t, others, newSigningKey(t), &logText{})
 		token := s.login("alice").text("token")
 		if got := s.check(token).status; got != 200 {
 			t.Fatalf("got %d for a new token, want 200", got)
@@ -153,7 +157,8 @@ func TestUnitTouchesWhileTheServerIsDown(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Errorf("got %v, want that no use is lost", err)
 		}
-		row(t, "PostgreSQL, last uses while the server is down", fmt.Sprintf("%d wait, %d dropped, all written after it", kept, dropped))
+		row(t, "PostgreSQL, last uses while the server is down",
+			fmt.Sprintf("%d wait, %d dropped, all written after it", kept, dropped))
 	})
 }
 
@@ -162,8 +167,8 @@ func touchMany(t *testing.T, store knox.Store, n int) (kept, dropped int) {
 	t.Helper()
 	now := backend.StoreTime(time.Now())
 	for i := range n {
-		err := store.Touch(t.Context(), knox.Touch{Digest: fmt.Sprint("digest ", i), Used: now, ExpiresAt: now.Add(2 * time.Hour),
-			LiveUntil: now.Add(time.Hour)})
+		err := store.Touch(t.Context(), knox.Touch{Digest: fmt.Sprint("digest ", i), Used: now,
+			ExpiresAt: now.Add(2 * time.Hour), LiveUntil: now.Add(time.Hour)})
 		if errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Standby is a PostgreSQL that copies another one by streaming replication. It answers queries and takes no changes until
-// [Standby.Promote].
+// Standby is a PostgreSQL that copies another one by streaming replication. It answers queries and takes no changes
+// until [Standby.Promote].
 type Standby struct {
 	*Server
 	primary *Server
@@ -25,8 +25,8 @@ type StandbyConfig struct {
 	Synchronous bool
 }
 
-// NewPostgreSQLStandby starts a standby of a server of NewPostgreSQL, and returns when it streams. It ends with the test.
-// From then on, a commit on either server is on disk before it is acknowledged.
+// NewPostgreSQLStandby starts a standby of a server of NewPostgreSQL, and returns when it streams. It ends with the
+// test. From then on, a commit on either server is on disk before it is acknowledged.
 func NewPostgreSQLStandby(t testing.TB, primary *Server, config StandbyConfig) *Standby {
 	t.Helper()
 	primary.needDaemon(t)
@@ -161,8 +161,8 @@ func (s *Server) try(statement string) error {
 	return nil
 }
 
-// StartAsStandby starts a PostgreSQL that was stopped or killed as one that takes no changes, as a tool for failover does
-// with a primary that was replaced. It copies nothing.
+// StartAsStandby starts a PostgreSQL that was stopped or killed as one that takes no changes, as a tool for failover
+// does with a primary that was replaced. It copies nothing, and is killed after the test.
 func (s *Server) StartAsStandby(t testing.TB) {
 	t.Helper()
 	s.needDaemon(t)

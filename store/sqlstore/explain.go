@@ -75,8 +75,8 @@ func helpFor(err error) string {
 	case state == "53300":
 		return "PostgreSQL has no connection left, see max_connections and the limits of the pools"
 	case state == "54000" && strings.Contains(err.Error(), "NOTIFY"): // 54000 is of other limits, too
-		return "the queue of notifications of PostgreSQL is full. End the transactions of sessions that listen, " +
-			"see pg_stat_activity and pg_notification_queue_usage()"
+		return "the queue of notifications of PostgreSQL is full. End the session that listens and keeps a " +
+			"transaction open, see pg_stat_activity. Then run SELECT pg_notification_queue_usage(), which makes room"
 	case state == "26000", state == "42P05":
 		return "a pooler such as PgBouncer gave a prepared statement to another connection, " +
 			"see the README of sqlstore for what to set"

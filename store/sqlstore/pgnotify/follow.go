@@ -23,12 +23,6 @@ const (
 	lastPause  = 5 * time.Second
 	// unreadInterval is how often at most a notification that cannot be read is logged.
 	unreadInterval = time.Minute
-	// queueInterval is the longest time between two looks at the queue of notifications, while they come all the time.
-	queueInterval = 30 * time.Second
-	// fullInterval is how often at most a queue that fills is logged.
-	fullInterval = time.Minute
-	// fillingAt is the part of the queue from which on it is logged. It is far more than listeners that read leave there.
-	fillingAt = 0.1
 )
 
 // connect returns a connection that listens.
@@ -122,7 +116,6 @@ func wait(ctx context.Context, pause time.Duration) bool {
 
 // follow reads notifications until the connection breaks or ctx ends.
 func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
-	pinged := time.Now()
 	for {
 		waiting, cancel := context.WithTimeout(ctx, l.config.Ping)
 		notification, err := conn.WaitForNotification(waiting)
@@ -132,37 +125,23 @@ func (l *Listener) follow(ctx context.Context, conn *pgx.Conn) error {
 			l.take(notification)
 		}
 		switch {
-		case err == nil && time.Since(pinged) < queueInterval:
+		case err == nil:
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err != nil && (!silent || conn.IsClosed()):
+		case !silent || conn.IsClosed():
 			return err
 		}
 		if err := l.ping(ctx, conn); err != nil {
 			return fmt.Errorf("the server gave no answer: %w", err)
 		}
-		pinged = time.Now()
 	}
 }
 
-// ping asks how full the queue of notifications is. A session that listens and keeps a transaction open fills it, and no
-// revocation can be made when it is full. The question itself makes room for new ones: PostgreSQL does not notice
-// otherwise that the session has ended while the queue is full.
 func (l *Listener) ping(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, l.config.Ping)
 	defer cancel()
-	var usage float64
-	err := conn.QueryRow(ctx, `SELECT pg_notification_queue_usage()`, pgx.QueryExecModeSimpleProtocol).Scan(&usage)
-	if answer := (*pgconn.PgError)(nil); errors.As(err, &answer) {
-		return nil // such as a missing right. A server that ends the connection is noticed next
-	}
-	if usage >= fillingAt && time.Since(l.full) >= fullInterval {
-		l.full = time.Now()
-		l.config.Logger.Warn("pgnotify: the queue of notifications of PostgreSQL is filling. Revocations fail when it is "+
-			"full. End the session that listens and keeps a transaction open, see pg_stat_activity", "usage", usage)
-	}
-	return err
+	return conn.Ping(ctx)
 }
 
 // take tells the caches what a notification says. One that cannot be read may name any user.

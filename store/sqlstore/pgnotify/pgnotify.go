@@ -18,9 +18,9 @@
 // Until then the TTL of the caches and this bound are the longest that a revocation elsewhere may take, whichever is
 // shorter.
 //
-// PostgreSQL keeps notifications until every session that listens has read them. A session that ran LISTEN and keeps a
-// transaction open, in any database of the server, fills the queue of 8 GB. When it is full, each revocation fails with
-// an error. The log warns from a tenth on. Set idle_in_transaction_session_timeout to keep it from happening.
+// PostgreSQL keeps notifications until every session that listens has read them, up to 8 GB in all. A session that ran
+// LISTEN and keeps a transaction open, in any database of the server, lets this queue fill. When it is full, each
+// revocation fails with an error. Watch pg_notification_queue_usage, and set idle_in_transaction_session_timeout.
 //
 // Each Listener has a connection of its own. It must not go through PgBouncer in transaction or statement mode, where
 // notifications get lost: name the server itself in the DSN. The stores may go through it. The stores must read from
@@ -58,8 +58,8 @@ type Config struct {
 	// takes longer to answer suspends the caches, too. 0 is 2 s, negative values are refused.
 	Ping time.Duration
 
-	// Logger is told, at Warn, when the connection is lost, a notification cannot be read or the queue of notifications
-	// of the server fills and, at Info, when the connection is back. If nil, it is slog.Default().
+	// Logger is told, at Warn, when the connection is lost or a notification cannot be read and, at Info, when the
+	// connection is back. If nil, it is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -130,7 +130,6 @@ type Listener struct {
 	done   chan struct{}
 
 	unread time.Time // when a notification that cannot be read was logged last
-	full   time.Time // when a queue that fills was logged last
 }
 
 // Listen connects, and tells the caches from then on until Close. What they kept before is dropped. If ctx ends before
