@@ -119,8 +119,18 @@ func (m *mover) Export(ctx context.Context, k transfer.Kind, after string, limit
 // countAtOnce is how many records Count reads at once.
 const countAtOnce = 1000
 
-// Count implements [transfer.Source]. It reads all records.
+// Count implements [transfer.Source]. It reads all records, but those of which there may be very many. Of these it reads
+// the indexes.
 func (m *mover) Count(ctx context.Context, k transfer.Kind, now time.Time) (int, error) {
+	if many, ok := m.all[k].(interface {
+		count(ctx context.Context, now time.Time) (int, error)
+	}); ok {
+		n, err := many.count(ctx, now)
+		if err != nil {
+			return 0, failed(k, err)
+		}
+		return n, nil
+	}
 	n, after := 0, ""
 	for {
 		page, err := m.Export(ctx, k, after, countAtOnce, now)

@@ -137,6 +137,10 @@ func (m movingLogins) page(ctx context.Context, after string, limit int,
 	return m.db.pageOf(ctx, m.db.indexesOf(jwtExpiry), expiring(now), after, limit, listedRef, m.load)
 }
 
+func (m movingLogins) count(ctx context.Context, now time.Time) (int, error) {
+	return m.db.countOf(ctx, jwtFamilies, m.db.indexesOf(jwtExpiry), expiring(now), listedRef)
+}
+
 // find goes by the user. A family has no other key that leads to it.
 func (m movingLogins) find(_ context.Context, like []transfer.Record) ([]ref, error) {
 	return homes(m, like), nil

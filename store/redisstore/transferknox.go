@@ -57,6 +57,32 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 	return records, next, err
 }
 
+// count reads those lists too, and the records in them.
+func (m movingTokens) count(ctx context.Context, now time.Time) (int, error) {
+	n, err := m.db.countOf(ctx, knoxTokens, m.db.indexesOf(knoxExpiry), expiring(now), memberRef)
+	if err != nil {
+		return 0, err
+	}
+	lists, err := m.db.scan(ctx, knoxLists, withoutEnd)
+	if err != nil {
+		return 0, err
+	}
+	for after := ""; ; {
+		records, next, err := m.db.pageOf(ctx, lists, anyScore, after, countAtOnce, listedRef, m.load)
+		if err != nil {
+			return 0, err
+		}
+		for _, record := range records {
+			if record != nil && record.(transfer.KnoxToken).ExpiresAt.IsZero() {
+				n++
+			}
+		}
+		if after = next; after == "" {
+			return n, nil
+		}
+	}
+}
+
 // listedRef returns the ref of a record whose digest is in the member of an index of a user's records.
 func listedRef(s spot) ref {
 	t, _ := nameIn(s.index)

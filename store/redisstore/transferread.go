@@ -67,7 +67,7 @@ type byName struct {
 func (b byName) refs(ctx context.Context, after string, limit int) (at []ref, next string, err error) {
 	last, err := base64.RawURLEncoding.DecodeString(after)
 	if err != nil {
-		return nil, "", fmt.Errorf("redisstore: %q is not a position that Export returned", after)
+		return nil, "", errPosition(after)
 	}
 	keys, err := b.names.of(ctx, b.k, after == "", nil)
 	if err != nil {
