@@ -36,9 +36,8 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 	if err != nil {
 		return nil, "", err
 	}
-	begin := spot{index: m.db.config.Prefix + string(knoxExpiry)} // which is less than the key of any such index
-	if from.index >= begin.index {
-		return m.db.pageOf(ctx, m.db.indexesOf(knoxExpiry), expiring(now), after, limit, memberRef, m.load)
+	if from.index > m.db.config.Prefix+string(knoxExpiry) { // which is less than the key of any such index
+		return m.pageOfExpiring(ctx, after, limit, now)
 	}
 	lists, err := m.names.of(ctx, knoxLists, after == "", withoutEnd)
 	if err != nil {
@@ -50,11 +49,17 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 			records[i] = nil // it comes later
 		}
 	}
-	if err == nil && next == "" {
-		m.names.forget(knoxLists)
-		next = begin.text()
+	if err != nil || next != "" {
+		return records, next, err
 	}
-	return records, next, err
+	m.names.forget(knoxLists)
+	rest, next, err := m.pageOfExpiring(ctx, "", limit-len(records), now)
+	return append(records, rest...), next, err
+}
+
+func (m movingTokens) pageOfExpiring(ctx context.Context, after string, limit int,
+	now time.Time) ([]transfer.Record, string, error) {
+	return m.db.pageOf(ctx, m.db.indexesOf(knoxExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
 // count reads those lists too, and the records in them.
