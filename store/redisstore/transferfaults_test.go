@@ -198,3 +198,30 @@ func TestUnitTransferAgain(t *testing.T) {
 		t.Errorf("got %q revoked, want one: %v", ids, err)
 	}
 }
+
+// TestUnitTransferOfAClient replaces a client, as a second run of a copy does after a change.
+func TestUnitTransferOfAClient(t *testing.T) {
+	db := openTest(t, Config{MaxCached: -1})
+	s, engine, now := &oauthStore{db}, Transfer(db), time.Now()
+	client := *s.mustAddClient(t, "web")
+	g, tokens := s.answer(t)
+	client.Owner, client.Name, client.Disabled, client.Updated = "carol", "Other", true, oauthNow.Add(time.Hour)
+	records := []transfer.Record{transfer.OAuthClient{Client: &client}}
+	if err := engine.Replace(t.Context(), transfer.OAuthClients, records, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Client(t.Context(), "web"); err != nil || got.Name != "Other" {
+		t.Errorf("got the client %+v, want the other name: %v", got, err)
+	}
+	if _, grant, err := s.FindAccess(t.Context(), tokens.Access.Digest); err != nil || !grant.Live(oauthNow) {
+		t.Errorf("got the grant %+v, want %s to live on: %v", grant, g.ID, err)
+	}
+	if consent, err := s.Consent(t.Context(), "alice", "web"); consent == nil || err != nil {
+		t.Errorf("got no consent, want that of before: %v", err)
+	}
+	for owner, want := range map[string]int{"carol": 1, "": 1} {
+		if all, err := s.Clients(t.Context(), owner, "", 10); len(all) != want || err != nil {
+			t.Errorf("got %d clients of the owner %q, want %d: %v", len(all), owner, want, err)
+		}
+	}
+}
