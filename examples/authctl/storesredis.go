@@ -13,6 +13,7 @@ import (
 	"github.com/gatewarden/auth/examples/internal/database"
 	"github.com/gatewarden/auth/jwt"
 	"github.com/gatewarden/auth/store/redisstore"
+	"github.com/gatewarden/auth/store/transfer"
 )
 
 // openRedis opens the stores of a service with a Redis. What ends here, Redis tells to every instance of the service.
@@ -36,6 +37,7 @@ func openRedis(ctx context.Context, c *call) (stores, error) {
 		grants:  redisstore.OAuth(db.DB), attempts: redisstore.External(db.DB),
 		links: redisstore.OneTime(db.DB), throttle: redisstore.Throttle(db.DB),
 		findUser: us.find, db: db,
+		records: func(context.Context) (transfer.Source, error) { return redisstore.Transfer(db.DB), nil },
 	}, nil
 }
 
