@@ -33,6 +33,8 @@ var (
 	inCluster    = engine{"Redis Cluster", openCluster}
 )
 
+var quiet = slog.New(slog.DiscardHandler)
+
 // TestUnitTransferBetweenStores moves everything between databases of SQL and Redis. The long form has more pairs. What
 // stays within one of the two is tested beside it.
 func TestUnitTransferBetweenStores(t *testing.T) {
@@ -53,7 +55,8 @@ func TestUnitTransferBetweenStores(t *testing.T) {
 
 func openSQLite(t *testing.T) storetest.TransferEngine {
 	t.Helper()
-	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", filepath.Join(t.TempDir(), "engine.db"), sqlstore.Config{Logger: slog.New(slog.DiscardHandler)})
+	path := filepath.Join(t.TempDir(), "engine.db")
+	db, err := sqlstore.OpenSQLite(t.Context(), "sqlite", path, sqlstore.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +82,7 @@ func openPooled(t *testing.T, driver string, server *testserver.Server,
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pool.Close() })
-	db, err := open(t.Context(), pool, sqlstore.Config{Logger: slog.New(slog.DiscardHandler)})
+	db, err := open(t.Context(), pool, sqlstore.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +141,7 @@ func redisEngine(t *testing.T, url string, addresses []string, prefix string) st
 		option.InitAddress = addresses
 	}
 	db, err := redisstore.Open(t.Context(), option, redisstore.Config{Prefix: prefix,
-		Logger: slog.New(slog.DiscardHandler)})
+		Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

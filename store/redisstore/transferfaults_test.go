@@ -38,7 +38,8 @@ var ownKinds = map[transfer.Kind]kind{
 	transfer.ThrottleCounts: throttleCounters, transfer.KnoxEnded: knoxEndings,
 }
 
-// TestUnitTransferUnreadable spoils one key of each kind. The copy must say so, since a record that is left out is lost.
+// TestUnitTransferUnreadable spoils one key of each kind. The copy must say so, since a record that is left out is
+// lost.
 func TestUnitTransferUnreadable(t *testing.T) {
 	from := openTest(t, Config{MaxCached: -1})
 	fillAll(t, from)
@@ -65,8 +66,8 @@ func TestUnitTransferUnreadable(t *testing.T) {
 			says    string
 		}{
 			"is cut": {[]string{"SET", key, `{"v":1,`, "KEEPTTL"}, ""},
-			"is of another program": {[]string{"EVAL", `redis.call('DEL', KEYS[1]) return redis.call('SADD', KEYS[1], 'x')`, "1",
-				key}, "some other program wrote it"},
+			"is of another program": {[]string{"EVAL", `redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[1], 'x')`,
+				"1", key}, "some other program wrote it"},
 		} {
 			t.Run(string(k)+" whose value "+spoil, func(t *testing.T) {
 				run(how.command...)
@@ -102,15 +103,18 @@ func TestUnitTransferForeignTarget(t *testing.T) {
 func TestUnitTransferOfRecords(t *testing.T) {
 	engine, now := Transfer(openTest(t, Config{MaxCached: -1})), time.Now()
 	token, once := transfer.KnoxToken{Record: tokenOf("alice")}, &transfer.Once{Of: transfer.LoginOnce, Text: "a"}
+	imported := func(k transfer.Kind, record transfer.Record) error {
+		return errorOf(engine.Import(t.Context(), k, []transfer.Record{record}, now))
+	}
 	for name, err := range map[string]error{
-		"a token as a session":            errorOf(engine.Import(t.Context(), transfer.Sessions, []transfer.Record{token}, now)),
-		"a pointer to a token":            errorOf(engine.Import(t.Context(), transfer.KnoxTokens, []transfer.Record{&token}, now)),
-		"a key of the other kind":         errorOf(engine.Import(t.Context(), transfer.OAuthOnce, []transfer.Record{once}, now)),
+		"a token as a session":            imported(transfer.Sessions, token),
+		"a pointer to a token":            imported(transfer.KnoxTokens, &token),
+		"a key of the other kind":         imported(transfer.OAuthOnce, once),
 		"a kind that is unknown":          errorOf(engine.Export(t.Context(), "cookies", "", 10, now)),
 		"to count it":                     errorOf(engine.Count(t.Context(), "cookies", now)),
 		"to replace a token as a session": engine.Replace(t.Context(), transfer.Sessions, []transfer.Record{token}, now),
 		"to remove a token as a session":  engine.Remove(t.Context(), transfer.Sessions, []transfer.Record{token}, now),
-		"a position of nobody":            errorOf(engine.Export(t.Context(), transfer.KnoxTokens, "?", 10, now)),
+		"a position of another engine":    errorOf(engine.Export(t.Context(), transfer.KnoxTokens, "?", 10, now)),
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)
@@ -185,7 +189,8 @@ func TestUnitTransferAgain(t *testing.T) {
 		at := now.Add(time.Duration(i) * 2 * time.Hour)
 		later := *r
 		later.ExpiresAt = at.Add(time.Hour)
-		n, err := engine.Import(t.Context(), transfer.KnoxTokens, []transfer.Record{transfer.KnoxToken{Record: &later}}, at)
+		records := []transfer.Record{transfer.KnoxToken{Record: &later}}
+		n, err := engine.Import(t.Context(), transfer.KnoxTokens, records, at)
 		if n != 1 || err != nil {
 			t.Errorf("import %d: %d were added, want 1: %v", i, n, err)
 		}

@@ -23,7 +23,8 @@ func (m movingOwners) home(record transfer.Record) ref {
 	return ref{tagOfOwner(userID), userID}
 }
 
-func (m movingOwners) page(ctx context.Context, after string, limit int, _ time.Time) ([]transfer.Record, string, error) {
+func (m movingOwners) page(ctx context.Context, after string, limit int,
+	_ time.Time) ([]transfer.Record, string, error) {
 	return m.pageBy(ctx, after, limit, m.load)
 }
 

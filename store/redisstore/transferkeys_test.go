@@ -45,8 +45,8 @@ func fillAll(t *testing.T, db *DB) {
 		if id == "a" {
 			last = "b"
 		}
-		if ok, err := JWTKeys(db).Add(t.Context(), &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte("sealed"),
-			Created: now, Signs: now}, last); !ok || err != nil {
+		key := &jwt.KeyRecord{ID: id, Algorithm: jwt.ES256, Sealed: []byte("sealed"), Created: now, Signs: now}
+		if ok, err := JWTKeys(db).Add(t.Context(), key, last); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 	}
@@ -130,8 +130,8 @@ func storedIn(t *testing.T, db *DB) map[string]stored {
 	for key, ttl := range keysIn(t, db) {
 		name := strings.TrimPrefix(key, db.config.Prefix)
 		k, _, _ := strings.Cut(name, ":")
-		if slices.Contains([]kind{knoxVersion, sessionVersion, jwtVersion, oauthOwnedVer, oauthUserPageVer, oauthGrantVer,
-			oauthSessionVer, onceVersion, externalVersion, purgeVersion, userChanges}, kind(k)) {
+		if slices.Contains([]kind{knoxVersion, sessionVersion, jwtVersion, oauthOwnedVer, oauthUserPageVer,
+			oauthGrantVer, oauthSessionVer, onceVersion, externalVersion, purgeVersion, userChanges}, kind(k)) {
 			continue
 		}
 		text, err := db.client.Do(t.Context(), db.client.B().Get().Key(key).Build()).ToString()

@@ -164,12 +164,13 @@ type movingEnded struct {
 // own is "", because the members of an index are the records.
 func (m movingEnded) own() kind { return "" }
 
-func (m movingEnded) page(ctx context.Context, after string, limit int, _ time.Time) ([]transfer.Record, string, error) {
+func (m movingEnded) page(ctx context.Context, after string, limit int,
+	_ time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(knoxEndings), anyScore, after, limit, memberRef, m.load)
 }
 
-// movedKept is how long what ended is kept at most if no purge removes it. An addition to an index drops what is older, and
-// the copy does not know for how long a service keeps it.
+// movedKept is how long what ended is kept at most if no purge removes it. An addition to an index drops what is older,
+// and the copy does not know for how long a service keeps it.
 const movedKept = 10 * defaultKept
 
 // home gives a record the same name each time, so that a record that comes twice is there once.

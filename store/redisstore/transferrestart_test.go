@@ -61,7 +61,8 @@ func TestTransferAfterAKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, k := range report.Kinds {
-			if k.Source != k.Target || k.Source == 0 || k.Kind == transfer.KnoxTokens && (k.Source != want || k.Added == want) {
+			tokens := k.Kind == transfer.KnoxTokens
+			if k.Source != k.Target || k.Source == 0 || tokens && (k.Source != want || k.Added == want) {
 				t.Errorf("got %+v, want all that the source has, and not all of it in the second run", k)
 			}
 		}

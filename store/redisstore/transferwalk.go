@@ -128,9 +128,9 @@ func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit
 	return found, nil
 }
 
-// restOf returns the members of an index after a spot. Redis does not begin in the middle of members with one score, but
-// can pass over a number of them. The number is right if the spot is the first that comes. Otherwise members came or went
-// meanwhile, and all with the score are read.
+// restOf returns the members of an index after a spot. Redis does not begin in the middle of members with one score,
+// but can pass over a number of them. The number is right if the spot is the first that comes. Otherwise members came
+// or went meanwhile, and all with the score are read.
 func (db *DB) restOf(ctx context.Context, after spot, limit int) ([]spot, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
@@ -196,7 +196,8 @@ const (
 )
 
 // countOf returns how many records of a kind are there whose names are members of indexes.
-func (db *DB) countOf(ctx context.Context, k kind, indexes []string, least string, refOf func(s spot) ref) (int, error) {
+func (db *DB) countOf(ctx context.Context, k kind, indexes []string, least string,
+	refOf func(s spot) ref) (int, error) {
 	n := 0
 	for after := (spot{}); ; {
 		spots, err := db.walk(ctx, indexes, least, after, countedAtOnce)
