@@ -118,7 +118,18 @@ func (c *copying) copyPeople(ctx context.Context, report *transfer.KindReport) e
 	if err != nil {
 		return fmt.Errorf("-to: reading the users: %w", err)
 	}
-	var write, remove []person
+	write, remove := c.changes(source, target, report)
+	if err := errors.Join(c.target.people.write(ctx, write), c.target.people.remove(ctx, remove)); err != nil {
+		return fmt.Errorf("-to: writing the users: %w", err)
+	}
+	if target, err = c.target.people.read(ctx); err != nil {
+		return fmt.Errorf("-to: reading the users: %w", err)
+	}
+	return c.compare(source, target, report)
+}
+
+// changes returns what is to be written to the target, and what is to be removed.
+func (c *copying) changes(source, target map[string]person, report *transfer.KindReport) (write, remove []person) {
 	for key, p := range source {
 		old, there := target[key]
 		switch {
@@ -137,15 +148,13 @@ func (c *copying) copyPeople(ctx context.Context, report *transfer.KindReport) e
 		}
 	}
 	report.Removed = len(remove)
-	if err := errors.Join(c.target.people.write(ctx, write), c.target.people.remove(ctx, remove)); err != nil {
-		return fmt.Errorf("-to: writing the users: %w", err)
-	}
-	if target, err = c.target.people.read(ctx); err != nil {
-		return fmt.Errorf("-to: reading the users: %w", err)
-	}
-	report.Source, report.Target = len(source), len(target)
+	return write, remove
+}
+
+// compare checks that the target has all users of the source and, after the final run, no others.
+func (c *copying) compare(source, target map[string]person, report *transfer.KindReport) error {
+	report.Source, report.Target, report.Samples = len(source), len(target), len(source)
 	for key, p := range source {
-		report.Samples++
 		if target[key] != p {
 			return fmt.Errorf("%w: user %q", transfer.ErrDiffers, p.name)
 		}

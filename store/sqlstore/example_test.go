@@ -7,6 +7,7 @@ import (
 	"github.com/gatewarden/auth"
 	"github.com/gatewarden/auth/knox"
 	"github.com/gatewarden/auth/store/sqlstore"
+	"github.com/gatewarden/auth/store/transfer"
 )
 
 func loadUser(context.Context, string) (auth.User, error) { return nil, auth.ErrUserNotFound }
@@ -28,4 +29,25 @@ func ExampleOpenSQLite() {
 		log.Fatal(err)
 	}
 	_ = tokens
+}
+
+// The service is stopped. Everything that it has in a SQLite file moves to PostgreSQL.
+func ExampleTransfer() {
+	ctx := context.Background()
+	move := func(sqlite, postgres *sqlstore.DB) error {
+		from, err := sqlstore.Transfer(ctx, sqlite)
+		if err != nil {
+			return err
+		}
+		to, err := sqlstore.Transfer(ctx, postgres)
+		if err != nil {
+			return err
+		}
+		report, err := transfer.Copy(ctx, from, to, transfer.Options{Final: true})
+		for _, kind := range report.Kinds {
+			log.Print(kind.Kind, ": ", kind.Target, " of ", kind.Source)
+		}
+		return err
+	}
+	_ = move
 }

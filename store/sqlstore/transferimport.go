@@ -26,24 +26,29 @@ func (s *TransferStore) Import(ctx context.Context, kind transfer.Kind, records 
 		if err != nil {
 			return 0, err
 		}
-		fresh, over := records, []transfer.Record(nil)
-		if len(there) > 0 {
-			fresh = nil
-			for _, r := range records {
-				old := there[r.Key()]
-				if old != nil && old.Keep(now) {
-					continue
-				}
-				if fresh = append(fresh, r); old != nil {
-					over = append(over, old)
-				}
-			}
-		}
+		fresh, over := freshOf(records, there, now)
 		if err := s.remove(ctx, conn, t, over); err != nil {
 			return 0, err
 		}
 		return len(fresh), s.insert(ctx, conn, t, fresh)
 	})
+}
+
+// freshOf returns those records that are to be added, and what is of no use any more and has the key of one of them.
+func freshOf(records []transfer.Record, there map[string]transfer.Record, now time.Time) (fresh, over []transfer.Record) {
+	if len(there) == 0 {
+		return records, nil
+	}
+	for _, r := range records {
+		old := there[r.Key()]
+		if old != nil && old.Keep(now) {
+			continue
+		}
+		if fresh = append(fresh, r); old != nil {
+			over = append(over, old)
+		}
+	}
+	return fresh, over
 }
 
 // Replace implements [transfer.Target] in one transaction.

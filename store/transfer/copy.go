@@ -125,8 +125,6 @@ func (r *run) begin(ctx context.Context) error {
 		if err := r.wantEmpty(ctx); err != nil {
 			return err
 		}
-	case r.state.begun() && !r.options.Final:
-		r.now = r.state.Began
 	case !r.state.begun():
 		if err := r.wantUnused(ctx); err != nil {
 			return err

@@ -19,7 +19,7 @@ type State struct {
 	Counts map[Kind]int `json:"counts,omitempty"`
 
 	// What follows is of a run that has not ended.
-	Began time.Time `json:"began,omitzero"` // its instant
+	Began time.Time `json:"began,omitzero"` // when the call began that was the last to work on it
 	Kind  Kind      `json:"kind,omitempty"` // what it copies. Those before it are done
 	After string    `json:"after,omitempty"`
 }
