@@ -27,15 +27,16 @@ func (s *oauthStore) note(ctx context.Context, key string, row onceRow, now time
 		if fresh = !found || before.Expires <= microsOf(now); !fresh {
 			return nil
 		}
-		s.putOnce(c, key, row, now)
+		s.putOnce(c, key, row, now, onceSlack)
 		return nil
 	})
 	return fresh && err == nil, err
 }
 
-func (s *oauthStore) putOnce(c *change, key string, row onceRow, now time.Time) {
+// putOnce writes a key which Redis keeps for so much longer than it is noted.
+func (s *oauthStore) putOnce(c *change, key string, row onceRow, now time.Time, longer time.Duration) {
 	expires := row.Expires.time()
-	ttl := min(max(expires.Sub(now), 0), maxTTL) + onceSlack
+	ttl := min(max(expires.Sub(now), 0), maxTTL) + longer
 	c.set(s.onceKey(key), row, ttl)
 	c.expire(s.db.key(oauthOnceExpiry, tagOfText(key), ""), key, expires, ttl)
 }

@@ -123,6 +123,11 @@ func (s *throttleStore) rows(ctx context.Context, c *change, keys []string) ([]c
 
 // write notes the row of a key in the place of the one that was read.
 func (s *throttleStore) write(c *change, key string, was, row counterRow, now time.Time) {
+	s.writeFor(c, key, was, row, now, counterSlack)
+}
+
+// writeFor is write for a counter whose key Redis keeps for so much longer than the counter.
+func (s *throttleStore) writeFor(c *change, key string, was, row counterRow, now time.Time, longer time.Duration) {
 	none := counterRow{}
 	if row == was || row == none && was == none {
 		return
@@ -135,7 +140,7 @@ func (s *throttleStore) write(c *change, key string, was, row counterRow, now ti
 		return
 	}
 	expires := row.Expires.time()
-	ttl := min(max(expires.Sub(now), 0), maxTTL) + counterSlack
+	ttl := min(max(expires.Sub(now), 0), maxTTL) + longer
 	c.set(s.key(key), row, ttl)
 	c.expire(s.expiryOf(row.Expires), key, expires, ttl)
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// Transfer returns all records of a database, to copy them from or to another engine. Nothing else may write to
-// the keys while records are copied to them. An export reads beside instances that run, but not while slots of a Cluster
-// move. The README lists the commands that a user of Redis needs for it.
+// Transfer returns all records of a database, to copy them from or to another engine. Nothing else may write to the keys
+// while records are copied to them. An export reads beside instances that run, but not while slots of a Cluster move.
+// The README lists the right that a user of Redis needs for it.
 //
 // An export goes by the indexes of each kind. Owners, consents, identities and tokens that never expire are found by
 // SCAN instead, and the keys of one such kind are held in memory meanwhile: about 100 bytes each.
@@ -45,7 +45,8 @@ type mover struct {
 	all map[transfer.Kind]moving
 }
 
-// ref is where a record is: the tag and the name of its key. A ref without a name is that of a record that is not there.
+// ref is where a record is: the tag and the name of its key. A ref without a name is that of a record that is not
+// there.
 type ref struct {
 	t    tag
 	name string
@@ -58,7 +59,8 @@ type moving interface {
 
 	// page returns at most limit records after a position, in the order of Export. Some of them may be of no use any
 	// more. Where a record is that went meanwhile, nil is returned.
-	page(ctx context.Context, after string, limit int, now time.Time) (records []transfer.Record, next string, err error)
+	page(ctx context.Context, after string, limit int, now time.Time) (records []transfer.Record, next string,
+		err error)
 
 	// home returns where a record belongs, by its own fields.
 	home(record transfer.Record) ref
@@ -119,8 +121,18 @@ func (m *mover) Export(ctx context.Context, k transfer.Kind, after string, limit
 // countAtOnce is how many records Count reads at once.
 const countAtOnce = 1000
 
-// Count implements [transfer.Source]. It reads all records.
+// Count implements [transfer.Source]. It reads all records, but those of which there may be very many. Of these it
+// reads the indexes.
 func (m *mover) Count(ctx context.Context, k transfer.Kind, now time.Time) (int, error) {
+	if many, ok := m.all[k].(interface {
+		count(ctx context.Context, now time.Time) (int, error)
+	}); ok {
+		n, err := many.count(ctx, now)
+		if err != nil {
+			return 0, failed(k, err)
+		}
+		return n, nil
+	}
 	n, after := 0, ""
 	for {
 		page, err := m.Export(ctx, k, after, countAtOnce, now)

@@ -151,7 +151,7 @@ func (m movingConsents) add(ctx context.Context, c *change, _ tag, records []tra
 		return err
 	}
 	for _, consent := range consents {
-		if client := states[consent.ClientID]; client.client() != nil { // without a client, nobody could use it
+		if client := states[consent.ClientID]; client.client() != nil { // without a client it could not be used
 			m.saveConsent(c, client, consent)
 		}
 	}

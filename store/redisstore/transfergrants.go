@@ -199,7 +199,8 @@ func (m movingGrants) addGrant(ctx context.Context, c *change, t tag, r *transfe
 	}
 	for _, token := range r.Refresh {
 		ttl := ttlUntil(token.ExpiresAt, now)
-		if err := m.placeOwn(ctx, oauthRefresh, oauthRefreshPlace, t, r.ID, token.GrantID, token.Digest, ttl); err != nil {
+		err := m.placeOwn(ctx, oauthRefresh, oauthRefreshPlace, t, r.ID, token.GrantID, token.Digest, ttl)
+		if err != nil {
 			return err
 		}
 		m.putRefresh(c, t, token, ttl)

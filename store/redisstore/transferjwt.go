@@ -23,7 +23,8 @@ func (m movingOwners) home(record transfer.Record) ref {
 	return ref{tagOfOwner(userID), userID}
 }
 
-func (m movingOwners) page(ctx context.Context, after string, limit int, _ time.Time) ([]transfer.Record, string, error) {
+func (m movingOwners) page(ctx context.Context, after string, limit int,
+	_ time.Time) ([]transfer.Record, string, error) {
 	return m.pageBy(ctx, after, limit, m.load)
 }
 
@@ -135,6 +136,10 @@ func (m movingLogins) home(record transfer.Record) ref {
 func (m movingLogins) page(ctx context.Context, after string, limit int,
 	now time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(jwtExpiry), expiring(now), after, limit, listedRef, m.load)
+}
+
+func (m movingLogins) count(ctx context.Context, now time.Time) (int, error) {
+	return m.db.countOf(ctx, jwtFamilies, m.db.indexesOf(jwtExpiry), expiring(now), listedRef)
 }
 
 // find goes by the user. A family has no other key that leads to it.

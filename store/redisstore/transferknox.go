@@ -36,9 +36,8 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 	if err != nil {
 		return nil, "", err
 	}
-	begin := spot{index: m.db.config.Prefix + string(knoxExpiry)} // which is less than the key of any such index
-	if from.index >= begin.index {
-		return m.db.pageOf(ctx, m.db.indexesOf(knoxExpiry), expiring(now), after, limit, memberRef, m.load)
+	if from.index > m.db.config.Prefix+string(knoxExpiry) { // which is less than the key of any such index
+		return m.pageOfExpiring(ctx, after, limit, now)
 	}
 	lists, err := m.names.of(ctx, knoxLists, after == "", withoutEnd)
 	if err != nil {
@@ -50,11 +49,43 @@ func (m movingTokens) page(ctx context.Context, after string, limit int,
 			records[i] = nil // it comes later
 		}
 	}
-	if err == nil && next == "" {
-		m.names.forget(knoxLists)
-		next = begin.text()
+	if err != nil || next != "" {
+		return records, next, err
 	}
-	return records, next, err
+	m.names.forget(knoxLists)
+	rest, next, err := m.pageOfExpiring(ctx, "", limit-len(records), now)
+	return append(records, rest...), next, err
+}
+
+func (m movingTokens) pageOfExpiring(ctx context.Context, after string, limit int,
+	now time.Time) ([]transfer.Record, string, error) {
+	return m.db.pageOf(ctx, m.db.indexesOf(knoxExpiry), expiring(now), after, limit, memberRef, m.load)
+}
+
+// count reads those lists too, and the records in them.
+func (m movingTokens) count(ctx context.Context, now time.Time) (int, error) {
+	n, err := m.db.countOf(ctx, knoxTokens, m.db.indexesOf(knoxExpiry), expiring(now), memberRef)
+	if err != nil {
+		return 0, err
+	}
+	lists, err := m.db.scan(ctx, knoxLists, withoutEnd)
+	if err != nil {
+		return 0, err
+	}
+	for after := ""; ; {
+		records, next, err := m.db.pageOf(ctx, lists, anyScore, after, countAtOnce, listedRef, m.load)
+		if err != nil {
+			return 0, err
+		}
+		for _, record := range records {
+			if record != nil && record.(transfer.KnoxToken).ExpiresAt.IsZero() {
+				n++
+			}
+		}
+		if after = next; after == "" {
+			return n, nil
+		}
+	}
 }
 
 // listedRef returns the ref of a record whose digest is in the member of an index of a user's records.
@@ -133,12 +164,13 @@ type movingEnded struct {
 // own is "", because the members of an index are the records.
 func (m movingEnded) own() kind { return "" }
 
-func (m movingEnded) page(ctx context.Context, after string, limit int, _ time.Time) ([]transfer.Record, string, error) {
+func (m movingEnded) page(ctx context.Context, after string, limit int,
+	_ time.Time) ([]transfer.Record, string, error) {
 	return m.db.pageOf(ctx, m.db.indexesOf(knoxEndings), anyScore, after, limit, memberRef, m.load)
 }
 
-// movedKept is how long what ended is kept at most if no purge removes it. An addition to an index drops what is older, and
-// the copy does not know for how long a service keeps it.
+// movedKept is how long what ended is kept at most if no purge removes it. An addition to an index drops what is older,
+// and the copy does not know for how long a service keeps it.
 const movedKept = 10 * defaultKept
 
 // home gives a record the same name each time, so that a record that comes twice is there once.

@@ -38,7 +38,8 @@ func (m movingPages) load(ctx context.Context, at []ref) ([]transfer.Record, err
 func (m movingPages) add(ctx context.Context, c *change, t tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		page := record.(transfer.OAuthPage).Interaction
-		if err := m.db.place(ctx, oauthPages, oauthPagePlaces, page.Digest, t, ttlUntil(page.ExpiresAt, now)); err != nil {
+		ttl := ttlUntil(page.ExpiresAt, now)
+		if err := m.db.place(ctx, oauthPages, oauthPagePlaces, page.Digest, t, ttl); err != nil {
 			return err
 		}
 		m.putPage(c, t, page, now)
@@ -90,10 +91,12 @@ func (m movingOAuthOnce) load(ctx context.Context, at []ref) ([]transfer.Record,
 	})
 }
 
+// add has Redis keep a key for longer than the store does, since a later run of the copy counts what an earlier one
+// wrote.
 func (m movingOAuthOnce) add(_ context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	for _, record := range records {
 		r := record.(*transfer.Once)
-		m.putOnce(c, r.Text, onceRow{Version: 1, Expires: microsOf(r.ExpiresAt)}, now)
+		m.putOnce(c, r.Text, onceRow{Version: 1, Expires: microsOf(r.ExpiresAt)}, now, slack)
 	}
 	return nil
 }

@@ -95,6 +95,8 @@ func (m movingCounters) load(ctx context.Context, at []ref) ([]transfer.Record, 
 	})
 }
 
+// add has Redis keep a counter for longer than the store does, since a later run of the copy counts what an earlier one
+// wrote.
 func (m movingCounters) add(ctx context.Context, c *change, _ tag, records []transfer.Record, now time.Time) error {
 	keys := make([]string, len(records))
 	for i, record := range records {
@@ -105,7 +107,7 @@ func (m movingCounters) add(ctx context.Context, c *change, _ tag, records []tra
 		return err
 	}
 	for i, record := range records {
-		m.write(c, keys[i], was[i], counterRowOf(record.(*transfer.ThrottleCount).Counter), now)
+		m.writeFor(c, keys[i], was[i], counterRowOf(record.(*transfer.ThrottleCount).Counter), now, slack)
 	}
 	return nil
 }

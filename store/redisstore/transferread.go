@@ -67,7 +67,7 @@ type byName struct {
 func (b byName) refs(ctx context.Context, after string, limit int) (at []ref, next string, err error) {
 	last, err := base64.RawURLEncoding.DecodeString(after)
 	if err != nil {
-		return nil, "", fmt.Errorf("redisstore: %q is not a position that Export returned", after)
+		return nil, "", errPosition(after)
 	}
 	keys, err := b.names.of(ctx, b.k, after == "", nil)
 	if err != nil {
@@ -186,7 +186,8 @@ func homes(moves moving, like []transfer.Record) []ref {
 	return at
 }
 
-// findPlaced is find for records whose names mostly tell their tag, as tagOf says. Others have a key of the kind places.
+// findPlaced is find for records whose names mostly tell their tag, as tagOf says. The others have a key of the kind
+// places.
 func (db *DB) findPlaced(ctx context.Context, moves moving, places kind, like []transfer.Record,
 	tagOf func(name string) tag) ([]ref, error) {
 	ctx, cancel := db.limit(ctx)

@@ -26,6 +26,10 @@ func (m movingSessions) page(ctx context.Context, after string, limit int,
 	return m.db.pageOf(ctx, m.db.indexesOf(sessionExpiry), expiring(now), after, limit, memberRef, m.load)
 }
 
+func (m movingSessions) count(ctx context.Context, now time.Time) (int, error) {
+	return m.db.countOf(ctx, sessionRecords, m.db.indexesOf(sessionExpiry), expiring(now), memberRef)
+}
+
 func (m movingSessions) find(ctx context.Context, like []transfer.Record) ([]ref, error) {
 	return m.db.findPlaced(ctx, m, sessionPlaces, like, tagOfDigest)
 }

@@ -18,6 +18,7 @@ import (
 type spot struct {
 	index  string
 	score  int64
+	nth    int // among the members with this score, from 1 on, as the walk saw them
 	member string
 }
 
@@ -26,7 +27,7 @@ func (s spot) text() string {
 	if s.index == "" {
 		return ""
 	}
-	plain := s.index + separator + strconv.FormatInt(s.score, 10) + separator + s.member
+	plain := fmt.Sprintf("%s%s%d %d%s%s", s.index, separator, s.score, s.nth, separator, s.member)
 	return base64.RawURLEncoding.EncodeToString([]byte(plain))
 }
 
@@ -36,13 +37,17 @@ func spotIn(text string) (spot, error) {
 		return spot{}, nil
 	}
 	plain, err := base64.RawURLEncoding.DecodeString(text)
-	index, rest, one := strings.Cut(string(plain), separator)
-	number, member, two := strings.Cut(rest, separator)
-	score, wrong := strconv.ParseInt(number, 10, 64)
-	if err != nil || wrong != nil || !one || !two {
-		return spot{}, fmt.Errorf("redisstore: %q is not a position that Export returned", text)
+	index, rest, _ := strings.Cut(string(plain), separator)
+	numbers, member, ok := strings.Cut(rest, separator)
+	s := spot{index: index, member: member}
+	if _, wrong := fmt.Sscanf(numbers, "%d %d", &s.score, &s.nth); err != nil || wrong != nil || !ok {
+		return spot{}, errPosition(text)
 	}
-	return spot{index, score, member}, nil
+	return s, nil
+}
+
+func errPosition(text string) error {
+	return fmt.Errorf("redisstore: %q is not a position that Export returned", text)
 }
 
 // walk returns at most limit members after a spot, of indexes in rising order of their keys. Fewer than limit are there
@@ -114,7 +119,7 @@ func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit
 	}
 	var found []spot
 	for i, result := range db.client.DoMulti(ctx, commands...) {
-		some, err := spotsOf(indexes[i], result)
+		some, err := spotsOf(spot{index: indexes[i]}, 0, result)
 		if err != nil {
 			return nil, err
 		}
@@ -123,15 +128,28 @@ func (db *DB) firstOf(ctx context.Context, indexes []string, least string, limit
 	return found, nil
 }
 
-// restOf returns the members of an index after a spot. Members with the score of the spot are read again, from the
-// first of them on, since Redis knows no other way to begin in the middle of them.
+// restOf returns the members of an index after a spot. Redis does not begin in the middle of members with one score,
+// but can pass over a number of them. The number is right if the spot is the first that comes. Otherwise members came
+// or went meanwhile, and all with the score are read.
 func (db *DB) restOf(ctx context.Context, after spot, limit int) ([]spot, error) {
 	ctx, cancel := db.limit(ctx)
 	defer cancel()
+	read := func(offset, limit int) ([]spot, error) {
+		command := db.scored(after.index, strconv.FormatInt(after.score, 10), offset, limit)
+		return spotsOf(after, offset, db.client.Do(ctx, command))
+	}
+	if after.nth > 1 {
+		some, err := read(after.nth-1, limit+1)
+		if err != nil {
+			return nil, err
+		}
+		if len(some) > 0 && some[0] == after {
+			return some[1:], nil
+		}
+	}
 	var found []spot
 	for offset := 0; len(found) < limit; offset += limit {
-		command := db.scored(after.index, strconv.FormatInt(after.score, 10), offset, limit)
-		some, err := spotsOf(after.index, db.client.Do(ctx, command))
+		some, err := read(offset, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -151,16 +169,76 @@ func (db *DB) scored(index, from string, offset, limit int) rueidis.Completed {
 		Limit(int64(offset), int64(limit)).Build()
 }
 
-func spotsOf(index string, result rueidis.RedisResult) ([]spot, error) {
+// spotsOf returns the members of an index. Offset is how many members with the score of before were passed over.
+func spotsOf(before spot, offset int, result rueidis.RedisResult) ([]spot, error) {
 	members, err := result.AsZScores()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, outage("reading index "+index, err)
+		return nil, outage("reading index "+before.index, err)
 	}
+	last := spot{index: before.index, score: before.score, nth: offset}
 	spots := make([]spot, len(members))
 	for i, m := range members {
-		spots[i] = spot{index, int64(m.Score), m.Member}
+		if score := int64(m.Score); score != last.score {
+			last.score, last.nth = score, 0
+		}
+		last.nth++
+		last.member = m.Member
+		spots[i] = last
 	}
 	return spots, nil
+}
+
+const (
+	// countedAtOnce is how many members one step of countOf reads.
+	countedAtOnce = 20_000
+	// existAtOnce is how many keys one EXISTS asks for.
+	existAtOnce = 500
+)
+
+// countOf returns how many records of a kind are there whose names are members of indexes.
+func (db *DB) countOf(ctx context.Context, k kind, indexes []string, least string,
+	refOf func(s spot) ref) (int, error) {
+	n := 0
+	for after := (spot{}); ; {
+		spots, err := db.walk(ctx, indexes, least, after, countedAtOnce)
+		if err != nil {
+			return 0, err
+		}
+		some, err := db.existing(ctx, k, spots, refOf)
+		if n += some; err != nil || len(spots) < countedAtOnce {
+			return n, err
+		}
+		after = spots[len(spots)-1]
+	}
+}
+
+// existing counts those records that are there. The members of one index have one tag, and so one command.
+func (db *DB) existing(ctx context.Context, k kind, spots []spot, refOf func(s spot) ref) (int, error) {
+	ctx, cancel := db.limit(ctx)
+	defer cancel()
+	var commands rueidis.Commands
+	for first := 0; first < len(spots); {
+		var keys []string
+		index := spots[first].index
+		for first < len(spots) && spots[first].index == index && len(keys) < existAtOnce {
+			r := refOf(spots[first])
+			keys = append(keys, db.key(k, r.t, r.name))
+			first++
+		}
+		commands = append(commands, db.client.B().Exists().Key(keys...).Build())
+	}
+	if len(commands) == 0 {
+		return 0, nil
+	}
+	n := 0
+	for _, result := range db.client.DoMulti(ctx, commands...) {
+		some, err := result.AsInt64()
+		if err != nil {
+			return 0, outage("counting keys", err)
+		}
+		n += int(some)
+	}
+	return n, nil
 }
 
 // indexesOf returns the keys of an index of each tag of users, in rising order.

@@ -85,7 +85,7 @@ func (m *mover) Import(ctx context.Context, k transfer.Kind, records []transfer.
 	return added, nil
 }
 
-// add adds those records of one tag that are not there. Most are not, so the first try supposes that none is. That
+// add adds those records of one tag that are not there. The first try supposes that all are missing, as most are. That
 // saves a round trip. The records that are there are then read once. No other program changes them.
 func (m *mover) add(ctx context.Context, moves moving, t tag, records []transfer.Record,
 	now time.Time) (added int, err error) {
