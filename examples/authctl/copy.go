@@ -23,7 +23,8 @@ type place struct {
 func copyAll(ctx context.Context, c *call) error {
 	from := c.flags.String("from", c.db, "the `store` that the service has; -db if it is not given")
 	to := c.flags.String("to", "", "the `store` that everything is copied to; a new copy needs an empty one")
-	path := c.flags.String("state", "gatewarden-copy.json", "`file` that keeps how far the copy is, between runs and after a kill")
+	path := c.flags.String("state", "gatewarden-copy.json", "`file` that keeps how far the copy is, between runs and "+
+		"after a kill")
 	final := c.flags.Bool("final", false, "the last run: the service is stopped, and will start with the store -to")
 	if err := c.parse(0, 0); err != nil {
 		return err
@@ -65,8 +66,8 @@ type copying struct {
 	told           time.Time
 }
 
-// run copies the users of the service, and then what was issued to them. The file says that the copy is finished only when
-// both are.
+// run copies the users of the service, and then what was issued to them. The file says that the copy is finished only
+// when both are.
 func (c *copying) run(ctx context.Context) error {
 	users, err := c.wantNoPeople(ctx)
 	if err != nil {
@@ -160,7 +161,8 @@ func (c *copying) compare(source, target map[string]person, report *transfer.Kin
 		}
 	}
 	if c.final && len(source) != len(target) {
-		return fmt.Errorf("%w: the source has %d users, and the target has %d", transfer.ErrDiffers, len(source), len(target))
+		return fmt.Errorf("%w: the source has %d users, and the target has %d", transfer.ErrDiffers, len(source),
+			len(target))
 	}
 	return nil
 }
@@ -184,7 +186,8 @@ func (c *copying) progress(p transfer.Progress) {
 // next says what to do after a run.
 func (c *copying) next(from string) {
 	if !c.final {
-		fmt.Fprintln(c.stderr, "This run is not the last one. What the service does from now on is not in the copy yet.\n"+
+		fmt.Fprintln(c.stderr, "This run is not the last one. What the service does from now on is not in the "+
+			"copy yet.\n"+
 			"Stop the service, run the same command with -final, and start the service with the store -to.")
 		return
 	}
@@ -192,7 +195,8 @@ func (c *copying) next(from string) {
 	if path, ok := database.KeyFile(from); ok {
 		key = "-key " + path
 	}
-	fmt.Fprintf(c.stderr, "The copy is finished. Start the service with the store -to and with the same application key: %s.\n"+
+	fmt.Fprintf(c.stderr, "The copy is finished. Start the service with the store -to and with the same application "+
+		"key: %s.\n"+
 		"Do not start it with the old store again: what it revokes and issues there is not in the new one.\n", key)
 }
 

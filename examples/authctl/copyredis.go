@@ -62,7 +62,8 @@ func (d redisPeople) readInto(ctx context.Context, all map[string]person, node r
 	const atOnce = 1000
 	var cursor uint64
 	for {
-		entry, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(escaped(prefix)+"*").Count(atOnce).Build()).AsScanEntry()
+		command := node.B().Scan().Cursor(cursor).Match(escaped(prefix) + "*").Count(atOnce).Build()
+		entry, err := node.Do(ctx, command).AsScanEntry()
 		if err != nil {
 			return err
 		}

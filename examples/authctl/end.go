@@ -11,8 +11,8 @@ import (
 // endAll ends what was issued to all users. The service may be running.
 func endAll(ctx context.Context, c *call) error {
 	all := c.flags.Bool("all", false, "everything")
-	since := c.flags.String("since", "", "what was issued at this `time` or later, as 2026-01-31T15:04:05Z (RFC 3339), or so "+
-		"long ago, as 36h")
+	since := c.flags.String("since", "", "what was issued at this `time` or later, as 2026-01-31T15:04:05Z "+
+		"(RFC 3339), or so long ago, as 36h")
 	if err := c.parse(0, 0); err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func endAll(ctx context.Context, c *call) error {
 	if failed != nil {
 		return fmt.Errorf("some may be left, so run it again: %w", failed)
 	}
-	fmt.Fprintln(c.stderr, "JWT access tokens that other services verify by the published keys are good until they expire: "+
-		"see authctl keys rotate, promote and retire.")
+	fmt.Fprintln(c.stderr, "JWT access tokens that other services verify by the published keys are good until they "+
+		"expire: see authctl keys rotate, promote and retire.")
 	return nil
 }
 

@@ -33,8 +33,8 @@ func Transfer(ctx context.Context, db *DB) (*TransferStore, error) {
 	return &TransferStore{db}, nil
 }
 
-// Export implements [transfer.Source]. The order is that of the primary key. Last uses of this DB that are pending are in
-// the records.
+// Export implements [transfer.Source]. The order is that of the primary key. Last uses of this DB that are pending are
+// in the records.
 func (s *TransferStore) Export(ctx context.Context, kind transfer.Kind, after string, limit int,
 	now time.Time) (page transfer.Page, err error) {
 	t, err := tableOf(kind)

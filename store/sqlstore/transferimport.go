@@ -35,7 +35,8 @@ func (s *TransferStore) Import(ctx context.Context, kind transfer.Kind, records 
 }
 
 // freshOf returns those records that are to be added, and what is of no use any more and has the key of one of them.
-func freshOf(records []transfer.Record, there map[string]transfer.Record, now time.Time) (fresh, over []transfer.Record) {
+func freshOf(records []transfer.Record, there map[string]transfer.Record,
+	now time.Time) (fresh, over []transfer.Record) {
 	if len(there) == 0 {
 		return records, nil
 	}

@@ -123,8 +123,8 @@ func knoxEndedTable() *transferTable {
 		order: []string{"n"}, numbered: true, key: []string{"user_id", "ended_at", "id"}, kept: everyRow},
 		func(r transfer.KnoxEndedToken) []any { return []any{r.UserID, micros(r.EndedAt), r.ID} },
 		func(r transfer.KnoxEndedToken) []any {
-			return []any{r.ID, r.UserID, r.Name, limitedScopes(r.Scopes, r.Limited), micros(r.Created), micros(r.LastUsed),
-				micros(r.EndedAt), string(r.Reason), r.IP, r.UserAgent}
+			return []any{r.ID, r.UserID, r.Name, limitedScopes(r.Scopes, r.Limited), micros(r.Created),
+				micros(r.LastUsed), micros(r.EndedAt), string(r.Reason), r.IP, r.UserAgent}
 		},
 		func(row scanner) (transfer.KnoxEndedToken, error) {
 			e, err := scanKnoxEnded(row)

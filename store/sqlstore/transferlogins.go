@@ -43,8 +43,8 @@ func (s *TransferStore) readParts(ctx context.Context, in rowsQueryer, t *transf
 				ordered := &orderedRow{row, make([]string, 1)}
 				add, err := part.scan(ordered)
 				if err != nil {
-					return none, fmt.Errorf("sqlstore: a part in %s of the record of %s with the key %q cannot be read: %w",
-						part.table, t.kind, ordered.order[0], err)
+					return none, fmt.Errorf("sqlstore: a part in %s of the record of %s with the key %q cannot be "+
+						"read: %w", part.table, t.kind, ordered.order[0], err)
 				}
 				add(owners[ordered.order[0]])
 				return none, nil

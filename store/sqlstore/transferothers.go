@@ -91,8 +91,8 @@ func oneTimeTable() *transferTable {
 		kept: "expires_at > ?", keptArgs: until},
 		func(r transfer.OneTimeToken) []any { return []any{r.Digest} },
 		func(r transfer.OneTimeToken) []any {
-			return []any{r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created), micros(r.ExpiresAt),
-				micros(r.Used)}
+			return []any{r.Digest, r.UserID, string(r.Purpose), r.About, r.Stamp, micros(r.Created),
+				micros(r.ExpiresAt), micros(r.Used)}
 		},
 		func(row scanner) (transfer.OneTimeToken, error) {
 			var r password.OneTimeRecord

@@ -71,8 +71,8 @@ func transferResumes(t *testing.T, from, to TransferEngine) {
 	kills := 0
 	for left := 1; ; left++ { // each run gets a little further
 		saves := 0
-		report, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{PageSize: 1, State: state,
-			Save: func(s transfer.State) error {
+		report, err := transfer.Copy(t.Context(), from.Transfer, to.Transfer, transfer.Options{PageSize: 1,
+			State: state, Save: func(s transfer.State) error {
 				if saves++; saves > 2 {
 					return errKilled
 				}

@@ -29,8 +29,8 @@ func transferEndsAll(t *testing.T, from, _ TransferEngine) {
 			t.Errorf("got %d %s that ended, want %d", ended[kind], kind, want)
 		}
 	}
-	for name, token := range map[string]*knox.Issued{"alice's": m.token, "without an end": m.forever, "bob's": m.sliding,
-		"limited": m.limited} {
+	for name, token := range map[string]*knox.Issued{"alice's": m.token, "without an end": m.forever,
+		"bob's": m.sliding, "limited": m.limited} {
 		s.wantToken(name, token.Secret, false)
 	}
 	s.wantSession("alice's", m.cookie, false)
@@ -78,13 +78,15 @@ func transferEndsSince(t *testing.T, from, _ TransferEngine) {
 	s.wantAccess("of after", pair.Access, false)
 	s.wantAccess("of a login of before that was refreshed", next.Access, false)
 	s.refresh("of a login of before that was refreshed", next.Refresh, false)
-	if access, grant, err := s.OAuth.FindAccess(t.Context(), machine); access != nil && grant.Live(time.Now()) || err != nil {
+	access, grant, err := s.OAuth.FindAccess(t.Context(), machine)
+	if access != nil && grant.Live(time.Now()) || err != nil {
 		t.Errorf("got the token %+v, want it to have ended: %v", access, err)
 	}
 
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := transfer.End(canceled, s.Transfer, transfer.EndStores{Knox: s.Knox}, transfer.EndOptions{}); err == nil {
+	_, err = transfer.End(canceled, s.Transfer, transfer.EndStores{Knox: s.Knox}, transfer.EndOptions{})
+	if err == nil {
 		t.Error("got no error of an end that was canceled, want one that says that some may be left")
 	}
 	s.wantToken("of before", before.Secret, true)

@@ -39,7 +39,8 @@ func (s transferService) holdsTokens(m *moved) {
 	} else if listed[1].Name() != "café ☕" || listed[1].IP() != "192.0.2.1" {
 		s.Errorf("got %+v, want the name and the address of before", listed[1])
 	}
-	if ended, err := s.tokens.Ended(s.Context(), "alice"); len(ended) != 1 || err != nil || ended[0].ID != m.revoked.ID() {
+	ended, err := s.tokens.Ended(s.Context(), "alice")
+	if len(ended) != 1 || err != nil || ended[0].ID != m.revoked.ID() {
 		s.Errorf("got %+v as ended, want the revoked token: %v", ended, err)
 	}
 	if ok, err := s.tokens.Revoke(s.Context(), "bob", m.limited.ID()); !ok || err != nil {

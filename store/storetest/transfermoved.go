@@ -78,8 +78,8 @@ func (s transferService) fill() *moved {
 func (s transferService) fillOAuth(m *moved) {
 	s.Helper()
 	s.fillOAuthClient(m)
-	m.page = &server.Interaction{ID: backend.NewIDOf("alice"), Digest: s.digest("alice"), UserID: "alice", Created: m.now,
-		ExpiresAt: m.now.Add(time.Hour), Data: []byte(`{"asked":true}`)}
+	m.page = &server.Interaction{ID: backend.NewIDOf("alice"), Digest: s.digest("alice"), UserID: "alice",
+		Created: m.now, ExpiresAt: m.now.Add(time.Hour), Data: []byte(`{"asked":true}`)}
 	s.must(s.OAuth.AddInteraction(s.Context(), m.page, 0))
 
 	m.grant, m.code = s.approve(m, "alice")
@@ -115,7 +115,8 @@ func (s transferService) fillExternal(m *moved) {
 	s.Helper()
 	const issuer = "https://accounts.example"
 	m.identity = &external.Identity{ID: backend.NewID(), UserID: "alice", Issuer: issuer, Subject: "1234",
-		Provider: "example", Email: "alice@example.org", EmailVerified: true, Name: "Alice", Created: m.now, LastUsed: m.now}
+		Provider: "example", Email: "alice@example.org", EmailVerified: true, Name: "Alice", Created: m.now,
+		LastUsed: m.now}
 	_, _, err := s.External.Link(s.Context(), m.identity)
 	s.must(err)
 	m.reservation = &external.Reservation{ID: backend.NewID(), Issuer: issuer, Subject: "5678",
@@ -185,7 +186,7 @@ func (s transferService) tokensOf(m *moved, g *server.Grant, sealed string) serv
 		Access: &server.Access{Digest: s.digest(owner), ID: backend.NewIDOf(owner), GrantID: g.ID,
 			Scopes: []string{"reports:read"}, Audience: []string{"https://api.example"}, Issued: m.now,
 			ExpiresAt: m.now.Add(time.Hour)},
-		Refresh: &server.Refresh{Digest: s.digest(owner), GrantID: g.ID, Issued: m.now, ExpiresAt: m.now.Add(24 * time.Hour),
-			Sealed: []byte(sealed)},
+		Refresh: &server.Refresh{Digest: s.digest(owner), GrantID: g.ID, Issued: m.now,
+			ExpiresAt: m.now.Add(24 * time.Hour), Sealed: []byte(sealed)},
 	}
 }

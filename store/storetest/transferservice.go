@@ -18,8 +18,8 @@ import (
 	"github.com/gatewarden/auth/store/transfer"
 )
 
-// TransferEngine has all stores of an engine, as a service opens them, and the same records as package transfer reads and
-// writes them.
+// TransferEngine has all stores of an engine, as a service opens them, and the same records as package transfer reads
+// and writes them.
 type TransferEngine struct {
 	Transfer transfer.Target
 

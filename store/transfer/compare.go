@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Difference returns the first field in which two records of a kind differ, and "" if they are the same. An empty list and
-// a nil one are the same, as they are for the stores. It names the field alone, not what is in it.
+// Difference returns the first field in which two records of a kind differ, and "" if they are the same. An empty list
+// and a nil one are the same, as they are for the stores. It names the field alone, not what is in it.
 func Difference(a, b Record) string {
 	return difference(reflect.ValueOf(a), reflect.ValueOf(b), "")
 }

@@ -161,8 +161,8 @@ func (r *run) wantEmpty(ctx context.Context) error {
 // forgets is how long each engine keeps a record at least after it is of no use.
 const forgets = 23 * time.Hour
 
-// wantUnused returns an error if the target has not as many records as the run before left there, at the instant of that
-// run. Then a service has been at work in the target.
+// wantUnused returns an error if the target has not as many records as the run before left there, at the instant of
+// that run. Then a service has been at work in the target.
 func (r *run) wantUnused(ctx context.Context) error {
 	for _, kind := range Kinds() {
 		n, err := r.target.Count(ctx, kind, r.state.Last)
@@ -173,7 +173,8 @@ func (r *run) wantUnused(ctx context.Context) error {
 		if n == was || n < was && r.now.Sub(r.state.Last) > forgets {
 			continue
 		}
-		return &ConflictError{Kind: kind, About: fmt.Sprintf("the run before left %d there, and now there are %d", was, n)}
+		return &ConflictError{Kind: kind,
+			About: fmt.Sprintf("the run before left %d there, and now there are %d", was, n)}
 	}
 	return nil
 }

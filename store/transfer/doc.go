@@ -11,9 +11,9 @@
 //
 // # A copy while the service runs
 //
-// [Copy] reads page by page. A service that runs meanwhile issues, uses and revokes, so one run alone is not exact. Each
-// further run adds what is new, replaces what has changed, and removes what has ended since. The last run must be made
-// while the service is stopped, with Options.Final. Only then may the service start at the new engine.
+// [Copy] reads page by page. A service that runs meanwhile issues, uses and revokes, so one run alone is not exact.
+// Each further run adds what is new, replaces what has changed, and removes what has ended since. The last run must be
+// made while the service is stopped, with Options.Final. Only then may the service start at the new engine.
 //
 // A program that was killed goes on where it was: keep the [State] that Options.Save is given, and pass it to the next
 // call. What was copied already stays, and is compared.

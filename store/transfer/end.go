@@ -27,8 +27,8 @@ type EndStores struct {
 
 // EndOptions say what [End] ends.
 type EndOptions struct {
-	// Since ends what was issued at this instant or later. A login by JWT and a grant also end if they got tokens since.
-	// Zero ends everything.
+	// Since ends what was issued at this instant or later. A login by JWT and a grant also end if they got tokens
+	// since. Zero ends everything.
 	Since time.Time
 	// KeepEnded is knox.Config.KeepEnded of the service.
 	KeepEnded time.Duration
@@ -39,14 +39,14 @@ type EndOptions struct {
 // Ended are how many records of each kind ended.
 type Ended map[Kind]int
 
-// End ends what was issued to all users: knox tokens, sessions, logins by JWT, grants, and tokens and codes that are good
-// once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
+// End ends what was issued to all users: knox tokens, sessions, logins by JWT, grants, and tokens and codes that are
+// good once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
 //
-// The service may be running. What it issues after End began stays, unless Since is zero: a user who logs in meanwhile
+// The service may be running. What it issues after End began stays, unless Since is zero: a user that logs in meanwhile
 // may have to do so again then. Caches of running instances are told as of any other revocation.
 //
-// JWT access tokens that others verify by the published keys are good until they expire, unless the key is retired. Tokens
-// of other issuers are not ended either.
+// JWT access tokens that others verify by the published keys are good until they expire, unless the key is retired.
+// Tokens of other issuers are not ended either.
 //
 // An error says that some may be left. Then call it again.
 func End(ctx context.Context, source Source, stores EndStores, options EndOptions) (Ended, error) {
@@ -194,7 +194,7 @@ func (e *ending) end(ctx context.Context, record Record) (int, error) {
 		}
 		code, err := e.stores.External.TakeCode(ctx, r.Digest, e.now)
 		return count(code != nil, err)
-	case *Owner: // whose access tokens may be of no login that is known here
+	case *Owner: // access tokens of the user may be of a login that is not known here
 		if e.stores.JWT == nil || !e.all() || !r.Voided.Before(e.now) {
 			return 0, nil
 		}

@@ -22,9 +22,9 @@ type Record interface {
 	// record, and is no secret.
 	Key() string
 
-	// Changed returns when the record was made or, if that is known, when something last happened to it that must not be
-	// undone: its end, or the use of something that may be used once. It is zero if that is not known. A last use is no
-	// such change.
+	// Changed returns when the record was made or, if that is known, when something last happened to it that must not
+	// be undone: its end, or the use of something that may be used once. It is zero if that is not known. A last use is
+	// no such change.
 	Changed() time.Time
 
 	// Keep drops the parts of the record that are of no use at now, such as tokens of a login that expired. It returns

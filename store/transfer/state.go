@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// State is how far a copy is. It is kept in a file, in JSON, and belongs to one source and one target. The zero State is
-// a copy that has not begun.
+// State is how far a copy is. It is kept in a file, in JSON, and belongs to one source and one target. The zero State
+// is a copy that has not begun.
 //
-// It is kept beside the copy and not in the target, so that no engine needs another table or right for it. If the file is
-// lost, the target counts as one with data of its own, and the copy begins again with an empty one.
+// It is kept beside the copy and not in the target, so that no engine needs another table or right for it. If the file
+// is lost, the target counts as one with data of its own, and the copy begins again with an empty one.
 type State struct {
 	Runs     int       `json:"runs"`               // how many runs have ended
 	Finished bool      `json:"finished,omitempty"` // by a final run: the service may use the target from then on
@@ -55,7 +55,8 @@ func (e *ConflictError) Error() string {
 	if e.Key == "" {
 		return fmt.Sprintf("%v: %s: %s", ErrConflict, e.Kind, e.About)
 	}
-	return fmt.Sprintf("%v: %s, key %q: %s, and %s differs from the source", ErrConflict, e.Kind, e.Key, e.About, e.Field)
+	return fmt.Sprintf("%v: %s, key %q: %s, and %s differs from the source", ErrConflict, e.Kind, e.Key, e.About,
+		e.Field)
 }
 
 func (e *ConflictError) Unwrap() error { return ErrConflict }
