@@ -215,11 +215,13 @@ func (k *kept) holds(when string, unavailable bool) {
 		want   int
 	}{{k.live, http.StatusOK}, {k.ended, http.StatusUnauthorized}} {
 		for i, token := range of.tokens {
-			var got answer
-			await(k.app.t, "an answer "+when+": "+k.app.log.tail(), func() bool {
+			got := k.app.check(token)
+			for late := time.Now().Add(patience); got.status == http.StatusServiceUnavailable && !unavailable; {
+				if time.Now().After(late) {
+					k.app.t.Fatalf("no answer %s for %v: %s", when, patience, k.app.log.tail())
+				}
 				got = k.app.check(token)
-				return unavailable || got.status != http.StatusServiceUnavailable
-			})
+			}
 			if got.status != of.want && !(unavailable && got.status == http.StatusServiceUnavailable) {
 				k.app.t.Errorf("%s, token %d of %d is answered with %d, want %d", when, i, len(of.tokens), got.status, of.want)
 			}

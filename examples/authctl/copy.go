@@ -21,13 +21,16 @@ type place struct {
 
 // copyAll moves everything from one store to another one: see the README.
 func copyAll(ctx context.Context, c *call) error {
-	from := c.flags.String("from", c.db, "the `store` that the service has; -db if it is not given")
+	from := c.flags.String("from", "", "the `store` that the service has; -db if it is not given")
 	to := c.flags.String("to", "", "the `store` that everything is copied to; a new copy needs an empty one")
 	path := c.flags.String("state", "gatewarden-copy.json", "`file` that keeps how far the copy is, between runs and "+
 		"after a kill")
 	final := c.flags.Bool("final", false, "the last run: the service is stopped, and will start with the store -to")
 	if err := c.parse(0, 0); err != nil {
 		return err
+	}
+	if *from == "" {
+		*from = c.db // not as the default of the flag, which the usage would print with its password
 	}
 	switch {
 	case *to == "":
