@@ -66,8 +66,8 @@ func TestUnitTransferUnreadable(t *testing.T) {
 			says    string
 		}{
 			"is cut": {[]string{"SET", key, `{"v":1,`, "KEEPTTL"}, ""},
-			"is of another program": {[]string{"EVAL", `redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[1], 'x')`,
-				"1", key}, "some other program wrote it"},
+			"is of another program": {[]string{"EVAL", `redis.call('DEL', KEYS[1])
+				return redis.call('SADD', KEYS[1], 'x')`, "1", key}, "some other program wrote it"},
 		} {
 			t.Run(string(k)+" whose value "+spoil, func(t *testing.T) {
 				run(how.command...)
