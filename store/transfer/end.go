@@ -42,8 +42,8 @@ type Ended map[Kind]int
 // End ends what was issued to all users: knox tokens, sessions, logins by JWT, grants, and tokens and codes that are
 // good once. Use it after a leak, or after a backup was restored, which revives what was revoked since.
 //
-// The service may be running. What it issues after End began stays, unless Since is zero: a user that logs in meanwhile
-// may have to do so again then. Caches of running instances are told as of any other revocation.
+// The service may be running. What it issues while End runs ends too, if End sees it: a user that logs in meanwhile may
+// have to do so again. Caches of running instances are told as of any other revocation.
 //
 // JWT access tokens that others verify by the published keys are good until they expire, unless the key is retired.
 // Tokens of other issuers are not ended either.
@@ -64,7 +64,8 @@ func End(ctx context.Context, source Source, stores EndStores, options EndOption
 		if len(errs) > 0 {
 			break
 		}
-		e.again = true
+		// What was issued while the first pass ran ends, too.
+		e.again, e.now = true, time.Now().UTC().Truncate(time.Microsecond)
 	}
 	return e.ended, errors.Join(errs...)
 }
