@@ -262,6 +262,7 @@ func (e fullDisk) test(t *testing.T) {
 
 	d.free(t)
 	if e.ends {
+		s.kill(t) // which waits until it has ended
 		s.start(t)
 	}
 	began := time.Now()

@@ -138,10 +138,11 @@ func (d *daemon) startOnce() error {
 	timeout := time.After(patience)
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	for {
+	for told := false; ; { // the shell may tell the process id later than the server is ready
 		select {
-		case answer := <-d.answers:
-			if answer != "ended" {
+		case answer, open := <-d.answers:
+			if open && answer != ended {
+				told = true
 				continue // it is the process id
 			}
 			text := d.logSince(logged)
@@ -150,7 +151,7 @@ func (d *daemon) startOnce() error {
 			}
 			return fmt.Errorf("it ended:\n%s", text)
 		case <-look.C:
-			if strings.Contains(d.logSince(logged), d.engine.ready) {
+			if told && strings.Contains(d.logSince(logged), d.engine.ready) {
 				return nil
 			}
 		case <-timeout:
@@ -178,16 +179,23 @@ func (d *daemon) end(signal syscall.Signal) error {
 	if pid == 0 {
 		return nil
 	}
-	if err := syscall.Kill(pid, signal); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("process %d: %w", pid, err)
 	}
-	select {
-	case <-d.answers:
-		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("process %d runs %v after %v", pid, patience, signal)
+	for timeout := time.After(patience); ; {
+		select {
+		case answer, open := <-d.answers:
+			if answer == ended || !open {
+				return nil
+			}
+		case <-timeout:
+			return fmt.Errorf("process %d runs %v after %v", pid, patience, signal)
+		}
 	}
 }
+
+// ended is what the shell answers when the server and its children are gone.
+const ended = "ended"
 
 // running returns the id of the server's process, or 0.
 func (d *daemon) running() int { return int(d.pid.Load()) }

@@ -52,6 +52,16 @@ func TestUnitRedis(t *testing.T) {
 			}
 		}
 	})
+	t.Run("it is back although the process id was told later than the server was ready", func(t *testing.T) {
+		r := testserver.NewRedis(t)
+		r.TellLate()
+		r.Kill(t)
+		r.Start(t)
+		if r.PID() == 0 {
+			t.Error("no process runs, want the server")
+		}
+		r.Do(t, "PING")
+	})
 	t.Run("with RedisAOF, it keeps what it has acknowledged", func(t *testing.T) {
 		r := testserver.NewRedis(t, testserver.RedisAOF())
 		for _, end := range []func(testing.TB){r.Stop, r.Kill} {

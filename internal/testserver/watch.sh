@@ -1,6 +1,6 @@
 # Starts the server below a process that outlives the tests for a moment. Each line that comes in starts the server
-# once and is answered by its process id; "ended" follows when it and its children are gone. At the end of the input, which comes however
-# the tests end, the server is ended and its folder removed.
+# once and is answered by its process id; "ended" follows when it and its children are gone. At the end of the input,
+# which comes however the tests end, the server is ended and its folder removed.
 #
 # sh watch.sh FOLDER SIGNAL SERVER [ARGUMENT ...]
 folder=$1 signal=$2
