@@ -2,9 +2,9 @@
 # need, then vets, checks and race-tests every module.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.0
-MODULES = . benchmarks store/sqlstore store/sqlstore/pgnotify examples interop
-# Tests that mostly wait for servers and disks run beside each other.
-SERVER_MODULES = store/sqlstore/enginetest store/redisstore faults
+MODULES = . examples
+# Tests that mostly wait for servers and disks run beside each other, the longest first.
+SERVER_MODULES = store/sqlstore/enginetest store/redisstore faults interop store/sqlstore store/sqlstore/pgnotify benchmarks
 FUZZTIME ?= 10s
 SPRING_BOOT = 3.5.7 4.0.7
 
